@@ -1,0 +1,88 @@
+# vitrine: see README.md. Everything here needs Go, make and git only;
+# browser tests use Chromium when it is there and say so when it is not.
+
+GO      ?= go
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.commit=$(VERSION)
+WASM    := GOOS=js GOARCH=wasm
+ORACLE  := cmd/server/oracle
+DATA    ?= build/run.etcd
+
+.DEFAULT_GOAL := build
+.PHONY: build server sim page run cluster test vet unit seeds oracle browser determinism race chaos fuzz bench generate fmt clean
+
+## build: bin/vitrine with the page inside, and bin/sim
+build: page server sim
+
+server:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/vitrine ./cmd/server
+
+sim:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/sim ./cmd/sim
+
+## page: the browser's side, compiled and compressed into web/dist
+page:
+	$(GO) run ./web/build
+
+## run: a server on localhost:2379 with the page under /ui/
+run: build
+	@echo "etcd API:  localhost:2379    page:  http://localhost:2379/ui/"
+	bin/vitrine --data-dir $(DATA)
+
+## cluster: three members on 2379, 22379 and 32379
+cluster: build
+	$(GO) run ./cmd/cluster -bin bin/vitrine -dir build/cluster
+
+## test: what every change must pass
+test: vet unit seeds oracle browser
+
+vet:
+	$(GO) vet ./...
+	$(WASM) $(GO) vet ./core/... ./wasm/... ./cmd/sim
+
+unit:
+	$(GO) test ./...
+
+seeds: sim
+	bin/sim -seeds 1:200 -for 30s -members 3 -faults
+
+## oracle: ours beside the real etcd: formats, etcdctl, clientv3, processes killed
+oracle: server
+	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) test ./...
+
+## browser: the page in Chromium
+browser: page
+	$(GO) test -count=1 -tags browser ./wasm/... ./web/...
+
+## determinism: 20 seeds give the same hashes on this machine and in js/wasm
+determinism: sim
+	$(WASM) $(GO) build -trimpath -o build/sim.wasm ./cmd/sim
+	bin/sim -seeds 1:20 -for 20s -members 5 -faults -hashes > build/hashes.native
+	node --stack-size=8192 "$$($(GO) env GOROOT)/lib/wasm/wasm_exec_node.js" build/sim.wasm -seeds 1:20 -for 20s -members 5 -faults -hashes > build/hashes.wasm
+	cmp build/hashes.native build/hashes.wasm
+	@echo "determinism: 20 of 20 seeds have equal hashes on linux/$$($(GO) env GOARCH) and js/wasm"
+
+race:
+	$(GO) test -race ./cmd/server/... ./core/backend/... ./core/mvcc/...
+
+## chaos: 3 members, 20 times kill -9 of the leader under load
+chaos: server
+	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine VITRINE_CHAOS=20 $(GO) test -count=1 -v -timeout 20m -run TestLeaderKilled .
+
+## bench: puts and gets against etcd in one run, as ratios
+bench: server
+	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) run ./bench
+
+fuzz:
+	for p in $$($(GO) list ./core/...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done; done
+
+generate:
+	$(GO) generate ./...
+
+fmt:
+	gofmt -w core cmd wasm web
+
+clean:
+	rm -rf bin build
+	git clean -fdxq web/dist

@@ -1,0 +1,322 @@
+package core
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+)
+
+// order lists the packages of the core; each may import only earlier ones.
+// A package that is not listed fails the test until someone gives it a place.
+var order = []string{
+	"trace", "limits", "invariant", "pb",
+	"vfs",
+	"wal", "backend", "backend/bolt",
+	"mvcc", "lease", "auth", "membership",
+	"watch", "store",
+	"consensus", "api", "member",
+	"model", "check",
+	"sim",
+}
+
+// only narrows the rule for packages that must know less than their place allows.
+var only = map[string][]string{
+	"model": {"pb", "limits"},
+	"check": {"trace", "limits", "invariant", "pb", "model"},
+}
+
+// drivers may do what the core may not: they touch the operating system.
+var drivers = map[string]bool{"backend/bolt": true}
+
+type source struct {
+	pkg  string // relative to core
+	name string // relative to the module
+	file *ast.File
+}
+
+// sources parses every Go file below root; tests and files that a build
+// constraint keeps out of js are left out when pure is set.
+func sources(t *testing.T, fset *token.FileSet, root string, pure bool) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil && p != root {
+				return filepath.SkipDir // a module of its own
+			}
+			if d.Name() == "testdata" || d.Name() == "dist" || d.Name() == "node_modules" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, p, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		if pure && nativeOnly(f) {
+			return nil
+		}
+		rel, _ := filepath.Rel(root, filepath.Dir(p))
+		all = append(all, source{pkg: filepath.ToSlash(rel), name: filepath.ToSlash(p), file: f})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func nativeOnly(f *ast.File) bool {
+	for _, group := range f.Comments {
+		for _, c := range group.List {
+			if c.Pos() < f.Package && strings.HasPrefix(c.Text, "//go:build") && strings.Contains(c.Text, "!js") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func imports(f *ast.File) []string {
+	var out []string
+	for _, i := range f.Imports {
+		out = append(out, strings.Trim(i.Path.Value, `"`))
+	}
+	return out
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	fset := token.NewFileSet()
+	for _, src := range sources(t, fset, ".", false) {
+		if src.pkg == "." {
+			continue
+		}
+		rank := slices.Index(order, src.pkg)
+		if rank < 0 {
+			if !slices.ContainsFunc(order, func(p string) bool { return strings.HasPrefix(src.pkg, p+"/") }) {
+				t.Errorf("%s: package core/%s has no place in the order of packages", src.name, src.pkg)
+			}
+			continue
+		}
+		for _, imp := range imports(src.file) {
+			dep, ours := strings.CutPrefix(imp, "vitrine/core/")
+			switch {
+			case ours && only[src.pkg] != nil:
+				if !slices.Contains(only[src.pkg], dep) {
+					t.Errorf("%s: core/%s may import %v only, not core/%s", src.name, src.pkg, only[src.pkg], dep)
+				}
+			case ours:
+				if at := slices.Index(order, dep); at < 0 || at >= rank {
+					t.Errorf("%s: core/%s imports core/%s, which does not come before it", src.name, src.pkg, dep)
+				}
+			case strings.HasPrefix(imp, "vitrine/"):
+				t.Errorf("%s: the core imports %s", src.name, imp)
+			}
+		}
+	}
+}
+
+func TestServerKnowsNoSimulator(t *testing.T) {
+	forbidden := []string{"vitrine/core/sim", "vitrine/core/check", "vitrine/core/model", "vitrine/wasm"}
+	fset := token.NewFileSet()
+	for _, src := range sources(t, fset, "../cmd/server", false) {
+		for _, imp := range imports(src.file) {
+			if slices.ContainsFunc(forbidden, func(f string) bool { return imp == f || strings.HasPrefix(imp, f+"/") }) {
+				t.Errorf("%s: the server imports %s", src.name, imp)
+			}
+		}
+	}
+}
+
+// forbiddenImports maps an import to the reason why the core has none of it.
+var forbiddenImports = map[string]string{
+	"os": "files", "net": "sockets", "net/http": "sockets", "os/exec": "processes", "os/signal": "processes",
+	"syscall": "the operating system", "golang.org/x/sys/unix": "the operating system",
+	"sync": "locks", "math/rand": "global randomness", "crypto/rand": "global randomness",
+	"log": "a global logger", "go.uber.org/zap": "a global logger", "google.golang.org/grpc": "a transport",
+	"runtime": "the scheduler",
+}
+
+// raft draws its election timeouts from crypto/rand.Reader; the simulator,
+// and nothing else, puts a seeded reader there (ARCHITECTURE.md, Determinism).
+var allowedImports = map[string][]string{"sim": {"crypto/rand"}}
+
+var forbiddenCalls = map[string][]string{
+	"time":      {"Now", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Since", "Until"},
+	"rand":      {"Int", "IntN", "Int64", "Int64N", "Int32", "Int32N", "Uint32", "Uint64", "Uint64N", "Uint32N", "UintN", "Float64", "Float32", "Perm", "Shuffle", "NormFloat64", "ExpFloat64", "N", "Seed"},
+	"maps":      {"Keys", "Values", "All"},
+	"log":       {"Print", "Printf", "Println", "Fatal", "Fatalf"},
+	"prototext": {"Format", "Marshal"},
+}
+
+func TestCoreIsPure(t *testing.T) {
+	fset := token.NewFileSet()
+	for _, src := range sources(t, fset, ".", true) {
+		if drivers[src.pkg] {
+			continue
+		}
+		for _, imp := range imports(src.file) {
+			if why, bad := forbiddenImports[imp]; bad && !slices.Contains(allowedImports[src.pkg], imp) {
+				t.Errorf("%s: imports %q: the core knows no %s", src.name, imp, why)
+			}
+		}
+		generated := ast.IsGenerated(src.file)
+		ast.Inspect(src.file, func(n ast.Node) bool {
+			if fault := impurity(n); fault != "" && !generated {
+				t.Errorf("%s: %s", fset.Position(n.Pos()), fault)
+			}
+			return true
+		})
+	}
+}
+
+func impurity(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.GoStmt:
+		return "starts a goroutine"
+	case *ast.SelectStmt:
+		return "selects between channels"
+	case *ast.ChanType:
+		return "has a channel"
+	case *ast.SelectorExpr:
+		if x, ok := n.X.(*ast.Ident); ok && x.Obj == nil && slices.Contains(forbiddenCalls[x.Name], n.Sel.Name) {
+			return fmt.Sprintf("uses %s.%s", x.Name, n.Sel.Name)
+		}
+	}
+	return ""
+}
+
+// TestNoMutableGlobals finds assignments inside functions to variables of the
+// package: five members must be able to live in one process.
+func TestNoMutableGlobals(t *testing.T) {
+	fset := token.NewFileSet()
+	byPkg := map[string][]source{}
+	for _, src := range sources(t, fset, ".", false) {
+		if !ast.IsGenerated(src.file) {
+			byPkg[src.pkg] = append(byPkg[src.pkg], src)
+		}
+	}
+	for _, files := range byPkg {
+		globals := map[string]bool{}
+		for _, src := range files {
+			for _, decl := range src.file.Decls {
+				if gen, ok := decl.(*ast.GenDecl); ok && gen.Tok == token.VAR {
+					for _, spec := range gen.Specs {
+						for _, name := range spec.(*ast.ValueSpec).Names {
+							globals[name.Name] = true
+						}
+					}
+				}
+			}
+		}
+		for _, src := range files {
+			for _, at := range globalWrites(src.file, globals) {
+				t.Errorf("%s: writes a variable of the package", fset.Position(at))
+			}
+		}
+	}
+}
+
+func globalWrites(f *ast.File, globals map[string]bool) []token.Pos {
+	var found []token.Pos
+	write := func(lhs ast.Expr) {
+		for {
+			switch x := lhs.(type) {
+			case *ast.IndexExpr:
+				lhs = x.X
+				continue
+			case *ast.SelectorExpr:
+				lhs = x.X
+				continue
+			case *ast.StarExpr:
+				lhs = x.X
+				continue
+			case *ast.Ident:
+				// A local of the same name has an object that is not file scope.
+				if globals[x.Name] && (x.Obj == nil || f.Scope.Lookup(x.Name) == x.Obj) {
+					found = append(found, x.Pos())
+				}
+			}
+			return
+		}
+	}
+	for _, decl := range f.Decls {
+		fn, ok := decl.(*ast.FuncDecl)
+		if !ok || fn.Body == nil || fn.Name.Name == "init" {
+			continue
+		}
+		ast.Inspect(fn.Body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				if n.Tok != token.DEFINE {
+					for _, l := range n.Lhs {
+						write(l)
+					}
+				}
+			case *ast.IncDecStmt:
+				write(n.X)
+			}
+			return true
+		})
+	}
+	return found
+}
+
+func TestEveryPackageHasADocComment(t *testing.T) {
+	fset := token.NewFileSet()
+	documented := map[string]bool{}
+	for _, root := range []string{".", "../cmd", "../wasm", "../web"} {
+		for _, src := range sources(t, fset, root, false) {
+			dir := path.Dir(src.name)
+			documented[dir] = documented[dir] || src.file.Doc != nil && strings.TrimSpace(src.file.Doc.Text()) != ""
+		}
+	}
+	dirs := make([]string, 0, len(documented))
+	for dir := range documented {
+		dirs = append(dirs, dir)
+	}
+	sort.Strings(dirs)
+	for _, dir := range dirs {
+		if !documented[dir] {
+			t.Errorf("%s: no file has a package comment", dir)
+		}
+	}
+}
+
+// TestCoreBuildsForTheBrowser compiles all of the core but bolt, and the page,
+// for js/wasm, and looks that gRPC stays out of it.
+func TestCoreBuildsForTheBrowser(t *testing.T) {
+	env := append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	build := exec.Command("go", "build", "./core/...", "./wasm/...")
+	build.Dir, build.Env = "..", env
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build for js/wasm: %v\n%s", err, out)
+	}
+	list := exec.Command("go", "list", "-deps", "./wasm/...")
+	list.Dir, list.Env = "..", env
+	out, err := list.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		if dep == "google.golang.org/grpc" || dep == "net/http" || strings.HasPrefix(dep, "go.uber.org/zap") {
+			t.Errorf("the page depends on %s", dep)
+		}
+	}
+}
