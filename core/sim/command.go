@@ -1,0 +1,450 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Command is one thing done to the world from outside: by a visitor, a
+// scenario, or the drawn faults. It is data: as JSON for the page, and as one
+// line of text for replay files,
+//
+//	crash member=1
+//	cut from=1 to=2,3 oneway
+//	put key=x value=1 member=2
+//	txn if=[value x = 1] then=[put key=x value=2; delete key=y] else=[get key=x]
+//	set name=loss value=0.1
+//
+// Which fields a command reads:
+//
+//	crash        Member; unsynced data is lost, Keep = kill: the page cache survives; Torn = per-block dice, percent
+//	restart      Member
+//	pause        Member
+//	resume       Member
+//	isolate      Member: cut from and to everyone else
+//	cut          From, To; both directions, or only From to To with OneWay
+//	heal         From, To, OneWay as cut; neither From nor To: with Member everything that touches it
+//	heal-all     every cut link is healed, everyone resumed
+//	campaign     Member times out now
+//	transfer     Member: the leader hands over to it
+//	put          Key, Value, PrevKV; Member = endpoint, 0 = the client's choice
+//	get          Key, End, Rev, Limit, Serializable, KeysOnly, CountOnly, Order (ascend, descend)
+//	delete       Key, End, PrevKV
+//	txn          If, Then, Else
+//	compact      Rev; negative = so many behind the newest revision that the client saw
+//	watch        Key, End, Rev, PrevKV; answered by a request id
+//	cancel-watch Request; 0 = the newest watch
+//	stall        Member: its disk hangs for Value (a duration)
+//	set          Name, Value: see Settings; a disk setting with Member turns that disk only
+type Command struct {
+	Cmd    string   `json:"cmd"`
+	Member uint64   `json:"member,omitempty"`
+	From   []uint64 `json:"from,omitempty"`
+	To     []uint64 `json:"to,omitempty"`
+	OneWay bool     `json:"oneway,omitempty"`
+	Keep   bool     `json:"keep,omitempty"`
+	Torn   int      `json:"torn,omitempty"`
+
+	Key          string `json:"key,omitempty"`
+	End          string `json:"end,omitempty"` // "\x00" = to the last key, as etcd has it
+	Value        string `json:"value,omitempty"`
+	Rev          int64  `json:"rev,omitempty"`
+	Limit        int64  `json:"limit,omitempty"`
+	Order        string `json:"order,omitempty"`
+	Serializable bool   `json:"serializable,omitempty"`
+	KeysOnly     bool   `json:"keysOnly,omitempty"`
+	CountOnly    bool   `json:"countOnly,omitempty"`
+	PrevKV       bool   `json:"prevKV,omitempty"`
+	Request      uint64 `json:"request,omitempty"`
+
+	If   []Compare `json:"if,omitempty"`
+	Then []Command `json:"then,omitempty"`
+	Else []Command `json:"else,omitempty"`
+
+	Name string `json:"name,omitempty"`
+}
+
+// Compare is one condition of a txn command.
+type Compare struct {
+	Target string `json:"target"` // value, version, create, mod
+	Key    string `json:"key"`
+	Op     string `json:"op"` // = != > <
+	Value  string `json:"value"`
+}
+
+// Timed is a command with the moment at which it is done.
+type Timed struct {
+	At int64 `json:"at"`
+	Command
+	Fault bool `json:"fault,omitempty"` // drawn by the simulator, not given from outside
+}
+
+// A Setting is what a set command can turn.
+type Setting struct {
+	Name string `json:"name"`
+	Form string `json:"form"` // of its value: probability, duration, number, preset
+}
+
+// Settings lists them.
+func Settings() []Setting {
+	return []Setting{
+		{"network", "preset"}, // lan or teaching
+		{"loss", "probability"},
+		{"duplicate", "probability"},
+		{"latency", "duration"}, // the fixed one-way part
+		{"jitter", "duration"},  // the mean of the random part
+		{"write", "duration"},
+		{"fsync", "duration"}, // the mean
+		{"apply", "duration"},
+		{"rate", "number"}, // operations a simulated second
+	}
+}
+
+var verbs = map[string]bool{
+	"crash": true, "restart": true, "pause": true, "resume": true, "isolate": true,
+	"cut": true, "heal": true, "heal-all": true, "campaign": true, "transfer": true,
+	"put": true, "get": true, "delete": true, "txn": true, "compact": true,
+	"watch": true, "cancel-watch": true, "stall": true, "set": true,
+}
+
+// UnmarshalJSON takes value and rev as strings or numbers, so that a page may
+// write {cmd: "set", name: "loss", value: 0.1}.
+func (c *Command) UnmarshalJSON(data []byte) error {
+	type plain Command
+	aux := struct {
+		*plain
+		Value json.RawMessage `json:"value"`
+	}{plain: (*plain)(c)}
+	if err := json.Unmarshal(data, &aux); err != nil {
+		return err
+	}
+	if len(aux.Value) == 0 || string(aux.Value) == "null" {
+		return nil
+	}
+	if aux.Value[0] == '"' {
+		return json.Unmarshal(aux.Value, &c.Value)
+	}
+	c.Value = string(aux.Value)
+	return nil
+}
+
+// ParseJSON reads a command in JSON and validates its verb.
+func ParseJSON(data []byte) (Command, error) {
+	var c Command
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, fmt.Errorf("sim: command: %w", err)
+	}
+	if !verbs[c.Cmd] {
+		return c, fmt.Errorf("sim: unknown command %q", c.Cmd)
+	}
+	return c, nil
+}
+
+// String is the canonical text form: ParseCommand gives the same command back.
+func (c Command) String() string { return string(c.Append(nil)) }
+
+// Append appends the canonical text form.
+func (c *Command) Append(dst []byte) []byte {
+	dst = append(dst, c.Cmd...)
+	dst = appendUint(dst, "member", c.Member)
+	dst = appendIDs(dst, "from", c.From)
+	dst = appendIDs(dst, "to", c.To)
+	dst = appendText(dst, "name", c.Name)
+	dst = appendText(dst, "key", c.Key)
+	dst = appendText(dst, "end", c.End)
+	dst = appendText(dst, "value", c.Value)
+	dst = appendInt(dst, "rev", c.Rev)
+	dst = appendInt(dst, "limit", c.Limit)
+	dst = appendText(dst, "order", c.Order)
+	dst = appendInt(dst, "torn", int64(c.Torn))
+	dst = appendUint(dst, "request", c.Request)
+	for _, f := range []struct {
+		on   bool
+		name string
+	}{{c.OneWay, "oneway"}, {c.Keep, "keep"}, {c.Serializable, "serializable"}, {c.KeysOnly, "keysOnly"}, {c.CountOnly, "countOnly"}, {c.PrevKV, "prevKV"}} {
+		if f.on {
+			dst = append(append(dst, ' '), f.name...)
+		}
+	}
+	if len(c.If) > 0 {
+		dst = append(dst, " if=["...)
+		for i := range c.If {
+			if i > 0 {
+				dst = append(dst, "; "...)
+			}
+			x := &c.If[i]
+			dst = append(append(dst, x.Target...), ' ')
+			dst = append(appendWord(dst, x.Key), ' ')
+			dst = append(append(dst, x.Op...), ' ')
+			dst = appendWord(dst, x.Value)
+		}
+		dst = append(dst, ']')
+	}
+	dst = appendOps(dst, "then", c.Then)
+	return appendOps(dst, "else", c.Else)
+}
+
+func appendOps(dst []byte, name string, ops []Command) []byte {
+	if len(ops) == 0 {
+		return dst
+	}
+	dst = append(append(append(dst, ' '), name...), "=["...)
+	for i := range ops {
+		if i > 0 {
+			dst = append(dst, "; "...)
+		}
+		dst = ops[i].Append(dst)
+	}
+	return append(dst, ']')
+}
+
+func appendUint(dst []byte, name string, v uint64) []byte {
+	if v == 0 {
+		return dst
+	}
+	dst = append(append(append(dst, ' '), name...), '=')
+	return strconv.AppendUint(dst, v, 10)
+}
+
+func appendInt(dst []byte, name string, v int64) []byte {
+	if v == 0 {
+		return dst
+	}
+	dst = append(append(append(dst, ' '), name...), '=')
+	return strconv.AppendInt(dst, v, 10)
+}
+
+func appendIDs(dst []byte, name string, ids []uint64) []byte {
+	for i, id := range ids {
+		if i == 0 {
+			dst = append(append(append(dst, ' '), name...), '=')
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendUint(dst, id, 10)
+	}
+	return dst
+}
+
+func appendText(dst []byte, name, v string) []byte {
+	if v == "" {
+		return dst
+	}
+	return appendWord(append(append(append(dst, ' '), name...), '='), v)
+}
+
+// appendWord quotes what would not survive the tokenizer bare.
+func appendWord(dst []byte, v string) []byte {
+	if v == "" || strings.ContainsFunc(v, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"=;[],`, r)
+	}) {
+		return strconv.AppendQuote(dst, v)
+	}
+	return append(dst, v...)
+}
+
+// ParseCommand reads the canonical text form.
+func ParseCommand(line string) (Command, error) {
+	p := commandParser{rest: line}
+	c := p.command(0)
+	if p.err == nil && strings.TrimSpace(p.rest) != "" {
+		p.fail("unexpected %q", p.rest)
+	}
+	if p.err != nil {
+		return Command{}, fmt.Errorf("sim: command %q: %w", line, p.err)
+	}
+	return c, nil
+}
+
+type commandParser struct {
+	rest string
+	err  error
+}
+
+func (p *commandParser) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf(format, args...)
+	}
+	p.rest = ""
+}
+
+// word takes a bare word or a quoted string.
+func (p *commandParser) word() string {
+	p.rest = strings.TrimLeft(p.rest, " \t")
+	if strings.HasPrefix(p.rest, `"`) {
+		q, err := strconv.QuotedPrefix(p.rest)
+		if err != nil {
+			p.fail("bad quotes at %q", p.rest)
+			return ""
+		}
+		p.rest = p.rest[len(q):]
+		v, err := strconv.Unquote(q)
+		if err != nil {
+			p.fail("bad quotes %s", q)
+		}
+		return v
+	}
+	i := strings.IndexAny(p.rest, " \t=;[]")
+	if i < 0 {
+		i = len(p.rest)
+	}
+	w := p.rest[:i]
+	p.rest = p.rest[i:]
+	return w
+}
+
+func (p *commandParser) take(prefix string) bool {
+	p.rest = strings.TrimLeft(p.rest, " \t")
+	var ok bool
+	p.rest, ok = strings.CutPrefix(p.rest, prefix)
+	return ok
+}
+
+func (p *commandParser) command(depth int) Command {
+	c := Command{Cmd: p.word()}
+	if !verbs[c.Cmd] {
+		p.fail("unknown command %q", c.Cmd)
+	}
+	if depth > 8 {
+		p.fail("nested too deeply")
+	}
+	for p.err == nil {
+		p.rest = strings.TrimLeft(p.rest, " \t")
+		if p.rest == "" || p.rest[0] == ';' || p.rest[0] == ']' {
+			break
+		}
+		name := p.word()
+		if name == "" {
+			p.fail("unexpected %q", p.rest)
+			break
+		}
+		if !p.take("=") {
+			p.flag(&c, name)
+			continue
+		}
+		switch name {
+		case "if":
+			c.If = p.compares()
+		case "then":
+			c.Then = p.ops(depth + 1)
+		case "else":
+			c.Else = p.ops(depth + 1)
+		default:
+			p.field(&c, name, p.word())
+		}
+	}
+	return c
+}
+
+func (p *commandParser) flag(c *Command, name string) {
+	flags := map[string]*bool{"oneway": &c.OneWay, "keep": &c.Keep, "serializable": &c.Serializable, "keysOnly": &c.KeysOnly, "countOnly": &c.CountOnly, "prevKV": &c.PrevKV}
+	if f := flags[name]; f != nil {
+		*f = true
+		return
+	}
+	p.fail("unknown word %q", name)
+}
+
+func (p *commandParser) field(c *Command, name, v string) {
+	var err error
+	switch name {
+	case "member":
+		c.Member, err = strconv.ParseUint(v, 10, 64)
+	case "request":
+		c.Request, err = strconv.ParseUint(v, 10, 64)
+	case "from":
+		c.From, err = parseIDs(v)
+	case "to":
+		c.To, err = parseIDs(v)
+	case "rev":
+		c.Rev, err = strconv.ParseInt(v, 10, 64)
+	case "limit":
+		c.Limit, err = strconv.ParseInt(v, 10, 64)
+	case "torn":
+		c.Torn, err = strconv.Atoi(v)
+	case "name":
+		c.Name = v
+	case "key":
+		c.Key = v
+	case "end":
+		c.End = v
+	case "value":
+		c.Value = v
+	case "order":
+		c.Order = v
+	default:
+		p.fail("unknown field %q", name)
+	}
+	if err != nil {
+		p.fail("%s=%s: not a number", name, v)
+	}
+}
+
+func parseIDs(v string) ([]uint64, error) {
+	var ids []uint64
+	for s := range strings.SplitSeq(v, ",") {
+		id, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func (p *commandParser) compares() []Compare {
+	var list []Compare
+	if !p.take("[") {
+		p.fail("if wants a list in brackets")
+	}
+	for p.err == nil {
+		x := Compare{Target: p.word(), Key: p.word()}
+		for _, op := range []string{"!=", "=", ">", "<"} {
+			if p.take(op) {
+				x.Op = op
+				break
+			}
+		}
+		x.Value = p.word()
+		if !slices.Contains([]string{"value", "version", "create", "mod"}, x.Target) || x.Op == "" {
+			p.fail("a condition is value|version|create|mod KEY =|!=|>|< VALUE")
+		}
+		list = append(list, x)
+		if p.take("]") {
+			break
+		}
+		if !p.take(";") {
+			p.fail("a list in brackets has no end")
+		}
+	}
+	return list
+}
+
+func (p *commandParser) ops(depth int) []Command {
+	var list []Command
+	if !p.take("[") {
+		p.fail("wants a list in brackets")
+	}
+	for p.err == nil {
+		list = append(list, p.command(depth))
+		if p.take("]") {
+			break
+		}
+		if !p.take(";") {
+			p.fail("a list in brackets has no end")
+		}
+	}
+	return list
+}
+
+// parseDuration reads 10ms, or a bare number of nanoseconds.
+func parseDuration(v string) (time.Duration, error) {
+	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+		return time.Duration(n), nil
+	}
+	return time.ParseDuration(v)
+}

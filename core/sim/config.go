@@ -1,0 +1,159 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config is everything that a run depends on besides its commands: the same
+// Config and the same commands at the same times give the same events.
+// Durations are nanoseconds in JSON.
+type Config struct {
+	Seed    uint64 `json:"seed"`
+	Members int    `json:"members"` // voters at the start, ids 1..Members
+
+	TickEvery      time.Duration `json:"tickEvery"`      // one raft tick
+	ElectionTicks  int           `json:"electionTicks"`  // a follower waits between 1 and 2 times this
+	HeartbeatTicks int           `json:"heartbeatTicks"` // a leader sends one every so many ticks
+
+	SnapshotCount   uint64        `json:"snapshotCount"`   // applied entries between two local snapshots
+	SnapshotCatchUp uint64        `json:"snapshotCatchUp"` // entries kept behind a snapshot for slow followers
+	SegmentBytes    int64         `json:"segmentBytes"`    // WAL segment size
+	CommitEvery     time.Duration `json:"commitEvery"`     // backend: at most this long between write buffer and disk
+	CommitOps       int           `json:"commitOps"`       // backend: or so many operations
+	Progress        time.Duration `json:"progress"`        // interval of watch progress notifications
+
+	Network  Network  `json:"network"`
+	Disk     Disk     `json:"disk"`
+	Process  Process  `json:"process"`
+	Workload Workload `json:"workload"`
+	Faults   bool     `json:"faults"` // draw faults from the seed, see Options
+
+	// FaultsFor ends the fault phase: then everything heals and the cluster must
+	// converge. 0 = the faults, if any, never end by themselves.
+	FaultsFor time.Duration `json:"faultsFor"`
+
+	LogWindow int  `json:"logWindow"` // entries of each log that State shows
+	NoChecks  bool `json:"noChecks"`  // measure the simulator without its checkers
+}
+
+// Network describes all links; a Command may cut single ones.
+type Network struct {
+	Base      time.Duration `json:"base"`      // fixed part of the one-way latency
+	Jitter    time.Duration `json:"jitter"`    // mean of the exponential part, capped at 8 times its mean
+	Uniform   time.Duration `json:"uniform"`   // half width of a uniform part around Base
+	Loss      float64       `json:"loss"`      // probability per message
+	Duplicate float64       `json:"duplicate"` // probability per message
+	Client    time.Duration `json:"client"`    // one-way latency between a client and a member
+}
+
+// Disk describes every member's disk.
+type Disk struct {
+	Write     time.Duration `json:"write"`     // into the page cache
+	Fsync     time.Duration `json:"fsync"`     // mean of fdatasync; drawn between half and twice of it
+	SpikeProb float64       `json:"spikeProb"` // an fsync that takes Spike instead
+	Spike     time.Duration `json:"spike"`     // mean length of a spike
+}
+
+// Process describes how long a member computes.
+type Process struct {
+	Apply   time.Duration `json:"apply"`   // applying one batch of entries
+	PerItem time.Duration `json:"perItem"` // and for each entry in it
+	Read    time.Duration `json:"read"`    // one range
+	Restart time.Duration `json:"restart"` // from start to serving
+}
+
+// Workload describes the simulated clients.
+type Workload struct {
+	Clients int           `json:"clients"`
+	Rate    float64       `json:"rate"`    // operations a simulated second, all clients together
+	Keys    int           `json:"keys"`    // size of the key set: small enough to collide
+	Timeout time.Duration `json:"timeout"` // a client's patience with one request
+	Watches int           `json:"watches"` // how many of the clients also hold a watch
+	Mix     Mix           `json:"mix"`
+}
+
+// Mix weighs the operations of the workload against each other.
+type Mix struct {
+	Put          int `json:"put"`
+	Get          int `json:"get"`          // linearizable
+	Serializable int `json:"serializable"` // get
+	Delete       int `json:"delete"`
+	Txn          int `json:"txn"`
+	Range        int `json:"range"`   // many keys, all options, old revisions
+	Compact      int `json:"compact"` // a little behind the head
+}
+
+func (m Mix) sum() int {
+	return m.Put + m.Get + m.Serializable + m.Delete + m.Txn + m.Range + m.Compact
+}
+
+// DefaultConfig is a quick local network with etcd's default timing, three
+// members and fifty operations a second.
+func DefaultConfig() Config {
+	return Config{
+		Seed: 1, Members: 3,
+		TickEvery: 100 * time.Millisecond, ElectionTicks: 10, HeartbeatTicks: 1,
+		SnapshotCount: 1000, SnapshotCatchUp: 500, SegmentBytes: 1 << 20,
+		CommitEvery: 100 * time.Millisecond, CommitOps: 10_000, Progress: 10 * time.Minute,
+		Network: LAN(),
+		Disk:    Disk{Write: 20 * time.Microsecond, Fsync: 2 * time.Millisecond},
+		Process: Process{Apply: 20 * time.Microsecond, PerItem: 10 * time.Microsecond, Read: 20 * time.Microsecond, Restart: 50 * time.Millisecond},
+		Workload: Workload{Clients: 5, Rate: 50, Keys: 8, Timeout: 5 * time.Second, Watches: 2,
+			Mix: Mix{Put: 40, Get: 25, Serializable: 10, Delete: 8, Txn: 12, Range: 4, Compact: 1}},
+		LogWindow: 24,
+	}
+}
+
+// LAN is a network of 0.5 ms one-way latency.
+func LAN() Network {
+	return Network{Base: 400 * time.Microsecond, Jitter: 100 * time.Microsecond, Client: 200 * time.Microsecond}
+}
+
+// Teaching is a network of 10±5 ms, slow enough to follow by eye.
+func Teaching() Network {
+	return Network{Base: 10 * time.Millisecond, Uniform: 5 * time.Millisecond, Client: 8 * time.Millisecond}
+}
+
+// Preset returns the network of that name: "lan" or "teaching".
+func Preset(name string) (Network, error) {
+	switch name {
+	case "lan":
+		return LAN(), nil
+	case "teaching":
+		return Teaching(), nil
+	}
+	return Network{}, fmt.Errorf("sim: no network preset %q: want lan or teaching", name)
+}
+
+// MaxMembers bounds the size of a simulated cluster.
+const MaxMembers = 9
+
+// Validate names the first field that no world can be built from.
+func (c *Config) Validate() error {
+	switch {
+	case c.Members < 1 || c.Members > MaxMembers:
+		return fmt.Errorf("sim: members = %d: want 1 to %d", c.Members, MaxMembers)
+	case c.TickEvery <= 0:
+		return fmt.Errorf("sim: tickEvery = %v: want a positive duration", c.TickEvery)
+	case c.HeartbeatTicks < 1 || c.ElectionTicks <= c.HeartbeatTicks:
+		return fmt.Errorf("sim: electionTicks = %d must exceed heartbeatTicks = %d, which must be at least 1", c.ElectionTicks, c.HeartbeatTicks)
+	case c.Workload.Rate < 0 || c.Workload.Clients < 0 || c.Workload.Keys < 0:
+		return fmt.Errorf("sim: a negative workload")
+	case c.Workload.Rate > 0 && (c.Workload.Clients == 0 || c.Workload.Keys == 0):
+		return fmt.Errorf("sim: workload.rate = %v needs clients and keys", c.Workload.Rate)
+	case c.Workload.Rate > 0 && c.Workload.Mix.sum() < 1:
+		return fmt.Errorf("sim: workload.mix weighs nothing")
+	case bad(c.Network.Loss) || bad(c.Network.Duplicate) || bad(c.Disk.SpikeProb):
+		return fmt.Errorf("sim: a probability is not between 0 and 1")
+	case c.Network.Base < c.Network.Uniform || c.Network.Jitter < 0 || c.Network.Client < 0:
+		return fmt.Errorf("sim: a network latency could be negative")
+	case c.Disk.Write < 0 || c.Disk.Fsync < 0 || c.Disk.Spike < 0:
+		return fmt.Errorf("sim: a disk latency is negative")
+	case c.SnapshotCount == 0 || c.SegmentBytes < 4096 || c.CommitEvery <= 0 || c.CommitOps < 1:
+		return fmt.Errorf("sim: snapshotCount, segmentBytes (at least 4096), commitEvery and commitOps must be positive")
+	}
+	return nil
+}
+
+func bad(p float64) bool { return !(p >= 0 && p <= 1) }
