@@ -125,8 +125,11 @@ func (c *Command) UnmarshalJSON(data []byte) error {
 	if len(aux.Value) == 0 || string(aux.Value) == "null" {
 		return nil
 	}
-	if aux.Value[0] == '"' {
+	switch aux.Value[0] {
+	case '"':
 		return json.Unmarshal(aux.Value, &c.Value)
+	case '{', '[':
+		return fmt.Errorf("value is neither text nor a number")
 	}
 	c.Value = string(aux.Value)
 	return nil
