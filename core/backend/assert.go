@@ -1,0 +1,7 @@
+package backend
+
+func assert(cond bool, text string) {
+	if !cond {
+		panic(text)
+	}
+}
