@@ -1,0 +1,126 @@
+package trace
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+)
+
+// The binary form of an event; fields that are 0 take no room:
+//
+//	+------+-----+--------------+----------------------------------+----------------+
+//	| kind | msg | present: u16 | present fields, each a uvarint   | text           |
+//	| 1 B  | 1 B | bit i: field | in the order of numbers()        | uvarint length |
+//	|      |     | little-end.  | (Now and Rev zigzag)             | + bytes        |
+//	+------+-----+--------------+----------------------------------+----------------+
+//
+// It has one encoding only: the decoder refuses a present field that is 0 and a
+// uvarint longer than needed. So equal files are equal streams.
+
+const textBit = 1 << 12 // of the present bits, after the 12 numbers
+
+// MaxText is the longest text that the decoders accept, in bytes. Keys and
+// errors are bounded by what a request may carry; this is far above.
+const MaxText = 16 << 20
+
+// ErrEvent is the root of all decoding errors of this package.
+var ErrEvent = errors.New("trace: malformed event")
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrEvent, fmt.Sprintf(format, args...))
+}
+
+// numbers lists the numeric fields in the order of the binary form.
+func (e *Event) numbers() [12]uint64 {
+	return [12]uint64{e.Seq, e.Cause, zigzag(int64(e.Now)), e.Member, e.Peer, e.Term,
+		e.Index, zigzag(e.Rev), e.Request, e.A, e.B, e.C}
+}
+
+func (e *Event) setNumbers(n *[12]uint64) {
+	e.Seq, e.Cause, e.Now, e.Member, e.Peer, e.Term = n[0], n[1], Instant(unzigzag(n[2])), n[3], n[4], n[5]
+	e.Index, e.Rev, e.Request, e.A, e.B, e.C = n[6], unzigzag(n[7]), n[8], n[9], n[10], n[11]
+}
+
+func zigzag(v int64) uint64   { return uint64(v)<<1 ^ uint64(v>>63) }
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
+
+// AppendBinary appends the binary form of e to dst.
+func AppendBinary(dst []byte, e *Event) []byte {
+	numbers := e.numbers()
+	present := uint16(0)
+	for i, n := range numbers {
+		if n != 0 {
+			present |= 1 << i
+		}
+	}
+	if e.Text != "" {
+		present |= textBit
+	}
+	dst = append(dst, byte(e.Kind), e.Msg, byte(present), byte(present>>8))
+	for _, n := range numbers {
+		if n != 0 {
+			dst = binary.AppendUvarint(dst, n)
+		}
+	}
+	if e.Text != "" {
+		dst = binary.AppendUvarint(dst, uint64(len(e.Text)))
+		dst = append(dst, e.Text...)
+	}
+	return dst
+}
+
+// DecodeBinary reads one event from the front of src and returns the number of
+// bytes it took. Errors wrap ErrEvent.
+func DecodeBinary(src []byte) (Event, int, error) {
+	if len(src) < 4 {
+		return Event{}, 0, malformed("%d bytes are too few", len(src))
+	}
+	e := Event{Kind: Kind(src[0]), Msg: src[1]}
+	if !e.Kind.Valid() {
+		return Event{}, 0, malformed("unknown kind %d", src[0])
+	}
+	if int(e.Msg) >= len(messages) {
+		return Event{}, 0, malformed("unknown message type %d", e.Msg)
+	}
+	present := uint16(src[2]) | uint16(src[3])<<8
+	if present >= textBit<<1 {
+		return Event{}, 0, malformed("unknown fields %#x", present)
+	}
+	at := 4
+	var numbers [12]uint64
+	for rest := present &^ textBit; rest != 0; rest &= rest - 1 {
+		n, size, err := canonicalUvarint(src[at:])
+		if err != nil {
+			return Event{}, 0, err
+		}
+		numbers[bits.TrailingZeros16(rest)] = n
+		at += size
+	}
+	e.setNumbers(&numbers)
+	if present&textBit != 0 {
+		n, size, err := canonicalUvarint(src[at:])
+		if err != nil {
+			return Event{}, 0, err
+		}
+		at += size
+		if n > MaxText || n > uint64(len(src)-at) {
+			return Event{}, 0, malformed("text of %d bytes in %d", n, len(src)-at)
+		}
+		e.Text = string(src[at : at+int(n)])
+		at += int(n)
+	}
+	return e, at, nil
+}
+
+// canonicalUvarint reads a uvarint that is not 0 and not longer than it must be.
+func canonicalUvarint(src []byte) (uint64, int, error) {
+	n, size := binary.Uvarint(src)
+	if size <= 0 {
+		return 0, 0, malformed("truncated number")
+	}
+	if n == 0 || size > 1 && src[size-1] == 0 {
+		return 0, 0, malformed("number in more bytes than it needs")
+	}
+	return n, size, nil
+}
