@@ -1,0 +1,132 @@
+// Package limits holds every bound of the system, with its unit, in one place.
+//
+// A queue without a bound is a fault that waits for load, so each queue takes
+// its bound from here, and a reader finds in one page what the system may hold.
+// Where etcd has the same bound the value is etcd's default; flags may change
+// some of them, and then the flag's default is the constant.
+//
+//	if len(txn.Success) > limits.MaxTxnOps { return api.ErrTooManyOps }
+package limits
+
+import "time"
+
+// Requests.
+const (
+	// MaxRequestBytes bounds one marshalled request in the raft log.
+	MaxRequestBytes = 1_572_864
+	// RequestOverheadBytes is what a message on the wire may be larger than the
+	// request in it. A watch response is cut into fragments at the sum of both.
+	RequestOverheadBytes = 512 << 10
+	// RecommendedRequestBytes is the largest MaxRequestBytes without a warning.
+	RecommendedRequestBytes = 10 << 20
+	// MaxTxnOps bounds compares, success and failure operations of a txn, each; a
+	// nested txn has what its parent left.
+	MaxTxnOps = 128
+	// MaxApplyLag is how many committed entries may wait to be applied before
+	// writes are refused as too many requests.
+	MaxApplyLag = 5_000
+	// MaxRequestsPending bounds the client requests that one member holds.
+	MaxRequestsPending = 100_000
+	// RequestTimeout is how long a write or read may take in a healthy cluster;
+	// two election timeouts come on top.
+	RequestTimeout = 5 * time.Second
+	// SlowApply is the apply time from which a request is called slow.
+	SlowApply = 100 * time.Millisecond
+	// SlowRequest is the time from which a unary request is logged as slow.
+	SlowRequest = 300 * time.Millisecond
+)
+
+// Raft.
+const (
+	// Tick is the heartbeat interval and raft's unit of time.
+	Tick = 100 * time.Millisecond
+	// ElectionTicks is the election timeout; raft adds up to as much again by dice.
+	ElectionTicks = 10
+	// MaxElectionTimeout is the longest election timeout that is accepted.
+	MaxElectionTimeout = 50 * time.Second
+	// MaxAppendBytes bounds the entries of one append message.
+	MaxAppendBytes = 1 << 20
+	// MaxInflightAppends bounds the append messages on their way to one follower.
+	MaxInflightAppends = 512
+	// MaxInflightBytes bounds the bytes in them.
+	MaxInflightBytes = 256 << 20
+	// MaxUncommittedBytes bounds the entries that a leader has proposed and not
+	// yet committed; beyond it proposals are dropped.
+	MaxUncommittedBytes = 256 << 20
+	// MaxCommittedBytesPerReady bounds the entries handed to apply at once.
+	MaxCommittedBytesPerReady = 64 << 20
+	// SnapshotCount is the number of entries applied between two snapshots.
+	SnapshotCount = 10_000
+	// SnapshotCatchUpEntries is how many entries before a snapshot stay in memory
+	// for followers that lag.
+	SnapshotCatchUpEntries = 5_000
+	// ReadIndexRetry is when an unanswered read index is asked for again.
+	ReadIndexRetry = 500 * time.Millisecond
+	// MaxPeerQueue bounds the messages that wait for one peer.
+	MaxPeerQueue = 4_096
+	// MaxPeerMessageBytes bounds one peer message that is not a snapshot.
+	MaxPeerMessageBytes = 512 << 20
+	// MaxLearners bounds the learners of a cluster.
+	MaxLearners = 1
+)
+
+// Storage.
+const (
+	// WALSegmentBytes is the size from which a log segment is followed by the next.
+	WALSegmentBytes = 64_000_000
+	// WALSpareSegments is how many released segments are kept, zeroed, for reuse.
+	WALSpareSegments = 1
+	// MaxWALFiles and MaxSnapshotFiles are how many old files purging leaves.
+	MaxWALFiles      = 5
+	MaxSnapshotFiles = 5
+	// QuotaBackendBytes is the space from which writes raise the NOSPACE alarm.
+	QuotaBackendBytes = 2 << 30
+	// BackendInterval and BackendOps: whichever comes first commits the write buffer.
+	BackendInterval = 100 * time.Millisecond
+	BackendOps      = 10_000
+	// CompactionBatch is the number of revisions that one step of a compaction
+	// looks at, CompactionPause the rest between steps.
+	CompactionBatch = 1_000
+	CompactionPause = 10 * time.Millisecond
+	// SnapshotChunkBytes is the size of a piece of a snapshot stream to a client.
+	SnapshotChunkBytes = 32 << 10
+)
+
+// Watches.
+const (
+	// WatchStreamPushes bounds the responses on their way to one stream.
+	WatchStreamPushes = 128
+	// WatchScanRevisions bounds the distinct revisions of one catch-up step of a watcher.
+	WatchScanRevisions = 1_000
+	// WatchScanBytes bounds the bytes of one catch-up step.
+	WatchScanBytes = 4 << 20
+	// WatchScanWatchers bounds the watchers that catch up in one round.
+	WatchScanWatchers = 512
+	// WatchRoundPause is the rest between rounds.
+	WatchRoundPause = 100 * time.Millisecond
+	// MaxWatchersPerStream bounds the watchers of one stream.
+	MaxWatchersPerStream = 100_000
+	// WatchProgress is the interval of progress notifications, WatchProgressMin
+	// the shortest that a flag may ask for.
+	WatchProgress    = 10 * time.Minute
+	WatchProgressMin = 100 * time.Millisecond
+	// NoLeaderTimeouts is how long streams that require a leader live without one,
+	// in election timeouts.
+	NoLeaderTimeouts = 3
+)
+
+// Leases.
+const (
+	// MaxLeaseTTL bounds a lease, in seconds.
+	MaxLeaseTTL = 9_000_000_000
+	// LeaseRevokesPending bounds the revocations of expired leases under way.
+	LeaseRevokesPending = 16
+	// LeaseRevokesPerSecond bounds their rate.
+	LeaseRevokesPerSecond = 1_000
+)
+
+// Watching the system.
+const (
+	// FlightRecorderEvents is how many trace events a server remembers.
+	FlightRecorderEvents = 65_536
+)
