@@ -94,22 +94,27 @@ const (
 
 // Watches.
 const (
-	// WatchStreamPushes bounds the responses on their way to one stream.
+	// WatchStreamPushes bounds the responses on their way to one stream,
+	// WatchStreamBytes their bytes; a stream that is full waits and catches up.
 	WatchStreamPushes = 128
-	// WatchScanRevisions bounds the distinct revisions of one catch-up step of a watcher.
+	WatchStreamBytes  = 16 << 20
+	// WatchResponseBytes is the size from which a response may be cut into fragments.
+	WatchResponseBytes = MaxRequestBytes + RequestOverheadBytes
+	// WatchScans bounds the catch-up reads under way for all watchers together.
+	WatchScans = 8
+	// WatchScanRevisions and WatchScanBytes bound one catch-up read.
 	WatchScanRevisions = 1_000
-	// WatchScanBytes bounds the bytes of one catch-up step.
-	WatchScanBytes = 4 << 20
-	// WatchScanWatchers bounds the watchers that catch up in one round.
-	WatchScanWatchers = 512
-	// WatchRoundPause is the rest between rounds.
-	WatchRoundPause = 100 * time.Millisecond
+	WatchScanBytes     = 4 << 20
+	// WatchRecentRevisions and WatchRecentBytes bound the newest changes that are
+	// kept in memory for watchers that lag a little.
+	WatchRecentRevisions = 10_000
+	WatchRecentBytes     = 16 << 20
 	// MaxWatchersPerStream bounds the watchers of one stream.
 	MaxWatchersPerStream = 100_000
-	// WatchProgress is the interval of progress notifications, WatchProgressMin
-	// the shortest that a flag may ask for.
-	WatchProgress    = 10 * time.Minute
-	WatchProgressMin = 100 * time.Millisecond
+	// WatchProgressInterval is the interval of progress notifications,
+	// WatchProgressIntervalMin the shortest that a flag may ask for.
+	WatchProgressInterval    = 10 * time.Minute
+	WatchProgressIntervalMin = 100 * time.Millisecond
 	// NoLeaderTimeouts is how long streams that require a leader live without one,
 	// in election timeouts.
 	NoLeaderTimeouts = 3
