@@ -1,0 +1,561 @@
+// Package config is what an operator may say: etcd's flags with etcd's names,
+// defaults and rules, for everything this server does.
+//
+// Each flag can also be given in the environment, as ETCD_<NAME> or
+// VITRINE_<NAME> (upper case, dashes become underscores). A flag on the
+// command line wins over both, and VITRINE_ wins over ETCD_. A flag of etcd's
+// that names something this server does not do is refused by name instead of
+// being swallowed.
+//
+//	cfg, err := config.Parse(os.Args[1:], os.Environ(), os.Stderr)
+//
+// The flag package is the standard library's, as in etcd: it takes -name and
+// --name, =value and a separate value.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/url"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Config is one member's configuration, checked.
+type Config struct {
+	Name    string
+	DataDir string // holds member/
+	WALDir  string // empty: <DataDir>/member/wal
+
+	ListenPeerURLs      URLs
+	ListenClientURLs    URLs
+	ListenMetricsURLs   URLs
+	AdvertisePeerURLs   URLs
+	AdvertiseClientURLs URLs
+
+	InitialCluster      Cluster
+	InitialClusterState string // "new" or "existing"
+	InitialClusterToken string
+
+	HeartbeatInterval   time.Duration
+	ElectionTimeout     time.Duration
+	ElectionTickAdvance bool
+	PreVote             bool
+
+	SnapshotCount          uint64
+	SnapshotCatchUpEntries uint64
+
+	MaxRequestBytes   uint
+	MaxTxnOps         uint
+	QuotaBackendBytes int64 // 0: etcd's default of 2 GiB; negative: none
+
+	BackendBatchInterval    time.Duration
+	BackendBatchLimit       int
+	CompactionBatchLimit    int
+	CompactionSleepInterval time.Duration
+
+	WatchProgressNotifyInterval time.Duration
+
+	MaxConcurrentStreams  uint32
+	GRPCKeepAliveMinTime  time.Duration
+	GRPCKeepAliveInterval time.Duration
+	GRPCKeepAliveTimeout  time.Duration
+
+	WarningApplyDuration        time.Duration
+	WarningUnaryRequestDuration time.Duration
+
+	LogLevel   string
+	LogFormat  string
+	LogOutputs []string
+
+	UnsafeNoFsync bool
+	EnablePprof   bool
+	UI            bool
+
+	// Notes are remarks about the configuration that deserve a line in the log.
+	Notes []string
+}
+
+// ErrVersion and ErrHelp say that the operator asked a question instead of starting a server.
+var (
+	ErrVersion = errors.New("config: version asked")
+	ErrHelp    = flag.ErrHelp
+)
+
+// A UsageError is a command line that makes no sense; the text has been written to the output.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+const (
+	defaultName      = "default"
+	defaultPeerURL   = "http://localhost:2380"
+	defaultClientURL = "http://localhost:2379"
+
+	// StateNew and StateExisting are the values of --initial-cluster-state.
+	StateNew      = "new"
+	StateExisting = "existing"
+
+	maxElectionTimeout = 50 * time.Second
+	recommendedRequest = 10 << 20
+	recommendedQuota   = 8 << 30
+)
+
+// Parse reads the command line (without the program's name) and the
+// environment. Usage errors are written to out as they are found.
+func Parse(args, environ []string, out io.Writer) (*Config, error) {
+	c := &Config{}
+	p := newParser(c, out)
+	if err := p.fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, ErrHelp
+		}
+		return nil, &UsageError{p.explain(err)}
+	}
+	if rest := p.fs.Args(); len(rest) > 0 {
+		return nil, fmt.Errorf("%q is not a valid flag", rest[0])
+	}
+	if p.version {
+		return nil, ErrVersion
+	}
+	if err := p.environment(environ); err != nil {
+		return nil, err
+	}
+	if err := p.finish(); err != nil {
+		return nil, err
+	}
+	return c, c.validate()
+}
+
+// parser holds what flags need between the command line and a Config.
+type parser struct {
+	c       *Config
+	fs      *flag.FlagSet
+	set     map[string]bool
+	version bool
+
+	heartbeatMs, electionMs uint
+	cluster                 string
+	outputs                 string
+}
+
+func newParser(c *Config, out io.Writer) *parser {
+	p := &parser{c: c, fs: flag.NewFlagSet("vitrine", flag.ContinueOnError), set: map[string]bool{}}
+	p.fs.SetOutput(out)
+	p.fs.Usage = func() { fmt.Fprint(out, usage) }
+	p.member()
+	p.clustering()
+	p.tuning()
+	p.observing()
+	for _, name := range notHere {
+		p.fs.Var(refused{name}, name, "")
+	}
+	return p
+}
+
+func (p *parser) member() {
+	c, fs := p.c, p.fs
+	fs.StringVar(&c.Name, "name", defaultName, "")
+	fs.StringVar(&c.DataDir, "data-dir", "", "")
+	fs.StringVar(&c.WALDir, "wal-dir", "", "")
+	c.ListenPeerURLs.init(fs, "listen-peer-urls", defaultPeerURL)
+	c.ListenClientURLs.init(fs, "listen-client-urls", defaultClientURL)
+	c.ListenMetricsURLs.init(fs, "listen-metrics-urls", "")
+	fs.UintVar(&p.heartbeatMs, "heartbeat-interval", 100, "")
+	fs.UintVar(&p.electionMs, "election-timeout", 1000, "")
+	fs.BoolVar(&c.ElectionTickAdvance, "initial-election-tick-advance", true, "")
+	fs.Uint64Var(&c.SnapshotCount, "snapshot-count", 10000, "")
+	fs.Uint64Var(&c.SnapshotCatchUpEntries, "snapshot-catchup-entries", 5000, "")
+	fs.Int64Var(&c.QuotaBackendBytes, "quota-backend-bytes", 0, "")
+	fs.UintVar(&c.MaxTxnOps, "max-txn-ops", 128, "")
+	fs.UintVar(&c.MaxRequestBytes, "max-request-bytes", 1.5*1024*1024, "")
+	fs.BoolVar(&c.UnsafeNoFsync, "unsafe-no-fsync", false, "")
+	fs.BoolVar(&p.version, "version", false, "")
+}
+
+func (p *parser) clustering() {
+	c, fs := p.c, p.fs
+	c.AdvertisePeerURLs.init(fs, "initial-advertise-peer-urls", defaultPeerURL)
+	c.AdvertiseClientURLs.init(fs, "advertise-client-urls", defaultClientURL)
+	fs.StringVar(&p.cluster, "initial-cluster", "", "")
+	c.InitialClusterState = StateNew
+	fs.Var(choice{&c.InitialClusterState, []string{StateNew, StateExisting}}, "initial-cluster-state", "")
+	fs.StringVar(&c.InitialClusterToken, "initial-cluster-token", "etcd-cluster", "")
+	fs.BoolVar(&c.PreVote, "pre-vote", true, "")
+}
+
+func (p *parser) tuning() {
+	c, fs := p.c, p.fs
+	fs.DurationVar(&c.BackendBatchInterval, "backend-batch-interval", 100*time.Millisecond, "")
+	fs.IntVar(&c.BackendBatchLimit, "backend-batch-limit", 10000, "")
+	fs.IntVar(&c.CompactionBatchLimit, "compaction-batch-limit", 1000, "")
+	fs.DurationVar(&c.CompactionSleepInterval, "compaction-sleep-interval", 10*time.Millisecond, "")
+	fs.DurationVar(&c.WatchProgressNotifyInterval, "watch-progress-notify-interval", 10*time.Minute, "")
+	c.MaxConcurrentStreams = math.MaxUint32
+	fs.Var((*uint32Value)(&c.MaxConcurrentStreams), "max-concurrent-streams", "")
+	fs.DurationVar(&c.GRPCKeepAliveMinTime, "grpc-keepalive-min-time", 5*time.Second, "")
+	fs.DurationVar(&c.GRPCKeepAliveInterval, "grpc-keepalive-interval", 2*time.Hour, "")
+	fs.DurationVar(&c.GRPCKeepAliveTimeout, "grpc-keepalive-timeout", 20*time.Second, "")
+}
+
+func (p *parser) observing() {
+	c, fs := p.c, p.fs
+	fs.StringVar(&c.LogLevel, "log-level", "info", "")
+	fs.StringVar(&c.LogFormat, "log-format", "json", "")
+	fs.StringVar(&p.outputs, "log-outputs", "default", "")
+	logger := "zap"
+	fs.Var(choice{&logger, []string{"zap"}}, "logger", "")
+	fs.DurationVar(&c.WarningApplyDuration, "warning-apply-duration", 100*time.Millisecond, "")
+	fs.DurationVar(&c.WarningUnaryRequestDuration, "warning-unary-request-duration", 300*time.Millisecond, "")
+	fs.BoolVar(&c.EnablePprof, "enable-pprof", false, "")
+	fs.BoolVar(&c.UI, "ui", true, "")
+}
+
+// environment sets every flag that the command line did not.
+func (p *parser) environment(environ []string) error {
+	p.fs.Visit(func(f *flag.Flag) { p.set[f.Name] = true })
+	given := map[string]string{}
+	for _, kv := range environ {
+		if key, value, ok := strings.Cut(kv, "="); ok && value != "" {
+			given[key] = value
+		}
+	}
+	known := map[string]bool{"ETCD_VERSION": true, "VITRINE_VERSION": true, "ETCD_UNSUPPORTED_ARCH": true}
+	var failed error
+	p.fs.VisitAll(func(f *flag.Flag) {
+		suffix := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		for _, prefix := range []string{"VITRINE_", "ETCD_"} {
+			key := prefix + suffix
+			value, ok := given[key]
+			if !ok || known[key] {
+				continue
+			}
+			known[key] = true
+			if p.set[f.Name] {
+				p.note("environment variable %s is shadowed by a flag or by VITRINE_%s", key, suffix)
+				continue
+			}
+			if err := p.fs.Set(f.Name, value); err != nil && failed == nil {
+				failed = fmt.Errorf("invalid value %q for %s: %w", value, key, err)
+			}
+			p.set[f.Name] = true
+			p.note("recognized and used environment variable %s=%s", key, value)
+		}
+	})
+	for _, key := range sortedKeys(given) {
+		if strings.HasPrefix(key, "ETCD_") && !known[key] {
+			p.note("unrecognized environment variable %s", key)
+		}
+	}
+	return failed
+}
+
+func (p *parser) note(format string, args ...any) {
+	p.c.Notes = append(p.c.Notes, fmt.Sprintf(format, args...))
+}
+
+// finish fills in what follows from other flags.
+func (p *parser) finish() error {
+	c := p.c
+	c.HeartbeatInterval = time.Duration(p.heartbeatMs) * time.Millisecond
+	c.ElectionTimeout = time.Duration(p.electionMs) * time.Millisecond
+	if p.set["listen-client-urls"] && !p.set["advertise-client-urls"] {
+		return errors.New("--advertise-client-urls is required when --listen-client-urls is set explicitly")
+	}
+	if c.DataDir == "" {
+		c.DataDir = c.Name + ".etcd"
+		p.note("'data-dir' was empty; using default %s", c.DataDir)
+	}
+	if !p.set["initial-cluster"] {
+		var parts []string
+		for _, u := range c.AdvertisePeerURLs.Strings() {
+			parts = append(parts, c.Name+"="+u)
+		}
+		p.cluster = strings.Join(parts, ",")
+	}
+	cluster, err := ParseCluster(p.cluster)
+	if err != nil {
+		return fmt.Errorf("error setting up initial cluster: %w", err)
+	}
+	c.InitialCluster = cluster
+	for out := range strings.SplitSeq(p.outputs, ",") {
+		if out = strings.TrimSpace(out); out != "" {
+			c.LogOutputs = append(c.LogOutputs, out)
+		}
+	}
+	return nil
+}
+
+func (c *Config) validate() error {
+	for _, urls := range []URLs{c.ListenPeerURLs, c.ListenClientURLs, c.ListenMetricsURLs} {
+		if err := urls.bindable(); err != nil {
+			return err
+		}
+	}
+	if err := c.AdvertisePeerURLs.reachable(); err != nil {
+		return fmt.Errorf(`--initial-advertise-peer-urls %q must be "host:port" (%w)`, c.AdvertisePeerURLs.String(), err)
+	}
+	if err := c.AdvertiseClientURLs.reachable(); err != nil {
+		return fmt.Errorf(`--advertise-client-urls %q must be in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket" (%w)`, c.AdvertiseClientURLs.String(), err)
+	}
+	if err := c.validateTiming(); err != nil {
+		return err
+	}
+	switch c.LogFormat {
+	case "json", "console":
+	default:
+		return fmt.Errorf("unknown log format: %s, supported values json, console", c.LogFormat)
+	}
+	if c.BackendBatchInterval <= 0 || c.BackendBatchLimit <= 0 || c.CompactionBatchLimit <= 0 {
+		return errors.New("--backend-batch-interval, --backend-batch-limit and --compaction-batch-limit must be >0")
+	}
+	if c.SnapshotCount == 0 {
+		return errors.New("--snapshot-count must be >0")
+	}
+	c.remark()
+	return nil
+}
+
+func (c *Config) validateTiming() error {
+	hb, el := c.HeartbeatInterval.Milliseconds(), c.ElectionTimeout.Milliseconds()
+	switch {
+	case hb == 0:
+		return fmt.Errorf("--heartbeat-interval must be >0 (set to %dms)", hb)
+	case el == 0:
+		return fmt.Errorf("--election-timeout must be >0 (set to %dms)", el)
+	case 5*hb > el:
+		return fmt.Errorf("--election-timeout[%vms] should be at least as 5 times as --heartbeat-interval[%vms]", el, hb)
+	case c.ElectionTimeout > maxElectionTimeout:
+		return fmt.Errorf("--election-timeout[%vms] is too long, and should be set less than %vms", el, maxElectionTimeout.Milliseconds())
+	}
+	return nil
+}
+
+func (c *Config) remark() {
+	note := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
+	if c.MaxRequestBytes > recommendedRequest {
+		note("exceeded recommended request limit: --max-request-bytes %d is above %d", c.MaxRequestBytes, recommendedRequest)
+	}
+	if c.QuotaBackendBytes > recommendedQuota {
+		note("quota exceeds the recommended maximum value: --quota-backend-bytes %d is above %d", c.QuotaBackendBytes, int64(recommendedQuota))
+	}
+	if c.Name == defaultName && len(c.InitialCluster) > 1 {
+		note("it isn't recommended to use default name in a cluster of several members, please set a value for --name")
+	}
+	if c.UnsafeNoFsync {
+		note("--unsafe-no-fsync: a crash of the machine will lose acknowledged data")
+	}
+}
+
+// VerifyBootstrap checks that a member about to be born is part of the cluster it names.
+func (c *Config) VerifyBootstrap() error {
+	urls, ok := c.InitialCluster[c.Name]
+	if !ok {
+		return fmt.Errorf("couldn't find local name %q in the initial cluster configuration", c.Name)
+	}
+	if seen := c.InitialCluster.duplicate(); seen != "" {
+		return fmt.Errorf("initial cluster %s has duplicate url %s", c.InitialCluster, seen)
+	}
+	advertised := c.AdvertisePeerURLs.Strings()
+	if strings.Join(urls, ",") == strings.Join(advertised, ",") {
+		return nil
+	}
+	missing := func(in, of []string) []string {
+		var out []string
+		for _, u := range of {
+			if !contains(in, u) {
+				out = append(out, c.Name+"="+u)
+			}
+		}
+		return out
+	}
+	if m := missing(urls, advertised); len(m) > 0 {
+		return fmt.Errorf("--initial-cluster must include %s given --initial-advertise-peer-urls=%s", strings.Join(m, ","), strings.Join(advertised, ","))
+	}
+	return fmt.Errorf("--initial-advertise-peer-urls must include %s given --initial-cluster=%s", strings.Join(missing(advertised, urls), ","), c.InitialCluster)
+}
+
+// ElectionTicks is the election timeout in heartbeats, raft's unit.
+func (c *Config) ElectionTicks() int { return int(c.ElectionTimeout / c.HeartbeatInterval) }
+
+// RequestTimeout is how long a request may take: five seconds for disks and network, and two elections.
+func (c *Config) RequestTimeout() time.Duration { return 5*time.Second + 2*c.ElectionTimeout }
+
+func contains(in []string, s string) bool {
+	for _, v := range in {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// Cluster maps names to sorted peer URLs.
+type Cluster map[string][]string
+
+// ParseCluster reads "a=http://1:2380,a=http://2:2380,b=http://3:2380".
+func ParseCluster(s string) (Cluster, error) {
+	cluster := Cluster{}
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		name, raw, ok := strings.Cut(part, "=")
+		if !ok || name == "" || raw == "" {
+			return nil, fmt.Errorf("%q is not name=url", part)
+		}
+		u, err := parseURL(raw)
+		if err != nil {
+			return nil, err
+		}
+		cluster[name] = append(cluster[name], u.String())
+	}
+	for _, urls := range cluster {
+		sort.Strings(urls)
+	}
+	return cluster, nil
+}
+
+// String prints the cluster as ParseCluster reads it, sorted.
+func (c Cluster) String() string {
+	var parts []string
+	for _, name := range sortedKeys(c) {
+		for _, u := range c[name] {
+			parts = append(parts, name+"="+u)
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+func (c Cluster) duplicate() string {
+	seen := map[string]bool{}
+	for _, name := range sortedKeys(c) {
+		for _, u := range c[name] {
+			if seen[u] {
+				return u
+			}
+			seen[u] = true
+		}
+	}
+	return ""
+}
+
+// URLs is a sorted list of URLs given as one flag, separated by commas.
+type URLs []url.URL
+
+func (us *URLs) init(fs *flag.FlagSet, name, value string) {
+	if value != "" {
+		if err := us.Set(value); err != nil {
+			panic(err) // a default of ours
+		}
+	}
+	fs.Var(us, name, "")
+}
+
+// Set implements flag.Value.
+func (us *URLs) Set(s string) error {
+	var all URLs
+	seen := map[string]bool{}
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		u, err := parseURL(part)
+		if err != nil {
+			return err
+		}
+		if !seen[u.String()] {
+			seen[u.String()] = true
+			all = append(all, *u)
+		}
+	}
+	if len(all) == 0 {
+		return errors.New("no valid URLs given")
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].String() < all[j].String() })
+	*us = all
+	return nil
+}
+
+// String implements flag.Value.
+func (us URLs) String() string { return strings.Join(us.Strings(), ",") }
+
+// Strings returns the URLs as text.
+func (us URLs) Strings() []string {
+	out := make([]string, len(us))
+	for i := range us {
+		out[i] = us[i].String()
+	}
+	return out
+}
+
+func parseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(s))
+	if err != nil {
+		return nil, err
+	}
+	switch u.Scheme {
+	case "http":
+		if _, _, err := net.SplitHostPort(u.Host); err != nil {
+			return nil, fmt.Errorf(`URL address does not have the form "host:port": %s`, s)
+		}
+		if u.Path != "" {
+			return nil, fmt.Errorf("URL must not contain a path: %s", s)
+		}
+	case "unix":
+	case "https", "unixs":
+		return nil, fmt.Errorf("URL scheme %s needs TLS, which this version does not have: %s", u.Scheme, s)
+	default:
+		return nil, fmt.Errorf("URL scheme must be http, https, unix, or unixs: %s", s)
+	}
+	return u, nil
+}
+
+// bindable checks that one can listen on each: addresses, not names.
+func (us URLs) bindable() error {
+	for i := range us {
+		if us[i].Scheme == "unix" {
+			continue
+		}
+		host, _, err := net.SplitHostPort(us[i].Host)
+		if err != nil {
+			return err
+		}
+		if host != "localhost" && net.ParseIP(host) == nil {
+			return fmt.Errorf("expected IP in URL for binding (%s)", us[i].String())
+		}
+	}
+	return nil
+}
+
+// reachable checks that others could dial each.
+func (us URLs) reachable() error {
+	for i := range us {
+		if us[i].Scheme == "unix" {
+			continue
+		}
+		host, _, err := net.SplitHostPort(us[i].Host)
+		if err != nil {
+			return err
+		}
+		if host == "" {
+			return fmt.Errorf("unexpected empty host (%s)", us[i].String())
+		}
+	}
+	return nil
+}

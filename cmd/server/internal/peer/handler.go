@@ -1,0 +1,247 @@
+package peer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/version"
+)
+
+// Handler serves /raft and what is below it.
+func (t *Transport) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/raft", t.serveMessage)
+	mux.HandleFunc("/raft/stream/", t.serveStream)
+	mux.HandleFunc("/raft/snapshot", t.serveSnapshot)
+	mux.HandleFunc("/raft/probing", func(w http.ResponseWriter, r *http.Request) {
+		if err := json.NewEncoder(w).Encode(probed{OK: true, Now: time.Now()}); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	return mux
+}
+
+// method answers any but the right one.
+func method(w http.ResponseWriter, r *http.Request, right string) bool {
+	if r.Method == right {
+		return true
+	}
+	w.Header().Set("Allow", right)
+	http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+	return false
+}
+
+// check refuses requests from another cluster or another age.
+func (t *Transport) check(w http.ResponseWriter, r *http.Request) bool {
+	w.Header().Set("X-Etcd-Cluster-ID", ID(t.cfg.Cluster))
+	err := t.compatible(r.Header)
+	if err == nil {
+		return true
+	}
+	t.log.Warn("refused a request of a peer", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("local-member-cluster-id", ID(t.cfg.Cluster)),
+		zap.String("remote-peer-server-name", r.Header.Get("X-Server-From")), zap.String("remote-peer-server-version", r.Header.Get("X-Server-Version")),
+		zap.String("remote-peer-server-minimum-cluster-version", r.Header.Get("X-Min-Cluster-Version")),
+		zap.String("remote-peer-cluster-id", r.Header.Get("X-Etcd-Cluster-ID")), zap.Error(err))
+	http.Error(w, err.Error(), http.StatusPreconditionFailed)
+	return false
+}
+
+func (t *Transport) compatible(h http.Header) error {
+	server, minCluster := release(h.Get("X-Server-Version")), release(h.Get("X-Min-Cluster-Version"))
+	if server < release(version.MinCluster) || minCluster > release(version.Etcd) {
+		return errIncompatible
+	}
+	if h.Get("X-Etcd-Cluster-ID") != ID(t.cfg.Cluster) {
+		return errClusterID
+	}
+	return nil
+}
+
+// release makes major and minor of a version comparable; none means the first that had this protocol.
+func release(s string) int {
+	if s == "" {
+		s = "2.0.0"
+	}
+	major, rest, _ := strings.Cut(s, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	a, err1 := strconv.Atoi(major)
+	b, err2 := strconv.Atoi(minor)
+	if err1 != nil || err2 != nil || a < 0 || b < 0 || b > 999 {
+		return 0
+	}
+	return a*1000 + b
+}
+
+// learnURLs remembers where a stranger can be reached.
+func (t *Transport) learnURLs(r *http.Request) {
+	from, err := ParseID(r.Header.Get("X-Server-From"))
+	if urls := r.Header.Get("X-PeerURLs"); err == nil && urls != "" && t.get(from) == nil && !t.cfg.Member.Removed(from) {
+		t.addRemote(from, strings.Split(urls, ","))
+	}
+}
+
+var (
+	errFromRemoved = errors.New("cannot process message from removed member")
+	errToOther     = errors.New("cannot process message to mismatch member")
+)
+
+// refuse says why a message is not for us.
+func (t *Transport) refuse(m *raftpb.Message) error {
+	switch {
+	case t.cfg.Member.Removed(m.GetFrom()):
+		return errFromRemoved
+	case m.GetTo() != t.cfg.Self:
+		return errToOther
+	}
+	return nil
+}
+
+// forbid answers as etcd does: 403 tells the sender that it is no member.
+func forbid(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusForbidden)
+	fmt.Fprintf(w, `{"message":%q}`, err.Error())
+}
+
+func (t *Transport) serveMessage(w http.ResponseWriter, r *http.Request) {
+	if !method(w, r, http.MethodPost) || !t.check(w, r) {
+		return
+	}
+	t.learnURLs(r)
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessageBytes))
+	if err != nil {
+		t.m.receiveFailed.WithLabelValues(r.RemoteAddr).Inc()
+		http.Error(w, "error reading raft message", http.StatusBadRequest)
+		return
+	}
+	m, err := decodeMessage(b)
+	if err != nil {
+		t.m.receiveFailed.WithLabelValues(r.RemoteAddr).Inc()
+		http.Error(w, "error unmarshalling raft message", http.StatusBadRequest)
+		return
+	}
+	t.m.receivedBytes.WithLabelValues(ID(m.GetFrom())).Add(float64(len(b)))
+	if err := t.refuse(m); err != nil {
+		t.log.Warn("rejected Raft message", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("from", ID(m.GetFrom())), zap.String("to", ID(m.GetTo())), zap.Error(err))
+		forbid(w, err)
+		return
+	}
+	if !t.cfg.Member.Receive(m) {
+		http.Error(w, "error processing raft message", http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveStream keeps the response open and lets the peer's writer have it.
+func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
+	if !method(w, r, http.MethodGet) {
+		return
+	}
+	w.Header().Set("X-Server-Version", version.Etcd)
+	if !t.check(w, r) {
+		return
+	}
+	var k kind
+	rest, ok := strings.CutPrefix(r.URL.Path, appends.path()+"/")
+	if k = appends; !ok {
+		rest, ok = strings.CutPrefix(r.URL.Path, messages.path()+"/")
+		k = messages
+	}
+	if !ok {
+		http.Error(w, "invalid path", http.StatusNotFound)
+		return
+	}
+	from, err := ParseID(rest)
+	if err != nil {
+		http.Error(w, "invalid from", http.StatusNotFound)
+		return
+	}
+	if t.cfg.Member.Removed(from) {
+		t.log.Warn("rejected stream from remote peer because it was removed", zap.String("remote-peer-id-from", ID(from)))
+		http.Error(w, "removed member", http.StatusGone)
+		return
+	}
+	p := t.get(from)
+	if p == nil {
+		t.learnURLs(r)
+		t.log.Warn("failed to find remote peer in cluster", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("remote-peer-id-from", ID(from)), zap.String("cluster-id", ID(t.cfg.Cluster)))
+		http.Error(w, "error sender not found", http.StatusNotFound)
+		return
+	}
+	if to := r.Header.Get("X-Raft-To"); to != ID(t.cfg.Self) {
+		t.log.Warn("ignored streaming request; ID mismatch", zap.String("remote-peer-id-header", to), zap.String("remote-peer-id-from", ID(from)))
+		http.Error(w, "to field mismatch", http.StatusPreconditionFailed)
+		return
+	}
+	p.writers[k].serve(w, r)
+}
+
+// serve hands the response to the writer and waits until it is done with it.
+func (wr *writer) serve(w http.ResponseWriter, r *http.Request) {
+	o := &outgoing{w: w, control: http.NewResponseController(w), closed: make(chan struct{})}
+	w.WriteHeader(http.StatusOK)
+	if err := o.control.Flush(); err != nil {
+		return
+	}
+	select {
+	case wr.attach <- o:
+	case <-wr.p.ctx.Done():
+		return
+	}
+	<-o.closed // by the writer: nobody writes to w after this
+}
+
+func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	if !method(w, r, http.MethodPost) || !t.check(w, r) {
+		t.m.snapshotReceiveFailed.WithLabelValues("UNKNOWN_SNAPSHOT_SENDER").Inc()
+		return
+	}
+	t.learnURLs(r)
+	m, err := readFrame(r.Body, maxSnapshotHeader)
+	from := ID(m.GetFrom())
+	fail := func(code int, text string) {
+		t.m.snapshotReceiveFailed.WithLabelValues(from).Inc()
+		t.log.Warn("failed to receive database snapshot", zap.String("remote-snapshot-sender-id", from), zap.String("reason", text))
+		http.Error(w, text, code)
+	}
+	switch {
+	case err != nil:
+		t.m.receiveFailed.WithLabelValues(r.RemoteAddr).Inc()
+		fail(http.StatusBadRequest, fmt.Sprintf("failed to decode raft message (%v)", err))
+		return
+	case m.GetType() != raftpb.MsgSnap:
+		fail(http.StatusBadRequest, "wrong raft message type")
+		return
+	}
+	if err := t.refuse(m); err != nil {
+		t.m.snapshotReceiveFailed.WithLabelValues(from).Inc()
+		forbid(w, err)
+		return
+	}
+	index := m.GetSnapshot().GetMetadata().GetIndex()
+	log := t.log.With(zap.String("local-member-id", ID(t.cfg.Self)), zap.String("remote-snapshot-sender-id", from), zap.Uint64("incoming-snapshot-index", index))
+	log.Info("receiving database snapshot")
+	t.m.snapshotReceiving.WithLabelValues(from).Inc()
+	defer t.m.snapshotReceiving.WithLabelValues(from).Dec()
+	n, err := t.cfg.Member.ReceiveImage(m, r.Body)
+	if err != nil {
+		fail(http.StatusInternalServerError, fmt.Sprintf("failed to save KV snapshot (%v)", err))
+		return
+	}
+	log.Info("received and saved database snapshot", zap.Int64("incoming-snapshot-size-bytes", n), zap.Duration("download-took", time.Since(start)))
+	t.m.receivedBytes.WithLabelValues(from).Add(float64(n))
+	t.m.snapshotReceived.WithLabelValues(from).Inc()
+	t.m.snapshotReceiveSeconds.WithLabelValues(from).Observe(time.Since(start).Seconds())
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,412 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+)
+
+// Member is what the transport needs of the member behind it. Calls come from
+// many goroutines and must not block for long, ReceiveImage apart.
+type Member interface {
+	// Receive takes a message from a peer; false means that there is no room for it.
+	Receive(m *raftpb.Message) bool
+	// ReceiveImage saves the database that comes with a snapshot message, durably, and then takes the message.
+	ReceiveImage(m *raftpb.Message, image io.Reader) (int64, error)
+	// Removed tells whether the member with this ID has left the cluster for good.
+	Removed(id uint64) bool
+	// Unreachable reports that messages to a peer are being lost.
+	Unreachable(id uint64)
+	// SnapshotSent reports how the sending of a snapshot to a peer ended.
+	SnapshotSent(id uint64, ok bool)
+	// Expelled reports that a peer knows this member as removed.
+	Expelled(by uint64)
+}
+
+// Image is a database on its way to a peer.
+type Image interface {
+	Size() int64
+	WriteTo(w io.Writer) (int64, error)
+	Close() error
+}
+
+// Config is what a transport is made of.
+type Config struct {
+	Self    uint64
+	Cluster uint64
+	URLs    []string // this member's own peer URLs, told to peers
+	Member  Member
+	Log     *zap.Logger
+	Metrics *Metrics
+}
+
+// Transport sends messages to peers and receives theirs. Its methods may be called from any goroutine.
+type Transport struct {
+	cfg  Config
+	log  *zap.Logger
+	m    *Metrics
+	ctx  context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+
+	streams *http.Transport // silence for readTimeout breaks a connection
+	posts   *http.Transport
+
+	mu      sync.RWMutex
+	peers   map[uint64]*peer
+	remotes map[uint64]*peer // not members as far as we know, but they asked; served by POST alone
+}
+
+// New starts a transport without peers.
+func New(cfg Config) *Transport {
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &Transport{
+		cfg: cfg, log: cfg.Log, m: cfg.Metrics, ctx: ctx, stop: cancel,
+		peers: map[uint64]*peer{}, remotes: map[uint64]*peer{},
+	}
+	dialer := &net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second}
+	t.streams = &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return impatient(dialer.DialContext(ctx, network, addr))
+		},
+		ReadBufferSize:      64 << 10,
+		MaxIdleConnsPerHost: -1,
+	}
+	t.posts = &http.Transport{
+		DialContext:         dialer.DialContext,
+		MaxIdleConnsPerHost: pipelineWorkers,
+		IdleConnTimeout:     30 * time.Second,
+		WriteBufferSize:     64 << 10,
+	}
+	return t
+}
+
+// impatient gives a connection deadlines on each read and write.
+func impatient(c net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	return impatientConn{c}, nil
+}
+
+type impatientConn struct{ net.Conn }
+
+func (c impatientConn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+func (c impatientConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// Add starts talking to a peer, or gives a known one new URLs.
+func (t *Transport) Add(id uint64, urls []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx.Err() != nil || id == t.cfg.Self {
+		return
+	}
+	if p := t.peers[id]; p != nil {
+		p.urls.update(urls)
+		return
+	}
+	if r := t.remotes[id]; r != nil {
+		delete(t.remotes, id)
+		r.close()
+	}
+	p := newPeer(t, id, urls)
+	t.peers[id] = p
+	p.startPipeline()
+	p.startStreams()
+	t.log.Info("started remote peer", zap.String("remote-peer-id", ID(id)))
+}
+
+// addRemote remembers where a stranger can be answered: a member that joined
+// after our log ends speaks to us before we know it.
+func (t *Transport) addRemote(id uint64, urls []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx.Err() != nil || id == t.cfg.Self || t.peers[id] != nil || t.remotes[id] != nil || len(t.remotes) >= maxRemotes {
+		return
+	}
+	r := newPeer(t, id, urls)
+	t.remotes[id] = r
+	r.startPipeline()
+}
+
+// maxRemotes bounds what strangers can make us remember.
+const maxRemotes = 16
+
+// Remove stops talking to a peer.
+func (t *Transport) Remove(id uint64) {
+	t.mu.Lock()
+	p := t.peers[id]
+	delete(t.peers, id)
+	t.mu.Unlock()
+	if p != nil {
+		p.close()
+		t.log.Info("removed remote peer", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("removed-remote-peer-id", ID(id)))
+	}
+}
+
+// Peers lists whom the transport talks to.
+func (t *Transport) Peers() []uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	ids := make([]uint64, 0, len(t.peers))
+	for id := range t.peers {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// ActiveSince is when the connection to a peer became whole, or zero while it is not.
+func (t *Transport) ActiveSince(id uint64) time.Time {
+	if p := t.get(id); p != nil {
+		return p.status.since()
+	}
+	return time.Time{}
+}
+
+func (t *Transport) get(id uint64) *peer {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.peers[id]
+}
+
+// Send queues a message for its receiver. It never blocks; what finds no room is lost.
+func (t *Transport) Send(m *raftpb.Message) {
+	t.mu.RLock()
+	p := t.peers[m.GetTo()]
+	if p == nil {
+		p = t.remotes[m.GetTo()]
+	}
+	t.mu.RUnlock()
+	if p != nil {
+		p.send(m)
+	}
+}
+
+// SendSnapshot sends a snapshot message and the image that belongs to it, and closes the image.
+func (t *Transport) SendSnapshot(m *raftpb.Message, image Image) {
+	p := t.get(m.GetTo())
+	if p == nil || !t.goes() {
+		image.Close()
+		t.cfg.Member.SnapshotSent(m.GetTo(), false)
+		return
+	}
+	go func() {
+		defer t.wg.Done()
+		defer image.Close()
+		p.sendSnapshot(m, image)
+	}()
+}
+
+// goes registers a goroutine, unless the transport is closing.
+func (t *Transport) goes() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.ctx.Err() != nil {
+		return false
+	}
+	t.wg.Add(1)
+	return true
+}
+
+// Close ends all connections and waits for their goroutines.
+func (t *Transport) Close() {
+	t.mu.Lock()
+	t.stop()
+	all := t.peers
+	for id, r := range t.remotes {
+		all[id] = r
+	}
+	t.peers, t.remotes = map[uint64]*peer{}, map[uint64]*peer{}
+	t.mu.Unlock()
+	for _, p := range all {
+		p.close()
+	}
+	t.streams.CloseIdleConnections()
+	t.posts.CloseIdleConnections()
+	t.wg.Wait()
+}
+
+// ID prints a member or cluster ID as etcd does.
+func ID(id uint64) string { return strconv.FormatUint(id, 16) }
+
+// ParseID reads what ID prints.
+func ParseID(s string) (uint64, error) { return strconv.ParseUint(s, 16, 64) }
+
+// peer is one other member.
+type peer struct {
+	t      *Transport
+	id     uint64
+	urls   *urls
+	status *status
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	writers [kinds]*writer
+	posts   chan *raftpb.Message
+	wg      sync.WaitGroup
+}
+
+func newPeer(t *Transport, id uint64, all []string) *peer {
+	ctx, cancel := context.WithCancel(t.ctx)
+	p := &peer{
+		t: t, id: id, urls: newURLs(all), ctx: ctx, cancel: cancel,
+		posts: make(chan *raftpb.Message, pipelineQueue),
+	}
+	p.status = &status{p: p}
+	for k := range p.writers {
+		p.writers[k] = newWriter(p, kind(k))
+	}
+	return p
+}
+
+func (p *peer) startPipeline() {
+	for range pipelineWorkers {
+		p.wg.Go(p.pipeline)
+	}
+}
+
+func (p *peer) startStreams() {
+	for k := range p.writers {
+		p.wg.Go(p.writers[k].run)
+		p.wg.Go(func() { p.read(kind(k)) })
+	}
+	p.wg.Go(p.probe)
+}
+
+func (p *peer) close() {
+	p.cancel()
+	p.wg.Wait()
+	p.status.deactivate("peer", errors.New("stopped"))
+}
+
+// send picks a way: appends have a stream of their own, so that a large one
+// never delays a heartbeat; while a stream is down, messages are posted.
+func (p *peer) send(m *raftpb.Message) {
+	queue := p.posts
+	switch {
+	case m.GetType() == raftpb.MsgSnap: // always posted, with its image; see SendSnapshot
+	case m.GetType() == raftpb.MsgApp && p.writers[appends].up():
+		queue = p.writers[appends].queue
+	case p.writers[messages].up():
+		queue = p.writers[messages].queue
+	}
+	select {
+	case queue <- m:
+	default:
+		p.dropped(m)
+	}
+}
+
+func (p *peer) dropped(m *raftpb.Message) {
+	p.t.cfg.Member.Unreachable(p.id)
+	if m.GetType() == raftpb.MsgSnap {
+		p.t.cfg.Member.SnapshotSent(p.id, false)
+	}
+	p.t.m.sendFailed.WithLabelValues(ID(p.id)).Inc()
+	p.t.log.Warn("dropped internal Raft message since sending buffer is full",
+		zap.String("message-type", m.GetType().String()), zap.String("local-member-id", ID(p.t.cfg.Self)),
+		zap.String("remote-peer-id", ID(p.id)), zap.Bool("remote-peer-active", p.status.active()))
+}
+
+// pause waits between two attempts; false means that the peer is being closed.
+func (p *peer) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.ctx.Done():
+		return false
+	}
+}
+
+// status is whether messages get through, and since when.
+type status struct {
+	p    *peer
+	mu   sync.Mutex
+	from time.Time
+}
+
+func (s *status) activate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.from.IsZero() {
+		return
+	}
+	s.from = time.Now()
+	s.p.t.m.active.WithLabelValues(ID(s.p.t.cfg.Self), ID(s.p.id)).Set(1)
+	s.p.t.log.Info("peer became active", zap.String("peer-id", ID(s.p.id)))
+}
+
+func (s *status) deactivate(where string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.from.IsZero() {
+		s.p.t.log.Debug("peer deactivated again", zap.String("peer-id", ID(s.p.id)), zap.String("where", where), zap.Error(err))
+		return
+	}
+	s.from = time.Time{}
+	s.p.t.m.active.WithLabelValues(ID(s.p.t.cfg.Self), ID(s.p.id)).Set(0)
+	s.p.t.m.disconnected.WithLabelValues(ID(s.p.t.cfg.Self), ID(s.p.id)).Inc()
+	s.p.t.log.Warn("peer became inactive (message send to peer failed)", zap.String("peer-id", ID(s.p.id)), zap.String("where", where), zap.Error(err))
+}
+
+func (s *status) active() bool { return !s.since().IsZero() }
+
+func (s *status) since() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from
+}
+
+// urls is a peer's list of URLs and the one that worked last.
+type urls struct {
+	mu   sync.Mutex
+	all  []string
+	next int
+}
+
+func newURLs(all []string) *urls { return &urls{all: all} }
+
+func (u *urls) update(all []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.all, u.next = all, 0
+}
+
+func (u *urls) pick() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.all) == 0 {
+		return ""
+	}
+	return u.all[u.next%len(u.all)]
+}
+
+// unreachable moves on to the next URL, if it is still the bad one's turn.
+func (u *urls) unreachable(bad string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.all) > 0 && u.all[u.next%len(u.all)] == bad {
+		u.next++
+	}
+}

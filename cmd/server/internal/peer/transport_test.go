@@ -1,0 +1,325 @@
+package peer
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+)
+
+// side is one member of a pair: a transport, its server, and what arrived.
+type side struct {
+	id       uint64
+	t        *Transport
+	server   *http.Server
+	url      string
+	received chan *raftpb.Message
+	images   chan string
+	sent     chan bool
+	expelled chan uint64
+
+	mu      sync.Mutex
+	removed map[uint64]bool
+	full    bool
+}
+
+func (s *side) Receive(m *raftpb.Message) bool {
+	s.mu.Lock()
+	full := s.full
+	s.mu.Unlock()
+	if full {
+		return false
+	}
+	s.received <- m
+	return true
+}
+
+func (s *side) ReceiveImage(m *raftpb.Message, image io.Reader) (int64, error) {
+	b, err := io.ReadAll(image)
+	if err != nil {
+		return 0, err
+	}
+	s.images <- string(b)
+	s.received <- m
+	return int64(len(b)), nil
+}
+
+func (s *side) Removed(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.removed[id]
+}
+
+func (s *side) Unreachable(uint64)             {}
+func (s *side) SnapshotSent(_ uint64, ok bool) { s.sent <- ok }
+func (s *side) Expelled(by uint64) {
+	select {
+	case s.expelled <- by:
+	default:
+	}
+}
+
+func newSide(t *testing.T, id, cluster uint64, addr string) *side {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &side{
+		id: id, url: "http://" + l.Addr().String(), received: make(chan *raftpb.Message, 10000), images: make(chan string, 1),
+		sent: make(chan bool, 10), expelled: make(chan uint64, 1), removed: map[uint64]bool{},
+	}
+	s.t = New(Config{Self: id, Cluster: cluster, URLs: []string{s.url}, Member: s, Log: zap.NewNop(), Metrics: NewMetrics(prometheus.NewRegistry())})
+	s.server = &http.Server{Handler: s.t.Handler()}
+	go s.server.Serve(l)
+	t.Cleanup(s.close)
+	return s
+}
+
+func (s *side) close() {
+	s.t.Close()
+	s.server.Close()
+}
+
+func (s *side) expect(t *testing.T, typ raftpb.MessageType, index uint64) *raftpb.Message {
+	t.Helper()
+	select {
+	case m := <-s.received:
+		if m.GetType() != typ || m.GetIndex() != index {
+			t.Fatalf("received %v at %d, want %v at %d", m.GetType(), m.GetIndex(), typ, index)
+		}
+		return m
+	case <-time.After(10 * time.Second):
+		t.Fatalf("nothing received, want %v at %d", typ, index)
+	}
+	return nil
+}
+
+func pair(t *testing.T) (a, b *side) {
+	a, b = newSide(t, 1, 77, "127.0.0.1:0"), newSide(t, 2, 77, "127.0.0.1:0")
+	a.t.Add(2, []string{b.url})
+	b.t.Add(1, []string{a.url})
+	return a, b
+}
+
+// until waits for a condition that other goroutines bring about.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func (s *side) streaming(to uint64) func() bool {
+	return func() bool {
+		p := s.t.get(to)
+		return p != nil && p.writers[appends].up() && p.writers[messages].up()
+	}
+}
+
+func message(typ raftpb.MessageType, from, to, index uint64) *raftpb.Message {
+	return &raftpb.Message{Type: typ.Enum(), From: &from, To: &to, Term: new(uint64(3)), Index: &index}
+}
+
+func TestStreamsKeepOrder(t *testing.T) {
+	a, b := pair(t)
+	until(t, "streams", a.streaming(2))
+	for i := uint64(10); i < 1000; i++ {
+		m := appendOf(3, 3, i, i, entryOf(i+1, 3, "value"))
+		a.t.Send(m)
+	}
+	for i := uint64(10); i < 1000; i++ {
+		m := b.expect(t, raftpb.MsgApp, i)
+		if len(m.Entries) != 1 || m.Entries[0].GetIndex() != i+1 || string(m.Entries[0].Data) != "value" || m.GetFrom() != 1 || m.GetTo() != 2 || m.GetLogTerm() != 3 {
+			t.Fatalf("message %v", m)
+		}
+	}
+	b.t.Send(message(raftpb.MsgAppResp, 2, 1, 5))
+	a.expect(t, raftpb.MsgAppResp, 5)
+	if a.t.ActiveSince(2).IsZero() {
+		t.Error("peer is not active although messages arrive")
+	}
+}
+
+func TestPostWhileStreamsAreDown(t *testing.T) {
+	a, b := newSide(t, 1, 77, "127.0.0.1:0"), newSide(t, 2, 77, "127.0.0.1:0")
+	a.t.Add(2, []string{b.url}) // b does not know a, so it opens no stream
+	a.t.Send(message(raftpb.MsgHeartbeat, 1, 2, 8))
+	b.expect(t, raftpb.MsgHeartbeat, 8)
+	// b has learned from the request where a is, and can answer.
+	b.t.Send(message(raftpb.MsgHeartbeatResp, 2, 1, 8))
+	a.expect(t, raftpb.MsgHeartbeatResp, 8)
+}
+
+func TestReconnect(t *testing.T) {
+	a, b := pair(t)
+	until(t, "streams", a.streaming(2))
+	addr := strings.TrimPrefix(b.url, "http://")
+	b.close()
+	until(t, "loss noticed", func() bool {
+		a.t.Send(message(raftpb.MsgHeartbeat, 1, 2, 1))
+		return a.t.ActiveSince(2).IsZero()
+	})
+	b = newSide(t, 2, 77, addr)
+	b.t.Add(1, []string{a.url})
+	until(t, "streams again", a.streaming(2))
+	a.t.Send(message(raftpb.MsgTimeoutNow, 1, 2, 4))
+	for {
+		if m := <-b.received; m.GetType() == raftpb.MsgTimeoutNow {
+			break
+		}
+	}
+}
+
+type text string
+
+func (s text) Size() int64                        { return int64(len(s)) }
+func (s text) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, strings.NewReader(string(s))) }
+func (s text) Close() error                       { return nil }
+
+func snapshotTo(to uint64) *raftpb.Message {
+	m := message(raftpb.MsgSnap, 1, to, 0)
+	m.Snapshot = &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(9)), Term: new(uint64(3)), ConfState: &raftpb.ConfState{Voters: []uint64{1, 2}}}}
+	return m
+}
+
+func TestSnapshot(t *testing.T) {
+	a, b := pair(t)
+	image := text(strings.Repeat("database", 100000))
+	a.t.SendSnapshot(snapshotTo(2), image)
+	if got := <-b.images; got != string(image) {
+		t.Errorf("image has %d bytes, want %d", len(got), len(image))
+	}
+	m := b.expect(t, raftpb.MsgSnap, 0)
+	if m.GetSnapshot().GetMetadata().GetIndex() != 9 {
+		t.Errorf("message %v", m)
+	}
+	if !<-a.sent {
+		t.Error("sender was told of a failure")
+	}
+	a.t.SendSnapshot(snapshotTo(99), image)
+	if <-a.sent {
+		t.Error("a snapshot to nobody succeeded")
+	}
+}
+
+func TestFullInboxLosesAMessage(t *testing.T) {
+	a, b := pair(t)
+	until(t, "streams", a.streaming(2))
+	b.mu.Lock()
+	b.full = true
+	b.mu.Unlock()
+	a.t.Send(message(raftpb.MsgHeartbeat, 1, 2, 1))
+	failed := func() bool {
+		families, err := gather(b.t.m)
+		return err == nil && families > 0
+	}
+	until(t, "failure counted", failed)
+}
+
+// gather sums the receive failures.
+func gather(m *Metrics) (float64, error) {
+	reg := prometheus.NewRegistry()
+	if err := reg.Register(m.receiveFailed); err != nil {
+		return 0, err
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		return 0, err
+	}
+	var sum float64
+	for _, f := range families {
+		for _, metric := range f.GetMetric() {
+			sum += metric.GetCounter().GetValue()
+		}
+	}
+	return sum, nil
+}
+
+func TestRefusals(t *testing.T) {
+	s := newSide(t, 1, 0xabc, "127.0.0.1:0")
+	s.removed[7] = true
+	s.t.Add(3, []string{"http://127.0.0.1:1"})
+	good := map[string]string{"X-Server-From": "3", "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc", "X-Raft-To": "1"}
+	body, err := appendMessage(nil, message(raftpb.MsgHeartbeat, 7, 1, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := appendMessage(nil, message(raftpb.MsgHeartbeat, 3, 9, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		method, path string
+		header       map[string]string // differences from good
+		body         []byte
+		code         int
+		text         string
+	}{
+		{"GET", "/raft/stream/message/3", map[string]string{"X-Etcd-Cluster-ID": "def"}, nil, 412, "cluster ID mismatch\n"},
+		{"GET", "/raft/stream/message/3", map[string]string{"X-Server-Version": "2.3.0"}, nil, 412, "incompatible version\n"},
+		{"GET", "/raft/stream/message/3", map[string]string{"X-Min-Cluster-Version": "3.8.0"}, nil, 412, "incompatible version\n"},
+		{"GET", "/raft/stream/message/3", map[string]string{"X-Raft-To": "5"}, nil, 412, "to field mismatch\n"},
+		{"GET", "/raft/stream/msgapp/7", nil, nil, 410, "removed member\n"},
+		{"GET", "/raft/stream/msgapp/8", nil, nil, 404, "error sender not found\n"},
+		{"GET", "/raft/stream/msgapp/zz", nil, nil, 404, "invalid from\n"},
+		{"GET", "/raft/stream/other/3", nil, nil, 404, "invalid path\n"},
+		{"POST", "/raft/stream/message/3", nil, nil, 405, "Method Not Allowed\n"},
+		{"GET", "/raft", nil, nil, 405, "Method Not Allowed\n"},
+		{"POST", "/raft", map[string]string{"X-Etcd-Cluster-ID": "def"}, body, 412, "cluster ID mismatch\n"},
+		{"POST", "/raft", nil, []byte{8}, 400, "error unmarshalling raft message\n"},
+		{"POST", "/raft", nil, body, 403, `{"message":"cannot process message from removed member"}`},
+		{"POST", "/raft", nil, other, 403, `{"message":"cannot process message to mismatch member"}`},
+		{"POST", "/raft/snapshot", nil, append(make([]byte, 7), append([]byte{byte(len(other))}, other...)...), 400, "wrong raft message type\n"},
+		{"POST", "/raft/snapshot", nil, []byte{1}, 400, "failed to decode raft message (unexpected EOF)\n"},
+	} {
+		req := httptest.NewRequest(test.method, test.path, bytes.NewReader(test.body))
+		for k, v := range good {
+			req.Header.Set(k, v)
+		}
+		for k, v := range test.header {
+			req.Header.Set(k, v)
+		}
+		w := httptest.NewRecorder()
+		s.t.Handler().ServeHTTP(w, req)
+		if w.Code != test.code || w.Body.String() != test.text {
+			t.Errorf("%s %s %v: %d %q, want %d %q", test.method, test.path, test.header, w.Code, w.Body, test.code, test.text)
+		}
+	}
+}
+
+func TestRemovedMemberIsTold(t *testing.T) {
+	a, b := newSide(t, 1, 77, "127.0.0.1:0"), newSide(t, 2, 77, "127.0.0.1:0")
+	b.removed[1] = true
+	a.t.Add(2, []string{b.url})
+	select {
+	case by := <-a.expelled:
+		if by != 2 {
+			t.Errorf("told by %d", by)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("never told")
+	}
+}
+
+func TestProbe(t *testing.T) {
+	a, b := pair(t)
+	if err := a.t.get(2).probeOnce(t.Context()); err != nil {
+		t.Error(err)
+	}
+	b.server.Close()
+	if err := a.t.get(2).probeOnce(t.Context()); err == nil {
+		t.Error("a closed peer answers probes")
+	}
+}
