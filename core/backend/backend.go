@@ -2,6 +2,8 @@ package backend
 
 import (
 	"fmt"
+
+	"vitrine/core/invariant"
 )
 
 // Backend is a write buffer in front of a Store. See the package comment for
@@ -49,7 +51,7 @@ func (b *Backend) Err() error { return b.err }
 // itself may be reused.
 func (b *Backend) Write(batch *Batch) {
 	a := batch.applied
-	assert(a.Index == 0 || a.Index >= b.applied.Index, "backend: the applied index went back")
+	invariant.Assert(a.Index == 0 || a.Index >= b.applied.Index, "backend: the applied index went back")
 	if len(batch.ops) == 0 && a == (Applied{}) {
 		return
 	}
@@ -96,7 +98,7 @@ func (c *Commit) Run() error { return c.store.Commit(c.frozen.list()) }
 // EndCommit takes the result of Run back on the owner's side. An error is
 // final: it is also returned by Err, and no further commit begins.
 func (b *Backend) EndCommit(c *Commit, err error) {
-	assert(c.frozen == b.frozen, "backend: the commit that ended is not the one in flight")
+	invariant.Assert(c.frozen == b.frozen, "backend: the commit that ended is not the one in flight")
 	if err != nil {
 		b.err = fmt.Errorf("backend: commit: %w", err)
 		return
@@ -115,7 +117,7 @@ func (b *Backend) EndCommit(c *Commit, err error) {
 // Flush commits everything written so far and waits for it; no commit may be
 // in flight.
 func (b *Backend) Flush() error {
-	assert(b.frozen == nil || b.err != nil, "backend: flush beside a commit in flight")
+	invariant.Assert(b.frozen == nil || b.err != nil, "backend: flush beside a commit in flight")
 	if c := b.BeginCommit(); c != nil {
 		b.EndCommit(c, c.Run())
 	}

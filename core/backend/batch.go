@@ -1,5 +1,7 @@
 package backend
 
+import "vitrine/core/invariant"
+
 // Op is one change of one key. Key and Value must not be changed afterwards.
 type Op struct {
 	Bucket Bucket
@@ -48,9 +50,9 @@ func (b *Batch) Ops() []Op { return b.ops }
 func (b *Batch) Applied() Applied { return b.applied }
 
 func checkKey(bucket Bucket, key []byte) {
-	assert(bucket < buckets, "backend: unknown bucket")
-	assert(len(key) > 0, "backend: empty key")
+	invariant.Assert(bucket < buckets, "backend: unknown bucket")
+	invariant.Assert(len(key) > 0, "backend: empty key")
 	if bucket == Meta {
-		assert(!reserved(key), "backend: the applied position is written by Batch.Reset only")
+		invariant.Assert(!reserved(key), "backend: the applied position is written by Batch.Reset only")
 	}
 }

@@ -1,7 +1,0 @@
-package backend
-
-func assert(cond bool, text string) {
-	if !cond {
-		panic(text)
-	}
-}

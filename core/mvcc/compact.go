@@ -1,0 +1,119 @@
+package mvcc
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"vitrine/core/backend"
+	"vitrine/core/invariant"
+	"vitrine/core/trace"
+)
+
+// Keys of the meta bucket; the values are 17-byte revisions.
+const (
+	metaScheduledCompact = "scheduledCompactRev"
+	metaFinishedCompact  = "finishedCompactRev"
+)
+
+// metaRevision reads a compaction mark, -1 if there is none.
+func (s *Store) metaRevision(key string) (int64, error) {
+	raw := s.b.Get(backend.Meta, []byte(key))
+	if raw == nil {
+		return -1, nil
+	}
+	r, _, err := ParseRevision(raw)
+	if err != nil {
+		return 0, fmt.Errorf("mvcc: meta key %q: %w", key, err)
+	}
+	return r.Main, nil
+}
+
+// compaction is the one in progress; rev is 0 if there is none.
+//
+// It goes over the index first and over the bucket after that. From then on
+// the index knows of each key what is kept, so the bucket pass asks it record
+// by record and needs no set of a million revisions, and nothing but rev has
+// to survive a restart.
+type compaction struct {
+	rev     int64
+	prev    int64 // compact revision before this one
+	whole   bool  // the bucket pass sees every revision after prev
+	indexed bool  // the index pass is over
+	at      []byte
+	kept    int // keys that keep a revision at or before rev
+	sum     hasher
+}
+
+// Compact makes rev the oldest revision that can be read. The mark goes into
+// batch; CompactStep does the work. A compaction in progress is absorbed.
+func (s *Store) Compact(rev int64, batch *backend.Batch) error {
+	if rev <= s.compactRev {
+		return ErrCompacted
+	}
+	if rev > s.rev {
+		return ErrFutureRev
+	}
+	batch.Put(backend.Meta, []byte(metaScheduledCompact), AppendRevision(nil, Revision{Main: rev}))
+	s.compaction = compaction{rev: rev, prev: s.compactRev, whole: !s.Compacting()}
+	s.compactRev = rev
+	s.trace.Emit(trace.Event{Kind: trace.Compacted, Rev: rev})
+	return nil
+}
+
+// Compacting says whether CompactStep has work to do.
+func (s *Store) Compacting() bool { return s.compaction.rev != 0 }
+
+// CompactStep takes one step over at most limit keys or revisions. What it
+// deletes goes into batch. It returns true when the compaction is complete.
+func (s *Store) CompactStep(batch *backend.Batch, limit int) (done bool) {
+	invariant.Assert(limit > 0, "mvcc: a compaction step without length")
+	c := &s.compaction
+	switch {
+	case c.rev == 0:
+		return true
+	case !c.indexed:
+		next, kept := s.index.compactSome(c.at, c.rev, limit)
+		c.kept += kept
+		c.at = next
+		if next == nil {
+			c.indexed = true
+			c.sum = newHasher(c.prev, c.rev, c.kept > 0)
+		}
+		return false
+	case s.compactBucket(batch, limit):
+		return false
+	}
+	batch.Put(backend.Meta, []byte(metaFinishedCompact), AppendRevision(nil, Revision{Main: c.rev}))
+	if c.whole {
+		s.keepHash(compactHash{rev: c.rev, prev: c.prev, sum: c.sum.sum()})
+	}
+	s.compaction = compaction{}
+	return true
+}
+
+// compactBucket deletes what the index does not keep among the next limit
+// records. It returns false if it has come to the end.
+func (s *Store) compactBucket(batch *backend.Batch, limit int) (more bool) {
+	c := &s.compaction
+	end := binary.BigEndian.AppendUint64(nil, uint64(c.rev+1))
+	seen := 0
+	s.b.Range(backend.Key, c.at, end, limit, func(k, v []byte) bool {
+		seen++
+		rev, dead, err := ParseRevision(k)
+		invariant.Assert(err == nil, "mvcc: a bad revision appeared in the key bucket")
+		f, err := parseKeyValue(v)
+		invariant.Assert(err == nil, "mvcc: a pair in the key bucket cannot be decoded")
+		kept := s.index.keeps(f.key, rev, c.rev)
+		if c.whole {
+			c.sum.add(k, v, rev, dead, kept)
+		}
+		if !kept {
+			batch.Delete(backend.Key, append([]byte(nil), k...))
+		}
+		if seen == limit {
+			c.at = append(append([]byte(nil), k...), 0) // the next key there can be
+		}
+		return true
+	})
+	return seen == limit
+}

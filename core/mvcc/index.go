@@ -1,0 +1,172 @@
+package mvcc
+
+import (
+	"unsafe"
+
+	"github.com/google/btree"
+)
+
+const indexDegree = 32
+
+// item is an element of the index tree: the key lies in the node itself, so
+// that a descent touches one line of memory for a comparison.
+type item struct {
+	key string
+	ki  *keyIndex
+}
+
+func itemLess(a, b item) bool { return a.key < b.key }
+
+// treeIndex maps a key to its history.
+//
+// A view shares the tree's nodes (they are copied before they change) and the
+// keyIndex values behind them. Each view opens a new epoch; a keyIndex made in
+// an earlier epoch may be in somebody's view and is copied before it changes.
+type treeIndex struct {
+	tree  *btree.BTreeG[item]
+	epoch uint64
+	live  int // keys that exist
+}
+
+func newTreeIndex() *treeIndex {
+	return &treeIndex{tree: btree.NewG(indexDegree, itemLess)}
+}
+
+// probe is an item for looking key up. The string is a view of key's bytes: it
+// must not outlive the call.
+func probe(key []byte) item { return item{key: unsafe.String(unsafe.SliceData(key), len(key))} }
+
+// keyBytes is the key of an item as bytes that must not be changed.
+func (i item) keyBytes() []byte { return unsafe.Slice(unsafe.StringData(i.key), len(i.key)) }
+
+// insert adds a key that is not there yet.
+func (t *treeIndex) insert(key []byte, ki *keyIndex) {
+	t.tree.ReplaceOrInsert(item{key: string(key), ki: ki})
+	if ki.alive() {
+		t.live++
+	}
+}
+
+// view is an image that stays as it is while t is written on.
+func (t *treeIndex) view() *treeIndex {
+	t.epoch++
+	return &treeIndex{tree: t.tree.Clone(), live: t.live}
+}
+
+// own makes the item's history safe to change.
+func (t *treeIndex) own(i item) *keyIndex {
+	if i.ki.epoch == t.epoch {
+		return i.ki
+	}
+	copied := *i.ki
+	copied.epoch = t.epoch
+	i.ki = &copied
+	t.tree.ReplaceOrInsert(i)
+	return i.ki
+}
+
+// get is the version of key at rev.
+func (t *treeIndex) get(key []byte, rev int64) (item, version, bool) {
+	i, ok := t.tree.Get(probe(key))
+	if !ok {
+		return item{}, version{}, false
+	}
+	v, ok := i.ki.at(rev)
+	return i, v, ok
+}
+
+// put adds a revision to key and returns the version that it makes and the one
+// before it, if the key existed.
+func (t *treeIndex) put(key []byte, rev Revision) (made, prev version, existed bool) {
+	i, ok := t.tree.Get(probe(key))
+	if !ok {
+		i = item{key: string(key), ki: &keyIndex{epoch: t.epoch}}
+		t.tree.ReplaceOrInsert(i)
+	}
+	ki := t.own(i)
+	if existed = ki.alive(); existed {
+		g := &ki.last
+		prev = version{mod: g.revs[len(g.revs)-1], created: g.created, number: g.version}
+	} else {
+		t.live++
+	}
+	ki.put(rev)
+	return version{mod: rev, created: ki.last.created, number: ki.last.version}, prev, existed
+}
+
+// tombstone ends the life of a key that exists.
+func (t *treeIndex) tombstone(i item, rev Revision) {
+	t.own(i).tombstone(rev)
+	t.live--
+}
+
+// ascend visits the items of [key, end) in order until fn returns false. A nil
+// end means to the end of the keys.
+func (t *treeIndex) ascend(key, end []byte, fn func(item) bool) {
+	if end == nil {
+		t.tree.AscendGreaterOrEqual(probe(key), fn)
+	} else {
+		t.tree.AscendRange(probe(key), probe(end), fn)
+	}
+}
+
+// visit calls fn for the keys of a request's range that exist at rev: the one
+// key if end is empty, all from key on if end is one zero byte, else [key,
+// end).
+func (t *treeIndex) visit(key, end []byte, rev int64, fn func(item, version) bool) {
+	if len(end) == 0 {
+		if i, v, ok := t.get(key, rev); ok {
+			fn(i, v)
+		}
+		return
+	}
+	if len(end) == 1 && end[0] == 0 {
+		end = nil
+	}
+	t.ascend(key, end, func(i item) bool {
+		v, ok := i.ki.at(rev)
+		return !ok || fn(i, v)
+	})
+}
+
+// keeps says whether compaction at compactRev keeps revision rev of key.
+func (t *treeIndex) keeps(key []byte, rev Revision, compactRev int64) bool {
+	i, ok := t.tree.Get(probe(key))
+	if !ok {
+		return false
+	}
+	kept, ok := i.ki.keeps(compactRev)
+	return ok && kept == rev
+}
+
+// compactSome compacts the histories of up to limit keys from key on. It
+// returns where to go on, nil at the end, and how many of them keep a revision
+// at or before rev.
+func (t *treeIndex) compactSome(key []byte, rev int64, limit int) (next []byte, kept int) {
+	var dirty []item
+	seen := 0
+	t.ascend(key, nil, func(i item) bool {
+		if seen == limit {
+			next = []byte(i.key)
+			return false
+		}
+		seen++
+		switch _, first := i.ki.kept(rev); {
+		case i.ki.dropped(rev):
+			dirty = append(dirty, i)
+		case first >= 0:
+			kept++
+		}
+		return true
+	})
+	for _, i := range dirty {
+		ki := t.own(i)
+		if ki.compact(rev) {
+			kept++
+		}
+		if ki.empty() {
+			t.tree.Delete(i)
+		}
+	}
+	return next, kept
+}

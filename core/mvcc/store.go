@@ -1,0 +1,168 @@
+package mvcc
+
+import (
+	"fmt"
+
+	"vitrine/core/backend"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+)
+
+// Change is what one revision did, in the order of sub revisions.
+type Change struct {
+	Rev    int64
+	Events []Event
+}
+
+// Event is one put or delete. With HasPrev, Prev is the pair before it, nil if
+// the key did not exist or that revision is compacted.
+type Event struct {
+	*pb.Event
+	Prev    *pb.KeyValue
+	HasPrev bool
+}
+
+// Store is the key-value state of one member.
+type Store struct {
+	// LeaseExists says whether a put may name the lease. With nil no lease
+	// exists.
+	LeaseExists func(id int64) bool
+
+	b          *backend.Backend
+	trace      *trace.Tracer
+	index      *treeIndex
+	rev        int64
+	compactRev int64 // -1 before the first compaction, as in etcd
+	compaction compaction
+	hashes     []compactHash
+	writer     Writer
+}
+
+// Open rebuilds the index from the key bucket and resumes a compaction that
+// was cut short. A nil tracer is fine.
+func Open(b *backend.Backend, t *trace.Tracer) (*Store, error) {
+	s := &Store{b: b, trace: t, index: newTreeIndex(), rev: 1, compactRev: -1}
+	finished, err := s.metaRevision(metaFinishedCompact)
+	if err != nil {
+		return nil, err
+	}
+	scheduled, err := s.metaRevision(metaScheduledCompact)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.restoreIndex(); err != nil {
+		return nil, err
+	}
+	s.compactRev = max(finished, scheduled)
+	// Compaction may have deleted the newest revisions.
+	s.rev = max(s.rev, s.compactRev)
+	if scheduled > finished {
+		s.compaction = compaction{rev: scheduled, prev: finished}
+	}
+	return s, nil
+}
+
+// restoreIndex reads every revision in order.
+func (s *Store) restoreIndex() error {
+	var failed error
+	s.b.Range(backend.Key, nil, nil, 0, func(k, v []byte) bool {
+		rev, dead, err := ParseRevision(k)
+		if err != nil {
+			failed = err
+			return false
+		}
+		kv, err := parseKeyValue(v)
+		if err != nil {
+			failed = fmt.Errorf("mvcc: revision %d.%d: %w", rev.Main, rev.Sub, err)
+			return false
+		}
+		s.restoreKey(rev, dead, &kv)
+		s.rev = rev.Main
+		return true
+	})
+	return failed
+}
+
+func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) {
+	i, ok := s.index.tree.Get(probe(kv.key))
+	switch {
+	case !ok:
+		ki := &keyIndex{}
+		if dead {
+			ki.restoreTombstone(rev)
+		} else {
+			ki.restore(rev, kv.created, kv.version)
+		}
+		s.index.insert(kv.key, ki)
+	case !dead:
+		s.index.put(kv.key, rev)
+	case i.ki.alive():
+		s.index.tombstone(i, rev)
+	}
+}
+
+// Revision is the newest revision; 1 on an empty store.
+func (s *Store) Revision() int64 { return s.rev }
+
+// CompactRevision is the oldest revision that can be read; -1 before the first
+// compaction.
+func (s *Store) CompactRevision() int64 { return s.compactRev }
+
+// Keys is the number of keys that exist.
+func (s *Store) Keys() int { return s.index.live }
+
+// Indexed is the number of keys in the index, the deleted ones included that
+// no compaction has removed yet.
+func (s *Store) Indexed() int { return s.index.tree.Len() }
+
+// getter is a backend or a view of one.
+type getter interface {
+	Get(b backend.Bucket, key []byte) []byte
+	Range(b backend.Bucket, start, end []byte, limit int, fn func(k, v []byte) bool)
+}
+
+func (s *Store) reader() reader {
+	return reader{index: s.index, data: s.b, rev: s.rev, compactRev: s.compactRev}
+}
+
+// Range reads the current state. Only the header's revision is filled.
+func (s *Store) Range(r *pb.RangeRequest) (*pb.RangeResponse, error) {
+	rd := s.reader()
+	return rd.rangeKeys(r)
+}
+
+// Txn evaluates a transaction that contains ranges only.
+func (s *Store) Txn(r *pb.TxnRequest) (*pb.TxnResponse, error) {
+	rd := s.reader()
+	return rd.txn(r)
+}
+
+// View is a stable image of the store for one reader on any goroutine.
+type View struct {
+	r          reader
+	view       backend.View
+	hashes     []compactHash
+	compacting bool
+}
+
+// View opens a View; the caller must close it. Opening is a writer's call.
+func (s *Store) View() *View {
+	v := &View{view: s.b.View(), hashes: s.hashes, compacting: s.Compacting()}
+	v.r = reader{index: s.index.view(), data: v.view, rev: s.rev, compactRev: s.compactRev}
+	return v
+}
+
+// Revision is the newest revision in the view.
+func (v *View) Revision() int64 { return v.r.rev }
+
+// CompactRevision is the oldest revision that can be read from the view.
+func (v *View) CompactRevision() int64 { return v.r.compactRev }
+
+// Range is Store.Range on the view.
+func (v *View) Range(r *pb.RangeRequest) (*pb.RangeResponse, error) { return v.r.rangeKeys(r) }
+
+// Txn is Store.Txn on the view.
+func (v *View) Txn(r *pb.TxnRequest) (*pb.TxnResponse, error) { return v.r.txn(r) }
+
+// Close lets the view's resources go.
+func (v *View) Close() { v.view.Close() }

@@ -1,0 +1,168 @@
+package mvcc
+
+import (
+	"vitrine/core/backend"
+	"vitrine/core/invariant"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+)
+
+// Writer makes one revision: everything between Begin and End happens at once.
+// Reads through it see its own writes.
+type Writer struct {
+	s        *Store
+	batch    *backend.Batch
+	withPrev bool
+	events   []Event
+}
+
+// Begin starts the writes of one entry. The changes go into batch, which the
+// caller hands to the backend after End; until then nobody may read the Store.
+// With withPrev every event carries the pair before it.
+func (s *Store) Begin(batch *backend.Batch, withPrev bool) *Writer {
+	s.writer = Writer{s: s, batch: batch, withPrev: withPrev}
+	return &s.writer
+}
+
+// End publishes the revision. It returns nil if nothing was written.
+func (w *Writer) End() *Change {
+	if len(w.events) == 0 {
+		return nil
+	}
+	w.s.rev++
+	c := &Change{Rev: w.s.rev, Events: w.events}
+	w.events = nil
+	if w.s.trace.On() {
+		w.emit(c)
+	}
+	return c
+}
+
+func (w *Writer) emit(c *Change) {
+	for _, e := range c.Events {
+		w.s.trace.Emit(trace.Event{Kind: trace.RevisionAdvanced, Rev: c.Rev, A: uint64(e.Type), Text: string(e.Kv.Key)})
+		w.s.trace.Emit(trace.Event{Kind: trace.KeyIndexed, Rev: c.Rev, Text: string(e.Kv.Key)})
+	}
+}
+
+// next is the revision of the next change.
+func (w *Writer) next() Revision { return Revision{Main: w.s.rev + 1, Sub: int64(len(w.events))} }
+
+// revision is the newest one inside the transaction.
+func (w *Writer) revision() int64 {
+	if len(w.events) > 0 {
+		return w.s.rev + 1
+	}
+	return w.s.rev
+}
+
+// reader reads what is visible inside the transaction.
+func (w *Writer) reader() reader {
+	r := w.s.reader()
+	r.rev, r.pending = w.revision(), w.events
+	return r
+}
+
+// Range reads what is visible inside the transaction.
+func (w *Writer) Range(r *pb.RangeRequest) (*pb.RangeResponse, error) {
+	rd := w.reader()
+	return rd.rangeKeys(r)
+}
+
+// Put writes one pair. It fails before it writes anything.
+func (w *Writer) Put(r *pb.PutRequest) (*pb.PutResponse, error) {
+	rd := w.reader()
+	if err := w.s.checkPut(&rd, r); err != nil {
+		return nil, err
+	}
+	return w.put(r), nil
+}
+
+// checkPut says whether a put may go ahead in the state that rd reads.
+func (s *Store) checkPut(rd *reader, r *pb.PutRequest) error {
+	if r.Lease != 0 && (s.LeaseExists == nil || !s.LeaseExists(r.Lease)) {
+		return ErrLeaseNotFound
+	}
+	if r.IgnoreValue || r.IgnoreLease {
+		if _, _, ok := rd.index.get(r.Key, rd.rev); !ok {
+			return ErrKeyNotFound
+		}
+	}
+	return nil
+}
+
+// put writes a pair that checkPut has let through.
+func (w *Writer) put(r *pb.PutRequest) *pb.PutResponse {
+	resp := &pb.PutResponse{Header: &pb.ResponseHeader{Revision: w.s.rev + 1}}
+	rd := w.reader()
+	rev := w.next()
+	made, old, existed := w.s.index.put(r.Key, rev)
+	var prev *pb.KeyValue
+	if existed && (w.withPrev || r.PrevKv || r.IgnoreValue || r.IgnoreLease) {
+		prev = rd.one(item{key: probe(r.Key).key}, old.mod)
+		prev.Key = r.Key
+	}
+	kv := &pb.KeyValue{
+		Key: r.Key, Value: r.Value, Lease: r.Lease,
+		CreateRevision: made.created, ModRevision: rev.Main, Version: made.number,
+	}
+	invariant.Assert(prev != nil || !(r.IgnoreValue || r.IgnoreLease), "mvcc: put lost the pair that it was to keep parts of")
+	if r.IgnoreValue {
+		kv.Value = prev.GetValue()
+	}
+	if r.IgnoreLease {
+		kv.Lease = prev.GetLease()
+	}
+	if r.PrevKv {
+		resp.PrevKv = prev
+	}
+	key, value := record(rev, false, kv)
+	w.batch.Put(backend.Key, key, value)
+	w.append(pb.Event_PUT, kv, prev)
+	return resp
+}
+
+func (w *Writer) append(kind pb.Event_EventType, kv, prev *pb.KeyValue) {
+	e := Event{Event: &pb.Event{Type: kind, Kv: kv}, HasPrev: w.withPrev}
+	if w.withPrev {
+		e.Prev = prev
+	}
+	w.events = append(w.events, e)
+}
+
+// DeleteRange deletes the keys of a range in key order.
+func (w *Writer) DeleteRange(r *pb.DeleteRangeRequest) (*pb.DeleteRangeResponse, error) {
+	return w.deleteRange(r), nil
+}
+
+func (w *Writer) deleteRange(r *pb.DeleteRangeRequest) *pb.DeleteRangeResponse {
+	rd := w.reader()
+	hits, count := rd.find(r.Key, r.RangeEnd, rd.rev, 0)
+	var prev []*pb.KeyValue
+	if r.PrevKv || w.withPrev {
+		prev = rd.load(hits)
+	}
+	for i, h := range hits {
+		var before *pb.KeyValue
+		if prev != nil {
+			before = prev[i]
+		}
+		w.tombstone(h.item, before)
+	}
+	resp := &pb.DeleteRangeResponse{Header: &pb.ResponseHeader{Revision: w.revision()}, Deleted: count}
+	if r.PrevKv {
+		resp.PrevKvs = prev
+	}
+	return resp
+}
+
+func (w *Writer) tombstone(i item, prev *pb.KeyValue) {
+	rev := w.next()
+	w.s.index.tombstone(i, rev)
+	// The bucket keeps the bare key; watchers also see the revision.
+	stored := &pb.KeyValue{Key: i.keyBytes()}
+	key, value := record(rev, true, stored)
+	w.batch.Put(backend.Key, key, value)
+	stored.ModRevision = rev.Main
+	w.append(pb.Event_DELETE, stored, prev)
+}
