@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"vitrine/core/limits"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 
@@ -38,16 +39,16 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	if c.ElectionTicks == 0 {
-		c.ElectionTicks = 10
+		c.ElectionTicks = limits.ElectionTicks
 	}
 	if c.HeartbeatTicks == 0 {
 		c.HeartbeatTicks = 1
 	}
 	if c.ReadRetry == 0 {
-		c.ReadRetry = 500 * time.Millisecond
+		c.ReadRetry = limits.ReadIndexRetry
 	}
-	set(&c.SnapshotCount, 10_000)
-	set(&c.CatchUpEntries, 5_000)
+	set(&c.SnapshotCount, limits.SnapshotCount)
+	set(&c.CatchUpEntries, limits.SnapshotCatchUpEntries)
 	return c
 }
 
@@ -69,6 +70,10 @@ type Boot struct {
 // ErrLogBehindStore: the store contains entries that the log has lost, so the WAL is not this store's, or its tail is
 // gone although it was synced.
 var ErrLogBehindStore = errors.New("consensus: the store is ahead of the log")
+
+// ErrStoreBehindLog: the log starts after what the store contains. If the mark came with a snapshot from the leader, the
+// driver must make its image the store before it boots.
+var ErrStoreBehindLog = errors.New("consensus: the store is behind the start of the log")
 
 // A Peer is a first member of a new cluster. Context is opaque here; etcd puts the member's JSON there.
 type Peer struct {

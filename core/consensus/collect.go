@@ -1,0 +1,135 @@
+package consensus
+
+import (
+	"encoding/binary"
+
+	"vitrine/core/trace"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Ready adds everything that the node wants done to out.
+func (n *Node) Ready(out *Output) {
+	n.collect()
+	out.Sends = append(out.Sends, n.out.Sends...)
+	out.Log = append(out.Log, n.out.Log...)
+	out.Applies = append(out.Applies, n.out.Applies...)
+	out.Reads = append(out.Reads, n.out.Reads...)
+	clear(n.out.Sends) // what was handed out must not be kept alive here
+	clear(n.out.Log)
+	clear(n.out.Applies)
+	n.out = Output{n.out.Sends[:0], n.out.Log[:0], n.out.Applies[:0], n.out.Reads[:0]}
+}
+
+// collect asks raft what it wants. raft has said everything after one answer; but answering may make this node ask
+// something in turn (reads after a change of leader), so it goes on until there is nothing left.
+func (n *Node) collect() {
+	for n.dirty {
+		n.dirty, n.appended = false, false
+		rd := n.raw.Ready()
+		oldLead := n.lead
+		n.observe(&rd)
+		for _, m := range rd.Messages {
+			n.dispatch(m)
+		}
+		for _, rs := range rd.ReadStates {
+			n.readAnswered(rs)
+		}
+		n.leaderMoved(oldLead)
+	}
+}
+
+// observe notes what has changed in raft, and tells the trace.
+func (n *Node) observe(rd *raft.Ready) {
+	term, vote, commit := n.term, n.vote, n.commit
+	if rd.HardState != nil {
+		n.term, n.vote, n.commit = rd.HardState.GetTerm(), rd.HardState.GetVote(), rd.HardState.GetCommit()
+	}
+	if n.term != term {
+		n.maxReadAck = 0
+		n.t.Emit(trace.Event{Kind: trace.TermChanged, Term: n.term})
+	}
+	if n.vote != 0 && (n.vote != vote || n.term != term) {
+		n.t.Emit(trace.Event{Kind: trace.VoteCast, Term: n.term, Peer: n.vote})
+	}
+	if rd.SoftState != nil {
+		n.lead, n.role = rd.SoftState.Lead, rd.SoftState.RaftState
+		n.t.Emit(trace.Event{Kind: trace.RoleChanged, Term: n.term, Peer: n.lead, A: uint64(n.role)})
+	}
+	n.observeEntries(rd.Entries)
+	if n.commit != commit {
+		n.t.Emit(trace.Event{Kind: trace.CommitAdvanced, Index: n.commit, Term: n.term})
+	}
+	if k := len(rd.CommittedEntries); k > 0 {
+		if t := rd.CommittedEntries[k-1].GetTerm(); t == n.term && n.commitTerm != t {
+			n.commitTerm = t
+			n.firstCommit()
+		}
+	}
+}
+
+func (n *Node) observeEntries(es []*raftpb.Entry) {
+	if len(es) == 0 {
+		return
+	}
+	if first := es[0].GetIndex(); first <= n.last {
+		n.t.Emit(trace.Event{Kind: trace.LogTruncated, Index: first, Term: n.term})
+	}
+	n.last = es[len(es)-1].GetIndex()
+	if n.t.On() { // hashing is work
+		for _, e := range es {
+			n.t.Emit(trace.Event{Kind: trace.EntryAppended, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.GetData())})
+		}
+	}
+}
+
+// dispatch puts one of raft's messages on its lane.
+func (n *Node) dispatch(m *raftpb.Message) {
+	switch m.GetTo() {
+	case raft.LocalAppendThread:
+		n.write(m)
+	case raft.LocalApplyThread:
+		n.apply(m)
+	default:
+		if m.GetType() == raftpb.MsgHeartbeat && len(m.GetContext()) == 8 {
+			n.maxReadAck = max(n.maxReadAck, binary.LittleEndian.Uint64(m.GetContext()))
+		}
+		n.send(m)
+	}
+}
+
+func (n *Node) write(m *raftpb.Message) {
+	n.lastWrite++
+	w := LogWrite{Ticket: n.lastWrite, Entries: m.GetEntries(), Cause: n.t.Caused()}
+	p := pendingWrite{ticket: n.lastWrite, entries: m.GetEntries(), responses: m.GetResponses()}
+	if m.Term != nil { // raft leaves all three out, or none
+		w.HardState = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
+		w.MustSync = m.GetTerm() != n.keeping.writtenTerm || m.GetVote() != n.keeping.writtenVote
+		n.keeping.writtenTerm, n.keeping.writtenVote = m.GetTerm(), m.GetVote()
+	}
+	w.MustSync = w.MustSync || len(w.Entries) > 0
+	if s := m.GetSnapshot(); !raft.IsEmptySnap(s) {
+		w.Snapshot, w.Release, w.MustSync = s, s.GetMetadata().GetIndex(), true
+		p.snapshot = s
+		n.last = max(s.GetMetadata().GetIndex(), lastIndex(m.GetEntries()))
+		n.setConf(s.GetMetadata().GetConfState())
+		n.confSince = s.GetMetadata().GetIndex()
+	}
+	n.out.Log = append(n.out.Log, w)
+	n.writes = append(n.writes, p)
+}
+
+func lastIndex(es []*raftpb.Entry) uint64 {
+	if len(es) == 0 {
+		return 0
+	}
+	return es[len(es)-1].GetIndex()
+}
+
+func (n *Node) apply(m *raftpb.Message) {
+	n.lastApply++
+	es := m.GetEntries()
+	n.out.Applies = append(n.out.Applies, ApplyBatch{Ticket: n.lastApply, Entries: es, Cause: n.t.Caused()})
+	n.applies = append(n.applies, pendingApply{ticket: n.lastApply, index: lastIndex(es), responses: m.GetResponses()})
+}

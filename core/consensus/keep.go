@@ -1,0 +1,93 @@
+package consensus
+
+import (
+	"time"
+
+	"vitrine/core/backend"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+)
+
+const (
+	// compactEvery is after how many applied entries the log in memory is compacted.
+	compactEvery = 100
+	// keepAfterSnapshot is how long the log is kept after a follower has got a snapshot, so that what follows the
+	// snapshot is still there when the follower has installed it.
+	keepAfterSnapshot = 30 * time.Second
+	// keepAtMost bounds the log in memory, in multiples of CatchUpEntries, even while snapshots are under way.
+	keepAtMost = 4
+)
+
+// keeping is how much of the past is kept where.
+type keeping struct {
+	mark    uint64        // index of the newest durable snapshot record in the WAL
+	marking uint64        // the newest one asked for
+	until   trace.Instant // do not compact the log in memory before
+
+	writtenTerm, writtenVote uint64 // in the newest hard state handed to the WAL
+}
+
+// Backed: the backend has made everything up to d durable. Every SnapshotCount entries the WAL gets a mark there.
+//
+// The order is what makes a mark safe. A member that boots from it does not see older entries, so the store must be
+// able to do without them: it must be durable up to the mark before the mark is written, and the mark must be durable
+// before a segment goes. And since recovery only believes marks that are committed, the hard state that says so is
+// written with it.
+func (n *Node) Backed(d backend.Applied) {
+	k := &n.keeping
+	if d.ConfState == nil || d.Index <= k.marking || d.Index-k.marking <= n.cfg.SnapshotCount {
+		return
+	}
+	n.collect() // so that the hard state below is not older than one already on its way
+	if n.commit < d.Index {
+		return
+	}
+	k.marking = d.Index
+	mark := &pb.WALSnapshot{Index: new(d.Index), Term: new(d.Term), ConfState: cloneConf(d.ConfState)}
+	n.lastWrite++
+	n.out.Log = append(n.out.Log, LogWrite{
+		Ticket:    n.lastWrite,
+		HardState: &raftpb.HardState{Term: new(n.term), Vote: new(n.vote), Commit: new(n.commit)},
+		Mark:      mark,
+		Release:   d.Index,
+		MustSync:  true,
+		Cause:     n.t.Caused(),
+	})
+	k.writtenTerm, k.writtenVote = n.term, n.vote
+	n.writes = append(n.writes, pendingWrite{ticket: n.lastWrite, mark: mark})
+}
+
+func (n *Node) marked(m *pb.WALSnapshot) {
+	n.keeping.mark = max(n.keeping.mark, m.GetIndex())
+	n.t.Emit(trace.Event{Kind: trace.SnapshotSaved, Index: m.GetIndex(), Term: m.GetTerm()})
+}
+
+// compact forgets entries that are applied here and that followers have had time to fetch.
+func (n *Node) compact() {
+	k, applied := &n.keeping, n.log.applied
+	if applied < n.cfg.CatchUpEntries+n.log.base+compactEvery {
+		return
+	}
+	kept := applied - n.log.base
+	if kept < keepAtMost*n.cfg.CatchUpEntries && (n.now < k.until || n.snapshotting()) {
+		return
+	}
+	n.log.compact(applied - n.cfg.CatchUpEntries)
+	n.t.Emit(trace.Event{Kind: trace.LogCompacted, Index: n.log.base + 1})
+}
+
+// snapshotting tells whether a follower is being sent a snapshot.
+func (n *Node) snapshotting() bool {
+	if n.role != raft.StateLeader {
+		return false
+	}
+	busy := false
+	n.raw.WithProgress(func(_ uint64, _ raft.ProgressType, pr tracker.Progress) {
+		busy = busy || pr.State == tracker.StateSnapshot
+	})
+	return busy
+}

@@ -1,0 +1,397 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"vitrine/core/invariant"
+	"vitrine/core/limits"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+)
+
+// Errors of Node's inputs.
+var (
+	ErrNoLeader      = errors.New("consensus: no leader")
+	ErrLeaderChanged = errors.New("consensus: leader changed")
+	// ErrProposalDropped: nothing of the proposal was appended anywhere; it may be proposed again.
+	ErrProposalDropped = raft.ErrProposalDropped
+)
+
+// Node is one member's raft. It is not safe for concurrent use.
+type Node struct {
+	cfg Config
+	raw *raft.RawNode
+	log *memLog
+	t   *trace.Tracer
+	now trace.Instant
+
+	// dirty: raft was given something since it was last asked what it wants.
+	dirty bool
+	// appended: raft was given entries or a snapshot since then, so last may be too high.
+	appended bool
+	out      Output // collected and not yet taken by Ready
+
+	// raft's state as of the last collection.
+	term, vote, commit uint64
+	lead               uint64
+	role               raft.StateType
+	last               uint64
+	conf               *raftpb.ConfState
+	ids                []uint64 // of everyone in conf, sorted
+	confSince          uint64   // conf came with a snapshot at this index; changes up to there are in it
+	commitTerm         uint64   // the newest term in which something is known to be committed
+
+	writes     []pendingWrite // in ticket order
+	lastWrite  uint64         // the newest ticket of a write
+	applies    []pendingApply
+	lastApply  uint64
+	reads      reads
+	keeping    keeping
+	rejected   uint64
+	maxReadAck uint64 // newest position of the read queue that we have asked followers to confirm in this term
+	transferTo uint64
+}
+
+// pendingWrite is a LogWrite that is not reported done, with what may happen only then.
+type pendingWrite struct {
+	ticket    uint64
+	entries   []*raftpb.Entry
+	snapshot  *raftpb.Snapshot
+	mark      *pb.WALSnapshot
+	responses []*raftpb.Message
+}
+
+type pendingApply struct {
+	ticket    uint64
+	index     uint64
+	snapshot  *raftpb.Snapshot
+	responses []*raftpb.Message
+}
+
+// New starts a node where Boot left off. It asks for nothing yet but what raft wants at once: see Ready.
+func New(cfg Config, boot Boot) (*Node, error) {
+	cfg = cfg.withDefaults()
+	if cfg.ID == 0 || raft.IsLocalMsgTarget(cfg.ID) {
+		return nil, fmt.Errorf("consensus: id %x is not allowed", cfg.ID)
+	}
+	if cfg.ElectionTicks <= cfg.HeartbeatTicks {
+		return nil, fmt.Errorf("consensus: election after %d ticks must be later than a heartbeat, %d", cfg.ElectionTicks, cfg.HeartbeatTicks)
+	}
+	log, err := boot.log()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log, t: cfg.Tracer}
+	n.raw, err = raft.NewRawNode(&raft.Config{
+		ID:                 cfg.ID,
+		ElectionTick:       cfg.ElectionTicks,
+		HeartbeatTick:      cfg.HeartbeatTicks,
+		Storage:            log,
+		Applied:            log.applied,
+		AsyncStorageWrites: true,
+		MaxSizePerMsg:      limits.MaxAppendBytes,
+		MaxInflightMsgs:    limits.MaxInflightAppends,
+		MaxInflightBytes:   limits.MaxInflightBytes,
+
+		MaxCommittedSizePerReady:  limits.MaxCommittedBytesPerReady,
+		MaxUncommittedEntriesSize: limits.MaxUncommittedBytes,
+
+		CheckQuorum:    true,
+		PreVote:        !cfg.NoPreVote,
+		ReadOnlyOption: raft.ReadOnlySafe,
+		Logger:         logger{cfg.Tracer},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("consensus: %w", err)
+	}
+	n.term, n.vote, n.commit = log.hard.GetTerm(), log.hard.GetVote(), log.hard.GetCommit()
+	n.last = log.last()
+	n.setConf(log.conf)
+	n.reads.ids = NewIDs(cfg.ID, cfg.Epoch)
+	n.keeping = keeping{mark: log.base, marking: log.base, writtenTerm: n.term, writtenVote: n.vote}
+	n.dirty = true
+	return n, nil
+}
+
+// log checks what was found at boot and makes the log of it. raft would panic at what is refused here.
+func (b Boot) log() (*memLog, error) {
+	l := &memLog{base: b.Snapshot.GetIndex(), baseTerm: b.Snapshot.GetTerm(), applied: b.Applied}
+	l.conf = b.ConfState
+	if l.conf == nil {
+		l.conf = b.Snapshot.GetConfState()
+	}
+	if l.conf == nil {
+		l.conf = &raftpb.ConfState{}
+	}
+	if err := checkConf(l.conf); err != nil {
+		return nil, err
+	}
+	term := l.baseTerm
+	for i, e := range b.Entries {
+		if want := l.base + uint64(i) + 1; e.GetIndex() != want || e.GetTerm() < term {
+			return nil, fmt.Errorf("consensus: entry (index %d, term %d) where index %d, term >= %d was expected",
+				e.GetIndex(), e.GetTerm(), want, term)
+		}
+		term = e.GetTerm()
+		if b.ConfState == nil && e.GetIndex() <= b.Applied && e.GetType() != raftpb.EntryNormal {
+			return nil, fmt.Errorf("consensus: the store is past the conf change at index %d but has no configuration", e.GetIndex())
+		}
+	}
+	l.entries = slices.Clip(b.Entries)
+	if l.applied < l.base {
+		return nil, fmt.Errorf("%w: applied %d, first entry %d", ErrStoreBehindLog, l.applied, l.base+1)
+	}
+	if l.applied > l.last() {
+		return nil, fmt.Errorf("%w: applied %d, last entry %d", ErrLogBehindStore, l.applied, l.last())
+	}
+	if b.HardState.GetCommit() > l.last() {
+		return nil, fmt.Errorf("consensus: committed up to %d, but the log ends at %d", b.HardState.GetCommit(), l.last())
+	}
+	// What the store contains was committed, even if the last hard state to say so was not synced.
+	l.hard = &raftpb.HardState{
+		Term:   new(max(b.HardState.GetTerm(), term)),
+		Vote:   new(b.HardState.GetVote()),
+		Commit: new(max(b.HardState.GetCommit(), l.applied)),
+	}
+	if term > b.HardState.GetTerm() { // the vote was another term's
+		l.hard.Vote = new(uint64(0))
+	}
+	return l, nil
+}
+
+// At tells the node the time. It goes before any other input of the same step.
+func (n *Node) At(now trace.Instant) { n.now = now }
+
+// Tick: one tick of raft's clock has passed.
+func (n *Node) Tick() {
+	n.raw.Tick()
+	n.dirty = true
+	n.retryRead()
+}
+
+// Campaign stands for election now.
+func (n *Node) Campaign() {
+	n.dirty = true
+	// A refusal (not promotable, a conf change not applied) is no error: the next timeout tries again.
+	_ = n.raw.Campaign()
+}
+
+// Propose appends entries to the log, or, on a follower, asks the leader to. It is all or nothing: after
+// ErrProposalDropped none of them is anywhere. No error is no promise: only seeing an entry applied is.
+func (n *Node) Propose(data [][]byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	entries := make([]*raftpb.Entry, len(data))
+	for i, d := range data {
+		entries[i] = &raftpb.Entry{Data: d}
+	}
+	n.dirty = true
+	return n.raw.Step(&raftpb.Message{
+		Type: raftpb.MsgProp.Enum(), From: new(n.cfg.ID), Entries: entries,
+	})
+}
+
+// ProposeConfChange proposes a change of the configuration, under the same promise.
+func (n *Node) ProposeConfChange(cc *raftpb.ConfChange) error {
+	n.dirty = true
+	return n.raw.ProposeConfChange(cc)
+}
+
+// TransferLeader asks a leader to hand over to another voter, or, for 0, to the one that is most up to date. It
+// returns whom it chose, 0 if it leads no one or nobody can take over. Success shows in Status: another leader.
+func (n *Node) TransferLeader(to uint64) uint64 {
+	n.collect()
+	if n.role != raft.StateLeader {
+		return 0
+	}
+	if to == 0 {
+		to = n.heir()
+	}
+	if to == 0 || to == n.cfg.ID || !slices.Contains(n.conf.GetVoters(), to) {
+		return 0
+	}
+	n.raw.TransferLeader(to)
+	n.dirty = true
+	return to
+}
+
+// heir is the voter with the longest log among those that were heard lately; the smaller id breaks a tie.
+func (n *Node) heir() uint64 {
+	var best, match uint64
+	for _, p := range n.progress(nil) {
+		if p.ID != n.cfg.ID && !p.Learner && p.Active && p.State != tracker.StateSnapshot && (best == 0 || p.Match > match) {
+			best, match = p.ID, p.Match
+		}
+	}
+	return best
+}
+
+// Unreachable: a message to the peer could not be sent.
+func (n *Node) Unreachable(peer uint64) {
+	if n.knows(peer) {
+		n.raw.ReportUnreachable(peer)
+		n.dirty = true
+	}
+}
+
+// SnapshotStatus: the image for the peer has arrived there, or not.
+func (n *Node) SnapshotStatus(peer uint64, ok bool) {
+	if !n.knows(peer) {
+		return
+	}
+	status := raft.SnapshotFailure
+	if ok {
+		status = raft.SnapshotFinish
+		n.keeping.until = n.now + trace.Instant(keepAfterSnapshot)
+	}
+	n.raw.ReportSnapshot(peer, status)
+	n.dirty = true
+}
+
+// LogDone: the write with this ticket, and all before it, are done, and durable where they had to be. What waited for
+// that happens now: entries become part of the durable log, votes and acknowledgements leave.
+func (n *Node) LogDone(ticket uint64) {
+	invariant.Assert(ticket <= n.lastWrite, "consensus: LogDone of a write that was never asked for")
+	done := 0
+	for done < len(n.writes) && n.writes[done].ticket <= ticket {
+		w := &n.writes[done]
+		if w.snapshot != nil {
+			n.installed(w.snapshot)
+		}
+		n.log.append(w.entries)
+		if w.mark != nil {
+			n.marked(w.mark)
+		}
+		n.release(w.responses)
+		done++
+	}
+	n.writes = slices.Delete(n.writes, 0, done)
+}
+
+// installed: the WAL starts at a received snapshot now, so the store may become it.
+func (n *Node) installed(s *raftpb.Snapshot) {
+	m := s.GetMetadata()
+	n.log.install(m.GetIndex(), m.GetTerm(), m.GetConfState())
+	n.keeping.mark, n.keeping.marking = m.GetIndex(), m.GetIndex()
+	n.lastApply++
+	n.applies = append(n.applies, pendingApply{ticket: n.lastApply, index: m.GetIndex(), snapshot: s})
+	n.out.Applies = append(n.out.Applies, ApplyBatch{Ticket: n.lastApply, Snapshot: s, Cause: n.t.Caused()})
+}
+
+// release lets messages go that had to wait: to peers, or back into raft.
+func (n *Node) release(ms []*raftpb.Message) {
+	for _, m := range ms {
+		if m.GetTo() == n.cfg.ID {
+			// raft takes its own answers in any state; the only error is for unknown peers.
+			_ = n.raw.Step(m)
+			n.dirty = true
+			continue
+		}
+		n.send(m)
+	}
+}
+
+func (n *Node) send(m *raftpb.Message) {
+	n.out.Sends = append(n.out.Sends, Send{
+		To: m.GetTo(), Message: m, NeedImage: m.GetType() == raftpb.MsgSnap, Cause: n.t.Caused(),
+	})
+}
+
+// Applied: the batch with this ticket, and all before it, are in the store, which has come to index. Changes are the
+// conf changes among its entries, in log order; one that the store has refused is a change of node 0.
+func (n *Node) Applied(ticket, index uint64, changes []*raftpb.ConfChange) {
+	invariant.Assert(ticket <= n.lastApply, "consensus: Applied of a batch that was never handed out")
+	for _, cc := range changes {
+		n.changeConf(index, cc)
+	}
+	done := 0
+	for done < len(n.applies) && n.applies[done].ticket <= ticket {
+		a := &n.applies[done]
+		n.log.applied = max(n.log.applied, a.index)
+		n.release(a.responses)
+		done++
+	}
+	n.applies = slices.Delete(n.applies, 0, done)
+	n.compact()
+}
+
+func (n *Node) changeConf(index uint64, cc *raftpb.ConfChange) {
+	if cc.GetNodeId() == 0 || index <= n.confSince {
+		return
+	}
+	if err := checkChange(n.conf, cc); err != nil {
+		invariant.Violated(n.t, 13, "conf change at or below index %d cannot follow %s: %v", index, confText(n.conf), err)
+	}
+	n.dirty = true
+	n.setConf(n.raw.ApplyConfChange(cc))
+	n.log.conf = n.conf
+	n.t.Emit(trace.Event{
+		Kind: trace.ConfChanged, Index: index, Peer: cc.GetNodeId(), A: uint64(cc.GetType()),
+		B: uint64(len(n.conf.GetVoters())), C: uint64(len(n.conf.GetLearners())),
+	})
+}
+
+func (n *Node) setConf(cs *raftpb.ConfState) {
+	n.conf = cs
+	n.ids = slices.Concat(cs.GetVoters(), cs.GetLearners(), cs.GetVotersOutgoing(), cs.GetLearnersNext())
+	slices.Sort(n.ids)
+	n.ids = slices.Compact(n.ids)
+}
+
+func (n *Node) knows(id uint64) bool {
+	_, ok := slices.BinarySearch(n.ids, id)
+	return ok
+}
+
+// Leader is the member that is known to lead, 0 if none, as of the last Ready.
+func (n *Node) Leader() uint64 { return n.lead }
+
+// Term, IsLeader, IsLearner, Committed and AppliedIndex are as of the last Ready, and free.
+func (n *Node) Term() uint64         { return n.term }
+func (n *Node) IsLeader() bool       { return n.role == raft.StateLeader }
+func (n *Node) Committed() uint64    { return n.commit }
+func (n *Node) AppliedIndex() uint64 { return n.log.applied }
+func (n *Node) IsLearner() bool      { return slices.Contains(n.conf.GetLearners(), n.cfg.ID) }
+
+// Voters are the ids of the voters in force. The slice is shared.
+func (n *Node) Voters() []uint64 { return n.conf.GetVoters() }
+
+// Status is the node seen from outside. It allocates.
+func (n *Node) Status() Status {
+	n.collect()
+	basic := n.raw.BasicStatus()
+	s := Status{
+		ID: n.cfg.ID, Term: n.term, Vote: n.vote, Lead: n.lead, Role: n.role, Learner: n.IsLearner(),
+		Transferee: basic.LeadTransferee, Commit: n.commit, Applied: n.log.applied,
+		First: n.log.base + 1, Last: n.last, Synced: min(n.log.last(), n.last), Mark: n.keeping.mark,
+		Rejected: n.rejected, ConfState: n.conf,
+	}
+	if n.role == raft.StateLeader {
+		s.Progress = n.progress(nil)
+	}
+	return s
+}
+
+func (n *Node) progress(ps []Progress) []Progress {
+	n.raw.WithProgress(func(id uint64, typ raft.ProgressType, pr tracker.Progress) {
+		ps = append(ps, Progress{
+			ID: id, Match: pr.Match, Next: pr.Next, State: pr.State, PendingSnapshot: pr.PendingSnapshot,
+			Learner: typ == raft.ProgressTypeLearner, Active: pr.RecentActive || id == n.cfg.ID,
+			Paused: pr.State == tracker.StateSnapshot || pr.MsgAppFlowPaused,
+		})
+	})
+	slices.SortFunc(ps, func(a, b Progress) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	return ps
+}
