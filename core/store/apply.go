@@ -1,0 +1,248 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"vitrine/core/backend"
+	"vitrine/core/invariant"
+	"vitrine/core/membership"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+var (
+	// ErrNotCapable answers requests about leases and users: every member refuses them alike.
+	ErrNotCapable = errors.New("etcdserver: not capable")
+	// ErrUnknownRequest answers a request of a kind that this version does not know.
+	ErrUnknownRequest = errors.New("etcdserver: unknown request")
+	// ErrBadEntry stops a member: an entry of the log cannot be read, so the state after it is not known.
+	ErrBadEntry = errors.New("etcdserver: cannot read raft entry")
+)
+
+// Apply applies committed entries in order. Those at or below the applied index were applied before and are skipped.
+func (s *Store) Apply(ctx ApplyContext, entries []*raftpb.Entry) *Result {
+	r := &Result{}
+	applied := s.Backend.Applied()
+	r.Index, r.Term = applied.Index, applied.Term
+	for _, e := range entries {
+		if e.GetIndex() <= applied.Index {
+			continue
+		}
+		invariant.Assert(e.GetIndex() == r.Index+1 || r.Index == 0, "store: applied entries have no gap")
+		if r.Err = s.applyEntry(ctx, e, r); r.Err != nil {
+			break
+		}
+		r.Index, r.Term = e.GetIndex(), e.GetTerm()
+	}
+	r.Revision, r.CompactRevision = s.KV.Revision(), s.KV.CompactRevision()
+	r.Alarms = s.Alarms.active
+	return r
+}
+
+// applyEntry turns one entry into one batch.
+func (s *Store) applyEntry(ctx ApplyContext, e *raftpb.Entry, r *Result) error {
+	position := backend.Applied{Index: e.GetIndex(), Term: e.GetTerm()}
+	var id uint64
+	switch {
+	case e.GetType() == raftpb.EntryConfChange:
+		cc := new(raftpb.ConfChange)
+		if err := proto.Unmarshal(e.Data, cc); err != nil {
+			return fmt.Errorf("%w %d: %v", ErrBadEntry, e.GetIndex(), err)
+		}
+		id = cc.GetId()
+		s.applyConfChange(position, cc, r)
+	case e.GetType() != raftpb.EntryNormal:
+		return fmt.Errorf("%w %d: type %v", ErrBadEntry, e.GetIndex(), e.GetType())
+	case len(e.Data) == 0: // a new leader's first entry
+		s.batch.Reset(position)
+	default:
+		req := new(pb.InternalRaftRequest)
+		if err := req.UnmarshalVT(e.Data); err != nil {
+			return fmt.Errorf("%w %d: %v", ErrBadEntry, e.GetIndex(), err)
+		}
+		id = requestID(req)
+		s.batch.Reset(position)
+		s.applyRequest(ctx, e.GetIndex(), id, req, r)
+	}
+	if !s.versioned {
+		s.setStorageVersion()
+	}
+	s.Backend.Write(s.batch)
+	if s.trace.On() {
+		s.trace.Emit(trace.Event{
+			Kind: trace.EntryApplied, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.Data),
+			Rev: s.KV.Revision(), Request: id,
+		})
+	}
+	return nil
+}
+
+// requestID finds the proposal's id; the field ID is of releases before 3.3.
+func requestID(req *pb.InternalRaftRequest) uint64 {
+	if req.ID != 0 {
+		return req.ID
+	}
+	return req.GetHeader().GetID()
+}
+
+func (s *Store) applyConfChange(position backend.Applied, cc *raftpb.ConfChange, r *Result) {
+	outcome := Outcome{ID: cc.GetId(), Index: position.Index}
+	if outcome.Err = s.Members.Validate(cc); outcome.Err != nil {
+		s.batch.Reset(position)
+		noConfChange(cc)
+	} else {
+		// The batch takes its position first, and that includes the configuration after the change.
+		next := s.Members.Clone()
+		s.batch.Reset(position)
+		_ = next.Apply(cc, s.batch)
+		position.ConfState = next.ConfState()
+		s.batch.Reset(position)
+		_ = s.Members.Apply(cc, s.batch)
+		outcome.Response = s.Members.List()
+		r.Members = s.Members.Clone()
+	}
+	r.ConfChanges = append(r.ConfChanges, cc)
+	r.Outcomes = append(r.Outcomes, outcome)
+}
+
+// applyRequest performs a request into the batch and notes its outcome.
+func (s *Store) applyRequest(ctx ApplyContext, index, id uint64, req *pb.InternalRaftRequest, r *Result) {
+	wanted := ctx.Proposer == nil || ctx.Proposer(id)
+	o := Outcome{ID: id, Index: index}
+	if o.Err = s.Alarms.refuse(req); o.Err == nil {
+		if wanted && !s.HasSpace(req) {
+			r.OverQuota = true
+		}
+		o.Response, o.Err = s.perform(ctx, wanted, req, r)
+	}
+	o.Physical = o.Err == nil && req.GetCompaction().GetPhysical()
+	r.Outcomes = append(r.Outcomes, o)
+	if wanted {
+		s.stations(id, index, req)
+	}
+}
+
+// perform is the switch over all kinds of requests. What it returns besides the effects depends on the request and the
+// state alone, but for ranges that nobody waits for.
+func (s *Store) perform(ctx ApplyContext, wanted bool, req *pb.InternalRaftRequest, r *Result) (any, error) {
+	switch {
+	case req.ClusterVersionSet != nil, req.ClusterMemberAttrSet != nil, req.DowngradeInfoSet != nil:
+		err := s.applyCluster(req)
+		r.Members = s.Members.Clone()
+		return nil, err
+	case req.DowngradeVersionTest != nil: // etcd's own tests put it into logs
+		return nil, nil
+	case req.Put != nil, req.DeleteRange != nil, req.Txn != nil:
+		return s.applyWrite(ctx, wanted, req, r)
+	case req.Range != nil:
+		if !wanted {
+			return nil, nil
+		}
+		return answer(s.KV.Range(req.Range))
+	case req.Compaction != nil:
+		if err := s.KV.Compact(req.Compaction.Revision, s.batch); err != nil {
+			return nil, err
+		}
+		return &pb.CompactionResponse{Header: &pb.ResponseHeader{Revision: s.KV.Revision()}}, nil
+	case req.Alarm != nil:
+		resp, changed := s.Alarms.apply(req.Alarm, s.batch)
+		r.AlarmsChanged = r.AlarmsChanged || changed
+		return resp, nil
+	case isLease(req), isAuth(req):
+		return nil, ErrNotCapable
+	}
+	return nil, ErrUnknownRequest
+}
+
+// applyWrite performs a request that may write pairs, all of them at one revision.
+func (s *Store) applyWrite(ctx ApplyContext, wanted bool, req *pb.InternalRaftRequest, r *Result) (resp any, err error) {
+	w := s.KV.Begin(s.batch, ctx.WithPrev)
+	switch {
+	case req.Put != nil:
+		resp, err = answer(w.Put(req.Put))
+	case req.DeleteRange != nil:
+		resp, err = answer(w.DeleteRange(req.DeleteRange))
+	default:
+		resp, err = answer(w.Txn(req.Txn, !wanted))
+	}
+	if c := w.End(); c != nil {
+		r.Changes = append(r.Changes, *c)
+	}
+	return resp, err
+}
+
+// answer makes a response an any that is nil if there is an error.
+func answer[T any](resp *T, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// applyCluster performs the requests that members make of each other.
+func (s *Store) applyCluster(req *pb.InternalRaftRequest) error {
+	switch {
+	case req.ClusterVersionSet != nil:
+		v, err := membership.ParseVersion(req.ClusterVersionSet.Ver)
+		if err != nil {
+			return err
+		}
+		s.Members.SetVersion(v, s.batch)
+		s.versioned = false
+	case req.ClusterMemberAttrSet != nil:
+		a := req.ClusterMemberAttrSet
+		return s.Members.SetAttributes(a.Member_ID, a.GetMemberAttributes().GetName(), a.GetMemberAttributes().GetClientUrls(), s.batch)
+	default:
+		d := membership.Downgrade{Enabled: req.DowngradeInfoSet.Enabled}
+		if d.Enabled {
+			d.Target = req.DowngradeInfoSet.Ver
+		}
+		s.Members.SetDowngrade(d, s.batch)
+	}
+	return nil
+}
+
+func isLease(req *pb.InternalRaftRequest) bool {
+	return req.LeaseGrant != nil || req.LeaseRevoke != nil || req.LeaseCheckpoint != nil
+}
+
+func isAuth(req *pb.InternalRaftRequest) bool {
+	return req.AuthEnable != nil || req.AuthDisable != nil || req.AuthStatus != nil || req.Authenticate != nil ||
+		req.AuthUserAdd != nil || req.AuthUserDelete != nil || req.AuthUserGet != nil || req.AuthUserList != nil ||
+		req.AuthUserChangePassword != nil || req.AuthUserGrantRole != nil || req.AuthUserRevokeRole != nil ||
+		req.AuthRoleAdd != nil || req.AuthRoleDelete != nil || req.AuthRoleGet != nil || req.AuthRoleList != nil ||
+		req.AuthRoleGrantPermission != nil || req.AuthRoleRevokePermission != nil
+}
+
+// Steps of a request inside the state machine, in the words of etcd's own traces.
+var (
+	putSteps     = []string{"process raft request", "get key's previous created_revision and leaseID", "marshal mvccpb.KeyValue", "store kv pair into bolt db"}
+	txnSteps     = []string{"process raft request", "compare", "check requests", "store kv pair into bolt db"}
+	deleteSteps  = []string{"process raft request", "delete keys from in-memory index tree", "store kv pair into bolt db"}
+	compactSteps = []string{"process raft request", "check and update compact revision", "schedule compaction"}
+)
+
+// stations traces the way of a request of this member. A = proposal id: the client's id is known where it was proposed.
+func (s *Store) stations(id, index uint64, req *pb.InternalRaftRequest) {
+	if !s.trace.On() {
+		return
+	}
+	var steps []string
+	switch {
+	case req.Put != nil:
+		steps = putSteps
+	case req.Txn != nil:
+		steps = txnSteps
+	case req.DeleteRange != nil:
+		steps = deleteSteps
+	case req.Compaction != nil:
+		steps = compactSteps
+	}
+	for _, step := range steps {
+		s.trace.Emit(trace.Event{Kind: trace.Station, Index: index, A: id, Text: step})
+	}
+}

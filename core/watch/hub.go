@@ -1,0 +1,376 @@
+package watch
+
+import (
+	"cmp"
+	"time"
+
+	"vitrine/core/invariant"
+	"vitrine/core/limits"
+	"vitrine/core/mvcc"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+
+	"github.com/google/btree"
+)
+
+// Why a watcher is refused: etcd's texts.
+const (
+	reasonCompacted   = "etcdserver: mvcc: required revision has been compacted"
+	reasonEmptyRange  = "mvcc: watcher range is empty"
+	reasonDuplicateID = "mvcc: duplicate watch ID provided on the WatchStream"
+	reasonTooMany     = "etcdserver: too many requests" // our own bound, in words that clients know
+)
+
+// noWatcher is the watch id of refusals and of progress notifications for a whole stream.
+const noWatcher = -1
+
+// Config bounds a hub. A zero field means the default of package limits.
+type Config struct {
+	StreamPushes     int           // responses on their way to one stream
+	StreamBytes      int           // bytes on their way to one stream
+	ResponseBytes    int           // a response that has reached this size takes no further revision
+	FragmentBytes    int           // a response of this size is split for watchers that ask for fragments
+	Scans            int           // scans in flight
+	ScanRevisions    int64         // revisions of one scan
+	ScanBytes        int           // bytes of one scan
+	RecentRevisions  int           // newest changes kept for catching up without a scan
+	RecentBytes      int           // bytes of them
+	ProgressInterval time.Duration // of progress notifications to watchers that want them
+	NoEncoding       bool          // the driver needs messages, not bytes (the simulator)
+}
+
+func (c Config) withDefaults() Config {
+	c.StreamPushes = cmp.Or(c.StreamPushes, limits.WatchStreamPushes)
+	c.StreamBytes = cmp.Or(c.StreamBytes, limits.WatchStreamBytes)
+	c.ResponseBytes = cmp.Or(c.ResponseBytes, limits.WatchResponseBytes)
+	c.FragmentBytes = cmp.Or(c.FragmentBytes, limits.MaxRequestBytes+limits.RequestOverheadBytes)
+	c.Scans = cmp.Or(c.Scans, limits.WatchScans)
+	c.ScanRevisions = cmp.Or(c.ScanRevisions, limits.WatchScanRevisions)
+	c.ScanBytes = cmp.Or(c.ScanBytes, limits.WatchScanBytes)
+	c.RecentRevisions = cmp.Or(c.RecentRevisions, limits.WatchRecentRevisions)
+	c.RecentBytes = cmp.Or(c.RecentBytes, limits.WatchRecentBytes)
+	c.ProgressInterval = max(cmp.Or(c.ProgressInterval, limits.WatchProgressInterval), limits.WatchProgressIntervalMin)
+	return c
+}
+
+// Hub holds all watchers of a member.
+type Hub struct {
+	cfg   Config
+	trace *trace.Tracer
+
+	rev, compactRev int64 // up to here published; below here gone
+
+	streams map[uint64]*stream
+	order   []*stream // all streams, for visits in a fixed order
+	prevs   int       // watchers that want previous pairs
+	created uint64    // watchers ever created
+	synced  *index
+	behind  *btree.BTreeG[*watcher] // behind and with credit, by next revision
+	recent  recent
+
+	scans    []Scan // in flight
+	scanID   uint64
+	cursor   int64 // where the search for the next scan begins
+	scanHold bool  // a scan failed: none before the next tick
+	dirty    bool  // catching up may be possible
+
+	match      matcher
+	progressAt trace.Instant // the earliest of the streams'
+
+	pushes  []Push
+	wanted  []Scan
+	encoder encoder
+}
+
+// NewHub returns a hub without streams, at revision 0. Reset tells it where the store is.
+func NewHub(cfg Config, t *trace.Tracer) *Hub {
+	h := &Hub{
+		cfg:     cfg.withDefaults(),
+		trace:   t,
+		streams: make(map[uint64]*stream),
+		synced:  newIndex(),
+		behind: btree.NewG(16, func(a, b *watcher) bool {
+			return a.next < b.next || a.next == b.next && a.seq < b.seq
+		}),
+	}
+	h.encoder.skip = h.cfg.NoEncoding
+	h.recent = recent{maxRevisions: h.cfg.RecentRevisions, maxBytes: h.cfg.RecentBytes, first: 1, prevFrom: 1}
+	h.match.init(h)
+	return h
+}
+
+// Revision is the revision up to which changes were published.
+func (h *Hub) Revision() int64 { return h.rev }
+
+// WantsPrev tells whether some watcher wants previous pairs, so that it pays to look them up when changes are applied.
+func (h *Hub) WantsPrev() bool { return h.prevs > 0 }
+
+// Counts are for metrics and pictures.
+type Counts struct{ Streams, Watchers, Behind, Scans int }
+
+// Counts returns how many streams and watchers there are, how many watchers are behind, and scans in flight.
+func (h *Hub) Counts() Counts {
+	c := Counts{Streams: len(h.order), Scans: len(h.scans)}
+	for _, s := range h.order {
+		c.Watchers += len(s.watchers)
+		c.Behind += len(s.behind)
+	}
+	return c
+}
+
+// Open makes a stream without watchers. Stream numbers are the driver's and are not used twice.
+func (h *Hub) Open(id uint64) {
+	if h.streams[id] != nil {
+		return
+	}
+	s := &stream{id: id, slot: len(h.order), byID: make(map[int64]*watcher)}
+	h.streams[id] = s
+	h.order = append(h.order, s)
+}
+
+// Close forgets a stream and all its watchers. Nothing more is pushed to it.
+func (h *Hub) Close(id uint64) {
+	s := h.streams[id]
+	if s == nil {
+		return
+	}
+	for len(s.watchers) > 0 {
+		h.removeWatcher(s.watchers[len(s.watchers)-1])
+	}
+	delete(h.streams, id)
+	last := len(h.order) - 1
+	h.order[s.slot] = h.order[last]
+	h.order[s.slot].slot = s.slot
+	h.order[last] = nil
+	h.order = h.order[:last]
+}
+
+// Request performs what the client of a stream asked for.
+func (h *Hub) Request(now trace.Instant, id uint64, req *pb.WatchRequest) {
+	s := h.streams[id]
+	if s == nil {
+		return
+	}
+	if s.progressAt == 0 {
+		s.progressAt = now + trace.Instant(h.progressInterval(s))
+		if h.progressAt == 0 || s.progressAt < h.progressAt {
+			h.progressAt = s.progressAt
+		}
+	}
+	switch r := req.GetRequestUnion().(type) {
+	case *pb.WatchRequest_CreateRequest:
+		if r.CreateRequest != nil {
+			h.create(s, r.CreateRequest)
+		}
+	case *pb.WatchRequest_CancelRequest:
+		if w := s.byID[r.CancelRequest.GetWatchId()]; r.CancelRequest != nil && w != nil {
+			h.removeWatcher(w)
+			h.push(s, &Response{WatchID: w.id, Canceled: true, Rev: h.rev})
+			h.emit(trace.WatchCanceled, w, 0, h.rev, "")
+		}
+	case *pb.WatchRequest_ProgressRequest:
+		if r.ProgressRequest != nil {
+			h.progressAll(s)
+		}
+	}
+}
+
+func (h *Hub) create(s *stream, r *pb.WatchCreateRequest) {
+	refuse := func(reason string) {
+		h.push(s, &Response{WatchID: noWatcher, Created: true, Canceled: true, Rev: h.rev, Reason: reason})
+	}
+	span, ok := spanOf(r.GetKey(), r.GetRangeEnd())
+	switch {
+	case r.GetStartRevision() < 0:
+		refuse(reasonCompacted)
+		return
+	case !ok:
+		refuse(reasonEmptyRange)
+		return
+	case r.GetWatchId() != 0 && s.byID[r.GetWatchId()] != nil:
+		refuse(reasonDuplicateID)
+		return
+	case len(s.watchers) >= limits.MaxWatchersPerStream:
+		refuse(reasonTooMany)
+		return
+	}
+	h.created++
+	w := &watcher{
+		id: r.GetWatchId(), stream: s, seq: h.created, span: span,
+		start: r.GetStartRevision(), next: r.GetStartRevision(),
+		prev: r.GetPrevKv(), fragment: r.GetFragment(), progress: r.GetProgressNotify(), quiet: true,
+	}
+	for _, f := range r.GetFilters() {
+		w.noPut = w.noPut || f == pb.WatchCreateRequest_NOPUT
+		w.noDelete = w.noDelete || f == pb.WatchCreateRequest_NODELETE
+	}
+	if w.id == 0 {
+		w.id = s.freeID()
+	}
+	if w.next == 0 {
+		w.next = h.rev + 1
+	}
+	s.add(w)
+	if w.prev {
+		h.prevs++
+	}
+	h.push(s, &Response{WatchID: w.id, Created: true, Rev: h.rev})
+	h.emit(trace.WatchCreated, w, 0, w.next, span.key)
+	if w.next <= h.rev && w.next < h.compactRev {
+		h.cancelCompacted(w)
+		return
+	}
+	h.settle(w)
+}
+
+// progressAll tells a stream that all its watchers are at the current revision, if they are. If not, the client asks
+// again; and a watcher that waits for a future revision must not be told of one before it.
+func (h *Hub) progressAll(s *stream) {
+	if len(s.watchers) == 0 || len(s.behind) > 0 || !h.hasCredit(s) {
+		return
+	}
+	for _, w := range s.watchers {
+		if h.rev < w.start {
+			return
+		}
+	}
+	h.push(s, &Response{WatchID: noWatcher, Rev: h.rev, Progress: true})
+}
+
+// Tick sends the periodic progress notifications and lets scans resume after one has failed.
+func (h *Hub) Tick(now trace.Instant) {
+	if h.scanHold {
+		h.scanHold, h.dirty = false, true
+	}
+	if h.progressAt == 0 || now < h.progressAt {
+		return
+	}
+	h.progressAt = 0
+	for _, s := range h.order {
+		if s.progressAt == 0 {
+			continue
+		}
+		if now >= s.progressAt {
+			h.progressEach(s)
+			s.progressAt = now + trace.Instant(h.progressInterval(s))
+		}
+		if h.progressAt == 0 || s.progressAt < h.progressAt {
+			h.progressAt = s.progressAt
+		}
+	}
+}
+
+// progressEach notifies the watchers of s that want it, are synced and had no event since the last time.
+func (h *Hub) progressEach(s *stream) {
+	for _, w := range s.watchers {
+		if !w.progress {
+			continue
+		}
+		if w.quiet && w.isSynced() && h.rev >= w.start && h.hasCredit(s) {
+			h.push(s, &Response{WatchID: w.id, Rev: h.rev, Progress: true})
+		}
+		w.quiet = true
+	}
+}
+
+// progressInterval is up to a tenth longer than configured, different by stream, so that streams opened together are
+// not notified together.
+func (h *Hub) progressInterval(s *stream) time.Duration {
+	spread := (s.id + 1) * 0x9e3779b97f4a7c15 >> 44 // 20 bits
+	return h.cfg.ProgressInterval + time.Duration(spread)*(h.cfg.ProgressInterval/10)>>20
+}
+
+// Publish gives the hub new changes, in order, and the revision and compact revision after them.
+func (h *Hub) Publish(_ trace.Instant, changes []mvcc.Change, rev, compactRev int64) {
+	first := len(h.recent.changes)
+	for i := range changes {
+		invariant.Assert(changes[i].Rev > h.rev && changes[i].Rev <= rev, "watch: changes are published once, in order")
+		h.rev = changes[i].Rev
+		h.recent.add(&changes[i])
+	}
+	h.rev = max(h.rev, rev)
+	h.compactRev = max(h.compactRev, compactRev)
+	if h.synced.size > 0 {
+		h.match.run(h.synced, h.recent.changes[first:], h.rev+1, true)
+	}
+	h.recent.trim()
+}
+
+// Reset tells the hub that the store was replaced by one at rev (a snapshot was installed), or where it is at the
+// start. Synced watchers have seen everything up to the revision published before, and nothing of what lies between.
+func (h *Hub) Reset(_ trace.Instant, rev, compactRev int64) {
+	before := h.rev
+	h.rev, h.compactRev = max(rev, before), max(compactRev, h.compactRev)
+	h.recent.clear(h.rev + 1)
+	h.scans, h.wanted = nil, nil
+	h.dirty = true
+	for _, s := range h.order {
+		for _, w := range s.watchers {
+			if w.isSynced() {
+				w.next = max(w.next, before+1)
+				if w.next <= h.rev {
+					h.synced.remove(w)
+					h.settle(w)
+				}
+			}
+		}
+	}
+}
+
+// Sent gives back the credit of the n oldest pushes of a stream.
+func (h *Hub) Sent(id uint64, n int) {
+	s := h.streams[id]
+	if s == nil {
+		return
+	}
+	for ; n > 0 && s.sent < len(s.onTheWay); n-- {
+		s.bytes -= s.onTheWay[s.sent]
+		s.sent++
+	}
+	if s.sent > 64 && s.sent*2 >= len(s.onTheWay) {
+		s.onTheWay = s.onTheWay[:copy(s.onTheWay, s.onTheWay[s.sent:])]
+		s.sent = 0
+	}
+	// Resuming at half credit makes each catch-up worth its scan.
+	if s.blocked && s.pushes()*2 <= h.cfg.StreamPushes && s.bytes*2 <= h.cfg.StreamBytes {
+		s.blocked = false
+		for _, w := range s.behind {
+			h.behind.ReplaceOrInsert(w)
+		}
+		h.dirty = h.dirty || len(s.behind) > 0
+	}
+}
+
+// Drain catches up what can be caught up now and appends what is to be pushed and scanned.
+func (h *Hub) Drain(pushes []Push, scans []Scan) ([]Push, []Scan) {
+	if h.dirty {
+		h.catchUp()
+	}
+	for _, p := range h.pushes {
+		if h.streams[p.Stream] != nil { // it may have been closed since
+			pushes = append(pushes, p)
+		}
+	}
+	scans = append(scans, h.wanted...)
+	clear(h.pushes)
+	h.pushes, h.wanted = h.pushes[:0], h.wanted[:0]
+	return pushes, scans
+}
+
+func (h *Hub) push(s *stream, r *Response) {
+	n := r.SizeWire()
+	s.onTheWay = append(s.onTheWay, n)
+	s.bytes += n
+	h.pushes = append(h.pushes, Push{Stream: s.id, Response: r})
+}
+
+func (h *Hub) hasCredit(s *stream) bool {
+	return !s.blocked && s.pushes() < h.cfg.StreamPushes && s.bytes < h.cfg.StreamBytes
+}
+
+func (h *Hub) emit(kind trace.Kind, w *watcher, events int, rev int64, text string) {
+	if h.trace == nil {
+		return
+	}
+	h.trace.Emit(trace.Event{Kind: kind, Rev: rev, A: uint64(w.id), B: w.stream.id, C: uint64(events), Text: text})
+}

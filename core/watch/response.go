@@ -1,0 +1,187 @@
+package watch
+
+import (
+	"math/bits"
+
+	"vitrine/core/mvcc"
+	"vitrine/core/pb"
+)
+
+// A Push is one response that the driver should write to a stream. The pushes of one stream are in the order in which
+// they must be written; each of them is given back with Hub.Sent once it has left.
+type Push struct {
+	Stream   uint64
+	Response *Response
+}
+
+// A Response is a WatchResponse without the three header fields that only the member knows (cluster, member, term).
+// It is immutable after it was handed out, so the driver may encode it on any goroutine.
+type Response struct {
+	WatchID    int64
+	Rev        int64 // header revision; 0 for a watcher that lost its history to a compaction
+	Created    bool
+	Canceled   bool
+	Fragment   bool   // more of the same revisions follows in the next response of this watcher
+	Progress   bool   // a promise: what follows for this watcher (or, if WatchID is -1, this stream) is newer than Rev
+	CompactRev int64  // set when the history that the watcher needs is gone
+	Reason     string // why the watcher was canceled
+	Events     *Encoded
+}
+
+// Encoded is a list of events with the bytes of their `events` fields, made once and shared by all responses that carry
+// the same events. The parts are shared even between different lists.
+type Encoded struct {
+	Events []*pb.Event
+	parts  [][]byte // per event: tag, length, message; nil if the hub was told not to encode
+	size   int      // sum of the lengths of the parts, known even if they were not made
+}
+
+// SizeBytes is the length of the events on the wire.
+func (e *Encoded) SizeBytes() int {
+	if e == nil {
+		return 0
+	}
+	return e.size
+}
+
+// A Scan asks the driver to read history from the store: all changes with From <= revision <= To, but no more than about
+// MaxBytes, with the previous pairs if WithPrev.
+type Scan struct {
+	ID       uint64
+	From, To int64
+	MaxBytes int
+	WithPrev bool
+}
+
+// A ScanResult answers the Scan with the same ID. Changes hold everything in [From, Next). If Err is
+// mvcc.ErrCompacted, CompactRev tells up to where history is gone.
+type ScanResult struct {
+	ID         uint64
+	Changes    []mvcc.Change
+	Next       int64
+	CompactRev int64
+	Err        error
+}
+
+// Field tags of etcd's WatchResponse and of the events inside it.
+const (
+	tagHeader     = 1<<3 | 2
+	tagWatchID    = 2<<3 | 0
+	tagCreated    = 3<<3 | 0
+	tagCanceled   = 4<<3 | 0
+	tagCompactRev = 5<<3 | 0
+	tagReason     = 6<<3 | 2
+	tagFragment   = 7<<3 | 0
+	tagEvents     = 11<<3 | 2
+)
+
+// maxHeaderBytes bounds the encoded header field: four varints with their tags, and the tag and length of the field.
+const maxHeaderBytes = 2 + 4*11
+
+// AppendWire appends the bytes of the WatchResponse that carries h (its revision is overwritten by the response's own)
+// and returns the extended slice. The events are copied, never encoded again.
+func (r *Response) AppendWire(dst []byte, h *pb.ResponseHeader) []byte {
+	head := pb.ResponseHeader{ClusterId: h.GetClusterId(), MemberId: h.GetMemberId(), RaftTerm: h.GetRaftTerm(), Revision: r.Rev}
+	n := head.SizeVT()
+	dst = append(dst, tagHeader)
+	dst = appendUvarint(dst, uint64(n))
+	dst = appendMessage(dst, &head, n)
+	if r.WatchID != 0 {
+		dst = append(dst, tagWatchID)
+		dst = appendUvarint(dst, uint64(r.WatchID))
+	}
+	if r.Created {
+		dst = append(dst, tagCreated, 1)
+	}
+	if r.Canceled {
+		dst = append(dst, tagCanceled, 1)
+	}
+	if r.CompactRev != 0 {
+		dst = append(dst, tagCompactRev)
+		dst = appendUvarint(dst, uint64(r.CompactRev))
+	}
+	if r.Reason != "" {
+		dst = append(dst, tagReason)
+		dst = appendUvarint(dst, uint64(len(r.Reason)))
+		dst = append(dst, r.Reason...)
+	}
+	if r.Fragment {
+		dst = append(dst, tagFragment, 1)
+	}
+	if r.Events == nil {
+		return dst
+	}
+	if r.Events.parts == nil {
+		for _, ev := range r.Events.Events {
+			dst = appendEvent(dst, ev, ev.SizeVT())
+		}
+		return dst
+	}
+	for _, part := range r.Events.parts {
+		dst = append(dst, part...)
+	}
+	return dst
+}
+
+// SizeWire is an upper bound, tight to a few bytes, of what AppendWire appends.
+func (r *Response) SizeWire() int {
+	n := maxHeaderBytes + r.Events.SizeBytes()
+	if r.WatchID != 0 {
+		n += 1 + uvarintLen(uint64(r.WatchID))
+	}
+	if r.CompactRev != 0 {
+		n += 1 + uvarintLen(uint64(r.CompactRev))
+	}
+	if r.Reason != "" {
+		n += 1 + uvarintLen(uint64(len(r.Reason))) + len(r.Reason)
+	}
+	return n + 6 // created, canceled, fragment
+}
+
+// Message is the response as a message, for drivers that do not need bytes.
+func (r *Response) Message(h *pb.ResponseHeader) *pb.WatchResponse {
+	m := &pb.WatchResponse{
+		Header:          &pb.ResponseHeader{ClusterId: h.GetClusterId(), MemberId: h.GetMemberId(), RaftTerm: h.GetRaftTerm(), Revision: r.Rev},
+		WatchId:         r.WatchID,
+		Created:         r.Created,
+		Canceled:        r.Canceled,
+		CompactRevision: r.CompactRev,
+		CancelReason:    r.Reason,
+		Fragment:        r.Fragment,
+	}
+	if r.Events != nil {
+		m.Events = r.Events.Events
+	}
+	return m
+}
+
+type sizedMarshaler interface {
+	MarshalToSizedBufferVT([]byte) (int, error)
+}
+
+// appendMessage appends m, whose encoded size is n.
+func appendMessage(dst []byte, m sizedMarshaler, n int) []byte {
+	at := len(dst)
+	dst = append(dst, make([]byte, n)...)
+	if _, err := m.MarshalToSizedBufferVT(dst[at:]); err != nil {
+		panic(err) // the buffer has the size that the message asked for, and there is no other error
+	}
+	return dst
+}
+
+// appendEvent appends one `events` field.
+func appendEvent(dst []byte, ev *pb.Event, n int) []byte {
+	dst = append(dst, tagEvents)
+	dst = appendUvarint(dst, uint64(n))
+	return appendMessage(dst, ev, n)
+}
+
+func appendUvarint(dst []byte, v uint64) []byte {
+	for v >= 0x80 {
+		dst = append(dst, byte(v)|0x80)
+		v >>= 7
+	}
+	return append(dst, byte(v))
+}
+
+func uvarintLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }

@@ -1,0 +1,92 @@
+package watch
+
+import "vitrine/core/trace"
+
+// stream is one client stream and its watchers.
+type stream struct {
+	id       uint64
+	slot     int        // in Hub.order
+	watchers []*watcher // in an order that depends on the requests alone
+	byID     map[int64]*watcher
+	nextID   int64
+	behind   []*watcher // those that are not synced
+
+	onTheWay   []int // sizes of the pushes that were not given back yet, from index sent on
+	sent       int
+	bytes      int
+	blocked    bool // out of credit: watchers behind wait for it
+	progressAt trace.Instant
+}
+
+// watcher is one watch.
+type watcher struct {
+	id     int64
+	stream *stream
+	seq    uint64 // order of creation
+	span
+	start int64 // first revision asked for; 0 = from the creation on
+	// next is the first revision that the watcher may still get: exact while it is behind, a lower bound while it is
+	// synced (it has passed everything published since).
+	next int64
+
+	noPut, noDelete          bool
+	prev, fragment, progress bool
+	quiet                    bool // no event since the last periodic progress notification
+
+	group      *group // in the index of the synced, or of a delivery
+	slot       int
+	atStream   int // slot in stream.watchers
+	behindSlot int // slot in stream.behind, plus one; 0 = synced
+
+	found bool    // the delivery in progress has something for it
+	batch []*item // that
+	// flushed: the catch-up in progress has moved next itself
+	flushed bool
+	lacks   int64 // first revision of that delivery which has an event without its previous pair; 0 = none
+}
+
+func (w *watcher) isSynced() bool { return w.behindSlot == 0 }
+
+func (s *stream) pushes() int { return len(s.onTheWay) - s.sent }
+
+func (s *stream) freeID() int64 {
+	for s.byID[s.nextID] != nil {
+		s.nextID++
+	}
+	s.nextID++
+	return s.nextID - 1
+}
+
+func (s *stream) add(w *watcher) {
+	w.atStream = len(s.watchers)
+	s.watchers = append(s.watchers, w)
+	s.byID[w.id] = w
+}
+
+func (s *stream) remove(w *watcher) {
+	last := len(s.watchers) - 1
+	s.watchers[w.atStream] = s.watchers[last]
+	s.watchers[w.atStream].atStream = w.atStream
+	s.watchers[last] = nil
+	s.watchers = s.watchers[:last]
+	delete(s.byID, w.id)
+}
+
+func (s *stream) addBehind(w *watcher) {
+	if w.behindSlot == 0 {
+		s.behind = append(s.behind, w)
+		w.behindSlot = len(s.behind)
+	}
+}
+
+func (s *stream) removeBehind(w *watcher) {
+	if w.behindSlot == 0 {
+		return
+	}
+	last := s.behind[len(s.behind)-1]
+	s.behind[w.behindSlot-1] = last
+	last.behindSlot = w.behindSlot
+	s.behind[len(s.behind)-1] = nil
+	s.behind = s.behind[:len(s.behind)-1]
+	w.behindSlot = 0
+}
