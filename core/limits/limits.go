@@ -98,8 +98,8 @@ const (
 	// WatchStreamBytes their bytes; a stream that is full waits and catches up.
 	WatchStreamPushes = 128
 	WatchStreamBytes  = 16 << 20
-	// WatchResponseBytes is the size from which a response may be cut into fragments.
-	WatchResponseBytes = MaxRequestBytes + RequestOverheadBytes
+	// WatchResponseBytes is the size from which a response takes no further revision.
+	WatchResponseBytes = 1 << 20
 	// WatchScans bounds the catch-up reads under way for all watchers together.
 	WatchScans = 8
 	// WatchScanRevisions and WatchScanBytes bound one catch-up read.
