@@ -9,8 +9,9 @@ type Kind uint8
 // Members as processes.
 const (
 	// MemberStarted: a process came up with what its disk held. Term and Peer =
-	// term and vote of its hard state, Index = applied; A = the incarnation, 1 for
-	// the first; B = index of the snapshot below its log, C = last index of its log.
+	// term and vote of its hard state, Index = applied, Rev = revision of its store;
+	// C = last index of its log, A = term of that entry, B = index of the snapshot
+	// below the log.
 	MemberStarted Kind = 1
 	// MemberCrashed: a process died. A = 1 when unsynced data is lost with it
 	// (power), 0 when the page cache survives (kill).
