@@ -1,0 +1,43 @@
+package check
+
+// Numbers of the invariants. They are stable: events, replay files and the page
+// name them.
+const (
+	ElectionSafety     = 1
+	LeaderAppendOnly   = 2
+	LogMatching        = 3
+	LeaderCompleteness = 4
+	StateMachineSafety = 5
+	VoteDurability     = 6
+	Monotonic          = 7
+	AckedDurable       = 8
+	AtomicApply        = 9
+	RevisionOrder      = 10
+	Linearizable       = 16
+	WatchOrder         = 19
+)
+
+// Info describes an invariant to people.
+type Info struct {
+	Number   int
+	Name     string // a few words, stable
+	Sentence string // what must hold, in one sentence
+}
+
+// Invariants lists what this package watches, by number.
+func Invariants() []Info {
+	return []Info{
+		{ElectionSafety, "election safety", "At most one member is leader in a term."},
+		{LeaderAppendOnly, "leader append-only", "A leader never deletes or overwrites entries of its log."},
+		{LogMatching, "log matching", "Entries with the same index and term are equal, and so is everything before them."},
+		{LeaderCompleteness, "leader completeness", "What was committed in a term is in the log of every leader of a later term."},
+		{StateMachineSafety, "state machine safety", "No two members ever apply different entries at the same index."},
+		{VoteDurability, "vote and term durability", "A member votes once in a term, its term never falls, and a vote leaves only after it is on disk."},
+		{Monotonic, "monotonic progress", "Commit never falls, applied never passes it, and no index is skipped."},
+		{AckedDurable, "acknowledged means durable", "What a client was told is done is on the disks of a quorum."},
+		{AtomicApply, "atomic apply", "What a disk holds is exactly the result of the entries up to its applied index."},
+		{RevisionOrder, "revision order", "A revision rises by one with each writing entry, and equal revisions mean equal data."},
+		{Linearizable, "linearizability", "Some order of the clients' operations, one at a time, explains every answer."},
+		{WatchOrder, "watch guarantees", "A watcher gets every event once, in order, whole revisions at a time, and can resume."},
+	}
+}
