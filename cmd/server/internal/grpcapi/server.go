@@ -1,0 +1,126 @@
+package grpcapi
+
+import (
+	"context"
+	"math"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"vitrine/core/api"
+)
+
+// Config is what the API needs besides a node.
+type Config struct {
+	Node     Node
+	Log      *zap.Logger
+	Registry prometheus.Registerer
+
+	MaxRequestBytes      int
+	MaxConcurrentStreams uint32
+	KeepAliveMinTime     time.Duration // a client that pings more often is sent away
+	KeepAliveInterval    time.Duration
+	KeepAliveTimeout     time.Duration
+	SlowRequest          time.Duration // requests that take longer leave a line in the log
+}
+
+// Server serves the API.
+type Server struct {
+	node    Node
+	log     *zap.Logger
+	slow    time.Duration
+	metrics *metrics
+	grpc    *grpc.Server
+	health  *health.Server
+}
+
+const (
+	// requestOverhead is how much larger than a request its message may be.
+	requestOverhead = 512 << 10
+	// bufferBytes is the size of a connection's buffers: large enough that a
+	// hundred answers leave in one write.
+	bufferBytes = 128 << 10
+)
+
+// New builds the server; nothing is served until Serve.
+func New(cfg Config) *Server {
+	s := &Server{node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest, metrics: newMetrics(cfg.Registry), health: health.NewServer()}
+	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
+		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes + requestOverhead),
+		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.MaxConcurrentStreams(cfg.MaxConcurrentStreams),
+		grpc.ReadBufferSize(bufferBytes),
+		grpc.WriteBufferSize(bufferBytes),
+		// Workers keep their grown stacks from one request to the next.
+		grpc.NumStreamWorkers(uint32(128 * runtime.GOMAXPROCS(0))),
+		grpc.ChainUnaryInterceptor(s.othersUnary),
+	}
+	if cfg.KeepAliveMinTime > 0 {
+		options = append(options, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: cfg.KeepAliveMinTime}))
+	}
+	if cfg.KeepAliveInterval > 0 && cfg.KeepAliveTimeout > 0 {
+		options = append(options, grpc.KeepaliveParams(keepalive.ServerParameters{Time: cfg.KeepAliveInterval, Timeout: cfg.KeepAliveTimeout}))
+	}
+	s.grpc = grpc.NewServer(options...)
+	for _, d := range services() {
+		s.grpc.RegisterService(d, s)
+	}
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	s.health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
+	s.metrics.initialize(s.grpc)
+	return s
+}
+
+// Serve accepts connections until Stop.
+func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+
+// Stop lets running calls finish for a while, then ends them.
+func (s *Server) Stop(patience time.Duration) {
+	s.health.Shutdown()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.grpc.GracefulStop()
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		s.grpc.Stop()
+		<-done
+	}
+}
+
+// othersUnary counts calls of services that are not ours (health).
+func (s *Server) othersUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	m := s.metrics.method(info.FullMethod)
+	m.started.Inc()
+	m.received.Inc()
+	resp, err := handler(ctx, req)
+	if err == nil {
+		m.sent.Inc()
+	}
+	m.done(err)
+	return resp, err
+}
+
+// admit does what must be done before any request: metadata, and what a learner may answer.
+func (s *Server) admit(ctx context.Context, kind string, learnerToo bool) (requireLeader bool, err error) {
+	requireLeader, version := readMetadata(ctx)
+	if err := s.metrics.countClient(kind, version); err != nil {
+		return false, err
+	}
+	if !learnerToo && s.node.Learner() {
+		return false, statusOf(api.ErrNotSupportedForLearner)
+	}
+	return requireLeader, nil
+}

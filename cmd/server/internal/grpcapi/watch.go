@@ -1,0 +1,75 @@
+package grpcapi
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+
+	"vitrine/core/api"
+	"vitrine/core/pb"
+	"vitrine/core/watch"
+)
+
+// watch serves one stream: this goroutine writes what the watchers see, a
+// second one reads what the client asks for. The writer takes all that waits at
+// once and gives the credit back as it leaves, so a client that does not read
+// costs its stream's credit and nothing else.
+func (s *Server) watch(ss grpc.ServerStream, m *method, requireLeader bool) error {
+	stream, err := s.node.Watch(requireLeader)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	ctx, cancel := context.WithCancelCause(ss.Context())
+	defer cancel(nil)
+	go func() {
+		// A client that only stops asking still wants to see.
+		if err := s.readWatchRequests(ss, m, stream); !errors.Is(err, io.EOF) {
+			cancel(err)
+		}
+	}()
+	err = s.push(ctx, ss, m, stream)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return api.ErrWatchCanceled
+	}
+	return err
+}
+
+func (s *Server) readWatchRequests(ss grpc.ServerStream, m *method, stream WatchStream) error {
+	for {
+		r := &pb.WatchRequest{}
+		if err := ss.RecvMsg(r); err != nil {
+			return err
+		}
+		m.received.Inc()
+		stream.Request(r)
+	}
+}
+
+// push writes responses until the stream ends. Their events were encoded when
+// they happened, once for all watchers; only the header is new here.
+func (s *Server) push(ctx context.Context, ss grpc.ServerStream, m *method, stream WatchStream) error {
+	pool := mem.DefaultBufferPool()
+	var responses []*watch.Response
+	for {
+		var header *pb.ResponseHeader
+		var err error
+		responses, header, err = stream.Next(ctx, responses[:0])
+		if err != nil {
+			return err
+		}
+		for _, r := range responses {
+			b := pool.Get(r.SizeWire())
+			*b = r.AppendWire((*b)[:0], header)
+			if err := ss.SendMsg(frame{b}); err != nil {
+				return err
+			}
+			m.sent.Inc()
+			stream.Sent(1)
+		}
+		clear(responses)
+	}
+}
