@@ -28,14 +28,15 @@ func (s *Store) metaRevision(key string) (int64, error) {
 	return r.Main, nil
 }
 
-// compaction is the one in progress; rev is 0 if there is none.
+// compaction is the one in progress.
 //
 // It goes over the index first and over the bucket after that. From then on
 // the index knows of each key what is kept, so the bucket pass asks it record
 // by record and needs no set of a million revisions, and nothing but rev has
 // to survive a restart.
 type compaction struct {
-	rev     int64
+	active  bool
+	rev     int64 // 0 is possible: etcd takes it once, on a store never compacted
 	prev    int64 // compact revision before this one
 	whole   bool  // the bucket pass sees every revision after prev
 	indexed bool  // the index pass is over
@@ -54,14 +55,14 @@ func (s *Store) Compact(rev int64, batch *backend.Batch) error {
 		return ErrFutureRev
 	}
 	batch.Put(backend.Meta, []byte(metaScheduledCompact), AppendRevision(nil, Revision{Main: rev}))
-	s.compaction = compaction{rev: rev, prev: s.compactRev, whole: !s.Compacting()}
+	s.compaction = compaction{active: true, rev: rev, prev: s.compactRev, whole: !s.Compacting()}
 	s.compactRev = rev
 	s.trace.Emit(trace.Event{Kind: trace.Compacted, Rev: rev})
 	return nil
 }
 
 // Compacting says whether CompactStep has work to do.
-func (s *Store) Compacting() bool { return s.compaction.rev != 0 }
+func (s *Store) Compacting() bool { return s.compaction.active }
 
 // CompactStep takes one step over at most limit keys or revisions. What it
 // deletes goes into batch. It returns true when the compaction is complete.
@@ -69,7 +70,7 @@ func (s *Store) CompactStep(batch *backend.Batch, limit int) (done bool) {
 	invariant.Assert(limit > 0, "mvcc: a compaction step without length")
 	c := &s.compaction
 	switch {
-	case c.rev == 0:
+	case !c.active:
 		return true
 	case !c.indexed:
 		next, kept := s.index.compactSome(c.at, c.rev, limit)

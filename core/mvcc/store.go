@@ -57,7 +57,7 @@ func Open(b *backend.Backend, t *trace.Tracer) (*Store, error) {
 	// Compaction may have deleted the newest revisions.
 	s.rev = max(s.rev, s.compactRev)
 	if scheduled > finished {
-		s.compaction = compaction{rev: scheduled, prev: finished}
+		s.compaction = compaction{active: true, rev: scheduled, prev: finished}
 	}
 	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
@@ -46,7 +47,7 @@ func newTheirs(t *testing.T) *theirs {
 }
 
 func (e *theirs) open() {
-	e.kv = etcdmvcc.New(zap.NewNop(), e.b, e.lessor, etcdmvcc.StoreConfig{CompactionBatchLimit: 3})
+	e.kv = etcdmvcc.New(zap.NewNop(), e.b, e.lessor, etcdmvcc.StoreConfig{CompactionBatchLimit: 3, CompactionSleepInterval: time.Nanosecond})
 }
 
 func (e *theirs) reopen() {
