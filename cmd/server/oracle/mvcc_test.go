@@ -252,7 +252,7 @@ func (g *generator) rangeRequest() *pb.RangeRequest {
 	return r
 }
 
-func (g *generator) put(ignore bool) *pb.PutRequest {
+func (g *generator) put() *pb.PutRequest {
 	r := &pb.PutRequest{Key: g.key(), Value: []byte(strings.Repeat("x", g.IntN(5))), PrevKv: g.IntN(3) == 0}
 	switch g.IntN(12) {
 	case 0:
@@ -260,10 +260,10 @@ func (g *generator) put(ignore bool) *pb.PutRequest {
 	case 1:
 		r.Lease = int64(g.IntN(2)) * 9
 	}
-	if ignore && g.IntN(8) == 0 {
+	if g.IntN(8) == 0 {
 		r.IgnoreValue, r.Value = true, nil
 	}
-	if ignore && g.IntN(8) == 0 {
+	if g.IntN(8) == 0 {
 		r.IgnoreLease, r.Lease = true, 0
 	}
 	return r
@@ -302,30 +302,70 @@ func (g *generator) compare() *pb.Compare {
 	return c
 }
 
-func (g *generator) txn(depth int, ignore bool) *pb.TxnRequest {
+// claims is what the operations of one transaction write. The API rejects a
+// transaction that puts a key twice or puts what it deletes, so the store
+// never sees one.
+type claims struct {
+	puts    map[string]bool
+	deletes []*pb.DeleteRangeRequest
+}
+
+func (c *claims) put(key []byte) bool {
+	for _, d := range c.deletes {
+		if covers(d, key) {
+			return false
+		}
+	}
+	if c.puts[string(key)] {
+		return false
+	}
+	c.puts[string(key)] = true
+	return true
+}
+
+func (c *claims) del(d *pb.DeleteRangeRequest) bool {
+	for key := range c.puts {
+		if covers(d, []byte(key)) {
+			return false
+		}
+	}
+	c.deletes = append(c.deletes, d)
+	return true
+}
+
+func covers(d *pb.DeleteRangeRequest, key []byte) bool {
+	if len(d.RangeEnd) == 0 {
+		return string(d.Key) == string(key)
+	}
+	return string(key) >= string(d.Key) && (string(d.RangeEnd) == "\x00" || string(key) < string(d.RangeEnd))
+}
+
+func (g *generator) txn(depth int, c *claims) *pb.TxnRequest {
 	r := &pb.TxnRequest{}
 	for range g.IntN(3) {
 		r.Compare = append(r.Compare, g.compare())
 	}
 	for range g.IntN(4) {
-		r.Success = append(r.Success, g.op(depth, ignore))
+		r.Success = append(r.Success, g.op(depth, c))
 	}
 	for range g.IntN(4) {
-		r.Failure = append(r.Failure, g.op(depth, ignore))
+		r.Failure = append(r.Failure, g.op(depth, c))
 	}
 	return r
 }
 
-// op keeps ignore_value and ignore_lease apart from deletes: etcd's API lets
-// no transaction through that puts what it deletes.
-func (g *generator) op(depth int, ignore bool) *pb.RequestOp {
+func (g *generator) op(depth int, c *claims) *pb.RequestOp {
 	switch n := g.IntN(10); {
 	case n < 4:
-		return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: g.put(ignore)}}
-	case n < 6 && !ignore:
-		return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: g.deleteRange()}}
+		if put := g.put(); c.put(put.Key) {
+			return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: put}}
+		}
+	case n < 6:
+		if d := g.deleteRange(); c.del(d) {
+			return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: d}}
+		}
 	case n < 8 && depth > 0:
-		return &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: g.txn(depth-1, ignore)}}
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: g.txn(depth-1, c)}}
 	}
 	r := g.rangeRequest()
 	if g.IntN(4) != 0 {
@@ -337,11 +377,11 @@ func (g *generator) op(depth int, ignore bool) *pb.RequestOp {
 func (g *generator) request() proto.Message {
 	switch n := g.IntN(100); {
 	case n < 30:
-		return g.put(true)
+		return g.put()
 	case n < 45:
 		return g.deleteRange()
 	case n < 65:
-		return g.txn(2, g.IntN(2) == 0)
+		return g.txn(2, &claims{puts: map[string]bool{}})
 	}
 	return g.rangeRequest()
 }
