@@ -48,6 +48,9 @@ func (r *reader) rangeKeys(req *pb.RangeRequest) (*pb.RangeResponse, error) {
 	if rev == 0 {
 		rev = r.rev
 	}
+	if len(req.RangeEnd) == 0 && plain(req) {
+		return r.point(req.Key, rev), nil
+	}
 	resp := &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: r.rev}}
 	if req.CountOnly {
 		r.index.visit(req.Key, req.RangeEnd, rev, func(item, version) bool {
@@ -80,6 +83,34 @@ func (r *reader) rangeKeys(req *pb.RangeRequest) (*pb.RangeResponse, error) {
 	return resp, nil
 }
 
+// plain says whether a request for one key asks for nothing but the pair.
+func plain(req *pb.RangeRequest) bool { return !req.CountOnly && !req.KeysOnly && !filtered(req) }
+
+func filtered(req *pb.RangeRequest) bool {
+	return req.MinModRevision != 0 || req.MaxModRevision != 0 ||
+		req.MinCreateRevision != 0 || req.MaxCreateRevision != 0
+}
+
+// point is the answer for one key: the commonest read, in two allocations.
+func (r *reader) point(key []byte, rev int64) *pb.RangeResponse {
+	answer := &struct {
+		resp   pb.RangeResponse
+		header pb.ResponseHeader
+		kv     pb.KeyValue
+		kvs    [1]*pb.KeyValue
+		rev    [revisionBytes]byte
+	}{}
+	resp := &answer.resp
+	resp.Header = &answer.header
+	resp.Header.Revision = r.rev
+	if i, v, ok := r.index.get(key, rev); ok {
+		r.loadInto(&answer.kv, i, v.mod, AppendRevision(answer.rev[:0], v.mod))
+		answer.kvs[0] = &answer.kv
+		resp.Kvs, resp.Count = answer.kvs[:], 1
+	}
+	return resp
+}
+
 // pushedLimit is how many keys have to be looked at, 0 for all: one more than
 // asked for tells whether there are more. A sort or a filter needs all. An
 // unspecified order counts as no sort here whatever the target: etcd sorts
@@ -87,9 +118,7 @@ func (r *reader) rangeKeys(req *pb.RangeRequest) (*pb.RangeResponse, error) {
 func pushedLimit(req *pb.RangeRequest) int {
 	sorted := req.SortOrder != pb.RangeRequest_NONE &&
 		!(req.SortTarget == pb.RangeRequest_KEY && req.SortOrder == pb.RangeRequest_ASCEND)
-	filtered := req.MinModRevision != 0 || req.MaxModRevision != 0 ||
-		req.MinCreateRevision != 0 || req.MaxCreateRevision != 0
-	if req.Limit <= 0 || req.Limit >= math.MaxInt32 || sorted || filtered {
+	if req.Limit <= 0 || req.Limit >= math.MaxInt32 || sorted || filtered(req) {
 		return 0
 	}
 	return int(req.Limit) + 1
@@ -127,12 +156,25 @@ func newKeyValues(n int) ([]*pb.KeyValue, []pb.KeyValue) {
 	return kvs, slab
 }
 
+// loadChunk is how many pairs share one allocation for their values.
+const loadChunk = 32
+
 func (r *reader) load(hits []found) []*pb.KeyValue {
 	kvs, slab := newKeyValues(len(hits))
 	key := make([]byte, 0, revisionBytes)
-	for i, h := range hits {
-		key = AppendRevision(key[:0], h.mod)
-		r.loadInto(&slab[i], h.item, h.mod, key)
+	var parsed [loadChunk]fields
+	for at := 0; at < len(hits); at += loadChunk {
+		chunk := hits[at:min(at+loadChunk, len(hits))]
+		size := 0
+		for i, h := range chunk {
+			key = AppendRevision(key[:0], h.mod)
+			parsed[i] = r.fetch(h.mod, key)
+			size += len(parsed[i].value)
+		}
+		values := make([]byte, 0, size)
+		for i, h := range chunk {
+			values = parsed[i].fill(&slab[at+i], h.item.keyBytes(), values)
+		}
 	}
 	return kvs
 }
@@ -144,20 +186,23 @@ func (r *reader) one(i item, rev Revision) *pb.KeyValue {
 	return kv
 }
 
-// loadInto fills kv from the bucket. The key's bytes are the index's own; the
-// value is copied, since the bucket's memory may go away under the answer.
 func (r *reader) loadInto(kv *pb.KeyValue, i item, rev Revision, key []byte) {
+	f := r.fetch(rev, key)
+	f.fill(kv, i.keyBytes(), nil)
+}
+
+// fetch finds the record of a revision; key is its place in the bucket. The
+// bytes belong to the bucket.
+func (r *reader) fetch(rev Revision, key []byte) fields {
 	if len(r.pending) > 0 && rev.Main == r.rev {
-		from := r.pending[rev.Sub].Kv
-		kv.Key, kv.Value, kv.Lease = i.keyBytes(), from.Value, from.Lease
-		kv.CreateRevision, kv.ModRevision, kv.Version = from.CreateRevision, from.ModRevision, from.Version
-		return
+		kv := r.pending[rev.Sub].Kv
+		return fields{value: kv.Value, created: kv.CreateRevision, mod: kv.ModRevision, version: kv.Version, lease: kv.Lease}
 	}
 	raw := r.data.Get(backend.Key, key)
 	invariant.Assert(raw != nil, "mvcc: a revision of the index is not in the key bucket")
 	f, err := parseKeyValue(raw)
 	invariant.Assert(err == nil, "mvcc: a pair in the key bucket cannot be decoded")
-	f.fill(kv, i.keyBytes())
+	return f
 }
 
 // filter drops the pairs outside the request's revision bounds.

@@ -67,13 +67,17 @@ func parseKeyValue(data []byte) (f fields, err error) {
 	return f, nil
 }
 
-// fill copies the fields into kv, with key as the key.
-func (f *fields) fill(kv *pb.KeyValue, key []byte) {
+// fill makes kv of the fields. The key's bytes are the index's own; the value
+// is copied behind arena, since the bucket's memory may go away under an
+// answer. It returns the arena.
+func (f *fields) fill(kv *pb.KeyValue, key, arena []byte) []byte {
 	kv.Key = key
-	if len(f.value) > 0 {
-		kv.Value = append([]byte(nil), f.value...)
+	if n := len(f.value); n > 0 {
+		arena = append(arena, f.value...)
+		kv.Value = arena[len(arena)-n : len(arena) : len(arena)]
 	}
 	kv.CreateRevision, kv.ModRevision, kv.Version, kv.Lease = f.created, f.mod, f.version, f.lease
+	return arena
 }
 
 // record marshals kv behind its revision, so that a write makes one allocation

@@ -74,7 +74,7 @@ func (r *reader) event(raw []byte, rev Revision, dead, withPrev bool) (Event, er
 		e.Type = pb.Event_DELETE
 		e.Kv.Key, e.Kv.ModRevision = key, rev.Main
 	} else {
-		f.fill(e.Kv, key)
+		f.fill(e.Kv, key, nil)
 	}
 	if withPrev && known && rev.Main-1 >= r.compactRev {
 		if v, ok := i.ki.at(rev.Main - 1); ok {

@@ -14,6 +14,15 @@ type Writer struct {
 	batch    *backend.Batch
 	withPrev bool
 	events   []Event
+	first    *first // memory of the change and its first event; nil before that
+}
+
+// first is what nearly every change consists of, in one allocation.
+type first struct {
+	change Change
+	events [1]Event
+	event  pb.Event
+	kv     pb.KeyValue
 }
 
 // Begin starts the writes of one entry. The changes go into batch, which the
@@ -30,8 +39,9 @@ func (w *Writer) End() *Change {
 		return nil
 	}
 	w.s.rev++
-	c := &Change{Rev: w.s.rev, Events: w.events}
-	w.events = nil
+	c := &w.first.change
+	c.Rev, c.Events = w.s.rev, w.events
+	w.events, w.first = nil, nil
 	if w.s.trace.On() {
 		w.emit(c)
 	}
@@ -93,19 +103,24 @@ func (s *Store) checkPut(rd *reader, r *pb.PutRequest) error {
 
 // put writes a pair that checkPut has let through.
 func (w *Writer) put(r *pb.PutRequest) *pb.PutResponse {
-	resp := &pb.PutResponse{Header: &pb.ResponseHeader{Revision: w.s.rev + 1}}
-	rd := w.reader()
+	answer := &struct {
+		resp   pb.PutResponse
+		header pb.ResponseHeader
+	}{}
+	resp := &answer.resp
+	resp.Header = &answer.header
+	resp.Header.Revision = w.s.rev + 1
 	rev := w.next()
 	made, old, existed := w.s.index.put(r.Key, rev)
+	e, kv := w.newEvent()
 	var prev *pb.KeyValue
 	if existed && (w.withPrev || r.PrevKv || r.IgnoreValue || r.IgnoreLease) {
+		rd := w.reader()
 		prev = rd.one(item{key: probe(r.Key).key}, old.mod)
 		prev.Key = r.Key
 	}
-	kv := &pb.KeyValue{
-		Key: r.Key, Value: r.Value, Lease: r.Lease,
-		CreateRevision: made.created, ModRevision: rev.Main, Version: made.number,
-	}
+	kv.Key, kv.Value, kv.Lease = r.Key, r.Value, r.Lease
+	kv.CreateRevision, kv.ModRevision, kv.Version = made.created, rev.Main, made.number
 	invariant.Assert(prev != nil || !(r.IgnoreValue || r.IgnoreLease), "mvcc: put lost the pair that it was to keep parts of")
 	if r.IgnoreValue {
 		kv.Value = prev.GetValue()
@@ -118,16 +133,30 @@ func (w *Writer) put(r *pb.PutRequest) *pb.PutResponse {
 	}
 	key, value := record(rev, false, kv)
 	w.batch.Put(backend.Key, key, value)
-	w.append(pb.Event_PUT, kv, prev)
+	w.append(e, prev)
 	return resp
 }
 
-func (w *Writer) append(kind pb.Event_EventType, kv, prev *pb.KeyValue) {
-	e := Event{Event: &pb.Event{Type: kind, Kv: kv}, HasPrev: w.withPrev}
-	if w.withPrev {
-		e.Prev = prev
+// newEvent makes an event with an empty pair.
+func (w *Writer) newEvent() (*pb.Event, *pb.KeyValue) {
+	e, kv := (*pb.Event)(nil), (*pb.KeyValue)(nil)
+	if w.first == nil {
+		w.first = &first{}
+		w.events = w.first.events[:0]
+		e, kv = &w.first.event, &w.first.kv
+	} else {
+		e, kv = &pb.Event{}, &pb.KeyValue{}
 	}
-	w.events = append(w.events, e)
+	e.Kv = kv
+	return e, kv
+}
+
+func (w *Writer) append(e *pb.Event, prev *pb.KeyValue) {
+	all := Event{Event: e, HasPrev: w.withPrev}
+	if w.withPrev {
+		all.Prev = prev
+	}
+	w.events = append(w.events, all)
 }
 
 // DeleteRange deletes the keys of a range in key order.
@@ -159,10 +188,12 @@ func (w *Writer) deleteRange(r *pb.DeleteRangeRequest) *pb.DeleteRangeResponse {
 func (w *Writer) tombstone(i item, prev *pb.KeyValue) {
 	rev := w.next()
 	w.s.index.tombstone(i, rev)
+	e, kv := w.newEvent()
+	e.Type = pb.Event_DELETE
 	// The bucket keeps the bare key; watchers also see the revision.
-	stored := &pb.KeyValue{Key: i.keyBytes()}
-	key, value := record(rev, true, stored)
+	kv.Key = i.keyBytes()
+	key, value := record(rev, true, kv)
 	w.batch.Put(backend.Key, key, value)
-	stored.ModRevision = rev.Main
-	w.append(pb.Event_DELETE, stored, prev)
+	kv.ModRevision = rev.Main
+	w.append(e, prev)
 }
