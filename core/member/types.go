@@ -1,4 +1,3 @@
-// Package member is one member of a cluster: a deterministic state machine with inputs and outputs.
 package member
 
 import (

@@ -1,0 +1,138 @@
+package api
+
+import (
+	"vitrine/core/pb"
+)
+
+// Validate tells why a request must be refused before anything else is done with it, or nil. maxTxnOps bounds the
+// compares, the success and the failure operations of a txn, each.
+func Validate(body any, maxTxnOps int) error {
+	if err := check(body, maxTxnOps); err != nil {
+		return err // not *Error(nil): an error that is nil must be nil
+	}
+	return nil
+}
+
+func check(body any, maxTxnOps int) *Error {
+	switch r := body.(type) {
+	case *pb.RangeRequest:
+		return checkRange(r)
+	case *pb.PutRequest:
+		return checkPut(r)
+	case *pb.DeleteRangeRequest:
+		return checkDelete(r)
+	case *pb.TxnRequest:
+		if err := checkTxn(r, maxTxnOps); err != nil {
+			return err
+		}
+		return checkOverlaps(r) // after the number of operations is known to be small
+	case nil:
+		return ErrUnknownMethod
+	}
+	return nil
+}
+
+// ValidateStream is Validate for RangeStream, which can neither sort nor filter.
+func ValidateStream(r *pb.RangeRequest) error {
+	if err := checkRange(r); err != nil {
+		return err
+	}
+	byKey := r.SortTarget == pb.RangeRequest_KEY && r.SortOrder == pb.RangeRequest_ASCEND
+	if r.SortOrder != pb.RangeRequest_NONE && !byKey {
+		return ErrStreamSortOrder
+	}
+	if r.MinModRevision != 0 || r.MaxModRevision != 0 || r.MinCreateRevision != 0 || r.MaxCreateRevision != 0 {
+		return ErrStreamFilters
+	}
+	return nil
+}
+
+func checkRange(r *pb.RangeRequest) *Error {
+	switch {
+	case len(r.GetKey()) == 0:
+		return ErrEmptyKey
+	case pb.RangeRequest_SortOrder_name[int32(r.SortOrder)] == "":
+		return ErrInvalidSortOption
+	case pb.RangeRequest_SortTarget_name[int32(r.SortTarget)] == "":
+		return ErrInvalidSortOption
+	}
+	return nil
+}
+
+func checkPut(r *pb.PutRequest) *Error {
+	switch {
+	case len(r.GetKey()) == 0:
+		return ErrEmptyKey
+	case r.IgnoreValue && len(r.Value) != 0:
+		return ErrValueProvided
+	case r.IgnoreLease && r.Lease != 0:
+		return ErrLeaseProvided
+	}
+	return nil
+}
+
+func checkDelete(r *pb.DeleteRangeRequest) *Error {
+	if len(r.GetKey()) == 0 {
+		return ErrEmptyKey
+	}
+	return nil
+}
+
+// checkTxn also bounds nesting: every level takes its widest part from what is left for the levels below.
+func checkTxn(r *pb.TxnRequest, maxOps int) *Error {
+	widest := max(len(r.GetCompare()), len(r.GetSuccess()), len(r.GetFailure()))
+	if widest > maxOps {
+		return ErrTooManyOps
+	}
+	for _, c := range r.GetCompare() {
+		if len(c.GetKey()) == 0 {
+			return ErrEmptyKey
+		}
+	}
+	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
+		for _, op := range ops {
+			if err := checkOp(op, maxOps-widest); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkOp(op *pb.RequestOp, maxOps int) *Error {
+	switch r := op.GetRequest().(type) {
+	case *pb.RequestOp_RequestRange:
+		return checkRange(r.RequestRange)
+	case *pb.RequestOp_RequestPut:
+		return checkPut(r.RequestPut)
+	case *pb.RequestOp_RequestDeleteRange:
+		return checkDelete(r.RequestDeleteRange)
+	case *pb.RequestOp_RequestTxn:
+		return checkTxn(r.RequestTxn, maxOps)
+	}
+	return ErrKeyNotFound
+}
+
+// readOnly tells whether a txn changes nothing, so that it need not go through the log: only ranges, no txn inside.
+func readOnly(r *pb.TxnRequest) bool {
+	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
+		for _, op := range ops {
+			if op.GetRequestRange() == nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// serializable tells whether every range of a read-only txn may be answered without asking the leader.
+func serializable(r *pb.TxnRequest) bool {
+	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
+		for _, op := range ops {
+			if !op.GetRequestRange().GetSerializable() {
+				return false
+			}
+		}
+	}
+	return true
+}

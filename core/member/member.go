@@ -1,0 +1,283 @@
+package member
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"vitrine/core/api"
+	"vitrine/core/consensus"
+	"vitrine/core/limits"
+	"vitrine/core/store"
+	"vitrine/core/trace"
+	"vitrine/core/watch"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Config is what a member is told once. Zero values get etcd's defaults, except the ids.
+type Config struct {
+	ID, ClusterID uint64
+	// TickInterval is how often the driver steps Tick; it is raft's unit of time.
+	TickInterval time.Duration // 100 ms
+	// ElectionTicks without a word from a leader, and up to twice that by dice, lead to an election. 10.
+	ElectionTicks  int
+	HeartbeatTicks int // 1
+	NoPreVote      bool
+	SnapshotCount  uint64 // applied entries between two marks in the WAL
+	CatchUpEntries uint64 // applied entries kept in memory for followers
+	// MaxRequestBytes bounds one request in the log, MaxTxnOps the operations of a txn, MaxPending the requests held.
+	MaxRequestBytes, MaxTxnOps, MaxPending int
+	SlowRequest                            time.Duration // replies that took longer tell their steps; negative = none do
+	// Name and ClientURLs are published to the cluster; an empty Name publishes nothing.
+	Name       string
+	ClientURLs []string
+	// ClusterVersion is set by the leader of a cluster that has none: "3.7.0". "" = nothing is set.
+	ClusterVersion string
+	// Epoch tells this life of the member from its earlier ones: milliseconds of a clock that does not go back across
+	// restarts. Ids of proposals and reads are unique because of it.
+	Epoch  uint64
+	Watch  watch.Config
+	Tracer *trace.Tracer
+}
+
+func (c Config) withDefaults() Config {
+	c.TickInterval = cmp.Or(c.TickInterval, limits.Tick)
+	c.ElectionTicks = cmp.Or(c.ElectionTicks, limits.ElectionTicks)
+	return c
+}
+
+// Member is one member. It is not safe for concurrent use: one goroutine steps and polls it.
+type Member struct {
+	cfg  Config
+	t    *trace.Tracer
+	now  trace.Instant
+	node *consensus.Node
+	api  *api.Server
+	hub  *watch.Hub
+	halt error
+
+	fenced   []uint64      // watch streams whose clients require a leader
+	headless trace.Instant // since when no leader is known
+	ends     []StreamEnd
+	states   consensus.Output // of which only Reads are kept between polls
+}
+
+// New starts a member with what its driver found on disk. Poll it before the first Step.
+func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*Member, error) {
+	cfg = cfg.withDefaults()
+	cfg.Tracer.At(now, cfg.Tracer.Caused())
+	node, err := consensus.New(consensus.Config{
+		ID: cfg.ID, ElectionTicks: cfg.ElectionTicks, HeartbeatTicks: cfg.HeartbeatTicks, NoPreVote: cfg.NoPreVote,
+		SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.CatchUpEntries, Epoch: cfg.Epoch, Tracer: cfg.Tracer,
+	}, boot)
+	if err != nil {
+		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)
+	}
+	m := &Member{cfg: cfg, t: cfg.Tracer, now: now, node: node, headless: now}
+	m.api = api.NewServer(api.Config{
+		MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval, ElectionTicks: cfg.ElectionTicks,
+		MaxRequestBytes: cfg.MaxRequestBytes, MaxTxnOps: cfg.MaxTxnOps, MaxPending: cfg.MaxPending,
+		SlowRequest: cfg.SlowRequest, Epoch: cfg.Epoch, Name: cfg.Name, ClientURLs: cfg.ClientURLs,
+		ClusterVersion: cfg.ClusterVersion, Tracer: cfg.Tracer,
+	}, node, api.Info{
+		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
+	})
+	m.hub = watch.NewHub(cfg.Watch, cfg.Tracer)
+	m.hub.Reset(now, info.Revision, info.CompactRevision)
+	m.at(now)
+	return m, nil
+}
+
+func (m *Member) at(now trace.Instant) {
+	m.now = now
+	m.node.At(now)
+	m.api.At(now)
+}
+
+// Step takes one input. Time never goes back. A member that has halted takes none.
+func (m *Member) Step(now trace.Instant, in Input) {
+	if m.halt != nil {
+		return
+	}
+	m.t.At(now, in.Cause)
+	m.at(now)
+	switch in.Kind {
+	case Tick:
+		m.node.Tick()
+		m.hub.Tick(now)
+	case Receive:
+		m.receive(in.Message)
+	case LogDone:
+		m.node.LogDone(in.Ticket)
+	case LogFailed:
+		m.fail(in.Err)
+	case Applied:
+		m.applied(in.Ticket, in.Result)
+	case SnapshotApplied:
+		m.restored(in.Ticket, in.Result)
+	case Request:
+		m.api.Request(in.Request)
+	case Cancel:
+		m.api.Cancel(in.ID)
+	case Compacted:
+		m.api.Compacted(in.Revision)
+	case Backed:
+		m.node.Backed(in.Backed)
+	case Campaign:
+		m.node.Campaign()
+	case TransferLeadership:
+		m.node.TransferLeader(in.Peer)
+	case PeerUnreachable:
+		m.api.Lost(in.Peer)
+		m.node.Unreachable(in.Peer)
+	case SnapshotStatus:
+		m.node.SnapshotStatus(in.Peer, in.OK)
+	default:
+		m.watch(now, &in)
+	}
+}
+
+// watch takes the inputs of watch streams.
+func (m *Member) watch(now trace.Instant, in *Input) {
+	switch in.Kind {
+	case WatchOpen:
+		m.openStream(in.Stream, in.OK)
+	case WatchRequest:
+		m.hub.Request(now, in.Stream, in.Watch)
+	case WatchClose:
+		m.closeStream(in.Stream)
+	case WatchSent:
+		m.hub.Sent(in.Stream, in.N)
+	case Scanned:
+		m.hub.Scanned(now, in.Scan)
+	}
+}
+
+func (m *Member) receive(msg *raftpb.Message) {
+	if m.node.Receive(msg) == nil {
+		m.api.Heard(msg.GetFrom())
+	}
+}
+
+// fail is I12: what a failed sync has left on disk is unknown, so nothing that depends on it may be said any more, and
+// a second sync that succeeds would prove nothing.
+func (m *Member) fail(err error) {
+	if err == nil {
+		err = fmt.Errorf("the log failed")
+	}
+	m.halt = fmt.Errorf("member %x has stopped: %w", m.cfg.ID, err)
+	m.t.Emit(trace.Event{Kind: trace.LogFailed, Text: err.Error()})
+}
+
+func (m *Member) applied(ticket uint64, r *store.Result) {
+	m.node.Applied(ticket, r.Index, r.ConfChanges)
+	m.hub.Publish(m.now, r.Changes, r.Revision, r.CompactRevision)
+	m.api.Applied(r)
+	if r.Err != nil {
+		m.halt = fmt.Errorf("member %x has stopped: %w", m.cfg.ID, r.Err)
+	}
+}
+
+func (m *Member) restored(ticket uint64, r *store.Result) {
+	m.t.Emit(trace.Event{Kind: trace.SnapshotInstalled, Index: r.Index, Term: r.Term, Rev: r.Revision})
+	m.node.Applied(ticket, r.Index, nil)
+	m.hub.Reset(m.now, r.Revision, r.CompactRevision)
+	m.api.Restored(r)
+}
+
+// openStream opens a watch stream. One that requires a leader is cut when there has been none for too long.
+func (m *Member) openStream(stream uint64, fenced bool) {
+	switch {
+	case m.node.IsLearner():
+		m.ends = append(m.ends, StreamEnd{stream, api.ErrNotSupportedForLearner})
+		return
+	case fenced && m.node.Leader() == 0:
+		m.ends = append(m.ends, StreamEnd{stream, api.ErrNoLeader})
+		return
+	case fenced:
+		m.fenced = append(m.fenced, stream)
+	}
+	m.hub.Open(stream)
+}
+
+func (m *Member) closeStream(stream uint64) {
+	m.hub.Close(stream)
+	if i := slices.Index(m.fenced, stream); i >= 0 {
+		m.fenced = slices.Delete(m.fenced, i, i+1)
+	}
+}
+
+// fence cuts the streams that require a leader after three election timeouts without one.
+func (m *Member) fence() {
+	if m.node.Leader() != 0 {
+		m.headless = m.now
+		return
+	}
+	patience := limits.NoLeaderTimeouts * time.Duration(m.cfg.ElectionTicks) * m.cfg.TickInterval
+	if time.Duration(m.now-m.headless) < patience {
+		return
+	}
+	for _, stream := range m.fenced {
+		m.hub.Close(stream)
+		m.ends = append(m.ends, StreamEnd{stream, api.ErrNoLeader})
+	}
+	m.fenced = m.fenced[:0]
+}
+
+// Poll fills out with everything that the member wants done since the last Poll.
+func (m *Member) Poll(out *Output) {
+	*out = Output{
+		Sends: out.Sends[:0], Log: out.Log[:0], Applies: out.Applies[:0], Replies: out.Replies[:0],
+		Reads: out.Reads[:0], Pushes: out.Pushes[:0], Scans: out.Scans[:0], Ends: out.Ends[:0], Halt: m.halt,
+	}
+	if m.halt != nil {
+		return
+	}
+	lanes := consensus.Output{Sends: out.Sends, Log: out.Log, Applies: out.Applies, Reads: m.states.Reads[:0]}
+	for more := true; more; {
+		m.api.Poll()
+		lanes.Reads = lanes.Reads[:0]
+		m.node.Ready(&lanes)
+		out.Replies, out.Reads, more = m.api.Ready(lanes.Reads, out.Replies, out.Reads)
+	}
+	m.states.Reads = lanes.Reads
+	out.Sends, out.Log, out.Applies = lanes.Sends, lanes.Log, lanes.Applies
+	m.fence()
+	out.Ends = append(out.Ends, m.ends...)
+	m.ends = m.ends[:0]
+	out.Pushes, out.Scans = m.hub.Drain(out.Pushes, out.Scans)
+}
+
+// Status is a member seen from outside.
+type Status struct {
+	consensus.Status
+	ClusterID                 uint64
+	Revision, CompactRevision int64
+	Published                 bool // the cluster knows this member's name: it is ready for clients
+	Pending                   int  // client requests held
+	Watch                     watch.Counts
+	Halt                      error
+}
+
+// Status is the member's state now. It allocates; it is for people, not for every step.
+func (m *Member) Status() Status {
+	return Status{
+		Status: m.node.Status(), ClusterID: m.cfg.ClusterID, Revision: m.api.Revision(),
+		CompactRevision: m.api.CompactRevision(), Published: m.api.Published(), Pending: m.api.Pending(),
+		Watch: m.hub.Counts(), Halt: m.halt,
+	}
+}
+
+// WantsPrev tells whether the store should look up previous pairs when it applies (store.ApplyContext.WithPrev).
+func (m *Member) WantsPrev() bool { return m.hub.WantsPrev() }
+
+// Leader is the member that is known to lead, 0 if none; Header is the identity of an answer that is made now. Both
+// are as of the last Poll, and free.
+func (m *Member) Leader() uint64 { return m.node.Leader() }
+
+// Header fills the headers of watch responses (their revision is their own).
+func (m *Member) Header() api.Header {
+	return api.Header{ClusterID: m.cfg.ClusterID, MemberID: m.cfg.ID, RaftTerm: m.node.Term(), Revision: m.api.Revision()}
+}
