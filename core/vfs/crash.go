@@ -65,6 +65,14 @@ func (m *Mem) CrashClone(dice Dice) *Mem {
 	case 3:
 		keep = r.Uint64N(101)
 	}
+	return m.crash(r, keep)
+}
+
+// LoseUnsynced returns the worst that a power loss can leave: what was synced
+// and nothing else.
+func (m *Mem) LoseUnsynced() *Mem { return m.crash(rand.New(rand.NewPCG(0, 0)), 0) }
+
+func (m *Mem) crash(r *rand.Rand, keep uint64) *Mem {
 	// entries is the disk's view of each directory after the moves that
 	// survived. A move whose premise was lost is lost too.
 	entries := map[*node]map[string]*node{}

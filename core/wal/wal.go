@@ -1,0 +1,385 @@
+// Package wal is the write-ahead log: what a member promised, in the order in
+// which it promised it, in etcd's own format to the byte. etcd opens a log
+// written here, and the other way round.
+//
+//	w, err := wal.Create(fs, "member/wal", metadata, wal.Options{})
+//	err = w.Append(hardState, entries) // into the page cache, one write call
+//	err = w.Sync()                     // durable: now it may be promised
+//
+//	w, log, err := wal.Open(fs, "member/wal", snapshot, wal.Options{})
+//
+// # Format
+//
+// A log is a directory of segments, <sequence>-<first index>.wal in hexadecimal.
+// A segment is a chain of records, each framed by its length:
+//
+//	 0      1      2      3      4      5      6      7
+//	+------+------+------+------+------+------+------+------+
+//	| length of the record, little endian, 7 bytes   | pad  |  pad = 0, or 0x80 | bytes of padding
+//	+------+------+------+------+------+------+------+------+
+//	| 08 type | 10 crc (varint) | 1a length | data ...      |  a protobuf message: type, crc, data
+//	|                                       | padding zeros |  to a multiple of 8 bytes
+//	+-------------------------------------------------------+
+//
+// Types are 1 metadata, 2 entry, 3 hard state, 4 checksum, 5 snapshot. The
+// checksum is CRC32-Castagnoli over the data of this record and all before it,
+// so a record cannot be lost, moved or doubled unnoticed. The chain crosses
+// files: a segment opens with a checksum record that repeats the last value.
+//
+//	segment 0                              segment 1, cut at 64,000,000 bytes
+//	+-----+----------+----------+----+     +-----+----------+-------+----+
+//	| crc | metadata | snapshot | .. | --> | crc | metadata | state | .. |  zeros
+//	|  0  |          | 0, 0     |    |     |  x  |          |       |    |
+//	+-----+----------+----------+----+     +-----+----------+-------+----+
+//
+// Of two entries with one index the later one counts.
+//
+// # The end of a log
+//
+// Behind the last record there is nothing but zeros, on disk, before the first
+// byte is ever written there. Therefore a crash in the middle of a write, which
+// loses any of the 512-byte sectors that were not synced, leaves one of:
+//
+//   - a length of zero: the end, whatever comes after it;
+//   - a record in the last segment with a sector of zeros, or one that the end
+//     of the file cuts off: torn. Open copies the file to .broken and drops it.
+//
+// Nothing in either of them was ever synced. Everything else is a CorruptError
+// that names file and offset, and nobody should guess.
+//
+//	         written, synced        zeros, written     zeros, reserved
+//	+------------------------------+------------------+-----------------+
+//	| records ................ end | 1 MiB ahead      | up to 64 MB     |
+//	+------------------------------+------------------+-----------------+
+//
+// Three rules keep it so.
+//
+//  1. A new segment is reserved (zeros), gets its head, is synced, and only
+//     then renamed to a name that anybody reads.
+//  2. Opening a log cuts off what follows the end and syncs the zeros before
+//     the first append: leftovers of a torn write must not meet new records.
+//  3. A recycled segment loses its name, durably, before its contents are
+//     overwritten with zeros. It is used again only when all of it is zeros,
+//     and the sync of its head makes them durable before it gets a new name.
+//     etcd reads such a directory as any other; spare.tmp it passes over.
+//
+// In two places this is stricter than etcd, which takes any length beyond the
+// end of the file for a torn write and any length of zero for the end. Here the
+// record's own header must agree with the former, and the rest of the sector
+// must be zeros after the latter, or the log is corrupt: a flipped bit in a
+// length must not cut off what was promised.
+//
+// Reserved space is not enough for fast syncs: writing into it converts extents,
+// which is metadata, which is a journal commit. So the log stays a stretch of
+// physical zeros ahead of itself, a megabyte at a time.
+//
+// # After a failure
+//
+// A write or sync that failed may have lost anything, and a second fsync that
+// succeeds proves nothing. After the first error a WAL refuses everything.
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"vitrine/core/pb"
+	"vitrine/core/vfs"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// DefaultSegmentBytes is the size at which etcd cuts a segment.
+const DefaultSegmentBytes = 64_000_000
+
+var (
+	// ErrClosed is returned by a closed log.
+	ErrClosed = errors.New("wal: closed")
+	// ErrSnapshotNotFound: the log has no record of the snapshot to start from.
+	ErrSnapshotNotFound = errors.New("wal: snapshot not found")
+	// ErrSnapshotMismatch: it has, but with another term.
+	ErrSnapshotMismatch = errors.New("wal: snapshot mismatch")
+	// ErrMetadataConflict: two segments belong to different members.
+	ErrMetadataConflict = errors.New("wal: conflicting metadata found")
+
+	errNoSegments = fmt.Errorf("wal: file not found: %w", fs.ErrNotExist)
+)
+
+// Options says how a log is kept. The zero value is etcd's way.
+type Options struct {
+	// SegmentBytes is the size from which on a segment is closed and the next
+	// one begun; 0 means DefaultSegmentBytes.
+	SegmentBytes int64
+	// Recycle keeps one released segment and overwrites it with zeros for
+	// the next cut, which then needs no new blocks from the file system.
+	Recycle bool
+	// UnsafeNoSync makes Sync and all other syncs do nothing.
+	UnsafeNoSync bool
+}
+
+func (o Options) withDefaults() Options {
+	if o.SegmentBytes <= 0 {
+		o.SegmentBytes = DefaultSegmentBytes
+	}
+	return o
+}
+
+// WAL is a log open for appending. It is for one goroutine at a time.
+type WAL struct {
+	fs  vfs.FS
+	dir string
+	o   Options
+
+	metadata  []byte
+	state     state // repeated at the head of each segment
+	hasState  bool
+	lastIndex uint64 // of the last entry or snapshot
+
+	segments []segment // the last one is the tail
+	tail     vfs.File
+	offset   int64 // where the next record goes
+	zeroed   int64 // the tail is physically zero from offset to here
+	unsynced bool
+	spare    *spare
+
+	enc encoder
+	err error // the first failure; it stays
+}
+
+// state is a hard state by value.
+type state struct{ term, vote, commit uint64 }
+
+func (s *state) message() *raftpb.HardState {
+	return &raftpb.HardState{Term: &s.term, Vote: &s.vote, Commit: &s.commit}
+}
+
+// Exists reports whether dir holds a log.
+func Exists(fsys vfs.FS, dir string) bool {
+	segments, err := listSegments(fsys, dir)
+	return err == nil && len(segments) > 0
+}
+
+// Create makes a log in dir, which must not hold one already. It is built
+// aside and renamed, so a crash leaves all of it or nothing.
+func Create(fsys vfs.FS, dir string, metadata []byte, o Options) (*WAL, error) {
+	if Exists(fsys, dir) {
+		return nil, &fs.PathError{Op: "create", Path: dir, Err: fs.ErrExist}
+	}
+	dir = path.Clean(dir)
+	tmp := dir + ".tmp"
+	created, err := makeDirs(fsys, path.Dir(dir))
+	if err != nil {
+		return nil, err
+	}
+	if err := fsys.RemoveAll(tmp); err != nil {
+		return nil, err
+	}
+	if err := fsys.MkdirAll(tmp); err != nil {
+		return nil, err
+	}
+	w := &WAL{fs: fsys, dir: tmp, o: o.withDefaults(), metadata: metadata}
+	first := Segment{Name: segmentName(0, 0)}
+	f, err := fsys.Create(w.path(first.Name))
+	if err != nil {
+		return nil, err
+	}
+	err = f.Preallocate(w.o.SegmentBytes)
+	if err == nil {
+		w.offset, err = w.writeHead(f, true)
+	}
+	if err == nil {
+		err = w.syncDir()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = fsys.RemoveAll(dir)
+	}
+	if err == nil {
+		err = fsys.Rename(tmp, dir)
+	}
+	for _, d := range append(created, path.Dir(dir)) {
+		if err == nil {
+			err = w.syncDirectory(d)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("wal: create %s: %w", dir, err)
+	}
+	w.dir, w.zeroed = dir, w.offset
+	return w, w.adopt([]Segment{first})
+}
+
+// makeDirs makes dir and returns the directories whose entries that changed.
+func makeDirs(fsys vfs.FS, dir string) (changed []string, err error) {
+	for d := dir; d != path.Dir(d); d = path.Dir(d) {
+		if _, err := fsys.Stat(d); err == nil {
+			break
+		}
+		changed = append(changed, path.Dir(d))
+	}
+	return changed, fsys.MkdirAll(dir)
+}
+
+// adopt locks the segments and opens the last one for appending.
+func (w *WAL) adopt(segments []Segment) (err error) {
+	for _, s := range segments {
+		lock, lockErr := w.fs.Lock(w.path(s.Name))
+		if lockErr != nil {
+			w.release()
+			return lockErr
+		}
+		w.segments = append(w.segments, segment{s, lock})
+	}
+	if w.tail, err = w.fs.OpenReadWrite(w.path(w.last().Name)); err != nil {
+		w.release()
+	}
+	return err
+}
+
+func (w *WAL) last() Segment { return w.segments[len(w.segments)-1].Segment }
+
+// Segments returns the files of the log, oldest first.
+func (w *WAL) Segments() []Segment {
+	out := make([]Segment, len(w.segments))
+	for i, s := range w.segments {
+		out[i] = s.Segment
+	}
+	return out
+}
+
+// Size returns how many bytes of the last segment are in use.
+func (w *WAL) Size() int64 { return w.offset }
+
+// Append writes entries and, unless it is nil or empty, a hard state to the
+// page cache. It keeps nothing of its arguments. They are durable after Sync.
+func (w *WAL) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
+	if w.err != nil {
+		return w.err
+	}
+	w.enc.buf = w.enc.buf[:0]
+	last := w.lastIndex
+	for _, e := range entries {
+		w.enc.entry(e)
+		last = e.GetIndex()
+	}
+	if hs != nil && (hs.GetTerm() != 0 || hs.GetVote() != 0 || hs.GetCommit() != 0) {
+		w.enc.state(hs)
+		w.state, w.hasState = state{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}, true
+	}
+	w.lastIndex = last
+	return w.flush()
+}
+
+// SaveSnapshot records that a snapshot of this index and term is on disk. It is
+// durable after Sync.
+func (w *WAL) SaveSnapshot(s *pb.WALSnapshot) error {
+	if w.err != nil {
+		return w.err
+	}
+	whole := &pb.WALSnapshot{Index: new(s.GetIndex()), Term: new(s.GetTerm()), ConfState: s.ConfState}
+	data, err := whole.MarshalVT()
+	if err != nil {
+		return err
+	}
+	w.enc.buf = w.enc.buf[:0]
+	w.enc.record(snapshotRecord, data, nil)
+	w.lastIndex = max(w.lastIndex, s.GetIndex())
+	return w.flush()
+}
+
+// flush writes the encoded records, in one call, and cuts the segment if it
+// has become large enough.
+func (w *WAL) flush() error {
+	if len(w.enc.buf) == 0 {
+		return nil
+	}
+	end := w.offset + int64(len(w.enc.buf))
+	if err := w.zeroAhead(end); err != nil {
+		return w.fail("write", err)
+	}
+	if _, err := w.tail.WriteAt(w.enc.buf, w.offset); err != nil {
+		// Half a record without a missing sector would look like corruption.
+		return w.fail("write", errors.Join(err, w.tail.Truncate(w.offset)))
+	}
+	w.offset, w.unsynced = end, true
+	if cap(w.enc.buf) > keepBytes {
+		w.enc.buf = nil
+	}
+	if w.offset < w.o.SegmentBytes {
+		return nil
+	}
+	if err := w.cut(); err != nil {
+		return w.fail("cut", err)
+	}
+	return nil
+}
+
+// keepBytes bounds the encoding buffer that is kept between two appends.
+const keepBytes = 4 << 20
+
+// Sync makes everything appended so far durable (fdatasync).
+func (w *WAL) Sync() error {
+	if w.err != nil {
+		return w.err
+	}
+	if !w.unsynced {
+		return nil
+	}
+	if err := w.syncFile(w.tail); err != nil {
+		return w.fail("sync", err)
+	}
+	w.unsynced = false
+	return nil
+}
+
+func (w *WAL) syncFile(f vfs.File) error {
+	if w.o.UnsafeNoSync {
+		return nil
+	}
+	return f.SyncData()
+}
+
+func (w *WAL) syncDir() error { return w.syncDirectory(w.dir) }
+
+func (w *WAL) syncDirectory(dir string) error {
+	if w.o.UnsafeNoSync {
+		return nil
+	}
+	return w.fs.SyncDir(dir)
+}
+
+// fail remembers the first failure; from then on nothing is accepted.
+func (w *WAL) fail(what string, err error) error {
+	w.err = fmt.Errorf("wal: %s: %w (the log accepts nothing more)", what, err)
+	return w.err
+}
+
+// Close syncs the log and gives up its files.
+func (w *WAL) Close() error {
+	if errors.Is(w.err, ErrClosed) {
+		return ErrClosed
+	}
+	err := w.Sync()
+	w.err = ErrClosed
+	return errors.Join(err, w.release())
+}
+
+// release closes files and locks.
+func (w *WAL) release() error {
+	var errs []error
+	if w.tail != nil {
+		errs = append(errs, w.tail.Close())
+	}
+	for _, s := range w.segments {
+		errs = append(errs, s.lock.Close())
+	}
+	if w.spare != nil {
+		errs = append(errs, w.spare.file.Close(), w.fs.Remove(w.path(spareName)))
+	}
+	w.tail, w.segments, w.spare = nil, nil, nil
+	return errors.Join(errs...)
+}
