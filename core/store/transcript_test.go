@@ -16,7 +16,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// TestTranscripts applies logs written in testdata, one entry a line, and shows what comes out. See entry for the kinds
+// TestTranscripts applies logs written in testdata/transcripts, one entry a line, and shows what comes out. See entry for the kinds
 // of entries; besides there are
 //
 //	new                  an empty machine
@@ -24,7 +24,7 @@ import (
 //	dump [bucket]...     the contents of buckets
 //	read key | members | hash | housekeep | reboot | commit
 func TestTranscripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		var m *machine
 		var j *journal
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
