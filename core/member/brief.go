@@ -1,0 +1,16 @@
+package member
+
+// Brief is the part of Status that is free: a driver can publish it after every Poll.
+type Brief struct {
+	Term, Lead, Commit, Applied uint64
+	Revision                    int64
+	Leading, Learner, Published bool
+}
+
+// Brief is the member's state as of the last Poll. It does not allocate.
+func (m *Member) Brief() Brief {
+	return Brief{
+		Term: m.node.Term(), Lead: m.node.Leader(), Commit: m.node.Committed(), Applied: m.node.AppliedIndex(),
+		Revision: m.api.Revision(), Leading: m.node.IsLeader(), Learner: m.node.IsLearner(), Published: m.api.Published(),
+	}
+}
