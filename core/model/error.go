@@ -1,0 +1,36 @@
+package model
+
+// Error is an answer that refuses; its text is the one that etcd's clients see.
+type Error string
+
+// Error implements error.
+func (e Error) Error() string { return string(e) }
+
+// All refusals of the model.
+const (
+	ErrEmptyKey      Error = "etcdserver: key is not provided"
+	ErrKeyNotFound   Error = "etcdserver: key not found"
+	ErrValueProvided Error = "etcdserver: value is provided"
+	ErrLeaseProvided Error = "etcdserver: lease is provided"
+	ErrTooManyOps    Error = "etcdserver: too many operations in txn request"
+	ErrDuplicateKey  Error = "etcdserver: duplicate key given in txn request"
+	ErrInvalidSort   Error = "etcdserver: invalid sort option"
+	ErrCompacted     Error = "etcdserver: mvcc: required revision has been compacted"
+	ErrFutureRev     Error = "etcdserver: mvcc: required revision is a future revision"
+	ErrNoSpace       Error = "etcdserver: mvcc: database space exceeded"
+	ErrLeaseNotFound Error = "etcdserver: requested lease not found"
+	ErrLeaseExist    Error = "etcdserver: lease already exists"
+	ErrLeaseTTL      Error = "etcdserver: too large lease TTL"
+	ErrTooLarge      Error = "etcdserver: request is too large"
+)
+
+// Refusal reports whether err is one of the answers that say for certain that a
+// request had no effect, whatever its Go type: the text is what counts.
+func Refusal(err error) bool {
+	switch Error(err.Error()) {
+	case ErrEmptyKey, ErrKeyNotFound, ErrValueProvided, ErrLeaseProvided, ErrTooManyOps, ErrDuplicateKey, ErrInvalidSort,
+		ErrCompacted, ErrFutureRev, ErrNoSpace, ErrLeaseNotFound, ErrLeaseExist, ErrLeaseTTL, ErrTooLarge:
+		return true
+	}
+	return false
+}
