@@ -20,7 +20,7 @@ var (
 	ErrPeerURLExists    = errors.New("membership: peerURL exists")
 	ErrMemberNotLearner = errors.New("membership: can only promote a learner member")
 	ErrTooManyLearners  = errors.New("membership: too many learner members in cluster")
-	ErrLastVoter        = errors.New("membership: cannot remove the last voting member")
+	ErrNoVoter          = errors.New("membership: no voting member would be left")
 	ErrBadContext       = errors.New("membership: bad conf change context")
 	ErrBadVersion       = errors.New("membership: not a semantic version")
 )
@@ -193,7 +193,7 @@ func (ms *Members) plan(cc *raftpb.ConfChange) (*Member, error) {
 		case old == nil:
 			return nil, ErrIDNotFound
 		case !old.IsLearner && len(ms.Voters()) == 1:
-			return nil, ErrLastVoter // raft has no configuration without voters
+			return nil, ErrNoVoter // raft has no configuration without voters
 		}
 		return nil, nil
 	}
@@ -223,7 +223,10 @@ func (ms *Members) planAdd(cc *raftpb.ConfChange, old *Member) (*Member, error) 
 	if ms.urlTaken(c.PeerURLs, c.ID) {
 		return nil, ErrPeerURLExists
 	}
-	if learner && len(ms.Learners()) >= ms.maxLearners {
+	switch {
+	case learner && len(ms.Voters()) == 0:
+		return nil, ErrNoVoter
+	case learner && len(ms.Learners()) >= ms.maxLearners:
 		return nil, ErrTooManyLearners
 	}
 	m := c.Member
