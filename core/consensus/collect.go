@@ -115,6 +115,7 @@ func (n *Node) write(m *raftpb.Message) {
 		n.last = max(s.GetMetadata().GetIndex(), lastIndex(m.GetEntries()))
 		n.setConf(s.GetMetadata().GetConfState())
 		n.confSince = s.GetMetadata().GetIndex()
+		n.traceConf()
 	}
 	n.out.Log = append(n.out.Log, w)
 	n.writes = append(n.writes, p)

@@ -113,6 +113,7 @@ func New(cfg Config, boot Boot) (*Node, error) {
 	n.term, n.vote, n.commit = log.hard.GetTerm(), log.hard.GetVote(), log.hard.GetCommit()
 	n.last = log.last()
 	n.setConf(log.conf)
+	n.traceConf()
 	n.reads.ids = NewIDs(cfg.ID, cfg.Epoch)
 	n.keeping = keeping{mark: log.base, marking: log.base, writtenTerm: n.term, writtenVote: n.vote}
 	n.dirty = true
@@ -332,10 +333,24 @@ func (n *Node) changeConf(index uint64, cc *raftpb.ConfChange) {
 	n.dirty = true
 	n.setConf(n.raw.ApplyConfChange(cc))
 	n.log.conf = n.conf
-	n.t.Emit(trace.Event{
-		Kind: trace.ConfChanged, Index: index, Peer: cc.GetNodeId(), A: uint64(cc.GetType()),
+	n.t.Emit(n.confEvent(index, cc.GetNodeId(), cc.GetType()))
+}
+
+func (n *Node) confEvent(index, member uint64, typ raftpb.ConfChangeType) trace.Event {
+	return trace.Event{
+		Kind: trace.ConfChanged, Index: index, Peer: member, A: uint64(typ),
 		B: uint64(len(n.conf.GetVoters())), C: uint64(len(n.conf.GetLearners())),
-	})
+	}
+}
+
+// traceConf tells the trace the configuration that came with the store, as if it were made now, at index 0.
+func (n *Node) traceConf() {
+	for _, id := range n.conf.GetVoters() {
+		n.t.Emit(n.confEvent(0, id, raftpb.ConfChangeAddNode))
+	}
+	for _, id := range n.conf.GetLearners() {
+		n.t.Emit(n.confEvent(0, id, raftpb.ConfChangeAddLearnerNode))
+	}
 }
 
 func (n *Node) setConf(cs *raftpb.ConfState) {

@@ -168,7 +168,6 @@ func (m *Member) fail(err error) {
 		err = fmt.Errorf("the log failed")
 	}
 	m.halt = fmt.Errorf("member %x has stopped: %w", m.cfg.ID, err)
-	m.t.Emit(trace.Event{Kind: trace.LogFailed, Text: err.Error()})
 }
 
 func (m *Member) applied(ticket uint64, r *store.Result) {
