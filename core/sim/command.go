@@ -97,8 +97,11 @@ func Settings() []Setting {
 		{"duplicate", "probability"},
 		{"latency", "duration"}, // the fixed one-way part
 		{"jitter", "duration"},  // the mean of the random part
+		{"client-latency", "duration"},
 		{"write", "duration"},
-		{"fsync", "duration"}, // the mean
+		{"fsync", "duration"},                // the mean
+		{"spike", "duration"},                // mean of an fsync that hangs
+		{"spike-probability", "probability"}, // of an fsync
 		{"apply", "duration"},
 		{"rate", "number"}, // operations a simulated second
 	}

@@ -84,8 +84,26 @@ type Mix struct {
 	Compact      int `json:"compact"` // a little behind the head
 }
 
-func (m Mix) sum() int {
-	return m.Put + m.Get + m.Serializable + m.Delete + m.Txn + m.Range + m.Compact
+func (m Mix) weights() [7]int {
+	return [...]int{m.Put, m.Get, m.Serializable, m.Delete, m.Txn, m.Range, m.Compact}
+}
+
+func (m Mix) sum() (n int) {
+	for _, weight := range m.weights() {
+		n += weight
+	}
+	return n
+}
+
+// kind finds the operation that a number below sum falls to.
+func (m Mix) kind(pick int) int {
+	for i, weight := range m.weights() {
+		if pick < weight {
+			return i
+		}
+		pick -= weight
+	}
+	return 0
 }
 
 // DefaultConfig is a quick local network with etcd's default timing, three
@@ -144,7 +162,7 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("sim: workload.rate = %v needs clients and keys", c.Workload.Rate)
 	case c.Workload.Rate > 0 && c.Workload.Mix.sum() < 1:
 		return fmt.Errorf("sim: workload.mix weighs nothing")
-	case bad(c.Network.Loss) || bad(c.Network.Duplicate) || bad(c.Disk.SpikeProb):
+	case bad01(c.Network.Loss) || bad01(c.Network.Duplicate) || bad01(c.Disk.SpikeProb):
 		return fmt.Errorf("sim: a probability is not between 0 and 1")
 	case c.Network.Base < c.Network.Uniform || c.Network.Jitter < 0 || c.Network.Client < 0:
 		return fmt.Errorf("sim: a network latency could be negative")
@@ -156,4 +174,4 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-func bad(p float64) bool { return !(p >= 0 && p <= 1) }
+func bad01(p float64) bool { return !(p >= 0 && p <= 1) }

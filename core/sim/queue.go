@@ -23,7 +23,8 @@ const (
 	evWatchPush                    // watch responses reach their client
 	evCommand                      // a timed command
 	evFault                        // the fault drawer wakes up; a = class
-	evLinkTimer                    // a clog dissolves
+	evReport                       // a transport reports on a message; a = input kind, peer, ok
+	evImage                        // a received image is on disk; slot in World.flights
 	evInspect                      // the checkers look at all members
 )
 

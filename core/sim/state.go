@@ -120,8 +120,9 @@ type ProgressState struct {
 	ID       uint64 `json:"id"`
 	Match    uint64 `json:"match"`
 	Next     uint64 `json:"next"`
-	State    string `json:"state"` // probe, replicate, snapshot
-	Inflight int    `json:"inflight"`
+	State    string `json:"state"`    // probe, replicate, snapshot
+	Inflight int    `json:"inflight"` // entries sent and not answered
+	Snapshot uint64 `json:"snapshot"` // index of the one on its way, 0 = none
 	Paused   bool   `json:"paused"`
 	Active   bool   `json:"active"` // heard from since the last quorum check
 	Learner  bool   `json:"learner"`
@@ -140,10 +141,9 @@ type EntryState struct {
 
 // LinkState is one direction between two members.
 type LinkState struct {
-	From  uint64 `json:"from"`
-	To    uint64 `json:"to"`
-	Cut   bool   `json:"cut"`
-	Until int64  `json:"until,omitempty"` // a clog that ends by itself
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+	Cut  bool   `json:"cut"`
 }
 
 // MessageState is a message between two members that is on its way, or was
@@ -232,10 +232,9 @@ type WatchEvent struct {
 
 // InvariantState is one light: the invariants of core/check by number.
 type InvariantState struct {
-	ID     string `json:"id"`   // "I1"
-	Name   string `json:"name"` // "Election safety"
-	OK     bool   `json:"ok"`
-	Checks uint64 `json:"checks"` // how often it was looked at
+	ID   string `json:"id"`   // "I1"
+	Name string `json:"name"` // "Election safety"
+	OK   bool   `json:"ok"`
 }
 
 // Violation is the first broken invariant of a run.

@@ -1,34 +1,137 @@
 package sim
 
 import (
+	"crypto/rand"
 	"fmt"
+	"io"
+	"slices"
 
 	"vitrine/core/trace"
 )
 
 // World is a cluster with everything around it. It is single-threaded, and two
 // worlds must not run at the same time in one process (see the package
-// comment). Close it when done.
+// comment).
 type World struct {
-	cfg       Config
-	now       int64
-	q         queue
-	stream    *trace.Stream
-	commands  []Timed
+	cfg    Config
+	now    int64
+	q      queue
+	stream *trace.Stream
+	rand   switchReader
+	judge  *judge
+
+	nodes   []*node
+	links   []link
+	net     Network
+	load    workload
+	wire    *Dice // between clients and members
+	clients []*client
+
+	flights  slab[flight]
+	flightID uint64
+	reads    slab[read]
+	scans    slab[scan]
+	requests slab[request]
+	pushes   slab[pushed]
+
+	requestID uint64
+	values    uint64
+	byRequest map[uint64]int32 // unfinished requests; for look-ups only
+	open      []int32          // the same, oldest first
+	retired   [keptRequests]int32
+	finished  int
+
+	watchers []*watcher
+	streamID uint64
+	streams  map[uint64]*watcher // for look-ups only
+
+	commands  []Timed // done
+	scheduled []Timed // to be done
+	faults    faults
+	processed uint64 // events taken from the queue
+	skipped   int    // scheduled commands that were not possible
+	busyUntil int64  // time of the last event
+	settling  bool
 	violation *Violation
+	stack     string
 }
 
-// New builds a world at time 0: members have started, nothing has happened
+// New builds a world at time 0: the members have started, nothing has happened
 // yet. The sinks see every event.
 func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &World{cfg: cfg, stream: trace.NewStream(sinks...)}, nil
+	w := &World{
+		cfg: cfg, net: cfg.Network, load: newWorkload(cfg.Workload), wire: newDice(cfg.Seed, streamWire, 0),
+		stream: trace.NewStream(sinks...), byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
+	}
+	if !cfg.NoChecks {
+		w.judge = newJudge(w)
+	}
+	w.stream.Attach(observer{w})
+	for i := range cfg.Members {
+		id := uint64(i + 1)
+		w.nodes = append(w.nodes, &node{
+			id: id, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk,
+			raft: newDice(cfg.Seed, streamRaft, id), disk: newDice(cfg.Seed, streamDisk, id), heard: make([]int64, cfg.Members),
+		})
+	}
+	w.links = w.newLinks(cfg.Seed)
+	peers := w.firstPeers()
+	for _, n := range w.nodes {
+		if err := w.format(n, peers); err != nil {
+			return nil, fmt.Errorf("sim: format the disk of member %d: %w", n.id, err)
+		}
+	}
+	w.enter()
+	defer w.leave()
+	for _, n := range w.nodes {
+		w.boot(n)
+	}
+	w.newClients()
+	w.newFaults()
+	w.inspectLater()
+	return w, nil
 }
 
-// Close releases what the world holds.
-func (w *World) Close() {}
+// switchReader stands in for crypto/rand.Reader while a world runs, and serves
+// the dice of the member that is stepping. Nobody else may draw from it.
+type switchReader struct {
+	node  *node
+	saved io.Reader
+	depth int
+}
+
+func (r *switchReader) use(n *node) { r.node = n }
+
+// Read implements io.Reader.
+func (r *switchReader) Read(p []byte) (int, error) {
+	if r.node == nil {
+		panic("sim: somebody draws from crypto/rand outside a member's step")
+	}
+	n, err := r.node.raft.Read(p)
+	r.node.drewTimeout(p)
+	return n, err
+}
+
+// enter installs the world's reader; leave puts back what was there.
+func (w *World) enter() {
+	if w.rand.depth == 0 {
+		w.rand.saved, rand.Reader = rand.Reader, &w.rand
+	}
+	w.rand.depth++
+}
+
+func (w *World) leave() {
+	w.rand.depth--
+	if w.rand.depth == 0 {
+		rand.Reader, w.rand.saved = w.rand.saved, nil
+	}
+	if p := recover(); p != nil {
+		w.caught(p)
+	}
+}
 
 // Config is the one the world was built with.
 func (w *World) Config() Config { return w.cfg }
@@ -40,31 +143,182 @@ func (w *World) Now() trace.Instant { return trace.Instant(w.now) }
 // and watch it returns the id of the request, which State then follows. The
 // command happens a nanosecond after everything that has happened so far.
 func (w *World) Do(c Command) (request uint64, err error) {
-	return 0, fmt.Errorf("sim: %s: not possible", c.Cmd)
+	if w.violation != nil {
+		return 0, fmt.Errorf("sim: %s: the world has stopped: %s", c.Cmd, w.violation.Text)
+	}
+	w.enter()
+	defer w.leave()
+	w.now = max(w.now, w.busyUntil+1)
+	return w.do(&c, false)
+}
+
+// do performs a command and, if it was possible, keeps it for the replay.
+func (w *World) do(c *Command, fault bool) (uint64, error) {
+	request, err := w.perform(c, fault)
+	if err == nil {
+		w.commands = append(w.commands, Timed{At: w.now, Command: *c, Fault: fault})
+	}
+	return request, err
 }
 
 // Schedule makes the world do a command at its time, before anything else that
-// happens in that nanosecond.
-func (w *World) Schedule(t Timed) error { return nil }
+// happens in that nanosecond. It must not lie in the past.
+func (w *World) Schedule(t Timed) error {
+	if t.At < w.now {
+		return fmt.Errorf("sim: %s at %d: it is %d already", t.Cmd, t.At, w.now)
+	}
+	if err := w.check(&t.Command); err != nil {
+		return err
+	}
+	w.scheduled = append(w.scheduled, t)
+	w.q.pushFirst(event{at: t.At, kind: evCommand, a: uint64(len(w.scheduled) - 1)})
+	return nil
+}
 
 // Commands are all commands done so far, the drawn faults among them, with
-// their times. They belong to the world.
-func (w *World) Commands() []Timed { return w.commands }
+// their times.
+func (w *World) Commands() []Timed { return slices.Clone(w.commands) }
 
 // RunUntil processes events up to time t, at most maxEvents of them (0 = any
 // number). It reports whether it came as far as t; then Now is t. It stops for
 // good at a violation.
 func (w *World) RunUntil(t trace.Instant, maxEvents int) (reached bool) {
-	w.now = max(w.now, int64(t))
-	return w.violation == nil
+	w.enter()
+	defer w.leave()
+	for n := 0; w.violation == nil; n++ {
+		if w.q.len() == 0 || w.q.peek().at > int64(t) {
+			w.now = max(w.now, int64(t))
+			return true
+		}
+		if maxEvents > 0 && n >= maxEvents {
+			return false
+		}
+		w.next()
+	}
+	return false
 }
 
 // StepEvent processes the next event, whenever it is; false if there is none
 // or the world has stopped at a violation.
-func (w *World) StepEvent() bool { return false }
+func (w *World) StepEvent() bool {
+	if w.violation != nil || w.q.len() == 0 {
+		return false
+	}
+	w.enter()
+	defer w.leave()
+	w.next()
+	return w.violation == nil
+}
 
 // NextAt is the time of the next event.
-func (w *World) NextAt() trace.Instant { return trace.Instant(w.now) }
+func (w *World) NextAt() trace.Instant {
+	if w.q.len() == 0 {
+		return trace.Instant(w.now)
+	}
+	return trace.Instant(w.q.peek().at)
+}
+
+// next takes one event from the queue and makes it happen.
+func (w *World) next() {
+	e := w.q.pop()
+	w.now = e.at
+	w.busyUntil = e.at
+	w.processed++
+	n := w.nodes[e.node]
+	switch e.kind {
+	case evDeliver:
+		w.deliver(&e)
+	case evArrive:
+		w.arrive(n, &e)
+	case evAnswer:
+		w.answered(&e)
+	case evClientTimer:
+		w.clientTimer(&e)
+	case evThink:
+		w.thought(&e)
+	case evWatchArrive:
+		w.watchArrives(n, &e)
+	case evWatchPush:
+		w.pushArrives(&e)
+	case evCommand:
+		w.scheduledCommand(&w.scheduled[e.a])
+	case evFault:
+		w.drawFault(&e)
+	case evInspect:
+		w.inspect()
+	default:
+		w.nodeEvent(n, &e)
+	}
+}
+
+// nodeEvent is something inside a member. It is void if the member has died
+// since, and waits if it is paused.
+func (w *World) nodeEvent(n *node, e *event) {
+	if e.life != n.life || !n.alive() && e.kind != evBoot {
+		w.void(e)
+		return
+	}
+	if n.process == paused && e.kind != evSync {
+		if e.kind != evTick || !n.tickHeld {
+			n.tickHeld = n.tickHeld || e.kind == evTick
+			n.hold(*e)
+		}
+		return
+	}
+	switch e.kind {
+	case evTick:
+		n.tickHeld = false
+		w.tick(n)
+	case evWrite:
+		w.wrote(n, e)
+	case evSync:
+		w.wasSynced(n, e)
+	case evApply:
+		w.applied(n, e)
+	case evCommitTimer, evCommitDone, evHousekeep:
+		w.storeEvent(n, e)
+	case evRead:
+		w.evaluate(n, e)
+	case evScan:
+		w.scanned(n, e)
+	case evBoot:
+		w.boot(n)
+	case evReport:
+		w.reported(n, e)
+	case evImage:
+		w.imageSaved(n, e)
+	}
+}
+
+// storeEvent concerns the store that was there when it was scheduled; a
+// received snapshot has made it void.
+func (w *World) storeEvent(n *node, e *event) {
+	if e.a != n.era {
+		return
+	}
+	switch e.kind {
+	case evCommitTimer:
+		w.commitDue(n)
+	case evCommitDone:
+		w.committed(n)
+	case evHousekeep:
+		w.housekeep(n)
+	}
+}
+
+// scheduledCommand replays a decision. One that is not possible any more, in a
+// list that was edited, is skipped.
+func (w *World) scheduledCommand(t *Timed) {
+	if _, err := w.do(&t.Command, t.Fault); err != nil {
+		w.skipped++
+	}
+}
+
+// emit writes an event of the world.
+func (w *World) emit(e trace.Event) uint64 {
+	e.Now = trace.Instant(w.now)
+	return w.stream.Emit(&e)
+}
 
 // Hash is the running hash of all events.
 func (w *World) Hash() uint64 { return w.stream.Hash() }
@@ -72,20 +326,33 @@ func (w *World) Hash() uint64 { return w.stream.Hash() }
 // HashText is Hash in 16 hex digits.
 func (w *World) HashText() string { return fmt.Sprintf("%016x", w.stream.Hash()) }
 
+// Events is the number of trace events so far, Processed that of queue events.
+func (w *World) Events() uint64    { return w.stream.Seq() }
+func (w *World) Processed() uint64 { return w.processed }
+
 // Leader is the running leader with the highest term, 0 if there is none.
-func (w *World) Leader() uint64 { return 0 }
+func (w *World) Leader() uint64 {
+	if n := w.leader(); n != nil {
+		return n.id
+	}
+	return 0
+}
+
+func (w *World) leader() (best *node) {
+	term := uint64(0)
+	for _, n := range w.nodes {
+		if !n.alive() || n.member == nil || n.member.Leader() != n.id {
+			continue
+		}
+		if t := n.member.Header().RaftTerm; best == nil || t > term {
+			best, term = n, t
+		}
+	}
+	return best
+}
 
 // Violation is the invariant that broke, nil while all hold.
 func (w *World) Violation() *Violation { return w.violation }
 
-// State is a fresh picture of the world.
-func (w *World) State() *State {
-	s := new(State)
-	w.StateInto(s)
-	return s
-}
-
-// StateInto draws the picture into s and reuses its slices.
-func (w *World) StateInto(s *State) {
-	s.Now, s.Seed, s.Hash = w.now, w.cfg.Seed, w.HashText()
-}
+// Stack is where the core panicked, if it did.
+func (w *World) Stack() string { return w.stack }

@@ -1,0 +1,256 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"vitrine/core/backend"
+	"vitrine/core/consensus"
+	"vitrine/core/member"
+	"vitrine/core/membership"
+	"vitrine/core/pb"
+	"vitrine/core/store"
+	"vitrine/core/trace"
+	"vitrine/core/vfs"
+	"vitrine/core/wal"
+	"vitrine/core/watch"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// clusterID is every simulated cluster's: ids have no meaning here.
+const clusterID = 0x76697472696e65
+
+const walDir = "member/wal"
+
+// image is a member's state as another one sent it: the durable bytes and
+// their position in the log.
+type image struct {
+	db      *backend.Mem
+	applied backend.Applied
+}
+
+// format gives a node the disk that every first member starts from: a log
+// that names all members, in etcd's form.
+func (w *World) format(n *node, peers []consensus.Peer) error {
+	n.fs, n.db = vfs.NewMem(), backend.NewMem()
+	meta, err := (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(uint64(clusterID))}).MarshalVT()
+	if err != nil {
+		return err
+	}
+	log, err := wal.Create(n.fs, walDir, meta, w.walOptions())
+	if err != nil {
+		return err
+	}
+	entries, hs, err := consensus.Bootstrap(peers)
+	if err != nil {
+		return err
+	}
+	if err := log.Append(hs, entries); err != nil {
+		return err
+	}
+	if err := log.Sync(); err != nil {
+		return err
+	}
+	return log.Close()
+}
+
+func (w *World) walOptions() wal.Options { return wal.Options{SegmentBytes: w.cfg.SegmentBytes} }
+
+// firstPeers are the members that a new cluster's log begins with.
+func (w *World) firstPeers() []consensus.Peer {
+	peers := make([]consensus.Peer, len(w.nodes))
+	for i, n := range w.nodes {
+		m := &membership.Member{ID: n.id, PeerURLs: []string{fmt.Sprintf("http://s%d:2380", n.id)}}
+		peers[i] = consensus.Peer{ID: n.id, Context: m.Bootstrap()}
+	}
+	return peers
+}
+
+func nodeName(id uint64) string { return fmt.Sprintf("s%d", id) }
+
+// boot starts a process on what its disk holds: a real recovery. A disk that
+// cannot be read is a reason to stop, and a broken invariant unless the damage
+// was planted.
+func (w *World) boot(n *node) {
+	n.life++
+	cause := uint64(0)
+	if err := w.recover(n); err != nil {
+		n.process = stopped
+		n.reason = err.Error()
+		w.emit(trace.Event{Kind: trace.MemberStopped, Member: n.id, Text: n.reason})
+		w.broken(11, "member %d does not boot after a crash: %v", n.id, err)
+		return
+	}
+	n.process = running
+	cause = w.emit(trace.Event{
+		Kind: trace.MemberStarted, Member: n.id, Term: n.synced.inTerm, Peer: n.synced.vote,
+		Index: n.backend.Applied().Index, A: n.synced.term, B: n.bootMark, C: n.synced.index,
+		Rev: n.store.KV.Revision(),
+	})
+	n.tracer.At(trace.Instant(w.now), cause)
+	w.rand.use(n)
+	m, err := member.New(w.memberConfig(n), n.bootLog, w.storeInfo(n), trace.Instant(w.now))
+	w.rand.use(nil)
+	n.bootLog = consensus.Boot{}
+	if err != nil {
+		w.stop(n, err)
+		w.broken(11, "member %d does not boot after a crash: %v", n.id, err)
+		return
+	}
+	n.member = m
+	n.nextTick = w.now + 1 + int64(n.disk.Uint64N(uint64(w.cfg.TickEvery)))
+	w.q.push(event{at: n.nextTick, kind: evTick, node: uint8(n.ix), life: n.life})
+	n.member.Poll(&n.out)
+	w.dispatch(n)
+	w.needHousekeeping(n)
+}
+
+// recover opens the disk: the newest mark in the log that the database has
+// reached, or whose received image was saved, then the log from there.
+func (w *World) recover(n *node) error {
+	marks, err := wal.Snapshots(n.fs, walDir)
+	if err != nil {
+		return err
+	}
+	b, err := backend.New(n.db)
+	if err != nil {
+		return err
+	}
+	var from *pb.WALSnapshot
+	for _, m := range marks {
+		if m.GetIndex() <= b.Applied().Index {
+			from = m
+		} else if img := n.imageAt(m.GetIndex()); img != nil {
+			n.db = img.db.Clone()
+			if b, err = backend.New(n.db); err != nil {
+				return err
+			}
+			from = m
+		}
+	}
+	n.images = nil
+	log, found, err := wal.Open(n.fs, walDir, from, w.walOptions())
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(b, store.Config{}, n.tracer)
+	if err != nil {
+		return err
+	}
+	n.wal, n.backend, n.store = log, b, st
+	n.starts++
+	n.bootMark = found.Snapshot.GetIndex()
+	n.bootLog = consensus.Boot{
+		HardState: found.HardState, Entries: found.Entries, Snapshot: &found.Snapshot,
+		Applied: b.Applied().Index, ConfState: b.Applied().ConfState,
+	}
+	n.written = position{
+		index: found.Snapshot.GetIndex(), term: found.Snapshot.GetTerm(),
+		vote: found.HardState.GetVote(), inTerm: found.HardState.GetTerm(),
+	}
+	if k := len(found.Entries); k > 0 {
+		n.written.index, n.written.term = found.Entries[k-1].GetIndex(), found.Entries[k-1].GetTerm()
+	}
+	n.synced = n.written
+	n.mirror = mirror{snap: n.bootMark}
+	n.mirror.append(found.Entries)
+	return nil
+}
+
+func (n *node) imageAt(index uint64) *image {
+	for _, img := range n.images {
+		if img.applied.Index == index {
+			return img
+		}
+	}
+	return nil
+}
+
+func (w *World) memberConfig(n *node) member.Config {
+	return member.Config{
+		ID: n.id, ClusterID: clusterID, TickInterval: w.cfg.TickEvery,
+		ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
+		SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, SlowRequest: -1,
+		Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: "3.7.0",
+		Epoch: uint64(w.now/int64(time.Millisecond)) + uint64(n.starts),
+		Watch: watch.Config{ProgressInterval: w.cfg.Progress, NoEncoding: true}, Tracer: n.tracer,
+	}
+}
+
+func (w *World) storeInfo(n *node) member.StoreInfo {
+	return member.StoreInfo{
+		Revision: n.store.KV.Revision(), CompactRevision: n.store.KV.CompactRevision(),
+		Members: n.store.Members.Clone(), Alarms: n.store.Alarms.List(pb.AlarmType_NONE),
+	}
+}
+
+// takeImage fills a MsgSnap: the sender's whole state as of now, and where in
+// the log that is.
+func (w *World) takeImage(n *node, m *raftpb.Message) *image {
+	snap, applied, err := n.store.Image()
+	if err != nil {
+		return nil
+	}
+	mem, ok := snap.(*backend.MemSnapshot)
+	if !ok || applied.Index < m.GetSnapshot().GetMetadata().GetIndex() {
+		return nil
+	}
+	defer mem.Close()
+	w.emit(trace.Event{Kind: trace.SnapshotSent, Member: n.id, Peer: m.GetTo(), Index: applied.Index, Term: applied.Term})
+	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: applied.ConfState, Index: &applied.Index, Term: &applied.Term}
+	return &image{db: mem.Mem(), applied: applied}
+}
+
+// receiveImage writes an image to the disk; only then does the member hear of
+// the message.
+func (w *World) receiveImage(n, from *node, m *raftpb.Message, img *image, cause uint64) {
+	slot := w.flights.take()
+	*w.flights.at(slot) = flight{msg: m, image: img, from: uint8(from.ix), to: uint8(n.ix)}
+	w.q.push(event{at: max(w.now, n.busy.hungUntil) + n.fsyncTime(), kind: evImage, slot: slot, node: uint8(n.ix), life: n.life, cause: cause})
+}
+
+func (w *World) imageSaved(n *node, e *event) {
+	f := w.flights.at(e.slot)
+	m, img, from := f.msg, f.image, w.nodes[f.from]
+	*f = flight{}
+	w.flights.give(e.slot)
+	n.images = append(n.images, img)
+	w.report(from, n, member.SnapshotStatus, true, e.cause)
+	w.step(n, &member.Input{Kind: member.Receive, Message: m, Cause: e.cause})
+}
+
+// install makes a received image the state of a member.
+func (w *World) install(n *node, s *raftpb.Snapshot) *store.Result {
+	index := s.GetMetadata().GetIndex()
+	img := n.imageAt(index)
+	if img == nil {
+		w.broken(30, "member %d installs a snapshot at %d whose image it never received", n.id, index)
+		return &store.Result{Index: index}
+	}
+	db := img.db.Clone()
+	b, err := backend.New(db)
+	if err != nil {
+		w.broken(30, "member %d: a received image at %d does not open: %v", n.id, index, err)
+		return &store.Result{Index: index}
+	}
+	st, err := store.Open(b, store.Config{}, n.tracer)
+	if err != nil {
+		w.broken(30, "member %d: a received image at %d does not open: %v", n.id, index, err)
+		return &store.Result{Index: index}
+	}
+	n.db, n.backend, n.store, n.images = db, b, st, nil
+	n.commit, n.commitTimer, n.keeping = nil, false, false
+	n.era++ // commits and housekeeping of the old state are void
+	at := b.Applied()
+	return &store.Result{
+		Index: at.Index, Term: at.Term, Revision: st.KV.Revision(), CompactRevision: st.KV.CompactRevision(),
+		Members: st.Members.Clone(),
+	}
+}
+
+// markOf is the snapshot record of a received snapshot.
+func markOf(s *raftpb.Snapshot) *pb.WALSnapshot {
+	m := s.GetMetadata()
+	return &pb.WALSnapshot{Index: new(m.GetIndex()), Term: new(m.GetTerm()), ConfState: m.GetConfState()}
+}

@@ -1,0 +1,358 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"vitrine/core/api"
+	"vitrine/core/member"
+	"vitrine/core/trace"
+)
+
+// client behaves as clientv3 does: it takes its endpoints in turn, goes on to
+// the next when a connection is refused, repeats a read that failed as
+// unavailable and never a write that may have been sent.
+type client struct {
+	id      int
+	dice    *Dice
+	next    int     // endpoint of the next request
+	down    []int64 // by endpoint: no connection before this time
+	request int32   // slot of the request it waits for, -1 = none
+	due     bool    // it thought of the next operation while waiting
+	asleep  bool    // there is no load
+	seen    []sight // by key: what it last read, for conditions
+	lastRev int64   // newest revision in any header
+	done    int
+	failed  int
+}
+
+// sight is what a client knows of a key.
+type sight struct {
+	value string
+	mod   int64
+}
+
+// clientv3's figures.
+const (
+	retryWait   = 25 * time.Millisecond // between attempts, with 10% jitter
+	reconnect   = time.Second           // before a refused endpoint is tried again
+	maxAttempts = 100
+)
+
+// opCode says what a request is; RequestIssued carries it.
+type opCode uint8
+
+const (
+	opPut opCode = iota + 1
+	opGet
+	opDelete
+	opTxn
+	opCompact
+	opWatch
+)
+
+var opNames = [...]string{"", "put", "get", "delete", "txn", "compact", "watch"}
+
+// stage is where a request is on its way.
+type stage uint8
+
+const (
+	thinking stage = iota // at the client, waiting for its next attempt
+	onWay                 // to the member
+	atMember
+	onReturn
+	finished
+)
+
+// request is one operation of a client through all its attempts.
+type request struct {
+	id       uint64
+	client   int
+	op       opCode
+	readOnly bool
+	pinned   bool // to one endpoint, as etcdctl --endpoints: no other is tried
+	body     any
+	words    string // the operation in words
+	key      string
+	node     int
+	attempts int
+	stage    stage
+	status   string
+	answer   any
+	err      error
+	rev      int64
+	issued   int64
+	deadline int64
+	done     int64
+	cause    uint64
+	said     string // the answer in words, once somebody asked
+	stations []StationState
+	token    int // of the judge's history
+}
+
+// errRefused and errReset are what a connection reports.
+var (
+	errRefused  = errors.New("connection refused")
+	errReset    = errors.New("connection reset")
+	errDeadline = errors.New("context deadline exceeded")
+)
+
+// issue starts an operation. body is the request of the API.
+func (w *World) issue(c *client, op opCode, body any, words, key string, endpoint int, timeout time.Duration) int32 {
+	slot := w.newRequest()
+	r := w.requests.at(slot)
+	w.requestID++
+	stations := r.stations[:0]
+	*r = request{
+		id: w.requestID, client: c.id, op: op, body: body, words: words, key: key,
+		readOnly: op == opGet, pinned: endpoint >= 0, node: endpoint, status: StatusPending,
+		issued: w.now, deadline: w.now + int64(timeout), stations: stations,
+	}
+	w.byRequest[r.id] = slot
+	w.open = append(w.open, slot)
+	if r.pinned {
+		r.node = endpoint
+	} else {
+		r.node = w.choose(c)
+	}
+	peer := uint64(0)
+	if r.node >= 0 {
+		peer = w.nodes[r.node].id
+	}
+	r.cause = w.emit(trace.Event{Kind: trace.RequestIssued, Peer: peer, Request: r.id, A: uint64(op), Text: words})
+	w.judge.invoke(r, w.now)
+	w.q.push(event{at: r.deadline, kind: evClientTimer, slot: slot, a: r.id<<8 | timerDeadline})
+	w.attempt(slot)
+	return slot
+}
+
+// What a client timer is for.
+const (
+	timerDeadline = 1
+	timerRetry    = 2
+)
+
+// choose picks the next endpoint in turn whose connection is not known to be
+// down; -1 if all are.
+func (w *World) choose(c *client) int {
+	for range w.nodes {
+		ix := c.next
+		c.next = (c.next + 1) % len(w.nodes)
+		if c.down[ix] <= w.now {
+			return ix
+		}
+	}
+	return -1
+}
+
+// attempt sends a request to the endpoint chosen for it.
+func (w *World) attempt(slot int32) {
+	r := w.requests.at(slot)
+	if r.node < 0 { // no connection anywhere: wait for one
+		r.stage = thinking
+		w.retryLater(slot, int64(100*time.Millisecond))
+		return
+	}
+	r.attempts++
+	r.stage = onWay
+	w.station(r, "client", 0)
+	w.q.push(event{at: w.now + w.clientLatency(), kind: evArrive, slot: slot, a: r.id, node: uint8(r.node), cause: r.cause})
+}
+
+func (w *World) retryLater(slot int32, wait int64) {
+	r := w.requests.at(slot)
+	w.q.push(event{at: w.now + wait, kind: evClientTimer, slot: slot, a: r.id<<8 | timerRetry})
+}
+
+// arrive brings a request to its member.
+func (w *World) arrive(n *node, e *event) {
+	r := w.requests.at(e.slot)
+	if r.id != e.a || r.stage != onWay {
+		return // given up meanwhile
+	}
+	switch n.process {
+	case paused:
+		n.hold(*e)
+		return
+	case running:
+	default:
+		w.refuse(e)
+		return
+	}
+	r.stage = atMember
+	w.step(n, &member.Input{Kind: member.Request, Cause: e.cause, Request: &api.Request{
+		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: false, Cause: e.cause,
+	}})
+}
+
+// refuse answers for a process that is not there.
+func (w *World) refuse(e *event) {
+	r := w.requests.at(e.slot)
+	if r.id == e.a && r.stage == onWay {
+		w.answer(e.slot, nil, errRefused)
+	}
+}
+
+// hangUp breaks the connections of a process that has ended.
+func (w *World) hangUp(n *node) {
+	for _, slot := range w.open {
+		if r := w.requests.at(slot); r.node == n.ix && r.stage == atMember {
+			w.answer(slot, nil, errReset)
+		}
+	}
+	w.breakStreams(n)
+}
+
+// reply sends a member's answer on its way.
+func (w *World) reply(n *node, a *api.Reply) {
+	slot, ok := w.byRequest[a.ID]
+	if !ok {
+		return
+	}
+	if r := w.requests.at(slot); r.stage == atMember && r.node == n.ix {
+		w.answer(slot, a.Response, a.Err)
+	}
+}
+
+func (w *World) answer(slot int32, response any, err error) {
+	r := w.requests.at(slot)
+	r.stage = onReturn
+	r.answer, r.err = response, err
+	w.q.push(event{at: w.now + w.clientLatency(), kind: evAnswer, slot: slot, a: r.id})
+}
+
+// answered decides at the client what to do with an answer.
+func (w *World) answered(e *event) {
+	r := w.requests.at(e.slot)
+	if r.id != e.a || r.stage != onReturn {
+		return
+	}
+	c := w.clients[r.client]
+	refused := r.err == errRefused
+	if refused {
+		c.down[r.node] = w.now + int64(reconnect)
+	}
+	again := refused || r.readOnly && (r.err == errReset || unavailable(r.err))
+	if again && !r.pinned && r.attempts < maxAttempts {
+		wait := int64(0)
+		if !refused {
+			wait = int64(retryWait) * int64(90+c.dice.Uint64N(21)) / 100
+		}
+		r.stage, r.answer = thinking, nil
+		r.node = w.choose(c)
+		if wait == 0 {
+			w.attempt(e.slot)
+		} else {
+			w.retryLater(e.slot, wait)
+		}
+		return
+	}
+	w.finish(e.slot, r.answer, r.err)
+}
+
+func unavailable(err error) bool {
+	var e *api.Error
+	return errors.As(err, &e) && e.Code == api.Unavailable
+}
+
+// definite reports whether an error says that the request had no effect and
+// never will.
+func definite(err error) bool {
+	if err == errRefused {
+		return true
+	}
+	var e *api.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case api.InvalidArgument, api.NotFound, api.FailedPrecondition, api.OutOfRange, api.ResourceExhausted:
+		return true
+	}
+	return false
+}
+
+// clientTimer ends a client's patience or a backoff.
+func (w *World) clientTimer(e *event) {
+	r := w.requests.at(e.slot)
+	if r.id != e.a>>8 || r.stage == finished {
+		return
+	}
+	if e.a&0xff == timerRetry {
+		if r.stage == thinking {
+			if r.node < 0 {
+				r.node = w.choose(w.clients[r.client])
+			}
+			w.attempt(e.slot)
+		}
+		return
+	}
+	if r.stage == atMember {
+		if n := w.nodes[r.node]; n.process == running {
+			w.step(n, &member.Input{Kind: member.Cancel, ID: r.id, Cause: r.cause})
+		}
+	}
+	if r = w.requests.at(e.slot); r.stage != finished {
+		w.finish(e.slot, nil, errDeadline)
+	}
+}
+
+// finish hands the outcome to the client and to the judge.
+func (w *World) finish(slot int32, response any, err error) {
+	r := w.requests.at(slot)
+	c := w.clients[r.client]
+	r.stage, r.answer, r.err, r.done = finished, response, err, w.now
+	delete(w.byRequest, r.id)
+	for i, s := range w.open {
+		if s == slot {
+			w.open = append(w.open[:i], w.open[i+1:]...)
+			break
+		}
+	}
+	text := ""
+	switch {
+	case err == nil:
+		r.status = StatusOK
+		r.rev = headerRevision(response)
+		c.lastRev = max(c.lastRev, r.rev)
+		c.done++
+		c.learn(w, r)
+	case r.readOnly || definite(err):
+		r.status, text = StatusError, err.Error()
+		c.failed++
+	default:
+		r.status, text = StatusUnknown, err.Error()
+		c.failed++
+	}
+	w.station(r, "client", 0)
+	w.emit(trace.Event{Kind: trace.RequestDone, Request: r.id, Rev: r.rev, Text: text, Cause: r.cause})
+	w.judge.complete(r, w.now)
+	w.retire(slot)
+	if c.request == slot {
+		c.request = -1
+		if c.due {
+			c.due = false
+			w.think(c)
+		}
+	}
+}
+
+// newRequest finds a place; retire keeps the last finished ones for the page.
+func (w *World) newRequest() int32 { return w.requests.take() }
+
+func (w *World) retire(slot int32) {
+	at := w.finished % keptRequests
+	if w.finished >= keptRequests {
+		w.requests.give(w.retired[at])
+	}
+	w.retired[at] = slot
+	w.finished++
+}
+
+const keptRequests = 64
+
+func (w *World) station(r *request, name string, at uint64) {
+	if len(r.stations) < 64 {
+		r.stations = append(r.stations, StationState{Name: name, At: w.now, Member: at})
+	}
+}

@@ -1,0 +1,386 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+
+	"vitrine/core/member"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+)
+
+// perform executes a command at the present moment. The trace event that it
+// writes is the cause of what follows.
+func (w *World) perform(c *Command, fault bool) (request uint64, err error) {
+	if err := w.check(c); err != nil {
+		return 0, err
+	}
+	kind := trace.Command
+	if fault {
+		kind = trace.Fault
+	}
+	cause := w.emit(trace.Event{Kind: kind, Member: c.Member, Text: c.String()})
+	switch c.Cmd {
+	case "crash", "restart", "pause", "resume", "campaign", "transfer", "stall":
+		return 0, w.performProcess(c, cause)
+	case "isolate", "cut", "heal", "heal-all":
+		w.performNetwork(c, cause)
+		return 0, nil
+	case "set":
+		return 0, w.set(c)
+	case "cancel-watch":
+		return 0, w.performCancelWatch(c)
+	}
+	return w.performRequest(c)
+}
+
+// check refuses a command that makes no sense in any world of this size.
+func (w *World) check(c *Command) error {
+	if !verbs[c.Cmd] {
+		return fmt.Errorf("sim: unknown command %q", c.Cmd)
+	}
+	if c.Member != 0 && w.byID(c.Member) == nil {
+		return fmt.Errorf("sim: %s: there is no member %d", c.Cmd, c.Member)
+	}
+	for _, ids := range [][]uint64{c.From, c.To} {
+		for _, id := range ids {
+			if w.byID(id) == nil {
+				return fmt.Errorf("sim: %s: there is no member %d", c.Cmd, id)
+			}
+		}
+	}
+	switch c.Cmd {
+	case "crash", "restart", "pause", "resume", "isolate", "campaign", "transfer", "stall":
+		if c.Member == 0 {
+			return fmt.Errorf("sim: %s: which member?", c.Cmd)
+		}
+	case "cut":
+		if len(c.From) == 0 || len(c.To) == 0 {
+			return fmt.Errorf("sim: cut: from and to, please")
+		}
+	case "put", "get", "delete", "watch":
+		if c.Key == "" {
+			return fmt.Errorf("sim: %s: which key?", c.Cmd)
+		}
+	}
+	return nil
+}
+
+func (w *World) performProcess(c *Command, cause uint64) error {
+	n := w.byID(c.Member)
+	refuse := func() error {
+		return fmt.Errorf("sim: %s: member %d is %s", c.Cmd, n.id, processNames[n.process])
+	}
+	switch c.Cmd {
+	case "crash":
+		if !n.alive() {
+			return refuse()
+		}
+		w.crash(n, c.Keep, cause)
+	case "restart":
+		if n.alive() || n.process == starting {
+			return refuse()
+		}
+		n.process = starting
+		w.q.push(event{at: w.now + int64(w.cfg.Process.Restart), kind: evBoot, node: uint8(n.ix), life: n.life})
+	case "pause":
+		if n.process != running {
+			return refuse()
+		}
+		w.pause(n, cause)
+	case "resume":
+		if n.process != paused {
+			return refuse()
+		}
+		w.resume(n, cause)
+	case "campaign":
+		if n.process != running {
+			return refuse()
+		}
+		w.step(n, &member.Input{Kind: member.Campaign, Cause: cause})
+	case "transfer":
+		leader := w.leader()
+		if leader == nil || leader.process != running {
+			return fmt.Errorf("sim: transfer: there is no leader")
+		}
+		w.step(leader, &member.Input{Kind: member.TransferLeadership, Peer: n.id, Cause: cause})
+	case "stall":
+		d, err := parseDuration(c.Value)
+		if err != nil || d < 0 {
+			return fmt.Errorf("sim: stall: value %q is not a duration", c.Value)
+		}
+		n.busy.hungUntil = max(n.busy.hungUntil, w.now+int64(d))
+	}
+	return nil
+}
+
+func (w *World) performNetwork(c *Command, cause uint64) {
+	switch c.Cmd {
+	case "isolate":
+		n := w.byID(c.Member)
+		for _, other := range w.nodes {
+			if other != n {
+				w.setCut(n, other, true, cause)
+				w.setCut(other, n, true, cause)
+			}
+		}
+	case "cut":
+		w.setCuts(c, true, cause)
+	case "heal":
+		switch {
+		case len(c.From) > 0 && len(c.To) > 0:
+			w.setCuts(c, false, cause)
+		default:
+			for _, from := range w.nodes {
+				for _, to := range w.nodes {
+					if from != to && (c.Member == 0 || from.id == c.Member || to.id == c.Member) {
+						w.setCut(from, to, false, cause)
+					}
+				}
+			}
+		}
+	case "heal-all":
+		w.healAll(cause)
+	}
+}
+
+func (w *World) setCuts(c *Command, cut bool, cause uint64) {
+	for _, from := range c.From {
+		for _, to := range c.To {
+			if from == to {
+				continue
+			}
+			w.setCut(w.byID(from), w.byID(to), cut, cause)
+			if !c.OneWay {
+				w.setCut(w.byID(to), w.byID(from), cut, cause)
+			}
+		}
+	}
+}
+
+// healAll takes back everything that can be: cuts, pauses and stalls. What is
+// dead stays dead.
+func (w *World) healAll(cause uint64) {
+	for _, from := range w.nodes {
+		for _, to := range w.nodes {
+			if from != to {
+				w.setCut(from, to, false, cause)
+			}
+		}
+	}
+	for _, n := range w.nodes {
+		n.busy.hungUntil = min(n.busy.hungUntil, w.now)
+		if n.process == paused {
+			w.resume(n, cause)
+		}
+	}
+}
+
+// set turns a dial of the whole world, or of one member's disk.
+func (w *World) set(c *Command) error {
+	bad := func(form string) error {
+		return fmt.Errorf("sim: set %s: %q is not a %s", c.Name, c.Value, form)
+	}
+	form := ""
+	for _, s := range Settings() {
+		if s.Name == c.Name {
+			form = s.Form
+		}
+	}
+	switch form {
+	case "preset":
+		n, err := Preset(c.Value)
+		if err != nil {
+			return err
+		}
+		n.Loss, n.Duplicate = w.net.Loss, w.net.Duplicate
+		w.net = n
+	case "probability":
+		p, err := strconv.ParseFloat(c.Value, 64)
+		if err != nil || bad01(p) {
+			return bad(form)
+		}
+		switch c.Name {
+		case "loss":
+			w.net.Loss = p
+		case "duplicate":
+			w.net.Duplicate = p
+		case "spike-probability":
+			w.eachDisk(c.Member, func(d *Disk) { d.SpikeProb = p })
+		}
+	case "number":
+		rate, err := strconv.ParseFloat(c.Value, 64)
+		if err != nil || rate < 0 || rate > 100_000 {
+			return bad(form)
+		}
+		w.load.setRate(rate)
+		w.wake()
+	case "duration":
+		return w.setDuration(c, bad)
+	default:
+		return fmt.Errorf("sim: set: there is no setting %q", c.Name)
+	}
+	return nil
+}
+
+func (w *World) setDuration(c *Command, bad func(string) error) error {
+	d, err := parseDuration(c.Value)
+	if err != nil || d < 0 {
+		return bad("duration")
+	}
+	switch c.Name {
+	case "latency":
+		w.net.Base = d
+		w.net.Uniform = min(w.net.Uniform, d)
+	case "jitter":
+		w.net.Jitter = d
+	case "client-latency":
+		w.net.Client = d
+	case "write":
+		w.eachDisk(c.Member, func(x *Disk) { x.Write = d })
+	case "fsync":
+		w.eachDisk(c.Member, func(x *Disk) { x.Fsync = d })
+	case "spike":
+		w.eachDisk(c.Member, func(x *Disk) { x.Spike = d })
+	case "apply":
+		w.cfg.Process.Apply = d
+	}
+	return nil
+}
+
+func (w *World) eachDisk(id uint64, turn func(*Disk)) {
+	for _, n := range w.nodes {
+		if id == 0 || n.id == id {
+			turn(&n.dial)
+		}
+	}
+}
+
+// performRequest makes the visitor ask something.
+func (w *World) performRequest(c *Command) (uint64, error) {
+	op, body, err := requestOf(c, w.clients[0].lastRev)
+	if err != nil {
+		return 0, err
+	}
+	endpoint := -1
+	if c.Member != 0 {
+		endpoint = int(c.Member) - 1
+	}
+	words := c.String()
+	if create, ok := body.(*pb.WatchCreateRequest); ok {
+		return w.watch(w.clients[0], create, words, endpoint).id, nil
+	}
+	slot := w.issue(w.clients[0], op, body, words, c.Key, endpoint, w.cfg.Workload.Timeout)
+	return w.requests.at(slot).id, nil
+}
+
+// requestOf translates a command to the API.
+func requestOf(c *Command, lastRev int64) (opCode, any, error) {
+	key, end, value := []byte(c.Key), []byte(c.End), []byte(c.Value)
+	switch c.Cmd {
+	case "put":
+		return opPut, &pb.PutRequest{Key: key, Value: value, PrevKv: c.PrevKV}, nil
+	case "get":
+		order, ok := map[string]pb.RangeRequest_SortOrder{"": pb.RangeRequest_NONE, "ascend": pb.RangeRequest_ASCEND, "descend": pb.RangeRequest_DESCEND}[c.Order]
+		if !ok {
+			return 0, nil, fmt.Errorf("sim: get: order %q is neither ascend nor descend", c.Order)
+		}
+		return opGet, &pb.RangeRequest{
+			Key: key, RangeEnd: end, Limit: c.Limit, Revision: c.Rev, SortOrder: order,
+			Serializable: c.Serializable, KeysOnly: c.KeysOnly, CountOnly: c.CountOnly,
+		}, nil
+	case "delete":
+		return opDelete, &pb.DeleteRangeRequest{Key: key, RangeEnd: end, PrevKv: c.PrevKV}, nil
+	case "txn":
+		txn, err := txnOf(c)
+		return opTxn, txn, err
+	case "compact":
+		rev := c.Rev
+		if rev <= 0 {
+			rev += lastRev
+		}
+		return opCompact, &pb.CompactionRequest{Revision: max(1, rev)}, nil
+	case "watch":
+		return opWatch, &pb.WatchCreateRequest{Key: key, RangeEnd: end, StartRevision: c.Rev, PrevKv: c.PrevKV}, nil
+	}
+	return 0, nil, fmt.Errorf("sim: %s is not a request", c.Cmd)
+}
+
+func txnOf(c *Command) (*pb.TxnRequest, error) {
+	t := new(pb.TxnRequest)
+	for i := range c.If {
+		cmp, err := compareOf(&c.If[i])
+		if err != nil {
+			return nil, err
+		}
+		t.Compare = append(t.Compare, cmp)
+	}
+	var err error
+	if t.Success, err = opsOf(c.Then); err == nil {
+		t.Failure, err = opsOf(c.Else)
+	}
+	return t, err
+}
+
+func compareOf(x *Compare) (*pb.Compare, error) {
+	cmp := &pb.Compare{Key: []byte(x.Key)}
+	results := map[string]pb.Compare_CompareResult{"=": pb.Compare_EQUAL, "!=": pb.Compare_NOT_EQUAL, ">": pb.Compare_GREATER, "<": pb.Compare_LESS}
+	var ok bool
+	if cmp.Result, ok = results[x.Op]; !ok {
+		return nil, fmt.Errorf("sim: txn: %q is not a comparison", x.Op)
+	}
+	if x.Target == "value" {
+		cmp.Target, cmp.TargetUnion = pb.Compare_VALUE, &pb.Compare_Value{Value: []byte(x.Value)}
+		return cmp, nil
+	}
+	n, err := strconv.ParseInt(x.Value, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("sim: txn: %s %q is not a number", x.Target, x.Value)
+	}
+	switch x.Target {
+	case "version":
+		cmp.Target, cmp.TargetUnion = pb.Compare_VERSION, &pb.Compare_Version{Version: n}
+	case "create":
+		cmp.Target, cmp.TargetUnion = pb.Compare_CREATE, &pb.Compare_CreateRevision{CreateRevision: n}
+	case "mod":
+		cmp.Target, cmp.TargetUnion = pb.Compare_MOD, &pb.Compare_ModRevision{ModRevision: n}
+	default:
+		return nil, fmt.Errorf("sim: txn: cannot compare the %q of a key", x.Target)
+	}
+	return cmp, nil
+}
+
+func opsOf(list []Command) (ops []*pb.RequestOp, err error) {
+	for i := range list {
+		_, body, err := requestOf(&list[i], 0)
+		if err != nil {
+			return nil, err
+		}
+		op := new(pb.RequestOp)
+		switch r := body.(type) {
+		case *pb.PutRequest:
+			op.Request = &pb.RequestOp_RequestPut{RequestPut: r}
+		case *pb.RangeRequest:
+			op.Request = &pb.RequestOp_RequestRange{RequestRange: r}
+		case *pb.DeleteRangeRequest:
+			op.Request = &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: r}
+		case *pb.TxnRequest:
+			op.Request = &pb.RequestOp_RequestTxn{RequestTxn: r}
+		default:
+			return nil, fmt.Errorf("sim: txn: %s cannot be part of a transaction", list[i].Cmd)
+		}
+		ops = append(ops, op)
+	}
+	return ops, nil
+}
+
+func (w *World) performCancelWatch(c *Command) error {
+	for i := len(w.watchers) - 1; i >= 0; i-- {
+		wt := w.watchers[i]
+		if !wt.closed && wt.client == 0 && (c.Request == 0 || c.Request == wt.id) {
+			w.cancelWatch(wt)
+			return nil
+		}
+	}
+	return fmt.Errorf("sim: cancel-watch: there is no such watch")
+}

@@ -1,0 +1,350 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"vitrine/core/trace"
+)
+
+// faultClass is a kind of misfortune. Each has its own dice, and each is off
+// in half of the runs: a run that suffers from everything hides what a run
+// that suffers from one thing would show (swarm testing).
+type faultClass uint8
+
+const (
+	faultLoss faultClass = iota
+	faultDuplicate
+	faultDelay
+	faultClog      // one direction between two members for a while
+	faultPartition // groups
+	faultPause
+	faultCrash // or kill, with a restart
+	faultDisk  // slow syncs, and spikes
+	faultStall // one disk hangs
+	faultVote  // a crash just after a vote has become durable
+	faultCompact
+	faultTransfer
+	faultCampaign // a member's clock runs ahead: it times out now
+	faultBlackout // everyone at once, rarely
+	faultClasses
+)
+
+var faultNames = [...]string{
+	"loss", "duplicate", "delay", "clog", "partition", "pause", "crash", "disk", "stall", "vote-crash",
+	"compact", "transfer", "campaign", "blackout",
+}
+
+// Options are what a run drew before it began.
+type Options struct {
+	On        [faultClasses]bool
+	Loss      float64
+	Duplicate float64
+	Jitter    time.Duration
+	Fsync     time.Duration
+	SpikeProb float64
+	Spike     time.Duration
+	Gap       [faultClasses]time.Duration // mean between two faults of a class
+	VoteCrash float64
+}
+
+// String is one line with everything that was drawn.
+func (o *Options) String() string {
+	var b strings.Builder
+	for class, on := range o.On {
+		if !on {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(faultNames[class])
+		switch faultClass(class) {
+		case faultLoss:
+			fmt.Fprintf(&b, "=%.3f", o.Loss)
+		case faultDuplicate:
+			fmt.Fprintf(&b, "=%.3f", o.Duplicate)
+		case faultDelay:
+			fmt.Fprintf(&b, "=%v", o.Jitter.Round(100*time.Microsecond))
+		case faultDisk:
+			fmt.Fprintf(&b, "=%v,%.3f*%v", o.Fsync.Round(100*time.Microsecond), o.SpikeProb, o.Spike.Round(time.Millisecond))
+		case faultVote:
+			fmt.Fprintf(&b, "=%.2f", o.VoteCrash)
+		default:
+			fmt.Fprintf(&b, "/%v", o.Gap[class].Round(time.Millisecond))
+		}
+	}
+	if b.Len() == 0 {
+		return "no faults"
+	}
+	return b.String()
+}
+
+// drawOptions draws the options of a seed: a fixed number of values.
+func drawOptions(seed uint64) (o Options) {
+	d := newDice(seed, streamOptions, 0)
+	for class := range o.On {
+		o.On[class] = d.Chance(0.5)
+	}
+	o.On[faultBlackout] = o.On[faultBlackout] && d.Chance(0.1)
+	o.Loss = 0.3 * float64(d.Uint64N(1001)) / 1000 * float64(d.Uint64N(1001)) / 1000
+	o.Duplicate = 0.2 * float64(d.Uint64N(1001)) / 1000
+	o.Jitter = d.Exp(30*time.Millisecond) + time.Millisecond
+	o.Fsync = d.Exp(20*time.Millisecond) + time.Millisecond
+	o.SpikeProb = 0.02 * float64(d.Uint64N(1001)) / 1000
+	o.Spike = d.Between(100*time.Millisecond, 5*time.Second)
+	gap := func(c faultClass, lo, hi time.Duration) { o.Gap[c] = d.Between(lo, hi) }
+	gap(faultClog, 200*time.Millisecond, 3*time.Second)
+	gap(faultPartition, 2*time.Second, 12*time.Second)
+	gap(faultPause, time.Second, 8*time.Second)
+	gap(faultCrash, 500*time.Millisecond, 8*time.Second)
+	gap(faultStall, 2*time.Second, 10*time.Second)
+	gap(faultCompact, time.Second, 10*time.Second)
+	gap(faultTransfer, time.Second, 10*time.Second)
+	gap(faultCampaign, time.Second, 10*time.Second)
+	gap(faultBlackout, 10*time.Second, 40*time.Second)
+	o.VoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
+	return o
+}
+
+// faults draws misfortunes while a run's fault phase lasts.
+type faults struct {
+	on      bool
+	options Options
+	dice    [faultClasses]*Dice
+	counts  [faultClasses]int
+}
+
+// Options are the drawn options of the run; their classes are all off if the
+// run has no faults.
+func (w *World) Options() *Options { return &w.faults.options }
+
+func (w *World) newFaults() {
+	if w.cfg.FaultsFor > 0 {
+		w.q.pushFirst(event{at: int64(w.cfg.FaultsFor), kind: evFault, a: uint64(faultClasses)})
+	}
+	if !w.cfg.Faults {
+		return
+	}
+	f := &w.faults
+	f.on, f.options = true, drawOptions(w.cfg.Seed)
+	for class := range faultClasses {
+		f.dice[class] = newDice(w.cfg.Seed, streamFault, uint64(class))
+		if f.options.On[class] && f.options.Gap[class] > 0 {
+			w.nextFault(class)
+		}
+	}
+	o := &f.options
+	w.dial(faultLoss, "loss", formatFloat(o.Loss))
+	w.dial(faultDuplicate, "duplicate", formatFloat(o.Duplicate))
+	w.dial(faultDelay, "jitter", o.Jitter.String())
+	w.dial(faultDisk, "fsync", o.Fsync.String())
+	w.dial(faultDisk, "spike-probability", formatFloat(o.SpikeProb))
+	w.dial(faultDisk, "spike", o.Spike.String())
+}
+
+func formatFloat(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+func (w *World) dial(class faultClass, name, value string) {
+	if w.faults.options.On[class] {
+		w.inflict(class, Command{Cmd: "set", Name: name, Value: value})
+	}
+}
+
+func (w *World) nextFault(class faultClass) {
+	gap := w.faults.dice[class].Exp(w.faults.options.Gap[class])
+	w.q.pushFirst(event{at: w.now + int64(gap) + 1, kind: evFault, a: uint64(class)})
+}
+
+// inflict does a drawn fault. What is not possible at the moment is no fault.
+func (w *World) inflict(class faultClass, c Command) bool {
+	if _, err := w.do(&c, true); err != nil {
+		return false
+	}
+	w.faults.counts[class]++
+	return true
+}
+
+// later takes a fault back, or continues it, after a while.
+func (w *World) later(wait time.Duration, c Command) {
+	w.scheduled = append(w.scheduled, Timed{At: w.now + int64(wait), Command: c, Fault: true})
+	w.q.pushFirst(event{at: w.now + int64(wait), kind: evCommand, a: uint64(len(w.scheduled) - 1)})
+}
+
+// drawFault inflicts one fault of a class: five draws, whatever it becomes.
+func (w *World) drawFault(e *event) {
+	class := faultClass(e.a)
+	if class == faultClasses {
+		w.endFaults()
+		return
+	}
+	if !w.faults.on {
+		return
+	}
+	w.nextFault(class)
+	d := w.faults.dice[class]
+	victim, other := d.IntN(len(w.nodes)), d.IntN(len(w.nodes))
+	how, long := d.Uint64(), d.Uint64()
+	if leader := w.leader(); leader != nil && how>>32%2 == 0 {
+		victim = leader.ix
+	}
+	if len(w.nodes) > 1 && other == victim {
+		other = (other + 1) % len(w.nodes)
+	}
+	id, otherID := w.nodes[victim].id, w.nodes[other].id
+	switch class {
+	case faultClog:
+		if id != otherID {
+			w.clog(id, otherID, how, long)
+		}
+	case faultPartition:
+		w.partition(id, how, long)
+	case faultPause:
+		if w.inflict(class, Command{Cmd: "pause", Member: id}) {
+			w.later(spread(long, 100*time.Millisecond, 10*time.Second), Command{Cmd: "resume", Member: id})
+		}
+	case faultCrash:
+		w.crashAndRestart(class, id, how%4 == 0, spread(long, time.Millisecond, 10*time.Second))
+	case faultStall:
+		w.inflict(class, Command{Cmd: "stall", Member: id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
+	case faultCompact:
+		w.inflict(class, Command{Cmd: "compact", Rev: -int64(how % 40), Member: id})
+	case faultTransfer:
+		w.inflict(class, Command{Cmd: "transfer", Member: otherID})
+	case faultCampaign:
+		w.inflict(class, Command{Cmd: "campaign", Member: otherID})
+	case faultBlackout:
+		for _, n := range w.nodes {
+			w.crashAndRestart(class, n.id, how%2 == 0, spread(mix(long+n.id), time.Millisecond, 5*time.Second))
+		}
+	}
+}
+
+// spread turns drawn bits into a duration, as often below the geometric middle
+// as above: short and long ones both matter.
+func spread(bits uint64, lo, hi time.Duration) time.Duration {
+	octaves := 0
+	for d := lo; d < hi; d *= 2 {
+		octaves++
+	}
+	base := lo << (bits % uint64(octaves))
+	return min(hi, base+time.Duration(bits>>16%uint64(base)))
+}
+
+func (w *World) crashAndRestart(class faultClass, id uint64, keep bool, wait time.Duration) {
+	if w.inflict(class, Command{Cmd: "crash", Member: id, Keep: keep}) {
+		w.later(wait, Command{Cmd: "restart", Member: id})
+	}
+}
+
+func (w *World) clog(from, to, how, long uint64) {
+	c := Command{Cmd: "cut", From: []uint64{from}, To: []uint64{to}, OneWay: true}
+	if how%2 == 0 {
+		c.From, c.To = c.To, c.From
+	}
+	if w.inflict(faultClog, c) {
+		c.Cmd = "heal"
+		w.later(spread(long, 10*time.Millisecond, 5*time.Second), c)
+	}
+}
+
+// partition draws one of the classic shapes.
+func (w *World) partition(victim, how, long uint64) {
+	n := len(w.nodes)
+	if n < 2 {
+		return
+	}
+	c := Command{Cmd: "cut"}
+	switch how % 5 {
+	case 0, 1: // two groups by coin; 1: only one direction is cut
+		for _, m := range w.nodes {
+			if how>>(8+m.id)&1 == 0 {
+				c.From = append(c.From, m.id)
+			} else {
+				c.To = append(c.To, m.id)
+			}
+		}
+		c.OneWay = how%5 == 1
+	case 2: // one alone
+		c.From = []uint64{victim}
+		for _, m := range w.nodes {
+			if m.id != victim {
+				c.To = append(c.To, m.id)
+			}
+		}
+	case 3: // one is heard but does not hear
+		c.To, c.OneWay = []uint64{victim}, true
+		for _, m := range w.nodes {
+			if m.id != victim {
+				c.From = append(c.From, m.id)
+			}
+		}
+	case 4: // a bridge: two halves that only the victim can reach
+		for _, m := range w.nodes {
+			switch {
+			case m.id == victim:
+			case len(c.From) < (n-1)/2:
+				c.From = append(c.From, m.id)
+			default:
+				c.To = append(c.To, m.id)
+			}
+		}
+	}
+	if len(c.From) == 0 || len(c.To) == 0 || !w.inflict(faultPartition, c) {
+		return
+	}
+	c.Cmd = "heal"
+	w.later(spread(long, 500*time.Millisecond, 20*time.Second), c)
+}
+
+// voteDurable is the moment at which random crashes never hit: the vote is on
+// the disk and its message has not left, or only just.
+func (w *World) voteDurable(n *node, _ uint64) {
+	f := &w.faults
+	if !f.on || !f.options.On[faultVote] {
+		return
+	}
+	d := f.dice[faultVote]
+	hit, how, long := d.Chance(f.options.VoteCrash), d.Uint64(), d.Uint64()
+	if !hit {
+		return
+	}
+	f.counts[faultVote]++
+	wait := time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
+	w.later(wait, Command{Cmd: "crash", Member: n.id, Keep: how%8 == 0})
+	w.later(wait+spread(long, time.Millisecond, 50*time.Millisecond), Command{Cmd: "restart", Member: n.id})
+}
+
+// endFaults heals the world: cuts, pauses, stalls, dials, and the dead rise.
+func (w *World) endFaults() {
+	w.faults.on = false
+	cause := w.emit(trace.Event{Kind: trace.Fault, Text: "the faults end"})
+	w.net = w.cfg.Network
+	w.healAll(cause)
+	for _, n := range w.nodes {
+		n.dial = w.cfg.Disk
+		if !n.alive() && n.process != starting && n.process != stopped {
+			n.process = starting
+			w.q.push(event{at: w.now + int64(w.cfg.Process.Restart), kind: evBoot, node: uint8(n.ix), life: n.life})
+		}
+	}
+	// What was to be taken back later has been taken back.
+	for i := range w.scheduled {
+		if t := &w.scheduled[i]; t.Fault && t.At >= w.now {
+			t.Cmd = ""
+		}
+	}
+}
+
+// FaultCounts are the faults so far by class; lost and doubled messages count.
+func (w *World) FaultCounts() []Count {
+	var all []Count
+	for class, n := range w.faults.counts {
+		if n > 0 {
+			all = append(all, Count{faultNames[class], n})
+		}
+	}
+	return all
+}

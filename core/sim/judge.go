@@ -1,0 +1,132 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+	"runtime/debug"
+
+	"vitrine/core/check"
+	"vitrine/core/invariant"
+	"vitrine/core/trace"
+	"vitrine/core/watch"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// judge is the simulator's side of core/check: it hands over what only the
+// simulator can see, and turns a violation into the end of the run. A nil judge
+// sees nothing.
+type judge struct {
+	w       *World
+	checker *check.Checker
+	history *check.History
+}
+
+func newJudge(w *World) *judge {
+	j := &judge{w: w, checker: check.New(check.Options{}), history: check.NewHistory()}
+	report := check.Report(w.stream)
+	j.checker.OnViolation = func(v check.Violation) {
+		report(v)
+		w.stopAt(v.Number, v.Text, v.Seq)
+	}
+	w.stream.Attach(j.checker)
+	return j
+}
+
+// violate records what the simulator itself found.
+func (j *judge) violate(number int, text string) {
+	j.checker.Violate(check.Violation{Number: number, Seq: j.w.stream.Seq(), Now: j.w.Now(), Text: text})
+}
+
+func (j *judge) invoke(r *request, now int64) {
+	if j != nil {
+		r.token = j.history.Invoke(r.client, trace.Instant(now), r.body)
+	}
+}
+
+func (j *judge) complete(r *request, now int64) {
+	if j != nil {
+		j.history.Return(r.token, trace.Instant(now), r.answer, r.err)
+	}
+}
+
+func (j *judge) watchOpened(*watcher)                    {}
+func (j *judge) watchResponse(*watcher, *watch.Response) {}
+func (j *judge) watchClosed(*watcher)                    {}
+func (j *judge) entries([]*raftpb.Entry)                 {}
+
+// hash compares the data of a member with everyone who has been at the same
+// revision.
+func (j *judge) hash(n *node, rev int64) {
+	sum, compactRev, current, err := n.store.HashKV(rev)
+	if err == nil {
+		j.checker.Hash(j.w.Now(), n.id, cmp.Or(rev, current), compactRev, sum)
+	}
+}
+
+// holds tells whether an invariant has held so far.
+func (j *judge) holds(number int) bool { return j == nil || j.checker.Holds(number) }
+
+// inspect compares all that can be compared right now.
+func (w *World) inspect() {
+	w.inspectLater()
+	if w.judge == nil {
+		return
+	}
+	common := int64(0)
+	for _, n := range w.nodes {
+		if n.process == running {
+			if r := n.store.KV.Revision(); common == 0 || r < common {
+				common = r
+			}
+		}
+	}
+	for _, n := range w.nodes {
+		if n.process == running && n.store.KV.CompactRevision() <= common {
+			w.judge.hash(n, common)
+		}
+	}
+}
+
+const inspectEvery = 5 * second
+
+func (w *World) inspectLater() {
+	w.q.pushFirst(event{at: w.now + inspectEvery, kind: evInspect})
+}
+
+// final judges what only the whole history can tell.
+func (j *judge) final() {
+	if j == nil {
+		return
+	}
+	for _, n := range j.w.nodes {
+		j.hash(n, 0)
+	}
+}
+
+// stopAt ends the run at its first violation.
+func (w *World) stopAt(number int, text string, seq uint64) {
+	if w.violation == nil {
+		w.violation = &Violation{Number: number, Text: text, At: w.now, Seq: seq}
+	}
+}
+
+// broken reports a violation that the simulator found itself.
+func (w *World) broken(number int, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if w.judge != nil {
+		w.judge.violate(number, text)
+	}
+	w.stopAt(number, text, w.stream.Seq())
+}
+
+// caught turns a panic of the core into a violation: of the invariant that it
+// names, or of I30, no panic but by a broken invariant.
+func (w *World) caught(p any) {
+	if v, ok := p.(*invariant.Violation); ok {
+		w.stopAt(v.Number, v.Text, w.stream.Seq())
+		return
+	}
+	w.stack = string(debug.Stack())
+	w.stopAt(30, fmt.Sprintf("panic: %v", p), w.stream.Seq())
+}

@@ -1,0 +1,213 @@
+package sim
+
+import (
+	"time"
+
+	"vitrine/core/consensus"
+	"vitrine/core/member"
+	"vitrine/core/trace"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// link is one direction between two members.
+type link struct {
+	dice *Dice
+	cut  bool
+}
+
+// Reasons why a message is lost, as MessageDropped names them.
+type loss uint8
+
+const (
+	notLost loss = iota
+	lostToDice
+	lostToCut
+	lostToDown
+)
+
+var lossNames = [...]string{"", "loss", "cut", "down"}
+
+// flight is a message on its way. A lost one keeps its place until it would
+// have arrived, so that it can be seen to disappear.
+type flight struct {
+	id            uint64
+	msg           *raftpb.Message
+	image         *image // of a MsgSnap
+	sent, arrives int64
+	cause         uint64 // the MessageSent event
+	from, to      uint8
+	lost          loss
+	on            bool // the slot is in use
+}
+
+func (w *World) link(from, to int) *link { return &w.links[from*len(w.nodes)+to] }
+
+// send puts a message of n on the wire. Whatever becomes of it, it draws five
+// numbers from the dice of its link.
+func (w *World) send(n *node, s *consensus.Send) {
+	to := w.byID(s.To)
+	if to == nil || to == n {
+		return
+	}
+	m, img := s.Message, (*image)(nil)
+	if s.NeedImage {
+		if img = w.takeImage(n, m); img == nil {
+			w.report(n, to, member.SnapshotStatus, false, s.Cause)
+			return
+		}
+	}
+	cause := w.emitMessage(trace.MessageSent, n, to, m, s.Cause)
+	l := w.link(n.ix, to.ix)
+	fate := l.dice.Uint64()
+	latency, second := w.latency(l.dice), w.latency(l.dice)
+	if img != nil {
+		latency += 4 * latency // it is long
+	}
+	why := notLost
+	switch {
+	case l.cut:
+		why = lostToCut
+	case below(fate>>32, w.net.Loss):
+		why = lostToDice
+		w.faults.counts[faultLoss]++
+	}
+	w.launch(n, to, m, img, latency, cause, why)
+	// TCP never doubles a proposal, and nothing above it could tell.
+	if why == notLost && img == nil && m.GetType() != raftpb.MsgProp && below(fate&0xffffffff, w.net.Duplicate) {
+		w.faults.counts[faultDuplicate]++
+		w.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency+second, cause, notLost)
+	}
+}
+
+// below compares 32 drawn bits with a probability.
+func below(bits uint64, p float64) bool { return float64(bits) < p*(1<<32) }
+
+func (w *World) launch(from, to *node, m *raftpb.Message, img *image, latency int64, cause uint64, why loss) {
+	w.flightID++
+	slot := w.flights.take()
+	*w.flights.at(slot) = flight{
+		id: w.flightID, msg: m, image: img, sent: w.now, arrives: w.now + latency, cause: cause,
+		from: uint8(from.ix), to: uint8(to.ix), lost: why, on: true,
+	}
+	w.q.push(event{at: w.now + latency, kind: evDeliver, slot: slot, node: uint8(to.ix)})
+}
+
+// latency draws the way of one message: two numbers.
+func (w *World) latency(d *Dice) int64 {
+	u := w.net.Uniform
+	return int64(d.Between(w.net.Base-u, w.net.Base+u) + d.Exp(w.net.Jitter))
+}
+
+// deliver ends a flight. Of a paused member the message waits in its sockets.
+func (w *World) deliver(e *event) {
+	f := w.flights.at(e.slot)
+	to := w.nodes[f.to]
+	if to.process == paused && f.lost == notLost {
+		to.hold(*e)
+		return
+	}
+	from := w.nodes[f.from]
+	switch {
+	case f.lost != notLost:
+	case w.link(from.ix, to.ix).cut:
+		f.lost = lostToCut
+	case to.process != running:
+		f.lost = lostToDown
+	}
+	m, img, cause, why := f.msg, f.image, f.cause, f.lost
+	*f = flight{}
+	w.flights.give(e.slot)
+	if why != notLost {
+		w.dropped(from, to, m, cause, why)
+		return
+	}
+	got := w.emitMessage(trace.MessageDelivered, to, from, m, cause)
+	to.heardFrom(from, m, w.now)
+	if img == nil {
+		w.step(to, &member.Input{Kind: member.Receive, Message: m, Cause: got})
+		return
+	}
+	w.receiveImage(to, from, m, img, got)
+}
+
+// lose ends the flight of a message whose receiver has died with it unread.
+func (w *World) lose(e *event) {
+	f := *w.flights.at(e.slot)
+	*w.flights.at(e.slot) = flight{}
+	w.flights.give(e.slot)
+	w.dropped(w.nodes[f.from], w.nodes[f.to], f.msg, f.cause, lostToDown)
+}
+
+func (w *World) dropped(from, to *node, m *raftpb.Message, cause uint64, why loss) {
+	seq := w.emit(trace.Event{Kind: trace.MessageDropped, Member: to.id, Peer: from.id, Msg: uint8(m.GetType()) + 1, Cause: cause, Text: lossNames[why]})
+	switch {
+	case m.GetType() == raftpb.MsgSnap:
+		w.report(from, to, member.SnapshotStatus, false, seq)
+	case why == lostToDown && !w.link(to.ix, from.ix).cut:
+		// The connection is refused, which the sender's transport notices.
+		w.report(from, to, member.PeerUnreachable, false, seq)
+	}
+}
+
+// report tells a sender later what its transport learned about a message.
+func (w *World) report(from, about *node, kind member.InputKind, ok bool, cause uint64) {
+	if !from.alive() {
+		return
+	}
+	a := uint64(kind)<<16 | uint64(about.ix)<<1
+	if ok {
+		a |= 1
+	}
+	w.q.push(event{at: w.now + int64(w.net.Base), kind: evReport, node: uint8(from.ix), life: from.life, a: a, cause: cause})
+}
+
+func (w *World) reported(n *node, e *event) {
+	w.step(n, &member.Input{
+		Kind: member.InputKind(e.a >> 16), Peer: w.nodes[e.a>>1&0x7fff].id, OK: e.a&1 != 0, Cause: e.cause,
+	})
+}
+
+func (w *World) emitMessage(kind trace.Kind, at, other *node, m *raftpb.Message, cause uint64) uint64 {
+	e := trace.Event{
+		Kind: kind, Cause: cause, Msg: uint8(m.GetType()) + 1, Member: at.id, Peer: other.id,
+		Term: m.GetTerm(), Index: m.GetIndex(), A: m.GetCommit(), B: m.GetLogTerm(), C: uint64(len(m.GetEntries())),
+	}
+	if m.GetReject() {
+		e.C |= trace.Rejected
+	}
+	return w.emit(e)
+}
+
+// setCut cuts or heals one direction.
+func (w *World) setCut(from, to *node, cut bool, cause uint64) {
+	l := w.link(from.ix, to.ix)
+	if l.cut == cut {
+		return
+	}
+	l.cut = cut
+	kind := trace.LinkHealed
+	if cut {
+		kind = trace.LinkCut
+	}
+	w.emit(trace.Event{Kind: kind, Member: from.id, Peer: to.id, Cause: cause})
+}
+
+func (w *World) newLinks(seed uint64) []link {
+	n := len(w.nodes)
+	links := make([]link, n*n)
+	for from := range n {
+		for to := range n {
+			links[from*n+to].dice = newDice(seed, streamNetwork, uint64(from+1)<<8|uint64(to+1))
+		}
+	}
+	return links
+}
+
+// clientLatency draws the way between a client and a member, one number.
+func (w *World) clientLatency() int64 {
+	return int64(w.net.Client/2 + w.wire.Exp(w.net.Client/2))
+}
+
+const second = int64(time.Second)

@@ -1,0 +1,246 @@
+package sim
+
+import (
+	"vitrine/core/backend"
+	"vitrine/core/consensus"
+	"vitrine/core/member"
+	"vitrine/core/store"
+	"vitrine/core/trace"
+	"vitrine/core/vfs"
+	"vitrine/core/wal"
+)
+
+// process is what a member's process is doing.
+type process uint8
+
+const (
+	running process = iota
+	paused
+	crashed // unsynced data was lost
+	killed  // the page cache survived
+	stopped // by its own decision
+	starting
+)
+
+var processNames = [...]string{Running, Paused, Crashed, Killed, Stopped, Starting}
+
+// node is one machine: a disk that survives, and a process that may not.
+type node struct {
+	id      uint64
+	name    string
+	ix      int
+	tracer  *trace.Tracer
+	raft    *Dice // the member's election timeouts
+	disk    *Dice
+	process process
+	reason  string // why it stopped by itself
+	life    uint32 // events of an earlier life are void
+	era     uint64 // of the store within a life; a received snapshot begins a new one
+	starts  int    // how often the process has come up
+
+	// The disk.
+	fs     *vfs.Mem
+	db     *backend.Mem
+	images []*image // received snapshots, durable, not yet the store
+
+	// The process.
+	member   *member.Member
+	store    *store.Store
+	backend  *backend.Backend
+	wal      *wal.WAL
+	out      member.Output
+	inbox    []event // what came while it was paused
+	nextTick int64
+	tickHeld bool // a tick is in the inbox; a timer does not pile them up
+
+	// Log lane: the first batch writes of logs are being executed.
+	logs    []consensus.LogWrite
+	batch   int
+	syncing bool
+	written position // what is in the file
+	synced  position // what a power loss leaves
+
+	// Apply lane, in order.
+	applies  []consensus.ApplyBatch
+	applying bool
+
+	// Backend.
+	commit      *backend.Commit
+	commitTimer bool
+	keeping     bool // a housekeeping event is scheduled
+
+	busy          diskActivity
+	dial          Disk // this disk's figures
+	mirror        mirror
+	heard         []int64           // by member: when its last message came
+	votes         [MaxMembers]uint8 // answers to a candidate: 1 = granted, 2 = refused
+	elapsed       int               // ticks since it heard from a leader
+	timeout       int               // ticks after which it campaigns
+	electionTicks int
+
+	bootLog  consensus.Boot // between recovery and the member's start
+	bootMark uint64
+	last     lastSeen
+}
+
+// position is the end of a log and the hard state that goes with it.
+type position struct {
+	index, term  uint64 // the last entry
+	vote, inTerm uint64 // the hard state
+}
+
+// diskActivity is what the disk LED shows.
+type diskActivity struct {
+	what         string
+	since, until int64
+	hungUntil    int64 // a stall holds everything until then
+}
+
+func (w *World) byID(id uint64) *node {
+	if id == 0 || id > uint64(len(w.nodes)) {
+		return nil
+	}
+	return w.nodes[id-1]
+}
+
+func (n *node) alive() bool { return n.process == running || n.process == paused }
+
+// hold keeps an event for the time after the pause.
+func (n *node) hold(e event) { n.inbox = append(n.inbox, e) }
+
+// step gives a running member one input and does what it wants.
+func (w *World) step(n *node, in *member.Input) {
+	w.rand.use(n)
+	n.member.Step(trace.Instant(w.now), *in)
+	n.member.Poll(&n.out)
+	w.rand.use(nil)
+	w.dispatch(n)
+}
+
+// dispatch executes a member's outputs, in the order of architecture.md: the
+// network first, because it takes longest.
+func (w *World) dispatch(n *node) {
+	out := &n.out
+	for i := range out.Sends {
+		w.send(n, &out.Sends[i])
+	}
+	if len(out.Log) > 0 {
+		for i := range out.Log {
+			n.mirror.write(&out.Log[i])
+		}
+		n.logs = append(n.logs, out.Log...)
+		w.startWrite(n)
+	}
+	if len(out.Applies) > 0 {
+		n.applies = append(n.applies, out.Applies...)
+		w.startApply(n)
+	}
+	for i := range out.Replies {
+		w.reply(n, &out.Replies[i])
+	}
+	for i := range out.Reads {
+		w.startRead(n, &out.Reads[i])
+	}
+	for i := range out.Pushes {
+		w.push(n, &out.Pushes[i])
+	}
+	for i := range out.Scans {
+		w.startScan(n, &out.Scans[i])
+	}
+	for i := range out.Ends {
+		w.endStream(n, &out.Ends[i])
+	}
+	if out.Halt != nil && n.process == running {
+		w.stop(n, out.Halt)
+	}
+}
+
+func (w *World) tick(n *node) {
+	n.nextTick = w.now + int64(w.cfg.TickEvery)
+	w.q.push(event{at: n.nextTick, kind: evTick, node: uint8(n.ix), life: n.life})
+	n.elapsed++
+	w.step(n, &member.Input{Kind: member.Tick})
+}
+
+// stop is a member's own end: a failed disk, a damaged log.
+func (w *World) stop(n *node, why error) {
+	w.quit(n, stopped)
+	n.reason = why.Error()
+	w.emit(trace.Event{Kind: trace.MemberStopped, Member: n.id, Text: n.reason})
+}
+
+// crash ends a process from outside. With keep the machine lives on and so
+// does its page cache; without, unsynced data goes by the disk's dice. A
+// database commit in flight may have reached the disk or not.
+func (w *World) crash(n *node, keep bool, cause uint64) {
+	done := n.disk.Chance(0.5)
+	if n.commit != nil && done {
+		if err := n.commit.Run(); err != nil {
+			w.broken(30, "member %d: commit to memory failed: %v", n.id, err)
+		}
+	}
+	how, lost := killed, uint64(0)
+	if keep {
+		n.fs = n.fs.Clone()
+	} else {
+		n.fs = n.fs.CrashClone(n.disk)
+		how, lost = crashed, 1
+	}
+	w.quit(n, how)
+	w.emit(trace.Event{Kind: trace.MemberCrashed, Member: n.id, A: lost, Cause: cause})
+}
+
+// quit ends a process: its memory is gone, its connections break.
+func (w *World) quit(n *node, how process) {
+	w.remember(n)
+	n.process = how
+	n.life++
+	held := n.inbox
+	n.inbox, n.tickHeld = nil, false
+	for i := range held {
+		w.void(&held[i])
+	}
+	n.db = n.db.Clone()
+	n.member, n.store, n.backend, n.wal = nil, nil, nil, nil
+	n.logs, n.batch, n.syncing = nil, 0, false
+	n.applies, n.applying = nil, false
+	n.commit, n.commitTimer, n.keeping = nil, false, false
+	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
+	w.hangUp(n)
+}
+
+func (w *World) pause(n *node, cause uint64) {
+	n.process = paused
+	w.emit(trace.Event{Kind: trace.MemberPaused, Member: n.id, Cause: cause})
+}
+
+// resume lets a paused process run: what waited for it comes at once, in its
+// old order.
+func (w *World) resume(n *node, cause uint64) {
+	n.process = running
+	w.emit(trace.Event{Kind: trace.MemberResumed, Member: n.id, Cause: cause})
+	held := n.inbox
+	n.inbox = nil
+	for _, e := range held {
+		e.at = w.now
+		w.q.push(e)
+	}
+}
+
+// void frees what an event carries whose member has died.
+func (w *World) void(e *event) {
+	switch e.kind {
+	case evDeliver, evImage:
+		w.lose(e)
+	case evArrive:
+		w.refuse(e)
+	case evRead:
+		*w.reads.at(e.slot) = read{}
+		w.reads.give(e.slot)
+	case evScan:
+		*w.scans.at(e.slot) = scan{}
+		w.scans.give(e.slot)
+	case evWatchArrive:
+		w.streamRefused(e)
+	}
+}

@@ -1,0 +1,162 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"vitrine/core/trace"
+)
+
+// Version is the meaning of seeds and replay files. It rises when a change
+// gives old seeds new stories.
+const Version = 1
+
+// Replay is a run as a text file:
+//
+//	vitrine replay 1
+//	seed 42
+//	for 60000000000
+//	config {"seed":42,"members":3, ...}
+//	violated 8 acknowledged means durable: ...
+//	hash 0123456789abcdef
+//	command 0 fault set name=loss value=0.1
+//	command 1200000001 crash member=1
+//
+// Times are nanoseconds. Blank lines and lines that begin with # mean nothing.
+type Replay struct {
+	Config   Config
+	For      time.Duration // then the run settles
+	Commands []Timed
+	Hash     string // 16 hex digits at the end of the run; "" = unknown
+	Violated int    // the invariant that breaks, 0 = none
+	Text     string // how
+}
+
+// maxReplayBytes bounds what ParseReplay accepts.
+const maxReplayBytes = 4 << 20
+
+// Replay is the run so far as a file that repeats it. A drawn run becomes a
+// list of decisions, so that it can be edited.
+func (w *World) Replay(length time.Duration) *Replay {
+	cfg := w.cfg
+	cfg.Faults = false
+	r := &Replay{Config: cfg, For: length, Commands: w.Commands(), Hash: w.HashText()}
+	if v := w.violation; v != nil {
+		r.Violated, r.Text = v.Number, v.Text
+	}
+	return r
+}
+
+// Format writes the file.
+func (r *Replay) Format() ([]byte, error) {
+	cfg, err := json.Marshal(r.Config)
+	if err != nil {
+		return nil, err
+	}
+	b := fmt.Appendf(nil, "vitrine replay %d\nseed %d\nfor %d\nconfig %s\n", Version, r.Config.Seed, r.For, cfg)
+	if r.Violated != 0 {
+		b = fmt.Appendf(b, "violated %d %s\n", r.Violated, strings.ReplaceAll(r.Text, "\n", " "))
+	}
+	if r.Hash != "" {
+		b = fmt.Appendf(b, "hash %s\n", r.Hash)
+	}
+	for i := range r.Commands {
+		t := &r.Commands[i]
+		b = fmt.Appendf(b, "command %d ", t.At)
+		if t.Fault {
+			b = append(b, "fault "...)
+		}
+		b = append(t.Append(b), '\n')
+	}
+	return b, nil
+}
+
+// ParseReplay reads the file.
+func ParseReplay(data []byte) (*Replay, error) {
+	if len(data) > maxReplayBytes {
+		return nil, fmt.Errorf("sim: replay: %d bytes are too many", len(data))
+	}
+	r, n := new(Replay), 0
+	for line := range strings.SplitSeq(string(data), "\n") {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		word, rest, _ := strings.Cut(line, " ")
+		if err := r.parseLine(word, rest); err != nil {
+			return nil, fmt.Errorf("sim: replay: line %d: %w", n, err)
+		}
+	}
+	if r.Config.Members == 0 {
+		return nil, fmt.Errorf("sim: replay: there is no configuration")
+	}
+	return r, r.Config.Validate()
+}
+
+func (r *Replay) parseLine(word, rest string) (err error) {
+	switch word {
+	case "vitrine":
+		if rest != "replay "+strconv.Itoa(Version) {
+			return fmt.Errorf("this is %q, and I read \"replay %d\"", rest, Version)
+		}
+	case "seed": // for people; the configuration has it too
+	case "for":
+		var ns int64
+		ns, err = strconv.ParseInt(rest, 10, 64)
+		r.For = time.Duration(ns)
+	case "config":
+		r.Config = DefaultConfig()
+		err = json.Unmarshal([]byte(rest), &r.Config)
+	case "violated":
+		number, text, _ := strings.Cut(rest, " ")
+		r.Violated, err = strconv.Atoi(number)
+		r.Text = text
+	case "hash":
+		if _, err = strconv.ParseUint(rest, 16, 64); err != nil || len(rest) != 16 {
+			return fmt.Errorf("%q is not a hash", rest)
+		}
+		r.Hash = rest
+	case "command":
+		var t Timed
+		at, text, _ := strings.Cut(rest, " ")
+		if t.At, err = strconv.ParseInt(at, 10, 64); err != nil {
+			return err
+		}
+		text, t.Fault = strings.CutPrefix(text, "fault ")
+		t.Command, err = ParseCommand(text)
+		r.Commands = append(r.Commands, t)
+	default:
+		return fmt.Errorf("unknown word %q", word)
+	}
+	return err
+}
+
+// World builds the world of a replay, its commands scheduled.
+func (r *Replay) World(sinks ...trace.Sink) (*World, error) {
+	w, err := New(r.Config, sinks...)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range r.Commands {
+		if err := w.Schedule(t); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// SettleLimit is how long a healed cluster may take to converge.
+const SettleLimit = 30 * time.Second
+
+// Run is a whole run: so long, and then until the cluster has settled. It
+// returns the violation, if there was one.
+func (w *World) Run(length time.Duration) *Violation {
+	if w.RunUntil(trace.Instant(length), 0) {
+		w.Settle(SettleLimit)
+	}
+	return w.violation
+}

@@ -1,0 +1,136 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+)
+
+// probeKey is written and read to see that the cluster serves.
+const probeKey = "settled"
+
+// Settle ends the faults and the load, and runs on until the cluster has
+// converged: everyone up, everything applied everywhere, equal data, a write
+// and a linearizable read answered, every watcher up to date (I27). Then the
+// histories are judged. It reports whether all is well; if not, there is a
+// violation.
+func (w *World) Settle(limit time.Duration) bool {
+	if w.violation != nil {
+		return false
+	}
+	w.enter()
+	w.load.off = true
+	w.settling = true
+	w.endFaults()
+	w.leave()
+	deadline := w.now + int64(limit)
+	probe := probe{w: w}
+	for w.violation == nil {
+		missing := w.missing()
+		if missing == "" {
+			missing = probe.missing()
+		}
+		if missing == "" {
+			break
+		}
+		if w.now >= deadline {
+			w.enter()
+			w.broken(27, "%v after everything was healed: %s", limit, missing)
+			w.leave()
+			break
+		}
+		w.RunUntil(trace.Instant(min(deadline, w.now+int64(50*time.Millisecond))), 0)
+	}
+	if w.violation == nil {
+		w.enter()
+		w.judge.final()
+		w.leave()
+	}
+	return w.violation == nil
+}
+
+// missing says what keeps the cluster from being settled, "" if nothing does.
+func (w *World) missing() string {
+	if n := len(w.open); n > 0 {
+		return fmt.Sprintf("%d requests are not answered", n)
+	}
+	for _, n := range w.nodes {
+		if n.process != running {
+			return fmt.Sprintf("member %d is %s %s", n.id, processNames[n.process], n.reason)
+		}
+	}
+	if w.leader() == nil {
+		return "there is no leader"
+	}
+	first := w.nodes[0]
+	for _, n := range w.nodes {
+		a, b := first.store.Applied().Index, n.store.Applied().Index
+		if a != b {
+			return fmt.Sprintf("member %d has applied %d, member %d %d", first.id, a, n.id, b)
+		}
+		if n.store.Compacting() {
+			return fmt.Sprintf("member %d is compacting", n.id)
+		}
+	}
+	return ""
+}
+
+// probe is the write and the read of a settling cluster.
+type probe struct {
+	w        *World
+	put, get int32
+	state    int
+}
+
+func (p *probe) missing() string {
+	w := p.w
+	w.enter()
+	defer w.leave()
+	switch p.state {
+	case 0:
+		p.put = w.issue(w.clients[0], opPut, &pb.PutRequest{Key: []byte(probeKey), Value: w.value()}, "put "+probeKey, probeKey, -1, 5*time.Second)
+		p.state = 1
+		return "the last write is on its way"
+	case 1:
+		if w.requests.at(p.put).status != StatusOK {
+			p.state = 0
+			return "a write fails: " + w.requests.at(p.put).err.Error()
+		}
+		p.get = w.issue(w.clients[0], opGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, 5*time.Second)
+		p.state = 2
+		return "the last read is on its way"
+	case 2:
+		if w.requests.at(p.get).status != StatusOK {
+			p.state = 1
+			return "a linearizable read fails: " + w.requests.at(p.get).err.Error()
+		}
+		p.state = 3
+	}
+	return w.different()
+}
+
+// different says how the settled members or their watchers differ.
+func (w *World) different() string {
+	rev := w.nodes[0].store.KV.Revision()
+	sum, _, _, err := w.nodes[0].store.HashKV(0)
+	if err != nil {
+		return err.Error()
+	}
+	for _, n := range w.nodes[1:] {
+		other, _, _, err := n.store.HashKV(0)
+		if err != nil {
+			return err.Error()
+		}
+		if r := n.store.KV.Revision(); r != rev || other != sum {
+			return fmt.Sprintf("member %d is at revision %d with hash %08x, member %d at %d with %08x", w.nodes[0].id, rev, sum, n.id, r, other)
+		}
+	}
+	for _, wt := range w.watchers {
+		if !wt.closed && wt.create.RangeEnd != nil && string(wt.create.RangeEnd) == "\x00" && wt.next != rev+1 {
+			return fmt.Sprintf("the watcher of client %d waits for revision %d, the cluster is at %d", wt.client, wt.next, rev)
+		}
+	}
+	return ""
+}

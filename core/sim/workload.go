@@ -1,0 +1,245 @@
+package sim
+
+import (
+	"strconv"
+	"time"
+
+	"vitrine/core/pb"
+)
+
+// workload is what the simulated clients do: a small key set, so that they
+// collide, and every kind of request that the API has.
+type workload struct {
+	Workload
+	keys  [][]byte // shared by all requests, never changed
+	names []string
+	end   []byte // after the last key
+	words [8][]string
+	gap   time.Duration // mean between two thoughts of one client
+	off   bool
+}
+
+func newWorkload(c Workload) workload {
+	l := workload{Workload: c}
+	for i := range c.Keys {
+		l.names = append(l.names, keyName(i))
+		l.keys = append(l.keys, []byte(keyName(i)))
+		for op, name := range opNames {
+			l.words[op] = append(l.words[op], name+" "+keyName(i))
+		}
+	}
+	l.end = []byte("l")
+	l.setRate(c.Rate)
+	return l
+}
+
+func keyName(i int) string { return "k" + strconv.Itoa(i) }
+
+func (l *workload) setRate(rate float64) {
+	l.Rate = rate
+	l.gap = 0
+	if rate > 0 && l.Clients > 0 {
+		l.gap = time.Duration(float64(l.Clients) * float64(time.Second) / rate)
+	}
+}
+
+// thought is a client's alarm: it wants to do something.
+func (w *World) thought(e *event) {
+	c := w.clients[e.a]
+	if w.load.gap > 0 && !w.load.off {
+		w.q.push(event{at: w.now + int64(c.dice.Exp(w.load.gap)) + 1, kind: evThink, a: e.a})
+	} else {
+		c.asleep = true
+		return
+	}
+	if c.request >= 0 {
+		c.due = true
+		return
+	}
+	w.think(c)
+}
+
+// wake starts the clients that sleep because there was no load.
+func (w *World) wake() {
+	if w.load.gap == 0 || w.load.off {
+		return
+	}
+	for _, c := range w.clients[1:] {
+		if c.asleep {
+			c.asleep = false
+			w.q.push(event{at: w.now + int64(c.dice.Exp(w.load.gap)) + 1, kind: evThink, a: uint64(c.id)})
+		}
+	}
+}
+
+// think issues one operation: five draws, whatever it becomes.
+func (w *World) think(c *client) {
+	if w.load.off {
+		return
+	}
+	l := &w.load
+	pick := int(c.dice.Uint64N(uint64(l.Mix.sum())))
+	k, k2 := c.dice.IntN(l.Keys), c.dice.IntN(l.Keys)
+	how, how2 := c.dice.Uint64(), c.dice.Uint64()
+	op, body := opGet, any(nil)
+	switch l.Mix.kind(pick) {
+	case 0:
+		op, body = opPut, w.makePut(k, how)
+	case 1:
+		body = &pb.RangeRequest{Key: l.keys[k]}
+	case 2:
+		body = &pb.RangeRequest{Key: l.keys[k], Serializable: true}
+	case 3:
+		op, body = opDelete, w.makeDelete(k, k2, how)
+	case 4:
+		op, body = opTxn, w.makeTxn(c, k, k2, how)
+	case 5:
+		body = w.makeRange(c, k, k2, how, how2)
+	case 6:
+		op, body = opCompact, &pb.CompactionRequest{Revision: max(1, c.lastRev-int64(how%64))}
+	}
+	c.request = w.issue(c, op, body, l.words[op][k], l.names[k], -1, l.Timeout)
+}
+
+// value is unlike every other value of the run.
+func (w *World) value() []byte {
+	w.values++
+	return strconv.AppendUint(append(make([]byte, 0, 12), 'v'), w.values, 10)
+}
+
+func (w *World) makePut(k int, how uint64) any {
+	return &pb.PutRequest{Key: w.load.keys[k], Value: w.value(), PrevKv: how%4 == 0}
+}
+
+func (w *World) makeDelete(k, k2 int, how uint64) any {
+	r := &pb.DeleteRangeRequest{Key: w.load.keys[k], PrevKv: how%4 == 0}
+	if how>>8%8 == 0 && k < k2 {
+		r.RangeEnd = w.load.keys[k2]
+	}
+	return r
+}
+
+// makeRange asks for several keys with all the options there are, now or at a
+// revision of the past.
+func (w *World) makeRange(c *client, k, k2 int, how, how2 uint64) any {
+	r := &pb.RangeRequest{Key: w.load.keys[min(k, k2)], RangeEnd: w.load.end}
+	if how%2 == 0 {
+		r.RangeEnd = w.load.keys[max(k, k2)]
+		if k == k2 {
+			r.RangeEnd = nil
+		}
+	}
+	r.Limit = int64(how >> 8 % 4)
+	r.SortOrder = pb.RangeRequest_SortOrder(how >> 16 % 3)
+	r.SortTarget = pb.RangeRequest_SortTarget(how >> 24 % 5)
+	r.KeysOnly = how>>32%8 == 0
+	r.CountOnly = how>>40%8 == 0
+	r.Serializable = how>>48%4 == 0
+	if how2%3 == 0 {
+		r.Revision = max(1, c.lastRev-int64(how2>>8%16))
+	}
+	return r
+}
+
+// makeTxn makes one of the shapes that programs are built from.
+func (w *World) makeTxn(c *client, k, k2 int, how uint64) any {
+	key, other := w.load.keys[k], w.load.keys[k2]
+	switch how % 6 {
+	case 0: // create if absent
+		return &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_CREATE, Key: key, TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
+			Success: []*pb.RequestOp{putOp(key, w.value())},
+			Failure: []*pb.RequestOp{getOp(key)},
+		}
+	case 1: // compare and swap by revision
+		return &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_MOD, Key: key, TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
+			Success: []*pb.RequestOp{putOp(key, w.value()), getOp(key)},
+			Failure: []*pb.RequestOp{getOp(key)},
+		}
+	case 2: // compare and swap by value
+		return &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_VALUE, Key: key, TargetUnion: &pb.Compare_Value{Value: []byte(c.seen[k].value)}}},
+			Success: []*pb.RequestOp{putOp(key, w.value())},
+			Failure: []*pb.RequestOp{getOp(key), getOp(other)},
+		}
+	case 3: // two keys at once
+		ops := []*pb.RequestOp{putOp(key, w.value())}
+		if k != k2 {
+			ops = append(ops, putOp(other, w.value()))
+		}
+		return &pb.TxnRequest{Success: ops}
+	case 4: // one inside another, and a delete
+		inner := &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_VERSION, Key: other, TargetUnion: &pb.Compare_Version{Version: 1}}},
+			Success: []*pb.RequestOp{deleteOp(other)},
+			Failure: []*pb.RequestOp{putOp(other, w.value())},
+		}
+		return &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_CREATE, Key: key, TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
+			Success: []*pb.RequestOp{getOp(key), {Request: &pb.RequestOp_RequestTxn{RequestTxn: inner}}},
+			Failure: []*pb.RequestOp{getOp(other)},
+		}
+	default: // a read of two keys
+		return &pb.TxnRequest{Success: []*pb.RequestOp{getOp(key), getOp(other)}}
+	}
+}
+
+func putOp(key, value []byte) *pb.RequestOp {
+	return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: key, Value: value}}}
+}
+
+func getOp(key []byte) *pb.RequestOp {
+	return &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: key}}}
+}
+
+func deleteOp(key []byte) *pb.RequestOp {
+	return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: key}}}
+}
+
+// headerRevision is the revision in the header of any response.
+func headerRevision(response any) int64 {
+	if r, ok := response.(interface{ GetHeader() *pb.ResponseHeader }); ok {
+		return r.GetHeader().GetRevision()
+	}
+	return 0
+}
+
+// learn keeps what a read told about its key, for later conditions.
+func (c *client) learn(w *World, r *request) {
+	resp, ok := r.answer.(*pb.RangeResponse)
+	if !ok || r.client == 0 {
+		return
+	}
+	req := r.body.(*pb.RangeRequest)
+	if req.RangeEnd != nil || req.Revision != 0 || req.CountOnly || req.KeysOnly {
+		return
+	}
+	for k := range w.load.keys {
+		if string(w.load.keys[k]) != string(req.Key) {
+			continue
+		}
+		c.seen[k] = sight{}
+		if len(resp.Kvs) > 0 {
+			c.seen[k] = sight{string(resp.Kvs[0].Value), resp.Kvs[0].ModRevision}
+		}
+	}
+}
+
+// newClients makes the visitor, number 0, and the simulated ones.
+func (w *World) newClients() {
+	for i := range w.cfg.Workload.Clients + 1 {
+		c := &client{id: i, dice: newDice(w.cfg.Seed, streamClient, uint64(i)), request: -1, seen: make([]sight, w.cfg.Workload.Keys), down: make([]int64, len(w.nodes))}
+		c.next = c.dice.IntN(len(w.nodes))
+		c.asleep = true
+		w.clients = append(w.clients, c)
+	}
+	w.wake()
+	for i := range min(w.cfg.Workload.Watches, w.cfg.Workload.Clients) {
+		create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: i%2 == 1, ProgressNotify: true}
+		if i > 0 {
+			create.StartRevision = 1
+		}
+		w.watch(w.clients[i+1], create, "watch k", -1)
+	}
+}
