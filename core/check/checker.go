@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"math/bits"
+	"slices"
 
 	"vitrine/core/trace"
 )
@@ -25,7 +27,8 @@ type Options struct {
 	Voters []uint64
 	// MaxViolations bounds what is recorded; 0 = 16. Later ones are counted only.
 	MaxViolations int
-	// Window bounds the entries whose hashes are remembered; 0 = 65,536.
+	// Window bounds the entries whose hashes are remembered; 0 = 16,384. It is
+	// rounded up to a power of two.
 	Window int
 }
 
@@ -36,7 +39,31 @@ func Report(s *trace.Stream) func(Violation) {
 	}
 }
 
-// Checker holds the events of a trace to I1 to I8 and I10. It is a trace.Sink.
+// member is what the trace and its disk say about one member.
+type member struct {
+	id   uint64
+	seen bool
+
+	log      end    // in memory
+	durable  end    // on disk, by LogSynced
+	hardTerm uint64 // term and vote on disk
+	hardVote uint64
+
+	term              uint64 // in memory
+	votedIn, votedFor uint64
+	leading           bool
+	cut               uint64 // while leading: its log was truncated from here, 0 = no
+	snapshot          bool   // a snapshot is on its way in: the log may start anew
+
+	commit      uint64
+	commitKnown bool // false until it says so after a start; its hard state may know more
+	applied     uint64
+	backed      uint64 // applied index that is durable
+	rev         int64
+}
+
+// Checker holds the events of a trace to I1 to I10. It is a trace.Sink. Its
+// memory is bounded by the options and the constants of this package.
 type Checker struct {
 	// OnViolation, if set, is called for each violation, at once.
 	OnViolation func(Violation)
@@ -44,6 +71,16 @@ type Checker struct {
 	options    Options
 	violations []Violation
 	broken     [64]uint64 // violations by number
+	seq        uint64     // of the last event
+
+	members   []*member
+	runs      []termRun // by term
+	window    []entry   // by index, modulo its length
+	leaders   []leader
+	committed end      // the furthest entry that anyone knows to be committed
+	commits   []commit // by term
+	configs   []config // by index
+	hashes    []hashed
 }
 
 // New makes a checker that has seen nothing.
@@ -52,19 +89,78 @@ func New(o Options) *Checker {
 		o.MaxViolations = 16
 	}
 	if o.Window == 0 {
-		o.Window = 1 << 16
+		o.Window = 1 << 14
 	}
-	return &Checker{options: o}
+	return &Checker{
+		options: o,
+		window:  make([]entry, 1<<bits.Len(uint(o.Window-1))),
+		configs: []config{{voters: slices.Clone(o.Voters)}},
+	}
+}
+
+func (c *Checker) member(id uint64) *member {
+	for _, m := range c.members {
+		if m.id == id {
+			return m
+		}
+	}
+	m := &member{id: id}
+	c.members = append(c.members, m)
+	return m
 }
 
 // Emit implements trace.Sink.
-func (c *Checker) Emit(e *trace.Event) {}
+func (c *Checker) Emit(e *trace.Event) {
+	c.seq = e.Seq
+	switch e.Kind {
+	case trace.MessageSent:
+		if e.Msg == msgAppResp || e.Msg == msgVoteResp {
+			c.sent(c.member(e.Member), e)
+		}
+	case trace.MessageDelivered:
+		if e.Msg == msgSnap {
+			c.member(e.Member).snapshot = true
+		}
+	case trace.EntryAppended:
+		c.appended(c.member(e.Member), e)
+	case trace.LogTruncated:
+		c.truncated(c.member(e.Member), e, e.Index)
+	case trace.LogSynced:
+		c.synced(c.member(e.Member), e)
+	case trace.CommitAdvanced:
+		c.commitAdvanced(c.member(e.Member), e)
+	case trace.EntryApplied:
+		c.applied(c.member(e.Member), e)
+	case trace.RequestDone:
+		if e.Member != 0 && e.Index != 0 && e.Text == "" {
+			c.acked(e)
+		}
+	case trace.BackendCommitted:
+		c.backendCommitted(c.member(e.Member), e)
+	case trace.RoleChanged:
+		c.role(c.member(e.Member), e)
+	case trace.TermChanged:
+		c.term(c.member(e.Member), e)
+	case trace.VoteCast:
+		c.voted(c.member(e.Member), e)
+	case trace.ConfChanged:
+		c.confChanged(e)
+	case trace.SnapshotInstalled:
+		c.installed(c.member(e.Member), e)
+	case trace.MemberStarted:
+		c.started(c.member(e.Member), e)
+	case trace.MemberCrashed, trace.MemberStopped:
+		c.member(e.Member).leading = false
+	}
+}
 
-// Violations are the first violations, in order.
-func (c *Checker) Violations() []Violation { return c.violations }
-
-// Holds reports whether the invariant has held so far.
-func (c *Checker) Holds(number int) bool { return c.broken[number&63] == 0 }
+// violate records a violation by e.
+func (c *Checker) violate(number int, e *trace.Event, format string, args ...any) {
+	c.Violate(Violation{
+		Number: number, Seq: e.Seq, Cause: e.Cause, Now: e.Now, Member: e.Member,
+		Text: fmt.Sprintf(format, args...),
+	})
+}
 
 // Violate records a violation found elsewhere (an image, a history), so that all
 // are in one place.
@@ -78,6 +174,8 @@ func (c *Checker) Violate(v Violation) {
 	}
 }
 
-// Hash tells the checker what HashKV says at a member: hash over everything up
-// to revision rev after a compaction at compactRev (I10).
-func (c *Checker) Hash(now trace.Instant, member uint64, rev, compactRev int64, hash uint32) {}
+// Violations are the first violations, in order.
+func (c *Checker) Violations() []Violation { return c.violations }
+
+// Holds reports whether the invariant has held so far.
+func (c *Checker) Holds(number int) bool { return c.broken[number&63] == 0 }

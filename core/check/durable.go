@@ -1,0 +1,174 @@
+package check
+
+import (
+	"slices"
+
+	"vitrine/core/trace"
+)
+
+// Message types as Event.Msg has them: raft's number and one.
+const (
+	msgAppResp  = 4 + 1
+	msgVoteResp = 6 + 1
+	msgSnap     = 7 + 1
+)
+
+// started handles MemberStarted: what the disk holds must include what it had
+// synced (I6, I8, I9).
+func (c *Checker) started(m *member, e *trace.Event) {
+	log := end{e.C, e.A}
+	if log.term != 0 && c.run(log.term) == nil {
+		c.addRun(termRun{term: log.term, start: e.B + 1})
+	}
+	if m.seen {
+		c.restarted(m, e, log)
+	}
+	*m = member{
+		id: m.id, seen: true, log: log, durable: log,
+		term: e.Term, hardTerm: e.Term, hardVote: e.Peer,
+		commit: e.Index, applied: e.Index, backed: e.Index, rev: e.Rev,
+	}
+	if e.Peer != 0 {
+		m.votedIn, m.votedFor = e.Term, e.Peer
+	}
+}
+
+func (c *Checker) restarted(m *member, e *trace.Event, log end) {
+	if e.Term < m.hardTerm {
+		c.violate(VoteDurability, e, "member %d restarted in term %d though term %d was on its disk", m.id, e.Term, m.hardTerm)
+	}
+	if e.Term == m.hardTerm && m.hardVote != 0 && e.Peer != m.hardVote {
+		c.violate(VoteDurability, e, "member %d restarted without its vote for %d in term %d, which was on its disk", m.id, m.hardVote, e.Term)
+	}
+	// What was synced but never committed may since have been overwritten.
+	kept := end{index: min(m.durable.index, c.committed.index)}
+	kept.term = c.termAt(kept.index, m.durable)
+	if kept.term == c.termAt(kept.index, c.committed) && !c.has(log, kept) {
+		c.violate(AckedDurable, e, "member %d restarted with a log up to (%d, term %d), though (%d, term %d) was synced and is committed",
+			m.id, log.index, log.term, kept.index, kept.term)
+	}
+	if e.Index < m.backed {
+		c.violate(AtomicApply, e, "member %d restarted at applied index %d though %d was durable", m.id, e.Index, m.backed)
+	}
+}
+
+// synced handles LogSynced: the one source of what is durable.
+func (c *Checker) synced(m *member, e *trace.Event) {
+	if e.C != 0 {
+		if e.C < m.hardTerm || e.C == m.hardTerm && m.hardVote != 0 && e.B != m.hardVote {
+			c.violate(VoteDurability, e, "member %d replaced (term %d, vote %d) on its disk by (term %d, vote %d)", m.id, m.hardTerm, m.hardVote, e.C, e.B)
+		}
+		m.hardTerm, m.hardVote = e.C, e.B
+	}
+	if e.Index == 0 {
+		return
+	}
+	m.durable = end{e.Index, e.Term}
+	if e.Term == 0 {
+		m.durable.term = c.termAt(e.Index, m.log)
+	}
+	if m.log.index < e.Index && m.snapshot && e.Index <= c.committed.index {
+		m.log = m.durable // a snapshot became the log
+	}
+}
+
+// sent handles MessageSent: promises leave only when the disk can keep them.
+func (c *Checker) sent(m *member, e *trace.Event) {
+	if e.C&trace.Rejected != 0 {
+		return
+	}
+	switch e.Msg {
+	case msgVoteResp:
+		if m.hardTerm < e.Term || m.hardTerm == e.Term && m.hardVote != e.Peer {
+			c.violate(VoteDurability, e, "member %d sent its vote for %d in term %d, but its disk has (term %d, vote %d)", m.id, e.Peer, e.Term, m.hardTerm, m.hardVote)
+		}
+	case msgAppResp:
+		if m.durable.index < e.Index {
+			c.violate(AckedDurable, e, "member %d acknowledged index %d to %d, but its disk has only %d", m.id, e.Index, e.Peer, m.durable.index)
+		}
+		if m.hardTerm < e.Term {
+			c.violate(VoteDurability, e, "member %d acknowledged in term %d, but its disk has term %d", m.id, e.Term, m.hardTerm)
+		}
+	}
+}
+
+// config is a set of voters in force from an index on.
+type config struct {
+	index  uint64
+	voters []uint64
+}
+
+// maxConfigs bounds the configurations that are remembered.
+const maxConfigs = 16
+
+// confChanged handles ConfChanged; every member reports the same change, the
+// first counts.
+func (c *Checker) confChanged(e *trace.Event) {
+	last := &c.configs[len(c.configs)-1]
+	if e.Index > 0 && e.Index <= last.index || e.Index == 0 && last.index > 0 {
+		return
+	}
+	next := last
+	if e.Index > 0 {
+		if len(c.configs) == maxConfigs {
+			c.configs = append(c.configs[:0], c.configs[1:]...)
+		}
+		c.configs = append(c.configs, config{e.Index, slices.Clone(c.configs[len(c.configs)-1].voters)})
+		next = &c.configs[len(c.configs)-1]
+	}
+	at := slices.Index(next.voters, e.Peer)
+	switch {
+	case e.A == 0 && at < 0:
+		next.voters = append(next.voters, e.Peer)
+	case (e.A == 1 || e.A == 3) && at >= 0:
+		next.voters = slices.Delete(next.voters, at, at+1)
+	}
+}
+
+// acked handles RequestDone at a member: the entry that it acknowledges is on
+// the disks of a quorum (I8). While the configuration changes, one of those in
+// force since the entry will do.
+func (c *Checker) acked(e *trace.Event) {
+	if e.Index > c.committed.index {
+		c.violate(AckedDurable, e, "member %d acknowledged index %d, but only %d is committed anywhere", e.Member, e.Index, c.committed.index)
+		return
+	}
+	x := end{e.Index, c.termAt(e.Index, c.committed)}
+	have, need := 0, 0
+	for i := len(c.configs) - 1; i >= 0; i-- {
+		voters := c.configs[i].voters
+		if have, need = c.holders(voters, x); have >= need {
+			return
+		}
+		if c.configs[i].index <= e.Index {
+			break
+		}
+	}
+	c.violate(AckedDurable, e, "member %d acknowledged (%d, term %d), which is on %d disks of the %d that make a quorum", e.Member, x.index, x.term, have, need)
+}
+
+// holders counts the voters whose disk has entry x, and says how many must.
+// Without any known configuration every member counts.
+func (c *Checker) holders(voters []uint64, x end) (have, need int) {
+	n := len(voters)
+	if n == 0 {
+		n = len(c.members)
+	}
+	for _, m := range c.members {
+		if (len(voters) == 0 || slices.Contains(voters, m.id)) && c.has(m.durable, x) {
+			have++
+		}
+	}
+	return have, n/2 + 1
+}
+
+// backendCommitted handles BackendCommitted: only what was applied can be durable (I9).
+func (c *Checker) backendCommitted(m *member, e *trace.Event) {
+	if e.Index > m.applied {
+		c.violate(AtomicApply, e, "member %d made applied index %d durable, but has applied only %d", m.id, e.Index, m.applied)
+	}
+	if e.Index < m.backed {
+		c.violate(AtomicApply, e, "the durable applied index of member %d fell from %d to %d", m.id, m.backed, e.Index)
+	}
+	m.backed = e.Index
+}
