@@ -2,8 +2,11 @@ package watch
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
+	"time"
 
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
@@ -185,26 +188,40 @@ func sortedIDs(cs map[int64]*client) []int64 {
 	return ids
 }
 
+// TestMain makes rapid look harder than by default: some promises break only when four rare things meet.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "rapid.checks" })
+	if !set {
+		if err := flag.Set("rapid.checks", "3000"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
 // TestPromises runs random writes, compactions, streams, credits, scans and snapshots against the promises, and at the
 // end demands that every watcher that was not canceled got everything.
 func TestPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := &promises{
 			world: newWorld(Config{
-				StreamPushes:    rapid.IntRange(1, 6).Draw(t, "pushes"),
-				StreamBytes:     rapid.SampledFrom([]int{0, 300, 1500}).Draw(t, "bytes"),
-				ResponseBytes:   rapid.SampledFrom([]int{0, 60, 200}).Draw(t, "response"),
-				FragmentBytes:   150,
-				Scans:           rapid.IntRange(1, 3).Draw(t, "scans"),
-				ScanRevisions:   int64(rapid.IntRange(1, 20).Draw(t, "revisions")),
-				ScanBytes:       rapid.SampledFrom([]int{0, 10}).Draw(t, "scan bytes"),
-				RecentRevisions: rapid.SampledFrom([]int{1, 4, 1000}).Draw(t, "recent"),
-				NoEncoding:      rapid.Bool().Draw(t, "no encoding"),
+				StreamPushes:     rapid.IntRange(1, 6).Draw(t, "pushes"),
+				StreamBytes:      rapid.SampledFrom([]int{0, 300, 1500}).Draw(t, "bytes"),
+				ResponseBytes:    rapid.SampledFrom([]int{0, 60, 200}).Draw(t, "response"),
+				FragmentBytes:    150,
+				Scans:            rapid.IntRange(1, 3).Draw(t, "scans"),
+				ScanRevisions:    int64(rapid.IntRange(1, 20).Draw(t, "revisions")),
+				ScanBytes:        rapid.SampledFrom([]int{0, 10}).Draw(t, "scan bytes"),
+				RecentRevisions:  rapid.SampledFrom([]int{1, 4, 1000}).Draw(t, "recent"),
+				NoEncoding:       rapid.Bool().Draw(t, "no encoding"),
+				ProgressInterval: time.Second,
 			}),
 			t: t, clients: map[uint64]map[int64]*client{}, asked: map[uint64][]*pb.WatchCreateRequest{},
 		}
 		p.onPush = p.check
-		for range rapid.IntRange(1, 150).Draw(t, "steps") {
+		for range rapid.IntRange(20, 200).Draw(t, "steps") {
 			p.step(t)
 		}
 		p.publish(len(p.history))
@@ -231,8 +248,11 @@ func (p *promises) step(t *rapid.T) {
 		}
 		return p.order[rapid.IntRange(0, len(p.order)-1).Draw(t, "stream")]
 	}
-	switch rapid.IntRange(0, 19).Draw(t, "step") {
-	case 0, 1, 2, 3, 4:
+	switch rapid.SampledFrom([]string{
+		"write", "publish", "create", "scan", "sent", "write", "open", "publish", "progress", "create", "tick", "scan",
+		"compact", "cancel", "sent", "close", "snapshot",
+	}).Draw(t, "step") {
+	case "write":
 		var ops []op
 		used := map[string]bool{}
 		for range rapid.IntRange(1, 4).Draw(t, "ops") {
@@ -242,43 +262,43 @@ func (p *promises) step(t *rapid.T) {
 			}
 		}
 		p.write(p.hub.WantsPrev() && rapid.Bool().Draw(t, "with prev"), ops...)
-	case 5, 6, 7:
+	case "publish":
 		p.publish(rapid.IntRange(0, 5).Draw(t, "publish"))
-	case 8:
+	case "compact":
 		p.compact(int64(rapid.IntRange(1, int(p.rev())).Draw(t, "compact")))
-	case 9:
+	case "open":
 		if len(p.order) < 4 {
 			p.openStream()
-		} else if rapid.IntRange(0, 3).Draw(t, "close") == 0 {
-			p.closeStream(stream())
 		}
-	case 10, 11:
+	case "close":
+		if id := stream(); id != 0 && rapid.Bool().Draw(t, "really") {
+			p.closeStream(id)
+		}
+	case "create":
 		if id := stream(); id != 0 {
 			p.createWatch(t, id, key)
 		}
-	case 12:
+	case "cancel":
 		if id := stream(); id != 0 {
 			p.drain() // a cancel of a watcher that has just been created would overtake its check
 			p.cancel(id, int64(rapid.IntRange(0, 5).Draw(t, "cancel")))
 			p.drain()
 		}
-	case 13:
+	case "progress":
 		p.askProgress(stream())
-	case 14, 15, 16:
+	case "scan":
 		if len(p.scans) > 0 {
 			p.hub.Scanned(p.now, p.scan(rapid.IntRange(0, len(p.scans)-1).Draw(t, "scan")))
 		}
-	case 17:
+	case "sent":
 		if id := stream(); id != 0 {
 			p.sent(id, rapid.IntRange(0, 5).Draw(t, "sent"))
 		}
-	case 18:
-		p.now += trace.Instant(rapid.Int64Range(0, 1<<41).Draw(t, "time"))
+	case "tick":
+		p.now += trace.Instant(rapid.SampledFrom([]time.Duration{time.Second / 2, 2 * time.Second}).Draw(t, "time"))
 		p.hub.Tick(p.now)
-	case 19:
-		if rapid.IntRange(0, 4).Draw(t, "snapshot") == 0 {
-			p.snapshot()
-		}
+	case "snapshot":
+		p.snapshot()
 	}
 	if rapid.Bool().Draw(t, "drain") {
 		p.drain()
