@@ -1,0 +1,173 @@
+//go:build js
+
+package bridge
+
+import (
+	"syscall/js"
+
+	"vitrine/core/sim"
+	"vitrine/wasm/scene"
+)
+
+// attach gives the document what it can call.
+func (g *Game) attach() {
+	export := map[string]any{}
+	for name, f := range map[string]func(args []js.Value) any{
+		"dispatch":   g.dispatch,
+		"step":       g.step,
+		"hash":       func([]js.Value) any { return g.player.Hash() },
+		"state":      func([]js.Value) any { return string(g.player.StateJSON()) },
+		"memory":     func([]js.Value) any { return string(g.player.Memory()) },
+		"rectOf":     g.rectOf,
+		"pointer":    g.point,
+		"frameStats": g.frameStats,
+		"crowd":      g.crowd,
+		"restyle":    func([]js.Value) any { g.restyle(); return nil },
+	} {
+		export[name] = js.FuncOf(func(_ js.Value, args []js.Value) any { return f(args) })
+	}
+	g.host.Call("attach", js.ValueOf(export))
+}
+
+// dispatch answers {error} or {request}.
+func (g *Game) dispatch(args []js.Value) any {
+	answer := map[string]any{}
+	if g.broken != "" {
+		answer["error"] = g.broken
+	}
+	g.safely(func() {
+		reply, err := g.player.Dispatch([]byte(args[0].String()))
+		if err != nil {
+			answer["error"] = err.Error()
+		}
+		answer["request"] = float64(reply.Request)
+	})
+	if g.player.State.Now == 0 {
+		g.broken = "" // a new world
+	}
+	g.wake()
+	return answer
+}
+
+func (g *Game) step(args []js.Value) any {
+	answer := map[string]any{}
+	g.safely(func() {
+		if err := g.player.StepFor(int64(args[0].Float())); err != nil {
+			answer["error"] = err.Error()
+		}
+	})
+	g.wake()
+	return answer
+}
+
+// rectOf answers [x, y, width, height] on the canvas, or null.
+func (g *Game) rectOf(args []js.Value) any {
+	r, ok := g.scene.Layout.RectOf(args[0].String())
+	if !ok {
+		return nil
+	}
+	return []any{r.X, r.Y, r.W, r.H}
+}
+
+func (g *Game) frameStats([]js.Value) any {
+	s := &g.stats
+	return map[string]any{
+		"frames": s.n, "messages": len(g.view.State.Messages) + len(g.view.Extra),
+		"update": s.median(s.updates[:]), "draw": s.median(s.draws[:]), "p50": s.median(s.frames[:]),
+	}
+}
+
+// crowd draws n more messages than there are, on their way for ever: a load
+// for measurements of the drawing.
+func (g *Game) crowd(args []js.Value) any {
+	kinds := []string{"MsgApp", "MsgAppResp", "MsgHeartbeat", "MsgVote", "MsgVoteResp", "MsgProp"}
+	n, members := args[0].Int(), uint64(max(2, len(g.player.State.Members)))
+	g.view.Extra = nil
+	for i := range n {
+		from := uint64(i)%members + 1
+		to := (from+uint64(i/len(kinds))%(members-1))%members + 1
+		now := int64(g.player.Shown())
+		g.view.Extra = append(g.view.Extra, sim.MessageState{
+			ID: uint64(i), From: from, To: to, Type: kinds[i%len(kinds)], Term: uint64(1 + i%6), Entries: i % 4,
+			Sent: now - int64(i)*1e6, Arrives: now + int64(n)*1e7,
+		})
+	}
+	g.stats = stats{}
+	return nil
+}
+
+// pointer is the state of the mouse or finger on the canvas.
+type pointer struct {
+	hover  scene.Target
+	stroke []scene.Point
+	down   scene.Point
+	held   bool
+	links  [][2]uint64
+}
+
+// dragStart is how far a pointer moves before it draws a cut.
+const dragStart = 7
+
+// point takes (kind, x, y, finger) and answers what was touched: {kind:
+// "member", member}, {kind: "link", link: [a, b]}, {kind: "cut", links}, ...
+func (g *Game) point(args []js.Value) any {
+	p, at, finger := &g.pointer, scene.Point{X: args[1].Float(), Y: args[2].Float()}, args[3].Bool()
+	defer g.nudge()
+	switch args[0].String() {
+	case "down":
+		p.held, p.down = true, at
+		p.stroke = append(p.stroke[:0], at)
+	case "move":
+		p.hover = scene.Target{}
+		if !p.held {
+			p.hover = g.scene.Layout.Hit(at, finger)
+			return target(p.hover)
+		}
+		if last := p.stroke[len(p.stroke)-1]; (at.X-last.X)*(at.X-last.X)+(at.Y-last.Y)*(at.Y-last.Y) > 9 {
+			p.stroke = append(p.stroke, at)
+		}
+	case "up":
+		return g.release(at, finger)
+	case "leave", "cancel":
+		p.held, p.hover, p.stroke = false, scene.Target{}, p.stroke[:0]
+	}
+	return nil
+}
+
+func (g *Game) release(at scene.Point, finger bool) any {
+	p := &g.pointer
+	if !p.held {
+		return nil
+	}
+	moved := (at.X-p.down.X)*(at.X-p.down.X) + (at.Y-p.down.Y)*(at.Y-p.down.Y)
+	p.held = false
+	stroke := append(p.stroke, at)
+	p.stroke = p.stroke[:0]
+	if moved < dragStart*dragStart {
+		return target(g.scene.Layout.Hit(at, finger))
+	}
+	p.links = g.scene.Layout.Crossed(p.links[:0], stroke)
+	links := []any{}
+	for _, l := range p.links {
+		links = append(links, []any{float64(l[0]), float64(l[1])})
+	}
+	return map[string]any{"kind": "cut", "links": links}
+}
+
+// nudge draws a frame even while everything stands still.
+func (g *Game) nudge() {
+	g.quiet = 60
+	g.wakeDrawing()
+}
+
+func target(t scene.Target) any {
+	switch t.Kind {
+	case scene.TargetMember:
+		return map[string]any{"kind": "member", "member": float64(t.A)}
+	case scene.TargetLink:
+		return map[string]any{"kind": "link", "link": []any{float64(t.A), float64(t.B)}}
+	case scene.TargetClient:
+		return map[string]any{"kind": "client", "client": float64(t.A)}
+	}
+	return map[string]any{"kind": "none"}
+}

@@ -1,0 +1,213 @@
+//go:build js
+
+package bridge
+
+import (
+	"slices"
+	"syscall/js"
+	"time"
+
+	"github.com/hajimehoshi/ebiten/v2"
+
+	"vitrine/wasm/player"
+	"vitrine/wasm/scene"
+)
+
+// publishEvery is the pace of frames to the document.
+const publishEvery = 80 * time.Millisecond
+
+// maxScale bounds the resolution of the stage: more device pixels cost time
+// and nobody sees them.
+const maxScale = 2
+
+// Game is the page as ebiten runs it.
+type Game struct {
+	host    js.Value
+	player  *player.Player
+	scene   *scene.Scene
+	surface scene.Surface
+	view    scene.View
+	pointer pointer
+
+	begin     time.Time
+	last      time.Duration // of the last Update
+	published time.Duration
+	stale     bool // the document waits for a frame
+	quiet     int  // frames since anything moved
+	w, h      float64
+	members   int
+	clients   int
+	scale     float64
+	broken    string // why the world stopped, if it did
+	stats     stats
+}
+
+// Run starts the page and returns when it ends.
+func Run() error {
+	g := &Game{host: js.Global().Get("vitrineHost"), begin: time.Now(), stale: true}
+	if err := g.open(); err != nil {
+		g.host.Call("fail", err.Error())
+		return err
+	}
+	g.restyle()
+	ebiten.SetTPS(ebiten.SyncWithFPS)
+	ebiten.SetScreenClearedEveryFrame(false)
+	g.attach()
+	return ebiten.RunGameWithOptions(g, &ebiten.RunGameOptions{InitUnfocused: true, ScreenTransparent: true})
+}
+
+// open makes the first world, as the address asks or as it was before the
+// browser took the graphics away.
+func (g *Game) open() error {
+	want := g.host.Get("settings")
+	p, err := player.New(player.Simulate, player.Settings{
+		Seed: uint64(want.Get("seed").Float()), Members: want.Get("members").Int(), Speed: want.Get("speed").Float(),
+	})
+	if err != nil {
+		return err
+	}
+	g.player = p
+	if memory := g.host.Get("memory"); memory.Type() == js.TypeString {
+		if err := p.Restore([]byte(memory.String())); err != nil {
+			js.Global().Get("console").Call("warn", err.Error())
+		}
+	}
+	return nil
+}
+
+// restyle follows the theme, the language and the resolution of the document.
+func (g *Game) restyle() {
+	theme := scene.Dark
+	if g.host.Call("theme").String() == "light" {
+		theme = scene.Light
+	}
+	if g.scene == nil {
+		g.scene = scene.New(theme)
+	}
+	g.scene.Theme = theme
+	g.view.Reduced = g.host.Call("reduced").Bool()
+	g.scale = min(maxScale, js.Global().Get("devicePixelRatio").Float())
+	rasterise := func(spec js.Value, scale float64) js.Value { return g.host.Call("rasterise", spec, scale) }
+	text := func(key string) string { return g.host.Call("text", key).String() }
+	atlas, pixels, w, h := scene.Load(rasterise, text, g.scale)
+	g.scene.Atlas = atlas
+	g.surface.SetAtlas(pixels, w, h)
+	g.wake()
+}
+
+// wake lets frames flow again.
+func (g *Game) wake() {
+	g.quiet, g.stale = 0, true
+	g.wakeDrawing()
+}
+
+func (g *Game) wakeDrawing() {
+	ebiten.SetFPSMode(ebiten.FPSModeVsyncOn)
+	ebiten.ScheduleFrame()
+}
+
+func (g *Game) clock() time.Duration { return time.Since(g.begin) }
+
+// Layout is replaced by LayoutF.
+func (g *Game) Layout(w, h int) (int, int) { return w, h }
+
+// LayoutF follows the size of the body and the resolution of the screen.
+func (g *Game) LayoutF(w, h float64) (float64, float64) {
+	members, clients := len(g.player.State.Members), len(g.player.State.Clients)
+	if w != g.w || h != g.h || members != g.members || clients != g.clients {
+		g.w, g.h, g.members, g.clients = w, h, members, clients
+		g.scene.Resize(w, h, members, clients)
+		l := &g.scene.Layout
+		g.host.Call("arranged", l.Matrix.Y, l.Stage.H)
+	}
+	return max(1, w*g.scale), max(1, h*g.scale)
+}
+
+// Update lets the time pass that passed in front of the screen.
+func (g *Game) Update() error {
+	now := g.clock()
+	passed := now - g.last
+	g.last = now
+	if g.broken == "" {
+		g.safely(func() { g.player.Advance(passed, g.clock) })
+	}
+	if !g.player.Playing {
+		g.quiet++
+	} else {
+		g.quiet = 0
+	}
+	if g.stale || g.player.Playing && now-g.published >= publishEvery {
+		g.publish(now)
+	}
+	if g.quiet > 90 {
+		ebiten.SetFPSMode(ebiten.FPSModeVsyncOffMinimum)
+	}
+	g.stats.update(g.clock() - now)
+	return nil
+}
+
+// safely keeps the page alive if the world does not survive what it is asked.
+func (g *Game) safely(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			g.broken = text(r)
+			g.player.Playing = false
+			g.host.Call("fail", g.broken)
+		}
+	}()
+	f()
+}
+
+func text(r any) string {
+	if err, ok := r.(error); ok {
+		return err.Error()
+	}
+	if s, ok := r.(string); ok {
+		return s
+	}
+	return "the simulated world stopped"
+}
+
+func (g *Game) publish(now time.Duration) {
+	g.published, g.stale = now, false
+	g.host.Call("publish", string(g.player.Frame()))
+}
+
+// Draw draws the stage.
+func (g *Game) Draw(screen *ebiten.Image) {
+	begin := g.clock()
+	g.player.Fill(&g.view)
+	g.view.Wall = begin.Seconds()
+	g.view.Hover, g.view.Stroke = g.pointer.hover, g.pointer.stroke
+	g.surface.Present(screen, g.scene.Draw(&g.view))
+	g.stats.draw(g.clock() - begin)
+}
+
+// stats keeps the processor time of the last frames.
+type stats struct {
+	updates, draws, frames [240]time.Duration
+	n                      int
+	current                time.Duration
+}
+
+func (s *stats) update(d time.Duration) {
+	s.updates[s.n%len(s.updates)] = d
+	s.current = d
+}
+
+func (s *stats) draw(d time.Duration) {
+	i := s.n % len(s.draws)
+	s.draws[i], s.frames[i] = d, s.current+d
+	s.n++
+}
+
+// median in milliseconds.
+func (s *stats) median(all []time.Duration) float64 {
+	n := min(s.n, len(all))
+	if n == 0 {
+		return 0
+	}
+	sorted := slices.Clone(all[:n])
+	slices.Sort(sorted)
+	return float64(sorted[n/2].Microseconds()) / 1000
+}

@@ -1,0 +1,69 @@
+package player
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"vitrine/core/sim"
+	"vitrine/core/trace"
+)
+
+// Memory is what makes a run again: seed, configuration, commands. The page
+// keeps it for the case that the browser takes the graphics context away,
+// which reloads the page.
+type Memory struct {
+	Config   sim.Config  `json:"config"`
+	Commands []sim.Timed `json:"commands"`
+	Now      int64       `json:"now"`
+	Speed    float64     `json:"speed"`
+	Playing  bool        `json:"playing"`
+	Skip     bool        `json:"skip"`
+	Chosen   Choice      `json:"chosen"`
+}
+
+// Memory of the present run in JSON.
+func (p *Player) Memory() []byte {
+	m := Memory{Config: p.cfg, Now: int64(p.world.Now()), Speed: p.Speed, Playing: p.Playing, Skip: p.Skip, Chosen: p.Chosen}
+	for _, c := range p.world.Commands() {
+		if !c.Fault {
+			m.Commands = append(m.Commands, c)
+		}
+	}
+	out, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // plain data always encodes
+	}
+	return out
+}
+
+// Restore makes the remembered run again. It is under way when Restore
+// returns: Advance brings it to its moment before it goes on.
+func (p *Player) Restore(data []byte) error {
+	var m Memory
+	if err := json.Unmarshal(data, &m); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if err := p.reset(m.Config); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	for _, c := range m.Commands {
+		if err := p.world.Schedule(c); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	p.Speed, p.Playing, p.Skip, p.Chosen = clampSpeed(m.Speed), m.Playing, m.Skip, m.Chosen
+	p.replay = float64(m.Now)
+	return nil
+}
+
+// catchUp runs towards the moment that is being restored.
+func (p *Player) catchUp(now func() time.Duration) {
+	begin := now()
+	for !p.world.RunUntil(trace.Instant(p.replay), sliceSize) {
+		if now()-begin > 4*budget || p.watch.violated {
+			return
+		}
+	}
+	p.target, p.replay = p.replay, 0
+}

@@ -1,0 +1,175 @@
+package scene
+
+// Sprite is an image in the atlas, in device pixels. For a glyph or a word,
+// OffsetX and OffsetY lead from the pen on the baseline to the upper left
+// corner, and Advance moves the pen.
+type Sprite struct {
+	X, Y, W, H       float32
+	OffsetX, OffsetY float32
+	Advance          float32
+}
+
+// Font is one size and weight of the printable ASCII characters.
+type Font struct {
+	Glyphs [95]Sprite // from ' ' to '~'
+}
+
+// FontID names a font of the atlas.
+type FontID uint8
+
+// The fonts of the stage.
+const (
+	FontName  FontID = iota // a member's name
+	FontLabel               // term, role
+	FontSmall               // figures, requests
+	FontTiny                // log cells, indexes
+	fontCount
+)
+
+// FontSpec tells the browser what to rasterise.
+type FontSpec struct {
+	Mono   bool
+	Weight int
+	Size   float64 // CSS pixels
+}
+
+// FontSpecs of all fonts, by FontID.
+var FontSpecs = [fontCount]FontSpec{{false, 650, 18}, {false, 600, 12}, {true, 450, 11.5}, {true, 500, 10.5}}
+
+// Sprites are drawn by the browser in white on nothing, at the size given in
+// web/js/atlas.js, and colored by the vertices.
+type SpriteID uint8
+
+// The images of the stage: message shapes, their details, and marks.
+const (
+	SpriteWhite   SpriteID = iota // a solid spot
+	SpriteApp                     // chevron: MsgApp
+	SpriteAppLine                 // hollow chevron: MsgAppResp
+	SpriteBead                    // an entry in a chevron
+	SpriteDot                     // MsgHeartbeat
+	SpriteRing                    // MsgHeartbeatResp
+	SpriteBallot                  // MsgVote
+	SpriteBallotLine
+	SpritePreBallot // dashed: MsgPreVote
+	SpriteCheck
+	SpriteCross
+	SpriteLozenge // MsgReadIndex
+	SpriteLozengeLine
+	SpriteEnvelope // MsgProp
+	SpriteEnvelopeInk
+	SpriteCrate // MsgSnap
+	SpriteCrateInk
+	SpriteBolt  // MsgTimeoutNow
+	SpriteBaton // MsgTransferLeader
+	SpriteCrown
+	SpriteGlow     // soft light
+	SpriteScissors // a cut
+	spriteCount
+)
+
+// SpriteNames are the names under which the browser delivers the sprites.
+var SpriteNames = [spriteCount]string{
+	"white", "app", "appLine", "bead", "dot", "ring", "ballot", "ballotLine", "preBallot", "check", "cross",
+	"lozenge", "lozengeLine", "envelope", "envelopeInk", "crate", "crateInk", "bolt", "baton", "crown", "glow", "scissors",
+}
+
+// Word is a piece of text in the reader's language.
+type Word uint8
+
+// The words of the stage; all other prose is in the document.
+const (
+	WordTerm Word = iota
+	WordFollower
+	WordCandidate
+	WordPreCandidate
+	WordLeader
+	WordLearner
+	WordCrashed
+	WordKilled
+	WordStopped
+	WordPaused
+	WordStarting
+	WordStale
+	WordCommitted
+	WordApplied
+	WordVotes
+	WordFsync
+	WordYou
+	wordCount
+)
+
+// WordNames are keys of the message catalogue below "stage.".
+var WordNames = [wordCount]string{
+	"term", "follower", "candidate", "preCandidate", "leader", "learner", "crashed", "killed", "stopped", "paused",
+	"starting", "stale", "committed", "applied", "votes", "fsync", "you",
+}
+
+// WordFont is the font in which a word is rasterised.
+func (w Word) Font() FontID {
+	if w == WordCommitted || w == WordApplied || w == WordFsync || w == WordYou {
+		return FontSmall
+	}
+	return FontLabel
+}
+
+// Atlas is the one texture of the stage.
+type Atlas struct {
+	Scale   float64 // device pixels in a CSS pixel
+	Fonts   [fontCount]Font
+	Sprites [spriteCount]Sprite
+	Words   [wordCount]Sprite
+}
+
+// glyph of a character; what the atlas does not have shows as a dot.
+func (f *Font) glyph(r rune) *Sprite {
+	if r < ' ' || r > '~' {
+		return &f.Glyphs['.'-' ']
+	}
+	return &f.Glyphs[r-' ']
+}
+
+// Width of a text in CSS pixels.
+func (a *Atlas) Width(font FontID, text string) float64 {
+	var w float32
+	for _, r := range text {
+		w += a.Fonts[font].glyph(r).Advance
+	}
+	return float64(w) / a.Scale
+}
+
+// WordWidth is the width of a word in CSS pixels.
+func (a *Atlas) WordWidth(w Word) float64 { return float64(a.Words[w].Advance) / a.Scale }
+
+// pen writes runs of text and words from left to right on one baseline.
+type pen struct {
+	b     *Batch
+	a     *Atlas
+	at    Point
+	color Color
+}
+
+func (p *pen) sprite(s *Sprite) {
+	if s.W > 0 {
+		k := 1 / p.b.scale
+		// A glyph on whole device pixels stays as sharp as it was rasterised.
+		x := float64(int((p.at.X)*p.b.scale+0.5)+int(s.OffsetX)) * k
+		y := float64(int((p.at.Y)*p.b.scale+0.5)+int(s.OffsetY)) * k
+		w, h := float64(s.W)*k, float64(s.H)*k
+		p.b.quad(*s, Point{x, y}, Point{x + w, y}, Point{x, y + h}, Point{x + w, y + h}, p.color)
+	}
+	p.at.X += float64(s.Advance) / p.a.Scale
+}
+
+func (p *pen) text(font FontID, text string) {
+	for _, r := range text {
+		p.sprite(p.a.Fonts[font].glyph(r))
+	}
+}
+
+func (p *pen) bytes(font FontID, text []byte) {
+	for _, c := range text {
+		p.sprite(p.a.Fonts[font].glyph(rune(c)))
+	}
+}
+
+func (p *pen) word(w Word) { p.sprite(&p.a.Words[w]) }

@@ -1,0 +1,138 @@
+package scene
+
+import (
+	"math"
+
+	"vitrine/core/sim"
+)
+
+// clients draws a card for each client: who it is and what it asked last.
+func (s *Scene) clients(v *View) {
+	for i := range v.State.Clients {
+		if c := &v.State.Clients[i]; c.ID >= 0 && c.ID < len(s.Layout.Clients) && s.Layout.Clients[c.ID].W > 0 {
+			s.card(v, c)
+		}
+	}
+}
+
+func (s *Scene) card(v *View, c *sim.ClientState) {
+	t, r := &s.Theme, s.Layout.Clients[c.ID]
+	r0 := s.latest(v.State, c)
+	line := t.Line
+	busy := r0 != nil && r0.Status == sim.StatusPending
+	switch {
+	case r0 != nil && r0.ID == v.Request && v.Request != 0:
+		line = t.Accent
+	case busy:
+		line = t.Strong
+	}
+	s.batch.Card(r, 9, t.Raised, line, 1.3)
+	base := r.Y + r.H/2 + 4
+	p := s.pen(Point{r.X + 9, base}, t.Muted)
+	if c.ID == 0 {
+		p.word(WordYou)
+	} else {
+		p.text(FontSmall, "C")
+		s.number(p, FontSmall, uint64(c.ID))
+	}
+	if r0 == nil {
+		return
+	}
+	p.at.X += 6
+	p.color = t.Text
+	if !busy {
+		p.color = t.Muted
+	}
+	mark := r.X + r.W - 13
+	text := r0.Text
+	for len(text) > 1 && p.at.X+s.Atlas.Width(FontSmall, text) > mark-9 {
+		text = text[:len(text)-1]
+	}
+	if !s.Layout.Phone || len(text) >= 3 {
+		p.text(FontSmall, text)
+	}
+	s.status(v, r0, Point{mark, r.Y + r.H/2})
+}
+
+// status is a small mark: a turning arc, a check, a cross, a question.
+func (s *Scene) status(v *View, r *sim.RequestState, at Point) {
+	t := &s.Theme
+	switch r.Status {
+	case sim.StatusOK:
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCheck], at, 0, 0.85, t.Good)
+	case sim.StatusError:
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], at, 0, 0.85, t.Fault)
+	case sim.StatusUnknown:
+		s.centered(Point{at.X, at.Y + 4}, FontLabel, "?", t.Fault)
+	default:
+		turn := v.Wall * 5
+		if v.Reduced {
+			turn = 0
+		}
+		s.batch.Stroke(s.batch.arc(at, 4.5, turn, turn+4.2), false, 1.7, t.Accent)
+	}
+}
+
+// latest is the request a client waits for, else its last one.
+func (s *Scene) latest(st *sim.State, c *sim.ClientState) *sim.RequestState {
+	for i := len(st.Requests) - 1; i >= 0; i-- {
+		if r := &st.Requests[i]; r.Client == c.ID {
+			return r
+		}
+	}
+	return nil
+}
+
+// requests draws each client's request on its way to the member and back.
+func (s *Scene) requests(v *View) {
+	for i := range v.State.Requests {
+		r := &v.State.Requests[i]
+		if r.Client < 0 || r.Client >= len(s.Layout.Clients) || r.Member == 0 || int(r.Member) > s.Layout.Count {
+			continue
+		}
+		s.request(v, r, v.wire(i, r))
+	}
+}
+
+// request shows where a request is: on the wire, at the member, or its answer
+// on the way back.
+func (s *Scene) request(v *View, r *sim.RequestState, w Wire) {
+	from := s.Layout.client(r.Client)
+	at := s.Layout.Member(r.Member)
+	u := at.sub(from).unit()
+	to := at.sub(u.scale(s.Layout.Radius + 8))
+	c := s.Theme.Accent
+	span := math.Max(1, v.Client)
+	if r.Status != sim.StatusPending {
+		// The answer has just arrived: its line fades.
+		if age := (v.Now - float64(r.Done)) / span; age >= 0 && age < 1 {
+			s.batch.Curve(from, to, 1, 1.4, c.Alpha(0.4*(1-age)))
+		}
+		return
+	}
+	alpha := 0.3
+	if r.ID == v.Request && v.Request != 0 {
+		alpha = 0.8
+	}
+	s.batch.Curve(from, to, 1, 1.4, c.Alpha(alpha))
+	switch {
+	case w.Answered > 0:
+		s.pill(bezier(to, from, clamp((v.Now-w.Answered)/span, 0, 1)), r, c, true)
+	case w.Arrived == 0:
+		s.pill(bezier(from, to, clamp((v.Now-w.Sent)/span, 0, 1)), r, c, false)
+	}
+}
+
+// pill is a request on the wire, with its operation's name.
+func (s *Scene) pill(at Point, r *sim.RequestState, c Color, answer bool) {
+	t := &s.Theme
+	w := s.Atlas.Width(FontTiny, r.Op) + 12
+	box := Rect{at.X - w/2, at.Y - 9, w, 18}
+	if answer {
+		s.batch.Card(box, 6, t.Ground, c, 1.5)
+		s.centered(Point{at.X, at.Y + 3.6}, FontTiny, r.Op, c)
+		return
+	}
+	s.batch.Card(box, 6, c, Color{}, 0)
+	s.centered(Point{at.X, at.Y + 3.6}, FontTiny, r.Op, t.Ground)
+}

@@ -1,0 +1,16 @@
+// Package scene decides what the stage shows: what stands where, in which
+// colour and shape, and what a pointer at some place touches. It turns a
+// picture of the simulated world (sim.State) into triangles over one texture
+// atlas, and knows neither a browser nor a graphics library, so that ordinary
+// tests cover it. The file surface_js.go hands the triangles to ebiten.
+//
+// The visual language: hue is the raft term (with its number printed), shape is
+// the role or the message type, the edge of a log cell is its durability, and
+// orange is a fault that somebody made. Red is left for one thing: a broken
+// invariant.
+//
+//	s := scene.New(scene.Dark)
+//	s.Resize(800, 700, 2, 5) // CSS pixels, device pixels per CSS pixel, members
+//	s.Atlas = atlas          // rasterised by the browser
+//	batch := s.Draw(&scene.View{State: &state, Now: now})
+package scene

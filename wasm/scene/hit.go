@@ -1,0 +1,116 @@
+package scene
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Target is what a pointer touches.
+type Target struct {
+	Kind TargetKind
+	A, B uint64 // the member; or a link's ends, A < B; or a cell's member and index
+}
+
+// TargetKind tells targets apart.
+type TargetKind uint8
+
+// Things to touch.
+const (
+	TargetNone TargetKind = iota
+	TargetMember
+	TargetLink
+	TargetClient // A = client
+)
+
+// Hit finds what is at p: members first, then clients, then the nearest link.
+// Fingers get a wider reach than mice.
+func (l *Layout) Hit(p Point, finger bool) Target {
+	reach, near := 6.0, 9.0
+	if finger {
+		reach, near = 12, 18
+	}
+	for i := range l.Count {
+		if l.Members[i].sub(p).len() <= l.Radius+reach {
+			return Target{TargetMember, uint64(i + 1), 0}
+		}
+	}
+	for i, r := range l.Clients {
+		if r.W > 0 && r.Contains(p) {
+			return Target{TargetClient, uint64(i), 0}
+		}
+	}
+	best, found := near, Target{}
+	for i := range l.Count {
+		for j := i + 1; j < l.Count; j++ {
+			a, b := l.lane(uint64(i+1), uint64(j+1), 0)
+			if d := distance(p, a, b); d < best {
+				best, found = d, Target{TargetLink, uint64(i + 1), uint64(j + 1)}
+			}
+		}
+	}
+	return found
+}
+
+// Crossed appends the links that a stroke of the pointer crosses, each once.
+func (l *Layout) Crossed(links [][2]uint64, stroke []Point) [][2]uint64 {
+	for i := range l.Count {
+		for j := i + 1; j < l.Count; j++ {
+			a, b := l.lane(uint64(i+1), uint64(j+1), 0)
+			for k := 1; k < len(stroke); k++ {
+				if crosses(stroke[k-1], stroke[k], a, b) {
+					links = append(links, [2]uint64{uint64(i + 1), uint64(j + 1)})
+					break
+				}
+			}
+		}
+	}
+	return links
+}
+
+// RectOf gives the area of "member/1", "link/1-2" (a small square on the
+// middle of the link that nothing else covers), "client/0", "stage" or "matrix".
+func (l *Layout) RectOf(id string) (Rect, bool) {
+	kind, rest, _ := strings.Cut(id, "/")
+	switch kind {
+	case "stage":
+		return l.Stage, true
+	case "matrix":
+		return l.Matrix, true
+	case "member":
+		n, err := strconv.ParseUint(rest, 10, 64)
+		if err != nil || n < 1 || int(n) > l.Count {
+			return Rect{}, false
+		}
+		c := l.Member(n)
+		return Rect{c.X - l.Radius, c.Y - l.Radius, 2 * l.Radius, 2 * l.Radius}, true
+	case "client":
+		n, err := strconv.Atoi(rest)
+		if err != nil || n < 0 || n >= len(l.Clients) || l.Clients[n].W == 0 {
+			return Rect{}, false
+		}
+		return l.Clients[n], true
+	case "link":
+		from, to, _ := strings.Cut(rest, "-")
+		a, errA := strconv.ParseUint(from, 10, 64)
+		b, errB := strconv.ParseUint(to, 10, 64)
+		if errA != nil || errB != nil || a < 1 || b < 1 || a == b || int(max(a, b)) > l.Count {
+			return Rect{}, false
+		}
+		c := l.handle(min(a, b), max(a, b))
+		return Rect{c.X - 4, c.Y - 4, 8, 8}, true
+	}
+	return Rect{}, false
+}
+
+// handle is the point of a link, as near to its middle as can be, at which a
+// pointer touches this link and no other.
+func (l *Layout) handle(a, b uint64) Point {
+	from, to := l.lane(a, b, 0)
+	want := Target{TargetLink, a, b}
+	for _, f := range [...]float64{0.5, 0.42, 0.58, 0.35, 0.65, 0.28, 0.72, 0.2, 0.8, 0.12, 0.88} {
+		if p := lerp(from, to, f); l.Hit(p, false) == want {
+			return p
+		}
+	}
+	return lerp(from, to, 0.5)
+}

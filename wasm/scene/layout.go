@@ -1,0 +1,149 @@
+package scene
+
+import "math"
+
+// maxMembers bounds the size of a cluster on the stage.
+const maxMembers = 9
+
+// Layout says where everything stands, in CSS pixels of the canvas.
+type Layout struct {
+	W, H    float64
+	Phone   bool
+	Stage   Rect // members and messages
+	Matrix  Rect // the log, below the stage
+	Members [maxMembers]Point
+	Count   int
+	Radius  float64 // of a member
+	Clients [8]Rect // cards of the clients; the visitor's comes first
+	Cells   struct {
+		Rect         // where the cells are
+		W, H, DX, DY float64
+		Columns      int
+	}
+}
+
+// Heights of the bands that the document lays over the canvas: the headline
+// above the members, the buttons below them, the legend above the log.
+const (
+	headlineHeight = 62
+	toolbarHeight  = 50
+	legendHeight   = 30
+)
+
+// Arrange computes the layout of a canvas of w by h CSS pixels.
+func Arrange(w, h float64, members, clients int) Layout {
+	l := Layout{W: w, H: h, Phone: w < 560, Count: min(members, maxMembers)}
+	l.matrix()
+	l.Stage = Rect{0, 0, w, l.Matrix.Y}
+	inner := Rect{0, headlineHeight, w, l.Stage.H - headlineHeight - toolbarHeight}
+	if l.Phone {
+		inner = Rect{0, 50, w, l.Stage.H - 50 - 8}
+	}
+	l.cards(inner, clients)
+	if !l.Phone {
+		left := l.Clients[0].X + l.Clients[0].W + 14
+		inner.X, inner.W = left, inner.W-left-14
+	} else {
+		inner.Y, inner.H = inner.Y+34, inner.H-34
+	}
+	l.ring(inner)
+	return l
+}
+
+// matrix places the log at the bottom.
+func (l *Layout) matrix() {
+	cell, gap, label := 21.0, 6.0, 56.0
+	l.Cells.W, l.Cells.DX = 52, 58
+	if l.Phone {
+		cell, gap, label = 15, 4, 34
+		l.Cells.W, l.Cells.DX = 34, 38
+	}
+	if l.H < 620 && !l.Phone {
+		cell, gap = 17, 4
+	}
+	l.Cells.H, l.Cells.DY = cell, cell+gap
+	rows := float64(max(l.Count, 1))
+	height := legendHeight + 18 + rows*l.Cells.DY + 8
+	if l.Phone {
+		height -= legendHeight - 4
+	}
+	l.Matrix = Rect{0, l.H - height, l.W, height}
+	l.Cells.Rect = Rect{label, l.H - 8 - rows*l.Cells.DY, l.W - label - 14, rows * l.Cells.DY}
+	l.Cells.Columns = max(1, int((l.Cells.Rect.W+l.Cells.DX-l.Cells.W)/l.Cells.DX))
+}
+
+// cards places the clients: at the left edge, or in a row on a phone.
+func (l *Layout) cards(inner Rect, clients int) {
+	n := min(clients, len(l.Clients))
+	for i := range n {
+		if l.Phone {
+			w := min(86, (inner.W-20)/float64(n)-6)
+			l.Clients[i] = Rect{10 + float64(i)*(w+6), inner.Y, w, 26}
+			continue
+		}
+		step := min(74, inner.H/float64(n))
+		top := inner.Y + (inner.H-step*float64(n-1))/2
+		l.Clients[i] = Rect{16, top + step*float64(i) - 17, 118, 34}
+	}
+}
+
+// ring places the members on an ellipse inside r, the first at its top.
+func (l *Layout) ring(r Rect) {
+	if l.Count == 0 {
+		return
+	}
+	l.Radius = clamp(math.Min(r.W*0.085, r.H*0.093), 24, 42)
+	const crown, caption = 22, 42 // above and below a member
+	top, bottom := r.Y+crown+l.Radius, r.Y+r.H-caption-l.Radius
+	side := l.Radius + 34
+	center := Point{r.X + r.W/2, (top + bottom) / 2}
+	ry := math.Max(20, (bottom-top)/2)
+	rx := math.Min(r.W/2-side, ry*1.75)
+	lowest := -1.0
+	for i := range l.Count {
+		lowest = math.Max(lowest, math.Sin(l.angle(i)))
+	}
+	// An odd ring does not reach its lowest point; use that room.
+	ry = (bottom - top) / (1 + lowest)
+	center.Y = top + ry
+	for i := range l.Count {
+		sin, cos := math.Sincos(l.angle(i))
+		l.Members[i] = Point{center.X + rx*cos, center.Y + ry*sin}
+	}
+	if l.Count == 1 {
+		l.Members[0] = r.Center()
+	}
+}
+
+func (l *Layout) angle(i int) float64 {
+	return -math.Pi/2 + 2*math.Pi*float64(i)/float64(l.Count)
+}
+
+// Member is where the member with this id stands.
+func (l *Layout) Member(id uint64) Point {
+	if id == 0 || int(id) > l.Count {
+		return Point{}
+	}
+	return l.Members[id-1]
+}
+
+// lane is a link's line from one member to another, drawn a little to the
+// right of its direction, so that both directions never overlap.
+func (l *Layout) lane(from, to uint64, offset float64) (a, b Point) {
+	p, q := l.Member(from), l.Member(to)
+	u := q.sub(p).unit()
+	side := u.normal().scale(offset)
+	return p.add(u.scale(l.Radius + 4)).add(side), q.sub(u.scale(l.Radius + 4)).add(side)
+}
+
+// client is the place where a client's requests leave and arrive.
+func (l *Layout) client(id int) Point {
+	if id < 0 || id >= len(l.Clients) || l.Clients[id].W == 0 {
+		return Point{0, l.Stage.H / 2}
+	}
+	r := l.Clients[id]
+	if l.Phone {
+		return Point{r.X + r.W/2, r.Y + r.H}
+	}
+	return Point{r.X + r.W, r.Y + r.H/2}
+}

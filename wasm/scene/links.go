@@ -1,0 +1,101 @@
+package scene
+
+import (
+	"vitrine/core/sim"
+)
+
+// links draws the lines between members: one calm line while both directions
+// work, two lanes as soon as one of them is cut.
+func (s *Scene) links(v *View) {
+	s.crossed = s.Layout.Crossed(s.crossed[:0], v.Stroke)
+	for i := 1; i <= s.Layout.Count; i++ {
+		for j := i + 1; j <= s.Layout.Count; j++ {
+			s.link(v, uint64(i), uint64(j))
+		}
+	}
+}
+
+func (s *Scene) link(v *View, a, b uint64) {
+	t := &s.Theme
+	line, width := t.Line, 1.4
+	chosen := v.Link == [2]uint64{a, b}
+	hover := v.Hover.Kind == TargetLink && v.Hover.A == a && v.Hover.B == b
+	switch {
+	case chosen:
+		line, width = t.Accent, 2.2
+	case hover:
+		line, width = t.Strong, 2
+	}
+	for _, c := range s.crossed {
+		if c == [2]uint64{a, b} {
+			line, width = t.Fault, 2
+		}
+	}
+	if !s.cut[a][b] && !s.cut[b][a] {
+		p, q := s.Layout.lane(a, b, 0)
+		s.batch.Line(p, q, width, line)
+		s.warm(v, a, b, 0)
+		return
+	}
+	if chosen || hover {
+		p, q := s.Layout.lane(a, b, 0)
+		s.batch.Line(p, q, 12, line.Alpha(0.16))
+	}
+	s.direction(v, a, b, line)
+	s.direction(v, b, a, line)
+}
+
+// direction draws one lane of a link that is cut at least one way.
+func (s *Scene) direction(v *View, from, to uint64, line Color) {
+	t := &s.Theme
+	p, q := s.Layout.lane(from, to, 4)
+	if !s.cut[from][to] {
+		s.batch.Line(p, q, 1.4, line)
+		s.warm(v, from, to, 4)
+		return
+	}
+	mid := lerp(p, q, 0.5)
+	if s.cut[to][from] { // both: the marks of the two lanes become one
+		mid = lerp(s.Layout.Member(from), s.Layout.Member(to), 0.5)
+	}
+	s.batch.path = append(s.batch.path[:0], p, q)
+	s.batch.Dashed(s.batch.path, false, 1.2, 3, 6, 0, t.Fault.Alpha(0.55))
+	if !s.cut[to][from] || from < to {
+		s.batch.Disc(mid, 8, t.Ground)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], mid, 0, 1.1, t.Fault)
+	}
+}
+
+// warm lets a lane glow with its recent traffic in the hue of its sender's term.
+func (s *Scene) warm(v *View, a, b uint64, offset float64) {
+	if v.Heat == nil {
+		return
+	}
+	for _, dir := range [2][2]uint64{{a, b}, {b, a}} {
+		h := float64(v.Heat[dir[0]][dir[1]])
+		if h < 0.02 || offset != 0 && dir != [2]uint64{a, b} {
+			continue
+		}
+		if m := find(v.State, dir[0]); m != nil {
+			p, q := s.Layout.lane(dir[0], dir[1], 2)
+			s.batch.Line(p, q, 2.2, s.Theme.Term(m.Term).Alpha(0.5*h))
+		}
+	}
+}
+
+func find(state *sim.State, id uint64) *sim.MemberState {
+	for i := range state.Members {
+		if state.Members[i].ID == id {
+			return &state.Members[i]
+		}
+	}
+	return nil
+}
+
+// stroke draws the scissors' way while a cut is being drawn.
+func (s *Scene) stroke(v *View) {
+	if n := len(v.Stroke); n > 1 {
+		s.batch.Dashed(v.Stroke, false, 2.2, 5, 5, 0, s.Theme.Fault)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteScissors], v.Stroke[n-1], 0, 1, s.Theme.Fault)
+	}
+}

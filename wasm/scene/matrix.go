@@ -1,0 +1,155 @@
+package scene
+
+import (
+	"math"
+
+	"vitrine/core/sim"
+)
+
+// matrix draws the logs: a row a member, a column an index. Hue is the
+// entry's term, the edge its durability: dotted = in memory, dashed = in the
+// file, solid = synced, filled = committed, underlined = applied.
+func (s *Scene) matrix(v *View) {
+	l, st := &s.Layout, v.State
+	first := s.columns(v)
+	area := l.Cells.Rect
+	for i := range st.Members {
+		s.rowLabel(v, &st.Members[i], i)
+	}
+	from := uint64(math.Max(1, math.Floor(first)))
+	for index := from; index <= st.LogLast; index++ {
+		x := area.X + (float64(index)-first)*l.Cells.DX
+		if x+l.Cells.W > area.X+area.W+1 {
+			break
+		}
+		alpha := clamp((x-area.X+l.Cells.DX)/l.Cells.DX, 0, 1)
+		s.header(index, x, alpha)
+		for row := range st.Members {
+			if e := entry(&st.Members[row], index); e != nil {
+				s.cell(v, &st.Members[row], e, Rect{x, area.Y + float64(row)*l.Cells.DY, l.Cells.W, l.Cells.H}, alpha)
+			}
+		}
+	}
+	s.frontier(st, first)
+}
+
+// columns moves the window so that the newest index is the last column.
+func (s *Scene) columns(v *View) float64 {
+	aim := float64(v.State.LogLast) - float64(s.Layout.Cells.Columns) + 1
+	aim = math.Max(aim, 1)
+	if v.Reduced || math.Abs(aim-s.scroll) > 12 {
+		s.scroll = aim
+	}
+	s.scroll += (aim - s.scroll) * 0.2
+	if math.Abs(aim-s.scroll) < 0.004 {
+		s.scroll = aim
+	}
+	return s.scroll
+}
+
+func entry(m *sim.MemberState, index uint64) *sim.EntryState {
+	if n := len(m.Log); n > 0 && index >= m.Log[0].Index {
+		if i := index - m.Log[0].Index; i < uint64(n) && m.Log[i].Index == index {
+			return &m.Log[i]
+		}
+	}
+	return nil
+}
+
+// rowLabel names the row, the leader's in its hue with its shape.
+func (s *Scene) rowLabel(v *View, m *sim.MemberState, row int) {
+	l, t := &s.Layout, &s.Theme
+	y := l.Cells.Rect.Y + float64(row)*l.Cells.DY + l.Cells.H/2
+	x, size := 14.0, 5.0
+	if l.Phone {
+		x, size = 8, 3.6
+	}
+	c := t.Term(m.Term)
+	switch {
+	case !m.Alive:
+		s.batch.Ring(Point{x, y}, size, 1.2, t.Faint)
+	case m.Role == sim.RoleLeader:
+		s.batch.Convex(s.batch.polygon(Point{x, y}, size+1.4, 6, math.Pi/6), c, c)
+	case m.Role == sim.RoleFollower:
+		s.batch.Ring(Point{x, y}, size, 1.6, c)
+	default:
+		s.batch.Stroke(s.batch.polygon(Point{x, y + 1}, size+1.4, 3, -math.Pi/2), true, 1.6, c)
+	}
+	name := t.Muted
+	if v.Selected == m.ID || m.Role == sim.RoleLeader && m.Alive {
+		name = t.Text
+	}
+	s.pen(Point{x + size + 6, y + 4}, name).text(FontLabel, names[min(m.ID, maxMembers)])
+}
+
+// header writes the index above its column.
+func (s *Scene) header(index uint64, x, alpha float64) {
+	l := &s.Layout
+	w := s.numberWidth(FontTiny, index)
+	s.number(s.pen(Point{x + l.Cells.W/2 - w/2, l.Cells.Rect.Y - 7}, s.Theme.Faint.Alpha(alpha)), FontTiny, index)
+}
+
+// cell draws one entry of one log.
+func (s *Scene) cell(v *View, m *sim.MemberState, e *sim.EntryState, r Rect, alpha float64) {
+	t := &s.Theme
+	c := t.Term(e.Term)
+	if !m.Alive {
+		alpha *= 0.5
+	}
+	inner := Rect{r.X + 0.75, r.Y + 0.75, r.W - 1.5, r.H - 1.5}
+	fill := t.Tint * 0.35
+	if e.Committed {
+		fill = t.Tint * 1.7
+		// A newly committed entry lights up for a moment.
+		if since := v.Wall - s.flash[m.ID].since; m.ID <= maxMembers && e.Index == m.Commit && since < 0.5 && !v.Reduced {
+			fill += 0.35 * (1 - since/0.5)
+		}
+	}
+	outline := s.batch.rounded(inner, 4)
+	s.batch.Convex(outline, t.Ground.Mix(c, fill).Alpha(alpha), t.Ground.Mix(c, fill).Alpha(alpha))
+	switch line := c.Alpha(alpha); {
+	case e.Committed:
+		s.batch.Stroke(outline, true, 1.8, line)
+	case e.Synced:
+		s.batch.Stroke(outline, true, 1.2, line)
+	case e.Written:
+		s.batch.Dashed(outline, true, 1.3, 4.5, 3, 0, line)
+	default:
+		s.batch.Dashed(outline, true, 1.5, 1.5, 2.6, 0, line)
+	}
+	if e.Applied {
+		s.batch.Fill(Rect{r.X + 5, r.Y + r.H - 4, r.W - 10, 1.8}, c.Alpha(alpha))
+	}
+	s.cellText(e, r, alpha)
+}
+
+// cellText writes the term, small, and what the entry does.
+func (s *Scene) cellText(e *sim.EntryState, r Rect, alpha float64) {
+	t := &s.Theme
+	base := r.Y + r.H/2 + 3.2
+	if s.Layout.Phone {
+		w := s.numberWidth(FontTiny, e.Term)
+		s.number(s.pen(Point{r.X + r.W/2 - w/2, base}, t.Text.Alpha(alpha)), FontTiny, e.Term)
+		return
+	}
+	p := s.pen(Point{r.X + 5, base}, t.Term(e.Term).Alpha(alpha))
+	s.number(p, FontTiny, e.Term)
+	text := e.Text
+	left, right := p.at.X+3, r.X+r.W-4
+	for len(text) > 1 && s.Atlas.Width(FontTiny, text) > right-left {
+		text = text[:len(text)-1]
+	}
+	w := s.Atlas.Width(FontTiny, text)
+	s.pen(Point{left + (right-left-w)/2, base}, t.Text.Alpha(alpha)).text(FontTiny, text)
+}
+
+// frontier is the line behind the last committed column.
+func (s *Scene) frontier(st *sim.State, first float64) {
+	l := &s.Layout
+	x := l.Cells.Rect.X + (float64(st.Commit)+1-first)*l.Cells.DX - (l.Cells.DX-l.Cells.W)/2
+	if st.Commit == 0 || x < l.Cells.Rect.X || x > l.Cells.Rect.X+l.Cells.Rect.W+4 {
+		return
+	}
+	s.batch.path = append(s.batch.path[:0], Point{x, l.Cells.Rect.Y - 14}, Point{x, l.Cells.Rect.Y + l.Cells.Rect.H})
+	s.batch.Dashed(s.batch.path, false, 1.3, 3, 4, 0, s.Theme.Text.Alpha(0.6))
+}

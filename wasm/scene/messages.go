@@ -1,0 +1,141 @@
+package scene
+
+import (
+	"math"
+
+	"vitrine/core/sim"
+)
+
+// laneOffset keeps the two directions of a link apart.
+const laneOffset = 7
+
+// messages draws everything that is on its way between members.
+func (s *Scene) messages(v *View) {
+	for i := range v.State.Messages {
+		s.message(v, &v.State.Messages[i])
+	}
+	for i := range v.Extra {
+		s.message(v, &v.Extra[i])
+	}
+}
+
+// message draws one: its shape is its type, its hue the sender's term, its
+// beads its entries, and the tail behind it the way that it has come.
+func (s *Scene) message(v *View, m *sim.MessageState) {
+	if m.From > uint64(s.Layout.Count) || m.To > uint64(s.Layout.Count) {
+		return
+	}
+	f := clamp((v.Now-float64(m.Sent))/math.Max(1, float64(m.Arrives-m.Sent)), 0, 1)
+	if v.Reduced {
+		f = (math.Floor(f*5) + 0.5) / 5
+	}
+	p, q := s.Layout.lane(m.From, m.To, laneOffset)
+	angle := math.Atan2(q.Y-p.Y, q.X-p.X)
+	at, alpha := lerp(p, q, f), 1.0
+	// A message must not pop up or vanish.
+	const fade = 0.06
+	alpha = clamp(min(f, 1-f)/fade+0.25, 0, 1)
+	if m.Lost != "" {
+		at, alpha = s.lost(v, m, p, q, f)
+	}
+	s.glyph(m, at, angle, f, alpha, p)
+}
+
+// lost places a message that will not arrive: one that meets a cut stops at
+// it, one that the network loses falls off its lane half way.
+func (s *Scene) lost(v *View, m *sim.MessageState, p, q Point, f float64) (Point, float64) {
+	const half = 0.46
+	if f <= half {
+		return lerp(p, q, f), clamp(f/0.06+0.25, 0, 1)
+	}
+	late := (f - half) / (1 - half)
+	at := lerp(p, q, half)
+	if m.Lost == "loss" && !v.Reduced {
+		at = lerp(p, q, half+0.06*late)
+		at.Y += 46 * late * late
+	}
+	s.batch.Sprite(s.Atlas.Sprites[SpriteCross], lerp(p, q, half), 0, 1, s.Theme.Fault.Alpha(1-late))
+	return at, 0.8 * (1 - late)
+}
+
+// glyph draws the shape of a message.
+func (s *Scene) glyph(m *sim.MessageState, at Point, angle, f, alpha float64, from Point) {
+	t, sp := &s.Theme, &s.Atlas.Sprites
+	c, ink := t.Term(m.Term).Alpha(alpha), t.Ground.Alpha(alpha)
+	put := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, angle, 1, c) }
+	flat := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, 0, 1, c) }
+	verdict := func(turn float64) {
+		id := SpriteCheck
+		if m.Reject {
+			id = SpriteCross
+		}
+		s.batch.Sprite(sp[id], at, turn, 0.78, c)
+	}
+	tail := func() {
+		back := at.sub(from)
+		length := min(back.len(), 46*f+8)
+		u := back.unit()
+		s.batch.Fade(at.sub(u.scale(length)), at.sub(u.scale(9)), 2, c.Alpha(0.5))
+	}
+	switch m.Type {
+	case "MsgApp":
+		tail()
+		put(SpriteApp, c)
+		s.beads(m, at, angle, ink)
+	case "MsgAppResp":
+		tail()
+		put(SpriteApp, ink)
+		put(SpriteAppLine, c)
+		verdict(angle)
+	case "MsgHeartbeat":
+		put(SpriteDot, c.Alpha(0.75))
+	case "MsgHeartbeatResp":
+		put(SpriteRing, c.Alpha(0.75))
+	case "MsgVote":
+		tail()
+		flat(SpriteBallot, c)
+		s.batch.Sprite(sp[SpriteCheck], at, 0, 0.78, ink)
+	case "MsgPreVote":
+		tail()
+		flat(SpriteBallot, ink)
+		flat(SpritePreBallot, c)
+	case "MsgVoteResp", "MsgPreVoteResp":
+		tail()
+		flat(SpriteBallot, ink)
+		flat(SpriteBallotLine, c)
+		verdict(0)
+	case "MsgReadIndex", "MsgReadIndexResp":
+		tail()
+		flat(SpriteLozenge, ink)
+		if m.Type == "MsgReadIndex" {
+			flat(SpriteLozenge, c)
+		}
+		flat(SpriteLozengeLine, c)
+	case "MsgProp":
+		tail()
+		flat(SpriteEnvelope, c)
+		flat(SpriteEnvelopeInk, ink)
+	case "MsgSnap":
+		tail()
+		flat(SpriteCrate, c)
+		flat(SpriteCrateInk, ink)
+	case "MsgTimeoutNow":
+		tail()
+		flat(SpriteBolt, c)
+	case "MsgTransferLeader":
+		tail()
+		put(SpriteBaton, c)
+	default:
+		put(SpriteDot, c)
+	}
+}
+
+// beads shows the entries that a MsgApp carries, at most four.
+func (s *Scene) beads(m *sim.MessageState, at Point, angle float64, ink Color) {
+	n := min(m.Entries, 4)
+	sin, cos := math.Sincos(angle)
+	for i := range n {
+		d := (float64(i)-float64(n-1)/2)*5 + 1
+		s.batch.Sprite(s.Atlas.Sprites[SpriteBead], Point{at.X + cos*d, at.Y + sin*d}, 0, 1, ink)
+	}
+}

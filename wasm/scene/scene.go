@@ -1,0 +1,170 @@
+package scene
+
+import (
+	"vitrine/core/sim"
+)
+
+// View is what one frame shows.
+type View struct {
+	State  *sim.State
+	Now    float64 // simulated time to draw, ns; runs on between two events
+	Wall   float64 // seconds of the visitor's clock, for motion that means nothing
+	Tick   float64 // one raft tick, ns
+	Client float64 // one-way latency between clients and members, ns
+
+	Selected uint64    // member, 0 = none
+	Link     [2]uint64 // selected link
+	Request  uint64    // selected request
+	Hover    Target
+	Stroke   []Point // a cut being drawn
+	Heat     *Heat
+	Wires    []Wire             // by request of the state
+	Extra    []sim.MessageState // drawn besides the state's
+	Reduced  bool   // no motion that means nothing, and little of the other
+}
+
+// Wire tells when the last attempt of a request left its client, reached its
+// member and was answered there, in simulated ns; 0 = not yet.
+type Wire struct{ Sent, Arrived, Answered float64 }
+
+func (v *View) wire(i int, r *sim.RequestState) Wire {
+	if i < len(v.Wires) {
+		return v.Wires[i]
+	}
+	return Wire{Sent: float64(r.Issued)}
+}
+
+// Heat is the recent traffic of each direction, 0 to 1: at speeds at which no
+// single message can be seen, links glow with it.
+type Heat [maxMembers + 1][maxMembers + 1]float32
+
+// Scene draws views. It keeps its buffers, and the little it must remember
+// from frame to frame to move smoothly.
+type Scene struct {
+	Theme  Theme
+	Atlas  *Atlas
+	Layout Layout
+
+	batch   Batch
+	cut     [maxMembers + 1][maxMembers + 1]bool
+	crossed [][2]uint64
+	digits  [24]byte
+	roles   [maxMembers + 1]roleMemory
+	scroll  float64 // first column of the log matrix, moves towards its aim
+	flash   [maxMembers + 1]flashMemory
+	wall    float64
+}
+
+type roleMemory struct {
+	role  string
+	since float64 // wall seconds
+}
+
+type flashMemory struct {
+	commit uint64
+	since  float64
+}
+
+// New makes a scene without an atlas; Draw needs one.
+func New(theme Theme) *Scene { return &Scene{Theme: theme} }
+
+// Resize lays the stage out anew.
+func (s *Scene) Resize(w, h float64, members, clients int) {
+	s.Layout = Arrange(w, h, members, clients)
+}
+
+// Draw returns the triangles of a view. They are valid until the next call.
+func (s *Scene) Draw(v *View) *Batch {
+	white := s.Atlas.Sprites[SpriteWhite]
+	s.batch.Reset(s.Atlas.Scale, [2]float32{white.X + white.W/2, white.Y + white.H/2})
+	s.remember(v)
+	s.ground()
+	s.links(v)
+	s.requests(v)
+	s.messages(v)
+	for i := range v.State.Members {
+		s.member(v, &v.State.Members[i])
+	}
+	s.clients(v)
+	s.stroke(v)
+	s.matrix(v)
+	return &s.batch
+}
+
+// remember notes what changed since the last frame.
+func (s *Scene) remember(v *View) {
+	s.wall = v.Wall
+	s.cut = [maxMembers + 1][maxMembers + 1]bool{}
+	for i := range v.State.Links {
+		l := &v.State.Links[i]
+		if l.Cut && l.From <= maxMembers && l.To <= maxMembers {
+			s.cut[l.From][l.To] = true
+		}
+	}
+	for i := range v.State.Members {
+		m := &v.State.Members[i]
+		if m.ID > maxMembers {
+			continue
+		}
+		if r := &s.roles[m.ID]; r.role != m.Role {
+			*r = roleMemory{m.Role, v.Wall}
+		}
+		if f := &s.flash[m.ID]; f.commit != m.Commit {
+			*f = flashMemory{m.Commit, v.Wall}
+		}
+	}
+}
+
+// ground paints the two floors.
+func (s *Scene) ground() {
+	t, l := &s.Theme, &s.Layout
+	s.batch.Fill(Rect{0, 0, l.W, l.H}, t.Ground)
+	glow := s.Atlas.Sprites[SpriteGlow]
+	if l.Count > 0 && glow.W > 0 {
+		c := l.Stage.Center()
+		size := l.Stage.W / (float64(glow.W) / s.Atlas.Scale)
+		s.batch.Sprite(glow, Point{c.X, c.Y}, 0, size*1.2, t.Raised.Alpha(0.9))
+		s.batch.Fill(l.Matrix, t.Ground)
+	}
+	s.batch.Fill(Rect{0, l.Matrix.Y, l.W, 1}, t.Line)
+}
+
+// number writes n at the pen.
+func (s *Scene) number(p *pen, font FontID, n uint64) {
+	i := len(s.digits)
+	for {
+		i--
+		s.digits[i] = byte('0' + n%10)
+		if n /= 10; n == 0 {
+			break
+		}
+	}
+	p.bytes(font, s.digits[i:])
+}
+
+// numberWidth is the width of n in CSS pixels.
+func (s *Scene) numberWidth(font FontID, n uint64) float64 {
+	width := 0.0
+	for {
+		width += float64(s.Atlas.Fonts[font].Glyphs['0'+n%10-' '].Advance)
+		if n /= 10; n == 0 {
+			return width / s.Atlas.Scale
+		}
+	}
+}
+
+func (s *Scene) pen(at Point, c Color) *pen {
+	return &pen{b: &s.batch, a: s.Atlas, at: at, color: c}
+}
+
+// centered writes text with its middle at p.
+func (s *Scene) centered(p Point, font FontID, text string, c Color) {
+	p.X -= s.Atlas.Width(font, text) / 2
+	s.pen(p, c).text(font, text)
+}
+
+// centeredWord writes a word with its middle at p.
+func (s *Scene) centeredWord(p Point, w Word, c Color) {
+	p.X -= s.Atlas.WordWidth(w) / 2
+	s.pen(p, c).word(w)
+}

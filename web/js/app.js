@@ -1,0 +1,92 @@
+// The public interface, window.vitrine, and the page's own view of it.
+//
+// It exists from the first moment; what needs the world waits for ready, or
+// fails before it.
+
+let go = null; // what wasm/bridge attached
+let settle;
+const subscribers = new Set();
+
+export const app = {
+  frame: null, // the newest frame, see wasm/player/frame.go
+  call: () => go,
+  canvas: () => document.querySelector('canvas'),
+};
+
+function world() {
+  if (!go) throw new Error('vitrine is not ready yet: await vitrine.ready');
+  return go;
+}
+
+// run sends a command and throws its error.
+function dispatch(command) {
+  const answer = world().dispatch(typeof command === 'string' ? command : JSON.stringify(command));
+  if (answer.error) throw new Error(answer.error);
+  return { request: answer.request || 0 };
+}
+
+function rectOf(id) {
+  const r = world().rectOf(id);
+  if (!r) return null;
+  const c = app.canvas().getBoundingClientRect();
+  return { x: c.left + r[0], y: c.top + r[1], width: r[2], height: r[3] };
+}
+
+export const vitrine = {
+  version: 1,
+  ready: new Promise((done, failed) => { settle = { done, failed }; }),
+  dispatch,
+  step(ns) {
+    const answer = world().step(ns);
+    if (answer.error) throw new Error(answer.error);
+  },
+  hash: () => world().hash(),
+  state: () => JSON.parse(world().state()),
+  subscribe(fn) { subscribers.add(fn); if (app.frame) fn(app.frame); return () => subscribers.delete(fn); },
+  rectOf,
+  frameStats: () => world().frameStats(),
+};
+globalThis.vitrine = vitrine;
+
+export function attach(calls) { go = calls; }
+
+// publish hands a frame to everyone; the first one makes the page ready.
+export function publish(json) {
+  app.frame = JSON.parse(json);
+  for (const fn of subscribers) {
+    try { fn(app.frame); } catch (err) { console.error(err); }
+  }
+  settle.done(vitrine);
+}
+
+export function fail(err) { settle.failed(err); vitrine.ready.catch(() => {}); }
+
+// act is dispatch for the page's own controls: an error becomes a toast.
+export function act(command) {
+  try {
+    return dispatch(command);
+  } catch (err) {
+    toast(err.message);
+    return null;
+  }
+}
+
+let toastTimer;
+export function toast(message) {
+  const el = document.getElementById('toast');
+  el.textContent = message;
+  el.hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { el.hidden = true; }, 5000);
+}
+
+// shown is the member that the inspector shows and the keys act on: the chosen
+// one, else the leader, else the first.
+export function shown(frame) { return frame.chosen.member || frame.leader || 1; }
+
+export const memberOf = (frame, id) => frame.members.find((m) => m.id === id);
+export const serving = (m) => m.process === 'running';
+export const isCut = (frame, from, to) => frame.cuts.some((c) => c[0] === from && c[1] === to);
+
+// restyle has the stage follow a change of theme, language or motion.
+export function restyle() { go?.restyle(); }

@@ -1,0 +1,69 @@
+// The visitor as a client.
+
+import { act, toast } from './app.js';
+import { element, name } from './format.js';
+import { onLanguage, t } from './i18n.js';
+
+export function start(vitrine) {
+  const form = document.getElementById('ask'), member = document.getElementById('ask-member'), hint = document.getElementById('ask-hint');
+  const op = () => form.elements.op.value;
+  const show = () => {
+    for (const el of form.querySelectorAll('[data-for]')) el.hidden = !el.dataset.for.split(' ').includes(op());
+    form.querySelector('[data-op-label]').textContent = t(op() === 'txn' ? 'ask.then' : 'ask.value');
+    hint.textContent = t(op() === 'get' ? `ask.hint.${form.elements.read.value}` : `ask.hint.${op()}`);
+  };
+  form.addEventListener('change', show);
+  form.addEventListener('submit', (e) => {
+    e.preventDefault();
+    const c = command(op(), form.elements);
+    if (!c) { toast(t('ask.noKey')); form.elements.key.focus(); return; }
+    if (act(c) && op() === 'put') next(form.elements.value);
+  });
+  let count = 0;
+  vitrine.subscribe((f) => {
+    if (f.members.length === count) return;
+    count = f.members.length;
+    const chosen = member.value;
+    member.replaceChildren(member.options[0], ...f.members.map((m) => element('option', { value: m.id }, name(m.id))));
+    member.value = [...member.options].some((o) => o.value === chosen) ? chosen : '0';
+  });
+  onLanguage(show);
+  show();
+}
+
+// next makes the following put differ from the last, so that it shows.
+function next(input) {
+  const n = Number(input.value);
+  if (input.value !== '' && Number.isInteger(n)) input.value = n + 1;
+}
+
+// end of the range of all keys with this prefix, as clientv3 computes it.
+function prefixEnd(key) {
+  const last = key.codePointAt(key.length - 1);
+  return key.slice(0, -1) + String.fromCodePoint(last + 1);
+}
+
+function command(op, fields) {
+  const key = fields.key.value;
+  if (!key) return null;
+  const base = { cmd: op, member: Number(fields.member.value), key };
+  const range = fields.prefix.checked ? { end: prefixEnd(key) } : {};
+  switch (op) {
+    case 'put': return { ...base, value: fields.value.value };
+    case 'get': return { ...base, serializable: fields.read.value === 'serializable' };
+    case 'delete': case 'watch': return { ...base, ...range };
+    case 'txn': return {
+      cmd: 'txn', member: base.member,
+      if: [{ target: 'value', key, op: '=', value: fields.compare.value }],
+      then: [{ cmd: 'put', key, value: fields.value.value }],
+      else: [{ cmd: 'get', key }],
+    };
+  }
+  return null;
+}
+
+// open puts the cursor into the form.
+export function open() {
+  document.documentElement.dataset.sheet = 'ask';
+  document.querySelector('#ask [name="key"]').select();
+}

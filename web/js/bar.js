@@ -1,0 +1,114 @@
+// Time, the dials of network and disks, and the choices at the top.
+
+import { act, app, restyle } from './app.js';
+import { clock, speed as speedText, span, text } from './format.js';
+import { language, onLanguage, t, use } from './i18n.js';
+
+const $ = (id) => document.getElementById(id);
+
+// A dial maps a slider's place to a value and back. Most scales are logarithmic
+// with a true zero at their left end.
+const log = (low, high) => ({
+  value: (x) => (x <= 0 ? 0 : low * (high / low) ** x),
+  place: (v) => (v <= low ? (v > 0 ? 0.01 : 0) : Math.log(v / low) / Math.log(high / low)),
+});
+const dials = {
+  latency: { ...log(0.1e6, 500e6), of: (d) => d.latency, show: span, send: (v) => `${Math.round(v)}ns` },
+  fsync: { ...log(0.05e6, 2000e6), of: (d) => d.fsync, show: span, send: (v) => `${Math.round(v)}ns` },
+  rate: { ...log(0.5, 500), of: (d) => d.rate, show: (v) => `${v < 10 ? Math.round(v * 10) / 10 : Math.round(v)}/s`, send: (v) => `${Math.round(v * 10) / 10}` },
+  loss: { value: (x) => x, place: (v) => v, of: (d) => d.loss, show: (v) => `${Math.round(v * 100)} %`, send: (v) => `${v}` },
+};
+
+export function start(vitrine) {
+  startTime();
+  startDials();
+  startTop();
+  vitrine.subscribe(render);
+  onLanguage(() => app.frame && render(app.frame));
+}
+
+function startTime() {
+  $('play').addEventListener('click', togglePlay);
+  $('step').addEventListener('click', step);
+  $('speed').addEventListener('input', (e) => act({ cmd: 'speed', value: 10 ** Number(e.target.value) }));
+  $('skip').addEventListener('change', (e) => act({ cmd: 'skip', on: e.target.checked }));
+}
+
+export function togglePlay() { act({ cmd: app.frame?.playing ? 'pause' : 'play' }); }
+export function step() { act({ cmd: 'step', unit: $('unit').value }); }
+
+// faster moves the speed by one notch: 1, 2, 5, 10 ...
+export function faster(direction) {
+  const notches = [];
+  for (let e = -3; e <= 3; e++) for (const d of [1, 2, 5]) if (d * 10 ** e <= 1000) notches.push(d * 10 ** e);
+  const now = app.frame?.speed ?? 0.02;
+  const next = direction > 0 ? notches.find((n) => n > now * 1.01) : notches.findLast((n) => n < now * 0.99);
+  if (next) act({ cmd: 'speed', value: next });
+}
+
+function startDials() {
+  for (const [id, dial] of Object.entries(dials)) {
+    $(id).addEventListener('input', (e) => {
+      const v = dial.value(Number(e.target.value));
+      text($(`${id}-out`), dial.show(v));
+      act({ cmd: 'set', name: id, value: dial.send(v) });
+    });
+  }
+}
+
+function startTop() {
+  for (const b of document.querySelectorAll('#members button')) b.addEventListener('click', () => again({ members: Number(b.dataset.members) }));
+  $('seed-form').addEventListener('submit', (e) => { e.preventDefault(); again({}); });
+  $('seed').addEventListener('change', () => again({}));
+  $('reset').addEventListener('click', () => again({}));
+  $('lang').addEventListener('click', () => use(language() === 'en' ? 'zh' : 'en'));
+  $('theme').addEventListener('click', toggleTheme);
+  for (const b of document.querySelectorAll('#sheet-tabs button')) b.addEventListener('click', () => sheet(b.dataset.sheet));
+}
+
+export function sheet(which) {
+  document.documentElement.dataset.sheet = which;
+  for (const b of document.querySelectorAll('#sheet-tabs button')) b.setAttribute('aria-pressed', b.dataset.sheet === which);
+}
+
+export function toggleTheme() {
+  const root = document.documentElement;
+  root.dataset.theme = root.dataset.theme === 'light' ? 'dark' : 'light';
+  try { localStorage.setItem('vitrine.theme', root.dataset.theme); } catch { /* storage is off */ }
+  restyle();
+}
+
+// again starts a new world and writes its seed and size into the address.
+export function again(change) {
+  const seed = Number($('seed').value);
+  const order = { cmd: 'reset', members: app.frame?.members.length, ...change };
+  if (Number.isSafeInteger(seed) && seed >= 0) order.seed = seed;
+  if (!act(order)) return;
+  const address = new URL(location.href);
+  address.searchParams.set('seed', order.seed ?? app.frame.seed);
+  address.searchParams.set('members', order.members);
+  history.replaceState(null, '', address);
+}
+
+function render(f) {
+  document.documentElement.dataset.playing = f.playing;
+  $('play').setAttribute('aria-label', t(f.playing ? 'time.pause' : 'time.play'));
+  place($('speed'), Math.log10(f.speed));
+  text($('speed-out'), speedText(f.speed));
+  text($('ratio'), t('time.ratio', { span: span(f.speed * 1e9) }));
+  text($('boost'), f.behind ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '');
+  $('skip').checked = f.skip;
+  text($('now'), clock(f.now));
+  text($('events'), t('time.events', { n: f.events.toLocaleString(language()) }));
+  for (const [id, dial] of Object.entries(dials)) {
+    const v = dial.of(f.dials);
+    if (document.activeElement !== $(id)) place($(id), dial.place(v));
+    text($(`${id}-out`), dial.show(v));
+  }
+  for (const b of document.querySelectorAll('#members button')) b.setAttribute('aria-pressed', Number(b.dataset.members) === f.members.length);
+  if (document.activeElement !== $('seed')) $('seed').value = f.seed;
+  text($('lang'), language() === 'en' ? '中文' : 'English');
+  $('lang').lang = language() === 'en' ? 'zh' : 'en';
+}
+
+function place(input, v) { if (document.activeElement !== input || input.id !== 'speed') input.value = v; }

@@ -1,0 +1,56 @@
+// What happened, in words; the newest first. The same words go to the live
+// region for those who listen.
+
+import { clock, element, name, paint, termColor } from './format.js';
+import { has, list, onLanguage, t } from './i18n.js';
+
+const keep = 120;
+const big = new Set(['leader', 'crashed', 'killed', 'restarted', 'paused', 'resumed', 'stepDown', 'cut', 'cutOneWay', 'heal', 'healOneWay', 'healMember', 'healAll', 'isolated', 'violated', 'stopped', 'snapshotInstalled', 'truncated']);
+const fault = new Set(['crashed', 'killed', 'paused', 'cut', 'cutOneWay', 'isolated', 'stopped', 'logFailed', 'stalled']);
+const spoken = new Set([...big, 'candidate', 'requestFailed']);
+
+export function start(vitrine) {
+  const ol = document.getElementById('feed'), narrator = document.getElementById('narrator');
+  let items = [], epoch = -1, spokeAt = 0, waiting = [];
+  vitrine.subscribe((f) => {
+    if (f.epoch !== epoch) { epoch = f.epoch; items = []; ol.replaceChildren(); }
+    if (!f.feed?.length) return;
+    for (const item of f.feed) {
+      items.push(item);
+      ol.prepend(line(item));
+      if (spoken.has(item.kind)) waiting.push(item);
+    }
+    items = items.slice(-keep);
+    while (ol.childElementCount > keep) ol.lastChild.remove();
+    // A listener hears at most one sentence in two seconds, the last ones.
+    if (waiting.length && performance.now() - spokeAt > 2000) {
+      narrator.textContent = waiting.slice(-2).map(words).join(' ');
+      spokeAt = performance.now();
+      waiting = [];
+    }
+  });
+  onLanguage(() => ol.replaceChildren(...items.map(line).reverse()));
+}
+
+function line(item) {
+  const li = element('li', { class: [big.has(item.kind) && 'big', fault.has(item.kind) && 'fault', item.kind === 'violated' && 'bad'].filter(Boolean).join(' ') });
+  const p = element('span');
+  // Names of members stand out, terms have their color.
+  for (const part of words(item).split(/(\bS\d\b|(?:term|任期) \d+)/)) {
+    if (/^S\d$/.test(part)) p.append(element('b', {}, part));
+    else if (/^(term|任期) \d+$/.test(part)) p.append(paint(element('span', { class: 'term' }, part), termColor(Number(part.match(/\d+/)[0]))));
+    else p.append(part);
+  }
+  li.append(element('time', {}, clock(item.at).slice(1, -1)), p);
+  return li;
+}
+
+export function words(item) {
+  const key = `feed.${item.kind}`;
+  if (!has(key)) return item.kind;
+  const names = (ids) => list((ids || []).map(name));
+  return t(key, {
+    member: name(item.member || 0), peer: name(item.peer || 0), term: item.term, index: item.index, rev: item.rev,
+    from: names(item.from), to: names(item.to), n: (item.from || []).length, text: item.text || '',
+  });
+}

@@ -1,0 +1,63 @@
+// Numbers as people read them. Times are nanoseconds.
+
+export const name = (id) => `S${id}`;
+
+// clock: 01:04.318
+export function clock(ns) {
+  const ms = Math.floor(ns / 1e6), s = Math.floor(ms / 1000), m = Math.floor(s / 60);
+  const two = (n) => String(n).padStart(2, '0');
+  return `${m >= 60 ? `${Math.floor(m / 60)}:` : ''}${two(m % 60)}:${two(s % 60)}.${String(ms % 1000).padStart(3, '0')}`;
+}
+
+// span: 640 ms, 1.2 s, 85 µs
+export function span(ns) {
+  const abs = Math.abs(ns);
+  if (abs >= 60e9) return `${trim(ns / 60e9, 1)} min`;
+  if (abs >= 1e9) return `${trim(ns / 1e9, abs >= 10e9 ? 0 : 2)} s`;
+  if (abs >= 1e6) return `${trim(ns / 1e6, abs >= 100e6 ? 0 : abs >= 10e6 ? 1 : 2)} ms`;
+  if (abs >= 1e3) return `${trim(ns / 1e3, 0)} µs`;
+  return `${trim(ns, 0)} ns`;
+}
+
+function trim(n, digits) { return n.toFixed(digits).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''); }
+
+export function bytes(n) {
+  if (n >= 1 << 20) return `${trim(n / (1 << 20), 1)} MiB`;
+  if (n >= 1 << 10) return `${trim(n / (1 << 10), 1)} KiB`;
+  return `${n} B`;
+}
+
+// speed: 0.02x, 1x, 250x
+export function speed(v) { return `${v >= 10 ? Math.round(v) : Number(v.toPrecision(2))}x`; }
+
+// element builds DOM: element('button', {class: 'btn', onclick: f}, 'text', child)
+export function element(tag, attributes = {}, ...children) {
+  const el = document.createElement(tag);
+  for (const [k, v] of Object.entries(attributes)) {
+    if (k.startsWith('on')) el.addEventListener(k.slice(2), v);
+    else if (v === true) el.setAttribute(k, '');
+    else if (v !== false && v != null) el.setAttribute(k, v);
+  }
+  el.append(...children.filter((c) => c != null));
+  return el;
+}
+
+// icon draws a symbol of index.html.
+export function icon(id) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  use.setAttribute('href', `#${id}`);
+  svg.append(use);
+  return svg;
+}
+
+// termColor is the hue of a raft term.
+export const termColor = (term) => (term ? `var(--t${((term - 1) % 6) + 1})` : 'var(--muted)');
+
+// paint sets a color without an inline style attribute, which the page's
+// content security policy forbids.
+export function paint(el, color) { el.style.color = color; return el; }
+
+// text sets an element's text only if it changed, so that selections and
+// screen readers are left in peace.
+export function text(el, value) { if (el.textContent !== value) el.textContent = value; return el; }

@@ -1,0 +1,65 @@
+// Words. The catalogues are assets/messages/*.json: a key, and a sentence with
+// {blanks} and plurals: {n, plural, one {# member} other {# members}}.
+
+const catalogues = {};
+let lang = 'en';
+const listeners = new Set();
+
+export const language = () => lang;
+export const onLanguage = (fn) => listeners.add(fn);
+
+export async function load() {
+  const get = async (l) => { catalogues[l] = await (await fetch(`assets/messages/${l}.json`)).json(); };
+  await Promise.all([get('en'), get('zh')]);
+  use(document.documentElement.lang, false);
+}
+
+export function use(next, remember = true) {
+  lang = catalogues[next] ? next : 'en';
+  document.documentElement.lang = lang;
+  if (remember) try { localStorage.setItem('vitrine.lang', lang); } catch { /* storage is off */ }
+  apply(document);
+  for (const fn of listeners) fn();
+}
+
+// apply puts the words into everything that names a key.
+export function apply(root) {
+  for (const el of root.querySelectorAll('[data-i18n]')) el.textContent = t(el.dataset.i18n);
+  for (const el of root.querySelectorAll('[data-i18n-label]')) {
+    el.setAttribute('aria-label', t(el.dataset.i18nLabel));
+    if (el.tagName === 'BUTTON' || el.tagName === 'SELECT') el.title = t(el.dataset.i18nLabel);
+  }
+}
+
+export function has(key) { return key in (catalogues[lang] || {}); }
+
+export function t(key, values = {}) {
+  const text = catalogues[lang]?.[key] ?? catalogues.en?.[key];
+  return text === undefined ? key : fill(text, values);
+}
+
+// fill replaces the blanks of a sentence; plural branches may hold blanks too.
+function fill(text, values) {
+  let out = '';
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] !== '{') { out += text[i]; continue; }
+    let depth = 1, j = i + 1;
+    for (; j < text.length && depth; j++) depth += text[j] === '{' ? 1 : text[j] === '}' ? -1 : 0;
+    out += blank(text.slice(i + 1, j - 1), values);
+    i = j - 1;
+  }
+  return out;
+}
+
+function blank(inside, values) {
+  const [, name, branches] = inside.match(/^\s*(\w+)\s*(?:,\s*plural\s*,\s*(.*))?$/s) ?? [null, inside, null];
+  const value = values[name] ?? '';
+  if (!branches) return String(value);
+  const rule = new Intl.PluralRules(lang).select(Number(value));
+  const options = Object.fromEntries([...branches.matchAll(/(=?\w+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}/g)].map((m) => [m[1], m[2]]));
+  const branch = options[`=${value}`] ?? options[rule] ?? options.other ?? '';
+  return fill(branch.replaceAll('#', value), values);
+}
+
+// list joins names: "S1, S2 and S3".
+export function list(names) { return new Intl.ListFormat(lang === 'zh' ? 'zh' : 'en', { type: 'conjunction' }).format(names); }

@@ -1,0 +1,64 @@
+// Keys. Everything a mouse can do, a key can: these are the short ways, and
+// every control is within reach of Tab besides.
+
+import { crashLeader, doTo, healAll, split } from './actions.js';
+import { act, app } from './app.js';
+import { open as openAsk } from './ask.js';
+import { faster, sheet, step, toggleTheme, togglePlay } from './bar.js';
+import { element } from './format.js';
+import { onLanguage, t, use, language } from './i18n.js';
+import { closeMenu, openLinks } from './stage.js';
+
+const keys = {
+  ' ': togglePlay, '.': step, '[': () => faster(-1), ']': () => faster(1),
+  k: (f) => (f.chosen.member ? doTo('crash', f) : crashLeader(f)), d: (f) => doTo('kill', f), r: (f) => doTo('restart', f), p: (f) => doTo('pause', f), i: (f) => doTo('isolate', f), e: (f) => doTo('timeout', f),
+  s: split, x: openLinks, h: healAll, '/': openAsk, a: openAsk,
+  t: toggleTheme, l: () => use(language() === 'en' ? 'zh' : 'en'), '?': help,
+};
+const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'select'], ['0 Esc', 'unselect'], ['K', 'crash'], ['D', 'kill'], ['R', 'restart'], ['P', 'pause'], ['I', 'isolate'], ['E', 'timeout'], ['S', 'split'], ['X', 'links'], ['H', 'heal'], ['A /', 'ask'], ['T', 'theme'], ['L', 'lang'], ['?', 'help']];
+
+export function start() {
+  document.getElementById('help').addEventListener('click', help);
+  document.addEventListener('keydown', pressed, true);
+  const body = document.getElementById('help-body');
+  const draw = () => body.replaceChildren(
+    element('div', { class: 'keys' }, ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`))))),
+    element('h3', {}, t('help.mouse')), ...['help.click', 'help.drag', 'help.link'].map((k) => element('p', {}, t(k))),
+    element('h3', {}, t('help.true')), element('p', {}, t('help.trueText')));
+  onLanguage(draw);
+  draw();
+}
+
+export function help() {
+  const d = document.getElementById('help-dialog');
+  if (d.open) d.close(); else d.showModal();
+}
+
+// pressed runs in the capture phase: ebiten swallows every key that reaches
+// its canvas, Tab and Escape too, and focus could never leave it.
+function pressed(e) {
+  const onCanvas = e.target === app.canvas();
+  if (onCanvas) e.stopImmediatePropagation();
+  if (e.key === 'Escape') { escape(e); return; }
+  if (e.key === 'Tab' || e.ctrlKey || e.metaKey || e.altKey) return;
+  if (document.querySelector('dialog[open]') && e.key !== '?') return;
+  if (e.target.closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea')) return;
+  if (e.key === ' ' && e.target.closest?.('button, input, summary')) return;
+  if (!app.frame) return;
+  if (/^[0-9]$/.test(e.key)) {
+    if (Number(e.key) <= app.frame.members.length) { act({ cmd: 'select', member: Number(e.key) }); sheet('member'); }
+    e.preventDefault();
+    return;
+  }
+  const run = keys[e.key] ?? keys[e.key.toLowerCase()];
+  if (!run) return;
+  e.preventDefault();
+  run(app.frame);
+}
+
+function escape(e) {
+  if (document.querySelector('dialog[open]')) return; // closes itself
+  if (closeMenu()) { e.preventDefault(); return; }
+  if (document.activeElement && document.activeElement !== document.body) document.activeElement.blur();
+  else if (app.frame?.chosen.member) act({ cmd: 'select', member: 0 });
+}

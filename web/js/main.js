@@ -1,0 +1,101 @@
+// Starts the page: words and panels first, then the world.
+
+import { rasterise, fontsReady } from './atlas.js';
+import { app, attach, fail, publish, restyle, toast, vitrine } from './app.js';
+import * as i18n from './i18n.js';
+import { start as startHeadline } from './headline.js';
+import { start as startInspector } from './inspector.js';
+import { start as startRequests } from './requests.js';
+import { start as startAsk } from './ask.js';
+import { start as startRules } from './rules.js';
+import { start as startFeed } from './feed.js';
+import { start as startBar } from './bar.js';
+import { start as startStage } from './stage.js';
+import { start as startKeys } from './keys.js';
+
+const address = new URLSearchParams(location.search);
+const number = (key, fallback, low, high) => {
+  const n = Number(address.get(key));
+  return address.has(key) && n >= low && n <= high ? n : fallback;
+};
+export const settings = {
+  seed: Math.floor(number('seed', 7, 0, 2 ** 53 - 1)),
+  members: Math.floor(number('members', 5, 1, 9)),
+  speed: number('speed', 0.02, 0.001, 1000),
+};
+
+// The world of this visit survives the loss of the graphics context, upon
+// which ebiten reloads the page: seed and commands make it again.
+const lostKey = 'vitrine.lost', memoryKey = 'vitrine.memory';
+function remembered() {
+  try {
+    const lost = sessionStorage.getItem(lostKey), memory = sessionStorage.getItem(memoryKey);
+    sessionStorage.removeItem(lostKey);
+    return lost ? memory : null;
+  } catch { return null; }
+}
+function remember() {
+  try { sessionStorage.setItem(memoryKey, app.call().memory()); sessionStorage.setItem(lostKey, '1'); } catch { /* storage is off */ }
+}
+
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+
+globalThis.vitrineHost = {
+  settings,
+  memory: remembered(),
+  rasterise,
+  text: (key) => i18n.t(key),
+  theme: () => document.documentElement.dataset.theme,
+  reduced: () => still.matches,
+  publish,
+  attach,
+  arranged: (matrixY, stageH) => {
+    document.body.style.setProperty('--matrix-y', `${matrixY}px`);
+    document.dispatchEvent(new CustomEvent('arranged', { detail: { stageH } }));
+  },
+  fail: (message) => { toast(message); console.error(message); fail(new Error(message)); },
+};
+
+i18n.onLanguage(restyle);
+still.addEventListener('change', restyle);
+
+async function world() {
+  const go = new Go();
+  const response = fetch('vitrine.wasm');
+  let module;
+  try {
+    module = await WebAssembly.instantiateStreaming(response, go.importObject);
+  } catch {
+    // A server that does not know the type of .wasm, or a proxy that hides it.
+    module = await WebAssembly.instantiate(await (await fetch('vitrine.wasm')).arrayBuffer(), go.importObject);
+  }
+  await words;
+  await fontsReady();
+  go.run(module.instance).then(() => fail(new Error('the world ended')));
+  app.canvas()?.addEventListener('webglcontextlost', remember, { capture: true });
+}
+
+function loadScript(src) {
+  return new Promise((done, failed) => {
+    const el = document.createElement('script');
+    el.src = src;
+    el.onload = done;
+    el.onerror = () => failed(new Error(`${src} did not load`));
+    document.head.append(el);
+  });
+}
+
+const words = i18n.load();
+const runtime = loadScript('wasm_exec.js');
+try {
+  await runtime;
+  const running = world();
+  await words;
+  for (const start of [startHeadline, startInspector, startRequests, startAsk, startRules, startFeed, startBar, startStage, startKeys]) start(vitrine);
+  await running;
+} catch (err) {
+  console.error(err);
+  document.getElementById('title-text').textContent = i18n.t('head.failed');
+  document.getElementById('subtitle').textContent = err.message;
+  fail(err);
+}

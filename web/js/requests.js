@@ -1,0 +1,66 @@
+// The way of a request, station by station, with true times. Names of stations
+// are those of etcd's own slow-request log.
+
+import { act, app } from './app.js';
+import { element, name, span, text } from './format.js';
+import { onLanguage, t } from './i18n.js';
+
+const picker = document.getElementById('picker'), lane = document.getElementById('lane');
+let pinned = 0, drawn = '', listed = '';
+
+export function start(vitrine) {
+  let mine = 0;
+  const render = (f) => {
+    if (!f) return;
+    const all = f.requests || [];
+    // A new request of the visitor draws the eye; so does one chosen elsewhere.
+    if (f.chosen.request !== mine) { mine = f.chosen.request; pinned = mine; }
+    const r = all.find((r) => r.id === pinned) ?? newest(all);
+    pick(all, r);
+    if (r) way(r, f);
+    else if (drawn !== 'none') { drawn = 'none'; lane.replaceChildren(element('p', { class: 'hint' }, t('req.none'))); }
+  };
+  vitrine.subscribe(render);
+  onLanguage(() => { drawn = listed = ''; render(app.frame); });
+}
+
+// newest finished request, so that the list of stations stays still long
+// enough to be read; a pending one if it takes long.
+function newest(all) {
+  const done = all.filter((r) => r.status !== 'pending');
+  return done[done.length - 1] ?? all[all.length - 1];
+}
+
+function pick(all, current) {
+  const list = all.slice(-9).reverse();
+  if (current && !list.includes(current)) list[list.length - 1] = current;
+  const key = list.map((r) => `${r.id}${r.status}`).join() + current?.id;
+  if (key === listed) return;
+  listed = key;
+  const focus = picker.contains(document.activeElement) ? document.activeElement.dataset.id : null;
+  picker.replaceChildren(...list.map((r) => element('button', {
+    type: 'button', role: 'option', class: r.status, 'data-id': r.id, 'aria-selected': r === current, title: t(`req.${r.status}`),
+    onclick: () => { pinned = r.id; act({ cmd: 'select', request: r.id }); },
+  }, element('i'), `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`)));
+  if (focus) picker.querySelector(`[data-id="${focus}"]`)?.focus();
+}
+
+function way(r, f) {
+  const pending = r.status === 'pending';
+  const key = `${r.id}|${r.status}|${r.stations?.length}|${r.attempts}`;
+  if (key !== drawn) {
+    drawn = key;
+    const stations = (r.stations || []).map((s, i, all) => station(s, r, pending && i === all.length - 1 ? 'now' : ''));
+    const end = pending ? null : element('li', { class: r.status === 'ok' ? 'end' : 'failed' }, element('span', { class: 'answer' }, r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`)), element('time', {}, span(r.done - r.issued)), r.status === 'unknown' ? element('small', {}, t('req.unknownHint')) : r.revision ? element('small', {}, t('req.revision', { rev: r.revision })) : null);
+    lane.replaceChildren(
+      element('h3', {}, r.text, element('small', {}, t('req.where', { client: r.client ? `C${r.client}` : t('stage.you'), member: r.member ? name(r.member) : '–', n: r.attempts }))),
+      element('ol', {}, ...stations, end));
+  }
+  const now = lane.querySelector('li.now time');
+  if (now && pending) text(now, `${span(f.now - r.issued)} …`);
+}
+
+function station(s, r, cls) {
+  const where = s.member ? name(s.member) : '';
+  return element('li', { class: cls }, element('span', {}, s.name, where && element('em', {}, where)), element('time', {}, span(s.at - r.issued)), s.note ? element('small', {}, s.note) : null);
+}
