@@ -117,6 +117,15 @@ func (n *Node) write(m *raftpb.Message) {
 		n.confSince = s.GetMetadata().GetIndex()
 		n.traceConf()
 	}
+	if !w.MustSync && len(n.writes) == 0 {
+		// Everything that the answers depend on is durable already: a new commit index alone is no promise.
+		p.responses = nil
+		n.release(m.GetResponses())
+		if w.HardState == nil {
+			n.lastWrite--
+			return
+		}
+	}
 	n.out.Log = append(n.out.Log, w)
 	n.writes = append(n.writes, p)
 }
@@ -132,5 +141,11 @@ func (n *Node) apply(m *raftpb.Message) {
 	n.lastApply++
 	es := m.GetEntries()
 	n.out.Applies = append(n.out.Applies, ApplyBatch{Ticket: n.lastApply, Entries: es, Cause: n.t.Caused()})
-	n.applies = append(n.applies, pendingApply{ticket: n.lastApply, index: lastIndex(es), responses: m.GetResponses()})
+	p := pendingApply{ticket: n.lastApply, index: lastIndex(es), responses: m.GetResponses()}
+	for _, e := range es {
+		if e.GetType() == raftpb.EntryConfChange {
+			p.changes = append(p.changes, e.GetIndex())
+		}
+	}
+	n.applies = append(n.applies, p)
 }

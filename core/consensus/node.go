@@ -69,8 +69,8 @@ type pendingWrite struct {
 
 type pendingApply struct {
 	ticket    uint64
-	index     uint64
-	snapshot  *raftpb.Snapshot
+	index     uint64   // of its last entry
+	changes   []uint64 // indexes of its conf changes
 	responses []*raftpb.Message
 }
 
@@ -282,7 +282,7 @@ func (n *Node) installed(s *raftpb.Snapshot) {
 	n.log.install(m.GetIndex(), m.GetTerm(), m.GetConfState())
 	n.keeping.mark, n.keeping.marking = m.GetIndex(), m.GetIndex()
 	n.lastApply++
-	n.applies = append(n.applies, pendingApply{ticket: n.lastApply, index: m.GetIndex(), snapshot: s})
+	n.applies = append(n.applies, pendingApply{ticket: n.lastApply, index: m.GetIndex()})
 	n.out.Applies = append(n.out.Applies, ApplyBatch{Ticket: n.lastApply, Snapshot: s, Cause: n.t.Caused()})
 }
 
@@ -309,17 +309,21 @@ func (n *Node) send(m *raftpb.Message) {
 // conf changes among its entries, in log order; one that the store has refused is a change of node 0.
 func (n *Node) Applied(ticket, index uint64, changes []*raftpb.ConfChange) {
 	invariant.Assert(ticket <= n.lastApply, "consensus: Applied of a batch that was never handed out")
-	for _, cc := range changes {
-		n.changeConf(index, cc)
-	}
 	done := 0
 	for done < len(n.applies) && n.applies[done].ticket <= ticket {
 		a := &n.applies[done]
+		for _, at := range a.changes {
+			if at <= index && len(changes) > 0 {
+				n.changeConf(at, changes[0])
+				changes = changes[1:]
+			}
+		}
 		n.log.applied = max(n.log.applied, a.index)
 		n.release(a.responses)
 		done++
 	}
 	n.applies = slices.Delete(n.applies, 0, done)
+	invariant.Assert(len(changes) == 0, "consensus: Applied reports conf changes that its batch does not have")
 	n.compact()
 }
 
@@ -328,7 +332,7 @@ func (n *Node) changeConf(index uint64, cc *raftpb.ConfChange) {
 		return
 	}
 	if err := checkChange(n.conf, cc); err != nil {
-		invariant.Violated(n.t, 13, "conf change at or below index %d cannot follow %s: %v", index, confText(n.conf), err)
+		invariant.Violated(n.t, 13, "conf change at index %d cannot follow %s: %v", index, confText(n.conf), err)
 	}
 	n.dirty = true
 	n.setConf(n.raw.ApplyConfChange(cc))
