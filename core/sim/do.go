@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"vitrine/core/member"
 	"vitrine/core/pb"
@@ -12,7 +13,10 @@ import (
 // perform executes a command at the present moment. The trace event that it
 // writes is the cause of what follows.
 func (w *World) perform(c *Command, fault bool) (request uint64, err error) {
-	if err := w.check(c); err != nil {
+	if err := w.valid(c); err != nil {
+		return 0, err
+	}
+	if err := w.possible(c); err != nil {
 		return 0, err
 	}
 	kind := trace.Command
@@ -22,20 +26,21 @@ func (w *World) perform(c *Command, fault bool) (request uint64, err error) {
 	cause := w.emit(trace.Event{Kind: kind, Member: c.Member, Text: c.String()})
 	switch c.Cmd {
 	case "crash", "restart", "pause", "resume", "campaign", "transfer", "stall":
-		return 0, w.performProcess(c, cause)
+		w.performProcess(c, cause)
 	case "isolate", "cut", "heal", "heal-all":
 		w.performNetwork(c, cause)
-		return 0, nil
 	case "set":
 		return 0, w.set(c)
 	case "cancel-watch":
-		return 0, w.performCancelWatch(c)
+		w.cancelWatch(w.watchToCancel(c))
+	default:
+		return w.performRequest(c)
 	}
-	return w.performRequest(c)
+	return 0, nil
 }
 
-// check refuses a command that makes no sense in any world of this size.
-func (w *World) check(c *Command) error {
+// valid refuses a command that makes no sense in any world of this size.
+func (w *World) valid(c *Command) error {
 	if !verbs[c.Cmd] {
 		return fmt.Errorf("sim: unknown command %q", c.Cmd)
 	}
@@ -58,60 +63,74 @@ func (w *World) check(c *Command) error {
 		if len(c.From) == 0 || len(c.To) == 0 {
 			return fmt.Errorf("sim: cut: from and to, please")
 		}
-	case "put", "get", "delete", "watch":
-		if c.Key == "" {
-			return fmt.Errorf("sim: %s: which key?", c.Cmd)
+	case "put", "get", "delete", "txn", "compact", "watch":
+		_, _, err := requestOf(c, 0)
+		return err
+	case "set":
+		_, err := w.setting(c)
+		return err
+	}
+	if c.Cmd == "stall" {
+		if d, err := parseDuration(c.Value); err != nil || d < 0 {
+			return fmt.Errorf("sim: stall: value %q is not a duration", c.Value)
 		}
 	}
 	return nil
 }
 
-func (w *World) performProcess(c *Command, cause uint64) error {
-	n := w.byID(c.Member)
-	refuse := func() error {
-		return fmt.Errorf("sim: %s: member %d is %s", c.Cmd, n.id, processNames[n.process])
-	}
+// possible refuses a command that makes no sense at the moment. What is refused
+// leaves no trace.
+func (w *World) possible(c *Command) error {
+	n, ok := w.byID(c.Member), true
 	switch c.Cmd {
 	case "crash":
-		if !n.alive() {
-			return refuse()
-		}
-		w.crash(n, c.Keep, cause)
+		ok = n.alive()
 	case "restart":
-		if n.alive() || n.process == starting {
-			return refuse()
-		}
-		n.process = starting
-		w.q.push(event{at: w.now + int64(w.cfg.Process.Restart), kind: evBoot, node: uint8(n.ix), life: n.life})
-	case "pause":
-		if n.process != running {
-			return refuse()
-		}
-		w.pause(n, cause)
+		ok = !n.alive() && n.process != starting
+	case "pause", "campaign":
+		ok = n.process == running
 	case "resume":
-		if n.process != paused {
-			return refuse()
-		}
-		w.resume(n, cause)
-	case "campaign":
-		if n.process != running {
-			return refuse()
-		}
-		w.step(n, &member.Input{Kind: member.Campaign, Cause: cause})
+		ok = n.process == paused
 	case "transfer":
-		leader := w.leader()
-		if leader == nil || leader.process != running {
+		if leader := w.leader(); leader == nil || leader.process != running {
 			return fmt.Errorf("sim: transfer: there is no leader")
 		}
-		w.step(leader, &member.Input{Kind: member.TransferLeadership, Peer: n.id, Cause: cause})
-	case "stall":
-		d, err := parseDuration(c.Value)
-		if err != nil || d < 0 {
-			return fmt.Errorf("sim: stall: value %q is not a duration", c.Value)
+	case "cancel-watch":
+		if w.watchToCancel(c) == nil {
+			return fmt.Errorf("sim: cancel-watch: there is no such watch")
 		}
-		n.busy.hungUntil = max(n.busy.hungUntil, w.now+int64(d))
+	}
+	if !ok {
+		return fmt.Errorf("sim: %s: member %d is %s", c.Cmd, n.id, processNames[n.process])
 	}
 	return nil
+}
+
+func (w *World) performProcess(c *Command, cause uint64) {
+	n := w.byID(c.Member)
+	switch c.Cmd {
+	case "crash":
+		w.crash(n, c.Keep, cause)
+	case "restart":
+		w.start(n)
+	case "pause":
+		w.pause(n, cause)
+	case "resume":
+		w.resume(n, cause)
+	case "campaign":
+		w.step(n, &member.Input{Kind: member.Campaign, Cause: cause})
+	case "transfer":
+		w.step(w.leader(), &member.Input{Kind: member.TransferLeadership, Peer: n.id, Cause: cause})
+	case "stall":
+		d, _ := parseDuration(c.Value) // it was valid
+		n.busy.hungUntil = max(n.busy.hungUntil, w.now+int64(d))
+	}
+}
+
+// start brings a process up after the time it takes.
+func (w *World) start(n *node) {
+	n.process, n.reason = starting, ""
+	w.q.push(event{at: w.now + int64(w.cfg.Process.Restart), kind: evBoot, node: uint8(n.ix), life: n.life})
 }
 
 func (w *World) performNetwork(c *Command, cause uint64) {
@@ -178,9 +197,49 @@ func (w *World) healAll(cause uint64) {
 
 // set turns a dial of the whole world, or of one member's disk.
 func (w *World) set(c *Command) error {
-	bad := func(form string) error {
-		return fmt.Errorf("sim: set %s: %q is not a %s", c.Name, c.Value, form)
+	v, err := w.setting(c)
+	if err != nil {
+		return err
 	}
+	switch c.Name {
+	case "network":
+		v.network.Loss, v.network.Duplicate = w.net.Loss, w.net.Duplicate
+		w.net = v.network
+	case "loss":
+		w.net.Loss = v.number
+	case "duplicate":
+		w.net.Duplicate = v.number
+	case "latency":
+		w.net.Base, w.net.Uniform = v.time, min(w.net.Uniform, v.time)
+	case "jitter":
+		w.net.Jitter = v.time
+	case "client-latency":
+		w.net.Client = v.time
+	case "write":
+		w.eachDisk(c.Member, func(x *Disk) { x.Write = v.time })
+	case "fsync":
+		w.eachDisk(c.Member, func(x *Disk) { x.Fsync = v.time })
+	case "spike":
+		w.eachDisk(c.Member, func(x *Disk) { x.Spike = v.time })
+	case "spike-probability":
+		w.eachDisk(c.Member, func(x *Disk) { x.SpikeProb = v.number })
+	case "apply":
+		w.process.Apply = v.time
+	case "rate":
+		w.load.setRate(v.number)
+		w.wake()
+	}
+	return nil
+}
+
+// dialValue is the value of a set command in its form.
+type dialValue struct {
+	network Network
+	number  float64
+	time    time.Duration
+}
+
+func (w *World) setting(c *Command) (v dialValue, err error) {
 	form := ""
 	for _, s := range Settings() {
 		if s.Name == c.Name {
@@ -189,64 +248,28 @@ func (w *World) set(c *Command) error {
 	}
 	switch form {
 	case "preset":
-		n, err := Preset(c.Value)
-		if err != nil {
-			return err
-		}
-		n.Loss, n.Duplicate = w.net.Loss, w.net.Duplicate
-		w.net = n
+		v.network, err = Preset(c.Value)
+		return v, err
 	case "probability":
-		p, err := strconv.ParseFloat(c.Value, 64)
-		if err != nil || bad01(p) {
-			return bad(form)
-		}
-		switch c.Name {
-		case "loss":
-			w.net.Loss = p
-		case "duplicate":
-			w.net.Duplicate = p
-		case "spike-probability":
-			w.eachDisk(c.Member, func(d *Disk) { d.SpikeProb = p })
+		if v.number, err = strconv.ParseFloat(c.Value, 64); err == nil && !bad01(v.number) {
+			return v, nil
 		}
 	case "number":
-		rate, err := strconv.ParseFloat(c.Value, 64)
-		if err != nil || rate < 0 || rate > 100_000 {
-			return bad(form)
+		if v.number, err = strconv.ParseFloat(c.Value, 64); err == nil && v.number >= 0 && v.number <= maxRate {
+			return v, nil
 		}
-		w.load.setRate(rate)
-		w.wake()
 	case "duration":
-		return w.setDuration(c, bad)
+		if v.time, err = parseDuration(c.Value); err == nil && v.time >= 0 && v.time <= time.Hour {
+			return v, nil
+		}
 	default:
-		return fmt.Errorf("sim: set: there is no setting %q", c.Name)
+		return v, fmt.Errorf("sim: set: there is no setting %q", c.Name)
 	}
-	return nil
+	return v, fmt.Errorf("sim: set %s: %q is not a %s", c.Name, c.Value, form)
 }
 
-func (w *World) setDuration(c *Command, bad func(string) error) error {
-	d, err := parseDuration(c.Value)
-	if err != nil || d < 0 {
-		return bad("duration")
-	}
-	switch c.Name {
-	case "latency":
-		w.net.Base = d
-		w.net.Uniform = min(w.net.Uniform, d)
-	case "jitter":
-		w.net.Jitter = d
-	case "client-latency":
-		w.net.Client = d
-	case "write":
-		w.eachDisk(c.Member, func(x *Disk) { x.Write = d })
-	case "fsync":
-		w.eachDisk(c.Member, func(x *Disk) { x.Fsync = d })
-	case "spike":
-		w.eachDisk(c.Member, func(x *Disk) { x.Spike = d })
-	case "apply":
-		w.cfg.Process.Apply = d
-	}
-	return nil
-}
+// maxRate bounds the load, in operations a simulated second.
+const maxRate = 100_000
 
 func (w *World) eachDisk(id uint64, turn func(*Disk)) {
 	for _, n := range w.nodes {
@@ -277,6 +300,9 @@ func (w *World) performRequest(c *Command) (uint64, error) {
 // requestOf translates a command to the API.
 func requestOf(c *Command, lastRev int64) (opCode, any, error) {
 	key, end, value := []byte(c.Key), []byte(c.End), []byte(c.Value)
+	if c.Key == "" && c.Cmd != "txn" && c.Cmd != "compact" {
+		return 0, nil, fmt.Errorf("sim: %s: which key?", c.Cmd)
+	}
 	switch c.Cmd {
 	case "put":
 		return opPut, &pb.PutRequest{Key: key, Value: value, PrevKv: c.PrevKV}, nil
@@ -374,13 +400,12 @@ func opsOf(list []Command) (ops []*pb.RequestOp, err error) {
 	return ops, nil
 }
 
-func (w *World) performCancelWatch(c *Command) error {
+func (w *World) watchToCancel(c *Command) *watcher {
 	for i := len(w.watchers) - 1; i >= 0; i-- {
 		wt := w.watchers[i]
 		if !wt.closed && wt.client == 0 && (c.Request == 0 || c.Request == wt.id) {
-			w.cancelWatch(wt)
-			return nil
+			return wt
 		}
 	}
-	return fmt.Errorf("sim: cancel-watch: there is no such watch")
+	return nil
 }

@@ -326,8 +326,7 @@ func (w *World) endFaults() {
 	for _, n := range w.nodes {
 		n.dial = w.cfg.Disk
 		if !n.alive() && n.process != starting && n.process != stopped {
-			n.process = starting
-			w.q.push(event{at: w.now + int64(w.cfg.Process.Restart), kind: evBoot, node: uint8(n.ix), life: n.life})
+			w.start(n)
 		}
 	}
 	// What was to be taken back later has been taken back.

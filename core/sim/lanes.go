@@ -148,7 +148,7 @@ func (w *World) startApply(n *node) {
 	}
 	n.applying = true
 	b := &n.applies[0]
-	took := int64(w.cfg.Process.Apply) + int64(len(b.Entries))*int64(w.cfg.Process.PerItem)
+	took := int64(w.process.Apply) + int64(len(b.Entries))*int64(w.process.PerItem)
 	w.q.push(event{at: w.now + took, kind: evApply, node: uint8(n.ix), life: n.life, cause: b.Cause})
 }
 
@@ -250,7 +250,7 @@ type read struct{ ready api.ReadReady }
 func (w *World) startRead(n *node, r *api.ReadReady) {
 	slot := w.reads.take()
 	w.reads.at(slot).ready = *r
-	w.q.push(event{at: w.now + int64(w.cfg.Process.Read), kind: evRead, slot: slot, node: uint8(n.ix), life: n.life})
+	w.q.push(event{at: w.now + int64(w.process.Read), kind: evRead, slot: slot, node: uint8(n.ix), life: n.life})
 }
 
 func (w *World) evaluate(n *node, e *event) {
@@ -274,7 +274,7 @@ type scan struct{ want watch.Scan }
 func (w *World) startScan(n *node, s *watch.Scan) {
 	slot := w.scans.take()
 	w.scans.at(slot).want = *s
-	w.q.push(event{at: w.now + int64(w.cfg.Process.Read), kind: evScan, slot: slot, node: uint8(n.ix), life: n.life})
+	w.q.push(event{at: w.now + int64(w.process.Read), kind: evScan, slot: slot, node: uint8(n.ix), life: n.life})
 }
 
 func (w *World) scanned(n *node, e *event) {

@@ -23,6 +23,7 @@ type World struct {
 	nodes   []*node
 	links   []link
 	net     Network
+	process Process
 	load    workload
 	wire    *Dice // between clients and members
 	clients []*client
@@ -63,7 +64,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		return nil, err
 	}
 	w := &World{
-		cfg: cfg, net: cfg.Network, load: newWorkload(cfg.Workload), wire: newDice(cfg.Seed, streamWire, 0),
+		cfg: cfg, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload), wire: newDice(cfg.Seed, streamWire, 0),
 		stream: trace.NewStream(sinks...), byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
 	}
 	if !cfg.NoChecks {
@@ -167,7 +168,7 @@ func (w *World) Schedule(t Timed) error {
 	if t.At < w.now {
 		return fmt.Errorf("sim: %s at %d: it is %d already", t.Cmd, t.At, w.now)
 	}
-	if err := w.check(&t.Command); err != nil {
+	if err := w.valid(&t.Command); err != nil {
 		return err
 	}
 	w.scheduled = append(w.scheduled, t)
