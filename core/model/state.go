@@ -101,6 +101,15 @@ func (s *State) scan(in interval, rev int64, fn func(*pb.KeyValue)) {
 	}
 }
 
+// Leases lists the leases that exist, by id.
+func (s *State) Leases() (ids []int64) {
+	s.leases.Ascend(func(id int64) bool {
+		ids = append(ids, id)
+		return true
+	})
+	return ids
+}
+
 // History calls fn with everything that is known: first what lives at the
 // compact revision, then each later change, kv nil for a deletion; all in the
 // order of keys, and of revisions within a key.

@@ -1,0 +1,312 @@
+package check
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"vitrine/core/model"
+	"vitrine/core/pb"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Image reads a durable database: it calls fn with every pair of a bucket (by
+// etcd's name: "key", "meta", "lease") in the order of keys, until fn is false.
+type Image func(bucket string, fn func(key, value []byte) bool)
+
+// maxPending bounds the entries that a Fold holds back for images that lag.
+const maxPending = 1 << 15
+
+// Fold says what a database must hold at any applied index: the result of the
+// log up to there, by package model and not by the code under test (I9).
+//
+// It keeps one state, at an index that no durable image has fallen behind, and
+// the entries since then; a state in between is made when an image asks.
+type Fold struct {
+	state   *model.State
+	index   uint64 // of state
+	alarms  map[alarm]bool
+	pending []*raftpb.Entry
+	blind   bool // auth was used: permissions are not in the model
+}
+
+// alarm is one alarm that a member raised.
+type alarm struct {
+	member uint64
+	kind   pb.AlarmType
+}
+
+// NewFold is the fold of an empty log.
+func NewFold() *Fold {
+	s := model.New()
+	s.MaxTxnOps = 0 // what is in the log was admitted
+	return &Fold{state: s, alarms: map[alarm]bool{}}
+}
+
+// Entries takes committed entries from whoever applies them first: all members
+// may report all they apply, in their order. The fold keeps the entries.
+func (f *Fold) Entries(entries []*raftpb.Entry) {
+	for _, e := range entries {
+		if e.GetIndex() == f.last()+1 {
+			f.pending = append(f.pending, e)
+		}
+	}
+	if len(f.pending) > maxPending {
+		f.Forget(f.index + maxPending/2)
+	}
+}
+
+func (f *Fold) last() uint64 { return f.index + uint64(len(f.pending)) }
+
+// Forget says that no image below index will be asked about any more.
+func (f *Fold) Forget(index uint64) {
+	n := 0
+	for ; n < len(f.pending) && f.pending[n].GetIndex() <= index; n++ {
+		f.apply(f.pending[n])
+	}
+	rest := copy(f.pending, f.pending[n:])
+	clear(f.pending[rest:])
+	f.pending = f.pending[:rest]
+}
+
+// apply folds one entry into the state.
+func (f *Fold) apply(e *raftpb.Entry) {
+	f.index = e.GetIndex()
+	if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 {
+		return
+	}
+	r := &pb.InternalRaftRequest{}
+	if err := r.UnmarshalVT(e.GetData()); err != nil {
+		return // members ignore it too, or I5 tells
+	}
+	if r.AuthEnable != nil {
+		f.blind = true
+	}
+	switch {
+	case r.Alarm != nil:
+		f.alarm(r.Alarm)
+		return
+	case f.refused(r):
+		return
+	}
+	if body := requestOf(r); body != nil {
+		f.state.Apply(body) // a refusal changes nothing
+	}
+}
+
+// requestOf is the request that the model knows, nil if there is none.
+func requestOf(r *pb.InternalRaftRequest) any {
+	switch {
+	case r.Put != nil:
+		return r.Put
+	case r.DeleteRange != nil:
+		return r.DeleteRange
+	case r.Txn != nil:
+		return r.Txn
+	case r.Compaction != nil:
+		return r.Compaction
+	case r.LeaseGrant != nil:
+		return r.LeaseGrant
+	case r.LeaseRevoke != nil:
+		return r.LeaseRevoke
+	}
+	return nil
+}
+
+func (f *Fold) alarm(r *pb.AlarmRequest) {
+	key := alarm{r.MemberID, r.Alarm}
+	switch r.Action {
+	case pb.AlarmRequest_ACTIVATE:
+		f.alarms[key] = true
+	case pb.AlarmRequest_DEACTIVATE:
+		delete(f.alarms, key)
+	}
+}
+
+// refused reports whether an alarm keeps the request out.
+func (f *Fold) refused(r *pb.InternalRaftRequest) bool {
+	noSpace, corrupt := false, false
+	for a := range f.alarms {
+		noSpace = noSpace || a.kind == pb.AlarmType_NOSPACE
+		corrupt = corrupt || a.kind == pb.AlarmType_CORRUPT
+	}
+	return corrupt || noSpace && (r.Put != nil || r.LeaseGrant != nil || r.Txn != nil && puts(r.Txn))
+}
+
+// puts reports whether a transaction may put.
+func puts(r *pb.TxnRequest) bool {
+	for _, branch := range [][]*pb.RequestOp{r.Success, r.Failure} {
+		for _, op := range branch {
+			if op.GetRequestPut() != nil || op.GetRequestTxn() != nil && puts(op.GetRequestTxn()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// At is the state after the entry at index, nil if that is forgotten or not
+// known yet.
+func (f *Fold) At(index uint64) *model.State {
+	if index < f.index || index > f.last() {
+		return nil
+	}
+	at := &Fold{state: f.state.Clone(), index: f.index, alarms: make(map[alarm]bool, len(f.alarms))}
+	for a := range f.alarms {
+		at.alarms[a] = true
+	}
+	for _, e := range f.pending[:index-f.index] {
+		at.apply(e)
+	}
+	return at.state
+}
+
+// ErrForgotten says that an image is older than what the fold still knows.
+var ErrForgotten = errors.New("check: the fold has gone beyond this image")
+
+// Image compares a durable image with the fold up to its own applied index. An
+// error is a violation of I9, or ErrForgotten.
+func (f *Fold) Image(image Image) error {
+	meta := map[string][]byte{}
+	image("meta", func(k, v []byte) bool {
+		meta[string(k)] = bytes.Clone(v)
+		return true
+	})
+	index := uint64(0)
+	if v := meta["consistent_index"]; len(v) == 8 {
+		index = binary.BigEndian.Uint64(v)
+	}
+	if index > f.last() {
+		return fmt.Errorf("the image says that %d is applied, but only %d was ever applied", index, f.last())
+	}
+	if index > f.index {
+		want := f.pending[index-f.index-1].GetTerm()
+		if v := meta["term"]; len(v) != 8 || binary.BigEndian.Uint64(v) != want {
+			return fmt.Errorf("the image at index %d names term %x, the entry has term %d", index, v, want)
+		}
+	}
+	state := f.At(index)
+	if state == nil || f.blind {
+		return ErrForgotten
+	}
+	finished, err := compactions(meta, state)
+	if err != nil {
+		return err
+	}
+	if err := sameLeases(image, state); err != nil {
+		return err
+	}
+	return sameHistory(image, state, finished)
+}
+
+// compactions compares the compact revision; finished says that nothing older
+// may be left.
+func compactions(meta map[string][]byte, s *model.State) (finished bool, err error) {
+	rev := func(name string) int64 {
+		if v := meta[name]; len(v) >= 8 {
+			return int64(binary.BigEndian.Uint64(v))
+		}
+		return -1
+	}
+	scheduled, done := rev("scheduledCompactRev"), rev("finishedCompactRev")
+	if scheduled != s.CompactRevision() {
+		return false, fmt.Errorf("the image is compacted at %d, the log says %d", scheduled, s.CompactRevision())
+	}
+	if done > scheduled {
+		return false, fmt.Errorf("the image finished a compaction at %d, the log says %d", done, scheduled)
+	}
+	return done == scheduled, nil
+}
+
+func sameLeases(image Image, s *model.State) error {
+	have := map[int64]bool{}
+	image("lease", func(k, _ []byte) bool {
+		if len(k) == 8 {
+			have[int64(binary.BigEndian.Uint64(k))] = true
+		}
+		return true
+	})
+	for _, id := range s.Leases() {
+		if !have[id] {
+			return fmt.Errorf("the image lacks lease %x", id)
+		}
+		delete(have, id)
+	}
+	if len(have) > 0 {
+		return fmt.Errorf("the image has %d leases that were never granted, or were revoked", len(have))
+	}
+	return nil
+}
+
+// place is a revision: where the key bucket keeps a change.
+type place struct{ main, sub int64 }
+
+// sameHistory compares every change. What a compaction will remove may still be
+// there; once it has finished only tombstones may.
+func sameHistory(image Image, s *model.State, finished bool) (err error) {
+	type change struct {
+		key string
+		kv  *pb.KeyValue
+	}
+	want := map[place]change{}
+	s.History(func(key string, rev, sub int64, kv *pb.KeyValue) bool {
+		want[place{rev, sub}] = change{key, kv}
+		return true
+	})
+	image("key", func(k, v []byte) bool {
+		at, tombstone, ok := placeOf(k)
+		if !ok {
+			err = fmt.Errorf("the image has a key %x that is no revision", k)
+			return false
+		}
+		w, known := want[at]
+		switch {
+		case !known && at.main <= s.CompactRevision() && (tombstone || !finished):
+			return true
+		case !known:
+			err = fmt.Errorf("the image has revision %d.%d, which the log does not explain", at.main, at.sub)
+			return false
+		}
+		delete(want, at)
+		kv := &pb.KeyValue{}
+		if e := kv.UnmarshalVT(v); e != nil {
+			err = fmt.Errorf("revision %d.%d is unreadable: %w", at.main, at.sub, e)
+			return false
+		}
+		if !sameChange(kv, tombstone, w.key, w.kv) {
+			err = fmt.Errorf("revision %d.%d is %v (deleted: %t) in the image, %q %v by the log", at.main, at.sub, kv, tombstone, w.key, w.kv)
+		}
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	first, missing := place{}, len(want)
+	for at := range want {
+		if first == (place{}) || at.main < first.main || at.main == first.main && at.sub < first.sub {
+			first = at
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("the image lacks %d changes, the first of %q at revision %d.%d", missing, want[first].key, first.main, first.sub)
+	}
+	return nil
+}
+
+func sameChange(got *pb.KeyValue, tombstone bool, key string, want *pb.KeyValue) bool {
+	if string(got.Key) != key || tombstone != (want == nil) {
+		return false
+	}
+	return want == nil || bytes.Equal(got.Value, want.Value) && got.CreateRevision == want.CreateRevision &&
+		got.ModRevision == want.ModRevision && got.Version == want.Version && got.Lease == want.Lease
+}
+
+// placeOf reads a key of the key bucket: main, '_', sub, and 't' for a tombstone.
+func placeOf(k []byte) (at place, tombstone, ok bool) {
+	if len(k) != 17 && len(k) != 18 || k[8] != '_' || len(k) == 18 && k[17] != 't' {
+		return place{}, false, false
+	}
+	return place{int64(binary.BigEndian.Uint64(k)), int64(binary.BigEndian.Uint64(k[9:]))}, len(k) == 18, true
+}
