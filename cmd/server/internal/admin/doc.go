@@ -1,0 +1,76 @@
+// Package admin is what a member says over plain HTTP: to load balancers
+// (/health, /livez, /readyz), to monitoring (/metrics), to tools (/version,
+// /members, /debug/...), and to people (/ui/).
+//
+// Paths, bodies, queries and codes are etcd's; the page under /ui/ is ours.
+//
+//	client := admin.Client(admin.Config{Node: n, Log: log, ...})
+//	peers := admin.Peer(n, log, n.Transport().Handler())
+package admin
+
+import (
+	"context"
+	"io/fs"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/node"
+	"vitrine/core/membership"
+	"vitrine/core/pb"
+)
+
+// Node is the member behind the endpoints.
+type Node interface {
+	Ask(ctx context.Context, request any, requireLeader bool) (any, error)
+	Alarms() []*pb.AlarmMember
+	Leader() uint64
+	Learner() bool
+	ClusterID() uint64
+	Members() *membership.Members
+	StorageVersion() string
+	Figures() node.Figures
+}
+
+// Config says what the client port serves.
+type Config struct {
+	Node     Node
+	Log      *zap.Logger
+	Registry *prometheus.Registry
+	Pprof    bool
+	// UI serves the page; Files are its files, nil if it was not built in.
+	UI    bool
+	Files fs.FS
+}
+
+// Client is everything on the client port that is not gRPC.
+func Client(cfg Config) http.Handler {
+	mux := http.NewServeMux()
+	public(mux, cfg)
+	mux.HandleFunc("/version", version(cfg.Node))
+	mux.HandleFunc("/debug/vars", vars(cfg.Node))
+	if cfg.Pprof {
+		profiles(mux)
+	}
+	if cfg.UI {
+		mux.Handle("/ui/", http.StripPrefix("/ui/", newPage(cfg.Files)))
+		mux.HandleFunc("/{$}", toPage)
+	}
+	return mux
+}
+
+// Metrics is what --listen-metrics-urls serves.
+func Metrics(cfg Config) http.Handler {
+	mux := http.NewServeMux()
+	public(mux, cfg)
+	return mux
+}
+
+func public(mux *http.ServeMux, cfg Config) {
+	h := newHealth(cfg)
+	mux.HandleFunc("/health", h.serveHealth)
+	h.install(mux, livez, h.live())
+	h.install(mux, readyz, h.readyChecks())
+	mux.Handle("/metrics", metricsHandler(cfg.Registry))
+}

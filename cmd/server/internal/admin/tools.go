@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"encoding/json"
+	"expvar"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/peer"
+	versions "vitrine/cmd/server/internal/version"
+)
+
+// Registry makes the registry that all families of one server live in, with those of the process.
+func Registry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "os_fd_limit", Help: "The file descriptor limit."}, func() float64 { return float64(fdLimit()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "os_fd_used", Help: "The number of used file descriptors."}, func() float64 { return float64(fdUsed()) }),
+	)
+	return reg
+}
+
+func metricsHandler(reg *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
+}
+
+func fdLimit() uint64 {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return limit.Cur
+}
+
+func fdUsed() int {
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(names)
+}
+
+type versionAnswer struct {
+	Server  string `json:"etcdserver"`
+	Cluster string `json:"etcdcluster"`
+	Storage string `json:"storage"`
+}
+
+// version tells the server's release, what the cluster has agreed on, and the schema of the database.
+func version(n Node) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !onlyGet(w, r) {
+			return
+		}
+		answer := versionAnswer{Server: versions.Etcd, Cluster: "not_decided", Storage: "unknown"}
+		if v := n.Members().Version(); v != nil {
+			answer.Cluster = v.String()
+		}
+		if v := n.StorageVersion(); v != "" {
+			answer.Storage = v
+		}
+		writeJSON(w, answer)
+	}
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(body)
+}
+
+// vars is expvar's page with raft's state in it. The state is not published as a
+// variable of the process, of which there may be several members.
+func vars(n Node) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !onlyGet(w, r) {
+			return
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		fmt.Fprint(w, "{\n")
+		expvar.Do(func(kv expvar.KeyValue) { fmt.Fprintf(w, "%q: %s,\n", kv.Key, kv.Value) })
+		fmt.Fprintf(w, "%q: %d,\n", "file_descriptor_limit", fdLimit())
+		f := n.Figures()
+		state := "StateFollower"
+		if f.Leading {
+			state = "StateLeader"
+		}
+		fmt.Fprintf(w, "%q: {\"id\":%q,\"term\":%d,\"commit\":%d,\"lead\":%q,\"raftState\":%q,\"applied\":%d}\n}\n",
+			"raft.status", peer.ID(f.ID), f.Term, f.Commit, peer.ID(f.Leader), state, f.Applied)
+	}
+}
+
+func profiles(mux *http.ServeMux) {
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+}
+
+// Peer is the peer port: raft's protocol, and what joining members ask.
+func Peer(n Node, log *zap.Logger, raft http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/raft", raft)
+	mux.Handle("/raft/", raft)
+	mux.HandleFunc("/version", version(n))
+	mux.HandleFunc("/members", func(w http.ResponseWriter, r *http.Request) {
+		if !onlyGet(w, r) {
+			return
+		}
+		w.Header().Set("X-Etcd-Cluster-ID", peer.ID(n.ClusterID()))
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(n.Members().List()); err != nil {
+			log.Warn("failed to encode membership members", zap.Error(err))
+		}
+	})
+	return mux
+}

@@ -1,0 +1,215 @@
+package node
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"vitrine/core/backend"
+	"vitrine/core/consensus"
+	"vitrine/core/member"
+	"vitrine/core/store"
+)
+
+// applyAll is the apply lane: the only goroutine that changes the store. It holds the
+// write lock for one batch, which raft bounds to a megabyte.
+func (n *Node) applyAll() {
+	var group []consensus.ApplyBatch
+	for {
+		if group = n.applyLane.take(group); group == nil {
+			return
+		}
+		for i := range group {
+			b := &group[i]
+			in := member.Input{Kind: member.Applied, Ticket: b.Ticket}
+			if b.Snapshot != nil {
+				in.Kind = member.SnapshotApplied
+				var err error
+				if in.Result, err = n.install(b.Snapshot); err != nil {
+					n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
+					return
+				}
+			} else {
+				in.Result = n.apply(b)
+			}
+			n.inbox.put(in)
+		}
+	}
+}
+
+func (n *Node) apply(b *consensus.ApplyBatch) *store.Result {
+	start := time.Now()
+	n.mu.Lock()
+	r := n.store.Apply(store.ApplyContext{WithPrev: n.wantsPrev.Load(), Proposer: n.ours}, b.Entries)
+	pending, compacting := n.store.Backend.Pending(), n.store.Compacting()
+	n.mu.Unlock()
+	took := time.Since(start)
+	n.metrics.countApplied(r, took)
+	if took > n.cfg.SlowApply {
+		n.metrics.slowApplies.Inc()
+		n.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", n.cfg.SlowApply),
+			zap.Int("entries", len(b.Entries)), zap.Uint64("index", r.Index))
+	}
+	if pending >= n.cfg.BackendOps {
+		n.commits.hurry()
+	}
+	if compacting {
+		n.keeper.wake()
+	}
+	if pending >= commitBacklog*n.cfg.BackendOps {
+		n.commits.waitIdle() // the disk cannot follow: memory must not pay for it
+	}
+	return r
+}
+
+// commitBacklog is how many commits' worth of operations may wait in memory before applying waits for the disk.
+const commitBacklog = 20
+
+// ours tells whether the proposal was probably made here: the id's first bytes are the member's.
+func (n *Node) ours(id uint64) bool { return consensus.Ours(n.id, id) }
+
+// commits is the commit lane's control: when to commit, and who waits for it.
+type commits struct {
+	now  chan struct{}      // commit without waiting for the interval
+	ask  chan chan struct{} // closed after a commit of everything written before
+	stop chan struct{}
+	done chan struct{}
+}
+
+func newCommits() *commits {
+	return &commits{now: make(chan struct{}, 1), ask: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (c *commits) hurry() {
+	select {
+	case c.now <- struct{}{}:
+	default:
+	}
+}
+
+// waitIdle returns when all that was written before the call is committed, or the lane has ended.
+func (c *commits) waitIdle() {
+	reply := make(chan struct{})
+	select {
+	case c.ask <- reply:
+		select {
+		case <-reply:
+		case <-c.done:
+		}
+	case <-c.done:
+	}
+}
+
+// commitAll is the commit lane.
+func (n *Node) commitAll() {
+	c := n.commits
+	defer close(c.done)
+	ticker := time.NewTicker(n.cfg.BackendInterval)
+	defer ticker.Stop()
+	for {
+		var asked chan struct{}
+		select {
+		case <-c.stop:
+			return
+		case <-ticker.C:
+		case <-c.now:
+		case asked = <-c.ask:
+		}
+		if err := n.commit(); err != nil {
+			n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
+			return
+		}
+		if asked != nil {
+			close(asked)
+		}
+	}
+}
+
+// commit makes what is written so far durable. The store may be replaced meanwhile only under commitMu.
+func (n *Node) commit() error {
+	n.commitMu.Lock()
+	defer n.commitMu.Unlock()
+	n.mu.Lock()
+	b := n.store.Backend
+	c := b.BeginCommit()
+	n.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	start := time.Now()
+	runErr := c.Run()
+	n.metrics.backendCommit.Observe(time.Since(start).Seconds())
+	n.mu.Lock()
+	b.EndCommit(c, runErr)
+	err, durable := b.Err(), b.Durable()
+	n.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	n.inbox.put(member.Input{Kind: member.Backed, Backed: durable})
+	return nil
+}
+
+// flush makes everything applied so far durable.
+func (n *Node) flush() { n.commits.waitIdle() }
+
+// image is a consistent copy of the database with everything applied before the call, and its position.
+func (n *Node) image() (backend.Snapshot, backend.Applied, error) {
+	n.flush()
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.store.Image()
+}
+
+// keeper deletes what compactions have made unreachable, step by step with pauses.
+type keeper struct{ c chan struct{} }
+
+func (k *keeper) wake() {
+	select {
+	case k.c <- struct{}{}:
+	default:
+	}
+}
+
+func (n *Node) keepHouse() {
+	for {
+		select {
+		case <-n.stopping:
+			return
+		case <-n.keeper.c:
+		}
+		start := time.Now()
+		for more, first := true, true; more; first = false {
+			if !first && !n.sleep(n.cfg.CompactionPause) {
+				return
+			}
+			var rev int64
+			n.mu.Lock()
+			was := n.store.Compacting()
+			if more = n.store.Housekeep(n.cfg.CompactionBatch); !more {
+				rev = n.store.KV.CompactRevision()
+			}
+			n.mu.Unlock()
+			if more || !was {
+				continue
+			}
+			// A client that asked for a physical compaction is answered when it is on disk.
+			n.flush()
+			n.inbox.put(member.Input{Kind: member.Compacted, Revision: rev})
+			n.log.Info("finished scheduled compaction", zap.Int64("compact-revision", rev), zap.Duration("took", time.Since(start)))
+			n.metrics.compaction(time.Since(start))
+		}
+	}
+}
+
+// sleep waits; false means that the node is stopping.
+func (n *Node) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-n.stopping:
+		return false
+	}
+}

@@ -1,0 +1,267 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/peer"
+	"vitrine/core/backend"
+	"vitrine/core/backend/bolt"
+	"vitrine/core/consensus"
+	"vitrine/core/member"
+	"vitrine/core/pb"
+	"vitrine/core/store"
+	"vitrine/core/vfs"
+	"vitrine/core/wal"
+)
+
+type (
+	logWrite   = consensus.LogWrite
+	applyBatch = consensus.ApplyBatch
+)
+
+// dirs is the data directory, laid out as etcd's:
+//
+//	<data>/member/snap/db                    the backend
+//	<data>/member/snap/<index>.snap.db       a database that a leader has sent
+//	<data>/member/wal/<seq>-<index>.wal      the log
+type dirs struct{ data, member, snap, wal string }
+
+func dirsOf(cfg *Config) dirs {
+	m := filepath.Join(cfg.DataDir, "member")
+	d := dirs{data: cfg.DataDir, member: m, snap: filepath.Join(m, "snap"), wal: filepath.Join(m, "wal")}
+	if cfg.WALDir != "" {
+		d.wal = cfg.WALDir
+	}
+	return d
+}
+
+func (d dirs) db() string { return filepath.Join(d.snap, "db") }
+
+func (d dirs) image(index uint64) string {
+	return filepath.Join(d.snap, fmt.Sprintf("%016x.snap.db", index))
+}
+
+// prepare makes the directories and removes what a crash has left half-written.
+func (d dirs) prepare() error {
+	for _, dir := range []string{d.data, d.member, d.snap} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("cannot access data directory: %w", err)
+		}
+	}
+	names, err := os.ReadDir(d.snap)
+	if err != nil {
+		return err
+	}
+	for _, e := range names {
+		if strings.HasPrefix(e.Name(), "tmp") || strings.HasPrefix(e.Name(), "db.tmp") {
+			if err := os.Remove(filepath.Join(d.snap, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// dropImages removes received databases up to index: they are installed, or of no use any more.
+func (d dirs) dropImages(index uint64) {
+	names, err := os.ReadDir(d.snap)
+	if err != nil {
+		return
+	}
+	for _, e := range names {
+		var at uint64
+		hex, ok := strings.CutSuffix(e.Name(), ".snap.db")
+		if _, err := fmt.Sscanf(hex, "%016x", &at); ok && err == nil && at <= index {
+			_ = os.Remove(filepath.Join(d.snap, e.Name())) // left over at worst; the next start tries again
+		}
+	}
+}
+
+// Open finds or makes the member in its data directory, recovers it and connects it to
+// its peers. Nothing runs until Start, but peers may already be refused or answered.
+func Open(cfg Config) (*Node, error) {
+	n := &Node{
+		cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Registry), start: time.Now(), dirs: dirsOf(&cfg),
+		logLane: newLane[logWrite](), applyLane: newLane[applyBatch](), commits: newCommits(), keeper: keeper{make(chan struct{}, 1)},
+		calls: map[uint64]*call{}, streams: map[uint64]*stream{},
+		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
+	}
+	n.inbox = newInbox(inboxLimit)
+	if err := n.dirs.prepare(); err != nil {
+		return nil, err
+	}
+	found, err := n.recover()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.assemble(found); err != nil {
+		n.wal.Close()
+		n.store.Backend.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// inboxLimit bounds requests and peer messages that wait for the core loop.
+const inboxLimit = 200_000
+
+// recover brings back what the disk holds, or makes a new member's disk.
+func (n *Node) recover() (*wal.Recovered, error) {
+	restart := wal.Exists(vfs.OS{}, n.dirs.wal)
+	if restart {
+		n.log.Info("Bootstrapping WAL from snapshot", zap.String("wal-dir", n.dirs.wal))
+	}
+	_, statErr := os.Stat(n.dirs.db())
+	b, err := n.openBackend()
+	if err != nil {
+		return nil, err
+	}
+	var found *wal.Recovered
+	if restart {
+		b, found, err = n.reopen(b, errors.Is(statErr, os.ErrNotExist))
+	} else {
+		found, err = n.found()
+	}
+	if err != nil {
+		b.Close()
+		return nil, err
+	}
+	n.store, err = store.Open(b, store.Config{QuotaBytes: n.cfg.QuotaBytes}, nil)
+	if err != nil {
+		b.Close()
+		n.wal.Close()
+		return nil, err
+	}
+	return found, nil
+}
+
+func (n *Node) openBackend() (*backend.Backend, error) {
+	start := time.Now()
+	db, err := bolt.Open(n.dirs.db(), bolt.Options{NoSync: n.cfg.NoFsync, MmapSize: n.mmapSize(), LockTimeout: lockTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the database (is another process using it?): %w", err)
+	}
+	b, err := backend.New(db)
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	n.log.Info("opened backend db", zap.String("path", n.dirs.db()), zap.Duration("took", time.Since(start)), zap.Uint64("consistent-index", b.Applied().Index))
+	return b, nil
+}
+
+// lockTimeout is how long a start waits for a process that is just ending.
+const lockTimeout = 10 * time.Second
+
+// mmapSize leaves room above a quota that was set, so that an alarm can be resolved.
+func (n *Node) mmapSize() int64 {
+	if q := n.cfg.QuotaBytes; q > 0 {
+		return q + q/10
+	}
+	return 0
+}
+
+// reopen reads an existing log, from the newest mark that the database has reached. If the
+// log says that a snapshot was received and the database is older, the crash came
+// between saving the image and installing it: it is installed now.
+func (n *Node) reopen(b *backend.Backend, noDB bool) (*backend.Backend, *wal.Recovered, error) {
+	marks, err := wal.Snapshots(vfs.OS{}, n.dirs.wal)
+	if err != nil {
+		return b, nil, err
+	}
+	var from *pb.WALSnapshot
+	if len(marks) > 0 {
+		from = marks[len(marks)-1]
+	}
+	if from.GetIndex() > b.Applied().Index {
+		image := n.dirs.image(from.GetIndex())
+		if _, err := os.Stat(image); err != nil {
+			if noDB {
+				return b, nil, fmt.Errorf("database file (%v) of the backend is missing", n.dirs.db())
+			}
+			return b, nil, fmt.Errorf("database file (%v index %d) does not match with snapshot (index %d)", n.dirs.db(), b.Applied().Index, from.GetIndex())
+		}
+		n.log.Info("Recovering from snapshot backend", zap.Uint64("consistent-index", b.Applied().Index), zap.Uint64("snapshot-index", from.GetIndex()))
+		if err := b.Close(); err != nil {
+			return b, nil, err
+		}
+		if b, err = n.adopt(from.GetIndex()); err != nil {
+			return b, nil, err
+		}
+	}
+	w, found, err := wal.Open(vfs.OS{}, n.dirs.wal, from, n.walOptions())
+	if err != nil {
+		return b, nil, fmt.Errorf("failed to open WAL: %w", err)
+	}
+	meta := &pb.WALMetadata{}
+	if err := meta.UnmarshalVT(found.Metadata); err != nil {
+		w.Close()
+		return b, nil, fmt.Errorf("failed to read WAL metadata: %w", err)
+	}
+	if found.Repaired {
+		n.log.Warn("repaired WAL", zap.Int64("truncated-bytes", found.Truncated))
+	}
+	n.id, n.cluster, n.wal = meta.GetNodeID(), meta.GetClusterID(), w
+	n.log.Info("restarting local member", zap.String("cluster-id", hexID(n.cluster)), zap.String("local-member-id", hexID(n.id)), zap.Uint64("commit-index", found.HardState.GetCommit()))
+	return b, found, nil
+}
+
+func (n *Node) walOptions() wal.Options {
+	return wal.Options{SegmentBytes: n.cfg.SegmentBytes, Recycle: true, UnsafeNoSync: n.cfg.NoFsync}
+}
+
+// assemble makes the member of what was found and gives it its surroundings.
+func (n *Node) assemble(found *wal.Recovered) error {
+	applied := n.store.Applied()
+	boot := consensus.Boot{HardState: found.HardState, Entries: found.Entries, Snapshot: &found.Snapshot, Applied: applied.Index}
+	if applied.Index > 0 {
+		boot.ConfState = applied.ConfState
+	}
+	n.members.Store(n.store.Members.Clone())
+	m, err := member.New(member.Config{
+		ID: n.id, ClusterID: n.cluster, TickInterval: n.cfg.Tick, ElectionTicks: n.cfg.ElectionTicks, NoPreVote: !n.cfg.PreVote,
+		SnapshotCount: n.cfg.SnapshotCount, CatchUpEntries: n.cfg.CatchUpEntries,
+		MaxRequestBytes: n.cfg.MaxRequestBytes, MaxTxnOps: n.cfg.MaxTxnOps, SlowRequest: n.cfg.SlowRequest,
+		Name: n.cfg.Name, ClientURLs: n.cfg.ClientURLs, ClusterVersion: n.cfg.ClusterVersion,
+		Epoch: uint64(time.Now().UnixMilli()), Watch: n.watchConfig(),
+	}, boot, n.storeInfo(), n.now())
+	if err != nil {
+		return err
+	}
+	n.member = m
+	n.transport = peer.New(peer.Config{
+		Self: n.id, Cluster: n.cluster, URLs: n.cfg.PeerURLs, Member: (*peerSide)(n), Log: n.log, Metrics: peer.NewMetrics(n.cfg.Registry),
+	})
+	n.reconnect()
+	n.registerGauges(n.cfg.Registry)
+	return nil
+}
+
+func (n *Node) storeInfo() member.StoreInfo {
+	return member.StoreInfo{
+		Revision: n.store.KV.Revision(), CompactRevision: n.store.KV.CompactRevision(),
+		Members: n.store.Members.Clone(), Alarms: n.store.Alarms.List(pb.AlarmType_NONE),
+	}
+}
+
+// reconnect makes the transport talk to the members, and to nobody else.
+func (n *Node) reconnect() {
+	n.connectMu.Lock()
+	defer n.connectMu.Unlock()
+	ms := n.Members()
+	for _, m := range ms.List() {
+		n.transport.Add(m.ID, m.PeerURLs)
+	}
+	for _, id := range n.transport.Peers() {
+		if ms.Get(id) == nil {
+			n.transport.Remove(id)
+		}
+	}
+}

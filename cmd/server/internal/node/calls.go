@@ -1,0 +1,87 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"vitrine/core/api"
+	"vitrine/core/member"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+)
+
+// call is one request on its way through the member.
+type call struct {
+	request api.Request
+	done    chan struct{} // one token when reply or ready is set
+	reply   api.Reply
+	ready   api.ReadReady
+	isReady bool
+}
+
+var callPool = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+
+// recycle gives a call back that the core loop is done with. One whose caller left early is not given back: the loop may
+// still finish it.
+func (c *call) recycle() {
+	c.request, c.reply, c.ready, c.isReady = api.Request{}, api.Reply{}, api.ReadReady{}, false
+	callPool.Put(c)
+}
+
+// Ask performs one request and returns its response. An error is an *api.Error, or the context's.
+func (n *Node) Ask(ctx context.Context, body any, requireLeader bool) (any, error) {
+	if r, ok := body.(*pb.RangeRequest); ok && r.GetSerializable() && (!requireLeader || n.Leader() != 0) {
+		// Nobody has to be asked for a serializable range.
+		if err := api.Validate(r, n.cfg.MaxTxnOps); err != nil {
+			return nil, err
+		}
+		return n.read(&api.ReadReady{Body: r, Header: n.header()})
+	}
+	c, err := n.submit(ctx, body, requireLeader)
+	if err != nil {
+		return nil, err
+	}
+	if !c.isReady {
+		resp, err := c.reply.Response, c.reply.Err
+		n.noteSlow(c.reply.Slow)
+		c.recycle()
+		return resp, err
+	}
+	ready := c.ready
+	c.recycle()
+	return n.read(&ready)
+}
+
+// submit hands a request to the core loop and waits for a reply or for leave to read.
+func (n *Node) submit(ctx context.Context, body any, requireLeader bool) (*call, error) {
+	c := callPool.Get().(*call)
+	c.request = api.Request{ID: n.nextCall.Add(1), Body: body, RequireLeader: requireLeader}
+	if deadline, ok := ctx.Deadline(); ok {
+		c.request.Deadline = n.instant(deadline)
+	}
+	id := c.request.ID
+	if !n.inbox.offer(item{in: member.Input{Kind: member.Request, Request: &c.request}, call: c}) {
+		c.recycle()
+		if n.inbox.isClosed() {
+			return nil, api.ErrStopped
+		}
+		return nil, api.ErrTooManyRequests
+	}
+	select {
+	case <-c.done:
+		return c, nil
+	case <-ctx.Done():
+		n.inbox.put(member.Input{Kind: member.Cancel, ID: id})
+		return nil, ctx.Err()
+	}
+}
+
+// finish wakes the caller. Only the core loop calls it, once a call.
+func (c *call) finish() { c.done <- struct{}{} }
+
+// instant is a time of the wall on the member's clock.
+func (n *Node) instant(t time.Time) trace.Instant { return trace.Instant(t.Sub(n.start)) }
+
+// now is the member's clock: monotonic, from the node's start.
+func (n *Node) now() trace.Instant { return trace.Instant(time.Since(n.start)) }

@@ -1,0 +1,176 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/peer"
+	"vitrine/core/consensus"
+	"vitrine/core/membership"
+	"vitrine/core/pb"
+	"vitrine/core/vfs"
+	"vitrine/core/wal"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// found makes the disk of a member that has none: of a new cluster, whose log begins
+// with one conf change a member, or of one that joins a cluster and has all to learn.
+func (n *Node) found() (*wal.Recovered, error) {
+	if n.cfg.Verify != nil {
+		if err := n.cfg.Verify(); err != nil {
+			return nil, err
+		}
+	}
+	members := n.firstMembers()
+	var entries []*raftpb.Entry
+	var hs *raftpb.HardState
+	var err error
+	if n.cfg.NewCluster {
+		if n.alreadyKnown(members) {
+			return nil, fmt.Errorf("member %s has already been bootstrapped", hexID(n.id))
+		}
+		entries, hs, err = consensus.Bootstrap(firstPeers(members))
+	} else {
+		err = n.join(members)
+	}
+	if err != nil {
+		return nil, err
+	}
+	n.log.Info("starting local member", zap.String("local-member-id", hexID(n.id)), zap.String("cluster-id", hexID(n.cluster)), zap.String("initial-cluster-token", n.cfg.Token))
+	meta, err := (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(n.cluster)}).MarshalVT()
+	if err != nil {
+		return nil, err
+	}
+	if n.wal, err = wal.Create(vfs.OS{}, n.dirs.wal, meta, n.walOptions()); err != nil {
+		return nil, fmt.Errorf("failed to create WAL: %w", err)
+	}
+	if len(entries) > 0 {
+		if err = n.wal.Append(hs, entries); err == nil {
+			err = n.wal.Sync()
+		}
+		if err != nil {
+			return nil, errors.Join(err, n.wal.Close())
+		}
+	}
+	return &wal.Recovered{Metadata: meta, HardState: hs, Entries: entries}, nil
+}
+
+// firstMembers are the members that the flags name. Their ids follow from URLs and
+// token, so that all of them agree without talking.
+func (n *Node) firstMembers() []*membership.Member {
+	var members []*membership.Member
+	var ids []uint64
+	for name, urls := range n.cfg.Cluster {
+		m := &membership.Member{ID: membership.MemberID(urls, n.cfg.Token, nil), Name: name, PeerURLs: urls}
+		members = append(members, m)
+		ids = append(ids, m.ID)
+		if name == n.cfg.Name {
+			n.id = m.ID
+		}
+	}
+	slices.SortFunc(members, func(a, b *membership.Member) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	n.cluster = membership.ClusterID(ids)
+	return members
+}
+
+func firstPeers(members []*membership.Member) []consensus.Peer {
+	peers := make([]consensus.Peer, len(members))
+	for i, m := range members {
+		peers[i] = consensus.Peer{ID: m.ID, Context: m.Bootstrap()}
+	}
+	return peers
+}
+
+// bootstrapTimeout bounds the questions to others before a member is born.
+const bootstrapTimeout = time.Second
+
+// alreadyKnown asks the other first members whether this one has lived before: then its
+// disk is lost, and to begin again with an empty one would break its promises.
+func (n *Node) alreadyKnown(members []*membership.Member) bool {
+	for _, m := range members {
+		if m.ID == n.id {
+			continue
+		}
+		cluster, theirs, err := askMembers(m.PeerURLs)
+		if err != nil || cluster != n.cluster {
+			continue
+		}
+		return slices.ContainsFunc(theirs, func(o *membership.Member) bool { return o.ID == n.id && len(o.ClientURLs) > 0 })
+	}
+	return false
+}
+
+// join learns this member's id and the cluster's from members that are running.
+func (n *Node) join(members []*membership.Member) error {
+	var failed error
+	for _, m := range members {
+		if m.Name == n.cfg.Name {
+			continue
+		}
+		cluster, theirs, err := askMembers(m.PeerURLs)
+		if err != nil {
+			failed = err
+			continue
+		}
+		n.cluster = cluster
+		for _, o := range theirs {
+			if slices.Equal(slices.Sorted(slices.Values(o.PeerURLs)), n.cfg.Cluster[n.cfg.Name]) {
+				n.id = o.ID
+				return nil
+			}
+		}
+		return fmt.Errorf("error validating peerURLs: the cluster %s has no member with the peer URLs %s", hexID(cluster), strings.Join(n.cfg.Cluster[n.cfg.Name], ","))
+	}
+	return errors.Join(errors.New("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs"), failed)
+}
+
+// askMembers asks a peer who belongs to its cluster.
+func askMembers(urls []string) (cluster uint64, members []*membership.Member, err error) {
+	client := &http.Client{Timeout: bootstrapTimeout}
+	for _, u := range urls {
+		if cluster, members, err = askMembersAt(client, u); err == nil {
+			return cluster, members, nil
+		}
+	}
+	return 0, nil, err
+}
+
+func askMembersAt(client *http.Client, url string) (uint64, []*membership.Member, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), bootstrapTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/members", nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return 0, nil, fmt.Errorf("%s/members answers %s", url, resp.Status)
+	}
+	var members []*membership.Member
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 16<<20)).Decode(&members); err != nil {
+		return 0, nil, err
+	}
+	cluster, err := peer.ParseID(resp.Header.Get("X-Etcd-Cluster-ID"))
+	return cluster, members, err
+}
+
+func hexID(id uint64) string { return peer.ID(id) }

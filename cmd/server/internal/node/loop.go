@@ -1,0 +1,132 @@
+package node
+
+import (
+	"vitrine/core/api"
+	"vitrine/core/consensus"
+	"vitrine/core/member"
+)
+
+// stepsPerPoll bounds how many inputs one round of the core loop takes before it hands out what they caused.
+const stepsPerPoll = 1024
+
+// core is the core loop: the only goroutine that touches the member.
+func (n *Node) core() {
+	var batch []item
+	n.handOut() // what the member wants at boot
+	for n.halted == nil {
+		if batch = n.inbox.take(batch); batch == nil {
+			break
+		}
+		for rest := batch; len(rest) > 0 && n.halted == nil; {
+			k := min(len(rest), stepsPerPoll)
+			now := n.now()
+			for i := range rest[:k] {
+				n.step(&rest[i])
+				n.member.Step(now, rest[i].in)
+			}
+			rest = rest[k:]
+			n.handOut()
+		}
+	}
+	n.answerNobody()
+}
+
+// step keeps the driver's own books of what goes into the member.
+func (n *Node) step(it *item) {
+	switch it.in.Kind {
+	case member.Request:
+		n.calls[it.call.request.ID] = it.call
+	case member.Cancel:
+		delete(n.calls, it.in.ID)
+	case member.WatchOpen:
+		n.streams[it.in.Stream] = it.stream
+	case member.WatchClose:
+		delete(n.streams, it.in.Stream)
+	case member.Applied, member.SnapshotApplied:
+		n.noteMembers(it.in.Result)
+	}
+}
+
+// handOut polls the member and gives every wish to whoever carries it out.
+func (n *Node) handOut() {
+	out := &n.out
+	n.member.Poll(out)
+	n.logLane.push(out.Log)
+	n.send(out.Sends)
+	n.applyLane.push(out.Applies)
+	for i := range out.Replies {
+		n.reply(&out.Replies[i])
+	}
+	for i := range out.Reads {
+		n.letRead(&out.Reads[i])
+	}
+	for i := range out.Pushes {
+		if s := n.streams[out.Pushes[i].Stream]; s != nil {
+			s.push(out.Pushes[i].Response)
+		}
+	}
+	for i := range out.Scans {
+		scan := out.Scans[i]
+		go n.scan(scan)
+	}
+	for i := range out.Ends {
+		if s := n.streams[out.Ends[i].Stream]; s != nil {
+			delete(n.streams, out.Ends[i].Stream)
+			s.end(out.Ends[i].Err)
+		}
+	}
+	n.publishStatus()
+	if out.Halt != nil {
+		n.halted = out.Halt
+		n.fail(out.Halt)
+	}
+}
+
+func (n *Node) reply(r *api.Reply) {
+	if c := n.calls[r.ID]; c != nil {
+		delete(n.calls, r.ID)
+		c.reply = *r
+		c.finish()
+	}
+}
+
+func (n *Node) letRead(r *api.ReadReady) {
+	if c := n.calls[r.ID]; c != nil {
+		delete(n.calls, r.ID)
+		c.ready, c.isReady = *r, true
+		c.finish()
+	}
+}
+
+// answerNobody ends everything that still waits when the loop ends.
+func (n *Node) answerNobody() {
+	n.inbox.close()
+	for rest := n.inbox.take(nil); rest != nil; rest = n.inbox.take(nil) {
+		for i := range rest {
+			n.step(&rest[i])
+		}
+	}
+	for id, c := range n.calls {
+		delete(n.calls, id)
+		c.reply = api.Reply{ID: id, Err: api.ErrStopped}
+		c.finish()
+	}
+	for id, s := range n.streams {
+		delete(n.streams, id)
+		s.end(api.ErrStopped)
+	}
+}
+
+// send gives messages to the transport, and those that need an image of the store to a goroutine of their own.
+func (n *Node) send(sends []consensus.Send) {
+	if n.transport == nil {
+		return
+	}
+	for i := range sends {
+		if s := &sends[i]; s.NeedImage {
+			go n.sendImage(s.Message)
+		} else {
+			n.transport.Send(s.Message)
+		}
+	}
+}

@@ -1,0 +1,306 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/peer"
+	"vitrine/core/api"
+	"vitrine/core/limits"
+	"vitrine/core/member"
+	"vitrine/core/membership"
+	"vitrine/core/pb"
+	"vitrine/core/store"
+	"vitrine/core/wal"
+	"vitrine/core/watch"
+)
+
+// Config is what a node is made of. It comes checked (package config).
+type Config struct {
+	Name       string
+	DataDir    string
+	WALDir     string // empty: <DataDir>/member/wal
+	PeerURLs   []string
+	ClientURLs []string
+
+	Cluster    map[string][]string // name to peer URLs, for a member that has no log yet
+	NewCluster bool
+	Token      string
+	Verify     func() error // what must hold before a member is born
+
+	Version        string // etcd's, as Status says it
+	ClusterVersion string
+
+	Tick          time.Duration
+	ElectionTicks int
+	TickAdvance   bool // hasten the first election
+	PreVote       bool
+
+	SnapshotCount, CatchUpEntries uint64
+	MaxRequestBytes, MaxTxnOps    int
+	QuotaBytes                    int64
+	BackendInterval               time.Duration
+	BackendOps                    int
+	CompactionBatch               int
+	CompactionPause               time.Duration
+	ProgressInterval              time.Duration
+	SlowApply                     time.Duration
+	SlowRequest                   time.Duration
+	NoFsync                       bool
+	SegmentBytes                  int64 // of the log; 0: etcd's
+
+	Log      *zap.Logger
+	Registry prometheus.Registerer
+}
+
+// Node is one member with everything around it. Its methods may be called from any goroutine.
+type Node struct {
+	cfg     Config
+	log     *zap.Logger
+	metrics *metrics
+	start   time.Time
+	id      uint64
+	cluster uint64
+	dirs    dirs
+
+	inbox     *inbox
+	logLane   *lane[logWrite]
+	applyLane *lane[applyBatch]
+	commits   *commits
+	keeper    keeper
+	transport *peer.Transport
+
+	// Of the core loop alone.
+	member    *member.Member
+	out       member.Output
+	calls     map[uint64]*call
+	streams   map[uint64]*stream
+	halted    error
+	published bool
+
+	// Of the log lane alone.
+	wal     *wal.WAL
+	entries []*raftpb.Entry
+
+	// mu guards the store: the apply lane writes, readers read. commitMu is held for a
+	// commit of the backend and for the exchange of the store; it goes before mu.
+	commitMu sync.Mutex
+	mu       sync.RWMutex
+	store    *store.Store
+
+	nextCall, nextStream        atomic.Uint64
+	term, lead                  atomic.Uint64
+	commitIndex, appliedIndex   atomic.Uint64
+	learner, wantsPrev, leading atomic.Bool
+	members                     atomic.Pointer[membership.Members]
+	connectMu                   sync.Mutex
+	images                      atomic.Int64 // snapshots on their way to peers
+
+	ready    chan struct{} // closed when the cluster knows this member
+	failed   chan error    // gets the reason when the member has stopped for good
+	failOnce sync.Once
+	stopping chan struct{}
+	stopOnce sync.Once
+	lanes    sync.WaitGroup // log, apply, core
+	helpers  sync.WaitGroup // ticker, commit, housekeeping
+}
+
+// Start begins to work. Peer messages are taken from now on; client requests wait for a leader.
+func (n *Node) Start() {
+	n.lanes.Go(n.writeLog)
+	n.lanes.Go(n.applyAll)
+	n.lanes.Go(n.core)
+	n.helpers.Go(n.commitAll)
+	n.helpers.Go(n.keepHouse)
+	n.helpers.Go(n.tick)
+	n.keeper.wake()
+}
+
+// tick is raft's clock. A loop that cannot follow gets no backlog of ticks: time that
+// was lost is not made up, as that would only cause an election.
+func (n *Node) tick() {
+	n.advance()
+	ticker := time.NewTicker(n.cfg.Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-n.stopping:
+			return
+		case <-ticker.C:
+			n.inbox.offer(item{in: member.Input{Kind: member.Tick}})
+		}
+	}
+}
+
+// advance hastens the first election: a lone member need not wait for anybody, and one
+// of several waits two ticks once it has heard that others are there.
+func (n *Node) advance() {
+	if !n.cfg.TickAdvance {
+		return
+	}
+	ticks := n.cfg.ElectionTicks - 1
+	if max(len(n.Members().List()), len(n.cfg.Cluster)) > 1 {
+		if ticks = n.cfg.ElectionTicks - 2; !n.awaitPeers() {
+			return
+		}
+	}
+	for range ticks {
+		n.inbox.put(member.Input{Kind: member.Tick})
+	}
+}
+
+// awaitPeers waits up to five seconds for connections to peers.
+func (n *Node) awaitPeers() bool {
+	const patience, look = 5 * time.Second, 50 * time.Millisecond
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		active := 0
+		for _, id := range n.transport.Peers() {
+			if !n.transport.ActiveSince(id).IsZero() {
+				active++
+			}
+		}
+		if active > 0 {
+			return true
+		}
+		if !n.sleep(look) {
+			return false
+		}
+	}
+	return false
+}
+
+// Ready is closed when the cluster knows this member's name, so that it may serve clients.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Failed delivers the reason if the member stops for good by itself.
+func (n *Node) Failed() <-chan error { return n.failed }
+
+// fail reports why the member has stopped.
+func (n *Node) fail(err error) {
+	n.failOnce.Do(func() {
+		n.log.Error("the member has stopped", zap.String("local-member-id", hexID(n.id)), zap.Error(err))
+		n.failed <- err
+	})
+}
+
+// ID and ClusterID identify the member.
+func (n *Node) ID() uint64        { return n.id }
+func (n *Node) ClusterID() uint64 { return n.cluster }
+
+// Leader is the member that leads, as far as this one knows; 0 if none.
+func (n *Node) Leader() uint64 { return n.lead.Load() }
+
+// Learner tells whether this member does not vote yet.
+func (n *Node) Learner() bool { return n.learner.Load() }
+
+// Transport is the way to the peers.
+func (n *Node) Transport() *peer.Transport { return n.transport }
+
+// Members is the membership as of the last change that was applied.
+func (n *Node) Members() *membership.Members { return n.members.Load() }
+
+// Alarms are the alarms in force.
+func (n *Node) Alarms() []*pb.AlarmMember {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.store.Alarms.List(pb.AlarmType_NONE)
+}
+
+// StorageVersion is the version of the database's schema, "" while unknown.
+func (n *Node) StorageVersion() string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.store.StorageVersion()
+}
+
+// header is the identity of an answer that is made without the core loop.
+func (n *Node) header() api.Header {
+	n.mu.RLock()
+	rev := n.store.KV.Revision()
+	n.mu.RUnlock()
+	return api.Header{ClusterID: n.cluster, MemberID: n.id, RaftTerm: n.term.Load(), Revision: rev}
+}
+
+// Resign hands leadership over if this member has it, and waits until another leads or
+// the context ends. A member alone has nobody to hand it to.
+func (n *Node) Resign(ctx context.Context) error {
+	if n.Leader() != n.id || len(n.Members().Voters()) < 2 {
+		return nil
+	}
+	n.log.Info("leadership transfer starting", zap.String("local-member-id", hexID(n.id)))
+	start := time.Now()
+	n.inbox.put(member.Input{Kind: member.TransferLeadership, Peer: n.heir()})
+	for n.Leader() == n.id || n.Leader() == 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.stopping:
+			return api.ErrStopped
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	n.log.Info("leadership transfer finished", zap.String("local-member-id", hexID(n.id)), zap.String("new-leader", hexID(n.Leader())), zap.Duration("took", time.Since(start)))
+	return nil
+}
+
+// heir is the voter with the longest unbroken connection; 0 lets raft's own view decide.
+func (n *Node) heir() uint64 {
+	var best uint64
+	var since time.Time
+	for _, id := range n.Members().Voters() {
+		if s := n.transport.ActiveSince(id); id != n.id && !s.IsZero() && (best == 0 || s.Before(since)) {
+			best, since = id, s
+		}
+	}
+	return best
+}
+
+// Stop ends the node in order: what was written is made durable, files are closed.
+func (n *Node) Stop() error { return n.shutdown(true) }
+
+// Kill ends the node as a crash of the process would: nothing is flushed.
+func (n *Node) Kill() { _ = n.shutdown(false) }
+
+func (n *Node) shutdown(orderly bool) (err error) {
+	n.stopOnce.Do(func() {
+		close(n.stopping)
+		n.transport.Close()
+		n.inbox.close()
+		if orderly {
+			n.logLane.close()
+			n.applyLane.close()
+		} else {
+			n.logLane.abandon()
+			n.applyLane.abandon()
+		}
+		close(n.commits.stop)
+		n.lanes.Wait()
+		n.helpers.Wait()
+		if orderly {
+			err = n.flushLast()
+		}
+		err = errors.Join(err, n.wal.Close(), n.store.Backend.Close())
+	})
+	return err
+}
+
+// flushLast commits what the lanes have left, unless the backend has failed.
+func (n *Node) flushLast() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.store.Backend.Err(); err != nil {
+		return err
+	}
+	return n.store.Backend.Flush()
+}
+
+func (n *Node) watchConfig() watch.Config {
+	return watch.Config{ProgressInterval: n.cfg.ProgressInterval, FragmentBytes: n.cfg.MaxRequestBytes + limits.RequestOverheadBytes}
+}

@@ -1,0 +1,150 @@
+package node
+
+import (
+	"context"
+	"math"
+
+	"vitrine/core/api"
+	"vitrine/core/mvcc"
+	"vitrine/core/pb"
+)
+
+// A range that may touch more keys than this is read on a view, beside the writers.
+const shortRange = 1000
+
+// long tells whether a range may take longer than a writer should wait.
+func (n *Node) long(r *pb.RangeRequest) bool {
+	if len(r.RangeEnd) == 0 {
+		return false
+	}
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.store.KV.Exceeds(r.Key, r.RangeEnd, shortRange)
+}
+
+func (n *Node) longTxn(r *pb.TxnRequest) bool {
+	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
+		for _, op := range ops {
+			if q := op.GetRequestRange(); q != nil && n.long(q) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// view is a stable image of the store for one reader. Opening it takes the write lock for a moment.
+func (n *Node) view() *mvcc.View {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.store.KV.View()
+}
+
+const (
+	firstChunk = 10 // keys in the first part of a stream
+	// chunkShare is the part of the largest request that a part of a stream aims at, as etcd does.
+	chunkShare = 1
+)
+
+// RangeStream answers a range in parts of bounded size, all as of the revision that
+// the first one saw. Merged, they are the answer to the same range.
+func (n *Node) RangeStream(ctx context.Context, r *pb.RangeRequest, requireLeader bool, send func(*pb.RangeStreamResponse) error) error {
+	if err := api.ValidateStream(r); err != nil {
+		return err
+	}
+	ready, err := n.leaveToRead(ctx, r, requireLeader)
+	if err != nil {
+		return err
+	}
+	if r.CountOnly {
+		resp, err := n.read(ready)
+		if err != nil {
+			return err
+		}
+		return send(&pb.RangeStreamResponse{RangeResponse: resp.(*pb.RangeResponse)})
+	}
+	return n.streamParts(r, ready.Header, send)
+}
+
+// leaveToRead waits until the store may be read for r.
+func (n *Node) leaveToRead(ctx context.Context, r *pb.RangeRequest, requireLeader bool) (*api.ReadReady, error) {
+	if r.Serializable && (!requireLeader || n.Leader() != 0) {
+		return &api.ReadReady{Body: r, Header: n.header()}, nil
+	}
+	c, err := n.submit(ctx, r, requireLeader)
+	if err != nil {
+		return nil, err
+	}
+	defer c.recycle()
+	if !c.isReady {
+		return nil, c.reply.Err
+	}
+	ready := c.ready
+	return &ready, nil
+}
+
+func (n *Node) streamParts(r *pb.RangeRequest, h api.Header, send func(*pb.RangeStreamResponse) error) error {
+	limit := r.Limit
+	if limit <= 0 {
+		limit = math.MaxInt64
+	}
+	part := &pb.RangeRequest{Key: r.Key, RangeEnd: r.RangeEnd, Revision: r.Revision, KeysOnly: r.KeysOnly, Limit: min(firstChunk, limit)}
+	var sent, revision int64
+	for {
+		resp, err := n.part(part)
+		if err != nil {
+			return api.AsError(err)
+		}
+		if revision == 0 {
+			revision = resp.Header.Revision
+			if part.Revision <= 0 {
+				part.Revision = revision
+			}
+		}
+		sent += int64(len(resp.Kvs))
+		last := !resp.More || sent >= limit
+		out := &pb.RangeResponse{Kvs: resp.Kvs}
+		if last {
+			out.Header = &pb.ResponseHeader{ClusterId: h.ClusterID, MemberId: h.MemberID, RaftTerm: h.RaftTerm, Revision: revision}
+			out.More = resp.More
+			if out.Count = sent; resp.More {
+				rest, err := n.countAfter(part, resp.Kvs)
+				if err != nil {
+					return api.AsError(err)
+				}
+				out.Count += rest
+			}
+		}
+		if err := send(&pb.RangeStreamResponse{RangeResponse: out}); err != nil || last {
+			return err
+		}
+		part.Key = append(append(make([]byte, 0, 64), resp.Kvs[len(resp.Kvs)-1].Key...), 0)
+		part.Limit = min(nextChunk(part.Limit, resp.SizeVT(), n.cfg.MaxRequestBytes/chunkShare), limit-sent)
+	}
+}
+
+// nextChunk steers the size of parts towards the target.
+func nextChunk(limit int64, size, target int) int64 {
+	switch {
+	case size < target/2:
+		limit *= 2
+	case size > target*2:
+		limit /= 2
+	}
+	return max(limit, 1)
+}
+
+// part reads the next keys without counting those behind them.
+func (n *Node) part(r *pb.RangeRequest) (*pb.RangeResponse, error) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.store.KV.RangePart(r)
+}
+
+func (n *Node) countAfter(r *pb.RangeRequest, kvs []*pb.KeyValue) (int64, error) {
+	key := append(append([]byte(nil), kvs[len(kvs)-1].Key...), 0)
+	v := n.view()
+	defer v.Close()
+	resp, err := v.Range(&pb.RangeRequest{Key: key, RangeEnd: r.RangeEnd, Revision: r.Revision, CountOnly: true})
+	return resp.GetCount(), err
+}

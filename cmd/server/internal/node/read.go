@@ -1,0 +1,60 @@
+package node
+
+import (
+	"vitrine/core/api"
+	"vitrine/core/pb"
+)
+
+// read answers from the store, on the caller's goroutine.
+func (n *Node) read(r *api.ReadReady) (any, error) {
+	resp, err := n.evaluate(r)
+	return api.Finish(resp, r.Header, err)
+}
+
+func (n *Node) evaluate(r *api.ReadReady) (any, error) {
+	switch req := r.Body.(type) {
+	case *pb.StatusRequest:
+		return n.completeStatus(r.Partial), nil
+	case *pb.HashKVRequest:
+		return n.hashKV(req)
+	case *pb.HashRequest:
+		return n.hash()
+	case *pb.SnapshotRequest:
+		return &pb.SnapshotResponse{}, nil // leave to take one
+	case *pb.RangeRequest:
+		if n.long(req) {
+			v := n.view()
+			defer v.Close()
+			return answer(v.Range(req))
+		}
+	case *pb.TxnRequest:
+		if n.longTxn(req) {
+			v := n.view()
+			defer v.Close()
+			return answer(v.Txn(req))
+		}
+	}
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.store.Read(r.Body)
+}
+
+// answer makes a response an any that is nil if there is an error.
+func answer[T any](resp *T, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// completeStatus adds what the store knows to what consensus knows.
+func (n *Node) completeStatus(s *pb.StatusResponse) *pb.StatusResponse {
+	n.mu.RLock()
+	st := n.store
+	s.DbSize, s.DbSizeInUse = st.Backend.Store().Size(), st.Backend.Store().SizeInUse()
+	s.StorageVersion = st.StorageVersion()
+	n.mu.RUnlock()
+	s.Version = n.cfg.Version
+	s.DbSizeQuota = n.quota()
+	return s
+}

@@ -1,0 +1,254 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
+	"vitrine/core/api"
+	"vitrine/core/backend"
+	"vitrine/core/limits"
+	"vitrine/core/member"
+	"vitrine/core/pb"
+	"vitrine/core/store"
+)
+
+// maxImages bounds the databases that are on their way to peers at one time.
+const maxImages = 16
+
+// sendImage takes an image of the store for a follower that the log cannot help any more.
+func (n *Node) sendImage(m *raftpb.Message) {
+	defer n.images.Add(-1)
+	if n.images.Add(1) > maxImages {
+		(*peerSide)(n).SnapshotSent(m.GetTo(), false)
+		return
+	}
+	image, at, err := n.image()
+	if err == nil && at.Index < m.GetSnapshot().GetMetadata().GetIndex() {
+		err = errors.Join(fmt.Errorf("the database stands at %d, raft asks for %d", at.Index, m.GetSnapshot().GetMetadata().GetIndex()), image.Close())
+	}
+	if err != nil {
+		n.log.Warn("cannot take an image of the database", zap.Error(err))
+		(*peerSide)(n).SnapshotSent(m.GetTo(), false)
+		return
+	}
+	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: at.ConfState, Index: &at.Index, Term: &at.Term}
+	n.transport.SendSnapshot(m, image)
+}
+
+// ReceiveImage saves a database that a leader has sent, under a name that says where in
+// the log it stands, and durably, before the member hears of the message: from then on
+// the member may promise to have it.
+func (n *peerSide) ReceiveImage(m *raftpb.Message, image io.Reader) (int64, error) {
+	index := m.GetSnapshot().GetMetadata().GetIndex()
+	f, err := os.CreateTemp(n.dirs.snap, "tmp")
+	if err != nil {
+		return 0, err
+	}
+	size, err := io.Copy(f, image)
+	start := time.Now()
+	if err == nil && !n.cfg.NoFsync {
+		err = f.Sync()
+	}
+	n.metrics.imageSync.Observe(time.Since(start).Seconds())
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), n.dirs.image(index))
+	}
+	if err == nil {
+		err = syncDir(n.dirs.snap)
+	}
+	if err != nil {
+		return size, errors.Join(err, os.Remove(f.Name()))
+	}
+	n.metrics.imageSave.Observe(time.Since(start).Seconds())
+	n.log.Info("saved database snapshot to disk", zap.Int64("bytes", size), zap.Uint64("snapshot-index", index))
+	if !n.Receive(m) {
+		return size, errors.New("too many messages wait")
+	}
+	return size, nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// install makes a received database the store. The log has its record already, so a
+// crash before, between or after these steps finds one of the two files that it needs:
+// the image by its own name, or the image as the database.
+func (n *Node) install(s *raftpb.Snapshot) (*store.Result, error) {
+	index := s.GetMetadata().GetIndex()
+	n.log.Info("applying snapshot", zap.Uint64("current-applied-index", n.appliedIndex.Load()), zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("incoming-leader-snapshot-term", s.GetMetadata().GetTerm()))
+	n.metrics.installing.Inc()
+	defer n.metrics.installing.Dec()
+	n.commitMu.Lock() // no commit of the old backend is in flight from here on
+	defer n.commitMu.Unlock()
+	b, err := n.adopt(index)
+	if err != nil {
+		return nil, fmt.Errorf("cannot install the snapshot at %d: %w", index, err)
+	}
+	n.log.Info("applySnapshot: opened snapshot backend")
+	fresh, err := store.Open(b, store.Config{QuotaBytes: n.cfg.QuotaBytes}, nil)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot read the snapshot at %d: %w", index, err), b.Close())
+	}
+	n.mu.Lock()
+	old := n.store
+	n.store = fresh
+	n.mu.Unlock()
+	go func() { // waits for readers of the old database
+		if err := old.Backend.Close(); err != nil {
+			n.log.Warn("failed to close old backend", zap.Error(err))
+		}
+	}()
+	n.dirs.dropImages(index)
+	n.keeper.wake()
+	at := b.Applied()
+	n.log.Info("applied snapshot", zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("current-applied-index", at.Index), zap.Int64("revision", fresh.KV.Revision()))
+	return &store.Result{
+		Index: at.Index, Term: at.Term, Revision: fresh.KV.Revision(), CompactRevision: fresh.KV.CompactRevision(),
+		Members: fresh.Members.Clone(), Alarms: fresh.Alarms.List(pb.AlarmType_NONE),
+	}, nil
+}
+
+// adopt gives the received database at index the name of the database, and opens it.
+func (n *Node) adopt(index uint64) (*backend.Backend, error) {
+	if err := os.Rename(n.dirs.image(index), n.dirs.db()); err != nil {
+		return nil, fmt.Errorf("failed to rename database snapshot file: %w", err)
+	}
+	if err := syncDir(filepath.Dir(n.dirs.db())); err != nil {
+		return nil, err
+	}
+	b, err := n.openBackend()
+	if err != nil {
+		return nil, err
+	}
+	if at := b.Applied().Index; at < index {
+		return nil, errors.Join(fmt.Errorf("the received database stands at %d instead of %d", at, index), b.Close())
+	}
+	return b, nil
+}
+
+// Snapshot sends a client the database in pieces, and the SHA-256 of it all in the end.
+func (n *Node) Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) error) error {
+	c, err := n.submit(ctx, &pb.SnapshotRequest{}, false)
+	if err != nil {
+		return err
+	}
+	refused := c.reply.Err
+	isReady := c.isReady
+	c.recycle()
+	if !isReady {
+		return refused
+	}
+	image, _, err := n.image()
+	if err != nil {
+		return api.AsError(err)
+	}
+	defer image.Close()
+	start, version := time.Now(), n.StorageVersion()
+	n.log.Info("sending database snapshot to client", zap.Int64("total-bytes", image.Size()), zap.String("storage-version", version))
+	w := &pieces{send: send, version: version, rest: image.Size(), hash: sha256.New()}
+	if _, err := image.WriteTo(w); err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if w.rest != 0 {
+		return fmt.Errorf("the database has %d bytes more than were sent", w.rest)
+	}
+	if err := send(&pb.SnapshotResponse{Blob: w.hash.Sum(nil), Version: version}); err != nil {
+		return err
+	}
+	n.log.Info("successfully sent database snapshot to client", zap.Int64("total-bytes", image.Size()), zap.Duration("took", time.Since(start)), zap.String("storage-version", version))
+	return nil
+}
+
+// pieces cuts what is written to it into messages.
+type pieces struct {
+	send    func(*pb.SnapshotResponse) error
+	version string
+	rest    int64
+	buf     []byte
+	hash    hash.Hash
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	total := len(b)
+	for len(b) > 0 {
+		if p.buf == nil {
+			p.buf = make([]byte, 0, limits.SnapshotChunkBytes) // gRPC may still hold the one before
+		}
+		k := min(len(b), cap(p.buf)-len(p.buf))
+		p.buf = append(p.buf, b[:k]...)
+		b = b[k:]
+		if len(p.buf) == cap(p.buf) {
+			if err := p.flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return total, nil
+}
+
+func (p *pieces) flush() error {
+	if len(p.buf) == 0 {
+		return nil
+	}
+	if _, err := p.hash.Write(p.buf); err != nil {
+		return err
+	}
+	p.rest -= int64(len(p.buf))
+	piece := &pb.SnapshotResponse{RemainingBytes: uint64(p.rest), Blob: p.buf, Version: p.version}
+	p.buf = nil
+	return p.send(piece)
+}
+
+// peerSide is the node as its transport sees it.
+type peerSide Node
+
+// Receive takes a message from a peer, if there is room.
+func (n *peerSide) Receive(m *raftpb.Message) bool {
+	return n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}})
+}
+
+// Removed tells whether a member has left for good.
+func (n *peerSide) Removed(id uint64) bool { return n.members.Load().IsRemoved(id) }
+
+// Unreachable reports that messages to a peer are lost.
+func (n *peerSide) Unreachable(id uint64) {
+	n.inbox.offer(item{in: member.Input{Kind: member.PeerUnreachable, Peer: id}})
+}
+
+// SnapshotSent reports how sending a database ended.
+func (n *peerSide) SnapshotSent(id uint64, ok bool) {
+	n.inbox.put(member.Input{Kind: member.SnapshotStatus, Peer: id, OK: ok})
+}
+
+// Expelled: a peer says that this member was removed. It knows; we may not, having been away.
+func (n *peerSide) Expelled(by uint64) {
+	if ms := n.members.Load(); ms.Get(n.id) != nil && len(ms.List()) > 1 {
+		(*Node)(n).fail(fmt.Errorf("%w (says member %s)", errRemoved, hexID(by)))
+	}
+}
+
+var errRemoved = errors.New("the member has been permanently removed from the cluster")

@@ -1,0 +1,101 @@
+package node
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"vitrine/core/api"
+	"vitrine/core/pb"
+	"vitrine/core/store"
+)
+
+// noteMembers takes the membership after a change that was applied. Only the core loop calls it.
+func (n *Node) noteMembers(r *store.Result) {
+	if r == nil || r.Members == nil {
+		return
+	}
+	before := n.members.Swap(r.Members)
+	if v := r.Members.Version(); v != nil && (before.Version() == nil || *before.Version() != *v) {
+		n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.String("cluster-version", v.String()))
+		n.metrics.clusterVersion(v.String())
+	}
+	if r.Members.IsRemoved(n.id) {
+		go func() { // a moment for the last messages to leave
+			n.sleep(time.Second)
+			n.fail(errRemoved)
+		}()
+	}
+	go n.reconnect()
+}
+
+// publishStatus makes what others need of the member readable without the core loop.
+func (n *Node) publishStatus() {
+	st := n.member.Brief()
+	n.wantsPrev.Store(n.member.WantsPrev())
+	n.term.Store(st.Term)
+	n.commitIndex.Store(st.Commit)
+	n.appliedIndex.Store(st.Applied)
+	n.learner.Store(st.Learner)
+	n.leading.Store(st.Leading)
+	if n.lead.Swap(st.Lead) != st.Lead {
+		if st.Lead != 0 {
+			n.metrics.leaderChanges.Inc()
+		}
+		n.log.Info("leader changed", zap.String("local-member-id", hexID(n.id)), zap.String("leader", hexID(st.Lead)), zap.Uint64("term", st.Term))
+	}
+	if st.Published && !n.published {
+		n.published = true
+		n.log.Info("published local member to cluster through raft", zap.String("local-member-id", hexID(n.id)), zap.String("local-member-name", n.cfg.Name), zap.String("cluster-id", hexID(n.cluster)))
+		close(n.ready)
+	}
+}
+
+// Figures are what a member shows of itself (expvar, metrics).
+type Figures struct {
+	ID, Leader, Term, Commit, Applied uint64
+	Leading, Learner                  bool
+}
+
+// Figures are the member's as of its last step.
+func (n *Node) Figures() Figures {
+	return Figures{
+		ID: n.id, Leader: n.lead.Load(), Term: n.term.Load(), Commit: n.commitIndex.Load(), Applied: n.appliedIndex.Load(),
+		Leading: n.leading.Load(), Learner: n.learner.Load(),
+	}
+}
+
+// noteSlow writes the way of a request that took long into the log, in etcd's words.
+func (n *Node) noteSlow(s *api.Steps) {
+	if s == nil {
+		return
+	}
+	steps := make([]string, 0, len(s.Steps()))
+	last := s.Start
+	for _, st := range s.Steps() {
+		steps = append(steps, st.Name+" (duration: "+time.Duration(st.At-last).String()+")")
+		last = st.At
+	}
+	n.log.Info("trace["+s.Operation+"]", zap.Strings("steps", steps), zap.Duration("duration", s.Elapsed(n.now())))
+}
+
+func (n *Node) noteSlowSync(took time.Duration) {
+	n.log.Warn("slow fdatasync", zap.Duration("took", took), zap.Duration("expected-duration", slowSync))
+}
+
+// hashKV hashes the pairs as of a revision, on a view.
+func (n *Node) hashKV(r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
+	start := time.Now()
+	v := n.view()
+	defer v.Close()
+	hash, compacted, current, err := v.HashKV(r.Revision)
+	if err != nil {
+		return nil, err
+	}
+	n.metrics.hashRev.Observe(time.Since(start).Seconds())
+	rev := r.Revision
+	if rev == 0 {
+		rev = current
+	}
+	return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted, HashRevision: rev}, nil
+}

@@ -1,0 +1,228 @@
+// Package serve puts a member on its sockets: it opens listeners, builds the node and
+// the handlers of each port, and takes them down in the right order.
+//
+//	s, err := serve.Start(cfg, log, page)
+//	...
+//	err = s.Stop()
+//
+// The peer port serves at once, since others may need this member for a quorum. The
+// client port accepts connections at once and answers them when the member is ready:
+// when it has a leader and the cluster knows its name.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/admin"
+	"vitrine/cmd/server/internal/config"
+	"vitrine/cmd/server/internal/grpcapi"
+	"vitrine/cmd/server/internal/listen"
+	"vitrine/cmd/server/internal/node"
+	"vitrine/cmd/server/internal/version"
+)
+
+// Server is a running member with its ports.
+type Server struct {
+	cfg  *config.Config
+	log  *zap.Logger
+	node *node.Node
+	grpc *grpcapi.Server
+
+	peers, clients, metrics []net.Listener
+	splitters               []*listen.Splitter
+	https                   []*http.Server
+	failed                  chan error
+	wg                      sync.WaitGroup
+	stopping                chan struct{}
+	once                    sync.Once
+}
+
+// Start opens everything and returns when the member runs. Readiness comes later, with a line in the log.
+func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, failed: make(chan error, 8), stopping: make(chan struct{})}
+	if err := s.listen(); err != nil {
+		s.closeListeners()
+		return nil, err
+	}
+	registry := admin.Registry()
+	n, err := node.Open(nodeConfig(cfg, log, registry))
+	if err != nil {
+		s.closeListeners()
+		return nil, err
+	}
+	s.node = n
+	s.grpc = grpcapi.New(grpcapi.Config{
+		Node: n, Log: log, Registry: registry,
+		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxConcurrentStreams: cfg.MaxConcurrentStreams,
+		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval, KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
+		SlowRequest: cfg.WarningUnaryRequestDuration,
+	})
+	n.Start()
+	s.servePeers()
+	web := admin.Config{Node: n, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug", UI: cfg.UI, Files: page}
+	s.serveMetrics(admin.Metrics(web))
+	s.wg.Go(func() { s.awaitReady(admin.Client(web)) })
+	s.wg.Go(func() {
+		select {
+		case err := <-n.Failed():
+			s.fail(err)
+		case <-s.stopping:
+		}
+	})
+	return s, nil
+}
+
+func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) node.Config {
+	return node.Config{
+		Name: cfg.Name, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
+		PeerURLs: cfg.AdvertisePeerURLs.Strings(), ClientURLs: cfg.AdvertiseClientURLs.Strings(),
+		Cluster: cfg.InitialCluster, NewCluster: cfg.InitialClusterState == config.StateNew, Token: cfg.InitialClusterToken, Verify: cfg.VerifyBootstrap,
+		Version: version.Etcd, ClusterVersion: version.Cluster,
+		Tick: cfg.HeartbeatInterval, ElectionTicks: cfg.ElectionTicks(), TickAdvance: cfg.ElectionTickAdvance, PreVote: cfg.PreVote,
+		SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.SnapshotCatchUpEntries,
+		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxTxnOps: int(cfg.MaxTxnOps), QuotaBytes: cfg.QuotaBackendBytes,
+		BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
+		CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
+		ProgressInterval: cfg.WatchProgressNotifyInterval, SlowApply: cfg.WarningApplyDuration, SlowRequest: cfg.WarningUnaryRequestDuration,
+		NoFsync: cfg.UnsafeNoFsync, Log: log, Registry: registry,
+	}
+}
+
+func (s *Server) listen() error {
+	for _, group := range []struct {
+		urls config.URLs
+		to   *[]net.Listener
+	}{{s.cfg.ListenPeerURLs, &s.peers}, {s.cfg.ListenClientURLs, &s.clients}, {s.cfg.ListenMetricsURLs, &s.metrics}} {
+		for _, u := range group.urls {
+			l, err := listen.Open(u)
+			if err != nil {
+				return fmt.Errorf("cannot listen on %s: %w", u.String(), err)
+			}
+			*group.to = append(*group.to, l)
+		}
+	}
+	s.log.Info("configuring peer listeners", zap.Strings("listen-peer-urls", s.cfg.ListenPeerURLs.Strings()))
+	s.log.Info("configuring client listeners", zap.Strings("listen-client-urls", s.cfg.ListenClientURLs.Strings()))
+	return nil
+}
+
+func (s *Server) closeListeners() {
+	for _, group := range [][]net.Listener{s.peers, s.clients, s.metrics} {
+		for _, l := range group {
+			l.Close()
+		}
+	}
+}
+
+// readHeaderTimeout is how long a client may take to say what it wants.
+const readHeaderTimeout = 5 * time.Minute
+
+// http serves a handler on a listener.
+func (s *Server) http(l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: zap.NewStdLog(s.log)}
+	s.https = append(s.https, server)
+	s.wg.Go(func() { s.ended("http", server.Serve(l)) })
+}
+
+func (s *Server) servePeers() {
+	h := admin.Peer(s.node, s.log, s.node.Transport().Handler())
+	for _, l := range s.peers {
+		s.log.Info("serving peer traffic", zap.String("address", l.Addr().String()))
+		s.http(l, h)
+	}
+}
+
+func (s *Server) serveMetrics(h http.Handler) {
+	for i, l := range s.metrics {
+		s.log.Info("serving metrics and health endpoints", zap.String("address", s.cfg.ListenMetricsURLs[i].String()))
+		s.http(l, h)
+	}
+}
+
+// awaitReady serves clients as soon as the cluster knows this member.
+func (s *Server) awaitReady(h http.Handler) {
+	select {
+	case <-s.node.Ready():
+	case <-s.stopping:
+		return
+	}
+	s.log.Info("ready to serve client requests")
+	for _, l := range s.clients {
+		split := listen.Split(l)
+		s.splitters = append(s.splitters, split)
+		server := &http.Server{Handler: h, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: zap.NewStdLog(s.log)}
+		s.wg.Go(func() { s.ended("http", server.Serve(split.HTTP())) })
+		s.wg.Go(func() { s.ended("grpc", s.grpc.Serve(split.GRPC())) })
+		s.wg.Go(func() { s.ended("listener", split.Serve()) })
+		s.wg.Go(func() { <-s.stopping; server.Close() })
+		s.log.Info("serving client traffic insecurely; this is strongly discouraged!", zap.String("traffic", "grpc+http"), zap.String("address", l.Addr().String()))
+	}
+}
+
+// ended reports a server that ended by itself.
+func (s *Server) ended(what string, err error) {
+	select {
+	case <-s.stopping:
+	default:
+		if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.fail(fmt.Errorf("%s server: %w", what, err))
+		}
+	}
+}
+
+func (s *Server) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// Failed delivers what made the server unable to go on.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+const (
+	// grace is how long clients' running calls may take to end.
+	grace = 500 * time.Millisecond
+)
+
+// Stop hands leadership over, ends calls and closes the member in order.
+func (s *Server) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.RequestTimeout())
+	defer cancel()
+	if err := s.node.Resign(ctx); err != nil {
+		s.log.Warn("leadership transfer failed", zap.Error(err))
+	}
+	s.once.Do(func() { close(s.stopping) })
+	s.grpc.Stop(grace)
+	return s.down(s.node.Stop)
+}
+
+// Abort closes everything at once, after a failure.
+func (s *Server) Abort() {
+	s.once.Do(func() { close(s.stopping) })
+	s.grpc.Stop(0)
+	_ = s.down(func() error { s.node.Kill(); return nil })
+}
+
+func (s *Server) down(stopNode func() error) error {
+	for _, h := range s.https {
+		h.Close()
+	}
+	err := stopNode()
+	s.closeListeners()
+	s.wg.Wait()
+	for _, split := range s.splitters {
+		split.Close()
+	}
+	return err
+}

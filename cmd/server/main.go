@@ -1,0 +1,127 @@
+// Command server is the native server: one member of an etcd cluster on real
+// disks and sockets, with the page of the project inside.
+//
+//	vitrine                                    one member on localhost:2379
+//	vitrine --name a --data-dir /var/lib/v ... etcd's flags, see --help
+//
+// It speaks etcd's API, peer protocol and data directory, so that etcdctl,
+// clients, peers and backups of etcd's are at home here.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/config"
+	"vitrine/cmd/server/internal/logs"
+	"vitrine/cmd/server/internal/serve"
+	"vitrine/cmd/server/internal/version"
+	"vitrine/web"
+)
+
+// commit is set by the linker.
+var commit = "unknown"
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is main with an exit code: 0 after a stop that was asked for, 1 for what went
+// wrong, 2 for a command line that makes no sense.
+func run(args []string) int {
+	cfg, err := config.Parse(args, os.Environ(), os.Stderr)
+	var usage *config.UsageError
+	switch {
+	case errors.Is(err, config.ErrVersion):
+		printVersion()
+		return 0
+	case errors.Is(err, config.ErrHelp):
+		fmt.Print(config.Help)
+		return 0
+	case errors.As(err, &usage):
+		return 2
+	}
+	level, format, outputs := "info", "json", []string{"default"}
+	if cfg != nil && err == nil {
+		level, format, outputs = cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs
+	}
+	log, logErr := logs.New(level, format, outputs)
+	if logErr != nil {
+		fmt.Fprintln(os.Stderr, logErr)
+		return 1
+	}
+	defer log.Sync()
+	log.Info("Running: ", zap.Strings("args", args))
+	if err != nil {
+		log.Warn("failed to verify flags", zap.Error(err))
+		return 1
+	}
+	for _, note := range cfg.Notes {
+		log.Warn(note)
+	}
+	return operate(cfg, log)
+}
+
+func printVersion() {
+	fmt.Printf("etcd Version: %s\n", version.Etcd)
+	fmt.Printf("Git SHA: %s\n", commit)
+	fmt.Printf("Go Version: %s\n", runtime.Version())
+	fmt.Printf("Go OS/Arch: %s/%s\n", runtime.GOOS, runtime.GOARCH)
+	fmt.Printf("vitrine Version: %s\n", commit)
+}
+
+// gcPercent trades memory for CPU: the live heap of a member is small against what
+// requests allocate. GOGC says otherwise.
+const gcPercent = 400
+
+// operate runs the server until a signal or a failure.
+func operate(cfg *config.Config, log *zap.Logger) int {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	page, built := web.Files()
+	if !built {
+		page = nil
+	}
+	server, err := serve.Start(cfg, log, page)
+	if err != nil {
+		log.Error("failed to start", zap.Error(err))
+		return 1
+	}
+	select {
+	case s := <-signals:
+		log.Info("received signal; shutting down", zap.String("signal", s.String()))
+		signal.Stop(signals)
+		if err := server.Stop(); err != nil {
+			log.Error("stopped with an error", zap.Error(err))
+			return 1
+		}
+		log.Info("stopped")
+		return reraise(s, log)
+	case err := <-server.Failed():
+		server.Abort()
+		log.Error("the server cannot go on", zap.Error(err))
+		return 1
+	}
+}
+
+// reraise dies of the signal, so that whoever started the server sees why it ended. The
+// first process of a container has no default action for signals and just exits.
+func reraise(s os.Signal, log *zap.Logger) int {
+	if os.Getpid() == 1 {
+		return 0
+	}
+	log.Sync()
+	signal.Reset(s)
+	if err := syscall.Kill(os.Getpid(), s.(syscall.Signal)); err != nil {
+		return 1
+	}
+	select {} // the signal is on its way
+}

@@ -1,0 +1,349 @@
+package oracle
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"vitrine/core/pb"
+	"vitrine/core/vfs"
+	"vitrine/core/wal"
+
+	etcdwal "go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+)
+
+// Segments are small here; etcd's size is a variable of its package.
+const segmentBytes = 20_000
+
+func init() { etcdwal.SegmentSizeBytes = segmentBytes }
+
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func logEntry(term, index uint64) *raftpb.Entry {
+	data := bytes.Repeat([]byte(fmt.Sprintf("%d/%d ", term, index)), int(index%37))
+	return &raftpb.Entry{Term: new(term), Index: new(index), Type: raftpb.EntryNormal.Enum(), Data: data}
+}
+
+func logState(term, commit uint64) *raftpb.HardState {
+	return &raftpb.HardState{Term: new(term), Vote: new(uint64(7)), Commit: new(commit)}
+}
+
+var confState = &raftpb.ConfState{Voters: []uint64{1, 2, 7}, Learners: []uint64{9}, AutoLeave: new(false)}
+
+// logWriter is what both logs can do.
+type logWriter interface {
+	save(*raftpb.HardState, []*raftpb.Entry) error
+	snapshot(index, term uint64) error
+	Close() error
+}
+
+type vitrineLog struct{ *wal.WAL }
+
+func (w vitrineLog) save(hs *raftpb.HardState, entries []*raftpb.Entry) error {
+	if err := w.Append(hs, entries); err != nil {
+		return err
+	}
+	return w.Sync()
+}
+
+func (w vitrineLog) snapshot(index, term uint64) error {
+	return w.SaveSnapshot(&pb.WALSnapshot{Index: &index, Term: &term, ConfState: confState})
+}
+
+type etcdLog struct{ *etcdwal.WAL }
+
+func (w etcdLog) save(hs *raftpb.HardState, entries []*raftpb.Entry) error { return w.Save(hs, entries) }
+
+func (w etcdLog) snapshot(index, term uint64) error {
+	return w.SaveSnapshot(&walpb.Snapshot{Index: &index, Term: &term, ConfState: confState})
+}
+
+// write fills a log with batches, replaced tails, and snapshots at 100 and 200.
+func write(t *testing.T, w logWriter) {
+	t.Helper()
+	for i := uint64(1); i <= 300; {
+		term := 1 + i/50
+		batch := []*raftpb.Entry{}
+		for range 1 + i%7 {
+			batch = append(batch, logEntry(term, i))
+			i++
+		}
+		ok(t, w.save(logState(term, batch[0].GetIndex()-1), batch))
+		if i%60 == 0 {
+			ok(t, w.save(nil, []*raftpb.Entry{logEntry(term, i-1), logEntry(term, i)})) // replaces one
+			i++
+		}
+		for _, at := range []uint64{100, 200} {
+			if batch[0].GetIndex() <= at+1 && at+1 < i {
+				ok(t, w.snapshot(at, 1+at/50))
+			}
+		}
+	}
+}
+
+// contents is what one reader makes of a log.
+type contents struct {
+	metadata []byte
+	state    *raftpb.HardState
+	entries  []*raftpb.Entry
+}
+
+func (c contents) equal(d contents) error {
+	if !bytes.Equal(c.metadata, d.metadata) || !proto.Equal(c.state, d.state) || len(c.entries) != len(d.entries) {
+		return fmt.Errorf("metadata %q and %q, state %v and %v, %d and %d entries", c.metadata, d.metadata, c.state, d.state, len(c.entries), len(d.entries))
+	}
+	for i, e := range c.entries {
+		if !proto.Equal(e, d.entries[i]) {
+			return fmt.Errorf("entry %d: %v and %v", i, e, d.entries[i])
+		}
+	}
+	return nil
+}
+
+func readOurs(t *testing.T, dir string, index, term uint64) contents {
+	t.Helper()
+	w, log, err := wal.Open(vfs.OS{}, dir, &pb.WALSnapshot{Index: &index, Term: &term}, wal.Options{SegmentBytes: segmentBytes})
+	ok(t, err)
+	ok(t, w.Close())
+	return contents{log.Metadata, log.HardState, log.Entries}
+}
+
+func readTheirs(t *testing.T, dir string, index, term uint64) contents {
+	t.Helper()
+	w, err := etcdwal.Open(nil, dir, &walpb.Snapshot{Index: &index, Term: &term})
+	ok(t, err)
+	metadata, state, entries, err := w.ReadAll()
+	ok(t, err)
+	ok(t, w.Close())
+	return contents{metadata, state, entries}
+}
+
+// appendOurs and appendTheirs open an existing log, add to it, and close it.
+func appendOurs(t *testing.T, dir string, e ...*raftpb.Entry) {
+	t.Helper()
+	w, _, err := wal.Open(vfs.OS{}, dir, nil, wal.Options{SegmentBytes: segmentBytes, Recycle: true})
+	ok(t, err)
+	ok(t, vitrineLog{w}.save(logState(20, 300), e))
+	ok(t, w.Close())
+}
+
+func appendTheirs(t *testing.T, dir string, e ...*raftpb.Entry) {
+	t.Helper()
+	w, err := etcdwal.Open(nil, dir, &walpb.Snapshot{})
+	ok(t, err)
+	_, _, _, err = w.ReadAll()
+	ok(t, err)
+	ok(t, w.Save(logState(20, 300), e))
+	ok(t, w.Close())
+}
+
+func createLog(t *testing.T, who, dir string) logWriter {
+	t.Helper()
+	if who == "etcd" {
+		w, err := etcdwal.Create(nil, dir, []byte("metadata"))
+		ok(t, err)
+		return etcdLog{w}
+	}
+	w, err := wal.Create(vfs.OS{}, dir, []byte("metadata"), wal.Options{SegmentBytes: segmentBytes})
+	ok(t, err)
+	return vitrineLog{w}
+}
+
+func TestWALEachReadsWhatTheOtherWrote(t *testing.T) {
+	for _, who := range []string{"etcd", "vitrine"} {
+		t.Run("written by "+who, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "wal")
+			w := createLog(t, who, dir)
+			write(t, w)
+			ok(t, w.Close())
+			for _, at := range []uint64{0, 100, 200} {
+				term := uint64(0)
+				if at > 0 {
+					term = 1 + at/50
+				}
+				a, b := readOurs(t, dir, at, term), readTheirs(t, dir, at, term)
+				ok(t, a.equal(b))
+				if len(a.entries) < int(300-at) {
+					t.Fatalf("%d entries after %d", len(a.entries), at)
+				}
+			}
+			compareSnapshots(t, dir)
+			// Both go on writing, in turns, across cuts.
+			next := readOurs(t, dir, 0, 0).entries[len(readOurs(t, dir, 0, 0).entries)-1].GetIndex() + 1
+			for i := next; i < next+200; i += 2 {
+				appendOurs(t, dir, logEntry(20, i))
+				appendTheirs(t, dir, logEntry(20, i+1))
+			}
+			a, b := readOurs(t, dir, 0, 0), readTheirs(t, dir, 0, 0)
+			ok(t, a.equal(b))
+			if last := a.entries[len(a.entries)-1].GetIndex(); last != next+199 {
+				t.Fatalf("last entry is %d, want %d", last, next+199)
+			}
+		})
+	}
+}
+
+func compareSnapshots(t *testing.T, dir string) {
+	t.Helper()
+	want, err := etcdwal.ValidSnapshotEntries(zap.NewNop(), dir)
+	ok(t, err)
+	got, err := wal.Snapshots(vfs.OS{}, dir)
+	ok(t, err)
+	if len(got) != 3 || len(want) != 3 {
+		t.Fatalf("%d and %d snapshots, want 3", len(got), len(want))
+	}
+	for i := range got {
+		if got[i].GetIndex() != want[i].GetIndex() || got[i].GetTerm() != want[i].GetTerm() || !proto.Equal(got[i].GetConfState(), want[i].GetConfState()) {
+			t.Errorf("snapshot %d: %v and %v", i, got[i], want[i])
+		}
+	}
+}
+
+// TestWALBytesAreEqual: the same calls make the same bytes, file by file.
+func TestWALBytesAreEqual(t *testing.T) {
+	files := map[string][]byte{}
+	for _, who := range []string{"etcd", "vitrine"} {
+		dir := filepath.Join(t.TempDir(), "wal")
+		w := createLog(t, who, dir)
+		write(t, w)
+		ok(t, w.Close())
+		names, err := filepath.Glob(filepath.Join(dir, "*.wal"))
+		ok(t, err)
+		if len(names) < 4 {
+			t.Fatalf("%s: only %d segments", who, len(names))
+		}
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			ok(t, err)
+			data = bytes.TrimRight(data, "\x00")
+			if who == "etcd" {
+				files[filepath.Base(name)] = data
+			} else if want, there := files[filepath.Base(name)]; !there || !bytes.Equal(data, want) {
+				t.Errorf("%s: %d bytes, etcd has %d (%v)", filepath.Base(name), len(data), len(want), there)
+			}
+		}
+		if who == "vitrine" && len(names) != len(files) {
+			t.Errorf("%d segments, etcd has %d", len(names), len(files))
+		}
+	}
+}
+
+// TestWALTornTailsAreJudgedAlike cuts the last record of a log at every length
+// and erases each of its sectors; both sides must keep the same entries.
+func TestWALTornTailsAreJudgedAlike(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "wal")
+	w := createLog(t, "vitrine", base)
+	for i := uint64(1); i <= 10; i++ {
+		ok(t, w.save(logState(1, i-1), []*raftpb.Entry{logEntry(1, i)}))
+	}
+	before := lastDataByte(t, base)
+	big := logEntry(1, 11)
+	big.Data = bytes.Repeat([]byte("0123456789"), 150)
+	ok(t, w.save(nil, []*raftpb.Entry{big}))
+	end := lastDataByte(t, base)
+	ok(t, w.Close())
+	name := "0000000000000000-0000000000000000.wal"
+	whole, err := os.ReadFile(filepath.Join(base, name))
+	ok(t, err)
+
+	var cases [][]byte
+	for size := before + 8; size < end; size += 61 {
+		cases = append(cases, whole[:size])
+	}
+	for sector := before / 512; sector*512 < end; sector++ {
+		erased := bytes.Clone(whole)
+		clear(erased[max(before, sector*512):min(int64(len(erased)), (sector+1)*512)])
+		cases = append(cases, erased)
+	}
+	for i, data := range cases {
+		a, b := filepath.Join(t.TempDir(), "wal"), filepath.Join(t.TempDir(), "wal")
+		for _, dir := range []string{a, b} {
+			ok(t, os.MkdirAll(dir, 0o700))
+			ok(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+		}
+		if w, err := etcdwal.Open(nil, b, &walpb.Snapshot{}); err == nil {
+			if _, _, _, err = w.ReadAll(); err != nil && !etcdwal.Repair(nil, b) {
+				t.Fatalf("case %d: etcd cannot repair: %v", i, err)
+			}
+			w.Close()
+		}
+		got := readOurs(t, a, 0, 0)
+		if err := got.equal(readTheirs(t, b, 0, 0)); err != nil {
+			t.Fatalf("case %d: %v", i, err)
+		}
+		if len(got.entries) != 10 {
+			t.Fatalf("case %d: %d entries", i, len(got.entries))
+		}
+		ok(t, got.equal(readTheirs(t, a, 0, 0))) // and etcd accepts our repair
+	}
+}
+
+func lastDataByte(t *testing.T, dir string) int64 {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.wal"))
+	ok(t, err)
+	data, err := os.ReadFile(names[len(names)-1])
+	ok(t, err)
+	return int64(len(bytes.TrimRight(data, "\x00"))+7) &^ 7
+}
+
+func TestWALRecycledSegmentsAreReadByEtcd(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "wal")
+	w, err := wal.Create(vfs.OS{}, dir, []byte("metadata"), wal.Options{SegmentBytes: segmentBytes, Recycle: true})
+	ok(t, err)
+	released := uint64(0)
+	for i := uint64(1); i <= 2000; i++ {
+		ok(t, w.Append(logState(1, i-1), []*raftpb.Entry{logEntry(1, i)}))
+		if i%100 == 0 {
+			released = i
+			ok(t, vitrineLog{w}.snapshot(i, 1))
+			ok(t, w.Sync())
+			ok(t, w.Release(i))
+		}
+	}
+	if first := w.Segments()[0].Seq; first < 5 {
+		t.Fatalf("nothing was released: the log begins with segment %d", first)
+	}
+	ok(t, w.Sync())
+	spare := filepath.Join(dir, "spare.tmp")
+	if _, err := os.Stat(spare); err != nil {
+		t.Fatalf("no segment waits to be recycled: %v", err)
+	}
+	// A killed process leaves its files as they are, the spare among them.
+	image := filepath.Join(t.TempDir(), "wal")
+	ok(t, os.CopyFS(image, os.DirFS(dir)))
+	ok(t, w.Close())
+	for _, d := range []string{image, dir} {
+		ok(t, readTheirs(t, d, released, 1).equal(readOurs(t, d, released, 1)))
+	}
+}
+
+func TestWALLocksExcludeTheOther(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "wal")
+	w := createLog(t, "vitrine", dir)
+	if other, err := etcdwal.Open(nil, dir, &walpb.Snapshot{}); err == nil {
+		other.Close()
+		t.Error("etcd opened a log that vitrine has open")
+	}
+	ok(t, w.Close())
+	other, err := etcdwal.Open(nil, dir, &walpb.Snapshot{})
+	ok(t, err)
+	if w, _, err := wal.Open(vfs.OS{}, dir, nil, wal.Options{}); err == nil {
+		w.Close()
+		t.Error("vitrine opened a log that etcd has open")
+	}
+	_, _, _, err = other.ReadAll()
+	ok(t, err)
+	ok(t, other.Close())
+}
