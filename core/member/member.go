@@ -145,7 +145,7 @@ func (m *Member) watch(now trace.Instant, in *Input) {
 	case WatchOpen:
 		m.openStream(in.Stream, in.OK)
 	case WatchRequest:
-		m.hub.Request(now, in.Stream, in.Watch)
+		m.hub.RequestSeen(now, in.Stream, in.Watch, in.Revision)
 	case WatchClose:
 		m.closeStream(in.Stream)
 	case WatchSent:

@@ -27,7 +27,7 @@ const (
 	Request         // a client asks: Request
 	Cancel          // the client of the request with id ID no longer waits; there will be no reply
 	WatchOpen       // a watch stream begins: Stream; OK = its client requires a leader
-	WatchRequest    // a message on a watch stream: Stream, Watch
+	WatchRequest    // a message on a watch stream: Stream, Watch; Revision = the store's, if that may be ahead of this core
 	WatchClose      // the client's side of the stream has ended: Stream
 	WatchSent       // N pushes of the stream have left: Stream, N
 	Scanned         // the answer to a Scan: Scan

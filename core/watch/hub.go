@@ -147,6 +147,12 @@ func (h *Hub) Close(id uint64) {
 
 // Request performs what the client of a stream asked for.
 func (h *Hub) Request(now trace.Instant, id uint64, req *pb.WatchRequest) {
+	h.RequestSeen(now, id, req, 0)
+}
+
+// RequestSeen is Request for a driver whose store may be ahead of the hub: seen is the store's revision when the request
+// came. A watcher from now on begins after it, so that a client never gets an event that it has read before it asked.
+func (h *Hub) RequestSeen(now trace.Instant, id uint64, req *pb.WatchRequest, seen int64) {
 	s := h.streams[id]
 	if s == nil {
 		return
@@ -160,7 +166,7 @@ func (h *Hub) Request(now trace.Instant, id uint64, req *pb.WatchRequest) {
 	switch r := req.GetRequestUnion().(type) {
 	case *pb.WatchRequest_CreateRequest:
 		if r.CreateRequest != nil {
-			h.create(s, r.CreateRequest)
+			h.create(s, r.CreateRequest, max(seen, h.rev))
 		}
 	case *pb.WatchRequest_CancelRequest:
 		if w := s.byID[r.CancelRequest.GetWatchId()]; r.CancelRequest != nil && w != nil {
@@ -175,9 +181,10 @@ func (h *Hub) Request(now trace.Instant, id uint64, req *pb.WatchRequest) {
 	}
 }
 
-func (h *Hub) create(s *stream, r *pb.WatchCreateRequest) {
+// create answers a create request; rev is the current revision.
+func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 	refuse := func(reason string) {
-		h.push(s, &Response{WatchID: noWatcher, Created: true, Canceled: true, Rev: h.rev, Reason: reason})
+		h.push(s, &Response{WatchID: noWatcher, Created: true, Canceled: true, Rev: rev, Reason: reason})
 	}
 	span, ok := spanOf(r.GetKey(), r.GetRangeEnd())
 	switch {
@@ -208,13 +215,13 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest) {
 		w.id = s.freeID()
 	}
 	if w.next == 0 {
-		w.next = h.rev + 1
+		w.next = rev + 1
 	}
 	s.add(w)
 	if w.prev {
 		h.prevs++
 	}
-	h.push(s, &Response{WatchID: w.id, Created: true, Rev: h.rev})
+	h.push(s, &Response{WatchID: w.id, Created: true, Rev: rev})
 	h.emit(trace.WatchCreated, w, 0, w.next, span.key)
 	if w.next <= h.rev && w.next < h.compactRev {
 		h.cancelCompacted(w)
@@ -230,7 +237,7 @@ func (h *Hub) progressAll(s *stream) {
 		return
 	}
 	for _, w := range s.watchers {
-		if h.rev < w.start {
+		if h.rev < w.start || h.rev+1 < w.next {
 			return
 		}
 	}
@@ -266,7 +273,7 @@ func (h *Hub) progressEach(s *stream) {
 		if !w.progress {
 			continue
 		}
-		if w.quiet && w.isSynced() && h.rev >= w.start && h.hasCredit(s) {
+		if w.quiet && w.isSynced() && h.rev >= w.start && h.rev+1 >= w.next && h.hasCredit(s) {
 			h.push(s, &Response{WatchID: w.id, Rev: h.rev, Progress: true})
 		}
 		w.quiet = true

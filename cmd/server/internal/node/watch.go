@@ -62,7 +62,10 @@ func (s *stream) wake() {
 
 // Request passes on what the client asks for.
 func (s *stream) Request(r *pb.WatchRequest) {
-	s.n.inbox.put(member.Input{Kind: member.WatchRequest, Stream: s.id, Watch: r})
+	s.n.mu.RLock()
+	rev := s.n.store.KV.Revision() // the core may not have heard of it yet, but a client may have read it
+	s.n.mu.RUnlock()
+	s.n.inbox.put(member.Input{Kind: member.WatchRequest, Stream: s.id, Watch: r, Revision: rev})
 }
 
 // Next waits for responses and appends all that wait.
