@@ -83,7 +83,10 @@ func (c *Checker) sent(m *member, e *trace.Event) {
 			c.violate(VoteDurability, e, "member %d sent its vote for %d in term %d, but its disk has (term %d, vote %d)", m.id, e.Peer, e.Term, m.hardTerm, m.hardVote)
 		}
 	case msgAppResp:
-		if m.durable.index < e.Index {
+		// One sync may carry an append of one term and its truncation by the next. The answer to the first then
+		// leaves late, as if the network had held it: whoever still leads the old term may count it, because this
+		// member had that entry when it last could vote.
+		if m.durable.index < e.Index && e.Term >= m.hardTerm {
 			c.violate(AckedDurable, e, "member %d acknowledged index %d to %d, but its disk has only %d", m.id, e.Index, e.Peer, m.durable.index)
 		}
 		if m.hardTerm < e.Term {
