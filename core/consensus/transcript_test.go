@@ -503,7 +503,9 @@ func (l *lab) status(b *bench) {
 	}
 }
 
-func roleText(r raft.StateType) string { return strings.ToLower(strings.TrimPrefix(r.String(), "State")) }
+func roleText(r raft.StateType) string {
+	return strings.ToLower(strings.TrimPrefix(r.String(), "State"))
+}
 
 // events tells the events since the last call.
 func (l *lab) events(b *bench, without string) {
@@ -535,7 +537,9 @@ func (l *lab) events(b *bench, without string) {
 	}
 }
 
-func idText(id uint64) string { return fmt.Sprintf("%d.%d", id>>idCounterBits, id&(1<<idCounterBits-1)) }
+func idText(id uint64) string {
+	return fmt.Sprintf("%d.%d", id>>idCounterBits, id&(1<<idCounterBits-1))
+}
 
 func entryText(e *raftpb.Entry) string {
 	at := fmt.Sprintf("%d/%d", e.GetTerm(), e.GetIndex())

@@ -20,7 +20,6 @@ import (
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
-	"vitrine/core/watch"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -61,6 +60,9 @@ type machine struct {
 	ends    map[uint64]error
 	held    []member.Input // inputs that a test holds back
 	hold    func(member.Input) bool
+	lag     bool // the store does nothing
+	waiting []consensus.ApplyBatch
+	quota   int64
 }
 
 const dir = "wal"
@@ -134,14 +136,14 @@ func (m *machine) start() {
 		Alarms: m.store.Alarms.List(pb.AlarmType_NONE),
 	}, m.c.now)
 	must(t, err)
-	m.inbox, m.held = nil, nil
+	m.inbox, m.held, m.waiting = nil, nil, nil
 	m.replies, m.pushes, m.ends = map[uint64]api.Reply{}, map[uint64][]*pb.WatchResponse{}, map[uint64]error{}
 }
 
 func (m *machine) openStore() {
 	b, err := backend.New(m.mem)
 	must(m.c.t, err)
-	m.store, err = store.Open(b, store.Config{}, m.tracer)
+	m.store, err = store.Open(b, store.Config{QuotaBytes: m.quota}, m.tracer)
 	must(m.c.t, err)
 }
 
@@ -197,8 +199,10 @@ func (m *machine) turn() bool {
 	for _, w := range o.Log {
 		m.write(w)
 	}
-	for _, a := range o.Applies {
-		m.apply(a)
+	m.waiting = append(m.waiting, o.Applies...)
+	for len(m.waiting) > 0 && !m.lag {
+		m.apply(m.waiting[0])
+		m.waiting = m.waiting[1:]
 	}
 	for _, r := range o.Replies {
 		m.replies[r.ID] = r
@@ -478,4 +482,73 @@ func (c *cluster) converged() {
 	}
 }
 
-var _ = watch.Config{}
+// watch asks for a watcher on a stream.
+func (c *cluster) watch(id, stream uint64, r *pb.WatchCreateRequest) {
+	c.machine(id).step(member.Input{Kind: member.WatchRequest, Stream: stream, Watch: &pb.WatchRequest{
+		RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: r},
+	}})
+	c.run()
+}
+
+// revisions are those of the events that a stream has got.
+func (c *cluster) revisions(id, stream uint64) []int64 {
+	var revs []int64
+	for _, r := range c.machine(id).pushes[stream] {
+		for _, e := range r.Events {
+			revs = append(revs, e.Kv.ModRevision)
+		}
+	}
+	return revs
+}
+
+// stations are the steps of a request at a member, from the trace.
+func (c *cluster) stations(id, request uint64) []string {
+	var names []string
+	for i := range c.ring.Len() {
+		if e := c.ring.At(i); e.Kind == trace.Station && e.Member == id && e.Request == request {
+			names = append(names, e.Text)
+		}
+	}
+	return names
+}
+
+// count tells how many messages of a type were sent.
+func (c *cluster) count(typ raftpb.MessageType) int {
+	n := 0
+	for _, m := range c.sent {
+		if m.GetType() == typ {
+			n++
+		}
+	}
+	return n
+}
+
+// tickOnly passes n ticks at one member.
+func (c *cluster) tickOnly(id uint64, n int) {
+	for range n {
+		c.now += trace.Instant(100 * time.Millisecond)
+		c.machine(id).step(member.Input{Kind: member.Tick})
+		c.run()
+	}
+}
+
+func (c *cluster) wantErr(id, request uint64, want error) {
+	c.t.Helper()
+	r, ok := c.machine(id).replies[request]
+	if !ok {
+		c.t.Errorf("request %d is not answered", request)
+	} else if !errors.Is(r.Err, want) {
+		c.t.Errorf("request %d: %v, want %v", request, r.Err, want)
+	}
+}
+
+// quota sets the quota of all stores, which takes a restart.
+func (c *cluster) quota(bytes int64) {
+	for _, m := range c.machines {
+		m.quota = bytes
+		m.crash()
+		m.start()
+	}
+	c.run()
+	c.leader()
+}
