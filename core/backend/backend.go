@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
 
 	"vitrine/core/invariant"
@@ -13,6 +14,7 @@ type Backend struct {
 	base    StoreView // of the store, as of the last finished commit
 	front   *buffer
 	frozen  *buffer // what the commit in flight carries; nil if none is
+	again   bool    // frozen waits for another attempt, none is in flight
 	image   *buffer // of front, for views; nil when front has changed since
 	applied Applied // of everything written
 	durable Applied // of base
@@ -68,7 +70,7 @@ func (b *Backend) Write(batch *Batch) {
 func (b *Backend) Pending() int { return b.front.ops }
 
 // Committing says whether a commit is in flight.
-func (b *Backend) Committing() bool { return b.frozen != nil }
+func (b *Backend) Committing() bool { return b.frozen != nil && !b.again }
 
 // Commit carries a frozen buffer to the store.
 type Commit struct {
@@ -79,6 +81,10 @@ type Commit struct {
 // BeginCommit freezes what is written so far. It returns nil if there is
 // nothing to do, a commit is in flight, or an earlier one failed.
 func (b *Backend) BeginCommit() *Commit {
+	if b.again && b.err == nil {
+		b.again = false
+		return &Commit{store: b.store, frozen: b.frozen}
+	}
 	if b.frozen != nil || b.err != nil || b.front.empty() {
 		return nil
 	}
@@ -96,9 +102,15 @@ func (c *Commit) Applied() Applied { return c.frozen.applied }
 func (c *Commit) Run() error { return c.store.Commit(c.frozen.list()) }
 
 // EndCommit takes the result of Run back on the owner's side. An error is
-// final: it is also returned by Err, and no further commit begins.
+// final: it is also returned by Err, and no further commit begins. The one
+// exception is ErrFull: the store grows as soon as no View is open, and until
+// that has succeeded the next BeginCommit carries the same changes again.
 func (b *Backend) EndCommit(c *Commit, err error) {
-	invariant.Assert(c.frozen == b.frozen, "backend: the commit that ended is not the one in flight")
+	invariant.Assert(c.frozen == b.frozen && !b.again, "backend: the commit that ended is not the one in flight")
+	if grower, ok := b.store.(Grower); ok && errors.Is(err, ErrFull) {
+		b.grow(grower)
+		return
+	}
 	if err != nil {
 		b.err = fmt.Errorf("backend: commit: %w", err)
 		return
@@ -114,12 +126,32 @@ func (b *Backend) EndCommit(c *Commit, err error) {
 	b.frozen = nil
 }
 
+func (b *Backend) grow(g Grower) {
+	b.base.Close()
+	b.base = nil
+	err := g.Grow()
+	if err == nil || errors.Is(err, ErrBusy) {
+		b.base, err = b.store.View()
+	}
+	if err != nil {
+		b.base = noView{}
+		b.err = fmt.Errorf("backend: grow: %w", err)
+		return
+	}
+	b.again = true
+}
+
 // Flush commits everything written so far and waits for it; no commit may be
-// in flight.
+// in flight. It returns ErrFull if an open View keeps the store from growing.
 func (b *Backend) Flush() error {
-	invariant.Assert(b.frozen == nil || b.err != nil, "backend: flush beside a commit in flight")
-	if c := b.BeginCommit(); c != nil {
-		b.EndCommit(c, c.Run())
+	invariant.Assert(!b.Committing() || b.err != nil, "backend: flush beside a commit in flight")
+	for range 2 { // a second time if the store had to grow
+		if c := b.BeginCommit(); c != nil {
+			b.EndCommit(c, c.Run())
+		}
+	}
+	if b.again {
+		return ErrFull
 	}
 	return b.err
 }
@@ -154,35 +186,4 @@ func (b *Backend) Get(bucket Bucket, key []byte) []byte {
 func (b *Backend) Range(bucket Bucket, start, end []byte, limit int, fn func(k, v []byte) bool) {
 	l := b.current()
 	l.scan(bucket, start, end, limit, fn)
-}
-
-// View is a stable image of everything written at the time it was opened. It
-// stays the same while the owner writes and commits on, and must be closed.
-type View interface {
-	Get(b Bucket, key []byte) []byte
-	Range(b Bucket, start, end []byte, limit int, fn func(k, v []byte) bool)
-	Close()
-}
-
-type view struct{ layers }
-
-// View opens a View. Opening is the owner's call; using and closing is not.
-func (b *Backend) View() View {
-	if b.image == nil {
-		b.image = b.front.image()
-	}
-	return &view{layers{front: b.image, frozen: b.frozen, base: b.base.Retain()}}
-}
-
-func (v *view) Get(b Bucket, key []byte) []byte { return v.get(b, key) }
-
-func (v *view) Range(b Bucket, start, end []byte, limit int, fn func(k, v []byte) bool) {
-	v.scan(b, start, end, limit, fn)
-}
-
-func (v *view) Close() {
-	if v.base != nil {
-		v.base.Close()
-		v.base = nil
-	}
 }

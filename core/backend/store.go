@@ -1,6 +1,26 @@
 package backend
 
-import "io"
+import (
+	"errors"
+	"io"
+)
+
+// ErrFull is wrapped by Commit when the file would outgrow its memory mapping.
+// Nothing was changed; the Store is a Grower and the same commit succeeds
+// after Grow.
+var ErrFull = errors.New("backend: the file would outgrow its memory mapping")
+
+// ErrBusy is Grow's answer while readers are in its way.
+var ErrBusy = errors.New("backend: the store has open views")
+
+var errNoView = errors.New("backend: the store failed")
+
+// Grower is a Store whose file is mapped with a bound.
+type Grower interface {
+	// Grow maps the file anew with more room. With a view or snapshot still
+	// open it does nothing and returns ErrBusy.
+	Grow() error
+}
 
 // Store is the durable half of a Backend.
 //

@@ -3,21 +3,25 @@
 package bolt
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"vitrine/core/backend"
 )
 
 // Options of a database file. The zero value is etcd's default.
 type Options struct {
-	// MmapSize is the address space to map, in bytes; 0 means 10 GiB. Growing
-	// beyond it needs a moment without readers, so it should hold the largest
-	// file expected. It costs no memory.
+	// MmapSize is the address space to map, in bytes; 0 means 10 GiB. A file
+	// that was larger than a quarter of it gets four times its size. Mapping
+	// costs no memory, but growing beyond it needs a moment without readers
+	// (see DB.Grow), so it should hold the largest file expected.
 	MmapSize int64
 	// NoSync leaves out every fsync. A crash of the machine then loses or
 	// damages the file.
@@ -30,45 +34,82 @@ const (
 	defaultMmapSize = 10 << 30
 	keyFillPercent  = 0.9
 	fileMode        = 0o600
+	growth          = 4 // mapping size by file size, when the file is opened
 )
 
 // DB is a backend.Store in a bbolt file.
 type DB struct {
-	db    *bbolt.DB
-	path  string
-	names [][]byte // by backend.Bucket
-	size  atomic.Int64
-	inUse atomic.Int64
+	db      *bbolt.DB
+	path    string
+	options Options
+	names   [][]byte // by backend.Bucket
+	size    atomic.Int64
+	inUse   atomic.Int64
+	readers atomic.Int64 // transactions that views and snapshots hold
 }
 
-var _ backend.Store = (*DB)(nil)
+var (
+	_ backend.Store  = (*DB)(nil)
+	_ backend.Grower = (*DB)(nil)
+)
 
 // Open opens or creates the file at path and its buckets, and locks it.
 func Open(path string, o Options) (*DB, error) {
 	if o.MmapSize == 0 {
 		o.MmapSize = defaultMmapSize
 	}
-	file, err := bbolt.Open(path, fileMode, &bbolt.Options{
-		Timeout:         o.LockTimeout,
-		NoFreelistSync:  true,
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: int(o.MmapSize),
-		MmapFlags:       populate,
-		NoSync:          o.NoSync,
-		NoGrowSync:      o.NoSync,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("bolt: open %s: %w", path, err)
-	}
-	d := &DB{db: file, path: path}
+	d := &DB{path: path, options: o}
 	for _, b := range backend.Buckets() {
 		d.names = append(d.names, []byte(b.Name()))
 	}
-	if err := d.createBuckets(); err != nil {
-		file.Close()
+	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("bolt: open %s: %w", path, err)
 	}
 	return d, nil
+}
+
+func (d *DB) open() error {
+	if info, err := os.Stat(d.path); err == nil {
+		d.options.MmapSize = max(d.options.MmapSize, growth*info.Size())
+	}
+	db, err := bbolt.Open(d.path, fileMode, &bbolt.Options{
+		Timeout:         d.options.LockTimeout,
+		NoFreelistSync:  true,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: int(d.options.MmapSize),
+		// bbolt maps anew when the file outgrows the mapping, and waits for all
+		// read transactions first: the shared one would make it wait for ever.
+		// With this bound it returns an error instead.
+		MaxSize:    int(d.options.MmapSize) - 1,
+		MmapFlags:  populate,
+		NoSync:     d.options.NoSync,
+		NoGrowSync: d.options.NoSync,
+	})
+	if err != nil {
+		return err
+	}
+	d.db = db
+	if err := d.createBuckets(); err != nil {
+		db.Close()
+		return err
+	}
+	return nil
+}
+
+// Grow implements backend.Grower: it closes the file and maps it anew with at
+// least twice the room. It must not run beside View or Snapshot.
+func (d *DB) Grow() error {
+	if d.readers.Load() > 0 {
+		return backend.ErrBusy
+	}
+	if err := d.db.Close(); err != nil {
+		return err
+	}
+	d.options.MmapSize *= 2
+	if err := d.open(); err != nil {
+		return fmt.Errorf("bolt: open %s: %w", d.path, err)
+	}
+	return nil
 }
 
 // createBuckets writes nothing if all buckets are there.
@@ -113,7 +154,7 @@ func (d *DB) measure(tx *bbolt.Tx) {
 
 // Commit implements backend.Store.
 func (d *DB) Commit(ops []backend.Op) error {
-	return d.update(func(tx *bbolt.Tx) error {
+	err := d.update(func(tx *bbolt.Tx) error {
 		for len(ops) > 0 {
 			id := ops[0].Bucket
 			bucket := tx.Bucket(d.names[id])
@@ -135,6 +176,10 @@ func (d *DB) Commit(ops []backend.Op) error {
 		}
 		return nil
 	})
+	if errors.Is(err, bbolterrors.ErrMaxSizeReached) {
+		return fmt.Errorf("%w: %d bytes", backend.ErrFull, d.options.MmapSize)
+	}
+	return err
 }
 
 // Size implements backend.Store: the file's pages, free or not.
@@ -155,7 +200,8 @@ func (d *DB) View() (backend.StoreView, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shared{tx: tx, buckets: make([]*bbolt.Bucket, len(d.names))}
+	d.readers.Add(1)
+	s := &shared{db: d, tx: tx, buckets: make([]*bbolt.Bucket, len(d.names))}
 	for i, name := range d.names {
 		s.buckets[i] = tx.Bucket(name) // looked up once: the tx's own cache is not for concurrent use
 	}
@@ -174,6 +220,7 @@ func (d *DB) Snapshot() (backend.Snapshot, error) {
 
 // shared is one read transaction with its readers counted.
 type shared struct {
+	db      *DB
 	tx      *bbolt.Tx
 	buckets []*bbolt.Bucket
 	refs    atomic.Int64
@@ -215,6 +262,7 @@ func (v *view) Close() {
 		if err := v.tx.Rollback(); err != nil {
 			panic(fmt.Sprintf("bolt: end read transaction: %v", err))
 		}
+		v.db.readers.Add(-1)
 	}
 }
 
