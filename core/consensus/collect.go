@@ -2,7 +2,9 @@ package consensus
 
 import (
 	"encoding/binary"
+	"slices"
 
+	"vitrine/core/invariant"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
@@ -33,6 +35,7 @@ func (n *Node) collect() {
 		for _, m := range rd.Messages {
 			n.dispatch(m)
 		}
+		invariant.Assert(len(n.requests) == 0, "consensus: votes are asked for in a term that is not being written")
 		for _, rs := range rd.ReadStates {
 			n.readAnswered(rs)
 		}
@@ -95,8 +98,32 @@ func (n *Node) dispatch(m *raftpb.Message) {
 		if m.GetType() == raftpb.MsgHeartbeat && len(m.GetContext()) == 8 {
 			n.maxReadAck = max(n.maxReadAck, binary.LittleEndian.Uint64(m.GetContext()))
 		}
+		if m.GetType() == raftpb.MsgVote {
+			n.requests = append(n.requests, m)
+			return
+		}
 		n.send(m)
 	}
+}
+
+// A request for votes waits until the candidate's own term and vote are durable. raft's asynchronous writes send it at
+// once and hold back only the candidate's vote for itself, which is not enough, because the votes of others can be a
+// quorum without it:
+//
+//  1. S1 becomes candidate in term 5 and asks for votes; its disk still says term 4.
+//  2. S2 and S3 vote, durably. S1 leads term 5 and appends (9, term 5) = x; S2 gets and keeps it.
+//  3. S1 loses power before its first write of term 5, and starts again in term 4.
+//  4. S1 becomes candidate in term 5 again. S2 and S3 have voted for S1 in term 5, so they do again.
+//  5. S1 leads term 5 a second time and appends (9, term 5) = y.
+//
+// Now two entries have one index and one term, and everything that rests on log matching is lost. A request is itself
+// a promise: whoever asks as a candidate of a term never asks a second time.
+func (n *Node) holdRequests(p *pendingWrite) {
+	if len(n.requests) == 0 {
+		return
+	}
+	p.responses = append(slices.Clip(p.responses), n.requests...)
+	n.requests = nil
 }
 
 func (n *Node) write(m *raftpb.Message) {
@@ -117,10 +144,11 @@ func (n *Node) write(m *raftpb.Message) {
 		n.confSince = s.GetMetadata().GetIndex()
 		n.traceConf()
 	}
+	n.holdRequests(&p)
 	if !w.MustSync && len(n.writes) == 0 {
 		// Everything that the answers depend on is durable already: a new commit index alone is no promise.
+		n.release(p.responses)
 		p.responses = nil
-		n.release(m.GetResponses())
 		if w.HardState == nil {
 			n.lastWrite--
 			return

@@ -47,8 +47,9 @@ type Node struct {
 	confSince          uint64   // conf came with a snapshot at this index; changes up to there are in it
 	commitTerm         uint64   // the newest term in which something is known to be committed
 
-	writes     []pendingWrite // in ticket order
-	lastWrite  uint64         // the newest ticket of a write
+	writes     []pendingWrite    // in ticket order
+	requests   []*raftpb.Message // for votes, until they join a write
+	lastWrite  uint64            // the newest ticket of a write
 	applies    []pendingApply
 	lastApply  uint64
 	reads      reads
