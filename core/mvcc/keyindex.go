@@ -108,15 +108,30 @@ func (g *generation) newest(rev int64) int {
 // kept finds what compaction at rev leaves: the generation that is the first
 // to remain (an index into ended; len(ended) is the last one) and in it the
 // revision that is the first to remain, -1 if all of them do.
+//
+// A generation that ended at rev remains for its tombstone. But one
+// transaction may delete a range and then put a key of it (etcd's check for
+// duplicate keys misses a delete of "everything from here on"); then the new
+// generation also begins at rev, and it is the one that counts.
 func (k *keyIndex) kept(rev int64) (gen, first int) {
-	for gen < len(k.ended) {
+	for ; gen < len(k.ended); gen++ {
 		revs := k.ended[gen].revs
-		if revs[len(revs)-1].Main >= rev {
+		if revs[len(revs)-1].Main < rev {
+			continue
+		}
+		if next := k.after(gen); len(next.revs) == 0 || next.revs[0].Main > rev {
 			return gen, k.ended[gen].newest(rev)
 		}
-		gen++
 	}
 	return gen, k.last.newest(rev)
+}
+
+// after is the generation behind ended[gen].
+func (k *keyIndex) after(gen int) *generation {
+	if gen+1 < len(k.ended) {
+		return &k.ended[gen+1]
+	}
+	return &k.last
 }
 
 // compact forgets what compaction at rev drops. It says whether a revision at
