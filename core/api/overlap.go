@@ -16,17 +16,16 @@ type writes struct {
 	deletes []span
 }
 
-// span is a range of keys as requests write it: no end = the key alone, end 0x00 = everything from key on.
+// span is a range of keys as requests write it: no end = the key alone. An end of 0x00, which means everything from
+// key on, is compared here like any other end, so such a delete collides with no put: etcd takes these txns, and its
+// clients may rely on it. The operations still have an order, so nothing is ambiguous.
 type span struct{ key, end []byte }
 
 func (s span) covers(key []byte) bool {
-	switch {
-	case len(s.end) == 0:
+	if len(s.end) == 0 {
 		return bytes.Equal(s.key, key)
-	case bytes.Compare(key, s.key) < 0:
-		return false
 	}
-	return len(s.end) == 1 && s.end[0] == 0 || bytes.Compare(key, s.end) < 0
+	return bytes.Compare(s.key, key) <= 0 && bytes.Compare(key, s.end) < 0
 }
 
 func checkOverlaps(r *pb.TxnRequest) *Error {

@@ -552,3 +552,11 @@ func (c *cluster) quota(bytes int64) {
 	c.run()
 	c.leader()
 }
+
+func confChange(data []byte) *raftpb.ConfChange {
+	cc := &raftpb.ConfChange{}
+	if err := proto.Unmarshal(data, cc); err != nil {
+		panic(err)
+	}
+	return cc
+}
