@@ -51,7 +51,7 @@ func (p *promise) append(hs *raftpb.HardState, batch []*raftpb.Entry) {
 // everything synced is there, nothing was invented, and no error came up.
 func TestCrashes(t *testing.T) {
 	repaired := 0
-	for seed := range uint64(800) {
+	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		disk := vfs.NewMem()
 		o := Options{SegmentBytes: int64(500 + r.IntN(6000)), Recycle: seed%2 == 0}
@@ -214,8 +214,8 @@ func records(t testing.TB, m *vfs.Mem, name string) (offsets []int64) {
 	}
 }
 
-// TestFlippedBitsAreNamed flips every bit of a segment in the middle and of
-// the last one. Open must refuse and say where, or the bit carried nothing.
+// TestFlippedBitsAreNamed flips a bit in every byte of a segment in the middle
+// and every bit of the last one. Open must refuse and say where, or the bit carried nothing.
 //
 // One weakness is the format's own: the checksum covers a record's data but not
 // its type, and a hard state is well-formed as an entry.
@@ -234,6 +234,9 @@ func TestFlippedBitsAreNamed(t *testing.T) {
 					continue // the type
 				}
 				for bit := range 8 {
+					if name != last && int64(bit) != at%8 {
+						continue // one bit of each byte will do
+					}
 					hurt := m.Clone()
 					f, err := hurt.OpenReadWrite(name)
 					check(t, err)

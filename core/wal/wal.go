@@ -255,7 +255,8 @@ func (w *WAL) Segments() []Segment {
 func (w *WAL) Size() int64 { return w.offset }
 
 // Append writes entries and, unless it is nil or empty, a hard state to the
-// page cache. It keeps nothing of its arguments. They are durable after Sync.
+// page cache, and cuts the segment when it has become large enough. It keeps
+// nothing of its arguments. They are durable after Sync.
 func (w *WAL) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	if w.err != nil {
 		return w.err
@@ -271,7 +272,13 @@ func (w *WAL) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 		w.state, w.hasState = state{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}, true
 	}
 	w.lastIndex = last
-	return w.flush()
+	if err := w.flush(); err != nil || w.offset < w.o.SegmentBytes {
+		return err
+	}
+	if err := w.cut(); err != nil {
+		return w.fail("cut", err)
+	}
+	return nil
 }
 
 // SaveSnapshot records that a snapshot of this index and term is on disk. It is
@@ -291,8 +298,7 @@ func (w *WAL) SaveSnapshot(s *pb.WALSnapshot) error {
 	return w.flush()
 }
 
-// flush writes the encoded records, in one call, and cuts the segment if it
-// has become large enough.
+// flush writes the encoded records in one call.
 func (w *WAL) flush() error {
 	if len(w.enc.buf) == 0 {
 		return nil
@@ -308,12 +314,6 @@ func (w *WAL) flush() error {
 	w.offset, w.unsynced = end, true
 	if cap(w.enc.buf) > keepBytes {
 		w.enc.buf = nil
-	}
-	if w.offset < w.o.SegmentBytes {
-		return nil
-	}
-	if err := w.cut(); err != nil {
-		return w.fail("cut", err)
 	}
 	return nil
 }
