@@ -1,6 +1,22 @@
 package check
 
-import "vitrine/core/trace"
+import (
+	"fmt"
+	"math"
+
+	"vitrine/core/model"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// History is what clients asked and heard, and what the log says about it.
+type History struct {
+	ops     []operation
+	log     []*raftpb.Entry
+	watches []*Watch
+}
 
 // operation is one request of a client and what became of it.
 type operation struct {
@@ -10,11 +26,6 @@ type operation struct {
 	response  any
 	err       error
 	answered  bool
-}
-
-// History is what clients asked and heard.
-type History struct {
-	ops []operation
 }
 
 // NewHistory makes an empty history.
@@ -29,7 +40,7 @@ func (h *History) Invoke(client int, now trace.Instant, req any) (op int) {
 }
 
 // Return records the answer to an operation, which the history keeps. An error
-// that says that nothing was done (etcd's refusals) is an answer; with any other
+// that says that nothing was done (model.Refusal) is an answer; with any other
 // (a timeout, a lost connection) the operation may have happened, may happen
 // later, or never. An operation without Return is treated the same.
 func (h *History) Return(op int, now trace.Instant, resp any, err error) {
@@ -39,3 +50,108 @@ func (h *History) Return(op int, now trace.Instant, resp any, err error) {
 
 // Len is the number of operations.
 func (h *History) Len() int { return len(h.ops) }
+
+// Entries tells the history what was committed, as Fold.Entries: any member may
+// report, duplicates are ignored. With the log the fate of operations without an
+// answer is known, serializable reads and watches can be checked too, and
+// checking takes time in proportion to the history.
+func (h *History) Entries(entries []*raftpb.Entry) {
+	for _, e := range entries {
+		if e.GetIndex() == uint64(len(h.log))+1 {
+			h.log = append(h.log, e)
+		}
+	}
+}
+
+// Check asks whether some order of the operations, each at one moment between
+// its call and its return, explains every answer, and whether every watch kept
+// its promises. It returns nil, or a Violation of Linearizable or WatchOrder.
+func (h *History) Check() error {
+	l := h.replay()
+	if err := h.linearizable(l); err != nil {
+		return err
+	}
+	for _, w := range h.watches {
+		if err := w.check(l); err != nil {
+			return Violation{Number: WatchOrder, Now: w.last, Text: fmt.Sprintf("client %d, %s: %v", w.client, w, err)}
+		}
+	}
+	return nil
+}
+
+// outcome is what is known about an operation.
+type outcome int
+
+const (
+	unknown   outcome = iota // it may have happened
+	succeeded                // with a response
+	refused                  // with an error of the model
+	void                     // it certainly had no effect that anyone could see
+)
+
+// outcome classifies the operation.
+func (o *operation) outcome() outcome {
+	switch {
+	case o.answered && o.err == nil:
+		return succeeded
+	case o.answered && model.Refusal(o.err):
+		switch text := model.Error(o.err.Error()); text {
+		case model.ErrNoSpace, model.ErrTooLarge, model.ErrTooManyOps:
+			return void // by quotas and flags, which the model does not know
+		}
+		return refused
+	case readOnly(o.request):
+		return void // a read that failed did nothing
+	}
+	return unknown
+}
+
+// readOnly reports whether a request cannot change anything.
+func readOnly(request any) bool {
+	switch r := request.(type) {
+	case *pb.RangeRequest:
+		return true
+	case *pb.TxnRequest:
+		for _, branch := range [][]*pb.RequestOp{r.Success, r.Failure} {
+			for _, op := range branch {
+				if op.GetRequestRange() == nil {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// serializable reports whether a read may answer from a member's own state.
+func serializable(request any) bool {
+	switch r := request.(type) {
+	case *pb.RangeRequest:
+		return r.Serializable
+	case *pb.TxnRequest:
+		if !readOnly(r) {
+			return false
+		}
+		for _, branch := range [][]*pb.RequestOp{r.Success, r.Failure} {
+			for _, op := range branch {
+				if !op.GetRequestRange().GetSerializable() {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// revisionOf is the header revision of a response, 0 if there is none.
+func revisionOf(response any) int64 {
+	if r, ok := response.(interface{ GetHeader() *pb.ResponseHeader }); ok {
+		return r.GetHeader().GetRevision()
+	}
+	return 0
+}
+
+// never is later than any moment.
+const never = trace.Instant(math.MaxInt64)

@@ -29,7 +29,8 @@ type State struct {
 	leases    *btree.BTreeG[int64]
 	revision  int64
 	compacted int64
-	digest    uint64 // of everything that was written, in order
+	digest    uint64   // of everything that was written, in order
+	latest    []record // of the last revision
 
 	// MaxTxnOps bounds a txn; 0 = no bound.
 	MaxTxnOps int
@@ -117,7 +118,21 @@ func (s *State) History(fn func(key string, rev, sub int64, kv *pb.KeyValue) boo
 	s.records.Ascend(func(r record) bool { return fn(r.key, r.rev, r.sub, r.kv) })
 }
 
+// Changes calls fn with what the last revision changed, in order; rev must be
+// Revision.
+func (s *State) Changes(rev int64, fn func(key string, sub int64, kv *pb.KeyValue)) {
+	for _, r := range s.latest {
+		if r.rev == rev {
+			fn(r.key, r.sub, r.kv)
+		}
+	}
+}
+
 func (s *State) write(r record) {
+	if len(s.latest) > 0 && s.latest[0].rev != r.rev {
+		s.latest = nil // not [:0]: a clone may share it
+	}
+	s.latest = append(s.latest[:len(s.latest):len(s.latest)], r)
 	s.records.ReplaceOrInsert(r)
 	s.note(uint64(r.rev), uint64(r.sub))
 	s.noteText(r.key)

@@ -1,0 +1,366 @@
+package check
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"vitrine/core/model"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+var errTimeout = errors.New("etcdserver: request timed out")
+
+func get(key string) *pb.RangeRequest { return &pb.RangeRequest{Key: []byte(key)} }
+
+// server is a right server: it executes requests one by one and writes the log.
+type server struct {
+	t     *testing.T
+	state *model.State
+	log   []*raftpb.Entry
+	h     *History
+}
+
+func newServer(t *testing.T) *server { return &server{t: t, state: model.New(), h: NewHistory()} }
+
+// do executes a request, and logs it if it can write.
+func (s *server) do(request any) (any, error) {
+	r := &pb.InternalRaftRequest{}
+	switch body := request.(type) {
+	case *pb.PutRequest:
+		r.Put = body
+	case *pb.DeleteRangeRequest:
+		r.DeleteRange = body
+	case *pb.TxnRequest:
+		r.Txn = body
+	case *pb.CompactionRequest:
+		r.Compaction = body
+	}
+	if !readOnly(request) {
+		e := logEntry(s.t, uint64(len(s.log)+1), r)
+		s.log = append(s.log, e)
+		s.h.Entries([]*raftpb.Entry{e})
+	}
+	return s.state.Apply(request)
+}
+
+// call runs an operation that takes from call to ret and executes at once.
+func (s *server) call(client int, call, ret trace.Instant, request any) any {
+	op := s.h.Invoke(client, call, request)
+	response, err := s.do(request)
+	s.h.Return(op, ret, response, err)
+	return response
+}
+
+func wantViolation(t *testing.T, err error, number int, text string) {
+	t.Helper()
+	var v Violation
+	if !errors.As(err, &v) || v.Number != number || !strings.Contains(v.Text, text) {
+		t.Errorf("got %v, want I%d with %q", err, number, text)
+	}
+}
+
+func TestLinearizableHistory(t *testing.T) {
+	s := newServer(t)
+	s.call(1, 0, 10, put("a", "1"))
+	read := s.h.Invoke(2, 5, get("a")) // overlaps the next put, sees the state before
+	response, _ := s.do(get("a"))
+	s.call(1, 20, 30, put("a", "2"))
+	s.h.Return(read, 40, response, nil)
+	lost := s.h.Invoke(3, 41, put("b", "happened"))
+	s.do(put("b", "happened"))
+	s.h.Return(lost, 45, nil, errTimeout)
+	never := s.h.Invoke(3, 46, put("b", "did not happen"))
+	s.h.Return(never, 48, nil, errTimeout)
+	s.h.Invoke(4, 47, put("c", "open"))
+	s.call(1, 50, 60, get("b"))
+	s.call(1, 61, 62, &pb.RangeRequest{Key: []byte("a"), Revision: 99})
+	failed := s.h.Invoke(1, 63, get("b"))
+	s.h.Return(failed, 64, nil, errTimeout)
+	s.call(1, 65, 66, &pb.CompactionRequest{Revision: 3})
+	s.call(1, 67, 68, &pb.RangeRequest{Key: []byte("a"), Revision: 2})
+	if err := s.h.Check(); err != nil {
+		t.Error(err)
+	}
+	blind := &History{ops: s.h.ops} // without the log, too
+	if err := blind.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnlinearizableHistories(t *testing.T) {
+	for name, c := range map[string]struct {
+		want string
+		run  func(s *server)
+	}{
+		"a stale read": {"the other way round", func(s *server) {
+			s.call(1, 0, 10, put("a", "1"))
+			stale, _ := s.do(get("a"))
+			s.call(1, 20, 30, put("a", "2"))
+			s.h.Return(s.h.Invoke(2, 40, get("a")), 50, stale, nil)
+		}},
+		"a stale read of another key": {"the other way round", func(s *server) {
+			stale, _ := s.do(get("b"))
+			s.call(1, 20, 30, put("a", "2"))
+			s.h.Return(s.h.Invoke(2, 40, get("b")), 50, stale, nil)
+		}},
+		"a write lost": {"no order explains", func(s *server) {
+			s.call(1, 0, 10, put("a", "1"))
+			s.h.Return(s.h.Invoke(2, 20, get("a")), 30, &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 2}}, nil)
+		}},
+		"a value that nobody wrote": {"no order explains", func(s *server) {
+			s.call(1, 0, 10, put("a", "1"))
+			r := s.call(1, 20, 30, get("a")).(*pb.RangeResponse)
+			r.Kvs[0] = &pb.KeyValue{Key: []byte("a"), Value: []byte("2"), CreateRevision: 2, ModRevision: 2, Version: 1}
+		}},
+		"one revision for two": {"both told", func(s *server) {
+			s.call(1, 0, 10, put("a", "1"))
+			s.h.Return(s.h.Invoke(2, 0, put("b", "1")), 10, &pb.PutResponse{Header: &pb.ResponseHeader{Revision: 2}}, nil)
+		}},
+		"a revision that never was": {"no order explains", func(s *server) {
+			s.h.Return(s.h.Invoke(2, 0, put("b", "1")), 10, &pb.PutResponse{Header: &pb.ResponseHeader{Revision: 3}}, nil)
+		}},
+		"a refusal without a reason": {"no order explains", func(s *server) {
+			s.call(1, 0, 10, put("a", "1"))
+			s.h.Return(s.h.Invoke(1, 20, &pb.RangeRequest{Key: []byte("a"), Revision: 2}), 30, nil, model.ErrFutureRev)
+		}},
+		"a read of the future": {"the other way round", func(s *server) {
+			op := s.h.Invoke(2, 0, get("a"))
+			r, _ := s.state.Clone().Apply(put("a", "1"))
+			_ = r
+			s.call(1, 20, 30, put("a", "1"))
+			seen, _ := s.do(get("a"))
+			s.h.Return(op, 10, seen, nil)
+		}},
+		"a serializable read of no state": {"matches no state", func(s *server) {
+			s.call(1, 0, 10, put("a", "1"))
+			s.h.Return(s.h.Invoke(1, 20, &pb.RangeRequest{Key: []byte("a"), Serializable: true}), 30, &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 2}}, nil)
+		}},
+		"a serializable read of no revision": {"never had", func(s *server) {
+			s.call(1, 0, 10, put("a", "1"))
+			s.h.Return(s.h.Invoke(1, 20, &pb.RangeRequest{Key: []byte("a"), Serializable: true}), 30, &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 3}}, nil)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			c.run(s)
+			wantViolation(t, s.h.Check(), Linearizable, c.want)
+		})
+	}
+}
+
+func TestSerializableReadsMayBeOld(t *testing.T) {
+	s := newServer(t)
+	s.call(1, 0, 10, put("a", "1"))
+	request := &pb.RangeRequest{Key: []byte("a"), Serializable: true}
+	old, _ := s.do(request)
+	s.call(1, 20, 30, put("a", "2"))
+	s.h.Return(s.h.Invoke(2, 40, request), 50, old, nil)
+	if err := s.h.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// pending is an operation of the random history.
+type pending struct {
+	call, at, ret trace.Instant
+	request       any
+}
+
+// randomHistory runs concurrent clients on a right server; each operation takes
+// effect somewhere between its call and its return. Some answers get lost.
+func randomHistory(t *testing.T, seed uint64, n int, lost float64) *server {
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	var all []pending
+	for client := range 8 {
+		now := trace.Instant(client)
+		for range n / 8 {
+			key := string(rune('a' + rnd.IntN(5)))
+			p := pending{call: now + trace.Instant(rnd.IntN(50))}
+			p.at = p.call + trace.Instant(rnd.IntN(100))
+			p.ret = p.at + trace.Instant(rnd.IntN(100))
+			now = p.ret
+			switch rnd.IntN(6) {
+			case 0, 1:
+				p.request = put(key, fmt.Sprint(rnd.IntN(3)))
+			case 2:
+				p.request = &pb.DeleteRangeRequest{Key: []byte(key), RangeEnd: []byte(key + "z"), PrevKv: true}
+			case 3:
+				p.request = &pb.TxnRequest{
+					Compare: []*pb.Compare{{Key: []byte(key), Target: pb.Compare_VALUE, TargetUnion: &pb.Compare_Value{Value: []byte("1")}}},
+					Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put("x"+key, "t")}}},
+					Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: get("x" + key)}}},
+				}
+			default:
+				p.request = &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte("z")}
+			}
+			all = append(all, p)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pending) int { return cmp.Compare(a.at, b.at) })
+	s := newServer(t)
+	for _, p := range all {
+		op := s.h.Invoke(0, p.call, p.request)
+		if rnd.Float64() < lost/2 {
+			continue // it never arrived
+		}
+		response, err := s.do(p.request)
+		if rnd.Float64() < lost/2 {
+			err = errTimeout
+		}
+		s.h.Return(op, p.ret, response, err)
+	}
+	return s
+}
+
+func TestRandomHistories(t *testing.T) {
+	for seed := range uint64(20) {
+		s := randomHistory(t, seed, 400, 0.2)
+		if err := s.h.Check(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		blind := &History{ops: randomHistory(t, seed, 48, 0.1).h.ops}
+		if err := blind.Check(); err != nil {
+			t.Fatalf("seed %d without the log: %v", seed, err)
+		}
+	}
+}
+
+// One wrong answer among hundreds is found, whatever it is.
+func TestRandomLies(t *testing.T) {
+	found := 0
+	for seed := range uint64(40) {
+		s := randomHistory(t, seed, 400, 0.1)
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		var op *operation
+		for op == nil || op.outcome() != succeeded {
+			op = &s.h.ops[rnd.IntN(len(s.h.ops))]
+		}
+		switch r := op.response.(type) {
+		case *pb.RangeResponse:
+			r.Count++
+		case *pb.PutResponse:
+			r.Header.Revision++
+		case *pb.DeleteRangeResponse:
+			r.Deleted++
+		case *pb.TxnResponse:
+			r.Succeeded = !r.Succeeded
+		}
+		if err := s.h.Check(); err == nil {
+			t.Errorf("seed %d: a lie in %T went unnoticed", seed, op.response)
+		} else {
+			found++
+		}
+	}
+	if found != 40 {
+		t.Errorf("%d of 40 found", found)
+	}
+}
+
+func event(key, value string, create, mod, version int64) *pb.Event {
+	return &pb.Event{Kv: &pb.KeyValue{Key: []byte(key), Value: []byte(value), CreateRevision: create, ModRevision: mod, Version: version}}
+}
+
+func deleted(key string, mod int64) *pb.Event {
+	return &pb.Event{Type: pb.Event_DELETE, Kv: &pb.KeyValue{Key: []byte(key), ModRevision: mod}}
+}
+
+func response(rev int64, events ...*pb.Event) *pb.WatchResponse {
+	return &pb.WatchResponse{Header: &pb.ResponseHeader{Revision: rev}, Events: events}
+}
+
+// watched is a log with revisions 2 to 6: a, b, {a, c}, -b, a.
+func watched(t *testing.T) *server {
+	s := newServer(t)
+	s.do(put("a", "1"))
+	s.do(put("b", "1"))
+	s.do(&pb.TxnRequest{Success: []*pb.RequestOp{
+		{Request: &pb.RequestOp_RequestPut{RequestPut: put("a", "2")}}, {Request: &pb.RequestOp_RequestPut{RequestPut: put("c", "1")}},
+	}})
+	s.do(del("b", ""))
+	s.do(put("a", "3"))
+	return s
+}
+
+func TestWatches(t *testing.T) {
+	a1, b1, a2, c1, bx, a3 := event("a", "1", 2, 2, 1), event("b", "1", 3, 3, 1), event("a", "2", 2, 4, 2), event("c", "1", 4, 4, 1), deleted("b", 5), event("a", "3", 2, 6, 3)
+	created := func(rev int64) *pb.WatchResponse {
+		return &pb.WatchResponse{Header: &pb.ResponseHeader{Revision: rev}, Created: true}
+	}
+	fragment := func(r *pb.WatchResponse) *pb.WatchResponse { r.Fragment = true; return r }
+	with := func(e *pb.Event, prev *pb.KeyValue) *pb.Event {
+		return &pb.Event{Type: e.Type, Kv: e.Kv, PrevKv: prev}
+	}
+	gone := &pb.WatchResponse{Header: &pb.ResponseHeader{}, Canceled: true, CompactRevision: 3}
+	type open int64 // a stream begins
+	for name, c := range map[string]struct {
+		request *pb.WatchCreateRequest
+		want    string // "" = nothing to complain about
+		items   []any
+	}{
+		"from the beginning": {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "",
+			[]any{open(2), created(6), response(6, a1, b1), response(6, a2, c1, bx), response(6, a3), response(6)}},
+		"from now":            {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(0), created(3), response(4, a2), response(6, a3)}},
+		"fragments":           {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "", []any{open(4), created(6), fragment(response(4, a2)), response(4, c1), response(6, bx, a3)}},
+		"resumed":             {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a2, a3)}},
+		"filtered":            {&pb.WatchCreateRequest{Key: []byte("\x00"), RangeEnd: []byte("\x00"), Filters: []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_NOPUT}}, "", []any{open(2), created(6), response(6, bx), response(6)}},
+		"history gone":        {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(6), gone}},
+		"with previous pairs": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "", []any{open(2), created(6), response(6, a1, with(a2, a1.Kv), with(a3, a2.Kv))}},
+
+		"out of order":            {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, b1, a1)}},
+		"twice":                   {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next", []any{open(2), created(6), response(6, a1), response(6, a1)}},
+		"a gap":                   {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a3)}},
+		"a torn revision":         {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn", []any{open(4), created(6), response(4, a2), response(4, c1)}},
+		"a gap at the resumption": {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}},
+		"resumed too late":        {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5", []any{open(2), created(2), response(2, a1), open(5)}},
+		"an early promise":        {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4", []any{open(2), created(6), response(6, a1), response(4)}},
+		"a broken promise":        {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next", []any{open(4), created(4), response(5, bx), response(5), response(6, bx)}},
+		"another value":           {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log", []any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}},
+		"an event of nothing":     {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log", []any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}},
+		"another key":             {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, b1)}},
+		"a wrong previous pair":   {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair", []any{open(4), created(6), response(6, with(a2, b1.Kv))}},
+		"no previous pair":        {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "without its previous pair", []any{open(4), created(6), response(6, a2)}},
+		"an unwanted pair":        {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked", []any{open(4), created(6), response(6, with(a2, a1.Kv))}},
+		"canceled for nothing":    {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4", []any{open(4), created(6), gone}},
+		"a header too old":        {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header", []any{open(4), created(6), response(3, a2)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := watched(t)
+			w := s.h.Watch(1, c.request)
+			for i, item := range c.items {
+				switch x := item.(type) {
+				case open:
+					w.Opened(trace.Instant(i), int64(x))
+				case *pb.WatchResponse:
+					w.Received(trace.Instant(i), x)
+				}
+			}
+			err := s.h.Check()
+			if c.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantViolation(t, err, WatchOrder, c.want)
+		})
+	}
+}
+
+func BenchmarkHistory(b *testing.B) {
+	t := &testing.T{}
+	s := randomHistory(t, 1, 3000, 0.05)
+	for b.Loop() {
+		if err := s.h.Check(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/3000, "ns/op-of-history")
+}

@@ -1,0 +1,436 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"vitrine/core/model"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+
+	"github.com/anishathalye/porcupine"
+	"google.golang.org/protobuf/proto"
+)
+
+// Every answer of etcd carries a revision, and revisions order all operations of
+// all keys. That is used before the search begins: an operation at a later
+// revision cannot take place before one at an earlier revision is called, nor an
+// earlier one after a later one has returned. With the intervals narrowed so,
+// a stale read shows at once and the search has next to nothing to choose. This
+// is also why histories are not cut into one per key: a stale read of one key
+// after a write of another would be lost.
+
+// candidate is an operation as the search sees it.
+type candidate struct {
+	request   any
+	response  any
+	err       error
+	outcome   outcome
+	call, ret trace.Instant
+	op        int
+	// Where it stands among revisions: 2r for what made revision r, 2r+1 for what
+	// saw it; 0 = not known.
+	place int64
+	// Outcome unknown, log known: the revisions that it may have made; of
+	// something that made none, those that it may have seen, negative.
+	at   []int64
+	over int64 // at this revision it has happened or never will
+}
+
+// linearizable checks all operations but serializable reads by search, and those
+// against the log.
+func (h *History) linearizable(l *replayed) error {
+	if err := h.serializableReads(l); err != nil {
+		return err
+	}
+	candidates := h.candidates(l)
+	if err := narrow(candidates); err != nil {
+		return err
+	}
+	ops := make([]porcupine.Operation, len(candidates))
+	for i, c := range candidates {
+		ops[i] = porcupine.Operation{Input: c, Call: int64(c.call), Return: int64(c.ret)}
+	}
+	if porcupine.CheckOperations(kvModel(), ops) {
+		return nil
+	}
+	return h.explain(candidates)
+}
+
+// kvModel is package model in porcupine's words.
+func kvModel() porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return model.New() },
+		Step: func(state, input, _ any) (bool, any) {
+			return input.(*candidate).step(state.(*model.State))
+		},
+		Equal: func(a, b any) bool { return a.(*model.State).Equal(b.(*model.State)) },
+		Hash:  func(s any) uint64 { return s.(*model.State).Digest() ^ uint64(s.(*model.State).Revision()) },
+	}
+}
+
+// step executes the operation on a state, if its answer allows it there.
+func (c *candidate) step(s *model.State) (bool, *model.State) {
+	switch {
+	case c.outcome == succeeded && c.place%2 == 0 && c.place/2 != s.Revision()+1,
+		c.outcome == succeeded && c.place%2 == 1 && c.place/2 != s.Revision():
+		return false, s
+	case c.outcome == unknown && len(c.at) > 0 && !slices.Contains(c.at, s.Revision()+1) && !slices.Contains(c.at, -s.Revision()):
+		// Where others sent the same request it may be them whom the log shows.
+		return s.Revision() >= c.over, s
+	}
+	response, next, err := model.Apply(s, c.request)
+	switch c.outcome {
+	case unknown:
+		return true, next // a refusal leaves the state alone
+	case refused:
+		return err != nil && err.Error() == c.err.Error(), s
+	}
+	return err == nil && sameResponse(response, c.response), next
+}
+
+// candidates are the operations that can tell something.
+func (h *History) candidates(l *replayed) (out []*candidate) {
+	for i := range h.ops {
+		o := &h.ops[i]
+		c := &candidate{request: o.request, response: o.response, err: o.err, outcome: o.outcome(), call: o.call, ret: o.ret, op: i}
+		switch c.outcome {
+		case void:
+			continue
+		case succeeded:
+			if serializable(o.request) {
+				continue
+			}
+			c.place = placeOfResponse(o.request, o.response)
+			l.claim(c)
+		case unknown:
+			c.ret = never
+		}
+		out = append(out, c)
+	}
+	if l.known {
+		alike := map[string]int{}
+		for _, c := range out {
+			if c.outcome == unknown {
+				alike[bytesOf(c.request)]++
+			}
+		}
+		out = slices.DeleteFunc(out, func(c *candidate) bool { return c.outcome == unknown && !l.resolve(c, alike[bytesOf(c.request)]) })
+	}
+	return out
+}
+
+// claim marks the request in the log that the answered operation is.
+func (l *replayed) claim(c *candidate) {
+	if readOnly(c.request) {
+		return
+	}
+	for _, i := range l.byBytes[bytesOf(c.request)] {
+		w := &l.writes[i]
+		if !w.claimed && (c.place == 2*w.after && w.after > w.before || c.place == 2*w.after+1 && w.after == w.before) {
+			w.claimed = true
+			return
+		}
+	}
+}
+
+// resolve finds an operation without an answer in the log, where it is one of so
+// many alike. If it is not there it did not happen.
+func (l *replayed) resolve(c *candidate, alike int) bool {
+	for _, i := range l.byBytes[bytesOf(c.request)] {
+		w := &l.writes[i]
+		_, compaction := c.request.(*pb.CompactionRequest)
+		switch {
+		case w.claimed:
+		case w.after > w.before:
+			c.at = append(c.at, w.after)
+		case compaction:
+			c.at = append(c.at, -w.after)
+		}
+		c.over = max(c.over, w.after)
+	}
+	if alike == 1 && len(c.at) == 1 && c.at[0] > 0 {
+		c.place = 2 * c.at[0]
+	}
+	return len(c.at) > 0
+}
+
+// placeOfResponse is where a response says that its request took place.
+func placeOfResponse(request, response any) int64 {
+	rev := revisionOf(response)
+	if rev == 0 {
+		return 0
+	}
+	wrote := false
+	switch r := response.(type) {
+	case *pb.PutResponse:
+		wrote = true
+	case *pb.DeleteRangeResponse:
+		wrote = r.Deleted > 0
+	case *pb.TxnResponse:
+		wrote = !readOnly(request) && changed(r)
+	}
+	if wrote {
+		return 2 * rev
+	}
+	return 2*rev + 1
+}
+
+// changed reports whether a transaction wrote.
+func changed(r *pb.TxnResponse) bool {
+	for _, op := range r.Responses {
+		if op.GetResponsePut() != nil || op.GetResponseDeleteRange().GetDeleted() > 0 ||
+			op.GetResponseTxn() != nil && changed(op.GetResponseTxn()) {
+			return true
+		}
+	}
+	return false
+}
+
+// narrow moves calls forward and returns back as far as revisions demand.
+func narrow(candidates []*candidate) error {
+	var placed []*candidate
+	for _, c := range candidates {
+		if c.place != 0 {
+			placed = append(placed, c)
+		}
+	}
+	slices.SortStableFunc(placed, func(a, b *candidate) int { return cmp.Compare(a.place, b.place) })
+	if err := onePerRevision(placed); err != nil {
+		return err
+	}
+	latest := func(a, b *candidate) bool { return b == nil || a.call > b.call }
+	walk(placed, latest, func(c, bound *candidate) { c.call = max(c.call, bound.call) })
+	for _, c := range placed {
+		if c.call > c.ret {
+			return staleness(c, placed)
+		}
+	}
+	slices.Reverse(placed)
+	earliest := func(a, b *candidate) bool { return b == nil || a.ret < b.ret }
+	walk(placed, earliest, func(c, bound *candidate) { c.ret = min(c.ret, bound.ret) })
+	for _, c := range placed {
+		if c.call > c.ret {
+			return staleness(c, placed)
+		}
+	}
+	return nil
+}
+
+// walk goes through the operations place by place and applies to each the bound
+// set by all at places before.
+func walk(placed []*candidate, better func(a, b *candidate) bool, apply func(c, bound *candidate)) {
+	var bound, next *candidate
+	for i, c := range placed {
+		if i > 0 && c.place != placed[i-1].place {
+			bound = next
+		}
+		if bound != nil {
+			apply(c, bound)
+		}
+		if better(c, next) {
+			next = c
+		}
+	}
+}
+
+// onePerRevision: two operations cannot have made the same revision.
+func onePerRevision(placed []*candidate) error {
+	for i, c := range placed {
+		if i > 0 && c.place%2 == 0 && c.place == placed[i-1].place && c.outcome == succeeded && placed[i-1].outcome == succeeded {
+			return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf("operations %d (%s) and %d (%s) were both told that they made revision %d",
+				placed[i-1].op, words(placed[i-1].request), c.op, words(c.request), c.place/2)}
+		}
+	}
+	return nil
+}
+
+func staleness(c *candidate, placed []*candidate) error {
+	for _, other := range placed {
+		if other.place > c.place && other.ret < c.call || other.place < c.place && other.call > c.ret {
+			return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf(
+				"operation %d (%s) is at revision %d and operation %d (%s) at %d, but in time they are the other way round",
+				c.op, words(c.request), c.place/2, other.op, words(other.request), other.place/2)}
+		}
+	}
+	return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf(
+		"operation %d (%s) is at revision %d, which was history before it was called or future when it returned", c.op, words(c.request), c.place/2)}
+}
+
+// explain finds a short story for a history without an order: the shortest
+// prefix, by returns, that has none.
+func (h *History) explain(candidates []*candidate) error {
+	byReturn := slices.Clone(candidates)
+	slices.SortStableFunc(byReturn, func(a, b *candidate) int { return cmp.Compare(a.ret, b.ret) })
+	lo, hi := 0, len(byReturn)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if prefixHolds(candidates, byReturn[mid].ret) {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	c := byReturn[min(lo, len(byReturn)-1)]
+	return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf(
+		"no order explains the answers up to operation %d of client %d: %s -> %s", c.op, h.ops[c.op].client, words(c.request), words(answerOf(c)))}
+}
+
+// prefixHolds asks the question for what had returned by t; what was under way
+// may or may not have happened.
+func prefixHolds(candidates []*candidate, t trace.Instant) bool {
+	var ops []porcupine.Operation
+	for _, c := range candidates {
+		if c.call > t {
+			continue
+		}
+		cut := *c
+		if c.ret > t {
+			if readOnly(c.request) || c.outcome == refused {
+				continue
+			}
+			cut.outcome, cut.ret = unknown, never
+			if c.outcome == succeeded {
+				cut.over = c.place / 2
+				cut.at = []int64{c.place / 2}
+				if c.place%2 == 1 {
+					cut.at[0] = -c.place / 2
+				}
+			}
+		}
+		ops = append(ops, porcupine.Operation{Input: &cut, Call: int64(cut.call), Return: int64(cut.ret)})
+	}
+	return porcupine.CheckOperations(kvModel(), ops)
+}
+
+func answerOf(c *candidate) any {
+	if c.err != nil {
+		return c.err
+	}
+	return c.response
+}
+
+// words writes a request or answer for people, the same in every run.
+func words(x any) string {
+	switch r := x.(type) {
+	case error:
+		return r.Error()
+	case *pb.RangeRequest:
+		return fmt.Sprintf("get %q..%q rev %d", r.Key, r.RangeEnd, r.Revision)
+	case *pb.PutRequest:
+		return fmt.Sprintf("put %q = %.40q", r.Key, r.Value)
+	case *pb.DeleteRangeRequest:
+		return fmt.Sprintf("delete %q..%q", r.Key, r.RangeEnd)
+	case *pb.CompactionRequest:
+		return fmt.Sprintf("compact %d", r.Revision)
+	case *pb.TxnRequest:
+		return fmt.Sprintf("txn of %d compares, %d and %d operations", len(r.Compare), len(r.Success), len(r.Failure))
+	case *pb.RangeResponse:
+		text := fmt.Sprintf("revision %d, count %d", r.GetHeader().GetRevision(), r.Count)
+		for i, kv := range r.Kvs {
+			if i == 3 {
+				return text + ", ..."
+			}
+			text += fmt.Sprintf(", %q = %.40q at %d", kv.Key, kv.Value, kv.ModRevision)
+		}
+		return text
+	case *pb.DeleteRangeResponse:
+		return fmt.Sprintf("revision %d, deleted %d", r.GetHeader().GetRevision(), r.Deleted)
+	case *pb.TxnResponse:
+		return fmt.Sprintf("revision %d, succeeded %t", r.GetHeader().GetRevision(), r.Succeeded)
+	}
+	return fmt.Sprintf("revision %d", revisionOf(x))
+}
+
+// sameResponse compares an answer with the model's; of headers the revision
+// counts only.
+func sameResponse(want, got any) bool {
+	w, ok := want.(proto.Message)
+	if !ok {
+		return false
+	}
+	g, ok := got.(proto.Message)
+	if !ok || w.ProtoReflect().Descriptor() != g.ProtoReflect().Descriptor() {
+		return false
+	}
+	if revisionOf(want) != revisionOf(got) {
+		return false
+	}
+	return sameBody(want, got)
+}
+
+func sameBody(want, got any) bool {
+	switch w := want.(type) {
+	case *pb.RangeResponse:
+		g := got.(*pb.RangeResponse)
+		return w.Count == g.Count && w.More == g.More && samePairs(w.Kvs, g.Kvs)
+	case *pb.PutResponse:
+		return samePair(w.PrevKv, got.(*pb.PutResponse).PrevKv)
+	case *pb.DeleteRangeResponse:
+		g := got.(*pb.DeleteRangeResponse)
+		return w.Deleted == g.Deleted && samePairs(w.PrevKvs, g.PrevKvs)
+	case *pb.TxnResponse:
+		g := got.(*pb.TxnResponse)
+		return w.Succeeded == g.Succeeded && slices.EqualFunc(w.Responses, g.Responses, sameOp)
+	}
+	return true
+}
+
+func sameOp(want, got *pb.ResponseOp) bool {
+	w, g := responseOf(want), responseOf(got)
+	if fmt.Sprintf("%T", w) != fmt.Sprintf("%T", g) || w == nil {
+		return w == nil && g == nil
+	}
+	return sameBody(w, g)
+}
+
+func responseOf(op *pb.ResponseOp) any {
+	switch u := op.GetResponse().(type) {
+	case *pb.ResponseOp_ResponseRange:
+		return u.ResponseRange
+	case *pb.ResponseOp_ResponsePut:
+		return u.ResponsePut
+	case *pb.ResponseOp_ResponseDeleteRange:
+		return u.ResponseDeleteRange
+	case *pb.ResponseOp_ResponseTxn:
+		return u.ResponseTxn
+	}
+	return nil
+}
+
+func samePairs(a, b []*pb.KeyValue) bool { return slices.EqualFunc(a, b, samePair) }
+
+func samePair(a, b *pb.KeyValue) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return string(a.Key) == string(b.Key) && string(a.Value) == string(b.Value) && a.CreateRevision == b.CreateRevision &&
+		a.ModRevision == b.ModRevision && a.Version == b.Version && a.Lease == b.Lease
+}
+
+// serializableReads holds each to the state of the log at its own revision.
+func (h *History) serializableReads(l *replayed) error {
+	if !l.known {
+		return nil
+	}
+	for i := range h.ops {
+		o := &h.ops[i]
+		if o.outcome() != succeeded || !serializable(o.request) {
+			continue
+		}
+		k := l.states[revisionOf(o.response)]
+		if k == nil {
+			return Violation{Number: Linearizable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", i, words(o.request), revisionOf(o.response))}
+		}
+		if !explains(k.first, o) && !explains(k.last, o) {
+			return Violation{Number: Linearizable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", i, words(o.request), words(o.response))}
+		}
+	}
+	return nil
+}
+
+func explains(s *model.State, o *operation) bool {
+	response, err := s.Clone().Apply(o.request)
+	return err == nil && sameResponse(response, o.response)
+}
