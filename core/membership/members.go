@@ -168,9 +168,9 @@ func (ms *Members) Apply(cc *raftpb.ConfChange, w Writer) error {
 	}
 	id := cc.GetNodeId()
 	i, _ := ms.find(id)
-	ms.members = slices.Delete(slices.Clone(ms.members), i, i+1)
+	ms.members = slices.Delete(ms.members, i, i+1)
 	at, _ := slices.BinarySearch(ms.removed, id)
-	ms.removed = slices.Insert(slices.Clone(ms.removed), at, id)
+	ms.removed = slices.Insert(ms.removed, at, id)
 	w.Delete(backend.Members, []byte(IDString(id)))
 	w.Put(backend.MembersRemoved, []byte(IDString(id)), []byte("removed"))
 	return nil
@@ -304,16 +304,14 @@ func (ms *Members) find(id uint64) (int, bool) {
 	return slices.BinarySearchFunc(ms.members, id, func(m *Member, id uint64) int { return cmp.Compare(m.ID, id) })
 }
 
-// put adds or replaces a member without touching clones.
+// put adds or replaces a member. Clones have a list of their own.
 func (ms *Members) put(m *Member) {
 	i, ok := ms.find(m.ID)
-	next := slices.Clone(ms.members)
 	if ok {
-		next[i] = m
+		ms.members[i] = m
 	} else {
-		next = slices.Insert(next, i, m)
+		ms.members = slices.Insert(ms.members, i, m)
 	}
-	ms.members = next
 }
 
 func (ms *Members) ids(learners bool) []uint64 {

@@ -121,16 +121,19 @@ func TestFold(t *testing.T) {
 		if !slices.EqualFunc(again.List(), ms.List(), func(a, b *Member) bool { return string(a.Bootstrap()) == string(b.Bootstrap()) }) {
 			t.Fatal("the records tell of other members")
 		}
-		for id := range uint64(8) {
+		for _, id := range testIDs {
 			if again.IsRemoved(id) != removed[id] || ms.IsRemoved(id) != removed[id] {
-				t.Fatalf("member %d removed: %v, %v, want %v", id, again.IsRemoved(id), ms.IsRemoved(id), removed[id])
+				t.Fatalf("member %x removed: %v, %v, want %v", id, again.IsRemoved(id), ms.IsRemoved(id), removed[id])
 			}
 		}
 	})
 }
 
+// testIDs are ordered otherwise as numbers than as texts.
+var testIDs = []uint64{0, 1, 9, 0x10, 0x9f, 0x100, 1 << 63}
+
 func randomChange(t *rapid.T) *raftpb.ConfChange {
-	id := uint64(rapid.IntRange(0, 6).Draw(t, "id"))
+	id := testIDs[rapid.IntRange(0, len(testIDs)-1).Draw(t, "id")]
 	m := &Member{ID: id, PeerURLs: []string{"http://" + rapid.StringMatching(`[a-h]`).Draw(t, "url")}}
 	typ := raftpb.ConfChangeType(rapid.IntRange(0, 3).Draw(t, "type"))
 	context := m.Context(rapid.IntRange(0, 3).Draw(t, "promote") == 0)
@@ -159,6 +162,25 @@ func TestClone(t *testing.T) {
 	ms.SetVersion(Version{3, 7, 0}, b)
 	if len(c.List()) != 2 || c.Get(1).Name != "" || c.Get(2) != nil || c.Version() != nil {
 		t.Errorf("the clone has changed: %v %v", c.List(), c.Version())
+	}
+	update, id, remove := raftpb.ConfChangeUpdateNode, uint64(1), raftpb.ConfChangeRemoveNode
+	for _, url := range []string{"http://a", "http://a2"} { // a member's own URL is not taken
+		if err := ms.Apply(&raftpb.ConfChange{Type: &update, NodeId: &id, Context: (&Member{ID: 1, PeerURLs: []string{url}}).Bootstrap()}, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.Get(1).PeerURLs[0] != "http://a" || ms.Get(1).PeerURLs[0] != "http://a2" {
+		t.Errorf("URLs %v, in the clone %v", ms.Get(1).PeerURLs, c.Get(1).PeerURLs)
+	}
+	c2 := ms.Clone()
+	if err := c2.Apply(&raftpb.ConfChange{Type: &remove, NodeId: &id}, b); err != nil || ms.Get(1) == nil || ms.IsRemoved(1) {
+		t.Errorf("the original has changed with its clone: %v", err)
+	}
+	if err := c2.SetAttributes(1, "late", nil, b); err != nil || c2.Get(1) != nil {
+		t.Errorf("attributes of a removed member: %v", err)
+	}
+	if err := c2.SetAttributes(77, "who", nil, b); !errors.Is(err, ErrIDNotFound) {
+		t.Errorf("attributes of nobody: %v", err)
 	}
 	if got := ms.Voters(); !slices.Equal(got, []uint64{1, 2, 3}) || ms.Get(1).Name != "one" || !ms.Get(1).Started() {
 		t.Errorf("voters %v, member %+v", got, ms.Get(1))

@@ -93,7 +93,11 @@ func TestReadScanHash(t *testing.T) {
 		j.request(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("k"), Value: fmt.Append(nil, i)}})
 	}
 	j.request(&pb.InternalRaftRequest{Compaction: &pb.CompactionRequest{Revision: 3}})
-	m.Apply(ApplyContext{}, j.entries)
+	for _, c := range m.Apply(ApplyContext{}, j.entries).Changes {
+		if c.Events[0].HasPrev {
+			t.Error("a previous pair was looked up for nobody")
+		}
+	}
 
 	resp, err := m.Read(&pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("k"), Revision: 4}}}}})
 	if err != nil || describeAny(resp, nil) != "txn true at 6: range 1 [k=2]" {

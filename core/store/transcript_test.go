@@ -80,7 +80,7 @@ func TestTranscripts(t *testing.T) {
 //	put key=value [lease=] [prev] | del key [end] | get key | compact rev [physical] | old-put key=value (id in the field ID)
 //	txn ver key n ? op op : op op      ops: put:key=value del:key get:key[@rev]
 //	alarm get|on|off nospace|corrupt|none member
-//	lease | auth | unknown | version-test
+//	lease | revoke | auth | unknown | version-test
 //	version x.y.z | attr member name url | downgrade on|off x.y.z
 //	add|learner|promote|update|remove member url...    (add! writes another member into the context)
 func (j *journal) entry(line string) error {
@@ -149,6 +149,8 @@ func (j *journal) entry(line string) error {
 		}
 	case "lease":
 		req.LeaseGrant = &pb.LeaseGrantRequest{ID: 5, TTL: 10}
+	case "revoke":
+		req.LeaseRevoke = &pb.LeaseRevokeRequest{ID: 5}
 	case "auth":
 		req.AuthEnable = &pb.AuthEnableRequest{}
 	case "unknown":
