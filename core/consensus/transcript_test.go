@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The files in testdata are protocol logs: what the nodes of a small cluster want done, line by line, and what comes
+// The files in testdata/transcripts are protocol logs: what the nodes of a small cluster want done, line by line, and what comes
 // of it. Disks, stores and the network do nothing by themselves.
 //
 //	new n=3                     nodes 1..3 with the same first log
@@ -80,7 +80,7 @@ type machine struct {
 func TestTranscripts(t *testing.T) {
 	old := rand.Reader
 	t.Cleanup(func() { rand.Reader = old })
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		rand.Reader = chacha.NewChaCha8([32]byte{1})
 		l := &lab{t: t, cut: map[[2]uint64]bool{}}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
