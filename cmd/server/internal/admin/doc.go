@@ -57,7 +57,22 @@ func Client(cfg Config) http.Handler {
 		mux.Handle("/ui/", http.StripPrefix("/ui/", newPage(cfg.Files)))
 		mux.HandleFunc("/{$}", toPage)
 	}
-	return mux
+	return anyOrigin(mux)
+}
+
+// anyOrigin says on every answer that pages of other origins may read it, and answers
+// their questions beforehand, as etcd does with its default --cors.
+func anyOrigin(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE")
+		w.Header().Add("Access-Control-Allow-Origin", "*")
+		w.Header().Add("Access-Control-Allow-Headers", "accept, content-type, authorization")
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // Metrics is what --listen-metrics-urls serves.

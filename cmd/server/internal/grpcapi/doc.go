@@ -48,7 +48,7 @@ type WatchStream interface {
 	// Next waits for responses and returns all that wait, in order, with the header
 	// that they carry (but for the revision). It returns an error when the stream has to end.
 	Next(ctx context.Context, into []*watch.Response) ([]*watch.Response, *pb.ResponseHeader, error)
-	// Sent gives back the credit of the n oldest responses.
-	Sent(n int)
+	// Sent gives back the credit of the n oldest responses, which had so many bytes.
+	Sent(n, bytes int)
 	Close()
 }

@@ -64,11 +64,12 @@ func (s *Server) push(ctx context.Context, ss grpc.ServerStream, m *method, stre
 		for _, r := range responses {
 			b := pool.Get(r.SizeWire())
 			*b = r.AppendWire((*b)[:0], header)
+			size := len(*b)
 			if err := ss.SendMsg(frame{b}); err != nil {
 				return err
 			}
 			m.sent.Inc()
-			stream.Sent(1)
+			stream.Sent(1, size)
 		}
 		clear(responses)
 	}

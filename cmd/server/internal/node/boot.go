@@ -94,6 +94,9 @@ func Open(cfg Config) (*Node, error) {
 		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
 	}
 	n.inbox = newInbox(inboxLimit)
+	if n.cfg.FS == nil {
+		n.cfg.FS = vfs.OS{}
+	}
 	if err := n.dirs.prepare(); err != nil {
 		return nil, err
 	}
@@ -114,7 +117,7 @@ const inboxLimit = 200_000
 
 // recover brings back what the disk holds, or makes a new member's disk.
 func (n *Node) recover() (*wal.Recovered, error) {
-	restart := wal.Exists(vfs.OS{}, n.dirs.wal)
+	restart := wal.Exists(n.cfg.FS, n.dirs.wal)
 	if restart {
 		n.log.Info("Bootstrapping WAL from snapshot", zap.String("wal-dir", n.dirs.wal))
 	}
@@ -172,7 +175,7 @@ func (n *Node) mmapSize() int64 {
 // log says that a snapshot was received and the database is older, the crash came
 // between saving the image and installing it: it is installed now.
 func (n *Node) reopen(b *backend.Backend, noDB bool) (*backend.Backend, *wal.Recovered, error) {
-	marks, err := wal.Snapshots(vfs.OS{}, n.dirs.wal)
+	marks, err := wal.Snapshots(n.cfg.FS, n.dirs.wal)
 	if err != nil {
 		return b, nil, err
 	}
@@ -196,7 +199,7 @@ func (n *Node) reopen(b *backend.Backend, noDB bool) (*backend.Backend, *wal.Rec
 			return b, nil, err
 		}
 	}
-	w, found, err := wal.Open(vfs.OS{}, n.dirs.wal, from, n.walOptions())
+	w, found, err := wal.Open(n.cfg.FS, n.dirs.wal, from, n.walOptions())
 	if err != nil {
 		return b, nil, fmt.Errorf("failed to open WAL: %w", err)
 	}

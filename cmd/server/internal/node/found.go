@@ -17,7 +17,6 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
-	"vitrine/core/vfs"
 	"vitrine/core/wal"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -51,7 +50,7 @@ func (n *Node) found() (*wal.Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.wal, err = wal.Create(vfs.OS{}, n.dirs.wal, meta, n.walOptions()); err != nil {
+	if n.wal, err = wal.Create(n.cfg.FS, n.dirs.wal, meta, n.walOptions()); err != nil {
 		return nil, fmt.Errorf("failed to create WAL: %w", err)
 	}
 	if len(entries) > 0 {

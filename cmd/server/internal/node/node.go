@@ -18,6 +18,7 @@ import (
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/store"
+	"vitrine/core/vfs"
 	"vitrine/core/wal"
 	"vitrine/core/watch"
 )
@@ -54,7 +55,8 @@ type Config struct {
 	SlowApply                     time.Duration
 	SlowRequest                   time.Duration
 	NoFsync                       bool
-	SegmentBytes                  int64 // of the log; 0: etcd's
+	SegmentBytes                  int64  // of the log; 0: etcd's
+	FS                            vfs.FS // the log's files; nil: the operating system's
 
 	Log      *zap.Logger
 	Registry prometheus.Registerer

@@ -6,6 +6,7 @@ import (
 
 	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/core/api"
+	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/watch"
@@ -20,12 +21,24 @@ type stream struct {
 	mu     sync.Mutex
 	queue  []*watch.Response
 	err    error
-	signal chan struct{}
+	closed bool
+	signal chan struct{} // something to write, or the end
+	room   chan struct{} // the queue was emptied, or the end
+
+	// Of the writer alone: credit that was not given back yet.
+	sent, sentBytes int
 }
+
+const (
+	// Credit goes back in portions: one input of the core loop for many responses. What is
+	// held back is small against the hub's bound.
+	creditPushes = 16
+	creditBytes  = 1 << 20
+)
 
 // Watch opens a stream of watchers.
 func (n *Node) Watch(requireLeader bool) (grpcapi.WatchStream, error) {
-	s := &stream{n: n, id: n.nextStream.Add(1), signal: make(chan struct{}, 1)}
+	s := &stream{n: n, id: n.nextStream.Add(1), signal: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	n.metrics.streams.Inc()
 	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: requireLeader}, stream: s}, true) {
 		n.metrics.streams.Dec()
@@ -51,17 +64,31 @@ func (s *stream) end(err error) {
 	s.err = err
 	s.mu.Unlock()
 	s.wake()
+	poke(s.room)
 }
 
-func (s *stream) wake() {
+func (s *stream) wake() { poke(s.signal) }
+
+// poke leaves a token if there is none.
+func poke(c chan struct{}) {
 	select {
-	case s.signal <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// Request passes on what the client asks for.
+// Request passes on what the client asks for. Answers to it are not on credit, so a client
+// that only asks and never reads has to wait here.
 func (s *stream) Request(r *pb.WatchRequest) {
+	for {
+		s.mu.Lock()
+		wait := len(s.queue) > limits.WatchStreamPushes && s.err == nil && !s.closed
+		s.mu.Unlock()
+		if !wait {
+			break
+		}
+		<-s.room
+	}
 	s.n.mu.RLock()
 	rev := s.n.store.KV.Revision() // the core may not have heard of it yet, but a client may have read it
 	s.n.mu.RUnlock()
@@ -77,8 +104,8 @@ func (s *stream) Next(ctx context.Context, into []*watch.Response) ([]*watch.Res
 			clear(s.queue)
 			s.queue = s.queue[:0]
 			s.mu.Unlock()
-			h := s.n.header()
-			return into, &pb.ResponseHeader{ClusterId: h.ClusterID, MemberId: h.MemberID, RaftTerm: h.RaftTerm}, nil
+			poke(s.room)
+			return into, &pb.ResponseHeader{ClusterId: s.n.cluster, MemberId: s.n.id, RaftTerm: s.n.term.Load()}, nil
 		}
 		err := s.err
 		s.mu.Unlock()
@@ -93,13 +120,21 @@ func (s *stream) Next(ctx context.Context, into []*watch.Response) ([]*watch.Res
 	}
 }
 
-// Sent gives back the credit of the n oldest responses.
-func (s *stream) Sent(n int) {
-	s.n.inbox.put(member.Input{Kind: member.WatchSent, Stream: s.id, N: n})
+// Sent gives back the credit of the oldest responses: how many have left, and their bytes.
+func (s *stream) Sent(n, bytes int) {
+	s.sent, s.sentBytes = s.sent+n, s.sentBytes+bytes
+	if s.sent >= creditPushes || s.sentBytes >= creditBytes {
+		s.n.inbox.put(member.Input{Kind: member.WatchSent, Stream: s.id, N: s.sent})
+		s.sent, s.sentBytes = 0, 0
+	}
 }
 
 // Close forgets the stream.
 func (s *stream) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	poke(s.room)
 	s.n.metrics.streams.Dec()
 	s.n.inbox.put(member.Input{Kind: member.WatchClose, Stream: s.id})
 }
