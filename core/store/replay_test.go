@@ -131,19 +131,7 @@ func randomJournal(t *rapid.T) *journal {
 		case "empty":
 			j.add(raftpb.EntryNormal, nil)
 		case "conf":
-			m := member()
-			switch rapid.IntRange(0, 4).Draw(t, "conf") {
-			case 0:
-				j.conf(raftpb.ConfChangeAddNode, m.ID, m.Context(false))
-			case 1:
-				j.conf(raftpb.ConfChangeAddLearnerNode, m.ID, m.Context(false))
-			case 2:
-				j.conf(raftpb.ConfChangeAddNode, m.ID, m.Context(true))
-			case 3:
-				j.conf(raftpb.ConfChangeUpdateNode, m.ID, m.Bootstrap())
-			case 4:
-				j.conf(raftpb.ConfChangeRemoveNode, m.ID, nil)
-			}
+			j.randomConf(t, member())
 		case "attr":
 			m := member()
 			j.request(&pb.InternalRaftRequest{ClusterMemberAttrSet: &pb.ClusterMemberAttrSetRequest{Member_ID: m.ID, MemberAttributes: &pb.Attributes{Name: "n", ClientUrls: m.PeerURLs}}})
@@ -154,4 +142,19 @@ func randomJournal(t *rapid.T) *journal {
 		}
 	}
 	return j
+}
+
+func (j *journal) randomConf(t *rapid.T, m *membership.Member) {
+	switch rapid.IntRange(0, 4).Draw(t, "conf") {
+	case 0:
+		j.conf(raftpb.ConfChangeAddNode, m.ID, m.Context(false))
+	case 1:
+		j.conf(raftpb.ConfChangeAddLearnerNode, m.ID, m.Context(false))
+	case 2:
+		j.conf(raftpb.ConfChangeAddNode, m.ID, m.Context(true))
+	case 3:
+		j.conf(raftpb.ConfChangeUpdateNode, m.ID, m.Bootstrap())
+	case 4:
+		j.conf(raftpb.ConfChangeRemoveNode, m.ID, nil)
+	}
 }

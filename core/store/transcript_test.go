@@ -85,48 +85,52 @@ func TestTranscripts(t *testing.T) {
 //	add|learner|promote|update|remove member url...    (add! writes another member into the context)
 func (j *journal) entry(line string) error {
 	f := strings.Fields(line)
-	num := func(i int) int64 { n, _ := strconv.ParseInt(f[i], 10, 64); return n }
-	hex := func(i int) uint64 { n, _ := strconv.ParseUint(f[i], 16, 64); return n }
-	req := &pb.InternalRaftRequest{}
 	switch f[0] {
 	case "empty":
 		j.add(raftpb.EntryNormal, nil)
-		return nil
 	case "bad":
 		j.add(raftpb.EntryNormal, []byte{0x22, 0xff})
-		return nil
 	case "v2":
 		j.add(raftpb.EntryConfChangeV2, nil)
-		return nil
 	case "add", "add!", "learner", "promote", "update", "remove":
-		m := memberOf(hex(1), f[2:]...)
-		switch f[0] {
-		case "add":
-			j.conf(raftpb.ConfChangeAddNode, m.ID, m.Bootstrap())
-		case "add!":
-			j.conf(raftpb.ConfChangeAddNode, m.ID+1, m.Bootstrap())
-		case "learner":
-			m.IsLearner = true
-			j.conf(raftpb.ConfChangeAddLearnerNode, m.ID, m.Context(false))
-		case "promote":
-			j.conf(raftpb.ConfChangeAddNode, m.ID, m.Context(true))
-		case "update":
-			j.conf(raftpb.ConfChangeUpdateNode, m.ID, m.Bootstrap())
-		case "remove":
-			j.conf(raftpb.ConfChangeRemoveNode, m.ID, nil)
+		j.confEntry(f)
+	default:
+		req := &pb.InternalRaftRequest{}
+		if err := fill(req, f); err != nil {
+			return err
 		}
-		return nil
+		j.request(req)
+	}
+	return nil
+}
+
+func hex(s string) uint64 { n, _ := strconv.ParseUint(s, 16, 64); return n }
+
+func num(s string) int64 { n, _ := strconv.ParseInt(s, 10, 64); return n }
+
+func (j *journal) confEntry(f []string) {
+	m := memberOf(hex(f[1]), f[2:]...)
+	switch f[0] {
+	case "add":
+		j.conf(raftpb.ConfChangeAddNode, m.ID, m.Bootstrap())
+	case "add!":
+		j.conf(raftpb.ConfChangeAddNode, m.ID+1, m.Bootstrap())
+	case "learner":
+		m.IsLearner = true
+		j.conf(raftpb.ConfChangeAddLearnerNode, m.ID, m.Context(false))
+	case "promote":
+		j.conf(raftpb.ConfChangeAddNode, m.ID, m.Context(true))
+	case "update":
+		j.conf(raftpb.ConfChangeUpdateNode, m.ID, m.Bootstrap())
+	case "remove":
+		j.conf(raftpb.ConfChangeRemoveNode, m.ID, nil)
+	}
+}
+
+func fill(req *pb.InternalRaftRequest, f []string) error {
+	switch f[0] {
 	case "put", "old-put":
-		k, v, _ := strings.Cut(f[1], "=")
-		req.Put = &pb.PutRequest{Key: []byte(k), Value: []byte(v)}
-		for _, a := range f[2:] {
-			n, lease := strings.CutPrefix(a, "lease=")
-			if lease {
-				req.Put.Lease, _ = strconv.ParseInt(n, 10, 64)
-			}
-			req.Put.PrevKv = req.Put.PrevKv || a == "prev"
-			req.Put.IgnoreValue = req.Put.IgnoreValue || a == "ignore-value"
-		}
+		req.Put = putOf(f[1:])
 		if f[0] == "old-put" {
 			req.ID = 77
 		}
@@ -138,14 +142,14 @@ func (j *journal) entry(line string) error {
 	case "get":
 		req.Range = &pb.RangeRequest{Key: []byte(f[1])}
 	case "compact":
-		req.Compaction = &pb.CompactionRequest{Revision: num(1), Physical: len(f) > 2}
+		req.Compaction = &pb.CompactionRequest{Revision: num(f[1]), Physical: len(f) > 2}
 	case "txn":
 		req.Txn = txnOf(f[1:])
 	case "alarm":
 		req.Alarm = &pb.AlarmRequest{
 			Action:   map[string]pb.AlarmRequest_AlarmAction{"get": 0, "on": 1, "off": 2}[f[1]],
 			Alarm:    map[string]pb.AlarmType{"none": 0, "nospace": 1, "corrupt": 2}[f[2]],
-			MemberID: hex(3),
+			MemberID: hex(f[3]),
 		}
 	case "lease":
 		req.LeaseGrant = &pb.LeaseGrantRequest{ID: 5, TTL: 10}
@@ -159,19 +163,30 @@ func (j *journal) entry(line string) error {
 	case "version":
 		req.ClusterVersionSet = &pb.ClusterVersionSetRequest{Ver: f[1]}
 	case "attr":
-		req.ClusterMemberAttrSet = &pb.ClusterMemberAttrSetRequest{Member_ID: hex(1), MemberAttributes: &pb.Attributes{Name: f[2], ClientUrls: f[3:]}}
+		req.ClusterMemberAttrSet = &pb.ClusterMemberAttrSetRequest{Member_ID: hex(f[1]), MemberAttributes: &pb.Attributes{Name: f[2], ClientUrls: f[3:]}}
 	case "downgrade":
 		req.DowngradeInfoSet = &pb.DowngradeInfoSetRequest{Enabled: f[1] == "on", Ver: f[2]}
 	default:
 		return fmt.Errorf("unknown entry")
 	}
-	j.request(req)
 	return nil
 }
 
+func putOf(f []string) *pb.PutRequest {
+	k, v, _ := strings.Cut(f[0], "=")
+	r := &pb.PutRequest{Key: []byte(k), Value: []byte(v)}
+	for _, a := range f[1:] {
+		if n, lease := strings.CutPrefix(a, "lease="); lease {
+			r.Lease = num(n)
+		}
+		r.PrevKv = r.PrevKv || a == "prev"
+		r.IgnoreValue = r.IgnoreValue || a == "ignore-value"
+	}
+	return r
+}
+
 func txnOf(f []string) *pb.TxnRequest {
-	n, _ := strconv.ParseInt(f[2], 10, 64)
-	r := &pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte(f[1]), Target: pb.Compare_VERSION, TargetUnion: &pb.Compare_Version{Version: n}}}}
+	r := &pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte(f[1]), Target: pb.Compare_VERSION, TargetUnion: &pb.Compare_Version{Version: num(f[2])}}}}
 	to := &r.Success
 	for _, op := range f[4:] {
 		kind, arg, _ := strings.Cut(op, ":")
@@ -185,8 +200,7 @@ func txnOf(f []string) *pb.TxnRequest {
 			*to = append(*to, &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: []byte(k)}}})
 		case "get":
 			k, at, _ := strings.Cut(k, "@")
-			rev, _ := strconv.ParseInt(at, 10, 64)
-			*to = append(*to, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte(k), Revision: rev}}})
+			*to = append(*to, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte(k), Revision: num(at)}}})
 		}
 	}
 	return r

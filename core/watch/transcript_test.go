@@ -98,25 +98,7 @@ func (w *world) command(out *strings.Builder, f []string) error {
 		w.now += trace.Instant(d)
 		w.hub.Tick(w.now)
 	case "put", "del":
-		var ops []op
-		withPrev, quiet := false, false
-		for _, a := range f[1:] {
-			switch k, v, _ := strings.Cut(a, "="); {
-			case a == "with-prev":
-				withPrev = true
-			case a == "quietly":
-				quiet = true
-			case strings.HasPrefix(v, "x"): // x100: a value of 100 bytes
-				n, _ := strconv.Atoi(v[1:])
-				ops = append(ops, op{k, strings.Repeat("v", n)})
-			default:
-				ops = append(ops, op{k, v})
-			}
-		}
-		w.write(withPrev, ops...)
-		if !quiet {
-			w.publish(1)
-		}
+		w.writeLine(f[1:])
 	case "publish":
 		w.publish(len(w.history))
 	case "compact":
@@ -154,6 +136,28 @@ func (w *world) command(out *strings.Builder, f []string) error {
 		return fmt.Errorf("unknown command")
 	}
 	return nil
+}
+
+func (w *world) writeLine(f []string) {
+	var ops []op
+	withPrev, quiet := false, false
+	for _, a := range f {
+		switch k, v, _ := strings.Cut(a, "="); {
+		case a == "with-prev":
+			withPrev = true
+		case a == "quietly":
+			quiet = true
+		case strings.HasPrefix(v, "x"): // x100: a value of 100 bytes
+			n, _ := strconv.Atoi(v[1:])
+			ops = append(ops, op{k, strings.Repeat("v", n)})
+		default:
+			ops = append(ops, op{k, v})
+		}
+	}
+	w.write(withPrev, ops...)
+	if !quiet {
+		w.publish(1)
+	}
 }
 
 func createRequest(f []string) *pb.WatchCreateRequest {
