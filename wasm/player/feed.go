@@ -29,7 +29,6 @@ const feedBound = 60
 // a hundred times a second.
 type feed struct {
 	items []Item
-	epoch int // counts restarts
 	roles [10]uint64
 	votes map[vote][]uint64
 }
@@ -37,13 +36,6 @@ type feed struct {
 type vote struct{ candidate, term uint64 }
 
 func newFeed() feed { return feed{votes: map[vote][]uint64{}} }
-
-// restart begins a new world's feed.
-func (f *feed) restart() {
-	epoch := f.epoch
-	*f = newFeed()
-	f.epoch = epoch + 1
-}
 
 func (f *feed) add(e *trace.Event, kind string) *Item {
 	if len(f.items) >= feedBound {

@@ -3,6 +3,7 @@ package player
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"vitrine/core/sim"
 )
@@ -46,7 +47,7 @@ const requestsShown = 14
 // Frame returns the next frame in JSON; the bytes are valid until the next call.
 func (p *Player) Frame() []byte {
 	f, s := &p.frame.frame, &p.State
-	f.Now, f.Seed, f.Epoch = int64(p.Shown()), p.cfg.Seed, p.watch.feed.epoch
+	f.Now, f.Seed, f.Epoch = int64(p.Shown()), p.cfg.Seed, p.epoch
 	f.Playing, f.Speed, f.Skip, f.Boost, f.Behind = p.Playing, p.Speed, p.Skip, p.Boost, p.Behind
 	f.Leader, f.Term, f.Commit, f.Events, f.Chosen = s.Leader, s.Term, s.Commit, s.Events, p.Chosen
 	f.Tick = int64(p.cfg.TickEvery)
@@ -86,10 +87,14 @@ func (p *Player) requests(out []sim.RequestState) []sim.RequestState {
 			out = append(out, all[i])
 		}
 	}
-	return append(out, all[from:]...)
+	out = append(out, all[from:]...)
+	for i := range out {
+		out[i].Stations = p.watch.ways.merge(&out[i])
+	}
+	return out
 }
 
-// snapshot of the page: state() of the scripting interface.
+// pageState is what state() of the scripting interface answers.
 type pageState struct {
 	*sim.State
 	Playing  bool    `json:"playing"`
@@ -99,7 +104,12 @@ type pageState struct {
 
 // StateJSON is the whole picture in JSON.
 func (p *Player) StateJSON() []byte {
-	out, err := json.Marshal(pageState{&p.State, p.Playing, p.Speed, p.Chosen})
+	state := p.State
+	state.Requests = slices.Clone(p.State.Requests)
+	for i := range state.Requests {
+		state.Requests[i].Stations = p.watch.ways.merge(&state.Requests[i])
+	}
+	out, err := json.Marshal(pageState{&state, p.Playing, p.Speed, p.Chosen})
 	if err != nil {
 		panic(err) // plain data always encodes
 	}

@@ -68,11 +68,13 @@ type Player struct {
 	open   Open
 	cfg    sim.Config
 	world  World
-	watch  watcher
+	watch  *watcher
+	epoch  int     // counts worlds
 	target float64 // simulated time to show, ns; never behind the world
 	heat   scene.Heat
 	wires  []scene.Wire
-	replay float64 // after a restore: run to here before anything is shown
+	said   map[uint64]string // the visitor's requests in words
+	replay float64           // after a restore: run to here before anything is shown
 	frame  frameBuffer
 }
 
@@ -117,17 +119,15 @@ func clampSpeed(speed float64) float64 {
 
 // reset replaces the world. On an error the old one stays.
 func (p *Player) reset(cfg sim.Config) error {
-	next := newWatcher()
-	world, err := p.open(cfg, &p.watch)
+	watch := newWatcher(cfg.Members)
+	world, err := p.open(cfg, watch)
 	if err != nil {
 		return err
 	}
-	// Events of the opening world went to the old watcher's tables: start clean.
-	next.feed = p.watch.feed
-	next.feed.restart()
-	p.watch = *next
+	p.epoch++
+	p.watch = watch
 	p.cfg, p.world, p.target, p.Boost = cfg, world, 0, 1
-	p.heat, p.Chosen, p.replay = scene.Heat{}, Choice{}, 0
+	p.heat, p.Chosen, p.replay, p.said = scene.Heat{}, Choice{}, 0, map[uint64]string{}
 	p.refresh()
 	return nil
 }
@@ -226,12 +226,29 @@ func (p *Player) refresh() {
 	p.wires = p.wires[:0]
 	for i := range p.State.Requests {
 		r := &p.State.Requests[i]
+		if r.Client == 0 {
+			r.Text = p.words(r)
+		}
 		w, known := p.watch.wires[r.ID]
 		if !known {
 			w = scene.Wire{Sent: float64(r.Issued)}
 		}
 		p.wires = append(p.wires, w)
 	}
+}
+
+// words are the visitor's request as briefly as the clients' are: "put x 42"
+// rather than the command it came from.
+func (p *Player) words(r *sim.RequestState) string {
+	if text, ok := p.said[r.ID]; ok {
+		return text
+	}
+	text := r.Op + " " + r.Key
+	if c, err := sim.ParseCommand(r.Text); err == nil && c.Cmd == "put" {
+		text += " " + c.Value
+	}
+	p.said[r.ID] = text
+	return text
 }
 
 // cool lets the traffic of each link fade, and adds what came in.

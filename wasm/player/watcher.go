@@ -21,6 +21,7 @@ var units = map[string]unit{"event": unitEvent, "message": unitMessage, "commit"
 // speed it hears a hundred thousand events a second.
 type watcher struct {
 	feed     feed
+	ways     ways
 	wires    map[uint64]scene.Wire // requests that are not done, by id
 	traffic  scene.Heat            // since the last frame
 	woke     bool                  // something worth slowing down for began
@@ -28,25 +29,25 @@ type watcher struct {
 	seen     [unitCount]bool
 }
 
-func newWatcher() *watcher { return &watcher{wires: map[uint64]scene.Wire{}, feed: newFeed()} }
+func newWatcher(members int) *watcher {
+	return &watcher{wires: map[uint64]scene.Wire{}, feed: newFeed(), ways: newWays(members)}
+}
 
 // wiresBound limits the table against requests whose end nobody reports.
 const wiresBound = 4096
 
 // Emit takes one event.
 func (w *watcher) Emit(e *trace.Event) {
+	w.ways.take(e)
 	switch e.Kind {
 	case trace.MessageSent:
 		if !heartbeat(e.Msg) {
 			w.woke = true
 		}
-		return
 	case trace.MessageDelivered:
 		w.delivered(e)
-		return
 	case trace.CommitAdvanced:
 		w.seen[unitCommit] = true
-		return
 	case trace.TermChanged:
 		w.seen[unitTerm] = true
 	case trace.RequestIssued, trace.RequestArrived, trace.RequestDone:
@@ -57,10 +58,23 @@ func (w *watcher) Emit(e *trace.Event) {
 	w.feed.take(e)
 }
 
-func heartbeat(msg uint8) bool {
-	name := trace.MessageName(msg)
-	return name == "MsgHeartbeat" || name == "MsgHeartbeatResp"
+// Message types as events carry them.
+var (
+	msgHeartbeat     = message("MsgHeartbeat")
+	msgHeartbeatResp = message("MsgHeartbeatResp")
+	msgProp          = message("MsgProp")
+	msgReadIndex     = message("MsgReadIndex")
+)
+
+func message(name string) uint8 {
+	msg, ok := trace.MessageOf(name)
+	if !ok {
+		panic("no raft message is called " + name)
+	}
+	return msg
 }
+
+func heartbeat(msg uint8) bool { return msg == msgHeartbeat || msg == msgHeartbeatResp }
 
 func (w *watcher) delivered(e *trace.Event) {
 	amount := float32(0.5)

@@ -27,30 +27,31 @@ func (s *Scene) card(v *View, c *sim.ClientState) {
 		line = t.Strong
 	}
 	s.batch.Card(r, 9, t.Raised, line, 1.3)
-	base := r.Y + r.H/2 + 4
-	p := s.pen(Point{r.X + 9, base}, t.Muted)
+	base, pad, font := r.Y+r.H/2+4, 9.0, FontSmall
+	if s.Layout.Phone {
+		pad, font = 6, FontTiny
+	}
+	p := s.pen(Point{r.X + pad, base}, t.Muted)
 	if c.ID == 0 {
 		p.word(WordYou)
 	} else {
-		p.text(FontSmall, "C")
-		s.number(p, FontSmall, uint64(c.ID))
+		p.text(font, "C")
+		s.number(p, font, uint64(c.ID))
 	}
 	if r0 == nil {
 		return
 	}
-	p.at.X += 6
+	p.at.X += pad - 3
 	p.color = t.Text
 	if !busy {
 		p.color = t.Muted
 	}
-	mark := r.X + r.W - 13
+	mark := r.X + r.W - pad - 5
 	text := r0.Text
-	for len(text) > 1 && p.at.X+s.Atlas.Width(FontSmall, text) > mark-9 {
+	for len(text) > 1 && p.at.X+s.Atlas.Width(font, text) > mark-6 {
 		text = text[:len(text)-1]
 	}
-	if !s.Layout.Phone || len(text) >= 3 {
-		p.text(FontSmall, text)
-	}
+	p.text(font, text)
 	s.status(v, r0, Point{mark, r.Y + r.H/2})
 }
 

@@ -37,14 +37,14 @@ func Arrange(w, h float64, members, clients int) Layout {
 	l.Stage = Rect{0, 0, w, l.Matrix.Y}
 	inner := Rect{0, headlineHeight, w, l.Stage.H - headlineHeight - toolbarHeight}
 	if l.Phone {
-		inner = Rect{0, 50, w, l.Stage.H - 50 - 8}
+		inner = Rect{0, 52, w, l.Stage.H - 52 - 4}
 	}
 	l.cards(inner, clients)
 	if !l.Phone {
 		left := l.Clients[0].X + l.Clients[0].W + 14
 		inner.X, inner.W = left, inner.W-left-14
 	} else {
-		inner.Y, inner.H = inner.Y+34, inner.H-34
+		inner.Y, inner.H = inner.Y+30, inner.H-30
 	}
 	l.ring(inner)
 	return l
@@ -53,10 +53,10 @@ func Arrange(w, h float64, members, clients int) Layout {
 // matrix places the log at the bottom.
 func (l *Layout) matrix() {
 	cell, gap, label := 21.0, 6.0, 56.0
-	l.Cells.W, l.Cells.DX = 52, 58
+	l.Cells.W, l.Cells.DX = 57, 63
 	if l.Phone {
-		cell, gap, label = 15, 4, 34
-		l.Cells.W, l.Cells.DX = 34, 38
+		cell, gap, label = 14, 3, 40
+		l.Cells.W, l.Cells.DX = 30, 34
 	}
 	if l.H < 620 && !l.Phone {
 		cell, gap = 17, 4
@@ -65,7 +65,7 @@ func (l *Layout) matrix() {
 	rows := float64(max(l.Count, 1))
 	height := legendHeight + 18 + rows*l.Cells.DY + 8
 	if l.Phone {
-		height -= legendHeight - 4
+		height -= legendHeight - 3
 	}
 	l.Matrix = Rect{0, l.H - height, l.W, height}
 	l.Cells.Rect = Rect{label, l.H - 8 - rows*l.Cells.DY, l.W - label - 14, rows * l.Cells.DY}
@@ -78,7 +78,7 @@ func (l *Layout) cards(inner Rect, clients int) {
 	for i := range n {
 		if l.Phone {
 			w := min(86, (inner.W-20)/float64(n)-6)
-			l.Clients[i] = Rect{10 + float64(i)*(w+6), inner.Y, w, 26}
+			l.Clients[i] = Rect{10 + float64(i)*(w+6), inner.Y, w, 24}
 			continue
 		}
 		step := min(74, inner.H/float64(n))
@@ -92,13 +92,15 @@ func (l *Layout) ring(r Rect) {
 	if l.Count == 0 {
 		return
 	}
-	l.Radius = clamp(math.Min(r.W*0.085, r.H*0.093), 24, 42)
-	const crown, caption = 22, 42 // above and below a member
+	l.Radius = clamp(math.Min(r.W*0.085, r.H*0.093), 27, 42)
+	crown, caption, side, wide := 28.0, 42.0, l.Radius+34, 1.75 // room above, below and beside a member
+	if l.Phone {
+		crown, caption, side, wide = 26, 26, l.Radius+18, 2.2
+	}
 	top, bottom := r.Y+crown+l.Radius, r.Y+r.H-caption-l.Radius
-	side := l.Radius + 34
 	center := Point{r.X + r.W/2, (top + bottom) / 2}
 	ry := math.Max(20, (bottom-top)/2)
-	rx := math.Min(r.W/2-side, ry*1.75)
+	rx := math.Min(r.W/2-side, ry*wide)
 	lowest := -1.0
 	for i := range l.Count {
 		lowest = math.Max(lowest, math.Sin(l.angle(i)))

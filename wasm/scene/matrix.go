@@ -13,9 +13,6 @@ func (s *Scene) matrix(v *View) {
 	l, st := &s.Layout, v.State
 	first := s.columns(v)
 	area := l.Cells.Rect
-	for i := range st.Members {
-		s.rowLabel(v, &st.Members[i], i)
-	}
 	from := uint64(math.Max(1, math.Floor(first)))
 	for index := from; index <= st.LogLast; index++ {
 		x := area.X + (float64(index)-first)*l.Cells.DX
@@ -31,6 +28,11 @@ func (s *Scene) matrix(v *View) {
 		}
 	}
 	s.frontier(st, first)
+	// Columns leave below the labels.
+	s.batch.Fill(Rect{0, area.Y - 18, area.X - 4, l.H - area.Y + 18}, s.Theme.Ground)
+	for i := range st.Members {
+		s.rowLabel(v, &st.Members[i], i)
+	}
 }
 
 // columns moves the window so that the newest index is the last column.
@@ -118,7 +120,7 @@ func (s *Scene) cell(v *View, m *sim.MemberState, e *sim.EntryState, r Rect, alp
 		s.batch.Dashed(outline, true, 1.5, 1.5, 2.6, 0, line)
 	}
 	if e.Applied {
-		s.batch.Fill(Rect{r.X + 5, r.Y + r.H - 4, r.W - 10, 1.8}, c.Alpha(alpha))
+		s.batch.Fill(Rect{r.X + 5, r.Y + r.H - 3.8, r.W - 10, 1.6}, c.Alpha(alpha))
 	}
 	s.cellText(e, r, alpha)
 }
@@ -126,7 +128,7 @@ func (s *Scene) cell(v *View, m *sim.MemberState, e *sim.EntryState, r Rect, alp
 // cellText writes the term, small, and what the entry does.
 func (s *Scene) cellText(e *sim.EntryState, r Rect, alpha float64) {
 	t := &s.Theme
-	base := r.Y + r.H/2 + 3.2
+	base := r.Y + r.H/2 + 2.6
 	if s.Layout.Phone {
 		w := s.numberWidth(FontTiny, e.Term)
 		s.number(s.pen(Point{r.X + r.W/2 - w/2, base}, t.Text.Alpha(alpha)), FontTiny, e.Term)

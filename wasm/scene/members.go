@@ -56,7 +56,7 @@ func (s *Scene) outline(m *sim.MemberState, at Point) []Point {
 	r := s.Layout.Radius
 	switch {
 	case m.Role == sim.RoleLeader:
-		return s.batch.polygon(at, r+5, 6, math.Pi/6)
+		return s.batch.polygon(at, r+8, 6, math.Pi/6)
 	case m.Role == sim.RoleCandidate || m.Role == sim.RolePreCandidate:
 		return s.batch.polygon(Point{at.X, at.Y + 5}, r+12, 3, -math.Pi/2)
 	case m.Learner:
@@ -70,7 +70,7 @@ func (s *Scene) body(v *View, m *sim.MemberState, at Point) {
 	c := t.Term(m.Term)
 	width := 2.4
 	if m.Role == sim.RoleLeader {
-		width = 3.6
+		width = 4
 	}
 	fill, edge := t.Ground.Mix(c, t.Tint*0.8), t.Ground.Mix(c, t.Tint*1.25)
 	if m.Process != sim.Running {
@@ -84,7 +84,7 @@ func (s *Scene) body(v *View, m *sim.MemberState, at Point) {
 		s.batch.Stroke(shape, true, width, c)
 	}
 	if m.Role == sim.RoleLeader {
-		s.batch.Sprite(s.Atlas.Sprites[SpriteCrown], Point{at.X, at.Y - s.Layout.Radius - 15}, 0, 1, c)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCrown], Point{at.X, at.Y - s.Layout.Radius - 18}, 0, 1.15, c)
 	}
 	s.inside(m, at, t.Text, c)
 	if m.Process == sim.Paused {
@@ -205,6 +205,9 @@ func roleWord(state *sim.State, m *sim.MemberState) (Word, bool) {
 func (s *Scene) caption(v *View, m *sim.MemberState, at Point) {
 	t := &s.Theme
 	y := at.Y + s.Layout.Radius + 24
+	if s.Layout.Phone {
+		y -= 2
+	}
 	word, fault := roleWord(v.State, m)
 	c := t.Muted
 	switch {
@@ -228,8 +231,7 @@ func (s *Scene) caption(v *View, m *sim.MemberState, at Point) {
 		s.votes(p, v.State, m)
 	}
 	if s.Layout.Phone {
-		s.progressShort(m, Point{at.X, y + 15})
-		return
+		return // the sheet below has the figures
 	}
 	s.progress(m, Point{at.X, y + 16})
 }
@@ -276,14 +278,4 @@ func (s *Scene) progress(m *sim.MemberState, at Point) {
 	part(WordCommitted, m.Commit)
 	p.at.X += 2 * gap
 	part(WordApplied, m.Applied)
-}
-
-// progressShort writes "7/7" where there is little room.
-func (s *Scene) progressShort(m *sim.MemberState, at Point) {
-	width := s.numberWidth(FontSmall, m.Commit) + s.numberWidth(FontSmall, m.Applied) + s.Atlas.Width(FontSmall, "/")
-	s.batch.Card(Rect{at.X - width/2 - 4, at.Y - 11, width + 8, 15}, 5, s.Theme.Ground.Alpha(0.82), Color{}, 0)
-	p := s.pen(Point{at.X - width/2, at.Y}, s.Theme.Muted)
-	s.number(p, FontSmall, m.Commit)
-	p.text(FontSmall, "/")
-	s.number(p, FontSmall, m.Applied)
 }

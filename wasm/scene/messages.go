@@ -38,7 +38,13 @@ func (s *Scene) message(v *View, m *sim.MessageState) {
 	if m.Lost != "" {
 		at, alpha = s.lost(v, m, p, q, f)
 	}
-	s.glyph(m, at, angle, f, alpha, p)
+	term := m.Term
+	if term == 0 { // a forwarded proposal or read carries none
+		if from := find(v.State, m.From); from != nil {
+			term = from.Term
+		}
+	}
+	s.glyph(m, at, angle, f, s.Theme.Term(term).Alpha(alpha), p)
 }
 
 // lost places a message that will not arrive: one that meets a cut stops at
@@ -59,9 +65,9 @@ func (s *Scene) lost(v *View, m *sim.MessageState, p, q Point, f float64) (Point
 }
 
 // glyph draws the shape of a message.
-func (s *Scene) glyph(m *sim.MessageState, at Point, angle, f, alpha float64, from Point) {
+func (s *Scene) glyph(m *sim.MessageState, at Point, angle, f float64, c Color, from Point) {
 	t, sp := &s.Theme, &s.Atlas.Sprites
-	c, ink := t.Term(m.Term).Alpha(alpha), t.Ground.Alpha(alpha)
+	ink := t.Ground.Alpha(float64(c.A))
 	put := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, angle, 1, c) }
 	flat := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, 0, 1, c) }
 	verdict := func(turn float64) {

@@ -20,7 +20,7 @@ type View struct {
 	Heat     *Heat
 	Wires    []Wire             // by request of the state
 	Extra    []sim.MessageState // drawn besides the state's
-	Reduced  bool   // no motion that means nothing, and little of the other
+	Reduced  bool               // no motion that means nothing, and little of the other
 }
 
 // Wire tells when the last attempt of a request left its client, reached its

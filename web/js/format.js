@@ -12,6 +12,7 @@ export function clock(ns) {
 // span: 640 ms, 1.2 s, 85 µs
 export function span(ns) {
   const abs = Math.abs(ns);
+  if (abs < 1) return '0 ms';
   if (abs >= 60e9) return `${trim(ns / 60e9, 1)} min`;
   if (abs >= 1e9) return `${trim(ns / 1e9, abs >= 10e9 ? 0 : 2)} s`;
   if (abs >= 1e6) return `${trim(ns / 1e6, abs >= 100e6 ? 0 : abs >= 10e6 ? 1 : 2)} ms`;

@@ -3,7 +3,7 @@
 
 import { act, app } from './app.js';
 import { element, name, span, text } from './format.js';
-import { onLanguage, t } from './i18n.js';
+import { has, onLanguage, t } from './i18n.js';
 
 const picker = document.getElementById('picker'), lane = document.getElementById('lane');
 let pinned = 0, drawn = '', listed = '';
@@ -50,7 +50,8 @@ function way(r, f) {
   const key = `${r.id}|${r.status}|${r.stations?.length}|${r.attempts}`;
   if (key !== drawn) {
     drawn = key;
-    const stations = (r.stations || []).map((s, i, all) => station(s, r, pending && i === all.length - 1 ? 'now' : ''));
+    const passed = pending ? r.stations || [] : (r.stations || []).filter((s, i, all) => i === 0 || i < all.length - 1 || s.name !== 'client');
+    const stations = passed.map((s, i, all) => station(s, r, title(s, i), pending && i === all.length - 1 ? 'now' : ''));
     const end = pending ? null : element('li', { class: r.status === 'ok' ? 'end' : 'failed' }, element('span', { class: 'answer' }, r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`)), element('time', {}, span(r.done - r.issued)), r.status === 'unknown' ? element('small', {}, t('req.unknownHint')) : r.revision ? element('small', {}, t('req.revision', { rev: r.revision })) : null);
     lane.replaceChildren(
       element('h3', {}, r.text, element('small', {}, t('req.where', { client: r.client ? `C${r.client}` : t('stage.you'), member: r.member ? name(r.member) : '–', n: r.attempts }))),
@@ -60,7 +61,14 @@ function way(r, f) {
   if (now && pending) text(now, `${span(f.now - r.issued)} …`);
 }
 
-function station(s, r, cls) {
+// title: what the simulator calls "client" is the start, the end, or another
+// attempt; etcd's own trace steps keep their words.
+function title(s, i) {
+  const key = s.name !== 'client' ? s.name : i === 0 ? 'sent' : 'retry';
+  return has(`station.${key}`) ? t(`station.${key}`) : s.name;
+}
+
+function station(s, r, words, cls) {
   const where = s.member ? name(s.member) : '';
-  return element('li', { class: cls }, element('span', {}, s.name, where && element('em', {}, where)), element('time', {}, span(s.at - r.issued)), s.note ? element('small', {}, s.note) : null);
+  return element('li', { class: cls }, element('span', {}, words, where && element('em', {}, where)), element('time', {}, span(s.at - r.issued)), s.note ? element('small', {}, s.note) : null);
 }

@@ -3,7 +3,7 @@
 import { element, icon, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 
-const shapes = ['leader', 'app', 'follower', 'ack', 'candidate', 'beat', 'down', 'vote', 'prop', 'prevote', 'read', 'snap'];
+const shapes = ['app', 'ack', 'beat', 'prop', 'vote', 'prevote', 'read', 'snap'];
 
 export function start(vitrine) {
   const checks = document.getElementById('checks');
