@@ -2,7 +2,6 @@ package mvcc
 
 import (
 	"vitrine/core/backend"
-	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -121,7 +120,9 @@ func (w *Writer) put(r *pb.PutRequest) *pb.PutResponse {
 	}
 	kv.Key, kv.Value, kv.Lease = r.Key, r.Value, r.Lease
 	kv.CreateRevision, kv.ModRevision, kv.Version = made.created, rev.Main, made.number
-	invariant.Assert(prev != nil || !(r.IgnoreValue || r.IgnoreLease), "mvcc: put lost the pair that it was to keep parts of")
+	// The pair may be gone: the transaction that checkPut let through may have
+	// deleted it a moment ago, by "everything from here on". Then there is
+	// nothing to keep, which must not stop a member (it does stop etcd).
 	if r.IgnoreValue {
 		kv.Value = prev.GetValue()
 	}
