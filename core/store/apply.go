@@ -121,7 +121,7 @@ func (s *Store) applyRequest(ctx ApplyContext, index, id uint64, req *pb.Interna
 	}
 	o.Physical = o.Err == nil && req.GetCompaction().GetPhysical()
 	r.Outcomes = append(r.Outcomes, o)
-	if wanted {
+	if wanted && ctx.Proposer != nil {
 		s.stations(id, index, req)
 	}
 }

@@ -2,7 +2,9 @@ package store
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 
 	"vitrine/core/backend"
@@ -12,6 +14,19 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"pgregory.net/rapid"
 )
+
+// TestMain makes rapid try more logs than by default.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	set := false
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "rapid.checks" })
+	if !set {
+		if err := flag.Set("rapid.checks", "1000"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 // TestReplay: whatever was durable when the power went, applying the log from any entry that is not later leads to the
 // same state, byte by byte, and the same hash on the way (I9, I10).
