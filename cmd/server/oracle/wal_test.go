@@ -63,7 +63,9 @@ func (w vitrineLog) snapshot(index, term uint64) error {
 
 type etcdLog struct{ *etcdwal.WAL }
 
-func (w etcdLog) save(hs *raftpb.HardState, entries []*raftpb.Entry) error { return w.Save(hs, entries) }
+func (w etcdLog) save(hs *raftpb.HardState, entries []*raftpb.Entry) error {
+	return w.Save(hs, entries)
+}
 
 func (w etcdLog) snapshot(index, term uint64) error {
 	return w.SaveSnapshot(&walpb.Snapshot{Index: &index, Term: &term, ConfState: confState})
