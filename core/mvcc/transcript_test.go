@@ -12,7 +12,7 @@ import (
 	"vitrine/core/pb"
 )
 
-// TestTranscripts runs testdata/*.txt. Commands:
+// TestTranscripts runs testdata/transcripts. Commands:
 //
 //	put KEY VALUE [lease=N] [prev] [ignore_value] [ignore_lease]
 //	del KEY [END] [prev]
@@ -26,7 +26,7 @@ import (
 // END is * for "all keys from here on". A pair prints as
 // key=value@create/mod/version, with +lease.
 func TestTranscripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		p := &player{fixture: newFixture(t)}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			p.t = t
