@@ -56,13 +56,14 @@ type Server struct {
 	proposals map[uint64]*pending // by proposal id
 	deadlines deadlines
 
-	queue     []*pending // writes that raft has not taken, in order
-	waiting   []*pending // reads that wait for the next question
-	asked     []*pending // reads that share the open question
-	batch     uint64     // the open question
-	confirmed []*pending // reads that wait for the store
-	finishing []*pending // compactions whose deletions are under way
-	moving    []*pending
+	queue      []*pending // writes that raft has not taken, in order
+	queueBytes int
+	waiting    []*pending // reads that wait for the next question
+	asked      []*pending // reads that share the open question
+	batch      uint64     // the open question
+	confirmed  []*pending // reads that wait for the store
+	finishing  []*pending // compactions whose deletions are under way
+	moving     []*pending
 
 	revision, compactRevision int64
 	members                   *membership.Members
@@ -75,7 +76,8 @@ type Server struct {
 
 	replies []Reply
 	reads   []ReadReady
-	batches [][]byte // reused by flush
+	batches [][]byte         // reused by flush
+	head    pb.RequestHeader // reused by write
 }
 
 // Info is what the store holds when the member starts.
@@ -216,7 +218,7 @@ func (s *Server) finish(p *pending) {
 	if p.proposal != 0 {
 		delete(s.proposals, p.proposal)
 	}
-	p.data = nil
+	s.dequeue(p)
 	s.ownEnded(p)
 }
 
@@ -244,8 +246,13 @@ func (s *Server) reply(p *pending, response any, err *Error) {
 	s.traceDone(p, revisionOf(r.Response), text)
 }
 
+// traceDone tells the trace that a reply has left. Only a write that succeeded acknowledges an entry.
 func (s *Server) traceDone(p *pending, rev int64, text string) {
-	s.t.Emit(trace.Event{Kind: trace.RequestDone, Request: p.id, Index: p.index, Rev: rev, Text: text})
+	e := trace.Event{Kind: trace.RequestDone, Request: p.id, Rev: rev, Text: text}
+	if p.proposal != 0 && text == "" {
+		e.Index = p.index
+	}
+	s.t.Emit(e)
 }
 
 // station notes a step of a request, for its record and for the trace.

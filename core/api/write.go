@@ -17,7 +17,8 @@ func (s *Server) write(p *pending, r *pb.InternalRaftRequest) {
 		return
 	}
 	p.proposal = s.ids.Next()
-	r.Header = &pb.RequestHeader{ID: p.proposal}
+	s.head.ID = p.proposal
+	r.Header = &s.head
 	data, err := r.MarshalVT()
 	switch {
 	case err != nil:
@@ -26,8 +27,12 @@ func (s *Server) write(p *pending, r *pb.InternalRaftRequest) {
 	case len(data) > s.cfg.MaxRequestBytes:
 		s.answer(p, nil, ErrRequestTooLarge)
 		return
+	case s.queueBytes+len(data) > limits.MaxUncommittedBytes:
+		s.answer(p, nil, ErrTooManyRequests)
+		return
 	}
 	p.stage, p.data = queued, data
+	s.queueBytes += len(data)
 	s.proposals[p.proposal] = p
 	s.queue = append(s.queue, p)
 }
@@ -70,9 +75,16 @@ func (s *Server) taken(ps []*pending) {
 		if p.stage != queued {
 			continue
 		}
-		p.stage, p.data = proposed, nil
+		p.stage = proposed
+		s.dequeue(p)
 		s.t.Emit(trace.Event{Kind: trace.RequestProposed, Request: p.id, A: p.proposal})
 	}
+}
+
+// dequeue gives up the bytes of a write that raft has, or that is over.
+func (s *Server) dequeue(p *pending) {
+	s.queueBytes -= len(p.data)
+	p.data = nil
 }
 
 // outcome answers the request that an entry came from, if it came from here.

@@ -42,11 +42,13 @@ func (n *Node) DropRead() { n.reads.batch = 0 }
 // Reading tells whether a question is open.
 func (n *Node) Reading() bool { return n.reads.batch != 0 }
 
-// ask puts the question to whoever leads. Without a leader it stays open until there is one.
+// ask puts the question to whoever leads. Without a leader it stays open until there is one, and a leader that has
+// committed nothing in its term parks it: what earlier terms have committed and acknowledged may be more than it knows.
+// (raft parks such questions too, but not when it is the only voter.)
 func (n *Node) ask(id uint64) {
 	r := &n.reads
 	r.at = n.now
-	if n.lead == 0 {
+	if n.lead == 0 || n.role == raft.StateLeader && n.commitTerm != n.term {
 		return
 	}
 	if r.first == 0 {
@@ -62,15 +64,25 @@ func (n *Node) ask(id uint64) {
 
 func (n *Node) retryRead() {
 	if r := &n.reads; r.batch != 0 && n.now-r.at >= trace.Instant(n.cfg.ReadRetry) {
-		n.ask(r.ids.Next())
+		n.askAgain()
 	}
 }
 
 // firstCommit: something of the current term is committed, so the leader can answer what it may have dropped before.
 func (n *Node) firstCommit() {
-	if r := &n.reads; r.batch != 0 && n.lead != 0 && r.lead == n.lead {
-		n.ask(r.ids.Next())
+	if n.reads.batch != 0 && (n.reads.first == 0 || n.reads.lead == n.lead) {
+		n.askAgain()
 	}
+}
+
+// askAgain puts the open question, under a fresh id unless this is the first time.
+func (n *Node) askAgain() {
+	r := &n.reads
+	if r.first == 0 {
+		n.ask(r.batch)
+		return
+	}
+	n.ask(r.ids.Next())
 }
 
 // leaderMoved gives the open question up if it was put to another leader, and puts it if it could not be put before.
@@ -84,11 +96,7 @@ func (n *Node) leaderMoved(old uint64) {
 		r.batch = 0
 		return
 	}
-	if r.first == 0 {
-		n.ask(r.batch)
-	} else {
-		n.ask(r.ids.Next())
-	}
+	n.askAgain()
 }
 
 func (n *Node) readAnswered(rs raft.ReadState) {

@@ -110,6 +110,9 @@ func (n *Node) vetForwarded(m *raftpb.Message) (*raftpb.Message, error) {
 	if len(m.GetEntries()) == 0 || m.GetType() == raftpb.MsgReadIndex && len(m.GetEntries()) != 1 {
 		return nil, bad(m, "has %d entries", len(m.GetEntries()))
 	}
+	if m.GetType() == raftpb.MsgReadIndex && len(n.conf.GetVoters()) == 1 && n.role == raft.StateLeader && n.commitTerm != n.term {
+		return nil, bad(m, "nothing is committed in term %d yet", n.term) // a learner asks; see ask
+	}
 	fresh := &raftpb.Message{Type: m.Type, From: m.From, To: m.To, Context: m.Context}
 	fresh.Entries = make([]*raftpb.Entry, len(m.GetEntries()))
 	for i, e := range m.GetEntries() {

@@ -324,6 +324,7 @@ func (m *machine) apply(a consensus.ApplyBatch) {
 		m.step(member.Input{Kind: member.SnapshotApplied, Ticket: a.Ticket, Result: &store.Result{
 			Index: at, Term: a.Snapshot.GetMetadata().GetTerm(), Revision: m.store.KV.Revision(),
 			CompactRevision: m.store.KV.CompactRevision(), Members: m.store.Members.Clone(),
+			Alarms: m.store.Alarms.List(pb.AlarmType_NONE),
 		}})
 		return
 	}

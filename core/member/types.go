@@ -23,7 +23,7 @@ const (
 	// LogFailed: a write or sync of the WAL, or a commit of the backend, has failed with Err. The member halts.
 	LogFailed
 	Applied         // the batch with Ticket is applied: Result
-	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members
+	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members, Alarms
 	Request         // a client asks: Request
 	Cancel          // the client of the request with id ID no longer waits; there will be no reply
 	WatchOpen       // a watch stream begins: Stream; OK = its client requires a leader
