@@ -12,8 +12,8 @@
 //	request := &pb.InternalRaftRequest{}
 //	err = request.UnmarshalVT(data)
 //
-// MarshalVT writes fields in the order of their numbers, exactly the bytes of
-// proto.Marshal, several times faster. UnmarshalVT copies what it keeps. It
+// MarshalVT writes fields in the order of their numbers and a oneof last: exactly
+// the bytes of proto.Marshal, several times faster. UnmarshalVT copies what it keeps. It
 // adds to the message it is called on, so start from an empty one.
 //
 // Messages of raft itself (entries, hard states, snapshots) are raftpb's.

@@ -540,29 +540,10 @@ func (m *RequestOp) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if msg, ok := m.Request.(*RequestOp_RequestTxn); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Request.(*RequestOp_RequestDeleteRange); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Request.(*RequestOp_RequestPut); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Request.(*RequestOp_RequestRange); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
+	if vtmsg, ok := m.Request.(interface {
+		MarshalToSizedBufferVT([]byte) (int, error)
+	}); ok {
+		size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -693,29 +674,10 @@ func (m *ResponseOp) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if msg, ok := m.Response.(*ResponseOp_ResponseTxn); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Response.(*ResponseOp_ResponseDeleteRange); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Response.(*ResponseOp_ResponsePut); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.Response.(*ResponseOp_ResponseRange); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
+	if vtmsg, ok := m.Response.(interface {
+		MarshalToSizedBufferVT([]byte) (int, error)
+	}); ok {
+		size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -846,6 +808,15 @@ func (m *Compare) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if vtmsg, ok := m.TargetUnion.(interface {
+		MarshalToSizedBufferVT([]byte) (int, error)
+	}); ok {
+		size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
 	if len(m.RangeEnd) > 0 {
 		i -= len(m.RangeEnd)
 		copy(dAtA[i:], m.RangeEnd)
@@ -854,41 +825,6 @@ func (m *Compare) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x4
 		i--
 		dAtA[i] = 0x82
-	}
-	if msg, ok := m.TargetUnion.(*Compare_Lease); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.TargetUnion.(*Compare_Value); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.TargetUnion.(*Compare_ModRevision); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.TargetUnion.(*Compare_CreateRevision); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.TargetUnion.(*Compare_Version); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
 	}
 	if len(m.Key) > 0 {
 		i -= len(m.Key)
@@ -1499,22 +1435,10 @@ func (m *WatchRequest) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if msg, ok := m.RequestUnion.(*WatchRequest_ProgressRequest); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.RequestUnion.(*WatchRequest_CancelRequest); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
-		if err != nil {
-			return 0, err
-		}
-		i -= size
-	}
-	if msg, ok := m.RequestUnion.(*WatchRequest_CreateRequest); ok {
-		size, err := msg.MarshalToSizedBufferVT(dAtA[:i])
+	if vtmsg, ok := m.RequestUnion.(interface {
+		MarshalToSizedBufferVT([]byte) (int, error)
+	}); ok {
+		size, err := vtmsg.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
