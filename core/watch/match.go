@@ -160,31 +160,30 @@ func (e *encoder) forget() {
 	}
 }
 
+// variant makes an event as those get it who want the previous pair, or do not.
 func (e *encoder) variant(it *item, prev bool) *variant {
 	prev = prev && it.event.Prev != nil && !isCreate(it.event)
 	v := &it.variants[variantIndex(prev)]
-	if v.event != nil {
+	if v.event[0] != nil {
 		return v
 	}
-	v.event = it.event.Event
+	event := it.event.Event
 	if prev {
-		v.event = &pb.Event{Type: it.event.Type, Kv: it.event.Kv, PrevKv: it.event.Prev}
+		event = &pb.Event{Type: it.event.Type, Kv: it.event.Kv, PrevKv: it.event.Prev}
 	}
-	n := v.event.SizeVT()
-	v.size = 1 + uvarintLen(uint64(n)) + n
+	n := event.SizeVT()
+	v.event[0], v.size = event, 1+uvarintLen(uint64(n))+n
+	v.alone = Encoded{Events: v.event[:], size: v.size}
 	if !e.skip {
-		v.wire = appendEvent(make([]byte, 0, v.size), v.event, n)
+		v.wire[0] = appendEvent(make([]byte, 0, v.size), event, n)
+		v.alone.parts = v.wire[:]
 	}
 	return v
 }
 
 func (e *encoder) list(batch []*item, prev bool) *Encoded {
 	if len(batch) == 1 {
-		v := e.variant(batch[0], prev)
-		if v.alone == nil {
-			v.alone = e.make(batch, prev)
-		}
-		return v.alone
+		return &e.variant(batch[0], prev).alone
 	}
 	last := &e.last[variantIndex(prev)]
 	if last.list == nil || !slices.Equal(last.items, batch) {
@@ -201,10 +200,10 @@ func (e *encoder) make(batch []*item, prev bool) *Encoded {
 	}
 	for i, it := range batch {
 		v := e.variant(it, prev)
-		l.Events[i] = v.event
+		l.Events[i] = v.event[0]
 		l.size += v.size
 		if !e.skip {
-			l.parts[i] = v.wire
+			l.parts[i] = v.wire[0]
 		}
 	}
 	return l

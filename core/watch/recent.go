@@ -26,10 +26,10 @@ type item struct {
 
 // variant is an event as some watchers get it.
 type variant struct {
-	event *pb.Event
-	wire  []byte
+	event [1]*pb.Event // nil until a watcher gets it
+	wire  [1][]byte
 	size  int
-	alone *Encoded // the list of this event only
+	alone Encoded // the list of this event only, made with it: most responses carry one event
 }
 
 func newChange(c *mvcc.Change) *change { return &change{rev: c.Rev, events: c.Events} }

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"math/bits"
+	"slices"
 
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
@@ -81,11 +82,7 @@ const maxHeaderBytes = 2 + 4*11
 // AppendWire appends the bytes of the WatchResponse that carries h (its revision is overwritten by the response's own)
 // and returns the extended slice. The events are copied, never encoded again.
 func (r *Response) AppendWire(dst []byte, h *pb.ResponseHeader) []byte {
-	head := pb.ResponseHeader{ClusterId: h.GetClusterId(), MemberId: h.GetMemberId(), RaftTerm: h.GetRaftTerm(), Revision: r.Rev}
-	n := head.SizeVT()
-	dst = append(dst, tagHeader)
-	dst = appendUvarint(dst, uint64(n))
-	dst = appendMessage(dst, &head, n)
+	dst = r.appendHeader(dst, h)
 	if r.WatchID != 0 {
 		dst = append(dst, tagWatchID)
 		dst = appendUvarint(dst, uint64(r.WatchID))
@@ -123,6 +120,21 @@ func (r *Response) AppendWire(dst []byte, h *pb.ResponseHeader) []byte {
 	return dst
 }
 
+// appendHeader appends the header field; its length fits in one byte. By hand, because it is the only allocation that
+// would be left.
+func (r *Response) appendHeader(dst []byte, h *pb.ResponseHeader) []byte {
+	dst = append(dst, tagHeader, 0)
+	at := len(dst)
+	for i, v := range [...]uint64{h.GetClusterId(), h.GetMemberId(), uint64(r.Rev), h.GetRaftTerm()} {
+		if v != 0 {
+			dst = append(dst, byte(i+1)<<3)
+			dst = appendUvarint(dst, v)
+		}
+	}
+	dst[at-1] = byte(len(dst) - at)
+	return dst
+}
+
 // SizeWire is an upper bound, tight to a few bytes, of what AppendWire appends.
 func (r *Response) SizeWire() int {
 	n := maxHeaderBytes + r.Events.SizeBytes()
@@ -155,25 +167,16 @@ func (r *Response) Message(h *pb.ResponseHeader) *pb.WatchResponse {
 	return m
 }
 
-type sizedMarshaler interface {
-	MarshalToSizedBufferVT([]byte) (int, error)
-}
-
-// appendMessage appends m, whose encoded size is n.
-func appendMessage(dst []byte, m sizedMarshaler, n int) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, n)...)
-	if _, err := m.MarshalToSizedBufferVT(dst[at:]); err != nil {
-		panic(err) // the buffer has the size that the message asked for, and there is no other error
-	}
-	return dst
-}
-
-// appendEvent appends one `events` field.
+// appendEvent appends one `events` field; n is the size of the event.
 func appendEvent(dst []byte, ev *pb.Event, n int) []byte {
 	dst = append(dst, tagEvents)
 	dst = appendUvarint(dst, uint64(n))
-	return appendMessage(dst, ev, n)
+	at := len(dst)
+	dst = slices.Grow(dst, n)[:at+n]
+	if _, err := ev.MarshalToSizedBufferVT(dst[at:]); err != nil {
+		panic(err) // the buffer has the size that the message asked for, and there is no other error
+	}
+	return dst
 }
 
 func appendUvarint(dst []byte, v uint64) []byte {
