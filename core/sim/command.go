@@ -83,6 +83,20 @@ type Timed struct {
 	Fault bool `json:"fault,omitempty"` // drawn by the simulator, not given from outside
 }
 
+// UnmarshalJSON reads the time too, which the embedded command's own
+// UnmarshalJSON would pass over.
+func (t *Timed) UnmarshalJSON(data []byte) error {
+	var when struct {
+		At    int64 `json:"at"`
+		Fault bool  `json:"fault"`
+	}
+	if err := json.Unmarshal(data, &when); err != nil {
+		return err
+	}
+	t.At, t.Fault = when.At, when.Fault
+	return t.Command.UnmarshalJSON(data)
+}
+
 // A Setting is what a set command can turn.
 type Setting struct {
 	Name string `json:"name"`

@@ -87,3 +87,18 @@ func FuzzParseCommand(f *testing.F) {
 		}
 	})
 }
+
+func TestTimedKeepsItsTimeInJSON(t *testing.T) {
+	want := Timed{At: 1344000000, Command: Command{Cmd: "put", Key: "a", Value: "1"}, Fault: true}
+	data, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Timed
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.At != want.At || !got.Fault || got.Command.String() != want.Command.String() {
+		t.Errorf("%s became %+v", data, got)
+	}
+}
