@@ -50,9 +50,27 @@ globalThis.vitrine = vitrine;
 
 export function attach(calls) { go = calls; }
 
-// publish hands a frame to everyone; the first one makes the page ready.
+// publish takes a frame from the world and hands it to everyone after the
+// stage has been drawn: the panels must not make the stage stutter.
+let waiting = null;
+const later = new MessageChannel();
+later.port1.onmessage = () => {
+  const json = waiting;
+  waiting = null;
+  if (json) show(json);
+};
 export function publish(json) {
-  app.frame = JSON.parse(json);
+  if (waiting === null) later.port2.postMessage(0);
+  // Lines of the feed are sent once: a frame that replaces one takes them along.
+  waiting = waiting === null ? [json] : [...waiting, json];
+}
+
+// show hands a frame to everyone; the first one makes the page ready.
+function show(frames) {
+  const parsed = frames.map((f) => JSON.parse(f));
+  app.frame = parsed.pop();
+  const same = parsed.filter((f) => f.epoch === app.frame.epoch);
+  app.frame.feed = [...same.flatMap((f) => f.feed || []), ...(app.frame.feed || [])];
   for (const fn of subscribers) {
     try { fn(app.frame); } catch (err) { console.error(err); }
   }

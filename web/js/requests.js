@@ -6,7 +6,7 @@ import { element, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 
 const picker = document.getElementById('picker'), lane = document.getElementById('lane');
-let pinned = 0, drawn = '', listed = '';
+let pinned = 0, drawn = '', listed = '', followed = '';
 
 export function start(vitrine) {
   let mine = 0;
@@ -58,6 +58,10 @@ function way(r, f) {
       element('ol', {}, ...stations, end));
   }
   const now = lane.querySelector('li.now time');
+  if (key !== followed) { // keep the newest station in sight while it goes on
+    followed = key;
+    lane.scrollTop = pending ? lane.scrollHeight : 0;
+  }
   if (now && pending) text(now, `${span(f.now - r.issued)} …`);
 }
 
