@@ -98,6 +98,10 @@ func (o *operation) outcome() outcome {
 		switch text := model.Error(o.err.Error()); text {
 		case model.ErrNoSpace, model.ErrTooLarge, model.ErrTooManyOps:
 			return void // by quotas and flags, which the model does not know
+		case model.ErrFutureRev, model.ErrCompacted:
+			if serializable(o.request) {
+				return void // so it was at that member
+			}
 		}
 		return refused
 	case readOnly(o.request):

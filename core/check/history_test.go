@@ -163,6 +163,7 @@ func TestSerializableReadsMayBeOld(t *testing.T) {
 	old, _ := s.do(request)
 	s.call(1, 20, 30, put("a", "2"))
 	s.h.Return(s.h.Invoke(2, 40, request), 50, old, nil)
+	s.h.Return(s.h.Invoke(2, 60, &pb.RangeRequest{Key: []byte("a"), Revision: 3, Serializable: true}), 70, nil, model.ErrFutureRev)
 	if err := s.h.Check(); err != nil {
 		t.Error(err)
 	}
