@@ -301,9 +301,24 @@ func (n *Node) release(ms []*raftpb.Message) {
 }
 
 func (n *Node) send(m *raftpb.Message) {
+	if n.supersedes(m) {
+		n.out.Sends[len(n.out.Sends)-1].Message = m
+		return
+	}
 	n.out.Sends = append(n.out.Sends, Send{
 		To: m.GetTo(), Message: m, NeedImage: m.GetType() == raftpb.MsgSnap, Cause: n.t.Caused(),
 	})
+}
+
+// supersedes tells whether m says all that the newest message under way says: an acknowledgement of more of the same
+// log. A sync that covers many appends is then answered once.
+func (n *Node) supersedes(m *raftpb.Message) bool {
+	if m.GetType() != raftpb.MsgAppResp || m.GetReject() || len(n.out.Sends) == 0 {
+		return false
+	}
+	o := n.out.Sends[len(n.out.Sends)-1].Message
+	return o.GetType() == raftpb.MsgAppResp && !o.GetReject() && o.GetTo() == m.GetTo() &&
+		o.GetTerm() == m.GetTerm() && o.GetIndex() <= m.GetIndex()
 }
 
 // Applied: the batch with this ticket, and all before it, are in the store, which has come to index. Changes are the

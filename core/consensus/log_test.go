@@ -1,0 +1,198 @@
+package consensus
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"vitrine/core/pb"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// run makes entries of one term with the indexes from to.
+func run(term, from, to uint64) []*raftpb.Entry {
+	var es []*raftpb.Entry
+	for i := from; i <= to; i++ {
+		es = append(es, &raftpb.Entry{Term: new(term), Index: new(i), Data: make([]byte, 76)}) // 100 bytes in all
+	}
+	return es
+}
+
+func terms(l *memLog) []uint64 {
+	var ts []uint64
+	for i := l.base; i <= l.last(); i++ {
+		t, err := l.Term(i)
+		if err != nil {
+			return nil
+		}
+		ts = append(ts, t)
+	}
+	return ts
+}
+
+func TestMemLogAppend(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		add  []*raftpb.Entry
+		want []uint64 // terms from the base, 10, on
+	}{
+		{"nothing", nil, []uint64{1, 1, 1, 2, 2}},
+		{"at the end", run(3, 15, 16), []uint64{1, 1, 1, 2, 2, 3, 3}},
+		{"over the tail", run(3, 13, 13), []uint64{1, 1, 1, 3}},
+		{"over everything", run(3, 11, 12), []uint64{1, 3, 3}},
+		{"from below the base", append(run(1, 9, 11), run(3, 12, 12)...), []uint64{1, 1, 3}},
+		{"below the base alone", run(1, 8, 10), []uint64{1, 1, 1, 2, 2}},
+	} {
+		l := &memLog{base: 10, baseTerm: 1, entries: append(run(1, 11, 12), run(2, 13, 14)...)}
+		l.append(c.add)
+		if got := terms(l); !slices.Equal(got, c.want) {
+			t.Errorf("%s: terms %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestMemLogShares: what was handed out never changes, whatever happens to the log.
+func TestMemLogShares(t *testing.T) {
+	l := &memLog{}
+	l.append(run(1, 1, 10))
+	out, err := l.Entries(5, 9, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := slices.Clone(out)
+	l.append(run(2, 6, 12)) // a conflict
+	l.compact(7)
+	l.append(run(3, 9, 20))
+	_ = append(out, run(9, 9, 9)...) // what the receiver does with it is not seen here
+	if !slices.Equal(out, before) {
+		t.Error("entries under way have changed")
+	}
+	if got := terms(l); !slices.Equal(got, []uint64{2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}) {
+		t.Errorf("terms %v", got)
+	}
+}
+
+func TestMemLogBounds(t *testing.T) {
+	l := &memLog{base: 10, baseTerm: 1, entries: run(2, 11, 20)}
+	if _, err := l.Entries(10, 12, 1000); !errors.Is(err, raft.ErrCompacted) {
+		t.Errorf("entries at the base: %v", err)
+	}
+	if _, err := l.Entries(11, 22, 1000); !errors.Is(err, raft.ErrUnavailable) {
+		t.Errorf("entries beyond the end: %v", err)
+	}
+	if _, err := l.Term(9); !errors.Is(err, raft.ErrCompacted) {
+		t.Errorf("term below the base: %v", err)
+	}
+	if _, err := l.Term(21); !errors.Is(err, raft.ErrUnavailable) {
+		t.Errorf("term beyond the end: %v", err)
+	}
+	for _, c := range []struct {
+		max  uint64
+		want int
+	}{{0, 1}, {99, 1}, {100, 1}, {200, 2}, {299, 2}, {1 << 20, 10}} {
+		es, err := l.Entries(11, 21, c.max)
+		if err != nil || len(es) != c.want {
+			t.Errorf("at most %d bytes: %d entries, %v", c.max, len(es), err)
+		}
+	}
+	if _, err := l.Snapshot(); !errors.Is(err, raft.ErrSnapshotTemporarilyUnavailable) {
+		t.Errorf("a snapshot of nothing: %v", err)
+	}
+	l.applied, l.conf = 15, &raftpb.ConfState{Voters: []uint64{1}}
+	s, err := l.Snapshot()
+	if m := s.GetMetadata(); err != nil || m.GetIndex() != 15 || m.GetTerm() != 2 || !slices.Equal(m.GetConfState().GetVoters(), []uint64{1}) {
+		t.Errorf("snapshot %v, %v", m, err)
+	}
+	l.compact(99)
+	l.compact(5)
+	if l.base != 10 {
+		t.Errorf("compacted to %d by an index that is not there", l.base)
+	}
+}
+
+func TestBootRefusesWhatCannotBe(t *testing.T) {
+	mark := func(index, term uint64) *pb.WALSnapshot {
+		return &pb.WALSnapshot{Index: new(index), Term: new(term), ConfState: &raftpb.ConfState{Voters: []uint64{1}}}
+	}
+	conf := &raftpb.ConfState{Voters: []uint64{1}}
+	hard := func(commit uint64) *raftpb.HardState {
+		return &raftpb.HardState{Term: new(uint64(5)), Vote: new(uint64(1)), Commit: new(commit)}
+	}
+	change := run(1, 1, 1)
+	change[0].Type = raftpb.EntryConfChange.Enum()
+	for _, c := range []struct {
+		name string
+		boot Boot
+		ok   bool
+		is   error
+	}{
+		{"nothing", Boot{}, true, nil},
+		{"a log", Boot{HardState: hard(3), Entries: run(1, 1, 5)}, true, nil},
+		{"a log after a mark", Boot{HardState: hard(12), Snapshot: mark(10, 1), Entries: run(2, 11, 15), Applied: 10, ConfState: conf}, true, nil},
+		{"the store of a mark", Boot{HardState: hard(12), Snapshot: mark(10, 1), Entries: run(2, 11, 15), Applied: 10}, true, nil},
+		{"a gap", Boot{Entries: append(run(1, 1, 2), run(1, 4, 5)...)}, false, nil},
+		{"a gap after the mark", Boot{Snapshot: mark(10, 1), Entries: run(1, 12, 13), Applied: 10}, false, nil},
+		{"terms that fall", Boot{Entries: append(run(2, 1, 2), run(1, 3, 3)...)}, false, nil},
+		{"a commit beyond the log", Boot{HardState: hard(6), Entries: run(1, 1, 5)}, false, nil},
+		{"a store ahead of the log", Boot{HardState: hard(5), Entries: run(1, 1, 5), Applied: 6}, false, ErrLogBehindStore},
+		{"a store behind the mark", Boot{Snapshot: mark(10, 1), Applied: 9, ConfState: conf}, false, ErrStoreBehindLog},
+		{"a configuration that cannot be", Boot{ConfState: &raftpb.ConfState{Voters: []uint64{1}, Learners: []uint64{1}}}, false, nil},
+		{"a store that lacks a configuration", Boot{HardState: hard(1), Entries: change, Applied: 1}, false, nil},
+	} {
+		n, err := New(Config{ID: 1}, c.boot)
+		if (err == nil) != c.ok || c.is != nil && !errors.Is(err, c.is) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if err == nil && n.Status().Applied != c.boot.Applied {
+			t.Errorf("%s: applied %d", c.name, n.Status().Applied)
+		}
+	}
+	for _, cfg := range []Config{{}, {ID: raft.LocalApplyThread}, {ID: 1, ElectionTicks: 3, HeartbeatTicks: 3}} {
+		if _, err := New(cfg, Boot{}); err == nil {
+			t.Errorf("config %+v was taken", cfg)
+		}
+	}
+	if _, _, err := Bootstrap(nil); err == nil {
+		t.Error("a cluster of nobody was made")
+	}
+}
+
+// TestBootKeepsTheStoresCommit: a hard state may be older than what the store has applied, because commit indexes are
+// not synced on their own.
+func TestBootKeepsTheStoresCommit(t *testing.T) {
+	n, err := New(Config{ID: 1}, Boot{
+		HardState: &raftpb.HardState{Term: new(uint64(2)), Vote: new(uint64(1)), Commit: new(uint64(3))},
+		Entries:   run(1, 1, 9), Applied: 7, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := n.Status(); s.Commit != 7 || s.Applied != 7 || s.Term != 2 || s.Vote != 1 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	a, b, later := NewIDs(0x1234_0001, 1000), NewIDs(0x1234_0002, 1000), NewIDs(0x1234_0001, 1001)
+	seen := map[uint64]bool{}
+	for range 255 {
+		for _, g := range []*IDs{&a, &b, &later} {
+			id := g.Next()
+			if seen[id] {
+				t.Fatalf("%x twice", id)
+			}
+			seen[id] = true
+		}
+	}
+	if id := a.Next(); !Ours(0x1234_0001, id) || Ours(0x1234_0002, id) {
+		t.Errorf("whose is %x?", id)
+	}
+	wrap := NewIDs(7, 1<<40-1) // the counter runs into the member's bytes
+	for range 300 {
+		if id := wrap.Next(); !Ours(7, id) {
+			t.Fatalf("%x is nobody's", id)
+		}
+	}
+}
