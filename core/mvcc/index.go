@@ -58,9 +58,7 @@ func (t *treeIndex) own(i item) *keyIndex {
 	if i.ki.epoch == t.epoch {
 		return i.ki
 	}
-	copied := *i.ki
-	copied.epoch = t.epoch
-	i.ki = &copied
+	i.ki = i.ki.copy(t.epoch)
 	t.tree.ReplaceOrInsert(i)
 	return i.ki
 }
@@ -85,13 +83,12 @@ func (t *treeIndex) put(key []byte, rev Revision) (made, prev version, existed b
 	}
 	ki := t.own(i)
 	if existed = ki.alive(); existed {
-		g := &ki.last
-		prev = version{mod: g.revs[len(g.revs)-1], created: g.created, number: g.version}
+		prev = version{mod: ki.newest, created: ki.created, number: ki.version}
 	} else {
 		t.live++
 	}
 	ki.put(rev)
-	return version{mod: rev, created: ki.last.created, number: ki.last.version}, prev, existed
+	return version{mod: rev, created: ki.created, number: ki.version}, prev, existed
 }
 
 // tombstone ends the life of a key that exists.

@@ -52,9 +52,9 @@ func at(deeds []deed, rev int64) (v version, ok bool) {
 	return v, ok
 }
 
-// survivor is what compaction at rev should keep of the history up to rev: the
+// remains is what compaction at rev should keep of the history up to rev: the
 // newest revision, unless it is a tombstone from before rev.
-func survivor(deeds []deed, rev int64) (r Revision, dead, ok bool) {
+func remains(deeds []deed, rev int64) (r Revision, dead, ok bool) {
 	for _, d := range deeds {
 		if d.rev.Main <= rev {
 			r, dead, ok = d.rev, d.dead, !d.dead || d.rev.Main == rev
@@ -73,7 +73,7 @@ func TestKeyIndexAgainstSearch(t *testing.T) {
 			if got, ok := ki.at(rev); got != want || ok != wantOK {
 				t.Fatalf("round %d: at %d: %v %v, want %v %v in %v", round, rev, got, ok, want, wantOK, deeds)
 			}
-			want2, dead, wantOK := survivor(deeds, rev)
+			want2, dead, wantOK := remains(deeds, rev)
 			if got, ok := ki.keeps(rev); ok != wantOK || (ok && got != want2) {
 				t.Fatalf("round %d: keeps at %d: %v %v, want %v %v in %v", round, rev, got, ok, want2, wantOK, deeds)
 			}
@@ -89,7 +89,7 @@ func TestKeyIndexAgainstSearch(t *testing.T) {
 func checkCompacted(t *testing.T, rnd *rand.Rand, deeds []deed, ki *keyIndex, end int64) {
 	t.Helper()
 	for rev := rnd.Int64N(end + 1); rev <= end; rev += 1 + rnd.Int64N(4) {
-		_, _, left := survivor(deeds, rev)
+		_, _, left := remains(deeds, rev)
 		dropped := ki.dropped(rev)
 		before := revisions(ki)
 		if kept := ki.compact(rev); kept != left {
@@ -110,11 +110,20 @@ func checkCompacted(t *testing.T, rnd *rand.Rand, deeds []deed, ki *keyIndex, en
 	}
 }
 
+// generations lists them all; the last one is empty while the key is deleted.
+func generations(ki *keyIndex) []generation {
+	last := generation{created: ki.created, version: ki.version, revs: slices.Clone(ki.revs())}
+	if ki.alive() {
+		last.revs = append(last.revs, ki.newest)
+	}
+	return append(slices.Clone(ki.ended()), last)
+}
+
 func revisions(ki *keyIndex) (all []Revision) {
-	for _, g := range ki.ended {
+	for _, g := range generations(ki) {
 		all = append(all, g.revs...)
 	}
-	return append(all, ki.last.revs...)
+	return all
 }
 
 // TestIndexViews holds images of the index while it goes on changing and
@@ -128,7 +137,7 @@ func TestIndexViews(t *testing.T) {
 	dump := func(ti *treeIndex) string {
 		s := fmt.Sprint(ti.live, ":")
 		ti.ascend(nil, nil, func(i item) bool {
-			s += fmt.Sprintf(" %s%v/%d", i.key, revisions(i.ki), i.ki.last.created)
+			s += fmt.Sprintf(" %s%v/%d", i.key, revisions(i.ki), i.ki.created)
 			return true
 		})
 		return s

@@ -125,7 +125,7 @@ func (p *player) scan(words []string) string {
 func (p *player) dumpIndex() (out string) {
 	p.s.index.ascend(nil, nil, func(i item) bool {
 		out += i.key + ":"
-		for _, g := range append(i.ki.ended[:len(i.ki.ended):len(i.ki.ended)], i.ki.last) {
+		for _, g := range generations(i.ki) {
 			out += fmt.Sprintf(" created %d version %d %v;", g.created, g.version, g.revs)
 		}
 		out += "\n"
