@@ -178,9 +178,11 @@ func run(t testing.TB, kinds []kind, args ...string) []*member {
 	for _, m := range members {
 		m.start()
 	}
+	start := time.Now()
 	for _, m := range members {
 		m.ready()
 	}
+	t.Logf("%d members ready in %v", len(members), time.Since(start).Round(time.Millisecond))
 	return members
 }
 
@@ -260,7 +262,9 @@ func (m *member) stop() {
 	if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		m.t.Fatal(err)
 	}
+	start := time.Now()
 	m.wait(30 * time.Second)
+	m.t.Logf("%s %s stopped in %v", m.kind, m.name, time.Since(start).Round(time.Millisecond))
 }
 
 func (m *member) wait(timeout time.Duration) {
