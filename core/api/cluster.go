@@ -151,10 +151,10 @@ func (s *Server) propose(own ownKind, r *pb.InternalRaftRequest) {
 // publish tells the cluster this member's name and client URLs, again and again until that is in the log: etcd serves
 // no client before.
 func (s *Server) publish() {
-	if s.published || s.publishing || s.node.Leader() == 0 {
+	if s.published || s.publishing || s.node.Leader() == 0 || s.now < s.publishAt {
 		return
 	}
-	s.publishing = true
+	s.publishing, s.publishAt = true, s.now+trace.Instant(s.cfg.electionTimeout())
 	s.propose(publication, &pb.InternalRaftRequest{ClusterMemberAttrSet: &pb.ClusterMemberAttrSetRequest{
 		Member_ID:        s.cfg.MemberID,
 		MemberAttributes: &pb.Attributes{Name: s.cfg.Name, ClientUrls: s.cfg.ClientURLs},

@@ -70,9 +70,10 @@ type Server struct {
 	alarms                    []*pb.AlarmMember
 	links                     links
 	published, publishing     bool
-	stuck                     bool   // raft has dropped proposals since the last step
-	versionTerm               uint64 // the term in which the cluster version was last looked at
-	alarming                  bool   // the space alarm is proposed
+	publishAt                 trace.Instant // not again before: the cluster may have refused
+	stuck                     bool          // raft has dropped proposals since the last step
+	versionTerm               uint64        // the term in which the cluster version was last looked at
+	alarming                  bool          // the space alarm is proposed
 
 	replies []Reply
 	reads   []ReadReady
