@@ -2,9 +2,11 @@ package sim
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
+	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/invariant"
 	"vitrine/core/trace"
@@ -19,11 +21,13 @@ import (
 type judge struct {
 	w       *World
 	checker *check.Checker
+	fold    *check.Fold
 	history *check.History
+	turn    int // whose image is looked at next
 }
 
 func newJudge(w *World) *judge {
-	j := &judge{w: w, checker: check.New(check.Options{}), history: check.NewHistory()}
+	j := &judge{w: w, checker: check.New(check.Options{}), fold: check.NewFold(), history: check.NewHistory()}
 	report := check.Report(w.stream)
 	j.checker.OnViolation = func(v check.Violation) {
 		report(v)
@@ -50,10 +54,75 @@ func (j *judge) complete(r *request, now int64) {
 	}
 }
 
-func (j *judge) watchOpened(*watcher)                    {}
-func (j *judge) watchResponse(*watcher, *watch.Response) {}
-func (j *judge) watchClosed(*watcher)                    {}
-func (j *judge) entries([]*raftpb.Entry)                 {}
+// watchOpened tells that a stream begins to carry a watch.
+func (j *judge) watchOpened(wt *watcher) {
+	if j == nil {
+		return
+	}
+	if wt.judged == nil {
+		wt.judged = j.history.Watch(wt.client, wt.create)
+	}
+	wt.judged.Opened(j.w.Now(), wt.next)
+}
+
+func (j *judge) watchResponse(wt *watcher, r *watch.Response) {
+	if j != nil {
+		wt.judged.Received(j.w.Now(), r.Message(nil))
+	}
+}
+
+// applied tells what a member is about to apply.
+func (j *judge) applied(entries []*raftpb.Entry) {
+	if j != nil {
+		j.fold.Entries(entries)
+		j.history.Entries(entries)
+	}
+}
+
+// image compares the durable database of a member with the fold of the log.
+func (j *judge) image(n *node) {
+	if j == nil {
+		return
+	}
+	view, err := n.db.View()
+	if err != nil {
+		j.w.broken(check.AtomicApply, "member %d: %v", n.id, err)
+		return
+	}
+	defer view.Close()
+	err = j.fold.Image(func(bucket string, fn func(key, value []byte) bool) {
+		if b, ok := bucketNamed(bucket); ok {
+			view.Range(b, nil, nil, fn)
+		}
+	})
+	if err != nil && !errors.Is(err, check.ErrForgotten) {
+		j.w.broken(check.AtomicApply, "member %d: %v", n.id, err)
+	}
+}
+
+func bucketNamed(name string) (backend.Bucket, bool) {
+	for b := backend.Key; b <= backend.Cluster; b++ {
+		if b.Name() == name {
+			return b, true
+		}
+	}
+	return 0, false
+}
+
+// forget tells the fold below which index no disk is any more.
+func (j *judge) forget() {
+	low := uint64(0)
+	for i, n := range j.w.nodes {
+		durable := n.durable
+		if n.backend != nil {
+			durable = n.backend.Durable().Index
+		}
+		if i == 0 || durable < low {
+			low = durable
+		}
+	}
+	j.fold.Forget(low)
+}
 
 // hash compares the data of a member with everyone who has been at the same
 // revision.
@@ -73,6 +142,9 @@ func (w *World) inspect() {
 	if w.judge == nil {
 		return
 	}
+	w.judge.forget()
+	w.judge.turn = (w.judge.turn + 1) % len(w.nodes)
+	w.judge.image(w.nodes[w.judge.turn])
 	common := int64(0)
 	for _, n := range w.nodes {
 		if n.process == running {
@@ -101,6 +173,14 @@ func (j *judge) final() {
 	}
 	for _, n := range j.w.nodes {
 		j.hash(n, 0)
+		j.image(n)
+	}
+	var v check.Violation
+	if err := j.history.Check(); errors.As(err, &v) {
+		v.Seq = j.w.stream.Seq()
+		j.checker.Violate(v)
+	} else if err != nil {
+		j.w.broken(check.Linearizable, "%v", err)
 	}
 }
 

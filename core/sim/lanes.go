@@ -164,6 +164,7 @@ func (w *World) applied(n *node, e *event) {
 		in.Kind = member.SnapshotApplied
 		in.Result = w.install(n, b.Snapshot)
 	} else {
+		w.judge.applied(b.Entries)
 		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev()}, b.Entries)
 	}
 	w.needCommit(n)

@@ -39,9 +39,10 @@ type node struct {
 	starts  int    // how often the process has come up
 
 	// The disk.
-	fs     *vfs.Mem
-	db     *backend.Mem
-	images []*image // received snapshots, durable, not yet the store
+	fs      *vfs.Mem
+	db      *backend.Mem
+	durable uint64   // applied index of db, while the process is down
+	images  []*image // received snapshots, durable, not yet the store
 
 	// The process.
 	member   *member.Member
@@ -201,12 +202,24 @@ func (w *World) quit(n *node, how process) {
 		w.void(&held[i])
 	}
 	n.db = n.db.Clone()
+	n.durable = w.durable(n)
+	w.judge.image(n)
 	n.member, n.store, n.backend, n.wal = nil, nil, nil, nil
 	n.logs, n.batch, n.syncing = nil, 0, false
 	n.applies, n.applying = nil, false
 	n.commit, n.commitTimer, n.keeping = nil, false, false
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	w.hangUp(n)
+}
+
+// durable is the applied index of a disk's database.
+func (w *World) durable(n *node) uint64 {
+	b, err := backend.New(n.db)
+	if err != nil {
+		w.broken(11, "member %d: its database does not open: %v", n.id, err)
+		return 0
+	}
+	return b.Durable().Index
 }
 
 func (w *World) pause(n *node, cause uint64) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"vitrine/core/check"
 	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -26,6 +27,7 @@ type watcher struct {
 	arrival  int64 // of the last response: a stream does not reorder
 	recent   []WatchEvent
 	slot     int32 // of the request, until it is answered; -1 after
+	judged   *check.Watch
 }
 
 // pushed is a response on its way to a client.
@@ -63,7 +65,6 @@ func (w *World) watch(c *client, create *pb.WatchCreateRequest, words string, en
 	w.station(r, "client", 0)
 	w.byRequest[r.id] = slot
 	w.watchers = append(w.watchers, wt)
-	w.judge.watchOpened(wt)
 	w.connect(wt, w.clientLatency())
 	return wt
 }
@@ -74,6 +75,7 @@ func (w *World) connect(wt *watcher, wait int64) {
 	delete(w.streams, wt.stream)
 	wt.stream, wt.arrival = w.streamID, 0
 	w.streams[wt.stream] = wt
+	w.judge.watchOpened(wt)
 	w.q.push(event{at: w.now + wait, kind: evWatchArrive, slot: watchOpen, node: uint8(wt.node), a: wt.stream, cause: wt.id})
 }
 
@@ -274,5 +276,4 @@ func (w *World) cancelWatch(wt *watcher) {
 func (w *World) forget(wt *watcher) {
 	delete(w.streams, wt.stream)
 	wt.stream = 0
-	w.judge.watchClosed(wt)
 }
