@@ -146,51 +146,13 @@ func (l *lab) command(d *datadriven.TestData) error {
 		return l.create(d)
 	}
 	b := l.ids(d)[0]
-	n := b.node
 	switch d.Cmd {
-	case "campaign":
-		n.Campaign()
 	case "tick":
 		l.tick(l.ids(d), arg(d, "n", 1))
 	case "wait":
 		l.now += trace.Instant(arg(d, "ms", 0)) * trace.Instant(time.Millisecond)
-	case "propose":
-		var data [][]byte
-		for _, a := range d.CmdArgs[1:] {
-			if a.Key != "count" {
-				data = append(data, []byte(a.Key))
-			}
-		}
-		for i := range arg(d, "count", 0) {
-			data = append(data, fmt.Appendf(nil, "n%d", i))
-		}
-		return n.Propose(data)
-	case "read":
-		n.At(l.now)
-		l.printf("batch %s\n", idText(n.ReadIndex()))
-	case "transfer":
-		l.printf("to %d\n", n.TransferLeader(arg(d, "to", 0)))
-	case "unreachable":
-		n.Unreachable(arg(d, "peer", 0))
-	case "snapshot-status":
-		n.SnapshotStatus(arg(d, "peer", 0), d.HasArg("ok"))
-	case "poll":
-		l.poll(b)
-	case "sync":
-		l.sync(b, arg(d, "ticket", 0))
-	case "apply":
-		l.apply(b)
-	case "backed":
-		b.durable = b.state.clone()
-		n.Backed(b.durable.at)
 	case "deliver":
 		l.deliver(d)
-	case "flight":
-		for _, m := range l.flight {
-			l.printf("%s\n", messageText(m))
-		}
-	case "settle":
-		l.settle(l.ids(d))
 	case "hold":
 		l.held = ""
 		if len(d.CmdArgs) > 0 {
@@ -201,28 +163,82 @@ func (l *lab) command(d *datadriven.TestData) error {
 		l.cut[[2]uint64{a, z}], l.cut[[2]uint64{z, a}] = true, true
 	case "heal":
 		clear(l.cut)
+	case "settle":
+		l.settle(l.ids(d))
 	case "crash":
 		l.crash(b)
 	case "restart":
 		return l.boot(b)
-	case "conf":
-		return l.conf(d, n)
 	case "inject":
 		return l.nodes[arg(d, "to", 1)-1].node.Receive(inject(d))
+	case "poll", "sync", "apply", "backed", "status", "log", "data", "events":
+		l.at(d, b)
+	default:
+		return l.input(d, b.node)
+	}
+	return nil
+}
+
+// at is what happens at the disk and the store of a node, or is looked at there.
+func (l *lab) at(d *datadriven.TestData, b *bench) {
+	switch d.Cmd {
+	case "poll":
+		l.poll(b)
+	case "sync":
+		l.sync(b, arg(d, "ticket", 0))
+	case "apply":
+		l.apply(b)
+	case "backed":
+		b.durable = b.state.clone()
+		b.node.Backed(b.durable.at)
 	case "status":
 		l.status(b)
 	case "log":
-		for _, e := range n.log.entries {
+		for _, e := range b.node.log.entries {
 			l.printf("%s\n", entryText(e))
 		}
 	case "data":
 		l.printf("%s\n", shorten(b.state.data, " "))
 	case "events":
 		l.events(b, word(d, "without"))
+	}
+}
+
+// input gives a node one of its inputs.
+func (l *lab) input(d *datadriven.TestData, n *Node) error {
+	switch d.Cmd {
+	case "campaign":
+		n.Campaign()
+	case "propose":
+		return n.Propose(proposal(d))
+	case "conf":
+		return l.conf(d, n)
+	case "read":
+		n.At(l.now)
+		l.printf("batch %s\n", idText(n.ReadIndex()))
+	case "transfer":
+		l.printf("to %d\n", n.TransferLeader(arg(d, "to", 0)))
+	case "unreachable":
+		n.Unreachable(arg(d, "peer", 0))
+	case "snapshot-status":
+		n.SnapshotStatus(arg(d, "peer", 0), d.HasArg("ok"))
 	default:
 		return fmt.Errorf("unknown command %s", d.Cmd)
 	}
 	return nil
+}
+
+func proposal(d *datadriven.TestData) [][]byte {
+	var data [][]byte
+	for _, a := range d.CmdArgs[1:] {
+		if a.Key != "count" {
+			data = append(data, []byte(a.Key))
+		}
+	}
+	for i := range arg(d, "count", 0) {
+		data = append(data, fmt.Appendf(nil, "n%d", i))
+	}
+	return data
 }
 
 func (l *lab) create(d *datadriven.TestData) error {
