@@ -153,14 +153,20 @@ func (f *Fold) At(index uint64) *model.State {
 	if index < f.index || index > f.last() {
 		return nil
 	}
-	at := &Fold{state: f.state.Clone(), index: f.index, alarms: make(map[alarm]bool, len(f.alarms))}
-	for a := range f.alarms {
-		at.alarms[a] = true
-	}
+	at := f.clone()
 	for _, e := range f.pending[:index-f.index] {
 		at.apply(e)
 	}
 	return at.state
+}
+
+// clone is a copy without what is pending.
+func (f *Fold) clone() *Fold {
+	c := &Fold{state: f.state.Clone(), index: f.index, alarms: make(map[alarm]bool, len(f.alarms)), blind: f.blind}
+	for a := range f.alarms {
+		c.alarms[a] = true
+	}
+	return c
 }
 
 // ErrForgotten says that an image is older than what the fold still knows.

@@ -13,9 +13,19 @@ import (
 
 // History is what clients asked and heard, and what the log says about it.
 type History struct {
+	base    *Fold // the log before what is kept
 	ops     []operation
+	dropped int // operations before ops
 	log     []*raftpb.Entry
 	watches []*Watch
+	marks   []mark
+	lost    map[uint64]bool // hashes of requests without an answer that were forgotten
+}
+
+// mark says how far the log was known at some moment.
+type mark struct {
+	now   trace.Instant
+	index uint64
 }
 
 // operation is one request of a client and what became of it.
@@ -26,17 +36,18 @@ type operation struct {
 	response  any
 	err       error
 	answered  bool
+	gone      bool // checked and forgotten
 }
 
 // NewHistory makes an empty history.
-func NewHistory() *History { return &History{} }
+func NewHistory() *History { return &History{base: NewFold(), lost: map[uint64]bool{}} }
 
 // Invoke records that client sends req: a *pb.RangeRequest, *pb.PutRequest,
 // *pb.DeleteRangeRequest, *pb.TxnRequest or *pb.CompactionRequest, which the
 // history keeps. It returns the number of the operation.
 func (h *History) Invoke(client int, now trace.Instant, req any) (op int) {
 	h.ops = append(h.ops, operation{client: client, call: now, request: req})
-	return len(h.ops) - 1
+	return h.dropped + len(h.ops) - 1
 }
 
 // Return records the answer to an operation, which the history keeps. An error
@@ -44,11 +55,15 @@ func (h *History) Invoke(client int, now trace.Instant, req any) (op int) {
 // (a timeout, a lost connection) the operation may have happened, may happen
 // later, or never. An operation without Return is treated the same.
 func (h *History) Return(op int, now trace.Instant, resp any, err error) {
-	o := &h.ops[op]
-	o.ret, o.response, o.err, o.answered = now, resp, err, true
+	if op < h.dropped {
+		return // unanswered for so long that it was counted as unknown
+	}
+	if o := &h.ops[op-h.dropped]; !o.gone {
+		o.ret, o.response, o.err, o.answered = now, resp, err, true
+	}
 }
 
-// Len is the number of operations.
+// Len is the number of operations that are kept.
 func (h *History) Len() int { return len(h.ops) }
 
 // Entries tells the history what was committed, as Fold.Entries: any member may
@@ -57,17 +72,20 @@ func (h *History) Len() int { return len(h.ops) }
 // checking takes time in proportion to the history.
 func (h *History) Entries(entries []*raftpb.Entry) {
 	for _, e := range entries {
-		if e.GetIndex() == uint64(len(h.log))+1 {
+		if e.GetIndex() == h.last()+1 {
 			h.log = append(h.log, e)
 		}
 	}
 }
 
+func (h *History) last() uint64 { return h.base.index + uint64(len(h.log)) }
+
 // Check asks whether some order of the operations, each at one moment between
 // its call and its return, explains every answer, and whether every watch kept
 // its promises. It returns nil, or a Violation of Linearizable or WatchOrder.
-func (h *History) Check() error {
-	l := h.replay()
+func (h *History) Check() error { return h.check(h.replay(h.last())) }
+
+func (h *History) check(l *replayed) error {
 	if err := h.linearizable(l); err != nil {
 		return err
 	}
@@ -92,6 +110,8 @@ const (
 // outcome classifies the operation.
 func (o *operation) outcome() outcome {
 	switch {
+	case o.gone:
+		return void
 	case o.answered && o.err == nil:
 		return succeeded
 	case o.answered && model.Refusal(o.err):

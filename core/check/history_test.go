@@ -67,6 +67,13 @@ func wantViolation(t *testing.T, err error, number int, text string) {
 	}
 }
 
+// blindly is the history without the log.
+func blindly(h *History) *History {
+	b := NewHistory()
+	b.ops = h.ops
+	return b
+}
+
 func TestLinearizableHistory(t *testing.T) {
 	s := newServer(t)
 	s.call(1, 0, 10, put("a", "1"))
@@ -89,7 +96,7 @@ func TestLinearizableHistory(t *testing.T) {
 	if err := s.h.Check(); err != nil {
 		t.Error(err)
 	}
-	blind := &History{ops: s.h.ops} // without the log, too
+	blind := blindly(s.h) // without the log, too
 	if err := blind.Check(); err != nil {
 		t.Error(err)
 	}
@@ -227,7 +234,7 @@ func TestRandomHistories(t *testing.T) {
 		if err := s.h.Check(); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		blind := &History{ops: randomHistory(t, seed, 48, 0.1).h.ops}
+		blind := blindly(randomHistory(t, seed, 48, 0.1).h)
 		if err := blind.Check(); err != nil {
 			t.Fatalf("seed %d without the log: %v", seed, err)
 		}

@@ -52,16 +52,16 @@ func (h *History) linearizable(l *replayed) error {
 	for i, c := range candidates {
 		ops[i] = porcupine.Operation{Input: c, Call: int64(c.call), Return: int64(c.ret)}
 	}
-	if porcupine.CheckOperations(kvModel(), ops) {
+	if porcupine.CheckOperations(kvModel(l.start), ops) {
 		return nil
 	}
-	return h.explain(candidates)
+	return h.explain(l.start, candidates)
 }
 
 // kvModel is package model in porcupine's words.
-func kvModel() porcupine.Model {
+func kvModel(start *model.State) porcupine.Model {
 	return porcupine.Model{
-		Init: func() any { return model.New() },
+		Init: func() any { return start },
 		Step: func(state, input, _ any) (bool, any) {
 			return input.(*candidate).step(state.(*model.State))
 		},
@@ -94,7 +94,7 @@ func (c *candidate) step(s *model.State) (bool, *model.State) {
 func (h *History) candidates(l *replayed) (out []*candidate) {
 	for i := range h.ops {
 		o := &h.ops[i]
-		c := &candidate{request: o.request, response: o.response, err: o.err, outcome: o.outcome(), call: o.call, ret: o.ret, op: i}
+		c := &candidate{request: o.request, response: o.response, err: o.err, outcome: o.outcome(), call: o.call, ret: o.ret, op: h.dropped + i}
 		switch c.outcome {
 		case void:
 			continue
@@ -110,15 +110,34 @@ func (h *History) candidates(l *replayed) (out []*candidate) {
 		out = append(out, c)
 	}
 	if l.known {
-		alike := map[string]int{}
-		for _, c := range out {
-			if c.outcome == unknown {
-				alike[bytesOf(c.request)]++
-			}
-		}
-		out = slices.DeleteFunc(out, func(c *candidate) bool { return c.outcome == unknown && !l.resolve(c, alike[bytesOf(c.request)]) })
+		out = h.resolve(l, out)
 	}
 	return out
+}
+
+// resolve drops the operations without an answer that the log does not show, and
+// adds those that it shows although they were forgotten.
+func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
+	alike := map[string]int{}
+	for _, c := range candidates {
+		if c.outcome == unknown {
+			alike[bytesOf(c.request)]++
+		}
+	}
+	candidates = slices.DeleteFunc(candidates, func(c *candidate) bool {
+		return c.outcome == unknown && !l.resolve(c, alike[bytesOf(c.request)])
+	})
+	for _, w := range l.writes {
+		name := bytesOf(w.request)
+		if w.claimed || alike[name] > 0 || len(h.lost) == 0 || !h.lost[trace.HashData([]byte(name))] {
+			continue
+		}
+		c := &candidate{request: w.request, outcome: unknown, call: -never, ret: never, op: -1, over: w.after}
+		if l.resolve(c, 1) {
+			candidates = append(candidates, c)
+		}
+	}
+	return candidates
 }
 
 // claim marks the request in the log that the answered operation is.
@@ -130,6 +149,7 @@ func (l *replayed) claim(c *candidate) {
 		w := &l.writes[i]
 		if !w.claimed && (c.place == 2*w.after && w.after > w.before || c.place == 2*w.after+1 && w.after == w.before) {
 			w.claimed = true
+			l.claims[c.op] = w.index
 			return
 		}
 	}
@@ -260,13 +280,13 @@ func staleness(c *candidate, placed []*candidate) error {
 
 // explain finds a short story for a history without an order: the shortest
 // prefix, by returns, that has none.
-func (h *History) explain(candidates []*candidate) error {
+func (h *History) explain(start *model.State, candidates []*candidate) error {
 	byReturn := slices.Clone(candidates)
 	slices.SortStableFunc(byReturn, func(a, b *candidate) int { return cmp.Compare(a.ret, b.ret) })
 	lo, hi := 0, len(byReturn)
 	for lo < hi {
 		mid := (lo + hi) / 2
-		if prefixHolds(candidates, byReturn[mid].ret) {
+		if prefixHolds(start, candidates, byReturn[mid].ret) {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -274,12 +294,12 @@ func (h *History) explain(candidates []*candidate) error {
 	}
 	c := byReturn[min(lo, len(byReturn)-1)]
 	return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf(
-		"no order explains the answers up to operation %d of client %d: %s -> %s", c.op, h.ops[c.op].client, words(c.request), words(answerOf(c)))}
+		"no order explains the answers up to operation %d of client %d: %s -> %s", c.op, h.ops[c.op-h.dropped].client, words(c.request), words(answerOf(c)))}
 }
 
 // prefixHolds asks the question for what had returned by t; what was under way
 // may or may not have happened.
-func prefixHolds(candidates []*candidate, t trace.Instant) bool {
+func prefixHolds(start *model.State, candidates []*candidate, t trace.Instant) bool {
 	var ops []porcupine.Operation
 	for _, c := range candidates {
 		if c.call > t {
@@ -301,7 +321,7 @@ func prefixHolds(candidates []*candidate, t trace.Instant) bool {
 		}
 		ops = append(ops, porcupine.Operation{Input: &cut, Call: int64(cut.call), Return: int64(cut.ret)})
 	}
-	return porcupine.CheckOperations(kvModel(), ops)
+	return porcupine.CheckOperations(kvModel(start), ops)
 }
 
 func answerOf(c *candidate) any {
@@ -419,12 +439,15 @@ func (h *History) serializableReads(l *replayed) error {
 		if o.outcome() != succeeded || !serializable(o.request) {
 			continue
 		}
+		if revisionOf(o.response) < l.start.Revision() {
+			continue // from before what is kept: nobody can say
+		}
 		k := l.states[revisionOf(o.response)]
 		if k == nil {
-			return Violation{Number: Linearizable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", i, words(o.request), revisionOf(o.response))}
+			return Violation{Number: Linearizable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), revisionOf(o.response))}
 		}
 		if !explains(k.first, o) && !explains(k.last, o) {
-			return Violation{Number: Linearizable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", i, words(o.request), words(o.response))}
+			return Violation{Number: Linearizable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
 		}
 	}
 	return nil

@@ -11,8 +11,16 @@ import (
 type Watch struct {
 	client  int
 	request *pb.WatchCreateRequest
+	from    position // before items
 	items   []watchItem
 	last    trace.Instant
+	closed  bool
+}
+
+// position is how far a watch has come.
+type position struct {
+	next int64 // first revision that may still come; 0 = not known yet
+	seen int64 // revision of the last event, to keep order where the log is not known
 }
 
 // watchItem is one thing that happened to a watch: a stream began at start, or a
@@ -45,6 +53,9 @@ func (w *Watch) Received(now trace.Instant, r *pb.WatchResponse) {
 	w.last = now
 }
 
+// Closed says that nothing more will come.
+func (w *Watch) Closed() { w.closed = true }
+
 // String names the watch.
 func (w *Watch) String() string {
 	return fmt.Sprintf("watch %q..%q from %d", w.request.Key, w.request.RangeEnd, w.request.StartRevision)
@@ -53,19 +64,33 @@ func (w *Watch) String() string {
 // cursor follows a watch through the changes of the log.
 type cursor struct {
 	*Watch
+	position
 	log  *replayed
-	next int64 // first revision that may still come; 0 = not known yet
-	at   int   // the first change of the log at next or later
-	seen int64 // revision of the last event, to keep order where the log is not known
-	open bool  // inside a fragmented response
+	at   int  // the first change of the log at next or later
+	open bool // inside a fragmented response
+}
+
+// blind reports whether the log before next is no longer kept.
+func (c *cursor) blind() bool {
+	start := c.log.start.Revision()
+	return !c.log.known || c.next == 0 || c.next <= start && start > 1
 }
 
 // check holds everything the watch got to the changes of the log: ordered,
 // unique, reliable (no gap), atomic, resumable, bookmarkable.
 func (w *Watch) check(l *replayed) error {
+	_, _, err := w.follow(l)
+	return err
+}
+
+// follow returns how far the watch has come, and how many items that took; it
+// stops counting inside of fragments.
+func (w *Watch) follow(l *replayed) (reached position, items int, err error) {
 	c := &cursor{Watch: w, log: l}
-	for _, item := range w.items {
-		var err error
+	c.skipTo(w.from.next)
+	c.position = w.from
+	reached = w.from
+	for i, item := range w.items {
 		switch r := item.response; {
 		case r == nil:
 			err = c.opened(item.start)
@@ -81,10 +106,13 @@ func (w *Watch) check(l *replayed) error {
 			err = c.events(r)
 		}
 		if err != nil {
-			return err
+			return reached, items, err
+		}
+		if !c.open {
+			reached, items = c.position, i+1
 		}
 	}
-	return nil
+	return reached, items, nil
 }
 
 func (c *cursor) opened(start int64) error {
@@ -147,7 +175,7 @@ func (c *cursor) matches(x *change) bool {
 
 // bookmark: everything up to rev has been delivered.
 func (c *cursor) bookmark(rev int64) error {
-	if c.log.known && c.next > 0 {
+	if !c.blind() {
 		if x := c.wanted(); x != nil && x.rev <= rev {
 			return fmt.Errorf("promised to be at %d, but %q of revision %d had not come", rev, x.key, x.rev)
 		}
@@ -171,7 +199,7 @@ func (c *cursor) events(r *pb.WatchResponse) error {
 			return fmt.Errorf("an event of revision %d under a header of %d", rev, header)
 		}
 		c.seen = rev
-		if c.log.known {
+		if !c.blind() {
 			if err := c.expect(e); err != nil {
 				return err
 			}
@@ -180,7 +208,7 @@ func (c *cursor) events(r *pb.WatchResponse) error {
 	if c.open = r.Fragment; c.open {
 		return nil
 	}
-	if c.log.known {
+	if !c.blind() {
 		if x := c.wanted(); x != nil && x.rev == c.seen {
 			return fmt.Errorf("revision %d was torn: %q is missing", x.rev, x.key)
 		}

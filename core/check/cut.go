@@ -1,0 +1,105 @@
+package check
+
+import (
+	"slices"
+	"time"
+
+	"vitrine/core/trace"
+)
+
+// Cut keeps a history that goes on for hours within bounds. Call it now and then:
+// it notes how far the log is known and, once more than most operations are
+// kept, checks everything and forgets what happened before the last note that is
+// older than horizon. An operation that has no answer after horizon, which must be
+// longer than any client waits, will count as unknown. It returns what Check
+// returns. It needs Entries.
+func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error {
+	h.marks = append(h.marks, mark{now, h.last()})
+	old := -1
+	for i, m := range h.marks {
+		if m.now <= now-trace.Instant(horizon) {
+			old = i
+		}
+	}
+	if old < 0 {
+		return nil
+	}
+	at := h.marks[old]
+	h.marks = slices.Delete(h.marks, 0, old)
+	if len(h.ops) <= most || at.index <= h.base.index {
+		return nil
+	}
+	l := h.replay(at.index)
+	if err := h.check(l); err != nil {
+		return err
+	}
+	for _, w := range h.watches {
+		reached, items, _ := w.follow(l)
+		w.from, w.items = reached, slices.Clone(w.items[items:])
+	}
+	h.watches = slices.DeleteFunc(h.watches, func(w *Watch) bool { return w.closed })
+	h.forget(l, at, at.now-trace.Instant(4*horizon))
+	return nil
+}
+
+// forget drops what took place up to the mark: the log, and the operations that
+// have returned by then or are in that part of the log. Those without an answer
+// that the log does not show stay, for it may show them later; of those from
+// before lost only a hash stays.
+func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
+	p := past{replayed: l, at: at, place: 2*l.at.state.Revision() + 1, done: map[string]int{}}
+	for _, w := range l.writes {
+		if w.index <= at.index && !w.claimed {
+			p.done[bytesOf(w.request)]++
+		}
+	}
+	keep := h.ops[:0]
+	for i := range h.ops {
+		o := h.ops[i]
+		gone := p.holds(h.dropped+len(keep), &o)
+		if !gone && o.outcome() == unknown && o.call < lost {
+			h.lost[trace.HashData([]byte(bytesOf(o.request)))] = true
+			gone = true
+		}
+		if gone {
+			// Numbers of operations must not move: a tombstone stays until all
+			// before it are gone.
+			o = operation{gone: true}
+		}
+		keep = append(keep, o)
+	}
+	front := 0
+	for front < len(keep) && keep[front].gone {
+		front++
+	}
+	h.ops, h.dropped = slices.Clone(keep[front:]), h.dropped+front
+	h.log = slices.Clone(h.log[at.index-h.base.index:])
+	h.base = l.at
+}
+
+// past tells which operations belong to the part of the log that goes.
+type past struct {
+	*replayed
+	at    mark
+	place int64
+	done  map[string]int // unclaimed requests in that part
+}
+
+func (p *past) holds(number int, o *operation) bool {
+	switch o.outcome() {
+	case succeeded:
+		if index, known := p.claims[number]; known {
+			return index <= p.at.index
+		}
+		return o.ret < p.at.now || placeOfResponse(o.request, o.response) <= p.place
+	case refused:
+		return o.ret < p.at.now
+	case void:
+		return o.gone || o.answered || o.call < p.at.now
+	}
+	if name := bytesOf(o.request); o.call < p.at.now && p.done[name] > 0 {
+		p.done[name]--
+		return true
+	}
+	return false
+}

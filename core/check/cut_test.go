@@ -1,0 +1,129 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+)
+
+// long plays concurrent clients in the order of time, cutting now and then, for
+// many operations; lie, if it is not 0, falsifies one answer after so many.
+func long(t *testing.T, seed uint64, n, lie int) (h *History, most int, err error) {
+	rnd := rand.New(rand.NewPCG(seed, 3))
+	type moment struct {
+		now  trace.Instant
+		what int // 0 call, 1 effect, 2 return
+		op   *pending
+	}
+	var moments []moment
+	for client := range 6 {
+		now := trace.Instant(client)
+		for range n / 6 {
+			p := &pending{call: now + trace.Instant(rnd.IntN(50))}
+			p.at = p.call + trace.Instant(rnd.IntN(100))
+			p.ret = p.at + trace.Instant(rnd.IntN(100))
+			key := string(rune('a' + rnd.IntN(5)))
+			switch rnd.IntN(8) {
+			case 0, 1, 2:
+				p.request = put(key, fmt.Sprint(rnd.IntN(1000)))
+			case 3:
+				p.request = del(key, "")
+			case 4:
+				p.request = &pb.RangeRequest{Key: []byte("a"), RangeEnd: []byte("z"), Serializable: true}
+			case 5:
+				p.request = &pb.CompactionRequest{Revision: int64(rnd.IntN(n))}
+			default:
+				p.request = &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte("z")}
+			}
+			now = p.ret
+			moments = append(moments, moment{p.call, 0, p}, moment{p.at, 1, p}, moment{p.ret, 2, p})
+		}
+	}
+	slices.SortStableFunc(moments, func(a, b moment) int { return cmp.Compare(a.now, b.now) })
+	s := newServer(t)
+	h = s.h
+	w := h.Watch(1, &pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("c")})
+	w.Opened(0, 2)
+	numbers, answers, errs := map[*pending]int{}, map[*pending]any{}, map[*pending]error{}
+	for i, m := range moments {
+		switch m.what {
+		case 0:
+			numbers[m.op] = h.Invoke(0, m.now, m.op.request)
+		case 1:
+			if rnd.IntN(50) == 0 {
+				break // the request is lost
+			}
+			before := s.state.Revision()
+			answers[m.op], errs[m.op] = s.do(m.op.request)
+			if rev := s.state.Revision(); rev > before {
+				r := response(rev)
+				s.state.Changes(rev, func(key string, _ int64, kv *pb.KeyValue) {
+					if e := (&pb.Event{Kv: kv}); key < "c" {
+						if kv == nil {
+							e = deleted(key, rev)
+						}
+						r.Events = append(r.Events, e)
+					}
+				})
+				if len(r.Events) > 0 {
+					w.Received(m.now, r)
+				}
+			}
+		case 2:
+			if answers[m.op] == nil && errs[m.op] == nil || rnd.IntN(50) == 0 {
+				errs[m.op], answers[m.op] = errTimeout, nil
+			}
+			if r, ok := answers[m.op].(*pb.RangeResponse); ok && lie > 0 && i > lie {
+				r.Count++
+				lie = 0
+			}
+			h.Return(numbers[m.op], m.now, answers[m.op], errs[m.op])
+		}
+		if i%100 == 99 {
+			if err := h.Cut(m.now, 500, 300); err != nil {
+				return h, most, err
+			}
+			most = max(most, h.Len())
+		}
+	}
+	return h, most, h.Check()
+}
+
+func TestCutForgetsAndStillKnows(t *testing.T) {
+	for seed := range uint64(5) {
+		h, most, err := long(t, seed, 6000, 0)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if most > 1500 || h.dropped < 4000 || len(h.log) > 1500 || len(h.marks) > 100 || len(h.watches[0].items) > 1500 {
+			t.Errorf("seed %d: at most %d operations kept, %d dropped, %d entries, %d marks, %d items", seed, most, h.dropped, len(h.log), len(h.marks), len(h.watches[0].items))
+		}
+	}
+}
+
+func TestLiesAreFoundAfterCuts(t *testing.T) {
+	for seed := range uint64(5) {
+		if _, _, err := long(t, seed, 3000, 7000); err == nil {
+			t.Errorf("seed %d: a lie after many cuts went unnoticed", seed)
+		}
+	}
+}
+
+func TestClosedWatchesGo(t *testing.T) {
+	s := newServer(t)
+	s.h.Watch(1, &pb.WatchCreateRequest{Key: []byte("a")}).Closed()
+	for i := range trace.Instant(10) {
+		s.call(1, 10*i, 10*i+5, put("a", "1"))
+		if err := s.h.Cut(10*i+6, 20, 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.h.watches) != 0 || s.h.Len() > 5 {
+		t.Errorf("%d watches, %d operations", len(s.h.watches), s.h.Len())
+	}
+}
