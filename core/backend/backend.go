@@ -78,6 +78,9 @@ type Commit struct {
 	frozen *buffer
 }
 
+// maxReserve bounds the room that a new buffer reserves, in entries.
+const maxReserve = 16 << 10
+
 // BeginCommit freezes what is written so far. It returns nil if there is
 // nothing to do, a commit is in flight, or an earlier one failed.
 func (b *Backend) BeginCommit() *Commit {
@@ -89,6 +92,8 @@ func (b *Backend) BeginCommit() *Commit {
 		return nil
 	}
 	b.frozen, b.front, b.image = b.front, &buffer{}, nil
+	// The next buffer will be about as long.
+	b.front.buckets[Key].run = make([]entry, 0, min(len(b.frozen.buckets[Key].run), maxReserve))
 	return &Commit{store: b.store, frozen: b.frozen}
 }
 

@@ -25,7 +25,7 @@ import (
 
 // theirs is etcd's own store; requests and answers cross over as wire bytes.
 type theirs struct {
-	t      *testing.T
+	t      testing.TB
 	b      etcdbackend.Backend
 	kv     etcdmvcc.WatchableKV
 	lessor lease.Lessor
@@ -33,7 +33,7 @@ type theirs struct {
 
 const knownLease = 7
 
-func newTheirs(t *testing.T) *theirs {
+func newTheirs(t testing.TB) *theirs {
 	e := &theirs{t: t, lessor: &lease.FakeLessor{LeaseSet: map[lease.LeaseID]struct{}{knownLease: {}}}}
 	cfg := etcdbackend.DefaultBackendConfig(zap.NewNop())
 	cfg.Path, cfg.MmapSize, cfg.UnsafeNoFsync = t.TempDir()+"/db", 1<<26, true
@@ -57,7 +57,7 @@ func (e *theirs) reopen() {
 }
 
 // cross turns a message of one package into its twin of the other.
-func cross[T proto.Message](t *testing.T, from proto.Message, to T) T {
+func cross[T proto.Message](t testing.TB, from proto.Message, to T) T {
 	t.Helper()
 	data, err := proto.Marshal(from)
 	if err == nil {
