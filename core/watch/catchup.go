@@ -7,56 +7,72 @@ import (
 	"vitrine/core/trace"
 )
 
-// settle puts a watcher where its next revision says: among the synced, or among those behind.
+// admittedPerPush is how many watchers catch up at a time for each response that a stream may have on its way. Most get
+// nothing from most of history, so several share the room of one.
+const admittedPerPush = 8
+
+// settle puts a watcher where its next revision says: among the synced, or among those behind. In the line of its stream
+// a watcher that was just served goes to the end.
 func (h *Hub) settle(w *watcher) {
 	s := w.stream
-	if w.next > h.rev {
-		s.removeBehind(w)
+	switch {
+	case w.next > h.rev:
+		if w.behind {
+			s.behind.remove(w)
+		}
 		h.synced.add(w)
-		return
+	case !w.behind:
+		s.behind.push(w)
+	case w.served && w.after != nil:
+		s.behind.remove(w)
+		s.behind.push(w)
+	case w.admitted:
+		h.behind.ReplaceOrInsert(w)
+		h.dirty = true
 	}
-	s.addBehind(w)
-	if !s.blocked {
+	w.served = false
+	h.admit(s)
+}
+
+// admit lets watchers of s catch up, if it has credit.
+func (h *Hub) admit(s *stream) {
+	for !s.blocked && s.behind.admitted < admittedPerPush*h.cfg.StreamPushes {
+		w := s.behind.admit()
+		if w == nil {
+			return
+		}
 		h.behind.ReplaceOrInsert(w)
 		h.dirty = true
 	}
 }
 
+// block stops a stream until it has credit again.
+func (h *Hub) block(s *stream) {
+	if !s.blocked {
+		s.blocked = true
+		s.behind.dismiss(func(w *watcher) { h.behind.Delete(w) })
+	}
+}
+
 // removeWatcher takes a watcher out of everything.
 func (h *Hub) removeWatcher(w *watcher) {
-	if w.isSynced() {
-		h.synced.remove(w)
-	} else {
+	s := w.stream
+	if w.behind {
 		h.behind.Delete(w)
-		w.stream.removeBehind(w)
+		s.behind.remove(w)
+		h.admit(s)
+	} else if w.group != nil {
+		h.synced.remove(w)
 	}
-	w.stream.remove(w)
+	s.remove(w)
 	if w.prev {
 		h.prevs--
 	}
 }
 
-// block stops a stream until it has credit again.
-func (h *Hub) block(s *stream) {
-	if s.blocked {
-		return
-	}
-	s.blocked = true
-	for _, w := range s.behind {
-		h.behind.Delete(w)
-	}
-}
-
 // cancelCompacted ends a watcher whose history is gone.
 func (h *Hub) cancelCompacted(w *watcher) {
-	if w.group != nil || w.behindSlot != 0 {
-		h.removeWatcher(w)
-	} else { // new, not settled yet
-		w.stream.remove(w)
-		if w.prev {
-			h.prevs--
-		}
-	}
+	h.removeWatcher(w)
 	h.push(w.stream, &Response{WatchID: w.id, Canceled: true, CompactRev: h.compactRev})
 	h.emit(trace.WatchCanceled, w, 0, h.compactRev, reasonCompacted)
 }
@@ -64,15 +80,17 @@ func (h *Hub) cancelCompacted(w *watcher) {
 // catchUp serves the watchers behind whose streams have credit: from the recent changes where these go back far enough,
 // else by asking for scans.
 func (h *Hub) catchUp() {
+	for h.serveRecent() {
+	}
 	h.dirty = false
-	h.serveRecent()
 	h.cancelLost()
 	if !h.scanHold {
 		h.planScans()
 	}
 }
 
-func (h *Hub) serveRecent() {
+// serveRecent tells whether it has served anyone; that may have made room for others.
+func (h *Hub) serveRecent() bool {
 	var ready []*watcher
 	from := &watcher{next: h.recent.first}
 	h.behind.AscendGreaterOrEqual(from, func(w *watcher) bool {
@@ -84,6 +102,7 @@ func (h *Hub) serveRecent() {
 	if len(ready) > 0 {
 		h.deliver(ready, h.recent.since(ready[0].next), h.rev+1)
 	}
+	return len(ready) > 0
 }
 
 // cancelLost ends the watchers that need what is compacted.

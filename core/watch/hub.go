@@ -65,7 +65,7 @@ type Hub struct {
 	prevs   int       // watchers that want previous pairs
 	created uint64    // watchers ever created
 	synced  *index
-	behind  *btree.BTreeG[*watcher] // behind and with credit, by next revision
+	behind  *btree.BTreeG[*watcher] // the admitted of all streams, by next revision
 	recent  recent
 
 	scans    []Scan // in flight
@@ -113,7 +113,7 @@ func (h *Hub) Counts() Counts {
 	c := Counts{Streams: len(h.order), Scans: len(h.scans)}
 	for _, s := range h.order {
 		c.Watchers += len(s.watchers)
-		c.Behind += len(s.behind)
+		c.Behind += s.behind.length
 	}
 	return c
 }
@@ -233,7 +233,7 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 // progressAll tells a stream that all its watchers are at the current revision, if they are. If not, the client asks
 // again; and a watcher that waits for a future revision must not be told of one before it.
 func (h *Hub) progressAll(s *stream) {
-	if len(s.watchers) == 0 || len(s.behind) > 0 || !h.hasCredit(s) {
+	if len(s.watchers) == 0 || s.behind.length > 0 || !h.hasCredit(s) {
 		return
 	}
 	for _, w := range s.watchers {
@@ -273,7 +273,7 @@ func (h *Hub) progressEach(s *stream) {
 		if !w.progress {
 			continue
 		}
-		if w.quiet && w.isSynced() && h.rev >= w.start && h.rev+1 >= w.next && h.hasCredit(s) {
+		if w.quiet && !w.behind && h.rev >= w.start && h.rev+1 >= w.next && h.hasCredit(s) {
 			h.push(s, &Response{WatchID: w.id, Rev: h.rev, Progress: true})
 		}
 		w.quiet = true
@@ -313,7 +313,7 @@ func (h *Hub) Reset(_ trace.Instant, rev, compactRev int64) {
 	h.dirty = true
 	for _, s := range h.order {
 		for _, w := range s.watchers {
-			if w.isSynced() {
+			if !w.behind {
 				w.next = max(w.next, before+1)
 				if w.next <= h.rev {
 					h.synced.remove(w)
@@ -341,10 +341,7 @@ func (h *Hub) Sent(id uint64, n int) {
 	// Resuming at half credit makes each catch-up worth its scan.
 	if s.blocked && s.pushes()*2 <= h.cfg.StreamPushes && s.bytes*2 <= h.cfg.StreamBytes {
 		s.blocked = false
-		for _, w := range s.behind {
-			h.behind.ReplaceOrInsert(w)
-		}
-		h.dirty = h.dirty || len(s.behind) > 0
+		h.admit(s)
 	}
 }
 

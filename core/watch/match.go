@@ -91,6 +91,7 @@ func (h *Hub) flush(w *watcher, next int64, live bool) {
 			rev = next - 1
 		}
 		h.pushEvents(w, w.batch[i:end], rev)
+		w.served = true
 		i = end
 	}
 	w.next, w.lacks, w.flushed = reached, 0, !live

@@ -9,7 +9,7 @@ type stream struct {
 	watchers []*watcher // in an order that depends on the requests alone
 	byID     map[int64]*watcher
 	nextID   int64
-	behind   []*watcher // those that are not synced
+	behind   line // those that are not synced
 
 	onTheWay   []int // sizes of the pushes that were not given back yet, from index sent on
 	sent       int
@@ -33,19 +33,20 @@ type watcher struct {
 	prev, fragment, progress bool
 	quiet                    bool // no event since the last periodic progress notification
 
-	group      *group // in the index of the synced, or of a delivery
-	slot       int
-	atStream   int // slot in stream.watchers
-	behindSlot int // slot in stream.behind, plus one; 0 = synced
+	group    *group // in the index of the synced, or of a delivery
+	slot     int
+	atStream int // slot in stream.watchers
+
+	// The place in the stream's line.
+	behind, admitted bool
+	before, after    *watcher
 
 	found bool    // the delivery in progress has something for it
 	batch []*item // that
-	// flushed: the catch-up in progress has moved next itself
-	flushed bool
-	lacks   int64 // first revision of that delivery which has an event without its previous pair; 0 = none
+	// flushed: the catch-up in progress has moved next itself; served: and has pushed something.
+	flushed, served bool
+	lacks           int64 // first revision of that delivery which has an event without its previous pair; 0 = none
 }
-
-func (w *watcher) isSynced() bool { return w.behindSlot == 0 }
 
 func (s *stream) pushes() int { return len(s.onTheWay) - s.sent }
 
@@ -70,23 +71,4 @@ func (s *stream) remove(w *watcher) {
 	s.watchers[last] = nil
 	s.watchers = s.watchers[:last]
 	delete(s.byID, w.id)
-}
-
-func (s *stream) addBehind(w *watcher) {
-	if w.behindSlot == 0 {
-		s.behind = append(s.behind, w)
-		w.behindSlot = len(s.behind)
-	}
-}
-
-func (s *stream) removeBehind(w *watcher) {
-	if w.behindSlot == 0 {
-		return
-	}
-	last := s.behind[len(s.behind)-1]
-	s.behind[w.behindSlot-1] = last
-	last.behindSlot = w.behindSlot
-	s.behind[len(s.behind)-1] = nil
-	s.behind = s.behind[:len(s.behind)-1]
-	w.behindSlot = 0
 }

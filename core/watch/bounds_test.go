@@ -1,0 +1,60 @@
+package watch
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"vitrine/core/pb"
+)
+
+// TestSlowStream: a stream that takes nothing costs a bounded number of responses, holds up no other, and gets
+// everything once it takes again (I21, I28).
+func TestSlowStream(t *testing.T) {
+	w := newWorld(Config{StreamPushes: 4, RecentRevisions: 10, ScanRevisions: 50})
+	w.open(1) // slow
+	w.open(2)
+	const watchers = 100
+	for i := range watchers {
+		w.create(1, &pb.WatchCreateRequest{Key: fmt.Appendf(nil, "k%02d", i), RangeEnd: []byte("l")})
+	}
+	w.create(2, &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte("l")})
+	w.drain()
+	w.sent(1, watchers)
+	w.sent(2, 1)
+	for i := range 1000 {
+		w.write(false, op{fmt.Sprintf("k%02d", i%watchers), strings.Repeat("v", 100)})
+		w.publish(1)
+		w.drain()
+		if got := w.sent(2, 10); len(got) != 1 || got[0].Rev != w.rev() {
+			t.Fatalf("revision %d: the other stream got %d responses", w.rev(), len(got))
+		}
+		if n := len(w.pushes[1]); n > 4 {
+			t.Fatalf("%d responses on the way to the slow stream", n)
+		}
+		if len(w.hub.recent.changes) > 10 || len(w.scans) > 0 {
+			t.Fatalf("%d changes kept, %d scans", len(w.hub.recent.changes), len(w.scans))
+		}
+	}
+	events := 0
+	count := func(_ uint64, r *Response) {
+		if r.Events != nil {
+			events += len(r.Events.Events)
+		}
+	}
+	for _, r := range w.pushes[1] {
+		count(1, r)
+	}
+	w.onPush = count
+	w.settle()
+	want := 0
+	for i := range 1000 {
+		want += i%watchers + 1 // watchers whose range begins at or before the key
+	}
+	if events != want {
+		t.Errorf("%d events, want %d", events, want)
+	}
+	if c := w.hub.Counts(); c.Behind != 0 {
+		t.Errorf("%+v", c)
+	}
+}
