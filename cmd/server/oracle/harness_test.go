@@ -20,6 +20,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	build "vitrine/oracle/internal/binary"
 )
 
 // kind is which server a process runs.
@@ -49,7 +51,7 @@ func binary(t testing.TB, name string) string {
 	if path := binaries.path[name]; path != "" {
 		return path
 	}
-	path, err := build(name)
+	path, err := build.Path(name, scratch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,54 +62,15 @@ func binary(t testing.TB, name string) string {
 	return path
 }
 
-func build(name string) (string, error) {
-	if name == string(vitrine) {
-		if path := os.Getenv("VITRINE_BIN"); path != "" {
-			return filepath.Abs(path)
-		}
-		dir, err := os.MkdirTemp("", "vitrine-oracle")
-		if err != nil {
-			return "", err
-		}
-		cleanups = append(cleanups, func() { os.RemoveAll(dir) })
-		path := filepath.Join(dir, name)
-		return path, goBuild(filepath.Join("..", "..", ".."), path, "./cmd/server")
-	}
-	if dir := os.Getenv("ORACLE_BIN"); dir != "" {
-		return filepath.Join(dir, name), nil
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(cache, "vitrine-oracle-3.7.3", name)
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	pkg := map[string]string{"etcd": "go.etcd.io/etcd/server/v3", "etcdctl": "go.etcd.io/etcd/etcdctl/v3", "etcdutl": "go.etcd.io/etcd/etcdutl/v3"}[name]
-	half := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := goBuild(".", half, pkg); err != nil {
-		return "", err
-	}
-	return path, os.Rename(half, path)
-}
-
-func goBuild(dir, path, pkg string) error {
-	cmd := exec.Command("go", "build", "-o", path, pkg)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
-	}
-	return nil
-}
-
-var cleanups []func()
+var scratch string // for what is built
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	for _, f := range cleanups {
-		f()
+	var err error
+	if scratch, err = os.MkdirTemp("", "vitrine-oracle"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	os.RemoveAll(scratch)
 	os.Exit(code)
 }
 

@@ -1,0 +1,284 @@
+// Command bench compares the throughput of vitrine with etcd's: one member
+// each, both running on this machine at the same time, loaded in turns, many
+// rounds, medians. Read the ratios, not the figures.
+//
+//	go run ./bench                              puts and linearizable gets
+//	go run ./bench -rounds 9 -clients 1 -load put
+//
+// CPU is the server's own, user and system, from /proc (Linux only), divided by
+// the operations of the round: the steadiest of the measures here, since the
+// clients, which run on the same cores, cost more than either server.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"vitrine/oracle/internal/binary"
+)
+
+type options struct {
+	rounds, clients, conns, keys, valueBytes int
+	duration                                 time.Duration
+	loads                                    string
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 7, "rounds of each load on each server")
+	flag.IntVar(&o.clients, "clients", 100, "concurrent clients")
+	flag.IntVar(&o.conns, "conns", 10, "connections that the clients share")
+	flag.IntVar(&o.keys, "keys", 10_000, "different keys")
+	flag.IntVar(&o.valueBytes, "value-bytes", 256, "size of a value")
+	flag.DurationVar(&o.duration, "duration", 3*time.Second, "length of a round")
+	flag.StringVar(&o.loads, "load", "put,get", "loads: put, get (linearizable), serializable")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	dir, err := os.MkdirTemp("", "vitrine-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	var servers []*server
+	for _, name := range []string{"etcd", "vitrine"} {
+		s, err := start(name, dir, o)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		servers = append(servers, s)
+	}
+	fmt.Printf("%d clients on %d connections, %d rounds of %v, %d keys, values of %d bytes\n", o.clients, o.conns, o.rounds, o.duration, o.keys, o.valueBytes)
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "load\t\tops/s\tp50\tp99\tCPU/op\t")
+	for _, load := range strings.Split(o.loads, ",") {
+		results := map[*server][]round{}
+		for i := range o.rounds {
+			order := slices.Clone(servers)
+			if i%2 == 1 {
+				slices.Reverse(order)
+			}
+			for _, s := range order {
+				r, err := s.measure(load, o)
+				if err != nil {
+					return fmt.Errorf("%s on %s: %w", load, s.name, err)
+				}
+				results[s] = append(results[s], r)
+			}
+		}
+		report(out, load, results[servers[0]], results[servers[1]])
+	}
+	return out.Flush()
+}
+
+// round is what one server did under one load.
+type round struct {
+	rate     float64 // operations a second
+	p50, p99 float64 // microseconds
+	cpu      float64 // microseconds of the server's CPU an operation
+}
+
+func report(out io.Writer, load string, etcd, vitrine []round) {
+	fields := []func(round) float64{
+		func(r round) float64 { return r.rate }, func(r round) float64 { return r.p50 },
+		func(r round) float64 { return r.p99 }, func(r round) float64 { return r.cpu },
+	}
+	line := func(name string, rounds []round) {
+		fmt.Fprintf(out, "%s\t%s\t%.0f\t%.0f us\t%.0f us\t%.1f us\t\n", load, name,
+			median(rounds, fields[0]), median(rounds, fields[1]), median(rounds, fields[2]), median(rounds, fields[3]))
+	}
+	line("etcd", etcd)
+	line("vitrine", vitrine)
+	fmt.Fprintf(out, "%s\tratio", load)
+	for _, f := range fields {
+		fmt.Fprintf(out, "\t%.2fx", median(vitrine, f)/median(etcd, f))
+	}
+	fmt.Fprintln(out, "\t")
+}
+
+func median(rounds []round, f func(round) float64) float64 {
+	var all []float64
+	for _, r := range rounds {
+		all = append(all, f(r))
+	}
+	slices.Sort(all)
+	if n := len(all); n%2 == 0 {
+		return (all[n/2-1] + all[n/2]) / 2
+	}
+	return all[len(all)/2]
+}
+
+// server is a running member and the connections to it.
+type server struct {
+	name    string
+	cmd     *exec.Cmd
+	clients []*clientv3.Client
+}
+
+func start(name, dir string, o options) (*server, error) {
+	path, err := binary.Path(name, dir)
+	if err != nil {
+		return nil, err
+	}
+	urls, err := freeURLs()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, name+".log"))
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: name}
+	s.cmd = exec.Command(path, "--name", "m", "--data-dir", filepath.Join(dir, name+".data"),
+		"--listen-client-urls", urls[0], "--advertise-client-urls", urls[0], "--listen-peer-urls", urls[1],
+		"--initial-advertise-peer-urls", urls[1], "--initial-cluster", "m="+urls[1], "--log-level", "warn")
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := ready(urls[0]); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for range o.conns {
+		c, err := clientv3.New(clientv3.Config{Endpoints: []string{urls[0]}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+		if err != nil {
+			s.stop()
+			return nil, err
+		}
+		s.clients = append(s.clients, c)
+	}
+	return s, nil
+}
+
+func freeURLs() ([2]string, error) {
+	var urls [2]string
+	for i := range urls {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return urls, err
+		}
+		defer l.Close()
+		urls[i] = "http://" + l.Addr().String()
+	}
+	return urls, nil
+}
+
+func ready(url string) error {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		resp, err := http.Get(url + "/health")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("health: %s", resp.Status)
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+func (s *server) stop() {
+	for _, c := range s.clients {
+		c.Close()
+	}
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+}
+
+// measure loads the server for a round. Calls that begin in it count.
+func (s *server) measure(load string, o options) (round, error) {
+	ctx := context.Background()
+	var (
+		wait     sync.WaitGroup
+		failed   atomic.Pointer[error]
+		took     = make([][]time.Duration, o.clients)
+		before   = s.cpu()
+		begin    = time.Now()
+		deadline = begin.Add(o.duration)
+	)
+	for i := range o.clients {
+		wait.Go(func() {
+			c, r := s.clients[i%len(s.clients)], rand.New(rand.NewPCG(uint64(i), 1))
+			value := strings.Repeat("v", o.valueBytes)
+			for start := time.Now(); start.Before(deadline); start = time.Now() {
+				if err := operation(ctx, c, load, fmt.Sprintf("key%08d", r.IntN(o.keys)), value); err != nil {
+					failed.Store(&err)
+					return
+				}
+				took[i] = append(took[i], time.Since(start))
+			}
+		})
+	}
+	wait.Wait()
+	elapsed, used := time.Since(begin), s.cpu()-before
+	if err := failed.Load(); err != nil {
+		return round{}, *err
+	}
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	at := func(q float64) float64 { return float64(all[int(q*float64(len(all)-1))].Nanoseconds()) / 1e3 }
+	return round{
+		rate: float64(len(all)) / elapsed.Seconds(), p50: at(0.5), p99: at(0.99),
+		cpu: used.Seconds() * 1e6 / float64(len(all)),
+	}, nil
+}
+
+func operation(ctx context.Context, c *clientv3.Client, load, key, value string) (err error) {
+	switch load {
+	case "put":
+		_, err = c.Put(ctx, key, value)
+	case "get":
+		_, err = c.Get(ctx, key)
+	case "serializable":
+		_, err = c.Get(ctx, key, clientv3.WithSerializable())
+	default:
+		err = fmt.Errorf("unknown load %q", load)
+	}
+	return err
+}
+
+// clockTick is the unit of /proc/*/stat: sysconf(_SC_CLK_TCK) is 100 on Linux.
+const clockTick = 10 * time.Millisecond
+
+// cpu is the time that the process has spent in user and system mode.
+func (s *server) cpu() time.Duration {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	// The second field, the name in parentheses, may hold spaces.
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * clockTick
+}
