@@ -71,6 +71,13 @@ func (j *judge) watchResponse(wt *watcher, r *watch.Response) {
 	}
 }
 
+// watchClosed tells that nothing more will come for a watch.
+func (j *judge) watchClosed(wt *watcher) {
+	if j != nil && wt.judged != nil {
+		wt.judged.Closed()
+	}
+}
+
 // applied tells what a member is about to apply.
 func (j *judge) applied(entries []*raftpb.Entry) {
 	if j != nil {
@@ -143,6 +150,7 @@ func (w *World) inspect() {
 		return
 	}
 	w.judge.forget()
+	w.judge.cut()
 	w.judge.turn = (w.judge.turn + 1) % len(w.nodes)
 	w.judge.image(w.nodes[w.judge.turn])
 	common := int64(0)
@@ -175,13 +183,28 @@ func (j *judge) final() {
 		j.hash(n, 0)
 		j.image(n)
 	}
+	j.judged(j.history.Check())
+}
+
+// judged takes the verdict on a history.
+func (j *judge) judged(err error) {
 	var v check.Violation
-	if err := j.history.Check(); errors.As(err, &v) {
+	if errors.As(err, &v) {
 		v.Seq = j.w.stream.Seq()
 		j.checker.Violate(v)
 	} else if err != nil {
 		j.w.broken(check.Linearizable, "%v", err)
 	}
+}
+
+// judgedOperations is how many operations are remembered before a part of them
+// is judged and forgotten: a world may live for hours.
+const judgedOperations = 2000
+
+// cut judges and forgets what is long over. No client waits for as long as four
+// times its patience.
+func (j *judge) cut() {
+	j.judged(j.history.Cut(j.w.Now(), 4*j.w.cfg.Workload.Timeout, judgedOperations))
 }
 
 // stopAt ends the run at its first violation.

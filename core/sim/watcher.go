@@ -210,6 +210,7 @@ func (w *World) deliverWatch(wt *watcher, r *watch.Response) {
 		w.reconnect(wt, int64(retryWait))
 	case r.Canceled:
 		wt.closed, wt.reason = true, r.Reason
+		w.judge.watchClosed(wt)
 		if r.CompactRev > 0 && r.Reason == "" {
 			wt.reason = "mvcc: required revision has been compacted"
 		}
@@ -268,6 +269,7 @@ func (w *World) watchAnswered(wt *watcher, rev int64, err error) {
 // cancelWatch ends a watch from the client's side.
 func (w *World) cancelWatch(wt *watcher) {
 	wt.closed, wt.reason = true, "canceled by the client"
+	w.judge.watchClosed(wt)
 	w.q.push(event{at: w.now + w.clientLatency(), kind: evWatchArrive, slot: watchClose, node: uint8(wt.node), a: wt.stream})
 	w.watchAnswered(wt, 0, watchError(wt.reason))
 	w.forget(wt)
