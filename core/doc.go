@@ -18,7 +18,7 @@
 //
 // The order of packages, each importing only earlier ones:
 //
-//	trace, limits, invariant, pb       words that everyone speaks
+//	trace, limits, invariant, mutant, pb   words that everyone speaks
 //	vfs                                files
 //	wal, backend                       what survives a crash
 //	mvcc, lease, auth, membership      states, each with its own buckets

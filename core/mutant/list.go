@@ -1,0 +1,124 @@
+package mutant
+
+import "fmt"
+
+// ID is a mutant's number in this build; its name is what lasts.
+type ID uint8
+
+// The mutants. Each is explained in List.
+const (
+	None ID = iota
+
+	// Log and votes.
+	AckBeforeFsync
+	VoteForgotten
+	TermForgotten
+	VoteRequestEarly
+	FsyncLies
+	DiskReorders
+	QuorumOffByOne
+	AckUnheld
+	AppendWithoutTruncation
+	ApplyBeforeCommit
+	TailStrict
+	ChecksumUnchained
+	SnapshotWithoutConfState
+	SnapshotTwice
+
+	// State.
+	AppliedFirst
+	CompactRevisionLost
+	CompactEatsTombstone
+	CompactEatsLatest
+	TxnCompactedRead
+	TxnStaleCompare
+
+	// Reads and answers.
+	ReadIndexReused
+	ReadWithoutQuorum
+	ReplyBeforeApply
+	ClientRetries
+
+	// Watches.
+	ProgressUnsynced
+	WatchBackInTime
+	EventTwice
+	SlowWatcherDropped
+	ResumeSkipsCompaction
+	FutureWatchEarly
+	CursorOffByOne
+
+	count
+)
+
+// Info is what is known of one mutant.
+type Info struct {
+	ID       ID
+	Name     string // stable, in kebab case
+	Story    string // what is wrong, in a sentence
+	Source   string // where it happened, or who warns of it
+	Convicts []int  // the invariants that may catch it
+	Seeds    int    // budget: so many seeds must suffice
+}
+
+// Find returns the mutant of that name. The empty name is None.
+func Find(name string) (ID, error) {
+	if name == "" {
+		return None, nil
+	}
+	for _, info := range List() {
+		if info.Name == name {
+			return info.ID, nil
+		}
+	}
+	return None, fmt.Errorf("mutant: none is called %q", name)
+}
+
+func (id ID) String() string {
+	for _, info := range List() {
+		if info.ID == id {
+			return info.Name
+		}
+	}
+	return "none"
+}
+
+// List returns all mutants in the order of their numbers.
+func List() []Info {
+	return []Info{
+		{AckBeforeFsync, "ack-before-fsync", "a member says that it has an entry when the entry is only in its page cache", "etcd #14370", []int{8}, 20},
+		{VoteForgotten, "vote-forgotten", "a vote is not written to disk, so a restarted member votes twice in a term", "raft thesis 3.8", []int{1, 6}, 100},
+		{TermForgotten, "term-forgotten", "neither term nor vote are written to disk", "raft thesis 3.8", []int{1, 5, 6}, 50},
+		{VoteRequestEarly, "vote-request-early", "a candidate asks for votes before its own term is durable, crashes as leader and wins the same term again", "found by this simulator", []int{1, 3, 5, 6}, 400},
+		{FsyncLies, "fsync-lies", "fdatasync sometimes answers before the data is safe", "bbolt #562", []int{6, 8, 11}, 50},
+		{DiskReorders, "disk-reorders", "the log lane answers a later ticket before an earlier one is on disk", "raft, AsyncStorageWrites contract", []int{3, 5, 6, 7, 8}, 20},
+		{QuorumOffByOne, "quorum-off-by-one", "the leader counts one acknowledgement that it never got", "raft thesis 3.5", []int{4, 5, 8}, 50},
+		{AckUnheld, "ack-unheld", "a follower acknowledges entries up to an index that it has not received", "raft thesis 3.5", []int{4, 5, 7, 8, 30}, 50},
+		{AppendWithoutTruncation, "append-without-truncation", "a conflicting tail of the log is kept on disk when it is overwritten", "raft thesis 3.5", []int{3, 5, 7, 8, 11}, 100},
+		{ApplyBeforeCommit, "apply-before-commit", "the leader applies entries when it appends them", "raft thesis 3.5", []int{4, 5, 7, 8}, 20},
+		{TailStrict, "tail-strict", "a log whose last record was torn by a crash is refused at boot", "etcd #14098", []int{11}, 50},
+		{ChecksumUnchained, "checksum-unchained", "a new segment forgets the running checksum of the last", "etcd WAL format", []int{11}, 50},
+		{SnapshotWithoutConfState, "snapshot-without-conf-state", "a snapshot is sent without the configuration it stands for", "raft thesis 4.2", []int{11, 27, 30}, 100},
+		{SnapshotTwice, "snapshot-twice", "a second snapshot that arrives while the first is being installed stops the member", "etcd #18055", []int{30}, 200},
+
+		{AppliedFirst, "applied-first", "the applied index reaches the disk before the data", "etcd #13766", []int{5, 9, 10}, 20},
+		{CompactRevisionLost, "compact-revision-lost", "a restarted member forgets the revisions that compaction has emptied", "etcd #17780", []int{10}, 100},
+		{CompactEatsTombstone, "compact-eats-tombstone", "compaction at the revision of a delete drops the delete", "etcd #18089", []int{10, 21, 23, 26}, 100},
+		{CompactEatsLatest, "compact-eats-latest", "compaction removes the newest revision of a key that it should keep", "mutation of mvcc", []int{9, 10, 16, 18, 21, 26}, 50},
+		{TxnCompactedRead, "txn-compacted-read", "a transaction that reads a compacted revision fails on one member and not on another", "etcd #18667", []int{5, 9, 10, 16}, 200},
+		{TxnStaleCompare, "txn-stale-compare", "a transaction compares against the revision before the last write", "mutation of mvcc", []int{9, 16}, 20},
+
+		{ReadIndexReused, "read-index-reused", "a read asks again under its old id, and a late answer to the first question releases it", "etcd #20418", []int{16}, 400},
+		{ReadWithoutQuorum, "read-without-quorum", "a leader answers linearizable reads without asking whether it still leads", "raft thesis 6.4", []int{16}, 100},
+		{ReplyBeforeApply, "reply-before-apply", "a read is served when its index is known, not when it is applied", "raft thesis 6.4", []int{16}, 50},
+		{ClientRetries, "client-retries", "a client repeats a write whose outcome it does not know", "jetcd 0.8.2, Jepsen", []int{16}, 100},
+
+		{ProgressUnsynced, "progress-unsynced", "a progress notification overtakes the events it speaks of", "etcd #15220", []int{24}, 100},
+		{WatchBackInTime, "watch-back-in-time", "after a snapshot is installed watchers see old events again", "etcd #15271", []int{19, 20}, 200},
+		{EventTwice, "event-twice", "an event is delivered live and once more by catching up", "etcd #17247", []int{19, 20}, 50},
+		{SlowWatcherDropped, "slow-watcher-dropped", "events for a stream without credit are thrown away", "etcd #17529", []int{21}, 100},
+		{ResumeSkipsCompaction, "resume-skips-compaction", "a watch that starts at the compact revision misses a delete", "etcd #19179", []int{21, 23}, 200},
+		{FutureWatchEarly, "future-watch-early", "a watch that starts in the future hears of the present", "etcd #20221", []int{23, 24, 25}, 100},
+		{CursorOffByOne, "cursor-off-by-one", "catching up begins one revision too late", "mutation of watch", []int{21, 23}, 50},
+	}
+}
