@@ -28,7 +28,7 @@ func (n *Node) Ready(out *Output) {
 // something in turn (reads after a change of leader), so it goes on until there is nothing left.
 func (n *Node) collect() {
 	for n.dirty {
-		n.dirty, n.appended = false, false
+		n.dirty = false
 		rd := n.raw.Ready()
 		oldLead := n.lead
 		n.observe(&rd)

@@ -56,13 +56,16 @@ func TestMemLogAppend(t *testing.T) {
 // TestMemLogShares: what was handed out never changes, whatever happens to the log.
 func TestMemLogShares(t *testing.T) {
 	l := &memLog{}
-	l.append(run(1, 1, 10))
+	l.append(run(1, 1, 8))
+	l.append(run(1, 9, 9))
+	l.append(run(1, 10, 10)) // the array behind has room for more by now
 	out, err := l.Entries(5, 9, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := slices.Clone(out)
-	l.append(run(2, 6, 12)) // a conflict
+	l.append(run(2, 6, 7)) // a conflict
+	l.append(run(2, 8, 12))
 	l.compact(7)
 	l.append(run(3, 9, 20))
 	_ = append(out, run(9, 9, 9)...) // what the receiver does with it is not seen here

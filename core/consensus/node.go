@@ -33,9 +33,7 @@ type Node struct {
 
 	// dirty: raft was given something since it was last asked what it wants.
 	dirty bool
-	// appended: raft was given entries or a snapshot since then, so last may be too high.
-	appended bool
-	out      Output // collected and not yet taken by Ready
+	out   Output // collected and not yet taken by Ready
 
 	// raft's state as of the last collection.
 	term, vote, commit uint64

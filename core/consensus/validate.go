@@ -26,18 +26,12 @@ func (n *Node) Receive(m *raftpb.Message) error {
 		n.rejected++
 		return err
 	}
-	overlap := false
-	switch m.GetType() {
-	case raftpb.MsgApp:
-		overlap = len(m.GetEntries()) > 0 && m.GetIndex() < n.last
-		n.appended = n.appended || len(m.GetEntries()) > 0
-	case raftpb.MsgSnap:
-		overlap, n.appended = true, true
-	}
 	n.dirty = true
 	err = n.raw.Step(m)
-	if overlap {
-		n.collect() // the log may have become shorter, and validation must know
+	if m.GetType() == raftpb.MsgSnap || m.GetType() == raftpb.MsgApp && len(m.GetEntries()) > 0 && m.GetIndex() < n.last {
+		// The log may have become shorter. It may be longer than n.last at any time, but never shorter, or
+		// validation would let pass what it must not.
+		n.collect()
 	}
 	switch {
 	case err == nil, errors.Is(err, raft.ErrProposalDropped):
@@ -182,7 +176,7 @@ func (n *Node) vetHeartbeat(m *raftpb.Message) error {
 
 // has tells whether index is in the log, on disk or not.
 func (n *Node) has(index uint64) bool {
-	if n.appended || index > n.last {
+	if index > n.last {
 		n.collect()
 	}
 	return index <= n.last

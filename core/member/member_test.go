@@ -662,3 +662,21 @@ func TestSameHistory(t *testing.T) {
 		t.Errorf("hashes %016x and %016x", a, b)
 	}
 }
+
+// TestHaltSilencesWhatWasReady: an answer that was ready, but not polled, when the log failed is not given.
+func TestHaltSilencesWhatWasReady(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	c.elect(1)
+	m := c.machine(1)
+	m.hold = func(in member.Input) bool { return in.Kind == member.Applied }
+	id := c.ask(1, &pb.PutRequest{Key: []byte("a")})
+	m.held = append(m.held, member.Input{Kind: member.LogFailed, Err: errors.New("input/output error")})
+	m.releaseHeld()
+	c.run()
+	if r, ok := m.replies[id]; ok {
+		t.Errorf("answered %v after the log had failed", r)
+	}
+	if n := len(m.out.Sends) + len(m.out.Log) + len(m.out.Applies); n != 0 || m.out.Halt == nil {
+		t.Errorf("a halted member wants %d things done, halt %v", n, m.out.Halt)
+	}
+}

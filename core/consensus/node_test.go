@@ -1,0 +1,151 @@
+package consensus
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// follower is node 1 of three, at term 2 under leader 2, with the entries given after the first three.
+func follower(t *testing.T, es ...*raftpb.Entry) (*Node, *Output) {
+	t.Helper()
+	entries, hs, err := Bootstrap([]Peer{{ID: 1}, {ID: 2}, {ID: 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := New(Config{ID: 1}, Boot{
+		HardState: hs, Entries: entries, Applied: 3, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &Output{}
+	receive(t, n, app(2, 3, 1, 0, es...))
+	return n, out
+}
+
+// app is an append of leader 2 to node 1.
+func app(term, index, logTerm, commit uint64, es ...*raftpb.Entry) *raftpb.Message {
+	return &raftpb.Message{
+		Type: raftpb.MsgApp.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(term),
+		Index: new(index), LogTerm: new(logTerm), Commit: new(commit), Entries: es,
+	}
+}
+
+func heartbeat(term, commit uint64) *raftpb.Message {
+	return &raftpb.Message{
+		Type: raftpb.MsgHeartbeat.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(term), Commit: new(commit),
+	}
+}
+
+func receive(t *testing.T, n *Node, m *raftpb.Message) {
+	t.Helper()
+	if err := n.Receive(m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ready takes what the node wants and reports all writes done.
+func ready(n *Node, out *Output) {
+	n.Ready(out)
+	if k := len(out.Log); k > 0 {
+		n.LogDone(out.Log[k-1].Ticket)
+	}
+}
+
+// TestShorterLog: within one batch of messages the log becomes shorter, and a heartbeat claims the old length.
+func TestShorterLog(t *testing.T) {
+	n, _ := follower(t, run(2, 4, 10)...)
+	n.Status() // the node knows that its log ends at 10
+	receive(t, n, app(3, 5, 2, 0, run(3, 6, 6)...))
+	if err := n.Receive(heartbeat(3, 9)); !errors.Is(err, ErrBadMessage) {
+		t.Errorf("commit 9 of a log that ends at 6: %v", err)
+	}
+	receive(t, n, heartbeat(3, 6))
+	if s := n.Status(); s.Commit != 6 || s.Last != 6 || s.Rejected != 1 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// TestLongerLog: within one batch the log becomes longer, and what claims the new length is right.
+func TestLongerLog(t *testing.T) {
+	n, _ := follower(t)
+	receive(t, n, app(2, 3, 1, 0, run(2, 4, 8)...))
+	receive(t, n, heartbeat(2, 8))
+	if s := n.Status(); s.Commit != 8 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// TestChangeFromBeforeASnapshot: the store is slow with a conf change, and a snapshot comes whose configuration is
+// newer. The change must not be made on top of it.
+func TestChangeFromBeforeASnapshot(t *testing.T) {
+	cc := &raftpb.ConfChange{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(uint64(4))}
+	data, err := proto.Marshal(cc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := run(2, 4, 4)
+	change[0].Type, change[0].Data = raftpb.EntryConfChange.Enum(), data
+	n, out := follower(t, change...)
+	receive(t, n, heartbeat(2, 4))
+	ready(n, out)
+	n.Ready(out)
+	if len(out.Applies) != 1 {
+		t.Fatalf("%d batches", len(out.Applies))
+	}
+	slow := out.Applies[0].Ticket
+
+	receive(t, n, &raftpb.Message{
+		Type: raftpb.MsgSnap.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(2)),
+		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
+			Index: new(uint64(20)), Term: new(uint64(2)), ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}, // 4 has gone again
+		}},
+	})
+	ready(n, out)
+	n.Ready(out)
+	if len(out.Applies) != 2 || out.Applies[1].Snapshot == nil {
+		t.Fatalf("batches %v", out.Applies)
+	}
+	n.Applied(slow, 4, []*raftpb.ConfChange{cc})
+	if got := n.Status(); !slices.Equal(got.ConfState.GetVoters(), []uint64{1, 2, 3}) || got.Applied != 4 {
+		t.Errorf("voters %v, applied %d", got.ConfState.GetVoters(), got.Applied)
+	}
+	n.Applied(out.Applies[1].Ticket, 20, nil)
+	if got := n.Status(); !slices.Equal(got.ConfState.GetVoters(), []uint64{1, 2, 3}) || got.Applied != 20 {
+		t.Errorf("voters %v, applied %d", got.ConfState.GetVoters(), got.Applied)
+	}
+}
+
+// TestSupersedes: only an acknowledgement of more of the same log makes another one needless.
+func TestSupersedes(t *testing.T) {
+	ack := func(to, term, index uint64, reject bool) *raftpb.Message {
+		return &raftpb.Message{
+			Type: raftpb.MsgAppResp.Enum(), From: new(uint64(1)), To: new(to), Term: new(term), Index: new(index), Reject: new(reject),
+		}
+	}
+	for _, c := range []struct {
+		name        string
+		first, then *raftpb.Message
+		sent        int
+	}{
+		{"more", ack(2, 2, 5, false), ack(2, 2, 6, false), 1},
+		{"as much", ack(2, 2, 5, false), ack(2, 2, 5, false), 1},
+		{"less", ack(2, 2, 5, false), ack(2, 2, 4, false), 2},
+		{"another term", ack(2, 2, 5, false), ack(2, 3, 6, false), 2},
+		{"another leader", ack(2, 2, 5, false), ack(3, 2, 6, false), 2},
+		{"a rejection", ack(2, 2, 5, false), ack(2, 2, 6, true), 2},
+		{"after a rejection", ack(2, 2, 5, true), ack(2, 2, 6, false), 2},
+		{"after a heartbeat's", heartbeat(2, 0), ack(2, 2, 6, false), 2},
+	} {
+		n := &Node{}
+		n.send(c.first)
+		n.send(c.then)
+		if got := len(n.out.Sends); got != c.sent || n.out.Sends[got-1].Message != c.then {
+			t.Errorf("%s: %d messages", c.name, got)
+		}
+	}
+}
