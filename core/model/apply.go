@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"vitrine/core/limits"
 	"vitrine/core/pb"
@@ -149,13 +150,23 @@ func order(kvs []*pb.KeyValue, r *pb.RangeRequest) {
 	if r.SortTarget == pb.RangeRequest_KEY && r.SortOrder != pb.RangeRequest_DESCEND {
 		return // they come in key order
 	}
-	slices.SortStableFunc(kvs, func(a, b *pb.KeyValue) int {
-		if r.SortOrder == pb.RangeRequest_DESCEND {
-			return compare(b, a)
-		}
-		return compare(a, b)
-	})
+	// The algorithm is part of what clients see: it decides between equals.
+	s := sorter{kvs, compare}
+	if r.SortOrder == pb.RangeRequest_DESCEND {
+		sort.Sort(sort.Reverse(s))
+		return
+	}
+	sort.Sort(s)
 }
+
+type sorter struct {
+	kvs     []*pb.KeyValue
+	compare func(a, b *pb.KeyValue) int
+}
+
+func (s sorter) Len() int           { return len(s.kvs) }
+func (s sorter) Less(i, j int) bool { return s.compare(s.kvs[i], s.kvs[j]) < 0 }
+func (s sorter) Swap(i, j int)      { s.kvs[i], s.kvs[j] = s.kvs[j], s.kvs[i] }
 
 // withoutValues answers keys_only. etcd answers it from its index, which knows
 // no leases, unless it needed the values to sort by.

@@ -20,5 +20,5 @@
 // In scope: Range with all options, Put, DeleteRange, Txn, Compact, and of
 // leases what data depend on (that they exist; that revoking one deletes its
 // keys in one revision). Response headers carry the revision only. Ties in a
-// sorted Range, whose order etcd leaves open, come in key order.
+// sorted Range come as etcd leaves them: as sort.Sort does, from key order.
 package model
