@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -48,6 +49,15 @@ type Options struct {
 	Spike     time.Duration
 	Gap       [faultClasses]time.Duration // mean between two faults of a class
 	VoteCrash float64
+
+	// What is not a fault but varies as well, so that rare paths become common.
+	SnapshotCount   uint64 // 0 = as configured
+	SnapshotCatchUp uint64
+	SegmentBytes    int64
+	CommitEvery     time.Duration
+	Progress        time.Duration
+	Keys            int
+	Rate            float64
 }
 
 // String is one line with everything that was drawn.
@@ -77,7 +87,22 @@ func (o *Options) String() string {
 		}
 	}
 	if b.Len() == 0 {
-		return "no faults"
+		b.WriteString("no faults")
+	}
+	if o.SnapshotCount > 0 {
+		fmt.Fprintf(&b, " snapshots=%d-%d", o.SnapshotCount, o.SnapshotCatchUp)
+	}
+	if o.SegmentBytes > 0 {
+		fmt.Fprintf(&b, " segments=%d", o.SegmentBytes)
+	}
+	if o.CommitEvery > 0 {
+		fmt.Fprintf(&b, " commit/%v", o.CommitEvery.Round(time.Millisecond))
+	}
+	if o.Progress > 0 {
+		fmt.Fprintf(&b, " progress/%v", o.Progress.Round(time.Millisecond))
+	}
+	if o.Keys > 0 {
+		fmt.Fprintf(&b, " keys=%d rate=%g", o.Keys, o.Rate)
 	}
 	return b.String()
 }
@@ -106,7 +131,39 @@ func drawOptions(seed uint64) (o Options) {
 	gap(faultCampaign, time.Second, 10*time.Second)
 	gap(faultBlackout, 10*time.Second, 40*time.Second)
 	o.VoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
+	o.drawTuning(d)
 	return o
+}
+
+// drawTuning varies what is not a fault: each thing in half of the runs.
+func (o *Options) drawTuning(d *Dice) {
+	if count, keep := 10+d.Uint64N(100), 1+d.Uint64N(30); d.Chance(0.5) {
+		o.SnapshotCount, o.SnapshotCatchUp = count, keep
+	}
+	if size := int64(4096 << d.Uint64N(5)); d.Chance(0.5) {
+		o.SegmentBytes = size
+	}
+	if every := spread(d.Uint64(), 2*time.Millisecond, 5*time.Second); d.Chance(0.5) {
+		o.CommitEvery = every
+	}
+	if every := spread(d.Uint64(), 100*time.Millisecond, 2*time.Second); d.Chance(0.5) {
+		o.Progress = every
+	}
+	if keys, rate := 1+int(d.Uint64N(16)), float64(int(5)<<d.Uint64N(6)); d.Chance(0.5) {
+		o.Keys, o.Rate = keys, rate
+	}
+}
+
+// tune puts the drawn variations into a configuration.
+func (o *Options) tune(c *Config) {
+	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
+	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)
+	c.SegmentBytes = cmp.Or(o.SegmentBytes, c.SegmentBytes)
+	c.CommitEvery = cmp.Or(o.CommitEvery, c.CommitEvery)
+	c.Progress = cmp.Or(o.Progress, c.Progress)
+	if c.Workload.Rate > 0 && o.Keys > 0 {
+		c.Workload.Keys, c.Workload.Rate = o.Keys, o.Rate
+	}
 }
 
 // faults draws misfortunes while a run's fault phase lasts.
@@ -129,7 +186,7 @@ func (w *World) newFaults() {
 		return
 	}
 	f := &w.faults
-	f.on, f.options = true, drawOptions(w.cfg.Seed)
+	f.on = true
 	for class := range faultClasses {
 		f.dice[class] = newDice(w.cfg.Seed, streamFault, uint64(class))
 		if f.options.On[class] && f.options.Gap[class] > 0 {

@@ -63,8 +63,13 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	var drawn Options
+	if cfg.Faults {
+		drawn = drawOptions(cfg.Seed)
+		drawn.tune(&cfg)
+	}
 	w := &World{
-		cfg: cfg, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload), wire: newDice(cfg.Seed, streamWire, 0),
+		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload), wire: newDice(cfg.Seed, streamWire, 0),
 		stream: trace.NewStream(sinks...), byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
 	}
 	if !cfg.NoChecks {
