@@ -64,8 +64,12 @@ func (s *Store) Compact(rev int64, batch *backend.Batch) error {
 // Compacting says whether CompactStep has work to do.
 func (s *Store) Compacting() bool { return s.compaction.active }
 
-// CompactStep takes one step over at most limit keys or revisions. What it
-// deletes goes into batch. It returns true when the compaction is complete.
+// indexPace is how many keys of the index take as long as one revision of the
+// bucket.
+const indexPace = 8
+
+// CompactStep takes one step: over at most limit revisions, or limit times
+// indexPace keys of the index. What it deletes goes into batch. It returns true when the compaction is complete.
 func (s *Store) CompactStep(batch *backend.Batch, limit int) (done bool) {
 	invariant.Assert(limit > 0, "mvcc: a compaction step without length")
 	c := &s.compaction
@@ -73,7 +77,7 @@ func (s *Store) CompactStep(batch *backend.Batch, limit int) (done bool) {
 	case !c.active:
 		return true
 	case !c.indexed:
-		next, kept := s.index.compactSome(c.at, c.rev, limit)
+		next, kept := s.index.compactSome(c.at, c.rev, limit*indexPace)
 		c.kept += kept
 		c.at = next
 		if next == nil {
