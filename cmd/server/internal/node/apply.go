@@ -115,9 +115,18 @@ func (n *Node) commitAll() {
 		case <-c.now:
 		case asked = <-c.ask:
 		}
-		if err := n.commit(); err != nil {
-			n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
-			return
+		for {
+			whole, err := n.commit()
+			if err != nil {
+				n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
+				return
+			}
+			if whole || asked == nil {
+				break
+			}
+			if !n.sleep(growPause) {
+				return
+			}
 		}
 		if asked != nil {
 			close(asked)
@@ -125,8 +134,12 @@ func (n *Node) commitAll() {
 	}
 }
 
-// commit makes what is written so far durable. The store may be replaced meanwhile only under commitMu.
-func (n *Node) commit() error {
+// growPause is the wait between two attempts while readers keep the file from growing.
+const growPause = 20 * time.Millisecond
+
+// commit makes what is written so far durable; whole is false if the file has to grow first,
+// which open views can delay. The store may be replaced meanwhile only under commitMu.
+func (n *Node) commit() (whole bool, err error) {
 	n.commitMu.Lock()
 	defer n.commitMu.Unlock()
 	n.mu.Lock()
@@ -134,20 +147,21 @@ func (n *Node) commit() error {
 	c := b.BeginCommit()
 	n.mu.Unlock()
 	if c == nil {
-		return nil
+		return true, nil
 	}
 	start := time.Now()
 	runErr := c.Run()
 	n.metrics.backendCommit.Observe(time.Since(start).Seconds())
 	n.mu.Lock()
 	b.EndCommit(c, runErr)
-	err, durable := b.Err(), b.Durable()
+	err = b.Err()
+	durable := b.Durable()
 	n.mu.Unlock()
 	if err != nil {
-		return err
+		return false, err
 	}
 	n.inbox.put(member.Input{Kind: member.Backed, Backed: durable})
-	return nil
+	return runErr == nil, nil
 }
 
 // flush makes everything applied so far durable.

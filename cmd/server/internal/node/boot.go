@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -147,7 +148,7 @@ func (n *Node) recover() (*wal.Recovered, error) {
 
 func (n *Node) openBackend() (*backend.Backend, error) {
 	start := time.Now()
-	db, err := bolt.Open(n.dirs.db(), bolt.Options{NoSync: n.cfg.NoFsync, MmapSize: n.mmapSize(), LockTimeout: lockTimeout})
+	db, err := bolt.Open(n.dirs.db(), bolt.Options{NoSync: n.cfg.NoFsync, MmapSize: n.mmapSize(), LockTimeout: cmp.Or(n.cfg.LockTimeout, lockTimeout)})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the database (is another process using it?): %w", err)
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,8 +56,9 @@ type Config struct {
 	SlowApply                     time.Duration
 	SlowRequest                   time.Duration
 	NoFsync                       bool
-	SegmentBytes                  int64  // of the log; 0: etcd's
-	FS                            vfs.FS // the log's files; nil: the operating system's
+	SegmentBytes                  int64         // of the log; 0: etcd's
+	FS                            vfs.FS        // the log's files; nil: the operating system's
+	LockTimeout                   time.Duration // of the wait for another process's lock on the database; 0: 10 s
 
 	Log      *zap.Logger
 	Registry prometheus.Registerer
@@ -231,14 +233,15 @@ func (n *Node) header() api.Header {
 }
 
 // Resign hands leadership over if this member has it, and waits until another leads or
-// the context ends. A member alone has nobody to hand it to.
+// the context ends.
 func (n *Node) Resign(ctx context.Context) error {
-	if n.Leader() != n.id || len(n.Members().Voters()) < 2 {
-		return nil
+	heir := n.heir()
+	if n.Leader() != n.id || heir == 0 {
+		return nil // nobody is there to take it
 	}
 	n.log.Info("leadership transfer starting", zap.String("local-member-id", hexID(n.id)))
 	start := time.Now()
-	n.inbox.put(member.Input{Kind: member.TransferLeadership, Peer: n.heir()})
+	n.inbox.put(member.Input{Kind: member.TransferLeadership, Peer: heir})
 	for n.Leader() == n.id || n.Leader() == 0 {
 		select {
 		case <-ctx.Done():
@@ -247,12 +250,15 @@ func (n *Node) Resign(ctx context.Context) error {
 			return api.ErrStopped
 		case <-time.After(5 * time.Millisecond):
 		}
+		if n.transport.ActiveSince(heir).IsZero() {
+			return fmt.Errorf("node: %s, to whom leadership was to go, is gone", hexID(heir))
+		}
 	}
 	n.log.Info("leadership transfer finished", zap.String("local-member-id", hexID(n.id)), zap.String("new-leader", hexID(n.Leader())), zap.Duration("took", time.Since(start)))
 	return nil
 }
 
-// heir is the voter with the longest unbroken connection; 0 lets raft's own view decide.
+// heir is the voter with the longest unbroken connection, 0 if there is none.
 func (n *Node) heir() uint64 {
 	var best uint64
 	var since time.Time

@@ -1,0 +1,253 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"vitrine/core/api"
+	"vitrine/core/pb"
+	"vitrine/core/vfs"
+)
+
+func testConfig(dir string) Config {
+	return Config{
+		Name: "m", DataDir: dir, PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"},
+		Cluster: map[string][]string{"m": {"http://127.0.0.1:1"}}, NewCluster: true, Token: "t", Version: "3.7.3", ClusterVersion: "3.7.0",
+		Tick: 10 * time.Millisecond, ElectionTicks: 10, TickAdvance: true, PreVote: true,
+		MaxRequestBytes: 1 << 20, MaxTxnOps: 128, BackendInterval: 10 * time.Millisecond, BackendOps: 1000,
+		CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second, SlowRequest: time.Second,
+		SegmentBytes: 1 << 20, Log: zap.NewNop(), LockTimeout: 20 * time.Millisecond,
+	}
+}
+
+func open(t *testing.T, cfg Config) *Node {
+	t.Helper()
+	cfg.Registry = prometheus.NewRegistry()
+	n, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Start()
+	t.Cleanup(n.Kill)
+	select {
+	case <-n.Ready():
+	case <-time.After(10 * time.Second):
+		t.Fatal("never ready")
+	}
+	return n
+}
+
+func put(n *Node, key, value string) (*pb.PutResponse, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	resp, err := n.Ask(ctx, &pb.PutRequest{Key: []byte(key), Value: []byte(value)}, false)
+	if err != nil {
+		return nil, err
+	}
+	return resp.(*pb.PutResponse), nil
+}
+
+func count(t *testing.T, n *Node, key, end string) int64 {
+	t.Helper()
+	resp, err := n.Ask(t.Context(), &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte(end), CountOnly: true}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.(*pb.RangeResponse).Count
+}
+
+// A disk that fails stops the member: nothing that depends on the failed write is
+// acknowledged, neither now nor when the disk works again, and what was acknowledged is
+// there after a restart.
+func TestFailingDiskStopsTheMember(t *testing.T) {
+	for name, kind := range map[string]vfs.Kind{"fsync": vfs.OpSyncData, "full": vfs.OpWrite} {
+		t.Run(name, func(t *testing.T) {
+			var broken atomic.Bool
+			cfg := testConfig(t.TempDir())
+			cfg.FS = vfs.WithFaults(vfs.OS{}, func(op vfs.Op) error {
+				if broken.Load() && op.Kind == kind && strings.HasSuffix(op.Path, ".wal") {
+					return syscall.ENOSPC
+				}
+				return nil
+			})
+			n := open(t, cfg)
+			for i := range 10 {
+				if _, err := put(n, fmt.Sprint("k", i), "v"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			broken.Store(true)
+			if _, err := put(n, "lost", "v"); !errors.Is(err, api.ErrStopped) {
+				t.Errorf("a put into a broken log: %v", err)
+			}
+			select {
+			case err := <-n.Failed():
+				if !errors.Is(err, syscall.ENOSPC) {
+					t.Errorf("failed with %v", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("the member goes on")
+			}
+			broken.Store(false)
+			if _, err := put(n, "late", "v"); !errors.Is(err, api.ErrStopped) {
+				t.Errorf("a put after the failure: %v", err)
+			}
+			n.Kill()
+			cfg.FS = nil
+			n = open(t, cfg)
+			if got := count(t, n, "k", "l"); got != 10 {
+				t.Errorf("%d keys after the restart, 10 were acknowledged", got)
+			}
+			if got := count(t, n, "late", ""); got != 0 {
+				t.Error("what was refused exists")
+			}
+		})
+	}
+}
+
+// The log is made of several segments, and old ones go once the database has what they hold.
+func TestLogIsReleased(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.SegmentBytes, cfg.SnapshotCount, cfg.CatchUpEntries = 64<<10, 50, 10
+	n := open(t, cfg)
+	value := strings.Repeat("x", 2000)
+	for i := range 400 {
+		if _, err := put(n, fmt.Sprint("k", i%10), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	segments := func() int {
+		names, err := filepath.Glob(filepath.Join(cfg.DataDir, "member", "wal", "*.wal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	for deadline := time.Now().Add(10 * time.Second); segments() > 6; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d segments of 64 KB are left of 800 KB", segments())
+		}
+		if _, err := put(n, "k0", value); err != nil { // marks are made as entries come
+			t.Fatal(err)
+		}
+	}
+	n.Kill()
+	n = open(t, cfg)
+	if got := count(t, n, "k", "l"); got != 10 {
+		t.Errorf("%d keys after the restart", got)
+	}
+}
+
+func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	n := open(t, cfg)
+	var last int64
+	for i := range 100 {
+		resp, err := put(n, "k", fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = resp.Header.Revision
+	}
+	if _, err := n.Ask(t.Context(), &pb.CompactionRequest{Revision: last, Physical: true}, false); err != nil {
+		t.Fatal(err)
+	}
+	n.mu.RLock()
+	compacting := n.store.Compacting()
+	n.mu.RUnlock()
+	if compacting {
+		t.Error("the compaction is still under way")
+	}
+	n.Kill()
+	n = open(t, cfg)
+	n.mu.RLock()
+	rev := n.store.KV.CompactRevision()
+	n.mu.RUnlock()
+	if rev != last {
+		t.Errorf("compact revision %d after the restart, want %d", rev, last)
+	}
+}
+
+func TestCanceledCallerLeavesNothingBehind(t *testing.T) {
+	n := open(t, testConfig(t.TempDir()))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 {
+		if _, err := n.Ask(ctx, &pb.PutRequest{Key: []byte("k")}, false); !errors.Is(err, context.Canceled) && err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := put(n, "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	n.Kill()
+	if len(n.calls) != 0 {
+		t.Errorf("%d calls are still on the books", len(n.calls))
+	}
+}
+
+func TestDirectoryIsLocked(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	open(t, cfg)
+	cfg.Registry = prometheus.NewRegistry()
+	if other, err := Open(cfg); err == nil {
+		other.Kill()
+		t.Error("two members share a directory")
+	}
+}
+
+func TestMissingDatabaseIsSaid(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.SnapshotCount = 5
+	n := open(t, cfg)
+	for i := range 100 {
+		if _, err := put(n, fmt.Sprint(i), "v"); err != nil {
+			t.Fatal(err)
+		}
+		n.flush()
+	}
+	if err := n.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(cfg.DataDir, "member", "snap", "db")); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Registry = prometheus.NewRegistry()
+	if n, err := Open(cfg); err == nil {
+		n.Kill()
+		t.Error("a member without its database starts")
+	} else if !strings.Contains(err.Error(), "of the backend is missing") {
+		t.Error(err)
+	}
+}
+
+func TestBornTwice(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.Verify = func() error { return errors.New("not a member of its own cluster") }
+	cfg.Registry = prometheus.NewRegistry()
+	if n, err := Open(cfg); err == nil {
+		n.Kill()
+		t.Error("a member that fails its checks is born")
+	}
+	cfg.Verify = nil
+	n := open(t, cfg)
+	id := n.ID()
+	n.Kill()
+	// What the flags say of the first cluster counts at birth only.
+	cfg.Verify = func() error { return errors.New("asked again") }
+	cfg.Cluster = map[string][]string{"other": {"http://127.0.0.1:9"}}
+	if n = open(t, cfg); n.ID() != id {
+		t.Errorf("id %x after the restart, %x before", n.ID(), id)
+	}
+}
