@@ -123,7 +123,6 @@ var volatile = []struct {
 	{regexp.MustCompile(`took[":= ]+[0-9.]+[a-zµ]*s`), "took T"},
 	{regexp.MustCompile(`(?i)("?raft_?term"?|"?raft(?:applied)?_?index"?|"?db_?size(?:_?in_?use)?"?|"totalSize"|"downgradeInfo")( ?: ?)\d+`), "$1$2N"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? [kM]?B\b`), "SIZE"},
-	{regexp.MustCompile(`SIZE, SIZE, \d+%`), "SIZE, SIZE, QUOTA"},
 	{regexp.MustCompile(`/\S*/00\d/`), "DIR/"},
 	{regexp.MustCompile(`"hash":\d+,"revision":(\d+),"totalKey":(\d+)`), `"hash":N,"revision":$1,"totalKey":$2`},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
@@ -141,10 +140,11 @@ func normalise(text, line string) string {
 		}
 	}
 	text = strings.Join(keep, "\n")
-	if strings.HasPrefix(line, "endpoint status") && !strings.Contains(line, "-w") || strings.Contains(line, "-w table") && strings.HasPrefix(line, "endpoint") {
-		// Columns of sizes, term and indexes; their width follows their contents.
-		text = regexp.MustCompile(`[-+]{3,}`).ReplaceAllString(text, "---")
-		text = regexp.MustCompile(`\s+`).ReplaceAllString(text, " ")
+	if table := strings.Contains(line, "-w table"); strings.HasPrefix(line, "endpoint") && (table || !strings.Contains(line, "-w")) {
+		// The width of the columns of sizes, term and indexes follows their contents.
+		text = regexp.MustCompile(`[-+─┌┬┐├┼┤└┴┘]{3,}`).ReplaceAllString(text, "---")
+		text = regexp.MustCompile(`\s+`).ReplaceAllString(strings.ReplaceAll(text, "│", "|"), " ")
+		text = regexp.MustCompile(`SIZE(,| \|) SIZE(,| \|) \d+%`).ReplaceAllString(text, "SIZE SIZE QUOTA")
 		text = regexp.MustCompile(`(true|false)(,| \|) (true|false)(,| \|) \d+(,| \|) \d+(,| \|) \d+`).ReplaceAllString(text, "$1 $3 TERM INDEX APPLIED")
 	}
 	return text
