@@ -194,7 +194,7 @@ func TestMain(m *testing.M) {
 	set := false
 	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "rapid.checks" })
 	if !set {
-		if err := flag.Set("rapid.checks", "3000"); err != nil {
+		if err := flag.Set("rapid.checks", "2000"); err != nil {
 			panic(err)
 		}
 	}
