@@ -17,6 +17,7 @@ func (g *Game) attach() {
 		"step":       g.step,
 		"hash":       func([]js.Value) any { return g.player.Hash() },
 		"state":      func([]js.Value) any { return string(g.player.StateJSON()) },
+		"frame":      func([]js.Value) any { return string(g.player.Frame()) },
 		"memory":     func([]js.Value) any { return string(g.player.Memory()) },
 		"rectOf":     g.rectOf,
 		"pointer":    g.point,

@@ -1,6 +1,9 @@
 package scene
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Vertex is one corner of a triangle: a place on the screen and in the atlas,
 // both in device pixels, and a premultiplied color. Its memory layout is
@@ -27,6 +30,7 @@ type Batch struct {
 	white   [2]float32 // a white spot of the atlas
 	path    []Point    // scratch
 	dash    []Point    // scratch
+	normals []Point    // scratch
 }
 
 // Call is a list of triangles small enough for 16-bit indices.
@@ -47,7 +51,8 @@ func (b *Batch) Reset(scale float64, white [2]float32) {
 	}
 }
 
-// room returns the call that has space for n more vertices.
+// room returns the call that has space for n more vertices, with memory for
+// them, so that vertex need not look.
 func (b *Batch) room(n int) *Call {
 	c := &b.Calls[b.current]
 	if len(c.Vertices)+n > batchVertices || len(c.Indices)+6*n > batchIndices {
@@ -56,14 +61,21 @@ func (b *Batch) room(n int) *Call {
 		}
 		c = &b.Calls[b.current]
 	}
+	if cap(c.Vertices)-len(c.Vertices) < n {
+		c.Vertices = slices.Grow(c.Vertices, n)
+	}
 	return c
 }
 
+// vertex appends one; room has made sure of its place. The fields that ebiten
+// calls custom are zero from the beginning.
 func (b *Batch) vertex(c *Call, p Point, col Color) {
-	c.Vertices = append(c.Vertices, Vertex{
-		DstX: float32(p.X * b.scale), DstY: float32(p.Y * b.scale), SrcX: b.white[0], SrcY: b.white[1],
-		R: col.R * col.A, G: col.G * col.A, B: col.B * col.A, A: col.A,
-	})
+	n := len(c.Vertices)
+	c.Vertices = c.Vertices[:n+1]
+	v := &c.Vertices[n]
+	v.DstX, v.DstY = float32(p.X*b.scale), float32(p.Y*b.scale)
+	v.SrcX, v.SrcY = b.white[0], b.white[1]
+	v.R, v.G, v.B, v.A = col.R*col.A, col.G*col.A, col.B*col.A, col.A
 }
 
 // Fill paints a rectangle.
@@ -78,6 +90,18 @@ func (b *Batch) Gradient(r Rect, top, bottom Color) {
 	b.vertex(call, Point{r.X, r.Y + r.H}, bottom)
 	b.vertex(call, Point{r.X + r.W, r.Y + r.H}, bottom)
 	call.Indices = append(call.Indices, at, at+1, at+2, at+1, at+2, at+3)
+}
+
+// fan fills a convex outline whose edge a line will cover.
+func (b *Batch) fan(outline []Point, c Color) {
+	call := b.room(len(outline))
+	at := uint16(len(call.Vertices))
+	for _, p := range outline {
+		b.vertex(call, p, c)
+	}
+	for i := uint16(2); i < uint16(len(outline)); i++ {
+		call.Indices = append(call.Indices, at, at+i-1, at+i)
+	}
 }
 
 // Convex fills a convex outline; the color may change from its middle to its edge.
@@ -117,16 +141,17 @@ func (b *Batch) gradientStroke(points []Point, closed bool, width float64, from,
 	if n < 2 || from.A <= 0 && to.A <= 0 {
 		return
 	}
+	if width*b.scale <= 1.5 {
+		b.hairline(points, closed, width, from, to)
+		return
+	}
 	call := b.room(4 * n)
 	at := uint16(len(call.Vertices))
 	half, rim := width/2, 1/b.scale
-	if width*b.scale < 1 { // thinner than a pixel: fainter instead
-		from, to = from.Alpha(width*b.scale), to.Alpha(width*b.scale)
-		half = 0.5 / b.scale
-	}
 	half -= rim / 2
+	normals := b.normalsOf(points, closed)
 	for i, p := range points {
-		m := miter(points, i, closed)
+		m := miter(normals, i, closed)
 		c := from.Mix(to, float64(i)/float64(n-1))
 		b.vertex(call, p.add(m.scale(half+rim)), c.Alpha(0))
 		b.vertex(call, p.add(m.scale(half)), c)
@@ -145,29 +170,67 @@ func (b *Batch) gradientStroke(points []Point, closed bool, width float64, from,
 	}
 }
 
-// miter is the offset at corner i for a line of half width one.
-func miter(points []Point, i int, closed bool) Point {
+// hairline draws a line of at most one and a half device pixels: full in its
+// middle, nothing a width away on either side, which covers as much.
+func (b *Batch) hairline(points []Point, closed bool, width float64, from, to Color) {
 	n := len(points)
-	var before, after Point
+	if width*b.scale < 1 { // thinner than a pixel: fainter instead
+		from, to = from.Alpha(width*b.scale), to.Alpha(width*b.scale)
+		width = 1 / b.scale
+	}
+	call := b.room(4 * n)
+	at := uint16(len(call.Vertices))
+	normals := b.normalsOf(points, closed)
+	for i, p := range points {
+		m := miter(normals, i, closed).scale(width)
+		c := from.Mix(to, float64(i)/float64(n-1))
+		b.vertex(call, p.add(m), c.Alpha(0))
+		b.vertex(call, p, c)
+		b.vertex(call, p.sub(m), c.Alpha(0))
+	}
+	ends := n - 1
+	if closed {
+		ends = n
+	}
+	for i := range ends {
+		p, q := at+uint16(3*i), at+uint16(3*((i+1)%n))
+		call.Indices = append(call.Indices, p, p+1, q, p+1, q, q+1, p+1, p+2, q+1, p+2, q+1, q+2)
+	}
+}
+
+// normalsOf returns the unit normal of each piece of a line; the last is that
+// of the piece which closes it, or the one before again.
+func (b *Batch) normalsOf(points []Point, closed bool) []Point {
+	n := len(points)
+	b.normals = b.normals[:0]
+	for i := 1; i < n; i++ {
+		b.normals = append(b.normals, points[i].sub(points[i-1]).unit().normal())
+	}
+	last := b.normals[n-2]
+	if closed {
+		last = points[0].sub(points[n-1]).unit().normal()
+	}
+	b.normals = append(b.normals, last)
+	return b.normals
+}
+
+// miter is the offset at corner i for a line of half width one.
+func miter(normals []Point, i int, closed bool) Point {
+	after := normals[i]
+	before := after
 	switch {
 	case i > 0:
-		before = points[i].sub(points[i-1])
+		before = normals[i-1]
 	case closed:
-		before = points[0].sub(points[n-1])
-	default:
-		before = points[1].sub(points[0])
+		before = normals[len(normals)-1]
 	}
-	switch {
-	case i < n-1:
-		after = points[i+1].sub(points[i])
-	case closed:
-		after = points[0].sub(points[n-1])
-	default:
-		after = before
+	sum := before.add(after)
+	// The sum of two unit normals is twice the cosine of half their angle long.
+	l2 := sum.X*sum.X + sum.Y*sum.Y
+	if l2 < 0.5 { // a sharp corner: blunt it
+		return after
 	}
-	a, c := before.unit().normal(), after.unit().normal()
-	m := a.add(c).unit()
-	return m.scale(1 / max(0.35, m.X*a.X+m.Y*a.Y))
+	return sum.scale(2 / l2)
 }
 
 // Line draws a straight line.
@@ -234,9 +297,11 @@ func (b *Batch) Dashed(points []Point, closed bool, width, on, off, offset float
 func (b *Batch) arc(center Point, radius, a, z float64) []Point {
 	n := int(clamp(math.Ceil(math.Abs(z-a)*math.Sqrt(radius*b.scale)*0.9), 3, 72))
 	b.path = b.path[:0]
-	for i := 0; i <= n; i++ {
-		sin, cos := math.Sincos(a + (z-a)*float64(i)/float64(n))
+	sin, cos := math.Sincos(a)
+	turnSin, turnCos := math.Sincos((z - a) / float64(n))
+	for i := 0; i <= n; i++ { // turn a little further each time: no sine for every point
 		b.path = append(b.path, Point{center.X + radius*cos, center.Y + radius*sin})
+		sin, cos = sin*turnCos+cos*turnSin, cos*turnCos-sin*turnSin
 	}
 	return b.path
 }
@@ -267,16 +332,26 @@ func (b *Batch) polygon(center Point, radius float64, corners int, a float64) []
 	return b.path
 }
 
+// corner holds the directions of a quarter turn to the right, from up, in four
+// steps.
+var corner = [5]Point{{0, -1}, {0.38268343, -0.92387953}, {0.70710678, -0.70710678}, {0.92387953, -0.38268343}, {1, 0}}
+
 // rounded returns the outline of a rectangle with round corners.
 func (b *Batch) rounded(r Rect, radius float64) []Point {
 	radius = min(radius, r.W/2, r.H/2)
 	b.path = b.path[:0]
-	const steps = 4
-	corners := [4]Point{{r.X + r.W - radius, r.Y + radius}, {r.X + r.W - radius, r.Y + r.H - radius}, {r.X + radius, r.Y + r.H - radius}, {r.X + radius, r.Y + radius}}
-	for i, c := range corners {
-		for j := 0; j <= steps; j++ {
-			sin, cos := math.Sincos(-math.Pi/2 + math.Pi/2*(float64(i)+float64(j)/steps))
-			b.path = append(b.path, Point{c.X + radius*cos, c.Y + radius*sin})
+	step := 2
+	if radius > 5 {
+		step = 1
+	}
+	middles := [4]Point{{r.X + r.W - radius, r.Y + radius}, {r.X + r.W - radius, r.Y + r.H - radius}, {r.X + radius, r.Y + r.H - radius}, {r.X + radius, r.Y + radius}}
+	for i, m := range middles {
+		for j := 0; j < len(corner); j += step {
+			d := corner[j]
+			for range i { // a quarter turn further for each corner
+				d = d.normal()
+			}
+			b.path = append(b.path, m.add(d.scale(radius)))
 		}
 	}
 	return b.path
@@ -285,7 +360,11 @@ func (b *Batch) rounded(r Rect, radius float64) []Point {
 // Card fills and outlines a rectangle with round corners.
 func (b *Batch) Card(r Rect, radius float64, fill, line Color, width float64) {
 	outline := b.rounded(r, radius)
-	if fill.A > 0 {
+	switch {
+	case fill.A <= 0:
+	case line.A > 0:
+		b.fan(outline, fill)
+	default:
 		b.Convex(outline, fill, fill)
 	}
 	if line.A > 0 {
@@ -303,14 +382,14 @@ func (b *Batch) Curve(from, to Point, f, width float64, c Color) {
 	b.Stroke(b.path, false, width, c)
 }
 
-// Sprite draws an image of the atlas around center, turned and scaled.
-func (b *Batch) Sprite(s Sprite, center Point, angle, size float64, c Color) {
+// Sprite draws an image of the atlas around center, turned so that its right
+// looks in the direction (a unit vector), and scaled.
+func (b *Batch) Sprite(s Sprite, center, direction Point, size float64, c Color) {
 	if c.A <= 0 || s.W == 0 {
 		return
 	}
-	sin, cos := math.Sincos(angle)
 	hw, hh := float64(s.W)/2/b.scale*size, float64(s.H)/2/b.scale*size
-	ax, ay := Point{cos * hw, sin * hw}, Point{-sin * hh, cos * hh}
+	ax, ay := direction.scale(hw), direction.normal().scale(hh)
 	b.quad(s, center.sub(ax).sub(ay), center.add(ax).sub(ay), center.sub(ax).add(ay), center.add(ax).add(ay), c)
 }
 

@@ -60,9 +60,9 @@ func (s *Scene) status(v *View, r *sim.RequestState, at Point) {
 	t := &s.Theme
 	switch r.Status {
 	case sim.StatusOK:
-		s.batch.Sprite(s.Atlas.Sprites[SpriteCheck], at, 0, 0.85, t.Good)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCheck], at, right, 0.85, t.Good)
 	case sim.StatusError:
-		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], at, 0, 0.85, t.Fault)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], at, right, 0.85, t.Fault)
 	case sim.StatusUnknown:
 		s.centered(Point{at.X, at.Y + 4}, FontLabel, "?", t.Fault)
 	default:

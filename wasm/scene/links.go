@@ -62,7 +62,7 @@ func (s *Scene) direction(v *View, from, to uint64, line Color) {
 	s.batch.Dashed(s.batch.path, false, 1.2, 3, 6, 0, t.Fault.Alpha(0.55))
 	if !s.cut[to][from] || from < to {
 		s.batch.Disc(mid, 8, t.Ground)
-		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], mid, 0, 1.1, t.Fault)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], mid, right, 1.1, t.Fault)
 	}
 }
 
@@ -96,6 +96,6 @@ func find(state *sim.State, id uint64) *sim.MemberState {
 func (s *Scene) stroke(v *View) {
 	if n := len(v.Stroke); n > 1 {
 		s.batch.Dashed(v.Stroke, false, 2.2, 5, 5, 0, s.Theme.Fault)
-		s.batch.Sprite(s.Atlas.Sprites[SpriteScissors], v.Stroke[n-1], 0, 1, s.Theme.Fault)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteScissors], v.Stroke[n-1], right, 1, s.Theme.Fault)
 	}
 }

@@ -108,7 +108,7 @@ func (s *Scene) cell(v *View, m *sim.MemberState, e *sim.EntryState, r Rect, alp
 		}
 	}
 	outline := s.batch.rounded(inner, 4)
-	s.batch.Convex(outline, t.Ground.Mix(c, fill).Alpha(alpha), t.Ground.Mix(c, fill).Alpha(alpha))
+	s.batch.fan(outline, t.Ground.Mix(c, fill).Alpha(alpha))
 	switch line := c.Alpha(alpha); {
 	case e.Committed:
 		s.batch.Stroke(outline, true, 1.8, line)

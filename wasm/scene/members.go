@@ -33,7 +33,7 @@ func (s *Scene) halo(v *View, m *sim.MemberState, at Point) {
 	if m.Alive && m.Role == sim.RoleLeader {
 		glow := s.Atlas.Sprites[SpriteGlow]
 		size := 2 * (r + 44) / math.Max(1, float64(glow.W)/s.Atlas.Scale)
-		s.batch.Sprite(glow, at, 0, size, t.Term(m.Term).Alpha(0.22))
+		s.batch.Sprite(glow, at, right, size, t.Term(m.Term).Alpha(0.22))
 	}
 	if v.Hover.Kind == TargetMember && v.Hover.A == m.ID && v.Selected != m.ID {
 		s.batch.Ring(at, r+13, 1.4, t.Strong)
@@ -84,7 +84,7 @@ func (s *Scene) body(v *View, m *sim.MemberState, at Point) {
 		s.batch.Stroke(shape, true, width, c)
 	}
 	if m.Role == sim.RoleLeader {
-		s.batch.Sprite(s.Atlas.Sprites[SpriteCrown], Point{at.X, at.Y - s.Layout.Radius - 18}, 0, 1.15, c)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCrown], Point{at.X, at.Y - s.Layout.Radius - 18}, right, 1.15, c)
 	}
 	s.inside(m, at, t.Text, c)
 	if m.Process == sim.Paused {

@@ -30,7 +30,7 @@ func (s *Scene) message(v *View, m *sim.MessageState) {
 		f = (math.Floor(f*5) + 0.5) / 5
 	}
 	p, q := s.Layout.lane(m.From, m.To, laneOffset)
-	angle := math.Atan2(q.Y-p.Y, q.X-p.X)
+	ahead := q.sub(p).unit()
 	at, alpha := lerp(p, q, f), 1.0
 	// A message must not pop up or vanish.
 	const fade = 0.06
@@ -44,7 +44,7 @@ func (s *Scene) message(v *View, m *sim.MessageState) {
 			term = from.Term
 		}
 	}
-	s.glyph(m, at, angle, f, s.Theme.Term(term).Alpha(alpha), p)
+	s.glyph(m, at, ahead, f, s.Theme.Term(term).Alpha(alpha), p)
 }
 
 // lost places a message that will not arrive: one that meets a cut stops at
@@ -60,17 +60,17 @@ func (s *Scene) lost(v *View, m *sim.MessageState, p, q Point, f float64) (Point
 		at = lerp(p, q, half+0.06*late)
 		at.Y += 46 * late * late
 	}
-	s.batch.Sprite(s.Atlas.Sprites[SpriteCross], lerp(p, q, half), 0, 1, s.Theme.Fault.Alpha(1-late))
+	s.batch.Sprite(s.Atlas.Sprites[SpriteCross], lerp(p, q, half), right, 1, s.Theme.Fault.Alpha(1-late))
 	return at, 0.8 * (1 - late)
 }
 
 // glyph draws the shape of a message.
-func (s *Scene) glyph(m *sim.MessageState, at Point, angle, f float64, c Color, from Point) {
+func (s *Scene) glyph(m *sim.MessageState, at, ahead Point, f float64, c Color, from Point) {
 	t, sp := &s.Theme, &s.Atlas.Sprites
 	ink := t.Ground.Alpha(float64(c.A))
-	put := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, angle, 1, c) }
-	flat := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, 0, 1, c) }
-	verdict := func(turn float64) {
+	put := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, ahead, 1, c) }
+	flat := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, right, 1, c) }
+	verdict := func(turn Point) {
 		id := SpriteCheck
 		if m.Reject {
 			id = SpriteCross
@@ -87,12 +87,12 @@ func (s *Scene) glyph(m *sim.MessageState, at Point, angle, f float64, c Color, 
 	case "MsgApp":
 		tail()
 		put(SpriteApp, c)
-		s.beads(m, at, angle, ink)
+		s.beads(m, at, ahead, ink)
 	case "MsgAppResp":
 		tail()
 		put(SpriteApp, ink)
 		put(SpriteAppLine, c)
-		verdict(angle)
+		verdict(ahead)
 	case "MsgHeartbeat":
 		put(SpriteDot, c.Alpha(0.75))
 	case "MsgHeartbeatResp":
@@ -100,7 +100,7 @@ func (s *Scene) glyph(m *sim.MessageState, at Point, angle, f float64, c Color, 
 	case "MsgVote":
 		tail()
 		flat(SpriteBallot, c)
-		s.batch.Sprite(sp[SpriteCheck], at, 0, 0.78, ink)
+		s.batch.Sprite(sp[SpriteCheck], at, right, 0.78, ink)
 	case "MsgPreVote":
 		tail()
 		flat(SpriteBallot, ink)
@@ -109,7 +109,7 @@ func (s *Scene) glyph(m *sim.MessageState, at Point, angle, f float64, c Color, 
 		tail()
 		flat(SpriteBallot, ink)
 		flat(SpriteBallotLine, c)
-		verdict(0)
+		verdict(right)
 	case "MsgReadIndex", "MsgReadIndexResp":
 		tail()
 		flat(SpriteLozenge, ink)
@@ -137,11 +137,10 @@ func (s *Scene) glyph(m *sim.MessageState, at Point, angle, f float64, c Color, 
 }
 
 // beads shows the entries that a MsgApp carries, at most four.
-func (s *Scene) beads(m *sim.MessageState, at Point, angle float64, ink Color) {
+func (s *Scene) beads(m *sim.MessageState, at, ahead Point, ink Color) {
 	n := min(m.Entries, 4)
-	sin, cos := math.Sincos(angle)
 	for i := range n {
 		d := (float64(i)-float64(n-1)/2)*5 + 1
-		s.batch.Sprite(s.Atlas.Sprites[SpriteBead], Point{at.X + cos*d, at.Y + sin*d}, 0, 1, ink)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteBead], at.add(ahead.scale(d)), right, 1, ink)
 	}
 }

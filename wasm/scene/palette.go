@@ -63,7 +63,7 @@ var (
 		Ground: Hex(0xfbfcfe), Raised: Hex(0xf1f4f9), Line: Hex(0xd3dae6), Strong: Hex(0x8795ad),
 		Text: Hex(0x172033), Muted: Hex(0x4d5b73), Faint: Hex(0x5f6d86),
 		Accent: Hex(0x1f5fd0), Good: Hex(0x0b7a55), Fault: Hex(0xb4430c), Broken: Hex(0xc81e1e),
-		Terms: [6]Color{Hex(0x0069a8), Hex(0x8f6200), Hex(0x00755a), Hex(0xa63d7c), Hex(0xb54708), Hex(0x6b6500)},
+		Terms: [6]Color{Hex(0x0069a8), Hex(0x8a5a00), Hex(0x00755a), Hex(0xa63d7c), Hex(0xb8390e), Hex(0x47700a)},
 		Tint:  0.13,
 	}
 )

@@ -123,7 +123,7 @@ func (s *Scene) ground() {
 	if l.Count > 0 && glow.W > 0 {
 		c := l.Stage.Center()
 		size := l.Stage.W / (float64(glow.W) / s.Atlas.Scale)
-		s.batch.Sprite(glow, Point{c.X, c.Y}, 0, size*1.2, t.Raised.Alpha(0.9))
+		s.batch.Sprite(glow, Point{c.X, c.Y}, right, size*1.2, t.Raised.Alpha(0.9))
 		s.batch.Fill(l.Matrix, t.Ground)
 	}
 	s.batch.Fill(Rect{0, l.Matrix.Y, l.W, 1}, t.Line)

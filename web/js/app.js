@@ -55,9 +55,9 @@ export function attach(calls) { go = calls; }
 let waiting = null;
 const later = new MessageChannel();
 later.port1.onmessage = () => {
-  const json = waiting;
+  const frames = waiting;
   waiting = null;
-  if (json) show(json);
+  if (frames) show(frames);
 };
 export function publish(json) {
   if (waiting === null) later.port2.postMessage(0);
@@ -82,7 +82,11 @@ export function fail(err) { settle.failed(err); vitrine.ready.catch(() => {}); }
 // act is dispatch for the page's own controls: an error becomes a toast.
 export function act(command) {
   try {
-    return dispatch(command);
+    const answer = dispatch(command);
+    const frames = [...(waiting ?? []), go.frame()]; // the next key or click must find the new state
+    waiting = null;
+    show(frames);
+    return answer;
   } catch (err) {
     toast(err.message);
     return null;

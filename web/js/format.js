@@ -36,6 +36,7 @@ export function element(tag, attributes = {}, ...children) {
   const el = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes)) {
     if (k.startsWith('on')) el.addEventListener(k.slice(2), v);
+    else if (k.startsWith('aria-')) el.setAttribute(k, String(v));
     else if (v === true) el.setAttribute(k, '');
     else if (v !== false && v != null) el.setAttribute(k, v);
   }

@@ -53,6 +53,7 @@ globalThis.vitrineHost = {
     document.body.style.setProperty('--matrix-y', `${matrixY}px`);
     document.dispatchEvent(new CustomEvent('arranged', { detail: { stageH } }));
   },
+  crowd: (n) => app.call().crowd(n), // a load for measuring the stage
   fail: (message) => { toast(message); console.error(message); fail(new Error(message)); },
 };
 

@@ -1,0 +1,344 @@
+package scene
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"vitrine/core/sim"
+)
+
+// testAtlas has metrics like a real one, so that texts have widths.
+func testAtlas(scale float64) *Atlas {
+	a := &Atlas{Scale: scale}
+	put := func(s *Sprite, w, h float64) {
+		*s = Sprite{X: 1, Y: 1, W: float32(w * scale), H: float32(h * scale), Advance: float32(w * scale)}
+	}
+	for i := range a.Fonts {
+		for j := range a.Fonts[i].Glyphs {
+			put(&a.Fonts[i].Glyphs[j], FontSpecs[i].Size*0.6, FontSpecs[i].Size)
+		}
+	}
+	for i := range a.Words {
+		put(&a.Words[i], 48, 12)
+	}
+	for i := range a.Sprites {
+		put(&a.Sprites[i], 20, 16)
+	}
+	return a
+}
+
+// crowd is a cluster of n members in term 2 with a log and messages.
+func crowd(n, messages int) *sim.State {
+	s := &sim.State{Now: 1e9, Leader: 1, Term: 2, Commit: 8, LogFirst: 1, LogLast: 12}
+	types := []string{"MsgApp", "MsgAppResp", "MsgHeartbeat", "MsgHeartbeatResp", "MsgVote", "MsgPreVote", "MsgVoteResp", "MsgProp", "MsgSnap", "MsgReadIndex", "MsgTimeoutNow", "MsgTransferLeader", "MsgOther"}
+	for i := range n {
+		m := sim.MemberState{ID: uint64(i + 1), Name: "s" + strconv.Itoa(i+1), Role: sim.RoleFollower, Alive: true, Process: sim.Running, Term: 2, Commit: 8, Applied: 7, Timeout: 10, ElectionAt: 1.5e9, Disk: "syncing", DiskSince: 0, DiskUntil: 2e9}
+		if i == 0 {
+			m.Role = sim.RoleLeader
+		}
+		for j := uint64(1); j <= 12; j++ {
+			m.Log = append(m.Log, sim.EntryState{Index: j, Term: 1 + j/6, Text: "x=1", Written: j < 12, Synced: j < 11, Committed: j < 9, Applied: j < 8})
+		}
+		s.Members = append(s.Members, m)
+	}
+	for i := range messages {
+		s.Messages = append(s.Messages, sim.MessageState{ID: uint64(i), From: uint64(i%n + 1), To: uint64((i+1)%n + 1), Type: types[i%len(types)], Term: 2, Entries: i % 5, Sent: 0.9e9, Arrives: 1.2e9, Reject: i%2 == 0})
+	}
+	for i := range 4 {
+		s.Clients = append(s.Clients, sim.ClientState{ID: i})
+		s.Requests = append(s.Requests, sim.RequestState{ID: uint64(i + 1), Client: i, Op: "put", Text: "put x 1", Member: uint64(i%n + 1), Status: sim.StatusPending, Issued: 0.999e9})
+	}
+	return s
+}
+
+func drawn(t testing.TB, w, h float64, s *sim.State, theme Theme) (*Scene, *Batch) {
+	t.Helper()
+	sc := New(theme)
+	sc.Atlas = testAtlas(2)
+	sc.Resize(w, h, len(s.Members), len(s.Clients))
+	return sc, sc.Draw(&View{State: s, Now: float64(s.Now), Tick: 1e8, Client: 8e6, Selected: 2})
+}
+
+var sizes = [][2]float64{{786, 784}, {1200, 900}, {520, 500}, {390, 440}, {360, 330}, {844, 260}}
+
+// Nothing may stand on anything else, on any screen and for any cluster size
+// that the page offers.
+func TestLayoutKeepsThingsApart(t *testing.T) {
+	for _, size := range sizes[:4] {
+		for _, n := range []int{1, 3, 5, 7} {
+			l := Arrange(size[0], size[1], n, 4)
+			if n == 7 && l.Phone {
+				continue // as the page says: three or five on a phone
+			}
+			for i := range n {
+				a := l.Members[i]
+				if a.X-l.Radius < 0 || a.X+l.Radius > l.W || a.Y-l.Radius < 0 || a.Y+l.Radius > l.Stage.H {
+					t.Errorf("%v: member %d of %d at %v leaves the stage", size, i+1, n, a)
+				}
+				for j := range i {
+					if d := a.sub(l.Members[j]).len(); d < 2*l.Radius+10 {
+						t.Errorf("%v: members %d and %d of %d are %.0f apart with radius %.0f", size, i+1, j+1, n, d, l.Radius)
+					}
+				}
+				for c := range 4 {
+					if r := l.Clients[c]; a.X-l.Radius < r.X+r.W && a.X+l.Radius > r.X && a.Y-l.Radius < r.Y+r.H && a.Y+l.Radius > r.Y {
+						t.Errorf("%v: member %d of %d stands on client %d", size, i+1, n, c)
+					}
+				}
+			}
+			if l.Cells.Rect.Y < l.Matrix.Y || l.Cells.Rect.Y+l.Cells.Rect.H > l.H {
+				t.Errorf("%v: the log leaves its area: %+v in %+v", size, l.Cells.Rect, l.Matrix)
+			}
+		}
+	}
+}
+
+func TestHitFindsMembersLinksAndClients(t *testing.T) {
+	for _, size := range sizes[:4] {
+		for _, n := range []int{3, 5} {
+			l := Arrange(size[0], size[1], n, 4)
+			for id := uint64(1); id <= uint64(n); id++ {
+				if got := l.Hit(l.Member(id), false); got != (Target{TargetMember, id, 0}) {
+					t.Errorf("%v: at member %d: %+v", size, id, got)
+				}
+				for other := id + 1; other <= uint64(n); other++ {
+					r, ok := l.RectOf("link/" + strconv.Itoa(int(id)) + "-" + strconv.Itoa(int(other)))
+					if !ok {
+						t.Fatalf("no rectangle of link %d-%d", id, other)
+					}
+					if got := l.Hit(r.Center(), false); got != (Target{TargetLink, id, other}) {
+						t.Errorf("%v: at the handle of link %d-%d of %d: %+v", size, id, other, n, got)
+					}
+				}
+			}
+			if got := l.Hit(l.Clients[2].Center(), false); got != (Target{TargetClient, 2, 0}) {
+				t.Errorf("%v: at client 2: %+v", size, got)
+			}
+		}
+	}
+	l := Arrange(786, 784, 5, 4)
+	for _, id := range []string{"member/0", "member/6", "link/1-1", "link/1-9", "link/1", "client/9", "moon", ""} {
+		if r, ok := l.RectOf(id); ok {
+			t.Errorf("%q has the rectangle %+v", id, r)
+		}
+	}
+	near := l.Member(1)
+	near.Y -= l.Radius + 9
+	if l.Hit(near, false).Kind == TargetMember || l.Hit(near, true).Kind != TargetMember {
+		t.Error("a finger reaches no further than a mouse")
+	}
+}
+
+func TestAStrokeCutsWhatItCrosses(t *testing.T) {
+	l := Arrange(786, 784, 5, 4)
+	// A line between member 1 and the others: it crosses the four links of 1.
+	y := l.Member(1).Y + l.Radius + 10
+	got := l.Crossed(nil, []Point{{0, y}, {l.W, y}})
+	if len(got) != 4 {
+		t.Fatalf("a line below member 1 crosses %v, want its four links", got)
+	}
+	for _, link := range got {
+		if link[0] != 1 {
+			t.Errorf("it crosses %v", link)
+		}
+	}
+	if got := l.Crossed(nil, []Point{{0, 5}, {l.W, 5}}); len(got) != 0 {
+		t.Errorf("a line above everything crosses %v", got)
+	}
+}
+
+func TestContrast(t *testing.T) {
+	if got := Contrast(Hex(0), Hex(0xffffff)); math.Abs(got-21) > 0.01 {
+		t.Fatalf("black on white has contrast %.2f", got)
+	}
+	for name, theme := range map[string]Theme{"dark": Dark, "light": Light} {
+		words := map[string]Color{"text": theme.Text, "muted": theme.Muted, "faint": theme.Faint, "accent": theme.Accent, "good": theme.Good, "fault": theme.Fault, "broken": theme.Broken}
+		for i, c := range theme.Terms {
+			words["term "+strconv.Itoa(i+1)] = c
+		}
+		for word, c := range words {
+			for ground, g := range map[string]Color{"ground": theme.Ground, "raised": theme.Raised} {
+				if got := Contrast(c, g); got < 4.5 {
+					t.Errorf("%s: %s on %s has contrast %.2f, want 4.5", name, word, ground, got)
+				}
+			}
+		}
+		for i, c := range theme.Terms {
+			// A committed cell: text on its tint; a member: its term on its tint.
+			if got := Contrast(theme.Text, theme.Ground.Mix(c, theme.Tint*1.7)); got < 4.5 {
+				t.Errorf("%s: text on a committed entry of term %d has contrast %.2f", name, i+1, got)
+			}
+			if got := Contrast(c, theme.Ground.Mix(c, theme.Tint)); got < 4.5 {
+				t.Errorf("%s: the term %d in its member has contrast %.2f", name, i+1, got)
+			}
+		}
+		for i := range theme.Terms {
+			for j := range i {
+				a, b := theme.Terms[i], theme.Terms[j]
+				if d := math.Abs(float64(a.R-b.R)) + math.Abs(float64(a.G-b.G)) + math.Abs(float64(a.B-b.B)); d < 0.35 {
+					t.Errorf("%s: the terms %d and %d look alike (%.2f)", name, i+1, j+1, d)
+				}
+			}
+		}
+	}
+}
+
+func TestTermsGoRoundInSixHues(t *testing.T) {
+	for term := uint64(1); term < 20; term++ {
+		if Dark.Term(term) != Dark.Term(term+6) || Dark.Term(term) == Dark.Term(term+1) {
+			t.Errorf("the hue of term %d", term)
+		}
+	}
+}
+
+// Every number on the screen is finite and every index has its vertex, in all
+// the states a member can be in.
+func TestDrawingIsSound(t *testing.T) {
+	for _, size := range sizes {
+		for _, n := range []int{1, 3, 5, 9} {
+			s := crowd(n, 60)
+			states := []string{sim.Running, sim.Paused, sim.Crashed, sim.Killed, sim.Stopped, sim.Starting}
+			roles := []string{sim.RoleLeader, sim.RoleFollower, sim.RoleCandidate, sim.RolePreCandidate}
+			for i := range s.Members {
+				m := &s.Members[i]
+				m.Process, m.Role = states[i%len(states)], roles[i%len(roles)]
+				m.Alive = m.Process == sim.Running || m.Process == sim.Paused
+				m.Votes = []sim.VoteState{{ID: 1, Granted: true}, {ID: 2}}
+			}
+			for i := range s.Messages {
+				s.Messages[i].Lost = []string{"", "loss", "cut", "down"}[i%4]
+			}
+			if n > 1 {
+				s.Links = []sim.LinkState{{From: 1, To: 2, Cut: true}, {From: 2, To: 1, Cut: true}, {From: 1, To: uint64(n), Cut: true}}
+			}
+			_, b := drawn(t, size[0], size[1], s, Light)
+			check(t, b)
+		}
+	}
+}
+
+func check(t *testing.T, b *Batch) {
+	t.Helper()
+	for _, c := range b.Calls {
+		for _, v := range c.Vertices {
+			for _, f := range []float32{v.DstX, v.DstY, v.SrcX, v.SrcY, v.R, v.G, v.B, v.A} {
+				if f64 := float64(f); math.IsNaN(f64) || math.IsInf(f64, 0) {
+					t.Fatalf("a vertex is not finite: %+v", v)
+				}
+			}
+			if v.A < 0 || v.A > 1.0001 || v.R > v.A+0.0001 || v.G > v.A+0.0001 || v.B > v.A+0.0001 {
+				t.Fatalf("a color is not premultiplied: %+v", v)
+			}
+		}
+		if len(c.Indices)%3 != 0 || len(c.Indices) > batchIndices || len(c.Vertices) > batchVertices {
+			t.Fatalf("a call of %d indices and %d vertices", len(c.Indices), len(c.Vertices))
+		}
+		for _, i := range c.Indices {
+			if int(i) >= len(c.Vertices) {
+				t.Fatalf("index %d of %d vertices", i, len(c.Vertices))
+			}
+		}
+	}
+}
+
+func TestManyMessagesNeedMoreCallsNotLargerOnes(t *testing.T) {
+	s := crowd(9, 6000)
+	_, b := drawn(t, 1200, 900, s, Dark)
+	check(t, b)
+	if len(b.Calls) < 2 || len(b.Calls[1].Vertices) == 0 {
+		t.Errorf("6000 messages fit in %d calls", len(b.Calls))
+	}
+}
+
+func TestAFrameAllocatesNothing(t *testing.T) {
+	s := crowd(5, 200)
+	sc, _ := drawn(t, 786, 784, s, Dark)
+	v := &View{State: s, Now: 1e9, Tick: 1e8, Client: 8e6, Heat: &Heat{}, Stroke: []Point{{0, 300}, {700, 310}}}
+	sc.Draw(v)
+	if got := testing.AllocsPerRun(20, func() { sc.Draw(v) }); got > 0 {
+		t.Errorf("a frame allocates %.0f times", got)
+	}
+}
+
+// A cut shows: the link has another color than a working one.
+func TestACutShows(t *testing.T) {
+	s := crowd(3, 0)
+	fault := func() (n int) {
+		_, b := drawn(t, 786, 784, s, Dark)
+		for _, c := range b.Calls {
+			for _, v := range c.Vertices {
+				if v.A > 0.5 && math.Abs(float64(v.R/v.A-Dark.Fault.R)) < 0.01 && math.Abs(float64(v.G/v.A-Dark.Fault.G)) < 0.01 {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	if n := fault(); n != 0 {
+		t.Errorf("%d vertices in the color of faults in a healthy cluster", n)
+	}
+	s.Links = []sim.LinkState{{From: 1, To: 2, Cut: true}}
+	if fault() == 0 {
+		t.Error("a cut link looks like any other")
+	}
+}
+
+func TestMessagesMoveFromSenderToReceiver(t *testing.T) {
+	l := Arrange(786, 784, 5, 4)
+	a, b := l.lane(1, 3, laneOffset)
+	c, d := l.lane(3, 1, laneOffset)
+	if a.sub(l.Member(1)).len() > l.Radius+20 || b.sub(l.Member(3)).len() > l.Radius+20 {
+		t.Errorf("the lane 1-3 runs from %v to %v", a, b)
+	}
+	if mid := lerp(a, b, 0.5).sub(lerp(d, c, 0.5)).len(); mid < 1.9*laneOffset {
+		t.Errorf("the two directions of a link are %.1f apart", mid)
+	}
+}
+
+func BenchmarkDraw(b *testing.B) {
+	s := crowd(5, 200)
+	sc, _ := drawn(b, 786, 784, s, Dark)
+	v := &View{State: s, Now: 1e9, Tick: 1e8, Client: 8e6, Heat: &Heat{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		sc.Draw(v)
+	}
+	n := 0
+	for _, c := range sc.batch.Calls {
+		n += len(c.Vertices)
+	}
+	b.ReportMetric(float64(n), "vertices")
+}
+
+// The document and the stage are one picture: the style sheet has the same
+// colors.
+func TestStyleSheetHasTheSameColors(t *testing.T) {
+	css, err := os.ReadFile("../../web/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dark, light, found := strings.Cut(string(css), `[data-theme="light"]`)
+	if !found {
+		t.Fatal("the style sheet has no light theme")
+	}
+	for name, part := range map[string]struct {
+		css   string
+		theme Theme
+	}{"dark": {dark, Dark}, "light": {light, Light}} {
+		th := part.theme
+		want := map[string]Color{"ground": th.Ground, "raised": th.Raised, "line": th.Line, "strong": th.Strong, "text": th.Text, "muted": th.Muted, "faint": th.Faint, "accent": th.Accent, "good": th.Good, "fault": th.Fault, "broken": th.Broken}
+		for i, c := range th.Terms {
+			want["t"+strconv.Itoa(i+1)] = c
+		}
+		for key, c := range want {
+			hex := fmt.Sprintf("--%s: #%02x%02x%02x;", key, int(c.R*255+0.5), int(c.G*255+0.5), int(c.B*255+0.5))
+			if !strings.Contains(part.css, hex) {
+				t.Errorf("%s: the style sheet lacks %q", name, hex)
+			}
+		}
+	}
+}
