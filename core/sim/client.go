@@ -22,8 +22,10 @@ type client struct {
 	asleep  bool    // there is no load
 	seen    []sight // by key: what it last read, for conditions
 	lastRev int64   // newest revision in any header
-	done    int
-	failed  int
+
+	watching *watcher // a workload's watch
+	done     int
+	failed   int
 }
 
 // sight is what a client knows of a key.

@@ -18,6 +18,7 @@ const (
 	evArrive                       // a client request reaches its endpoint; slot in World.calls
 	evAnswer                       // an answer reaches its client
 	evClientTimer                  // a client's patience ends, or its backoff does
+	evTurn                         // a watching client changes its mind; a = client
 	evThink                        // a client thinks of its next operation; a = client
 	evWatchArrive                  // a watch request or close reaches a member
 	evWatchPush                    // watch responses reach their client

@@ -28,6 +28,7 @@ type watcher struct {
 	recent   []WatchEvent
 	slot     int32 // of the request, until it is answered; -1 after
 	judged   *check.Watch
+	resumed  int // streams after the first
 }
 
 // pushed is a response on its way to a client.
@@ -86,6 +87,7 @@ func (w *World) reconnect(wt *watcher, wait int64) {
 			wt.node = ix
 		}
 	}
+	wt.resumed++
 	w.connect(wt, wait+w.clientLatency())
 }
 
@@ -278,4 +280,10 @@ func (w *World) cancelWatch(wt *watcher) {
 func (w *World) forget(wt *watcher) {
 	delete(w.streams, wt.stream)
 	wt.stream = 0
+	for len(w.watchers) > keptWatchers && w.watchers[0].closed {
+		w.watchers = append(w.watchers[:0], w.watchers[1:]...)
+	}
 }
+
+// keptWatchers bounds the watches that State shows, closed ones included.
+const keptWatchers = 16

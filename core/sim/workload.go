@@ -236,10 +236,47 @@ func (w *World) newClients() {
 	}
 	w.wake()
 	for i := range min(w.cfg.Workload.Watches, w.cfg.Workload.Clients) {
+		c := w.clients[i+1]
 		create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: i%2 == 1, ProgressNotify: true}
 		if i > 0 {
 			create.StartRevision = 1
 		}
-		w.watch(w.clients[i+1], create, "watch k", -1)
+		c.watching = w.watch(c, create, "watch k", -1)
+		w.q.push(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: uint64(c.id)})
+	}
+}
+
+// watchTurn is the mean time for which a client leaves its watch alone.
+const watchTurn = 4 * time.Second
+
+// turn makes a watching client lose its connection, or give up its watch for
+// another one, perhaps of the past: four draws.
+func (w *World) turn(e *event) {
+	c := w.clients[e.a]
+	w.q.push(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: e.a})
+	what, how, back := c.dice.IntN(4), c.dice.Uint64(), int64(c.dice.Uint64N(100))
+	wt := c.watching
+	if w.load.off || w.load.gap == 0 || wt.stream == 0 {
+		return
+	}
+	switch what {
+	case 0, 1: // the connection breaks; the member hears of it, or not
+		if what == 0 {
+			w.q.push(event{at: w.now + w.clientLatency(), kind: evWatchArrive, slot: watchClose, node: uint8(wt.node), a: wt.stream})
+		}
+		w.reconnect(wt, int64(retryWait))
+	case 2:
+		w.cancelWatch(wt)
+		create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: how%2 == 0, ProgressNotify: how>>8%2 == 0}
+		if how>>16%4 == 0 {
+			create.Key, create.RangeEnd = w.load.keys[how>>24%uint64(w.load.Keys)], nil
+		}
+		if how>>32%4 == 0 {
+			create.Filters = []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_FilterType(how >> 40 % 2)}
+		}
+		if how>>48%4 != 0 {
+			create.StartRevision = max(1, c.lastRev-back)
+		}
+		c.watching = w.watch(c, create, "watch "+string(create.Key), -1)
 	}
 }

@@ -242,6 +242,8 @@ func (w *World) next() {
 		w.clientTimer(&e)
 	case evThink:
 		w.thought(&e)
+	case evTurn:
+		w.turn(&e)
 	case evWatchArrive:
 		w.watchArrives(n, &e)
 	case evWatchPush:

@@ -1,0 +1,80 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"vitrine/core/trace"
+)
+
+// counter counts events by kind.
+type counter struct {
+	kinds   [256]int
+	dropped map[string]int
+}
+
+// Emit implements trace.Sink.
+func (c *counter) Emit(e *trace.Event) {
+	c.kinds[e.Kind]++
+	if e.Kind == trace.MessageDropped {
+		c.dropped[e.Text]++
+	}
+}
+
+// TestRarePathsAreReached: a simulator that never installs a snapshot finds no
+// bug in snapshots. What is listed here must happen in a handful of seeds.
+func TestRarePathsAreReached(t *testing.T) {
+	c := &counter{dropped: map[string]int{}}
+	unknown, failed, canceled := 0, 0, 0
+	faults := map[string]int{}
+	for seed := uint64(100); seed < 130; seed++ {
+		cfg := DefaultConfig()
+		cfg.Seed, cfg.Members, cfg.Faults, cfg.FaultsFor = seed, 3+2*int(seed%2), true, 15*time.Second
+		w, err := New(cfg, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := w.Run(15 * time.Second); v != nil {
+			t.Fatalf("seed %d: %v\n%s", seed, v, w.Stack())
+		}
+		for _, r := range w.State().Requests {
+			switch r.Status {
+			case StatusUnknown:
+				unknown++
+			case StatusError:
+				failed++
+			}
+		}
+		for _, wt := range w.watchers {
+			if wt.resumed > 0 {
+				canceled++
+			}
+		}
+		for _, f := range w.FaultCounts() {
+			faults[f.Name] += f.N
+		}
+	}
+	for _, kind := range []trace.Kind{
+		trace.MemberStarted, trace.MemberCrashed, trace.MemberPaused, trace.MemberResumed, trace.LinkCut, trace.LinkHealed,
+		trace.RoleChanged, trace.VoteCast, trace.LogTruncated, trace.LogCompacted, trace.SnapshotSaved, trace.SnapshotSent,
+		trace.SnapshotInstalled, trace.BackendCommitted, trace.ReadIndexReady, trace.ReadIndexRetried, trace.Compacted,
+		trace.WatchPushed, trace.WatchCreated, trace.WatchCanceled,
+	} {
+		if c.kinds[kind] == 0 {
+			t.Errorf("%v never happened", kind)
+		}
+	}
+	for _, why := range lossNames[1:] {
+		if c.dropped[why] == 0 {
+			t.Errorf("no message was lost to %q", why)
+		}
+	}
+	for _, class := range faultNames {
+		if faults[class] == 0 && class != "blackout" {
+			t.Errorf("no fault of class %s", class)
+		}
+	}
+	if unknown == 0 || failed == 0 || canceled == 0 {
+		t.Errorf("%d requests with unknown outcome, %d that failed, %d watches resumed: want some of each", unknown, failed, canceled)
+	}
+}
