@@ -105,6 +105,7 @@ func (c *cluster) awaitReady(i int) {
 	case <-time.After(10 * time.Second):
 		c.t.Fatalf("member %d never became ready", i)
 	}
+	until(c.t, "a cluster version", func() bool { return c.servers[i].node.Members().Version() != nil })
 }
 
 func (c *cluster) stop(i int) {
