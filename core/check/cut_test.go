@@ -11,16 +11,15 @@ import (
 	"vitrine/core/trace"
 )
 
-// long plays concurrent clients in the order of time, cutting now and then, for
-// many operations; lie, if it is not 0, falsifies one answer after so many.
-func long(t *testing.T, seed uint64, n, lie int) (h *History, most int, err error) {
-	rnd := rand.New(rand.NewPCG(seed, 3))
-	type moment struct {
-		now  trace.Instant
-		what int // 0 call, 1 effect, 2 return
-		op   *pending
-	}
-	var moments []moment
+// moment is a call, an effect or a return.
+type moment struct {
+	now  trace.Instant
+	what int // 0 call, 1 effect, 2 return
+	op   *pending
+}
+
+// drawMoments draws the operations of six clients, n in all, in the order of time.
+func drawMoments(rnd *rand.Rand, n int) (moments []moment) {
 	for client := range 6 {
 		now := trace.Instant(client)
 		for range n / 6 {
@@ -45,6 +44,33 @@ func long(t *testing.T, seed uint64, n, lie int) (h *History, most int, err erro
 		}
 	}
 	slices.SortStableFunc(moments, func(a, b moment) int { return cmp.Compare(a.now, b.now) })
+	return moments
+}
+
+// pushed is what a watch of a and b hears of the last revision, nil if nothing.
+func pushed(s *server) *pb.WatchResponse {
+	rev := s.state.Revision()
+	r := response(rev)
+	s.state.Changes(rev, func(key string, _ int64, kv *pb.KeyValue) {
+		switch {
+		case key >= "c":
+		case kv == nil:
+			r.Events = append(r.Events, deleted(key, rev))
+		default:
+			r.Events = append(r.Events, &pb.Event{Kv: kv})
+		}
+	})
+	if len(r.Events) == 0 {
+		return nil
+	}
+	return r
+}
+
+// long plays concurrent clients for many operations, cutting now and then; lie,
+// if it is not 0, falsifies one answer after so many moments.
+func long(t *testing.T, seed uint64, n, lie int) (h *History, most int, err error) {
+	rnd := rand.New(rand.NewPCG(seed, 3))
+	moments := drawMoments(rnd, n)
 	s := newServer(t)
 	h = s.h
 	w := h.Watch(1, &pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("c")})
@@ -60,17 +86,8 @@ func long(t *testing.T, seed uint64, n, lie int) (h *History, most int, err erro
 			}
 			before := s.state.Revision()
 			answers[m.op], errs[m.op] = s.do(m.op.request)
-			if rev := s.state.Revision(); rev > before {
-				r := response(rev)
-				s.state.Changes(rev, func(key string, _ int64, kv *pb.KeyValue) {
-					if e := (&pb.Event{Kv: kv}); key < "c" {
-						if kv == nil {
-							e = deleted(key, rev)
-						}
-						r.Events = append(r.Events, e)
-					}
-				})
-				if len(r.Events) > 0 {
+			if s.state.Revision() > before {
+				if r := pushed(s); r != nil {
 					w.Received(m.now, r)
 				}
 			}
