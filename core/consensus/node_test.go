@@ -1,9 +1,13 @@
 package consensus
 
 import (
+	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
+	"time"
+
+	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -147,5 +151,54 @@ func TestSupersedes(t *testing.T) {
 		if got := len(n.out.Sends); got != c.sent || n.out.Sends[got-1].Message != c.then {
 			t.Errorf("%s: %d messages", c.name, got)
 		}
+	}
+}
+
+// TestOldAnswers: an answer to a question that was closed does not pass for an answer to the next one, which other
+// reads wait for; an answer to any question of the open batch does (etcd issue 20418).
+func TestOldAnswers(t *testing.T) {
+	n, out := follower(t)
+	answer := func(id, index uint64) *raftpb.Message {
+		return &raftpb.Message{
+			Type: raftpb.MsgReadIndexResp.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(2)),
+			Index: new(index), Entries: []*raftpb.Entry{{Data: binary.BigEndian.AppendUint64(nil, id)}},
+		}
+	}
+	asked := func() (ids []uint64) {
+		out.Sends = out.Sends[:0]
+		n.Ready(out)
+		for _, s := range out.Sends {
+			if s.Message.GetType() == raftpb.MsgReadIndex {
+				ids = append(ids, binary.BigEndian.Uint64(s.Message.Entries[0].Data))
+			}
+		}
+		return ids
+	}
+	n.Status()
+	first := n.ReadIndex()
+	if got := asked(); !slices.Equal(got, []uint64{first}) {
+		t.Fatalf("asked %x for batch %x", got, first)
+	}
+	n.DropRead() // its readers have gone
+	second := n.ReadIndex()
+	asked()
+	receive(t, n, answer(first, 3))
+	if n.Ready(out); len(out.Reads) != 0 {
+		t.Fatalf("an old answer was taken: %+v", out.Reads)
+	}
+	n.At(n.now + trace.Instant(time.Second))
+	n.Tick()
+	again := asked()
+	if len(again) != 1 || again[0] == second || again[0] == first {
+		t.Fatalf("asked again as %x", again)
+	}
+	receive(t, n, answer(second, 3)) // late, but it is of this batch
+	n.Ready(out)
+	if len(out.Reads) != 1 || out.Reads[0] != (ReadState{Batch: second, Index: 3}) {
+		t.Fatalf("reads %+v", out.Reads)
+	}
+	receive(t, n, answer(again[0], 3)) // once is enough
+	if n.Ready(out); len(out.Reads) != 1 {
+		t.Errorf("reads %+v", out.Reads)
 	}
 }
