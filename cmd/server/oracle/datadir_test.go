@@ -2,6 +2,8 @@ package oracle
 
 import (
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -58,7 +60,12 @@ func TestDataDirectoriesAreExchanged(t *testing.T) {
 		for _, end := range []string{"stop", "kill"} {
 			t.Run(fmt.Sprintf("%s first, %s", first, end), func(t *testing.T) {
 				other := map[kind]kind{etcd: vitrine, vitrine: etcd}
-				m := run(t, []kind{first}, "--snapshot-count", "100", "--snapshot-catchup-entries", "20")[0]
+				m := cluster(t, []kind{first}, "--snapshot-count", "100", "--snapshot-catchup-entries", "20")[0]
+				if end == "stop" { // and the log elsewhere
+					m.args = append(m.args, "--wal-dir", m.dir+"-wal")
+				}
+				m.start()
+				m.ready()
 				for round := range 4 {
 					populate(t, m, round, 240)
 					before, err := m.fingerprint(0)
@@ -100,6 +107,36 @@ func TestDataDirectoriesWithLongLogs(t *testing.T) {
 				ok(t, err)
 				m.kill()
 				become(t, m, other[m.kind], before)
+			}
+		})
+	}
+}
+
+// TestSnapshotsAreRestored saves a snapshot of each server with etcdctl,
+// restores it with etcdutl, and boots the other one on the result.
+func TestSnapshotsAreRestored(t *testing.T) {
+	processes(t)
+	for _, first := range []kind{etcd, vitrine} {
+		t.Run("of "+string(first), func(t *testing.T) {
+			m := run(t, []kind{first})[0]
+			populate(t, m, 0, 200)
+			before, err := m.fingerprint(0)
+			ok(t, err)
+			snapshot := filepath.Join(t.TempDir(), "snapshot.db")
+			if o := ctl(t, []*member{m}, "", "snapshot", "save", snapshot); o.Code != 0 {
+				t.Fatalf("save: %+v", o)
+			}
+			m.kill()
+			for _, second := range []kind{vitrine, etcd} {
+				m.dir = filepath.Join(t.TempDir(), m.name)
+				restore := exec.Command(binary(t, "etcdutl"), "snapshot", "restore", snapshot, "--data-dir", m.dir, "--name", m.name,
+					"--initial-cluster", m.name+"="+m.peer, "--initial-advertise-peer-urls", m.peer, "--initial-cluster-token", "oracle")
+				if o := command(t, restore, ""); o.Code != 0 {
+					t.Fatalf("restore: %+v", o)
+				}
+				become(t, m, second, before)
+				populate(t, m, 1, 30)
+				m.stop()
 			}
 		})
 	}

@@ -254,7 +254,7 @@ func (m *member) cleanup() {
 
 // tail is the end of the member's log.
 func (m *member) tail(lines int) string {
-	data, err := os.ReadFile(m.dir + ".log")
+	data, err := os.ReadFile(m.log.Name())
 	if err != nil {
 		return err.Error()
 	}

@@ -2,7 +2,10 @@ package oracle
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -338,4 +341,90 @@ func TestWALLocksExcludeTheOther(t *testing.T) {
 	_, _, _, err = other.ReadAll()
 	ok(t, err)
 	ok(t, other.Close())
+}
+
+// TestWALCrashImagesAreReadByEtcd takes the power from a disk at a random
+// moment and lets both sides read what is left.
+func TestWALCrashImagesAreReadByEtcd(t *testing.T) {
+	torn := 0
+	for seed := range uint64(120) {
+		r := rand.New(rand.NewPCG(seed, 17))
+		image, synced := crashImage(t, r)
+		a, b := filepath.Join(t.TempDir(), "wal"), filepath.Join(t.TempDir(), "wal")
+		export(t, image, a)
+		export(t, image, b)
+		got := readOurs(t, a, 0, 0)
+		w, err := etcdwal.Open(nil, b, &walpb.Snapshot{})
+		ok(t, err)
+		_, _, _, err = w.ReadAll()
+		w.Close()
+		if err != nil {
+			torn++
+			if !errors.Is(err, io.ErrUnexpectedEOF) || !etcdwal.Repair(nil, b) {
+				t.Fatalf("seed %d: etcd cannot read the log: %v", seed, err)
+			}
+		}
+		if err := got.equal(readTheirs(t, b, 0, 0)); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		ok(t, got.equal(readTheirs(t, a, 0, 0)))
+		if len(got.entries) < synced {
+			t.Fatalf("seed %d: %d entries, %d were synced", seed, len(got.entries), synced)
+		}
+	}
+	if torn == 0 {
+		t.Error("no crash left a torn record")
+	}
+}
+
+// crashImage writes to a log until a random moment, and returns what the disk
+// then holds and how many entries were promised.
+func crashImage(t *testing.T, r *rand.Rand) (image *vfs.Mem, synced int) {
+	t.Helper()
+	disk, stop := vfs.NewMem(), errors.New("power loss")
+	left := 20 + r.IntN(120)
+	w, err := wal.Create(vfs.WithFaults(disk, func(op vfs.Op) error {
+		if left--; left < 0 {
+			return stop
+		}
+		if left == 0 {
+			image = disk.CrashClone(r)
+		}
+		return nil
+	}), "wal", []byte("metadata"), wal.Options{SegmentBytes: segmentBytes, Recycle: true})
+	ok(t, err)
+	for index := uint64(1); ; {
+		batch := []*raftpb.Entry{}
+		for range 1 + r.IntN(4) {
+			e := logEntry(1, index)
+			e.Data = bytes.Repeat([]byte{byte(1 + r.IntN(255))}, r.IntN(1500))
+			batch = append(batch, e)
+			index++
+		}
+		err := w.Append(logState(1, index-1), batch)
+		if err == nil && r.IntN(2) == 0 {
+			if err = w.Sync(); err == nil {
+				if image == nil {
+					synced = int(index - 1)
+				}
+			}
+		}
+		if errors.Is(err, stop) {
+			return image, synced
+		}
+		ok(t, err)
+	}
+}
+
+// export copies the log of a disk in memory to a real one.
+func export(t *testing.T, image *vfs.Mem, dir string) {
+	t.Helper()
+	ok(t, os.MkdirAll(dir, 0o700))
+	names, err := image.List("wal")
+	ok(t, err)
+	for _, name := range names {
+		data, err := vfs.ReadFile(image, "wal/"+name)
+		ok(t, err)
+		ok(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+	}
 }
