@@ -1,0 +1,39 @@
+//go:build !js
+
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"go.etcd.io/bbolt"
+)
+
+// compactTxBytes bounds one transaction of a copy.
+const compactTxBytes = 4 << 20
+
+// CompactTo writes what is committed into a new file without the free pages
+// between it, and syncs it. It may run beside views, not beside Commit.
+func (d *DB) CompactTo(path string) (err error) {
+	to, err := bbolt.Open(path, fileMode, &bbolt.Options{
+		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		NoSync: true, NoGrowSync: true, // one sync at the end is enough for a file that nobody reads yet
+	})
+	if err != nil {
+		return fmt.Errorf("bolt: open %s: %w", path, err)
+	}
+	defer func() {
+		err = errors.Join(err, to.Close())
+		if err != nil {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
+	if err := bbolt.Compact(to, d.db, compactTxBytes); err != nil {
+		return fmt.Errorf("bolt: compact %s: %w", d.path, err)
+	}
+	if d.options.NoSync {
+		return nil
+	}
+	return to.Sync()
+}
