@@ -43,7 +43,7 @@ func (n *Node) Backed(d backend.Applied) {
 		return
 	}
 	n.collect() // so that the hard state below is not older than one already on its way
-	if n.commit < d.Index {
+	if n.commit < d.Index || d.Index <= k.marking {
 		return
 	}
 	k.marking = d.Index

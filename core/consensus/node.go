@@ -279,7 +279,7 @@ func (n *Node) LogDone(ticket uint64) {
 func (n *Node) installed(s *raftpb.Snapshot) {
 	m := s.GetMetadata()
 	n.log.install(m.GetIndex(), m.GetTerm(), m.GetConfState())
-	n.keeping.mark, n.keeping.marking = m.GetIndex(), m.GetIndex()
+	n.keeping.mark = m.GetIndex()
 	n.lastApply++
 	n.applies = append(n.applies, pendingApply{ticket: n.lastApply, index: m.GetIndex()})
 	n.out.Applies = append(n.out.Applies, ApplyBatch{Ticket: n.lastApply, Snapshot: s, Cause: n.t.Caused()})
@@ -333,11 +333,15 @@ func (n *Node) Applied(ticket, index uint64, changes []*raftpb.ConfChange) {
 			}
 		}
 		n.log.applied = max(n.log.applied, a.index)
-		n.release(a.responses)
+		for _, m := range a.responses {
+			_ = n.raw.Step(m) // raft takes its own answers in any state
+		}
 		done++
 	}
 	n.applies = slices.Delete(n.applies, 0, done)
 	invariant.Assert(len(changes) == 0, "consensus: Applied reports conf changes that its batch does not have")
+	// All that can come of it is that raft hands out more of what is committed.
+	n.dirty = n.dirty || n.commit > n.log.applied
 	n.compact()
 }
 

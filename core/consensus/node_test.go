@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/backend"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -200,5 +201,34 @@ func TestOldAnswers(t *testing.T) {
 	receive(t, n, answer(again[0], 3)) // once is enough
 	if n.Ready(out); len(out.Reads) != 1 {
 		t.Errorf("reads %+v", out.Reads)
+	}
+}
+
+// TestNoMarkBehindASnapshot: the old store becomes durable while a received snapshot is on its way to the disk. A mark
+// of the old store behind the snapshot's record would be where the next boot begins, with a gap after it.
+func TestNoMarkBehindASnapshot(t *testing.T) {
+	n, out := follower(t, run(2, 4, 40)...)
+	n.cfg.SnapshotCount = 10
+	receive(t, n, heartbeat(2, 40))
+	ready(n, out)
+	conf := &raftpb.ConfState{Voters: []uint64{1, 2, 3}}
+	receive(t, n, &raftpb.Message{
+		Type: raftpb.MsgSnap.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(2)),
+		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(90)), Term: new(uint64(2)), ConfState: conf}},
+	})
+	out.Log = nil
+	n.Backed(backend.Applied{Index: 30, Term: 2, ConfState: conf})
+	n.Ready(out)
+	n.Backed(backend.Applied{Index: 40, Term: 2, ConfState: conf})
+	n.Ready(out)
+	snapshot := false
+	for _, w := range out.Log {
+		if snapshot && w.Mark != nil {
+			t.Errorf("mark at %d behind the snapshot at 90", w.Mark.GetIndex())
+		}
+		snapshot = snapshot || w.Snapshot != nil
+	}
+	if !snapshot {
+		t.Error("no snapshot is written")
 	}
 }

@@ -28,8 +28,10 @@ func Recover(fs vfs.FS, dir string, durable backend.Applied, o wal.Options) (*wa
 		return nil, nil, boot, fmt.Errorf("member: read marks: %w", err)
 	}
 	var from *pb.WALSnapshot
-	if len(marks) > 0 {
-		from = marks[len(marks)-1]
+	for _, m := range marks { // the newest is the one with the highest index, wherever it stands
+		if m.GetIndex() >= from.GetIndex() {
+			from = m
+		}
 	}
 	if from.GetIndex() > durable.Index {
 		return nil, nil, boot, &MissingImageError{Index: from.GetIndex()}
