@@ -1,5 +1,7 @@
 package member
 
+import "vitrine/core/watch"
+
 // Brief is the part of Status that is free: a driver can publish it after every Poll.
 type Brief struct {
 	Term, Lead, Commit, Applied uint64
@@ -14,3 +16,6 @@ func (m *Member) Brief() Brief {
 		Revision: m.api.Revision(), Leading: m.node.IsLeader(), Learner: m.node.IsLearner(), Published: m.api.Published(),
 	}
 }
+
+// Counts are the watch hub's, for metrics. It visits every stream.
+func (m *Member) Counts() watch.Counts { return m.hub.Counts() }

@@ -32,6 +32,7 @@ func services() []*grpc.ServiceDesc {
 		service("etcdserverpb.Maintenance", []grpc.MethodDesc{
 			unary[pb.AlarmRequest]("etcdserverpb.Maintenance", "Alarm", nil),
 			unary[pb.StatusRequest]("etcdserverpb.Maintenance", "Status", always[pb.StatusRequest]),
+			unary[pb.DefragmentRequest]("etcdserverpb.Maintenance", "Defragment", nil),
 			unary[pb.HashRequest]("etcdserverpb.Maintenance", "Hash", nil),
 			unary[pb.HashKVRequest]("etcdserverpb.Maintenance", "HashKV", nil),
 			unary[pb.MoveLeaderRequest]("etcdserverpb.Maintenance", "MoveLeader", nil),

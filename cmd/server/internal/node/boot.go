@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,14 +144,15 @@ func (n *Node) recover() (*wal.Recovered, error) {
 		n.wal.Close()
 		return nil, err
 	}
+	n.dirs.dropImages(math.MaxUint64) // none is needed any more; what raft still wants, a leader sends again
 	return found, nil
 }
 
 func (n *Node) openBackend() (*backend.Backend, error) {
 	start := time.Now()
-	db, err := bolt.Open(n.dirs.db(), bolt.Options{NoSync: n.cfg.NoFsync, MmapSize: n.mmapSize(), LockTimeout: cmp.Or(n.cfg.LockTimeout, lockTimeout)})
+	db, err := n.openDB()
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the database (is another process using it?): %w", err)
+		return nil, err
 	}
 	b, err := backend.New(db)
 	if err != nil {
@@ -159,6 +161,14 @@ func (n *Node) openBackend() (*backend.Backend, error) {
 	}
 	n.log.Info("opened backend db", zap.String("path", n.dirs.db()), zap.Duration("took", time.Since(start)), zap.Uint64("consistent-index", b.Applied().Index))
 	return b, nil
+}
+
+func (n *Node) openDB() (*bolt.DB, error) {
+	db, err := bolt.Open(n.dirs.db(), bolt.Options{NoSync: n.cfg.NoFsync, MmapSize: n.mmapSize(), LockTimeout: cmp.Or(n.cfg.LockTimeout, lockTimeout)})
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the database (is another process using it?): %w", err)
+	}
+	return db, nil
 }
 
 // lockTimeout is how long a start waits for a process that is just ending.

@@ -31,12 +31,22 @@ func (c *call) recycle() {
 
 // Ask performs one request and returns its response. An error is an *api.Error, or the context's.
 func (n *Node) Ask(ctx context.Context, body any, requireLeader bool) (any, error) {
+	start := time.Now()
+	resp, err := n.ask(ctx, body, requireLeader)
+	n.metrics.asked(body, time.Since(start), err)
+	return resp, err
+}
+
+func (n *Node) ask(ctx context.Context, body any, requireLeader bool) (any, error) {
 	if r, ok := body.(*pb.RangeRequest); ok && r.GetSerializable() && (!requireLeader || n.Leader() != 0) {
 		// Nobody has to be asked for a serializable range.
 		if err := api.Validate(r, n.cfg.MaxTxnOps); err != nil {
 			return nil, err
 		}
 		return n.read(&api.ReadReady{Body: r, Header: n.header()})
+	}
+	if _, ok := body.(*pb.DefragmentRequest); ok {
+		return answer(n.defragment())
 	}
 	c, err := n.submit(ctx, body, requireLeader)
 	if err != nil {

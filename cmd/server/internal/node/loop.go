@@ -42,6 +42,8 @@ func (n *Node) step(it *item) {
 		n.streams[it.in.Stream] = it.stream
 	case member.WatchClose:
 		delete(n.streams, it.in.Stream)
+	case member.Tick:
+		n.countWatchers()
 	case member.Applied, member.SnapshotApplied:
 		n.noteMembers(it.in.Result)
 	}

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,40 +15,85 @@ import (
 // for is a function of the node; only what happens is counted here.
 type metrics struct {
 	walSync, walWrite, backendCommit, imageSync, imageSave prometheus.Histogram
-	hash, hashRev, compactionTotal                         prometheus.Histogram
-	applies                                                *prometheus.HistogramVec
-	requests                                               *prometheus.HistogramVec
+	hash, hashRev, compactionTotal, defrag                 prometheus.Histogram
 	slowApplies, leaderChanges, proposalsFailed            prometheus.Counter
 	puts, deletes, txns, ranges, events                    prometheus.Counter
-	installing, streams                                    prometheus.Gauge
+	installing, streams, defragmenting, putBytes           prometheus.Gauge
 	version                                                *prometheus.GaugeVec
+	// By kind of request; looked up once.
+	applies, applyFailures     [kinds]prometheus.Observer
+	requests, requestFailures  [kinds]prometheus.Observer
+	watchers, behind, proposed atomic.Int64
+}
+
+// The kinds of requests that have durations of their own.
+const (
+	kindRange = iota
+	kindPut
+	kindDelete
+	kindTxn
+	kindCompact
+	kinds
+)
+
+// kindOf returns kinds for a request that has none.
+func kindOf(request any) int {
+	switch request.(type) {
+	case *pb.RangeRequest:
+		return kindRange
+	case *pb.PutRequest:
+		return kindPut
+	case *pb.DeleteRangeRequest:
+		return kindDelete
+	case *pb.TxnRequest:
+		return kindTxn
+	case *pb.CompactionRequest:
+		return kindCompact
+	}
+	return kinds
+}
+
+// asked notes how long a request took and how it ended.
+func (m *metrics) asked(request any, took time.Duration, err error) {
+	k := kindOf(request)
+	if k == kinds {
+		return
+	}
+	if k == kindRange {
+		m.ranges.Inc()
+	} else if err != nil {
+		m.proposalsFailed.Inc()
+	}
+	if err != nil {
+		m.requestFailures[k].Observe(took.Seconds())
+	} else {
+		m.requests[k].Observe(took.Seconds())
+	}
 }
 
 // countApplied counts what a batch of entries was.
 func (m *metrics) countApplied(r *store.Result, took time.Duration) {
-	n := len(r.Outcomes)
+	each := took.Seconds() / float64(max(len(r.Outcomes), 1))
 	for i := range r.Outcomes {
-		o := &r.Outcomes[i]
-		op := ""
-		switch o.Response.(type) {
+		switch r.Outcomes[i].Response.(type) {
 		case *pb.PutResponse:
-			op = "Put"
 			m.puts.Inc()
+			m.applies[kindPut].Observe(each)
 		case *pb.DeleteRangeResponse:
-			op = "DeleteRange"
 			m.deletes.Inc()
+			m.applies[kindDelete].Observe(each)
 		case *pb.TxnResponse:
-			op = "Txn"
 			m.txns.Inc()
+			m.applies[kindTxn].Observe(each)
 		case *pb.CompactionResponse:
-			op = "Compaction"
-		default:
-			continue
+			m.applies[kindCompact].Observe(each)
 		}
-		m.applies.WithLabelValues("v3", op, "true").Observe(took.Seconds() / float64(n))
 	}
 	for i := range r.Changes {
 		m.events.Add(float64(len(r.Changes[i].Events)))
+		for _, e := range r.Changes[i].Events {
+			m.putBytes.Add(float64(len(e.Kv.GetKey()) + len(e.Kv.GetValue())))
+		}
 	}
 }
 
@@ -101,6 +148,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		hash:            r.histogram("mvcc", "hash_duration_seconds", "The latency distribution of storage hash operation.", exp(.01, 2, 15)),
 		hashRev:         r.histogram("mvcc", "hash_rev_duration_seconds", "The latency distribution of storage hash by revision operation.", exp(.01, 2, 15)),
 		compactionTotal: histogramOf(reg, "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds", "Bucketed histogram of db compaction total duration.", exp(100, 2, 14)),
+		defrag:          r.histogram("disk", "backend_defrag_duration_seconds", "The latency distribution of backend defragmentation.", exp(0.1, 2, 13)),
+		defragmenting:   r.gauge("etcd", "disk", "defrag_inflight", "Whether or not defrag is active on the member. 1 means active, 0 means not."),
 		slowApplies:     r.counter("etcd", "server", "slow_apply_total", "The total number of slow apply requests (likely overloaded from slow disk)."),
 		leaderChanges:   r.counter("etcd", "server", "leader_changes_seen_total", "The number of leader changes seen."),
 		proposalsFailed: r.counter("etcd", "server", "proposals_failed_total", "The total number of failed proposals seen."),
@@ -109,13 +158,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		txns:            r.counter("etcd", "mvcc", "txn_total", "Total number of txns seen by this member."),
 		ranges:          r.counter("etcd", "mvcc", "range_total", "Total number of ranges seen by this member."),
 		events:          r.counter("etcd_debugging", "mvcc", "events_total", "Total number of events sent by this member."),
+		putBytes:        r.gauge("etcd_debugging", "mvcc", "total_put_size_in_bytes", "The total size of put kv pairs seen by this member."),
 		installing:      r.gauge("etcd", "server", "snapshot_apply_in_progress_total", "1 if the server is applying the incoming snapshot. 0 if none."),
 		streams:         r.gauge("etcd_debugging", "mvcc", "watch_stream_total", "Total number of watch streams."),
 	}
-	m.applies = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_apply_duration_seconds", Help: "The latency distributions of v2 apply called by backend.", Buckets: exp(0.0001, 2, 20)}, []string{"version", "op", "success"})
-	m.requests = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_request_duration_seconds", Help: "Response latency distribution in seconds for each type.", Buckets: disk}, []string{"type", "success"})
+	applies := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_apply_duration_seconds", Help: "The latency distributions of v2 apply called by backend.", Buckets: exp(0.0001, 2, 20)}, []string{"version", "op", "success"})
+	requests := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_request_duration_seconds", Help: "Response latency distribution in seconds for each type.", Buckets: disk}, []string{"type", "success"})
+	for k, name := range [kinds]string{"Range", "Put", "DeleteRange", "Txn", "Compaction"} {
+		m.applies[k], m.applyFailures[k] = applies.WithLabelValues("v3", name, "true"), applies.WithLabelValues("v3", name, "false")
+		m.requests[k], m.requestFailures[k] = requests.WithLabelValues(name, "true"), requests.WithLabelValues(name, "false")
+	}
 	m.version = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "etcd_cluster_version", Help: "Which version is running. 1 for 'cluster_version' label with current cluster version"}, []string{"cluster_version"})
-	reg.MustRegister(m.applies, m.requests, m.version)
+	reg.MustRegister(applies, requests, m.version)
 	return m
 }
 
@@ -153,6 +207,9 @@ func (n *Node) registerGauges(reg prometheus.Registerer) {
 	r.gaugeFunc("etcd_debugging", "mvcc", "current_revision", "The current revision of store.", locked(func(s *store.Store) float64 { return float64(s.KV.Revision()) }))
 	r.gaugeFunc("etcd_debugging", "mvcc", "compact_revision", "The revision of the last compaction in store.", locked(func(s *store.Store) float64 { return float64(s.KV.CompactRevision()) }))
 	r.gaugeFunc("etcd_debugging", "mvcc", "keys_total", "Total number of keys.", locked(func(s *store.Store) float64 { return float64(s.KV.Keys()) }))
+	r.gaugeFunc("etcd_debugging", "mvcc", "watcher_total", "Total number of watchers.", func() float64 { return float64(n.metrics.watchers.Load()) })
+	r.gaugeFunc("etcd_debugging", "mvcc", "slow_watcher_total", "Total number of unsynced slow watchers.", func() float64 { return float64(n.metrics.behind.Load()) })
+	r.gaugeFunc("etcd", "server", "proposals_pending", "The current number of pending proposals to commit.", func() float64 { return float64(n.metrics.proposed.Load()) })
 	n.identity(reg)
 }
 
@@ -164,6 +221,7 @@ func (n *Node) identity(reg prometheus.Registerer) {
 		reg.MustRegister(g)
 	}
 	one("etcd_server_id", "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.", "server_id", hexID(n.id))
+	one("etcd_server_go_version", "Which Go version server is running with. 1 for 'server_go_version' label with current version.", "server_go_version", runtime.Version())
 	one("etcd_server_version", "Which version is running. 1 for 'server_version' label with current version.", "server_version", n.cfg.Version)
 	if v := n.Members().Version(); v != nil {
 		n.metrics.clusterVersion(v.String())

@@ -251,3 +251,59 @@ func TestBornTwice(t *testing.T) {
 		t.Errorf("id %x after the restart, %x before", n.ID(), id)
 	}
 }
+
+func TestDefragmentBesideWrites(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	n := open(t, cfg)
+	size := func() int64 {
+		resp, err := n.Ask(t.Context(), &pb.StatusRequest{}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.(*pb.StatusResponse).DbSize
+	}
+	big := strings.Repeat("x", 50000)
+	var last int64
+	for i := range 100 {
+		resp, err := put(n, "big", fmt.Sprint(i, big))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = resp.Header.Revision
+	}
+	if _, err := n.Ask(t.Context(), &pb.CompactionRequest{Revision: last, Physical: true}, false); err != nil {
+		t.Fatal(err)
+	}
+	before := size()
+	stop, done := make(chan struct{}), make(chan int)
+	go func() {
+		i := 0
+		defer func() { done <- i }()
+		for ; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := put(n, fmt.Sprint("k", i), "v"); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	for range 3 {
+		if _, err := n.Ask(t.Context(), &pb.DefragmentRequest{}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	written := <-done
+	if after := size(); after > before/4 {
+		t.Errorf("the database has %d bytes, %d before", after, before)
+	}
+	n.Kill()
+	n = open(t, cfg)
+	if got := count(t, n, "k", "l"); got != int64(written) {
+		t.Errorf("%d keys after the restart, %d were written", got, written)
+	}
+}

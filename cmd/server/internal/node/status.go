@@ -51,6 +51,14 @@ func (n *Node) publishStatus() {
 	}
 }
 
+// countWatchers looks at what is too dear to look at after every step. The core loop calls it at every tick.
+func (n *Node) countWatchers() {
+	counts := n.member.Counts()
+	n.metrics.watchers.Store(int64(counts.Watchers))
+	n.metrics.behind.Store(int64(counts.Behind))
+	n.metrics.proposed.Store(int64(len(n.calls)))
+}
+
 // Figures are what a member shows of itself (expvar, metrics).
 type Figures struct {
 	ID, Leader, Term, Commit, Applied uint64
