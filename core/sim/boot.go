@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -106,31 +107,29 @@ func (w *World) boot(n *node) {
 	w.needHousekeeping(n)
 }
 
-// recover opens the disk: the newest mark in the log that the database has
-// reached, or whose received image was saved, then the log from there.
+// recover opens the disk as the server does. A log that begins at a received
+// snapshot which is not the database yet finds its image beside it.
 func (w *World) recover(n *node) error {
-	marks, err := wal.Snapshots(n.fs, walDir)
-	if err != nil {
-		return err
+	var missing *member.MissingImageError
+	err := w.tryRecover(n)
+	if errors.As(err, &missing) {
+		img := n.imageAt(missing.Index)
+		if img == nil {
+			return err
+		}
+		n.db = img.db.Clone()
+		err = w.tryRecover(n)
 	}
+	n.images = nil
+	return err
+}
+
+func (w *World) tryRecover(n *node) error {
 	b, err := backend.New(n.db)
 	if err != nil {
 		return err
 	}
-	var from *pb.WALSnapshot
-	for _, m := range marks {
-		if m.GetIndex() <= b.Applied().Index {
-			from = m
-		} else if img := n.imageAt(m.GetIndex()); img != nil {
-			n.db = img.db.Clone()
-			if b, err = backend.New(n.db); err != nil {
-				return err
-			}
-			from = m
-		}
-	}
-	n.images = nil
-	log, found, err := wal.Open(n.fs, walDir, from, w.walOptions())
+	log, found, boot, err := member.Recover(n.fs, walDir, b.Durable(), w.walOptions())
 	if err != nil {
 		return err
 	}
@@ -138,13 +137,9 @@ func (w *World) recover(n *node) error {
 	if err != nil {
 		return err
 	}
-	n.wal, n.backend, n.store = log, b, st
+	n.wal, n.backend, n.store, n.bootLog = log, b, st, boot
 	n.starts++
 	n.bootMark = found.Snapshot.GetIndex()
-	n.bootLog = consensus.Boot{
-		HardState: found.HardState, Entries: found.Entries, Snapshot: &found.Snapshot,
-		Applied: b.Applied().Index, ConfState: b.Applied().ConfState,
-	}
 	n.written = position{
 		index: found.Snapshot.GetIndex(), term: found.Snapshot.GetTerm(),
 		vote: found.HardState.GetVote(), inTerm: found.HardState.GetTerm(),
@@ -188,6 +183,9 @@ func (w *World) storeInfo(n *node) member.StoreInfo {
 // takeImage fills a MsgSnap: the sender's whole state as of now, and where in
 // the log that is.
 func (w *World) takeImage(n *node, m *raftpb.Message) *image {
+	if err := w.flush(n); err != nil {
+		return nil
+	}
 	snap, applied, err := n.store.Image()
 	if err != nil {
 		return nil
@@ -200,6 +198,19 @@ func (w *World) takeImage(n *node, m *raftpb.Message) *image {
 	w.emit(trace.Event{Kind: trace.SnapshotSent, Member: n.id, Peer: m.GetTo(), Index: applied.Index, Term: applied.Term})
 	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: applied.ConfState, Index: &applied.Index, Term: &applied.Term}
 	return &image{db: mem.Mem(), applied: applied}
+}
+
+// flush makes everything that is applied durable: an image waits for the disk.
+func (w *World) flush(n *node) error {
+	if c := n.commit; c != nil {
+		n.backend.EndCommit(c, c.Run())
+		n.commit, n.commitTimer, n.keeping = nil, false, false
+		n.era++ // its event is void, and so are the others
+	}
+	err := n.backend.Flush()
+	w.needCommit(n)
+	w.needHousekeeping(n)
+	return err
 }
 
 // receiveImage writes an image to the disk; only then does the member hear of

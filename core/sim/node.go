@@ -50,7 +50,8 @@ type node struct {
 	backend  *backend.Backend
 	wal      *wal.WAL
 	out      member.Output
-	inbox    []event // what came while it was paused
+	proposed func(request uint64) bool // was it proposed here?
+	inbox    []event                   // what came while it was paused
 	nextTick int64
 	tickHeld bool // a tick is in the inbox; a timer does not pile them up
 

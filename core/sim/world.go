@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"vitrine/core/consensus"
 	"vitrine/core/trace"
 )
 
@@ -78,10 +79,12 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	w.stream.Attach(observer{w})
 	for i := range cfg.Members {
 		id := uint64(i + 1)
-		w.nodes = append(w.nodes, &node{
+		n := &node{
 			id: id, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk,
 			raft: newDice(cfg.Seed, streamRaft, id), disk: newDice(cfg.Seed, streamDisk, id), heard: make([]int64, cfg.Members),
-		})
+		}
+		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
+		w.nodes = append(w.nodes, n)
 	}
 	w.links = w.newLinks(cfg.Seed)
 	peers := w.firstPeers()
