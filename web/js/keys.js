@@ -20,6 +20,9 @@ const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'sel
 export function start() {
   document.getElementById('help').addEventListener('click', help);
   document.addEventListener('keydown', pressed, true);
+  // A closed dialog would keep the focus until the next repaint, and a key
+  // pressed before that would go to a button that nobody sees.
+  for (const d of document.querySelectorAll('dialog')) d.addEventListener('close', () => { if (d.contains(document.activeElement)) document.activeElement.blur(); });
   const body = document.getElementById('help-body');
   const draw = () => body.replaceChildren(
     element('div', { class: 'keys' }, ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`))))),
@@ -31,7 +34,9 @@ export function start() {
 
 export function help() {
   const d = document.getElementById('help-dialog');
-  if (d.open) d.close(); else d.showModal();
+  if (!d.open) return d.showModal();
+  d.close();
+  if (d.contains(document.activeElement)) document.activeElement.blur();
 }
 
 // pressed runs in the capture phase: ebiten swallows every key that reaches
