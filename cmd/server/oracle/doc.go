@@ -1,17 +1,20 @@
 // Package oracle compares vitrine with the etcd it claims to be: the real one,
 // version 3.7.3, as a library and as a process.
 //
-// It is a module of its own, so that nothing of etcd's server ends up in ours,
-// and it is only tests:
+// It is a module of its own, so that nothing of etcd's server ends up in ours.
+// All but bench is tests:
 //
-//	formats    each side's write-ahead log and messages read by the other
-//	ctl        a table of etcdctl invocations whose output must be the same
-//	datadir    each side boots from the other's data directory
-//	client     clientv3: transactions, watches, several endpoints
-//	mixed      members of both kinds in one cluster
-//	chaos      leaders killed under load; nothing acknowledged is lost
+//	wal, pbwire, mvcc, model   formats, messages, stores and answers compared in process
+//	ctl, http                  what etcdctl and probes are told, word by word
+//	client                     clientv3: transactions, watches, several endpoints
+//	datadir                    each side boots from the other's directory or snapshot
+//	chaos, pause               leaders killed and stopped under load; clusters of both kinds
+//	disk                       a full disk, a sync that fails
+//	bench                      throughput and CPU as ratios
 //
-// The binaries are built once into the user's cache directory. VITRINE_BIN
+// Tests that start servers are skipped by -short.
+//
+// etcd's programs are built once, into the user's cache directory. VITRINE_BIN
 // names a vitrine to test instead of building one, ORACLE_BIN a folder with
 // etcd, etcdctl and etcdutl.
 package oracle
