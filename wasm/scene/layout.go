@@ -55,7 +55,7 @@ func (l *Layout) matrix() {
 	cell, gap, label := 21.0, 6.0, 56.0
 	l.Cells.W, l.Cells.DX = 57, 63
 	if l.Phone {
-		cell, gap, label = 14, 3, 40
+		cell, gap, label = 15, 3, 40
 		l.Cells.W, l.Cells.DX = 30, 34
 	}
 	if l.H < 620 && !l.Phone {

@@ -96,7 +96,7 @@ function render(f) {
   place($('speed'), Math.log10(f.speed));
   text($('speed-out'), speedText(f.speed));
   text($('ratio'), t('time.ratio', { span: span(f.speed * 1e9) }));
-  text($('boost'), f.behind ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '');
+  text($('boost'), f.behind && f.playing ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '');
   $('skip').checked = f.skip;
   text($('now'), clock(f.now));
   text($('events'), t('time.events', { n: f.events.toLocaleString(language()) }));

@@ -88,6 +88,7 @@ function raft(m, f) {
     ['raft.last', (m) => `${m.first} … ${m.last}`],
     m.role === 'leader' ? ['raft.quorum', (m, f) => ago(f, m.quorumHeardAt)] : ['raft.heard', (m, f) => ago(f, m.heardAt)],
     ['raft.election', (m, f) => (m.role === 'leader' || !m.timeout ? '–' : `${m.elapsed} / ${m.timeout} × ${span(f.tick)}`)],
+    ['raft.votes', (m) => (m.votes || []).filter((v) => v.granted).map((v) => name(v.id)).join(' ') || '–'],
     ['raft.queues', (m) => `${m.logQueue} / ${m.applyQueue} / ${m.inbox}`],
     ['raft.life', (m) => String(m.incarnation)],
   ]), peers(m, f)];

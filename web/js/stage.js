@@ -53,8 +53,20 @@ function touched(hit, e) {
     case 'member': act({ cmd: 'select', member: hit.member }); sheet('member'); break;
     case 'link': openMenu(hit.link, e.clientX, e.clientY); break;
     case 'client': choseClient(hit.client); break;
-    case 'cut': for (const [a, b] of hit.links) act({ cmd: 'cut', from: [a], to: [b] }); break;
+    case 'cut': cutAll(hit.links); break;
     default: act({ cmd: 'select', member: 0 });
+  }
+}
+
+// cutAll cuts links in as few commands as they can be said in: "all from S1 to
+// S2, S3 and S4" is one.
+function cutAll(links) {
+  while (links.length) {
+    const count = {};
+    for (const id of links.flat()) count[id] = (count[id] || 0) + 1;
+    const hub = Number(Object.entries(count).sort((a, b) => b[1] - a[1])[0][0]);
+    act({ cmd: 'cut', from: [hub], to: links.filter((l) => l.includes(hub)).map(([a, b]) => (a === hub ? b : a)) });
+    links = links.filter((l) => !l.includes(hub));
   }
 }
 

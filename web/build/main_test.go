@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+)
+
+func TestCompressedTwinsHoldTheSame(t *testing.T) {
+	dir := t.TempDir()
+	text := []byte(strings.Repeat("a see-through etcd ", 200))
+	noise := []byte{7, 201, 33, 90, 14, 255, 0, 61}
+	for name, data := range map[string][]byte{"page.txt": text, "sub/noise.bin": noise} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, packed, err := compress(dir, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := int64(len(text) + len(noise)); raw != want {
+		t.Errorf("%d bytes plain, want %d", raw, want)
+	}
+	twin, err := os.ReadFile(filepath.Join(dir, "page.txt.br"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := io.ReadAll(brotli.NewReader(bytes.NewReader(twin)))
+	if err != nil || !bytes.Equal(back, text) {
+		t.Errorf("the twin holds %d bytes (%v), want %d", len(back), err, len(text))
+	}
+	if want := int64(len(twin) + len(noise)); packed != want {
+		t.Errorf("%d bytes packed, want %d", packed, want)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "sub", "noise.bin.br")); err == nil {
+		t.Error("a file that only grows was compressed")
+	}
+}
+
+func TestEmptyKeepsWhatGitKeeps(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"README.md", ".gitignore", "old.wasm", "js/old.js"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := empty(dir); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if got := strings.Join(left, " "); got != ".gitignore README.md" {
+		t.Errorf("left over: %s", got)
+	}
+}
