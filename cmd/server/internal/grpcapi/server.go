@@ -47,6 +47,9 @@ const (
 	// bufferBytes is the size of a connection's buffers: large enough that a
 	// hundred answers leave in one write.
 	bufferBytes = 128 << 10
+	// streamWindow and connWindow are what a client may send unasked, in bytes.
+	streamWindow = 1 << 20
+	connWindow   = 4 << 20
 )
 
 // New builds the server; nothing is served until Serve.
@@ -59,6 +62,9 @@ func New(cfg Config) *Server {
 		grpc.MaxConcurrentStreams(cfg.MaxConcurrentStreams),
 		grpc.ReadBufferSize(bufferBytes),
 		grpc.WriteBufferSize(bufferBytes),
+		// Fixed windows spare the pings that would estimate better ones.
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connWindow),
 		// Workers keep their grown stacks from one request to the next.
 		grpc.NumStreamWorkers(uint32(128 * runtime.GOMAXPROCS(0))),
 		grpc.ChainUnaryInterceptor(s.othersUnary),
