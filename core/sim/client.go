@@ -238,7 +238,7 @@ func (w *World) answered(e *event) {
 	if again && !r.pinned && r.attempts < maxAttempts {
 		wait := int64(0)
 		if !refused {
-			wait = int64(retryWait) * int64(90+c.dice.Uint64N(21)) / 100
+			wait = int64(retryWait) * int64(90+w.wire.Uint64N(21)) / 100
 		}
 		r.stage, r.answer = thinking, nil
 		r.node = w.choose(c)
@@ -334,7 +334,7 @@ func (w *World) finish(slot int32, response any, err error) {
 		c.request = -1
 		if c.due {
 			c.due = false
-			w.think(c)
+			w.q.pushFirst(event{at: w.now + 1, kind: evThink, a: uint64(c.id), slot: thoughtBefore})
 		}
 	}
 }

@@ -19,6 +19,9 @@ import (
 //	txn if=[value x = 1] then=[put key=x value=2; delete key=y] else=[get key=x]
 //	set name=loss value=0.1
 //
+// A request is the visitor's, or that of the simulated client number Client,
+// which begins at Member and goes on to the next when it must.
+//
 // Which fields a command reads:
 //
 //	crash        Member; unsynced data is lost, Keep = kill: the page cache survives; Torn = per-block dice, percent
@@ -32,16 +35,19 @@ import (
 //	campaign     Member times out now
 //	transfer     Member: the leader hands over to it
 //	put          Key, Value, PrevKV; Member = endpoint, 0 = the client's choice
-//	get          Key, End, Rev, Limit, Serializable, KeysOnly, CountOnly, Order (ascend, descend)
+//	get          Key, End, Rev, Limit, Serializable, KeysOnly, CountOnly, Order (ascend, descend), By (version, create, mod, value)
 //	delete       Key, End, PrevKV
 //	txn          If, Then, Else
 //	compact      Rev; negative = so many behind the newest revision that the client saw
-//	watch        Key, End, Rev, PrevKV; answered by a request id
+//	watch        Key, End, Rev, PrevKV, Progress, Filter (no-put, no-delete); answered by a request id
 //	cancel-watch Request; 0 = the newest watch
+//	hang-up      Client: the connection under its watch ends
+//	vanish       Client: the same, and the member does not hear of it
 //	stall        Member: its disk hangs for Value (a duration)
 //	set          Name, Value: see Settings; a disk setting with Member turns that disk only
 type Command struct {
 	Cmd    string   `json:"cmd"`
+	Client int      `json:"client,omitempty"`
 	Member uint64   `json:"member,omitempty"`
 	From   []uint64 `json:"from,omitempty"`
 	To     []uint64 `json:"to,omitempty"`
@@ -55,10 +61,13 @@ type Command struct {
 	Rev          int64  `json:"rev,omitempty"`
 	Limit        int64  `json:"limit,omitempty"`
 	Order        string `json:"order,omitempty"`
+	By           string `json:"by,omitempty"`
+	Filter       string `json:"filter,omitempty"`
 	Serializable bool   `json:"serializable,omitempty"`
 	KeysOnly     bool   `json:"keysOnly,omitempty"`
 	CountOnly    bool   `json:"countOnly,omitempty"`
 	PrevKV       bool   `json:"prevKV,omitempty"`
+	Progress     bool   `json:"progress,omitempty"`
 	Request      uint64 `json:"request,omitempty"`
 
 	If   []Compare `json:"if,omitempty"`
@@ -125,7 +134,7 @@ var verbs = map[string]bool{
 	"crash": true, "restart": true, "pause": true, "resume": true, "isolate": true,
 	"cut": true, "heal": true, "heal-all": true, "campaign": true, "transfer": true,
 	"put": true, "get": true, "delete": true, "txn": true, "compact": true,
-	"watch": true, "cancel-watch": true, "stall": true, "set": true,
+	"watch": true, "cancel-watch": true, "hang-up": true, "vanish": true, "stall": true, "set": true,
 }
 
 // UnmarshalJSON takes value and rev as strings or numbers, so that a page may
@@ -170,6 +179,7 @@ func (c Command) String() string { return string(c.Append(nil)) }
 // Append appends the canonical text form.
 func (c *Command) Append(dst []byte) []byte {
 	dst = append(dst, c.Cmd...)
+	dst = appendUint(dst, "client", uint64(c.Client))
 	dst = appendUint(dst, "member", c.Member)
 	dst = appendIDs(dst, "from", c.From)
 	dst = appendIDs(dst, "to", c.To)
@@ -180,12 +190,14 @@ func (c *Command) Append(dst []byte) []byte {
 	dst = appendInt(dst, "rev", c.Rev)
 	dst = appendInt(dst, "limit", c.Limit)
 	dst = appendText(dst, "order", c.Order)
+	dst = appendText(dst, "by", c.By)
+	dst = appendText(dst, "filter", c.Filter)
 	dst = appendInt(dst, "torn", int64(c.Torn))
 	dst = appendUint(dst, "request", c.Request)
 	for _, f := range []struct {
 		on   bool
 		name string
-	}{{c.OneWay, "oneway"}, {c.Keep, "keep"}, {c.Serializable, "serializable"}, {c.KeysOnly, "keysOnly"}, {c.CountOnly, "countOnly"}, {c.PrevKV, "prevKV"}} {
+	}{{c.OneWay, "oneway"}, {c.Keep, "keep"}, {c.Serializable, "serializable"}, {c.KeysOnly, "keysOnly"}, {c.CountOnly, "countOnly"}, {c.PrevKV, "prevKV"}, {c.Progress, "progress"}} {
 		if f.on {
 			dst = append(append(dst, ' '), f.name...)
 		}
@@ -361,7 +373,7 @@ func (p *commandParser) command(depth int) Command {
 }
 
 func (p *commandParser) flag(c *Command, name string) {
-	flags := map[string]*bool{"oneway": &c.OneWay, "keep": &c.Keep, "serializable": &c.Serializable, "keysOnly": &c.KeysOnly, "countOnly": &c.CountOnly, "prevKV": &c.PrevKV}
+	flags := map[string]*bool{"oneway": &c.OneWay, "keep": &c.Keep, "serializable": &c.Serializable, "keysOnly": &c.KeysOnly, "countOnly": &c.CountOnly, "prevKV": &c.PrevKV, "progress": &c.Progress}
 	if f := flags[name]; f != nil {
 		*f = true
 		return
@@ -374,6 +386,8 @@ func (p *commandParser) field(c *Command, name, v string) {
 	switch name {
 	case "member":
 		c.Member, err = strconv.ParseUint(v, 10, 64)
+	case "client":
+		c.Client, err = strconv.Atoi(v)
 	case "request":
 		c.Request, err = strconv.ParseUint(v, 10, 64)
 	case "from":
@@ -396,6 +410,10 @@ func (p *commandParser) field(c *Command, name, v string) {
 		c.Value = v
 	case "order":
 		c.Order = v
+	case "by":
+		c.By = v
+	case "filter":
+		c.Filter = v
 	default:
 		p.fail("unknown field %q", name)
 	}

@@ -35,6 +35,7 @@ type Config struct {
 
 	LogWindow int  `json:"logWindow"` // entries of each log that State shows
 	NoChecks  bool `json:"noChecks"`  // measure the simulator without its checkers
+	Record    bool `json:"-"`         // keep what the clients decide among the commands, see World.Replay
 }
 
 // Network describes all links; a Command may cut single ones.
@@ -70,7 +71,11 @@ type Workload struct {
 	Keys    int           `json:"keys"`    // size of the key set: small enough to collide
 	Timeout time.Duration `json:"timeout"` // a client's patience with one request
 	Watches int           `json:"watches"` // how many of the clients also hold a watch
-	Mix     Mix           `json:"mix"`
+
+	// Explicit clients do nothing by themselves: what they do is in the commands.
+	Explicit bool `json:"explicit,omitempty"`
+
+	Mix Mix `json:"mix"`
 }
 
 // Mix weighs the operations of the workload against each other.

@@ -10,7 +10,18 @@ import (
 // exactly one value, so that the number of draws of an event does not depend
 // on what was drawn; and all compute with integers, or with floats in ways that
 // give the same bits on every machine.
-type Dice struct{ src rand.ChaCha8 }
+//
+// Dice that are thrown at moments (see at) draw from the concern and the
+// simulated time instead of from a sequence: what one message or one sync draws
+// does not depend on how many came before it, so that a run from which a
+// decision was removed goes on as before wherever the decision does not matter.
+type Dice struct {
+	src   rand.ChaCha8
+	key   uint64
+	clock *int64 // nil: a sequence
+	last  int64  // moment of the last draw
+	nth   uint64 // draws in that moment
+}
 
 // Streams by concern. The numbers are part of every seed's meaning.
 const (
@@ -32,8 +43,14 @@ func newDice(seed, concern, instance uint64) *Dice {
 		x = mix(x ^ mix(salt+uint64(i)<<32))
 		binary.LittleEndian.PutUint64(key[8*i:], x)
 	}
-	d := new(Dice)
+	d := &Dice{key: mix(x)}
 	d.src.Seed(key)
+	return d
+}
+
+// at makes the dice draw by the moment that the clock shows.
+func (d *Dice) at(clock *int64) *Dice {
+	d.clock = clock
 	return d
 }
 
@@ -49,12 +66,21 @@ func mix(x uint64) uint64 {
 func (d *Dice) Read(p []byte) (int, error) { return d.src.Read(p) }
 
 // Uint64 draws 64 bits.
-func (d *Dice) Uint64() uint64 { return d.src.Uint64() }
+func (d *Dice) Uint64() uint64 {
+	if d.clock == nil {
+		return d.src.Uint64()
+	}
+	if now := *d.clock; now != d.last {
+		d.last, d.nth = now, 0
+	}
+	d.nth++
+	return mix(d.key ^ mix(uint64(d.last)) + d.nth<<32)
+}
 
 // Uint64N draws from [0, n); n = 0 draws and gives 0. The bias of the modulus
 // is below n / 2^64.
 func (d *Dice) Uint64N(n uint64) uint64 {
-	v := d.src.Uint64()
+	v := d.Uint64()
 	if n == 0 {
 		return 0
 	}
@@ -66,7 +92,7 @@ func (d *Dice) IntN(n int) int { return int(d.Uint64N(uint64(n))) }
 
 // Chance is true with probability p.
 func (d *Dice) Chance(p float64) bool {
-	return float64(d.src.Uint64()>>11) < p*(1<<53)
+	return float64(d.Uint64()>>11) < p*(1<<53)
 }
 
 // Between draws from [lo, hi].
@@ -76,7 +102,7 @@ func (d *Dice) Between(lo, hi time.Duration) time.Duration {
 
 // Exp draws from an exponential distribution, capped at eight times its mean.
 func (d *Dice) Exp(mean time.Duration) time.Duration {
-	u := d.src.Uint64()
+	u := d.Uint64()
 	i, frac := u>>56, u>>40&0xffff
 	lo, hi := quantiles[i], quantiles[i+1]
 	q := lo + (hi-lo)*frac>>16 // in 1/65536 of the mean

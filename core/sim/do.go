@@ -23,6 +23,9 @@ func (w *World) perform(c *Command, fault bool) (request uint64, err error) {
 	if fault {
 		kind = trace.Fault
 	}
+	if c.Client != 0 {
+		return 0, w.performDecision(c)
+	}
 	cause := w.emit(trace.Event{Kind: kind, Member: c.Member, Text: c.String()})
 	switch c.Cmd {
 	case "crash", "restart", "pause", "resume", "campaign", "transfer", "stall":
@@ -43,6 +46,9 @@ func (w *World) perform(c *Command, fault bool) (request uint64, err error) {
 func (w *World) valid(c *Command) error {
 	if !verbs[c.Cmd] {
 		return fmt.Errorf("sim: unknown command %q", c.Cmd)
+	}
+	if c.Client < 0 || c.Client >= len(w.clients) {
+		return fmt.Errorf("sim: %s: there is no client %d", c.Cmd, c.Client)
 	}
 	if c.Member != 0 && w.byID(c.Member) == nil {
 		return fmt.Errorf("sim: %s: there is no member %d", c.Cmd, c.Member)
@@ -66,6 +72,10 @@ func (w *World) valid(c *Command) error {
 	case "put", "get", "delete", "txn", "compact", "watch":
 		_, _, err := requestOf(c, 0)
 		return err
+	case "hang-up", "vanish":
+		if c.Client == 0 {
+			return fmt.Errorf("sim: %s: which client?", c.Cmd)
+		}
 	case "set":
 		_, err := w.setting(c)
 		return err
@@ -82,6 +92,9 @@ func (w *World) valid(c *Command) error {
 // leaves no trace.
 func (w *World) possible(c *Command) error {
 	n, ok := w.byID(c.Member), true
+	if c.Client != 0 {
+		return w.free(c)
+	}
 	switch c.Cmd {
 	case "crash":
 		ok = n.alive()
@@ -299,7 +312,7 @@ func (w *World) performRequest(c *Command) (uint64, error) {
 
 // requestOf translates a command to the API.
 func requestOf(c *Command, lastRev int64) (opCode, any, error) {
-	key, end, value := []byte(c.Key), []byte(c.End), []byte(c.Value)
+	key, end, value := bytesOf(c.Key), bytesOf(c.End), bytesOf(c.Value)
 	if c.Key == "" && c.Cmd != "txn" && c.Cmd != "compact" {
 		return 0, nil, fmt.Errorf("sim: %s: which key?", c.Cmd)
 	}
@@ -311,8 +324,12 @@ func requestOf(c *Command, lastRev int64) (opCode, any, error) {
 		if !ok {
 			return 0, nil, fmt.Errorf("sim: get: order %q is neither ascend nor descend", c.Order)
 		}
+		by, ok := sortTargets[c.By]
+		if !ok {
+			return 0, nil, fmt.Errorf("sim: get: by %q is neither version, create, mod nor value", c.By)
+		}
 		return opGet, &pb.RangeRequest{
-			Key: key, RangeEnd: end, Limit: c.Limit, Revision: c.Rev, SortOrder: order,
+			Key: key, RangeEnd: end, Limit: c.Limit, Revision: c.Rev, SortOrder: order, SortTarget: by,
 			Serializable: c.Serializable, KeysOnly: c.KeysOnly, CountOnly: c.CountOnly,
 		}, nil
 	case "delete":
@@ -327,7 +344,15 @@ func requestOf(c *Command, lastRev int64) (opCode, any, error) {
 		}
 		return opCompact, &pb.CompactionRequest{Revision: max(1, rev)}, nil
 	case "watch":
-		return opWatch, &pb.WatchCreateRequest{Key: key, RangeEnd: end, StartRevision: c.Rev, PrevKv: c.PrevKV}, nil
+		create := &pb.WatchCreateRequest{Key: key, RangeEnd: end, StartRevision: c.Rev, PrevKv: c.PrevKV, ProgressNotify: c.Progress}
+		if c.Filter != "" {
+			f, ok := filters[c.Filter]
+			if !ok {
+				return 0, nil, fmt.Errorf("sim: watch: filter %q is neither no-put nor no-delete", c.Filter)
+			}
+			create.Filters = []pb.WatchCreateRequest_FilterType{f}
+		}
+		return opWatch, create, nil
 	}
 	return 0, nil, fmt.Errorf("sim: %s is not a request", c.Cmd)
 }

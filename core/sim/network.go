@@ -199,7 +199,7 @@ func (w *World) newLinks(seed uint64) []link {
 	links := make([]link, n*n)
 	for from := range n {
 		for to := range n {
-			links[from*n+to].dice = newDice(seed, streamNetwork, uint64(from+1)<<8|uint64(to+1))
+			links[from*n+to].dice = newDice(seed, streamNetwork, uint64(from+1)<<8|uint64(to+1)).at(&w.now)
 		}
 	}
 	return links

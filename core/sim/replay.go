@@ -43,6 +43,9 @@ const maxReplayBytes = 4 << 20
 func (w *World) Replay(length time.Duration) *Replay {
 	cfg := w.cfg
 	cfg.Faults = false
+	if cfg.Record {
+		cfg.Record, cfg.Workload.Explicit = false, true
+	}
 	r := &Replay{Config: cfg, For: length, Commands: w.Commands(), Hash: w.HashText()}
 	if v := w.violation; v != nil {
 		r.Violated, r.Text = v.Number, v.Text

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"vitrine/core/pb"
@@ -90,7 +91,7 @@ func (p *probe) missing() string {
 	defer w.leave()
 	switch p.state {
 	case 0:
-		p.put = w.issue(w.clients[0], opPut, &pb.PutRequest{Key: []byte(probeKey), Value: w.value()}, "put "+probeKey, probeKey, -1, 5*time.Second)
+		p.put = w.issue(w.clients[0], opPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, 5*time.Second)
 		p.state = 1
 		return "the last write is on its way"
 	case 1:

@@ -18,6 +18,7 @@ type watcher struct {
 	create   *pb.WatchCreateRequest
 	pinned   bool
 	node     int
+	began    int    // the endpoint that was chosen first, -1 = there was none
 	stream   uint64 // 0 = none at the moment
 	opened   bool   // the server said so, at least once
 	closed   bool   // for good
@@ -59,7 +60,8 @@ func (w *World) watch(c *client, create *pb.WatchCreateRequest, words string, en
 	}
 	wt := &watcher{id: r.id, client: c.id, pinned: endpoint >= 0, node: endpoint, next: create.StartRevision, slot: slot, create: create}
 	if endpoint < 0 {
-		wt.node = max(0, w.choose(c))
+		wt.began = w.choose(c)
+		wt.node = max(0, wt.began)
 		r.node = wt.node
 	}
 	r.cause = w.emit(trace.Event{Kind: trace.RequestIssued, Peer: w.nodes[wt.node].id, Request: r.id, A: uint64(opWatch), Text: words})

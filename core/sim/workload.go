@@ -43,11 +43,19 @@ func (l *workload) setRate(rate float64) {
 	}
 }
 
-// thought is a client's alarm: it wants to do something.
+// thoughtBefore marks, in an event's slot, an operation whose time had come
+// while its client still waited for the last answer.
+const thoughtBefore = 1
+
+// thought is a client's alarm: it wants to do something. What clients decide
+// comes before all else in its nanosecond, as commands do, so that it can be
+// replaced by commands.
 func (w *World) thought(e *event) {
 	c := w.clients[e.a]
-	if w.load.gap > 0 && !w.load.off {
-		w.q.push(event{at: w.now + int64(c.dice.Exp(w.load.gap)) + 1, kind: evThink, a: e.a})
+	if e.slot == thoughtBefore {
+		// It has waited for an answer with this one.
+	} else if w.load.gap > 0 && !w.load.off {
+		w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(w.load.gap)) + 1, kind: evThink, a: e.a})
 	} else {
 		c.asleep = true
 		return
@@ -61,13 +69,13 @@ func (w *World) thought(e *event) {
 
 // wake starts the clients that sleep because there was no load.
 func (w *World) wake() {
-	if w.load.gap == 0 || w.load.off {
+	if w.load.gap == 0 || w.load.off || w.load.Explicit {
 		return
 	}
 	for _, c := range w.clients[1:] {
 		if c.asleep {
 			c.asleep = false
-			w.q.push(event{at: w.now + int64(c.dice.Exp(w.load.gap)) + 1, kind: evThink, a: uint64(c.id)})
+			w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(w.load.gap)) + 1, kind: evThink, a: uint64(c.id)})
 		}
 	}
 }
@@ -94,11 +102,17 @@ func (w *World) think(c *client) {
 	case 4:
 		op, body = opTxn, w.makeTxn(c, k, k2, how)
 	case 5:
+		k, k2 = min(k, k2), max(k, k2)
 		body = w.makeRange(c, k, k2, how, how2)
 	case 6:
 		op, body = opCompact, &pb.CompactionRequest{Revision: max(1, c.lastRev-int64(how%64))}
 	}
-	c.request = w.issue(c, op, body, l.words[op][k], l.names[k], -1, l.Timeout)
+	words := l.words[op][k]
+	if op == opCompact {
+		words = opNames[op]
+	}
+	c.request = w.issue(c, op, body, words, l.names[k], -1, l.Timeout)
+	w.decided(c, body, w.requests.at(c.request).node)
 }
 
 // value is unlike every other value of the run.
@@ -122,9 +136,9 @@ func (w *World) makeDelete(k, k2 int, how uint64) any {
 // makeRange asks for several keys with all the options there are, now or at a
 // revision of the past.
 func (w *World) makeRange(c *client, k, k2 int, how, how2 uint64) any {
-	r := &pb.RangeRequest{Key: w.load.keys[min(k, k2)], RangeEnd: w.load.end}
+	r := &pb.RangeRequest{Key: w.load.keys[k], RangeEnd: w.load.end}
 	if how%2 == 0 {
-		r.RangeEnd = w.load.keys[max(k, k2)]
+		r.RangeEnd = w.load.keys[k2]
 		if k == k2 {
 			r.RangeEnd = nil
 		}
@@ -234,6 +248,9 @@ func (w *World) newClients() {
 		c.asleep = true
 		w.clients = append(w.clients, c)
 	}
+	if w.cfg.Workload.Explicit {
+		return
+	}
 	w.wake()
 	for i := range min(w.cfg.Workload.Watches, w.cfg.Workload.Clients) {
 		c := w.clients[i+1]
@@ -241,8 +258,8 @@ func (w *World) newClients() {
 		if i > 0 {
 			create.StartRevision = 1
 		}
-		c.watching = w.watch(c, create, "watch k", -1)
-		w.q.push(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: uint64(c.id)})
+		w.watchAnew(c, create)
+		w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: uint64(c.id)})
 	}
 }
 
@@ -253,7 +270,7 @@ const watchTurn = 4 * time.Second
 // another one, perhaps of the past: four draws.
 func (w *World) turn(e *event) {
 	c := w.clients[e.a]
-	w.q.push(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: e.a})
+	w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: e.a})
 	what, how, back := c.dice.IntN(4), c.dice.Uint64(), int64(c.dice.Uint64N(100))
 	wt := c.watching
 	if w.load.off || w.load.gap == 0 || wt.stream == 0 {
@@ -261,12 +278,11 @@ func (w *World) turn(e *event) {
 	}
 	switch what {
 	case 0, 1: // the connection breaks; the member hears of it, or not
-		if what == 0 {
-			w.q.push(event{at: w.now + w.clientLatency(), kind: evWatchArrive, slot: watchClose, node: uint8(wt.node), a: wt.stream})
-		}
-		w.reconnect(wt, int64(retryWait))
+		w.breakWatch(wt, what == 0)
+		w.keep(Command{Cmd: brokenHow(what == 0), Client: c.id})
 	case 2:
 		w.cancelWatch(wt)
+		w.keep(Command{Cmd: "cancel-watch", Client: c.id})
 		create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: how%2 == 0, ProgressNotify: how>>8%2 == 0}
 		if how>>16%4 == 0 {
 			create.Key, create.RangeEnd = w.load.keys[how>>24%uint64(w.load.Keys)], nil
@@ -277,6 +293,20 @@ func (w *World) turn(e *event) {
 		if how>>48%4 != 0 {
 			create.StartRevision = max(1, c.lastRev-back)
 		}
-		c.watching = w.watch(c, create, "watch "+string(create.Key), -1)
+		w.watchAnew(c, create)
 	}
+}
+
+// watchAnew opens the watch of a simulated client.
+func (w *World) watchAnew(c *client, create *pb.WatchCreateRequest) {
+	c.watching = w.watch(c, create, "watch "+string(create.Key), -1)
+	w.decided(c, create, c.watching.began)
+}
+
+// breakWatch ends the connection under a watch.
+func (w *World) breakWatch(wt *watcher, heard bool) {
+	if heard {
+		w.q.push(event{at: w.now + w.clientLatency(), kind: evWatchArrive, slot: watchClose, node: uint8(wt.node), a: wt.stream})
+	}
+	w.reconnect(wt, int64(retryWait))
 }

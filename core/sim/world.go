@@ -70,9 +70,10 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		drawn.tune(&cfg)
 	}
 	w := &World{
-		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload), wire: newDice(cfg.Seed, streamWire, 0),
+		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
 		stream: trace.NewStream(sinks...), byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
 	}
+	w.wire = newDice(cfg.Seed, streamWire, 0).at(&w.now)
 	if !cfg.NoChecks {
 		w.judge = newJudge(w)
 	}
@@ -81,7 +82,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		id := uint64(i + 1)
 		n := &node{
 			id: id, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk,
-			raft: newDice(cfg.Seed, streamRaft, id), disk: newDice(cfg.Seed, streamDisk, id), heard: make([]int64, cfg.Members),
+			raft: newDice(cfg.Seed, streamRaft, id), disk: newDice(cfg.Seed, streamDisk, id).at(&w.now), heard: make([]int64, cfg.Members),
 		}
 		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
 		w.nodes = append(w.nodes, n)
