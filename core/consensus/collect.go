@@ -60,6 +60,13 @@ func (n *Node) observe(rd *raft.Ready) {
 		n.lead, n.role = rd.SoftState.Lead, rd.SoftState.RaftState
 		n.t.Emit(trace.Event{Kind: trace.RoleChanged, Term: n.term, Peer: n.lead, A: uint64(n.role)})
 	}
+	if !raft.IsEmptySnap(rd.Snapshot) {
+		// The snapshot takes the place of the whole log, and of entries that were never committed.
+		if n.last > commit {
+			n.t.Emit(trace.Event{Kind: trace.LogTruncated, Index: commit + 1, Term: n.term})
+		}
+		n.last = rd.Snapshot.GetMetadata().GetIndex()
+	}
 	n.observeEntries(rd.Entries)
 	if n.commit != commit {
 		n.t.Emit(trace.Event{Kind: trace.CommitAdvanced, Index: n.commit, Term: n.term})
@@ -140,7 +147,6 @@ func (n *Node) write(m *raftpb.Message) {
 		w.Snapshot, w.Release, w.MustSync = s, s.GetMetadata().GetIndex(), true
 		p.snapshot = s
 		n.keeping.marking = s.GetMetadata().GetIndex() // an older mark must not follow it
-		n.last = max(s.GetMetadata().GetIndex(), lastIndex(m.GetEntries()))
 		n.setConf(s.GetMetadata().GetConfState())
 		n.confSince = s.GetMetadata().GetIndex()
 		n.traceConf()
