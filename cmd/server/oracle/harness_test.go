@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -74,12 +75,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// processes skips the tests that start servers when time is short.
+// processes skips the tests that start servers when time is short, and lets two
+// of them wait for their elections at once.
 func processes(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
+	t.Parallel()
 }
 
 // member is a server process with a data directory, which outlives it.
@@ -97,19 +100,29 @@ type member struct {
 	log    *os.File
 }
 
+// ports counts through a range below the one from which systems take the ports
+// of outgoing connections: an address stays ours while its server is down.
+var ports = atomic.Int64{}
+
+const firstPort, portCount = 20_000, 12_000
+
 // freeAddresses returns loopback addresses that nobody listens on.
-func freeAddresses(t testing.TB, n int) []string {
+func freeAddresses(t testing.TB, n int) (out []string) {
 	t.Helper()
-	out := make([]string, n)
-	for i := range out {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	start := int64(os.Getpid()) * 61 // another run of these tests begins elsewhere
+	for range portCount {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+(start+ports.Add(1))%portCount)
+		l, err := net.Listen("tcp", address)
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		defer l.Close()
-		out[i] = l.Addr().String()
+		l.Close()
+		if out = append(out, address); len(out) == n {
+			return out
+		}
 	}
-	return out
+	t.Fatal("no free ports")
+	return nil
 }
 
 // cluster describes members of one cluster; start starts them.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // request is an HTTP call on the client port.
@@ -35,6 +36,12 @@ func TestHTTPSaysTheSame(t *testing.T) {
 	var said [][]string
 	var families []map[string]string
 	both(t, 1, func(t *testing.T, members []*member) {
+		// The leader sets the cluster's version a moment after the first election.
+		for deadline := time.Now().Add(callTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			if _, _, body := request(t, members[0], "GET", "/version"); !strings.Contains(body, "not_decided") {
+				break
+			}
+		}
 		var lines []string
 		for _, c := range calls {
 			status, contentType, body := request(t, members[0], c.method, c.path)
