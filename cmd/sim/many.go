@@ -52,7 +52,7 @@ type tally struct {
 	*program
 	runs      int
 	simulated float64
-	real      float64
+	cpu       float64
 	events    uint64
 	faults    int
 	requests  int
@@ -62,7 +62,7 @@ type tally struct {
 func (t *tally) add(r *result) bool {
 	t.runs++
 	t.simulated += r.Simulated
-	t.real += r.Real
+	t.cpu += r.CPU
 	t.events += r.Events
 	t.faults += r.FaultsSum
 	t.requests += r.Requests.OK
@@ -95,5 +95,5 @@ func (t *tally) end() {
 		return
 	}
 	fmt.Fprintf(t.stdout, "%d seeds, no violation: %.0f simulated seconds, %d events, %d requests answered, %d faults (%.0f an hour), %.0f times real time a core\n",
-		t.runs, t.simulated, t.events, t.requests, t.faults, float64(t.faults)/t.simulated*3600, t.simulated/t.real)
+		t.runs, t.simulated, t.events, t.requests, t.faults, float64(t.faults)/t.simulated*3600, t.simulated/t.cpu)
 }

@@ -24,7 +24,8 @@ type result struct {
 	Members   int            `json:"members"`
 	Simulated float64        `json:"simulatedSeconds"`
 	Real      float64        `json:"realSeconds"`
-	Speed     float64        `json:"speed"` // simulated / real
+	CPU       float64        `json:"cpuSeconds"`
+	Speed     float64        `json:"speed"` // simulated / CPU, or / real where CPU time is not known
 	Events    uint64         `json:"events"`
 	Options   string         `json:"options"`
 	Faults    map[string]int `json:"faults"`
@@ -43,13 +44,16 @@ type requests struct {
 
 // execute runs a world to its end and measures it.
 func execute(w *sim.World, length time.Duration) *result {
-	start := time.Now()
+	start, used := time.Now(), cpuTime()
 	w.Run(length)
-	real := time.Since(start).Seconds()
+	real, cpu := time.Since(start).Seconds(), (cpuTime() - used).Seconds()
+	if cpu == 0 {
+		cpu = real
+	}
 	cfg, s := w.Config(), w.State()
 	r := &result{
-		Seed: cfg.Seed, Members: cfg.Members, Simulated: time.Duration(w.Now()).Seconds(), Real: real,
-		Speed: time.Duration(w.Now()).Seconds() / real, Events: w.Events(), Options: w.Options().String(),
+		Seed: cfg.Seed, Members: cfg.Members, Simulated: time.Duration(w.Now()).Seconds(), Real: real, CPU: cpu,
+		Speed: time.Duration(w.Now()).Seconds() / cpu, Events: w.Events(), Options: w.Options().String(),
 		Faults: map[string]int{}, Violation: w.Violation(), Hash: w.HashText(),
 	}
 	for _, f := range w.FaultCounts() {
@@ -128,8 +132,8 @@ func (p *program) save(w *sim.World, r *result) error {
 func (p *program) tell(w *sim.World, r *result) {
 	out := p.stdout
 	fmt.Fprintf(out, "seed       %d, %d members\n", r.Seed, r.Members)
-	fmt.Fprintf(out, "simulated  %.1f s in %.3f s: %.0f times real time\n", r.Simulated, r.Real, r.Speed)
-	fmt.Fprintf(out, "events     %d, %.0f a second\n", r.Events, float64(r.Events)/r.Real)
+	fmt.Fprintf(out, "simulated  %.1f s in %.3f s, %.3f s of CPU: %.0f times real time a core\n", r.Simulated, r.Real, r.CPU, r.Speed)
+	fmt.Fprintf(out, "events     %d, %.0f a second of CPU\n", r.Events, float64(r.Events)/r.CPU)
 	fmt.Fprintf(out, "requests   %d answered, %d failed or unknown; revision %d\n", r.Requests.OK, r.Requests.Failed, r.Revision)
 	var faults []string
 	for _, f := range w.FaultCounts() {
