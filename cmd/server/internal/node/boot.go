@@ -191,8 +191,10 @@ func (n *Node) reopen(b *backend.Backend, noDB bool) (*backend.Backend, *wal.Rec
 		return b, nil, err
 	}
 	var from *pb.WALSnapshot
-	if len(marks) > 0 {
-		from = marks[len(marks)-1]
+	for _, m := range marks { // the newest is the one with the highest index, wherever it stands
+		if m.GetIndex() >= from.GetIndex() {
+			from = m
+		}
 	}
 	if from.GetIndex() > b.Applied().Index {
 		image := n.dirs.image(from.GetIndex())
