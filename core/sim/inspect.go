@@ -21,6 +21,7 @@ type lastSeen struct {
 	durable uint64
 	hashKV  uint32
 	hashAt  int64
+	hashed  int64 // the revisions that hashKV is of
 	keys    int
 	dbSize  int64
 	inUse   int64
@@ -138,9 +139,11 @@ func (w *World) remember(n *node) {
 	l.status = n.member.Status()
 	l.durable = n.backend.Durable().Index
 	l.keys, l.dbSize, l.inUse = n.store.KV.Keys(), n.db.Size(), n.db.SizeInUse()
-	if w.now >= l.hashAt+hashEvery || l.hashAt == 0 {
+	// Hashing reads the whole history: not at every picture, and never twice.
+	at := n.store.KV.Revision()<<1 ^ n.store.KV.CompactRevision()
+	if at != l.hashed && (w.now >= l.hashAt+hashEvery || l.hashAt == 0) {
 		l.hashKV, _, _, _ = n.store.HashKV(0)
-		l.hashAt = w.now
+		l.hashAt, l.hashed = w.now, at
 	}
 }
 

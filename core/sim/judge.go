@@ -32,6 +32,9 @@ func newJudge(w *World) *judge {
 	j.checker.OnViolation = func(v check.Violation) {
 		report(v)
 		w.stopAt(v.Number, v.Text, v.Seq)
+		if w.violation.Number == v.Number && v.Now > 0 {
+			w.violation.Since = min(w.violation.Since, int64(v.Now))
+		}
 	}
 	w.stream.Attach(j.checker)
 	return j
@@ -210,7 +213,7 @@ func (j *judge) cut() {
 // stopAt ends the run at its first violation.
 func (w *World) stopAt(number int, text string, seq uint64) {
 	if w.violation == nil {
-		w.violation = &Violation{Number: number, Text: text, At: w.now, Seq: seq}
+		w.violation = &Violation{Number: number, Text: text, At: w.now, Since: w.now, Seq: seq}
 	}
 }
 

@@ -17,10 +17,13 @@ const Version = 1
 // Replay is a run as a text file:
 //
 //	vitrine replay 1
+//	commit 0123abc
 //	seed 42
 //	for 60000000000
 //	config {"seed":42,"members":3, ...}
 //	violated 8 acknowledged means durable: ...
+//	found 1812345678
+//	since 1812345678
 //	hash 0123456789abcdef
 //	command 0 fault set name=loss value=0.1
 //	command 1200000001 crash member=1
@@ -33,10 +36,17 @@ type Replay struct {
 	Hash     string // 16 hex digits at the end of the run; "" = unknown
 	Violated int    // the invariant that breaks, 0 = none
 	Text     string // how
+	At       int64  // when that is found
+	Since    int64  // when it happens
+	Commit   string // of the build that wrote the file; "" = unknown
 }
 
-// maxReplayBytes bounds what ParseReplay accepts.
+// maxReplayBytes bounds what ParseReplay accepts. What is to be sent around and
+// opened in the page is shorter: MaxSharedReplay.
 const maxReplayBytes = 4 << 20
+
+// MaxSharedReplay is the size of a replay file that the page opens.
+const MaxSharedReplay = 100 << 10
 
 // Replay is the run so far as a file that repeats it. A drawn run becomes a
 // list of decisions, so that it can be edited.
@@ -48,7 +58,7 @@ func (w *World) Replay(length time.Duration) *Replay {
 	}
 	r := &Replay{Config: cfg, For: length, Commands: w.Commands(), Hash: w.HashText()}
 	if v := w.violation; v != nil {
-		r.Violated, r.Text = v.Number, v.Text
+		r.Violated, r.Text, r.At, r.Since = v.Number, v.Text, v.At, v.Since
 	}
 	return r
 }
@@ -59,9 +69,13 @@ func (r *Replay) Format() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := fmt.Appendf(nil, "vitrine replay %d\nseed %d\nfor %d\nconfig %s\n", Version, r.Config.Seed, r.For, cfg)
+	b := fmt.Appendf(nil, "vitrine replay %d\n", Version)
+	if r.Commit != "" {
+		b = fmt.Appendf(b, "commit %s\n", r.Commit)
+	}
+	b = fmt.Appendf(b, "seed %d\nfor %d\nconfig %s\n", r.Config.Seed, r.For, cfg)
 	if r.Violated != 0 {
-		b = fmt.Appendf(b, "violated %d %s\n", r.Violated, strings.ReplaceAll(r.Text, "\n", " "))
+		b = fmt.Appendf(b, "violated %d %s\nfound %d\nsince %d\n", r.Violated, strings.Join(strings.Fields(r.Text), " "), r.At, r.Since)
 	}
 	if r.Hash != "" {
 		b = fmt.Appendf(b, "hash %s\n", r.Hash)
@@ -114,6 +128,12 @@ func (r *Replay) parseLine(word, rest string) (err error) {
 	case "config":
 		r.Config = DefaultConfig()
 		err = json.Unmarshal([]byte(rest), &r.Config)
+	case "commit":
+		r.Commit = rest
+	case "found":
+		r.At, err = strconv.ParseInt(rest, 10, 64)
+	case "since":
+		r.Since, err = strconv.ParseInt(rest, 10, 64)
 	case "violated":
 		number, text, _ := strings.Cut(rest, " ")
 		r.Violated, err = strconv.Atoi(number)

@@ -241,8 +241,9 @@ type InvariantState struct {
 type Violation struct {
 	Number int    `json:"number"`
 	Text   string `json:"text"`
-	At     int64  `json:"at"`
-	Seq    uint64 `json:"seq"` // the event at which it showed
+	At     int64  `json:"at"`    // when the checkers found it
+	Since  int64  `json:"since"` // when it happened: a history is judged at the end
+	Seq    uint64 `json:"seq"`   // the event at which it showed
 }
 
 func (v *Violation) Error() string { return v.Text }

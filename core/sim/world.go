@@ -51,7 +51,7 @@ type World struct {
 	scheduled []Timed // to be done
 	faults    faults
 	processed uint64 // events taken from the queue
-	skipped   int    // scheduled commands that were not possible
+	skipped   []int  // scheduled commands that were not possible
 	busyUntil int64  // time of the last event
 	settling  bool
 	violation *Violation
@@ -253,7 +253,7 @@ func (w *World) next() {
 	case evWatchPush:
 		w.pushArrives(&e)
 	case evCommand:
-		w.scheduledCommand(&w.scheduled[e.a])
+		w.scheduledCommand(int(e.a))
 	case evFault:
 		w.drawFault(&e)
 	case evInspect:
@@ -320,9 +320,10 @@ func (w *World) storeEvent(n *node, e *event) {
 
 // scheduledCommand replays a decision. One that is not possible any more, in a
 // list that was edited, is skipped.
-func (w *World) scheduledCommand(t *Timed) {
+func (w *World) scheduledCommand(i int) {
+	t := &w.scheduled[i]
 	if _, err := w.do(&t.Command, t.Fault); err != nil {
-		w.skipped++
+		w.skipped = append(w.skipped, i)
 	}
 }
 
