@@ -75,7 +75,7 @@ func (r *Replay) Format() ([]byte, error) {
 	}
 	b = fmt.Appendf(b, "seed %d\nfor %d\nconfig %s\n", r.Config.Seed, r.For, cfg)
 	if r.Violated != 0 {
-		b = fmt.Appendf(b, "violated %d %s\nfound %d\nsince %d\n", r.Violated, strings.Join(strings.Fields(r.Text), " "), r.At, r.Since)
+		b = fmt.Appendf(b, "violated %d %s\nfound %d\nsince %d\n", r.Violated, oneLine(r.Text), r.At, r.Since)
 	}
 	if r.Hash != "" {
 		b = fmt.Appendf(b, "hash %s\n", r.Hash)
@@ -108,8 +108,11 @@ func ParseReplay(data []byte) (*Replay, error) {
 			return nil, fmt.Errorf("sim: replay: line %d: %w", n, err)
 		}
 	}
-	if r.Config.Members == 0 {
+	switch {
+	case r.Config.Members == 0:
 		return nil, fmt.Errorf("sim: replay: there is no configuration")
+	case r.Violated == 0 && (r.At != 0 || r.Since != 0):
+		return nil, fmt.Errorf("sim: replay: it says when something broke, and not what")
 	}
 	return r, r.Config.Validate()
 }
@@ -136,8 +139,10 @@ func (r *Replay) parseLine(word, rest string) (err error) {
 		r.Since, err = strconv.ParseInt(rest, 10, 64)
 	case "violated":
 		number, text, _ := strings.Cut(rest, " ")
-		r.Violated, err = strconv.Atoi(number)
-		r.Text = text
+		if r.Violated, err = strconv.Atoi(number); err == nil && r.Violated < 1 {
+			return fmt.Errorf("there is no invariant %d", r.Violated)
+		}
+		r.Text = oneLine(text)
 	case "hash":
 		if _, err = strconv.ParseUint(rest, 16, 64); err != nil || len(rest) != 16 {
 			return fmt.Errorf("%q is not a hash", rest)
@@ -157,6 +162,8 @@ func (r *Replay) parseLine(word, rest string) (err error) {
 	}
 	return err
 }
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // World builds the world of a replay, its commands scheduled.
 func (r *Replay) World(sinks ...trace.Sink) (*World, error) {

@@ -1,0 +1,310 @@
+package sim
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// What a failing run is made of becomes plainer: see Shrinker.
+
+// fewerMembers makes the cluster smaller.
+func (s *Shrinker) fewerMembers() {
+	for n := 1; n < s.best.Config.Members; n++ {
+		c := s.edit()
+		c.Config.Members = n
+		c.Commands = c.Commands[:0]
+		for _, t := range s.best.Commands {
+			if t.only(uint64(n)) {
+				c.Commands = append(c.Commands, t)
+			}
+		}
+		if s.try(c) {
+			return
+		}
+	}
+}
+
+// only makes a command fit a cluster of n members, false if nothing is left.
+func (t *Timed) only(n uint64) bool {
+	if t.Member > n {
+		if !t.operation() {
+			return false
+		}
+		t.Member = (t.Member-1)%n + 1
+	}
+	keep := func(ids []uint64) []uint64 {
+		return slices.DeleteFunc(slices.Clone(ids), func(id uint64) bool { return id > n })
+	}
+	named := len(t.From) > 0
+	t.From, t.To = keep(t.From), keep(t.To)
+	return !named || len(t.From) > 0 && len(t.To) > 0
+}
+
+// fewerClients gives the work of one client to another, and drops the idle.
+func (s *Shrinker) fewerClients() {
+	for _, from := range s.clients() {
+		for _, to := range s.clients() {
+			if to >= from {
+				continue
+			}
+			c := s.edit()
+			for i := range c.Commands {
+				if c.Commands[i].Client == from {
+					c.Commands[i].Client = to
+				}
+			}
+			if s.try(c) {
+				break
+			}
+		}
+	}
+	used := s.clients()
+	c := s.edit()
+	for i := range c.Commands {
+		if k := slices.Index(used, c.Commands[i].Client); k >= 0 {
+			c.Commands[i].Client = k + 1
+		}
+	}
+	c.Config.Workload.Clients = max(1, len(used))
+	c.Config.Workload.Rate, c.Config.Workload.Watches = 0, 0
+	if !reflect.DeepEqual(c, s.best) {
+		s.try(c)
+	}
+}
+
+// clients lists the simulated clients that do something.
+func (s *Shrinker) clients() (used []int) {
+	for i := range s.best.Commands {
+		if id := s.best.Commands[i].Client; id != 0 && !slices.Contains(used, id) {
+			used = append(used, id)
+		}
+	}
+	slices.Sort(used)
+	return used
+}
+
+// fewerKeys makes one key do for another.
+func (s *Shrinker) fewerKeys() {
+	names := s.keys()
+	for i := len(names) - 1; i > 0; i-- {
+		for k := range i {
+			c := s.edit()
+			c.rekey(func(key string) string {
+				if key == names[i] {
+					return names[k]
+				}
+				return key
+			})
+			if s.try(c) {
+				break
+			}
+		}
+	}
+}
+
+// keys lists the keys in the order in which they are used.
+func (s *Shrinker) keys() (names []string) {
+	c := s.edit()
+	c.rekey(func(key string) string {
+		if !slices.Contains(names, key) {
+			names = append(names, key)
+		}
+		return key
+	})
+	return names
+}
+
+// rekey gives the keys of all commands other names. Ends of ranges are not keys.
+func (r *Replay) rekey(to func(string) string) {
+	r.Commands = rekeyed(r.Commands, to)
+}
+
+func rekeyed(list []Timed, to func(string) string) []Timed {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Command = list[i].Command.rekeyed(to)
+	}
+	return list
+}
+
+func (c Command) rekeyed(to func(string) string) Command {
+	if c.Key != "" {
+		c.Key = to(c.Key)
+	}
+	c.If, c.Then, c.Else = slices.Clone(c.If), slices.Clone(c.Then), slices.Clone(c.Else)
+	for i := range c.If {
+		c.If[i].Key = to(c.If[i].Key)
+	}
+	for _, ops := range [][]Command{c.Then, c.Else} {
+		for i := range ops {
+			ops[i] = ops[i].rekeyed(to)
+		}
+	}
+	return c
+}
+
+// lessChance takes chance and variety out of the configuration, one thing at a
+// time.
+func (s *Shrinker) lessChance() {
+	plain := DefaultConfig()
+	for _, change := range []func(c *Config){
+		func(c *Config) { c.Network.Loss, c.Network.Duplicate = 0, 0 },
+		func(c *Config) { c.Network.Jitter, c.Network.Uniform = 0, 0 },
+		func(c *Config) { c.Disk.SpikeProb, c.Disk.Spike = 0, 0 },
+		func(c *Config) { c.Network = plain.Network },
+		func(c *Config) { c.Disk = plain.Disk },
+		func(c *Config) { c.SnapshotCount, c.SnapshotCatchUp = plain.SnapshotCount, plain.SnapshotCatchUp },
+		func(c *Config) { c.SegmentBytes = plain.SegmentBytes },
+		func(c *Config) { c.CommitEvery, c.CommitOps = plain.CommitEvery, plain.CommitOps },
+		func(c *Config) { c.Progress = plain.Progress },
+		func(c *Config) { c.Process = plain.Process },
+		func(c *Config) { c.Workload.Mix = plain.Workload.Mix },
+		func(c *Config) { c.LogWindow = plain.LogWindow },
+	} {
+		c := s.edit()
+		change(&c.Config)
+		if !reflect.DeepEqual(c.Config, s.best.Config) {
+			s.try(c)
+		}
+	}
+	for i := 0; i < len(s.best.Commands); i++ {
+		if t := &s.best.Commands[i]; t.Cmd == "set" || t.Cmd == "stall" {
+			c := s.edit()
+			c.Commands[i].Value = "0"
+			if t.Value != "0" {
+				s.try(c)
+			}
+		}
+	}
+}
+
+// simplerOperations replaces each operation by a plainer one.
+func (s *Shrinker) simplerOperations() {
+	for i := len(s.best.Commands) - 1; i >= 0; i-- {
+		if i >= len(s.best.Commands) {
+			continue
+		}
+		for _, simple := range s.best.Commands[i].simpler() {
+			c := s.edit()
+			simple.Client, simple.Member = c.Commands[i].Client, c.Commands[i].Member
+			if reflect.DeepEqual(c.Commands[i].Command, simple) {
+				continue
+			}
+			c.Commands[i].Command = simple
+			if s.try(c) {
+				break
+			}
+		}
+	}
+}
+
+// simpler lists what could stand in for an operation, the plainest first.
+func (t *Timed) simpler() (list []Command) {
+	c := t.Command
+	switch c.Cmd {
+	case "txn":
+		for _, op := range slices.Concat(c.Then, c.Else) {
+			if op.Cmd != "txn" {
+				list = append(list, op)
+			}
+		}
+		list = append(list, Command{Cmd: "txn", Then: c.Then}, Command{Cmd: "txn", If: c.If, Then: c.Then}, Command{Cmd: "txn", Then: c.Else})
+		for i := range c.Then {
+			d := c
+			d.Then = slices.Delete(slices.Clone(c.Then), i, i+1)
+			list = append(list, d)
+		}
+		for i := range c.Else {
+			d := c
+			d.Else = slices.Delete(slices.Clone(c.Else), i, i+1)
+			list = append(list, d)
+		}
+	case "get":
+		list = append(list, Command{Cmd: "get", Key: c.Key}, Command{Cmd: "get", Key: c.Key, Serializable: c.Serializable},
+			Command{Cmd: "get", Key: c.Key, Rev: c.Rev}, Command{Cmd: "get", Key: c.Key, End: c.End, Rev: c.Rev})
+	case "delete":
+		list = append(list, Command{Cmd: "delete", Key: c.Key}, Command{Cmd: "delete", Key: c.Key, End: c.End})
+	case "put":
+		list = append(list, Command{Cmd: "put", Key: c.Key, Value: c.Value})
+	case "watch":
+		list = append(list, Command{Cmd: "watch", Key: c.Key, End: c.End, Rev: c.Rev})
+	}
+	return list
+}
+
+// closeGaps moves decisions closer together where nothing is decided for long,
+// but leaves the time that an election takes.
+func (s *Shrinker) closeGaps() {
+	for _, gap := range []time.Duration{2 * time.Second, 500 * time.Millisecond, 50 * time.Millisecond} {
+		for i := len(s.best.Commands) - 1; i >= 0; i-- {
+			if i >= len(s.best.Commands) {
+				continue
+			}
+			before := int64(0)
+			if i > 0 {
+				before = s.best.Commands[i-1].At
+			}
+			over := s.best.Commands[i].At - before - int64(gap)
+			if over <= int64(gap) {
+				continue
+			}
+			c := s.edit()
+			for k := i; k < len(c.Commands); k++ {
+				c.Commands[k].At -= over
+			}
+			c.For -= time.Duration(over)
+			s.try(c)
+		}
+	}
+}
+
+// roundTimes makes the times readable.
+func (s *Shrinker) roundTimes() {
+	for _, unit := range []int64{int64(10 * time.Millisecond), int64(time.Millisecond), int64(10 * time.Microsecond)} {
+		round := func(t *Timed) { t.At = (t.At + unit/2) / unit * unit }
+		c := s.edit()
+		for i := range c.Commands {
+			round(&c.Commands[i])
+		}
+		if reflect.DeepEqual(c.Commands, s.best.Commands) || s.try(c) {
+			return
+		}
+	}
+	for i := range s.best.Commands {
+		if i >= len(s.best.Commands) {
+			return
+		}
+		c := s.edit()
+		at := (c.Commands[i].At + int64(time.Millisecond)/2) / int64(time.Millisecond) * int64(time.Millisecond)
+		if at == c.Commands[i].At || i > 0 && at < c.Commands[i-1].At || i+1 < len(c.Commands) && at > c.Commands[i+1].At {
+			continue
+		}
+		c.Commands[i].At = at
+		s.try(c)
+	}
+}
+
+// rename calls the keys a to z and the values 1, 2, 3.
+func (s *Shrinker) rename() {
+	names := s.keys()
+	if len(names) == 0 || len(names) > 26 {
+		return
+	}
+	sorted := slices.Sorted(slices.Values(names)) // ranges depend on the order
+	c := s.edit()
+	c.rekey(func(key string) string { return string(rune('a' + slices.Index(sorted, key))) })
+	for i := range c.Commands {
+		if c.Commands[i].Cmd == "put" {
+			c.Commands[i].Value = strconv.Itoa(i + 1)
+		}
+		if end := c.Commands[i].End; end != "" && end != "\x00" {
+			at, _ := slices.BinarySearch(sorted, end)
+			c.Commands[i].End = string(rune('a' + at))
+		}
+	}
+	if !reflect.DeepEqual(c, s.best) {
+		s.try(c)
+	}
+}
