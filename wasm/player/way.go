@@ -26,6 +26,7 @@ const (
 type way struct {
 	request  uint64
 	server   uint64 // the member that the client spoke to
+	proposal uint64 // the id under which it was proposed, 0 = not yet
 	leader   uint64 // the member that appended it first
 	index    uint64 // of its entry, 0 = not known yet
 	term     uint64
@@ -82,6 +83,10 @@ func (w *ways) take(e *trace.Event) {
 		if r := w.find(e.Request); r != nil && e.Member == 0 {
 			r.done = true
 		}
+	case trace.RequestProposed:
+		if r := w.find(e.Request); r != nil {
+			r.proposal = e.A
+		}
 	case trace.MessageSent, trace.MessageDelivered:
 		w.message(e)
 	case trace.ReadIndexAsked:
@@ -111,7 +116,7 @@ func (w *ways) begin(e *trace.Event) {
 		r = &way{request: e.Request}
 		w.all = append(w.all, r)
 	}
-	r.server, r.index, r.leader, r.synced = e.Peer, 0, 0, nil
+	r.server, r.proposal, r.index, r.leader, r.synced = e.Peer, 0, 0, 0, nil
 	w.link(e.Seq, r)
 }
 
@@ -166,14 +171,15 @@ func (w *ways) committed(e *trace.Event) {
 	}
 }
 
-// station takes the steps of the state machine, which know the entry's index
-// but not the request.
+// station takes the steps of the state machine, which know the entry and the
+// proposal but not the request. The proposal matters for one that waited for a
+// leader: no cause leads from it to its entry.
 func (w *ways) station(e *trace.Event) {
 	if e.Request != 0 || e.Index == 0 {
 		return
 	}
 	for _, r := range w.open() {
-		if r.index == e.Index && r.server == e.Member && !r.passed(e.Text, e.Member) {
+		if r.server == e.Member && (r.index == e.Index || r.proposal != 0 && r.proposal == e.A) && !r.passed(e.Text, e.Member) {
 			r.add(e.Text, e, "")
 		}
 	}
@@ -181,7 +187,7 @@ func (w *ways) station(e *trace.Event) {
 
 func (w *ways) applied(e *trace.Event) {
 	for _, r := range w.open() {
-		if r.index == e.Index && r.server == e.Member && !r.passed(stationApplied, e.Member) {
+		if r.server == e.Member && (r.index == e.Index || r.proposal != 0 && r.proposal == e.Request) && !r.passed(stationApplied, e.Member) {
 			r.add(stationApplied, e, "")
 		}
 	}

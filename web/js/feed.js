@@ -48,7 +48,8 @@ function line(item) {
 export function words(item) {
   const key = `feed.${item.kind}`;
   if (!has(key)) return item.kind;
-  const names = (ids) => list((ids || []).map(name));
+  const sides = item.kind === 'cut' || item.kind === 'heal';
+  const names = (ids) => (sides ? (ids || []).map(name).join(' + ') : list((ids || []).map(name)));
   return t(key, {
     member: name(item.member || 0), peer: name(item.peer || 0), term: item.term, index: item.index, rev: item.rev,
     from: names(item.from), to: names(item.to), n: (item.from || []).length, text: item.text || '',

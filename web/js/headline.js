@@ -2,7 +2,7 @@
 
 import { name, paint, termColor, text } from './format.js';
 import { list, t } from './i18n.js';
-import { serving } from './app.js';
+import { isCut, serving } from './app.js';
 
 export function start(vitrine) {
   const title = document.getElementById('title-text'), sub = document.getElementById('subtitle'), mark = document.getElementById('mark');
@@ -23,8 +23,10 @@ export function headline(f) {
   if (f.violation) return { title: t('head.violation', { number: f.violation.number }), sub: f.violation.text, bad: true };
   if (leader && !deaf(f, leader)) {
     const others = f.members.filter((m) => m.role === 'leader' && m.alive && m.id !== leader.id);
+    const away = up.filter((m) => m.id !== leader.id && isCut(f, leader.id, m.id));
     const parts = [t('head.term', { term: leader.term }), members(f, up)];
     if (others.length) parts.push(t('head.stale', { names: list(others.map((m) => name(m.id))), n: others.length }));
+    else if (away.length) parts.push(t('head.away', { names: list(away.map((m) => name(m.id))), n: away.length }));
     else parts.push(t('head.committed', { n: f.commit }));
     return { title: t('head.leads', { name: name(leader.id) }), sub: parts.join(' · '), leads: true, term: leader.term };
   }

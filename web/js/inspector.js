@@ -56,7 +56,7 @@ function head(m, f) {
 // body shows the present tab; it is built anew when the kind of content changes.
 function body(m, f) {
   const watches = tab === 'watch' ? f.watches?.filter((w) => w.member === m.id) ?? [] : [];
-  const key = [tab, m.id, m.role === 'leader', f.members.length, watches.map((w) => `${w.id}${w.open}`).join()].join('|');
+  const key = [tab, m.id, m.role === 'leader', campaigns(m), f.members.length, watches.map((w) => `${w.id}${w.open}`).join()].join('|');
   if (key !== built) {
     built = key;
     rows = [];
@@ -76,6 +76,7 @@ function table(list) {
   return element('table', {}, body);
 }
 
+const campaigns = (m) => m.role === 'candidate' || m.role === 'pre-candidate';
 const ago = (f, at) => (at ? t('member.ago', { span: span(Math.max(0, f.now - at)) }) : '–');
 const who = (id) => (id ? name(id) : '–');
 
@@ -83,12 +84,11 @@ function raft(m, f) {
   return [table([
     ['raft.term', (m) => [String(m.term), termColor(m.term)]],
     ['raft.vote', (m) => who(m.vote)],
-    ['raft.lead', (m) => who(m.lead)],
+    campaigns(m) ? ['raft.votes', (m) => (m.votes || []).filter((v) => v.granted).map((v) => name(v.id)).join(' ') || '–'] : ['raft.lead', (m) => who(m.lead)],
     ['raft.commit', (m) => `${m.commit} / ${m.applied}`],
     ['raft.last', (m) => `${m.first} … ${m.last}`],
     m.role === 'leader' ? ['raft.quorum', (m, f) => ago(f, m.quorumHeardAt)] : ['raft.heard', (m, f) => ago(f, m.heardAt)],
     ['raft.election', (m, f) => (m.role === 'leader' || !m.timeout ? '–' : `${m.elapsed} / ${m.timeout} × ${span(f.tick)}`)],
-    ['raft.votes', (m) => (m.votes || []).filter((v) => v.granted).map((v) => name(v.id)).join(' ') || '–'],
     ['raft.queues', (m) => `${m.logQueue} / ${m.applyQueue} / ${m.inbox}`],
     ['raft.life', (m) => String(m.incarnation)],
   ]), peers(m, f)];
