@@ -40,6 +40,8 @@ type options struct {
 	json      bool
 	hashes    bool
 	noChecks  bool
+	mutant    string
+	mutants   bool
 	rate      float64
 	network   string
 	replay    string
@@ -67,6 +69,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.Float64Var(&o.rate, "rate", sim.DefaultConfig().Workload.Rate, "client operations a simulated second")
 	f.StringVar(&o.network, "network", "lan", "latencies: lan or teaching")
 	f.BoolVar(&o.noChecks, "nochecks", false, "run without checkers, to measure them")
+	f.StringVar(&o.mutant, "mutant", "", "plant a bug in the core: see -mutants (needs a binary built with -tags mutants)")
+	f.BoolVar(&o.mutants, "mutants", false, "plant every bug in turn and see that it is found")
 	f.BoolVar(&o.verbose, "v", false, "print the drawn options of each run and what happens to the world")
 	f.BoolVar(&o.json, "json", false, "print one JSON object a run")
 	f.BoolVar(&o.hashes, "hashes", false, "with -seeds: print \"seed hash\" lines only")
@@ -125,7 +129,7 @@ func (o *options) config(seed uint64) (sim.Config, error) {
 		return cfg, err
 	}
 	cfg.Seed, cfg.Members, cfg.Faults, cfg.NoChecks = seed, o.members, o.faults, o.noChecks
-	cfg.Network = network
+	cfg.Network, cfg.Mutant = network, o.mutant
 	cfg.Workload.Rate = o.rate
 	if o.faults {
 		cfg.FaultsFor = o.length
@@ -158,6 +162,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	p := &program{options: o, stdout: stdout, stderr: stderr}
 	switch {
+	case o.mutants:
+		return p.mutants()
 	case o.replay != "":
 		return p.replayFile()
 	case o.seeds != "":

@@ -106,7 +106,7 @@ func (p *program) worker(self string, take func() (uint64, bool), results chan<-
 		last := seed
 		args := []string{
 			"-seeds", fmt.Sprintf("%d:%d", seed, last), "-json", "-j", "1", "-for", p.length.String(), "-members", strconv.Itoa(p.members),
-			"-rate", strconv.FormatFloat(p.rate, 'g', -1, 64), "-network", p.network, "-o", p.out,
+			"-mutant", p.mutant, "-rate", strconv.FormatFloat(p.rate, 'g', -1, 64), "-network", p.network, "-o", p.out,
 			"-faults=" + strconv.FormatBool(p.faults), "-nochecks=" + strconv.FormatBool(p.noChecks),
 		}
 		cmd := exec.Command(self, args...)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"vitrine/core/consensus"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 )
 
@@ -48,7 +49,7 @@ func (s *Server) readState(rs consensus.ReadState) {
 		}
 		p.index = rs.Index
 		s.station(p, "read index received")
-		if rs.Index <= applied {
+		if rs.Index <= applied || mutant.On(mutant.ReplyBeforeApply) {
 			s.agreed(p)
 			continue
 		}

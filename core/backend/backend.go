@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"vitrine/core/invariant"
+	"vitrine/core/mutant"
 )
 
 // Backend is a write buffer in front of a Store. See the package comment for
@@ -58,6 +59,9 @@ func (b *Backend) Write(batch *Batch) {
 		return
 	}
 	b.image = nil
+	if mutant.On(mutant.AppliedFirst) && b.frozen != nil {
+		b.frozen.applied = b.frozen.applied.merge(a)
+	}
 	b.applied = b.applied.merge(a)
 	b.front.applied = b.front.applied.merge(a)
 	for _, op := range batch.ops {
@@ -165,6 +169,9 @@ func (b *Backend) Flush() error {
 // an image of everything.
 func (b *Backend) Snapshot() (Snapshot, Applied, error) {
 	s, err := b.base.Snapshot()
+	if mutant.On(mutant.SnapshotWithoutConfState) {
+		return s, Applied{Index: b.durable.Index, Term: b.durable.Term}, err
+	}
 	return s, b.durable, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"vitrine/core/invariant"
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
@@ -105,7 +106,7 @@ func (n *Node) dispatch(m *raftpb.Message) {
 		if m.GetType() == raftpb.MsgHeartbeat && len(m.GetContext()) == 8 {
 			n.maxReadAck = max(n.maxReadAck, binary.LittleEndian.Uint64(m.GetContext()))
 		}
-		if m.GetType() == raftpb.MsgVote {
+		if m.GetType() == raftpb.MsgVote && !mutant.On(mutant.VoteRequestEarly) {
 			n.requests = append(n.requests, m)
 			return
 		}
@@ -137,9 +138,9 @@ func (n *Node) write(m *raftpb.Message) {
 	n.lastWrite++
 	w := LogWrite{Ticket: n.lastWrite, Entries: m.GetEntries(), Cause: n.t.Caused()}
 	p := pendingWrite{ticket: n.lastWrite, entries: m.GetEntries(), responses: m.GetResponses()}
-	if m.Term != nil { // raft leaves all three out, or none
+	if m.Term != nil && !(mutant.On(mutant.TermForgotten) && len(w.Entries) == 0) { // raft leaves all three out, or none
 		w.HardState = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
-		w.MustSync = m.GetTerm() != n.keeping.writtenTerm || m.GetVote() != n.keeping.writtenVote
+		w.MustSync = m.GetTerm() != n.keeping.writtenTerm || m.GetVote() != n.keeping.writtenVote && !mutant.On(mutant.VoteForgotten)
 		n.keeping.writtenTerm, n.keeping.writtenVote = m.GetTerm(), m.GetVote()
 	}
 	w.MustSync = w.MustSync || len(w.Entries) > 0

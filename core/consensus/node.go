@@ -7,12 +7,14 @@ import (
 
 	"vitrine/core/invariant"
 	"vitrine/core/limits"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
+	"google.golang.org/protobuf/proto"
 )
 
 // Errors of Node's inputs.
@@ -87,6 +89,10 @@ func New(cfg Config, boot Boot) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, log: log, t: cfg.Tracer}
+	reads := raft.ReadOnlySafe
+	if mutant.On(mutant.ReadWithoutQuorum) {
+		reads = raft.ReadOnlyLeaseBased
+	}
 	n.raw, err = raft.NewRawNode(&raft.Config{
 		ID:                 cfg.ID,
 		ElectionTick:       cfg.ElectionTicks,
@@ -103,7 +109,7 @@ func New(cfg Config, boot Boot) (*Node, error) {
 
 		CheckQuorum:    true,
 		PreVote:        !cfg.NoPreVote,
-		ReadOnlyOption: raft.ReadOnlySafe,
+		ReadOnlyOption: reads,
 		Logger:         logger{cfg.Tracer},
 	})
 	if err != nil {
@@ -292,6 +298,11 @@ func (n *Node) release(ms []*raftpb.Message) {
 			// raft takes its own answers in any state; the only error is for unknown peers.
 			_ = n.raw.Step(m)
 			n.dirty = true
+			if mutant.On(mutant.QuorumOffByOne) && m.GetType() == raftpb.MsgAppResp {
+				forged := proto.Clone(m).(*raftpb.Message)
+				forged.From = new(n.conf.GetVoters()[n.cfg.ID%uint64(len(n.conf.GetVoters()))])
+				_ = n.raw.Step(forged)
+			}
 			continue
 		}
 		n.send(m)
@@ -299,6 +310,12 @@ func (n *Node) release(ms []*raftpb.Message) {
 }
 
 func (n *Node) send(m *raftpb.Message) {
+	switch {
+	case mutant.On(mutant.AckUnheld) && m.GetType() == raftpb.MsgAppResp && !m.GetReject():
+		m.Index = new(n.last)
+	case mutant.On(mutant.ApplyBeforeCommit) && m.GetType() == raftpb.MsgApp:
+		m.Commit = new(m.GetIndex() + uint64(len(m.GetEntries())))
+	}
 	if n.supersedes(m) {
 		n.out.Sends[len(n.out.Sends)-1].Message = m
 		return

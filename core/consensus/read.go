@@ -3,6 +3,7 @@ package consensus
 import (
 	"encoding/binary"
 
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
@@ -104,7 +105,7 @@ func (n *Node) readAnswered(rs raft.ReadState) {
 	if r.batch == 0 || r.first == 0 || len(rs.RequestCtx) != 8 {
 		return
 	}
-	if id := binary.BigEndian.Uint64(rs.RequestCtx); id < r.first || id > r.last {
+	if id := binary.BigEndian.Uint64(rs.RequestCtx); id < r.first && !mutant.On(mutant.ReadIndexReused) || id > r.last {
 		return // an answer to a question that was closed
 	}
 	n.t.Emit(trace.Event{Kind: trace.ReadIndexReady, A: r.batch, Index: rs.Index, Term: n.term})

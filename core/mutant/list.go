@@ -1,6 +1,9 @@
 package mutant
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // ID is a mutant's number in this build; its name is what lasts.
 type ID uint8
@@ -60,6 +63,9 @@ type Info struct {
 	Convicts []int  // the invariants that may catch it
 	Seeds    int    // budget: so many seeds must suffice
 }
+
+// Convicted tells whether the invariant of that number may catch the mutant.
+func (i Info) Convicted(number int) bool { return slices.Contains(i.Convicts, number) }
 
 // Find returns the mutant of that name. The empty name is None.
 func Find(name string) (ID, error) {

@@ -6,6 +6,7 @@ import (
 
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 )
 
@@ -112,7 +113,7 @@ func (s *Store) compactBucket(batch *backend.Batch, limit int) (more bool) {
 		if c.whole {
 			c.sum.add(k, v, rev, dead, kept)
 		}
-		if !kept {
+		if !kept || dead && (mutant.On(mutant.CompactEatsTombstone) || mutant.On(mutant.CompactRevisionLost)) {
 			batch.Delete(backend.Key, append([]byte(nil), k...))
 		}
 		if seen == limit {

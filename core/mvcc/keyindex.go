@@ -1,6 +1,10 @@
 package mvcc
 
-import "sort"
+import (
+	"sort"
+
+	"vitrine/core/mutant"
+)
 
 // generation is one life of a key, from its creation to the tombstone that
 // ends it, or to now.
@@ -156,6 +160,9 @@ func (k *keyIndex) kept(rev int64) (gen, first int) {
 	}
 	if k.alive() && k.newest.Main <= rev {
 		return gen, len(k.revs())
+	}
+	if mutant.On(mutant.CompactEatsLatest) && len(k.revs()) > 0 {
+		return gen, newest(k.revs(), rev) + 1
 	}
 	return gen, newest(k.revs(), rev)
 }

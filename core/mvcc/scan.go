@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"vitrine/core/backend"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 )
 
@@ -22,6 +23,9 @@ func (v *View) Scan(from, to int64, maxBytes int, withPrev bool) (changes []Chan
 func (r *reader) scan(from, to int64, maxBytes int, withPrev bool) (changes []Change, next int64, err error) {
 	if from < r.compactRev {
 		return nil, from, ErrCompacted
+	}
+	if mutant.On(mutant.ResumeSkipsCompaction) && from == r.compactRev {
+		from++
 	}
 	to = min(to, r.rev)
 	next = max(from, to+1)

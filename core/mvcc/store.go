@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"vitrine/core/backend"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -55,7 +56,9 @@ func Open(b *backend.Backend, t *trace.Tracer) (*Store, error) {
 	}
 	s.compactRev = max(finished, scheduled)
 	// Compaction may have deleted the newest revisions.
-	s.rev = max(s.rev, s.compactRev)
+	if !mutant.On(mutant.CompactRevisionLost) {
+		s.rev = max(s.rev, s.compactRev)
+	}
 	if scheduled > finished {
 		s.compaction = compaction{active: true, rev: scheduled, prev: finished}
 	}

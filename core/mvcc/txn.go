@@ -5,6 +5,7 @@ import (
 	"cmp"
 
 	"vitrine/core/invariant"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 )
 
@@ -38,7 +39,14 @@ func branch(r *pb.TxnRequest, succeeded bool) []*pb.RequestOp {
 func (w *Writer) Txn(r *pb.TxnRequest, skipRanges bool) (*pb.TxnResponse, error) {
 	rd := w.reader()
 	p := &path{}
-	rd.choose(r, p)
+	before := rd
+	if mutant.On(mutant.TxnStaleCompare) {
+		before.rev--
+	}
+	before.choose(r, p)
+	if mutant.On(mutant.TxnCompactedRead) && skipRanges {
+		rd.compactRev = 0
+	}
 	if err := w.s.checkTxn(&rd, r, p); err != nil {
 		return nil, err
 	}

@@ -3,12 +3,14 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/member"
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/store"
 	"vitrine/core/trace"
@@ -250,7 +252,10 @@ func (w *World) install(n *node, s *raftpb.Snapshot) *store.Result {
 		w.broken(30, "member %d: a received image at %d does not open: %v", n.id, index, err)
 		return &store.Result{Index: index}
 	}
-	n.db, n.backend, n.store, n.images = db, b, st, nil
+	n.db, n.backend, n.store = db, b, st
+	n.images = slices.DeleteFunc(n.images, func(i *image) bool {
+		return i.applied.Index <= index || mutant.On(mutant.SnapshotTwice)
+	})
 	n.commit, n.commitTimer, n.keeping = nil, false, false
 	n.era++ // commits and housekeeping of the old state are void
 	at := b.Applied()

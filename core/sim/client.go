@@ -6,6 +6,7 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/member"
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 )
 
@@ -234,7 +235,7 @@ func (w *World) answered(e *event) {
 	if refused {
 		c.down[r.node] = w.now + int64(reconnect)
 	}
-	again := refused || r.readOnly && (r.err == errReset || unavailable(r.err))
+	again := refused || (r.readOnly || mutant.On(mutant.ClientRetries)) && (r.err == errReset || unavailable(r.err))
 	if again && !r.pinned && r.attempts < maxAttempts {
 		wait := int64(0)
 		if !refused {

@@ -33,6 +33,10 @@ type Config struct {
 	// converge. 0 = the faults, if any, never end by themselves.
 	FaultsFor time.Duration `json:"faultsFor"`
 
+	// Mutant is a bug of package mutant that the core is to have. It needs a
+	// binary that carries mutants: go build -tags mutants.
+	Mutant string `json:"mutant,omitempty"`
+
 	LogWindow int  `json:"logWindow"` // entries of each log that State shows
 	NoChecks  bool `json:"noChecks"`  // measure the simulator without its checkers
 	Record    bool `json:"-"`         // keep what the clients decide among the commands, see World.Replay

@@ -6,6 +6,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/consensus"
 	"vitrine/core/member"
+	"vitrine/core/mutant"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/watch"
@@ -60,6 +61,9 @@ func (w *World) wrote(n *node, e *event) {
 		w.logDone(n, last.Ticket, e.cause)
 		return
 	}
+	if mutant.On(mutant.AckBeforeFsync) {
+		w.step(n, &member.Input{Kind: member.LogDone, Ticket: last.Ticket, Cause: e.cause})
+	}
 	n.syncing = true
 	w.use(n, "syncing", n.fsyncTime(), evSync, e.cause)
 }
@@ -92,11 +96,19 @@ func (w *World) emitLog(n *node, kind trace.Kind, ticket uint64, p position, cau
 	return w.emit(trace.Event{Kind: kind, Member: n.id, Index: p.index, Term: p.term, A: ticket, B: p.vote, C: p.inTerm, Cause: cause})
 }
 
+// sync is what the disk does about it.
+func (n *node) sync() error {
+	if mutant.On(mutant.FsyncLies) && n.disk.Chance(0.1) {
+		return nil
+	}
+	return n.wal.Sync()
+}
+
 // wasSynced is the disk's part of a finished sync; a paused process learns of
 // it later.
 func (w *World) wasSynced(n *node, e *event) {
 	if e.a == 0 {
-		if err := n.wal.Sync(); err != nil {
+		if err := n.sync(); err != nil {
 			w.logFailed(n, err, e.cause)
 			return
 		}
@@ -125,6 +137,9 @@ func (w *World) logDone(n *node, ticket uint64, cause uint64) {
 				return
 			}
 		}
+	}
+	if mutant.On(mutant.DiskReorders) {
+		ticket = n.logs[len(n.logs)-1].Ticket
 	}
 	rest := copy(n.logs, n.logs[n.batch:])
 	clear(n.logs[rest:])

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"vitrine/core/consensus"
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 )
 
@@ -18,6 +19,7 @@ type World struct {
 	now    int64
 	q      queue
 	stream *trace.Stream
+	mutant mutant.ID
 	rand   switchReader
 	judge  *judge
 
@@ -64,6 +66,13 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	bug, err := mutant.Find(cfg.Mutant)
+	if err != nil {
+		return nil, err
+	}
+	if bug != mutant.None && !mutant.Enabled {
+		return nil, fmt.Errorf("sim: mutant %q: this binary carries no mutants; build it with -tags mutants", cfg.Mutant)
+	}
 	var drawn Options
 	if cfg.Faults {
 		drawn = drawOptions(cfg.Seed)
@@ -71,7 +80,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	}
 	w := &World{
 		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
-		stream: trace.NewStream(sinks...), byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
+		stream: trace.NewStream(sinks...), mutant: bug, byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
 	}
 	w.wire = newDice(cfg.Seed, streamWire, 0).at(&w.now)
 	if !cfg.NoChecks {
@@ -87,6 +96,8 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
 		w.nodes = append(w.nodes, n)
 	}
+	w.enter()
+	defer w.leave()
 	w.links = w.newLinks(cfg.Seed)
 	peers := w.firstPeers()
 	for _, n := range w.nodes {
@@ -94,8 +105,6 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 			return nil, fmt.Errorf("sim: format the disk of member %d: %w", n.id, err)
 		}
 	}
-	w.enter()
-	defer w.leave()
 	for _, n := range w.nodes {
 		w.boot(n)
 	}
@@ -125,10 +134,12 @@ func (r *switchReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// enter installs the world's reader; leave puts back what was there.
+// enter installs the world's reader and its mutant; leave puts back what was
+// there, so that a world with a bug and one without can live in one page.
 func (w *World) enter() {
 	if w.rand.depth == 0 {
 		w.rand.saved, rand.Reader = rand.Reader, &w.rand
+		mutant.Plant(w.mutant)
 	}
 	w.rand.depth++
 }
@@ -137,6 +148,7 @@ func (w *World) leave() {
 	w.rand.depth--
 	if w.rand.depth == 0 {
 		rand.Reader, w.rand.saved = w.rand.saved, nil
+		mutant.Plant(mutant.None)
 	}
 	if p := recover(); p != nil {
 		w.caught(p)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
 
@@ -83,6 +84,8 @@ func (w *WAL) recover(segments []Segment, from *pb.WALSnapshot) (*Recovered, err
 	}
 	s := newScan(from)
 	switch err := s.run(d); {
+	case errors.Is(err, errTorn) && mutant.On(mutant.TailStrict):
+		return nil, d.corrupt("the last record is torn")
 	case errors.Is(err, errTorn):
 		s.Repaired = true
 		if s.Truncated, err = w.saveBroken(d); err != nil {
@@ -256,6 +259,10 @@ func (s *scan) entry(rec record) error {
 	at := e.GetIndex() - start - 1
 	if at > uint64(len(s.Entries)) {
 		return &badRecord{fmt.Sprintf("entry %d follows entry %d", e.GetIndex(), start+uint64(len(s.Entries)))}
+	}
+	if mutant.On(mutant.AppendWithoutTruncation) && at < uint64(len(s.Entries)) {
+		s.Entries[at] = e
+		return nil
 	}
 	s.Entries = append(s.Entries[:at], e)
 	return nil

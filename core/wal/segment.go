@@ -7,6 +7,7 @@ import (
 	"path"
 	"strconv"
 
+	"vitrine/core/mutant"
 	"vitrine/core/vfs"
 )
 
@@ -72,6 +73,9 @@ func listSegments(fsys vfs.FS, dir string) ([]Segment, error) {
 // zeros, and makes them durable.
 func (w *WAL) writeHead(f vfs.File, first bool) (int64, error) {
 	head := encoder{buf: w.enc.buf[:0], crc: w.enc.crc}
+	if mutant.On(mutant.ChecksumUnchained) {
+		head.crc = 0
+	}
 	head.record(crcRecord, nil, nil)
 	head.record(metadataRecord, w.metadata, nil)
 	if first {

@@ -6,6 +6,7 @@ import (
 
 	"vitrine/core/invariant"
 	"vitrine/core/limits"
+	"vitrine/core/mutant"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -214,8 +215,11 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 	if w.id == 0 {
 		w.id = s.freeID()
 	}
-	if w.next == 0 {
+	if w.next == 0 || mutant.On(mutant.FutureWatchEarly) && w.next > rev {
 		w.next = rev + 1
+	}
+	if mutant.On(mutant.CursorOffByOne) && w.next <= h.rev {
+		w.next++
 	}
 	s.add(w)
 	if w.prev {
@@ -273,7 +277,7 @@ func (h *Hub) progressEach(s *stream) {
 		if !w.progress {
 			continue
 		}
-		if w.quiet && !w.behind && h.rev >= w.start && h.rev+1 >= w.next && h.hasCredit(s) {
+		if w.quiet && (!w.behind || mutant.On(mutant.ProgressUnsynced)) && h.rev >= w.start && h.rev+1 >= w.next && h.hasCredit(s) {
 			h.push(s, &Response{WatchID: w.id, Rev: h.rev, Progress: true})
 		}
 		w.quiet = true
@@ -314,7 +318,9 @@ func (h *Hub) Reset(_ trace.Instant, rev, compactRev int64) {
 	for _, s := range h.order {
 		for _, w := range s.watchers {
 			if !w.behind {
-				w.next = max(w.next, before+1)
+				if !mutant.On(mutant.WatchBackInTime) {
+					w.next = max(w.next, before+1)
+				}
 				if w.next <= h.rev {
 					h.synced.remove(w)
 					h.settle(w)

@@ -3,6 +3,7 @@ package watch
 import (
 	"slices"
 
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -51,7 +52,7 @@ func (m *matcher) run(x *index, changes []*change, next int64, live bool) {
 // offer notes the current event for w if w wants it.
 func (m *matcher) offer(w *watcher) {
 	c := m.change
-	if c.rev < w.next || w.lacks != 0 {
+	if c.rev < w.next && !(mutant.On(mutant.EventTwice) && c.rev == w.next-1) || w.lacks != 0 {
 		return
 	}
 	ev := &c.events[m.at]
@@ -82,7 +83,9 @@ func (h *Hub) flush(w *watcher, next int64, live bool) {
 	for i := 0; i < len(w.batch); {
 		if !h.hasCredit(s) {
 			h.block(s)
-			reached = w.batch[i].rev
+			if !mutant.On(mutant.SlowWatcherDropped) {
+				reached = w.batch[i].rev
+			}
 			break
 		}
 		end := h.responseEnd(w, i)

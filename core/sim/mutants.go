@@ -1,0 +1,20 @@
+package sim
+
+import (
+	"time"
+
+	"vitrine/core/mutant"
+)
+
+// MutantRun is how long a mutant has the chance to be found on one seed; the
+// faults last as long, and then the cluster must settle.
+const MutantRun = 60 * time.Second
+
+// MutantConfig is the run in which a mutant is looked for under a seed: the
+// ordinary faults, three members or five.
+func MutantConfig(info mutant.Info, seed uint64) Config {
+	cfg := DefaultConfig()
+	cfg.Seed, cfg.Members, cfg.Mutant = seed, 3+2*int(seed%2), info.Name
+	cfg.Faults, cfg.FaultsFor = true, MutantRun
+	return cfg
+}
