@@ -190,7 +190,7 @@ type tracer struct {
 
 // Emit implements trace.Sink.
 func (t *tracer) Emit(e *trace.Event) {
-	t.buf = append(trace.AppendJSON(t.buf[:0], e), '\n')
+	t.buf = trace.AppendJSON(t.buf[:0], e)
 	t.out.Write(t.buf)
 }
 
