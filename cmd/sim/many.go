@@ -56,6 +56,7 @@ type tally struct {
 	events    uint64
 	faults    int
 	requests  int
+	peak      int64
 }
 
 // add tells about one run; false ends the series.
@@ -66,6 +67,7 @@ func (t *tally) add(r *result) bool {
 	t.events += r.Events
 	t.faults += r.FaultsSum
 	t.requests += r.Requests.OK
+	t.peak = max(t.peak, r.Peak)
 	switch {
 	case t.hashes:
 		fmt.Fprintf(t.stdout, "%d %s\n", r.Seed, r.Hash)
@@ -94,6 +96,6 @@ func (t *tally) end() {
 	if t.hashes || t.json {
 		return
 	}
-	fmt.Fprintf(t.stdout, "%d seeds, no violation: %.0f simulated seconds, %d events, %d requests answered, %d faults (%.0f an hour), %.0f times real time a core\n",
-		t.runs, t.simulated, t.events, t.requests, t.faults, float64(t.faults)/t.simulated*3600, t.simulated/t.cpu)
+	fmt.Fprintf(t.stdout, "%d seeds, no violation: %.0f simulated seconds, %d events, %d requests answered, %d faults (%.0f an hour), %.0f times real time a core, %d MiB at most\n",
+		t.runs, t.simulated, t.events, t.requests, t.faults, float64(t.faults)/t.simulated*3600, t.simulated/t.cpu, t.peak>>20)
 }

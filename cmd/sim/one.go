@@ -27,6 +27,7 @@ type result struct {
 	CPU       float64        `json:"cpuSeconds"`
 	Speed     float64        `json:"speed"` // simulated / CPU, or / real where CPU time is not known
 	Events    uint64         `json:"events"`
+	Peak      int64          `json:"peakBytes"` // of the process, 0 = not known
 	Options   string         `json:"options"`
 	Faults    map[string]int `json:"faults"`
 	FaultsSum int            `json:"faultsTotal"`
@@ -54,7 +55,7 @@ func execute(w *sim.World, length time.Duration) *result {
 	r := &result{
 		Seed: cfg.Seed, Members: cfg.Members, Simulated: time.Duration(w.Now()).Seconds(), Real: real, CPU: cpu,
 		Speed: time.Duration(w.Now()).Seconds() / cpu, Events: w.Events(), Options: w.Options().String(),
-		Faults: map[string]int{}, Violation: w.Violation(), Hash: w.HashText(),
+		Faults: map[string]int{}, Violation: w.Violation(), Hash: w.HashText(), Peak: peakBytes(),
 	}
 	for _, f := range w.FaultCounts() {
 		r.Faults[f.Name] = f.N
