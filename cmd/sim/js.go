@@ -15,3 +15,5 @@ func startProfile(name string) (stop func(), err error) {
 	}
 	return func() {}, nil
 }
+
+func (p *program) soakForever() int { return p.fail(errors.New("-soak: not here")) }

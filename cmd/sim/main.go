@@ -4,12 +4,17 @@
 //	sim -seed 7 -for 60s -members 5 -faults    one run, told in numbers
 //	sim -seeds 1:200 -faults                   many runs; stops at a violation with a replay file
 //	sim -replay FILE                           repeats a run and verifies its hash
+//	sim -replay FILE -story                    tells in words what led to the violation
+//	sim -replay FILE -gotest                   prints a Go test that repeats the run
+//	sim -shrink FILE                           makes a failing run small: a few decisions
+//	sim -soak DIR                              runs seeds until stopped, keeps every failure
 //
 // One seed is one story: the same on every machine and in the browser. The
 // last line of a single run is its hash.
 //
-// Exit status: 0 all is well, 1 an invariant broke or a hash differs, 2 the
-// command line is wrong.
+// Exit status: 0 all is well, or a replay ended as recorded; 1 an invariant
+// broke, or a replay ended otherwise than recorded; 2 the command line or a file
+// is wrong, or a replay file is of another build.
 package main
 
 import (
@@ -45,6 +50,13 @@ type options struct {
 	rate      float64
 	network   string
 	replay    string
+	story     bool
+	lang      string
+	gotest    bool
+	shrink    string
+	within    time.Duration
+	atLeast   int
+	soak      string
 	out       string
 	jobs      int
 	profile   string
@@ -76,7 +88,14 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.BoolVar(&o.hashes, "hashes", false, "with -seeds: print \"seed hash\" lines only")
 	f.IntVar(&o.jobs, "j", 0, "processes for -seeds, 0 = one a core")
 	f.StringVar(&o.replay, "replay", "", "repeat the run in a replay file and verify its hash")
-	f.StringVar(&o.out, "o", "", "where the replay file of a violation goes (default sim-SEED.replay)")
+	f.BoolVar(&o.story, "story", false, "with -replay: tell in words what led to the violation")
+	f.StringVar(&o.lang, "lang", "en", "of the story: en or zh")
+	f.BoolVar(&o.gotest, "gotest", false, "with -replay: print a Go test that repeats the run")
+	f.StringVar(&o.shrink, "shrink", "", "make the failing run in a replay file small")
+	f.DurationVar(&o.within, "within", 60*time.Second, "with -shrink: real time it may take")
+	f.IntVar(&o.atLeast, "atleast", 1, "with -shrink: members that must stay")
+	f.StringVar(&o.soak, "soak", "", "run seeds until stopped and keep every failure, and its small twin, in a directory")
+	f.StringVar(&o.out, "o", "", "where a replay file goes (default sim-SEED.replay; of -shrink, FILE.small)")
 	f.StringVar(&o.traceFile, "trace", "", "write all events of a single run to a file, one JSON object a line")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile to a file")
 	f.BoolVar(&o.version, "version", false, "print the version")
@@ -97,6 +116,12 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	if o.hashes && o.seeds == "" {
 		return nil, fmt.Errorf("%w: -hashes needs -seeds", errUsage)
+	}
+	if (o.story || o.gotest) && o.replay == "" {
+		return nil, fmt.Errorf("%w: -story and -gotest need -replay", errUsage)
+	}
+	if o.lang != "en" && o.lang != "zh" {
+		return nil, fmt.Errorf("%w: -lang %q: I speak en and zh", errUsage, o.lang)
 	}
 	if _, err := o.config(1); err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
@@ -139,6 +164,7 @@ func (o *options) config(seed uint64) (sim.Config, error) {
 
 func main() {
 	debug.SetGCPercent(800) // a world is small and makes much garbage
+	debug.SetMemoryLimit(512 << 20)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -164,6 +190,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case o.mutants:
 		return p.mutants()
+	case o.shrink != "":
+		return p.shrinkFile()
+	case o.soak != "":
+		return p.soakForever()
 	case o.replay != "":
 		return p.replayFile()
 	case o.seeds != "":

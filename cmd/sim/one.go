@@ -123,11 +123,7 @@ func (p *program) save(w *sim.World, r *result) error {
 	if r.Replay == "" {
 		r.Replay = fmt.Sprintf("sim-%d.replay", r.Seed)
 	}
-	data, err := w.Replay(p.length).Format()
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(r.Replay, data, 0o644)
+	return write(r.Replay, w.Replay(p.length))
 }
 
 func (p *program) tell(w *sim.World, r *result) {
@@ -215,39 +211,6 @@ func (n narrator) Emit(e *trace.Event) {
 	case trace.Violated:
 		fmt.Fprintf(n.out, "%-12v VIOLATED I%d: %s\n", at, e.A, e.Text)
 	}
-}
-
-// replayFile repeats a run and compares the hash.
-func (p *program) replayFile() int {
-	data, err := os.ReadFile(p.replay)
-	if err != nil {
-		return p.fail(err)
-	}
-	file, err := sim.ParseReplay(data)
-	if err != nil {
-		return p.fail(err)
-	}
-	sinks, finish, err := p.sinks()
-	if err != nil {
-		return p.fail(err)
-	}
-	w, err := file.World(sinks...)
-	if err != nil {
-		return p.fail(err)
-	}
-	r := execute(w, file.For)
-	if err := finish(); err != nil {
-		return p.fail(err)
-	}
-	status := p.conclude(w, r)
-	if file.Hash != "" && file.Hash != r.Hash {
-		fmt.Fprintf(p.stderr, "sim: not the same build: the file says hash %s, this run has %s\n", file.Hash, r.Hash)
-		return 1
-	}
-	if file.Violated != 0 && r.Violation != nil && file.Violated == r.Violation.Number {
-		fmt.Fprintf(p.stderr, "sim: the violation of I%d is there again\n", file.Violated)
-	}
-	return status
 }
 
 func (p *program) fail(err error) int {
