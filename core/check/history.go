@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -82,7 +83,8 @@ func (h *History) last() uint64 { return h.base.index + uint64(len(h.log)) }
 
 // Check asks whether some order of the operations, each at one moment between
 // its call and its return, explains every answer, and whether every watch kept
-// its promises. It returns nil, or a Violation of Linearizable or WatchOrder.
+// its promises. It returns nil, or a Violation of Linearizable, Serializable or
+// one of the promises of watches.
 func (h *History) Check() error { return h.check(h.replay(h.last())) }
 
 func (h *History) check(l *replayed) error {
@@ -91,7 +93,11 @@ func (h *History) check(l *replayed) error {
 	}
 	for _, w := range h.watches {
 		if err := w.check(l); err != nil {
-			return Violation{Number: WatchOrder, Now: w.last, Text: fmt.Sprintf("client %d, %s: %v", w.client, w, err)}
+			number := WatchReliable
+			if b := (*broken)(nil); errors.As(err, &b) {
+				number = b.number
+			}
+			return Violation{Number: number, Now: w.last, Text: fmt.Sprintf("client %d, %s: %v", w.client, w, err)}
 		}
 	}
 	return nil

@@ -158,7 +158,11 @@ func TestUnlinearizableHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			c.run(s)
-			wantViolation(t, s.h.Check(), Linearizable, c.want)
+			number := Linearizable
+			if strings.HasPrefix(name, "a serializable") {
+				number = Serializable
+			}
+			wantViolation(t, s.h.Check(), number, c.want)
 		})
 	}
 }
@@ -312,32 +316,37 @@ func TestWatches(t *testing.T) {
 		request *pb.WatchCreateRequest
 		want    string // "" = nothing to complain about
 		items   []any
+		number  int // of the promise that is broken
 	}{
 		"from the beginning": {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "",
-			[]any{open(2), created(6), response(6, a1, b1), response(6, a2, c1, bx), response(6, a3), response(6)}},
-		"from now":            {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(0), created(3), response(4, a2), response(6, a3)}},
-		"fragments":           {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "", []any{open(4), created(6), fragment(response(4, a2)), response(4, c1), response(6, bx, a3)}},
-		"resumed":             {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a2, a3)}},
-		"filtered":            {&pb.WatchCreateRequest{Key: []byte("\x00"), RangeEnd: []byte("\x00"), Filters: []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_NOPUT}}, "", []any{open(2), created(6), response(6, bx), response(6)}},
-		"history gone":        {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(6), gone}},
-		"with previous pairs": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "", []any{open(2), created(6), response(6, a1, with(a2, a1.Kv), with(a3, a2.Kv))}},
+			[]any{open(2), created(6), response(6, a1, b1), response(6, a2, c1, bx), response(6, a3), response(6)}, 0},
+		"from now":            {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(0), created(3), response(4, a2), response(6, a3)}, 0},
+		"fragments":           {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "", []any{open(4), created(6), fragment(response(4, a2)), response(4, c1), response(6, bx, a3)}, 0},
+		"resumed":             {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a2, a3)}, 0},
+		"filtered":            {&pb.WatchCreateRequest{Key: []byte("\x00"), RangeEnd: []byte("\x00"), Filters: []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_NOPUT}}, "", []any{open(2), created(6), response(6, bx), response(6)}, 0},
+		"history gone":        {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(6), gone}, 0},
+		"with previous pairs": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "", []any{open(2), created(6), response(6, a1, with(a2, a1.Kv), with(a3, a2.Kv))}, 0},
 
-		"out of order":            {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, b1, a1)}},
-		"twice":                   {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next", []any{open(2), created(6), response(6, a1), response(6, a1)}},
-		"a gap":                   {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a3)}},
-		"a torn revision":         {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn", []any{open(4), created(6), response(4, a2), response(4, c1)}},
-		"a gap at the resumption": {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}},
-		"resumed too late":        {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5", []any{open(2), created(2), response(2, a1), open(5)}},
-		"an early promise":        {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4", []any{open(2), created(6), response(6, a1), response(4)}},
-		"a broken promise":        {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next", []any{open(4), created(4), response(5, bx), response(5), response(6, bx)}},
-		"another value":           {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log", []any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}},
-		"an event of nothing":     {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log", []any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}},
-		"another key":             {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, b1)}},
-		"a wrong previous pair":   {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair", []any{open(4), created(6), response(6, with(a2, b1.Kv))}},
-		"no previous pair":        {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "without its previous pair", []any{open(4), created(6), response(6, a2)}},
-		"an unwanted pair":        {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked", []any{open(4), created(6), response(6, with(a2, a1.Kv))}},
-		"canceled for nothing":    {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4", []any{open(4), created(6), gone}},
-		"a header too old":        {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header", []any{open(4), created(6), response(3, a2)}},
+		"out of order":                      {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, b1, a1)}, WatchResumable},
+		"twice":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next", []any{open(2), created(6), response(6, a1), response(6, a1)}, WatchUnique},
+		"a gap":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a3)}, WatchReliable},
+		"a torn revision":                   {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn", []any{open(4), created(6), response(4, a2), response(4, c1)}, WatchAtomic},
+		"a gap at the resumption":           {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}, WatchResumable},
+		"resumed too late":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5", []any{open(2), created(2), response(2, a1), open(5)}, WatchResumable},
+		"an early promise":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4", []any{open(2), created(6), response(6, a1), response(4)}, WatchBookmarkable},
+		"a broken promise":                  {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next", []any{open(4), created(4), response(5, bx), response(5), response(6, bx)}, WatchBookmarkable},
+		"another value":                     {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log", []any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}, WatchReliable},
+		"an event of nothing":               {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log", []any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}, WatchReliable},
+		"another key":                       {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, b1)}, WatchResumable},
+		"a wrong previous pair":             {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair", []any{open(4), created(6), response(6, with(a2, b1.Kv))}, WatchFilter},
+		"no previous pair":                  {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "without its previous pair", []any{open(4), created(6), response(6, a2)}, WatchFilter},
+		"an unwanted pair":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked", []any{open(4), created(6), response(6, with(a2, a1.Kv))}, WatchFilter},
+		"canceled for nothing":              {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4", []any{open(4), created(6), gone}, WatchResumable},
+		"time goes back":                    {&pb.WatchCreateRequest{Key: []byte("a")}, "when 5 was next", []any{open(2), created(6), response(6, a1, a2), response(6, a1)}, WatchOrdered},
+		"a gap later":                       {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a2, c1)}, WatchReliable},
+		"the present instead of the future": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 6 was next", []any{open(6), created(3), response(4, a2)}, WatchFilter},
+		"another key than asked for":        {&pb.WatchCreateRequest{Key: []byte("c")}, "nothing that was asked for", []any{open(2), created(6), response(6, a1)}, WatchFilter},
+		"a header too old":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header", []any{open(4), created(6), response(3, a2)}, WatchBookmarkable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := watched(t)
@@ -357,7 +366,7 @@ func TestWatches(t *testing.T) {
 				}
 				return
 			}
-			wantViolation(t, err, WatchOrder, c.want)
+			wantViolation(t, err, c.number, c.want)
 		})
 	}
 }

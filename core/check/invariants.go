@@ -13,8 +13,18 @@ const (
 	AckedDurable       = 8
 	AtomicApply        = 9
 	RevisionOrder      = 10
+	Boot               = 11
 	Linearizable       = 16
-	WatchOrder         = 19
+	Serializable       = 18
+	WatchOrdered       = 19
+	WatchUnique        = 20
+	WatchReliable      = 21
+	WatchAtomic        = 22
+	WatchResumable     = 23
+	WatchBookmarkable  = 24
+	WatchFilter        = 25
+	Liveness           = 27
+	NoPanic            = 30
 )
 
 // Info describes an invariant to people.
@@ -37,7 +47,17 @@ func Invariants() []Info {
 		{AckedDurable, "acknowledged means durable", "What a client was told is done is on the disks of a quorum."},
 		{AtomicApply, "atomic apply", "What a disk holds is exactly the result of the entries up to its applied index."},
 		{RevisionOrder, "revision order", "A revision rises by one with each writing entry, and equal revisions mean equal data."},
+		{Boot, "boot", "After any crash a member starts again, or names what is damaged."},
 		{Linearizable, "linearizability", "Some order of the clients' operations, one at a time, explains every answer."},
-		{WatchOrder, "watch guarantees", "A watcher gets every event once, in order, whole revisions at a time, and can resume."},
+		{Serializable, "serializable reads", "A read that asks no quorum still sees one state that the log had."},
+		{WatchOrdered, "watch: ordered", "Events come in the order of revisions."},
+		{WatchUnique, "watch: unique", "No event comes twice."},
+		{WatchReliable, "watch: reliable", "No event is left out, and each says what the log says."},
+		{WatchAtomic, "watch: atomic", "All events of a revision come together."},
+		{WatchResumable, "watch: resumable", "A watch that was cut off goes on where it was, unless history is gone."},
+		{WatchBookmarkable, "watch: bookmarkable", "After a progress notification nothing older comes."},
+		{WatchFilter, "watch: filtered", "Only what was asked for comes, and previous pairs are the previous pairs."},
+		{Liveness, "liveness", "Once everything is healed the cluster converges and serves again."},
+		{NoPanic, "no panic", "Nothing that happens makes a member panic."},
 	}
 }

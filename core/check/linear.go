@@ -444,10 +444,10 @@ func (h *History) serializableReads(l *replayed) error {
 		}
 		k := l.states[revisionOf(o.response)]
 		if k == nil {
-			return Violation{Number: Linearizable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), revisionOf(o.response))}
+			return Violation{Number: Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), revisionOf(o.response))}
 		}
 		if !explains(k.first, o) && !explains(k.last, o) {
-			return Violation{Number: Linearizable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
+			return Violation{Number: Serializable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
 		}
 	}
 	return nil

@@ -21,6 +21,10 @@ type Watch struct {
 type position struct {
 	next int64 // first revision that may still come; 0 = not known yet
 	seen int64 // revision of the last event, to keep order where the log is not known
+
+	start  int64 // first revision that this stream was asked for, 0 = from now on
+	marked int64 // revision of its last bookmark
+	fresh  bool  // no event has come on it
 }
 
 // watchItem is one thing that happened to a watch: a stream began at start, or a
@@ -59,6 +63,19 @@ func (w *Watch) Closed() { w.closed = true }
 // String names the watch.
 func (w *Watch) String() string {
 	return fmt.Sprintf("watch %q..%q from %d", w.request.Key, w.request.RangeEnd, w.request.StartRevision)
+}
+
+// broken is a promise of watches that was not kept, by the number of its
+// invariant.
+type broken struct {
+	number int
+	text   string
+}
+
+func (b *broken) Error() string { return b.text }
+
+func breaks(number int, format string, args ...any) error {
+	return &broken{number, fmt.Sprintf(format, args...)}
 }
 
 // cursor follows a watch through the changes of the log.
@@ -116,9 +133,9 @@ func (w *Watch) follow(l *replayed) (reached position, items int, err error) {
 }
 
 func (c *cursor) opened(start int64) error {
-	c.open = false
+	c.open, c.start, c.marked, c.fresh = false, start, 0, true
 	if start > 0 && c.next > 0 && start > c.next {
-		return fmt.Errorf("resumed at %d, but nothing after %d had arrived", start, c.next-1)
+		return breaks(WatchResumable, "resumed at %d, but nothing after %d had arrived", start, c.next-1)
 	}
 	c.next, c.at, c.seen = 0, 0, 0
 	if start > 0 {
@@ -139,7 +156,7 @@ func (c *cursor) canceled(r *pb.WatchResponse) error {
 	next := c.next
 	c.next = 0
 	if r.CompactRevision > 0 && next >= r.CompactRevision {
-		return fmt.Errorf("canceled because history before %d is gone, but it needed only %d", r.CompactRevision, next)
+		return breaks(WatchResumable, "canceled because history before %d is gone, but it needed only %d", r.CompactRevision, next)
 	}
 	return nil
 }
@@ -154,9 +171,12 @@ func (c *cursor) wanted() *change {
 	return nil
 }
 
-func (c *cursor) matches(x *change) bool {
+func (c *cursor) matches(x *change) bool { return c.wants(x.key, x.kv == nil) }
+
+// wants tells whether an event of this kind and name was asked for.
+func (c *cursor) wants(name string, deleted bool) bool {
 	for _, f := range c.request.Filters {
-		if f == pb.WatchCreateRequest_NOPUT && x.kv != nil || f == pb.WatchCreateRequest_NODELETE && x.kv == nil {
+		if f == pb.WatchCreateRequest_NOPUT && !deleted || f == pb.WatchCreateRequest_NODELETE && deleted {
 			return false
 		}
 	}
@@ -166,20 +186,21 @@ func (c *cursor) matches(x *change) bool {
 	}
 	switch end {
 	case "":
-		return x.key == key
+		return name == key
 	case "\x00":
-		return x.key >= key
+		return name >= key
 	}
-	return x.key >= key && x.key < end
+	return name >= key && name < end
 }
 
 // bookmark: everything up to rev has been delivered.
 func (c *cursor) bookmark(rev int64) error {
 	if !c.blind() {
 		if x := c.wanted(); x != nil && x.rev <= rev {
-			return fmt.Errorf("promised to be at %d, but %q of revision %d had not come", rev, x.key, x.rev)
+			return breaks(WatchBookmarkable, "promised to be at %d, but %q of revision %d had not come", rev, x.key, x.rev)
 		}
 	}
+	c.marked = max(c.marked, rev)
 	if rev+1 > c.next {
 		c.skipTo(rev + 1)
 	}
@@ -190,31 +211,44 @@ func (c *cursor) events(r *pb.WatchResponse) error {
 	for i, e := range r.Events {
 		rev := e.GetKv().GetModRevision()
 		if rev < c.next {
-			return fmt.Errorf("%q of revision %d came when %d was next", e.GetKv().GetKey(), rev, c.next)
+			return breaks(c.late(rev), "%q of revision %d came when %d was next", e.GetKv().GetKey(), rev, c.next)
 		}
 		if rev < c.seen || rev == c.seen && i == 0 && !c.open {
-			return fmt.Errorf("revision %d came after %d", rev, c.seen)
+			return breaks(c.late(rev), "revision %d came after %d", rev, c.seen)
 		}
 		if header := r.GetHeader().GetRevision(); header < rev {
-			return fmt.Errorf("an event of revision %d under a header of %d", rev, header)
+			return breaks(WatchBookmarkable, "an event of revision %d under a header of %d", rev, header)
 		}
-		c.seen = rev
 		if !c.blind() {
 			if err := c.expect(e); err != nil {
 				return err
 			}
 		}
+		c.seen, c.fresh = rev, false
 	}
 	if c.open = r.Fragment; c.open {
 		return nil
 	}
 	if !c.blind() {
 		if x := c.wanted(); x != nil && x.rev == c.seen {
-			return fmt.Errorf("revision %d was torn: %q is missing", x.rev, x.key)
+			return breaks(WatchAtomic, "revision %d was torn: %q is missing", x.rev, x.key)
 		}
 	}
 	c.skipTo(c.seen + 1)
 	return nil
+}
+
+// late says which promise an event breaks that is older than what may come.
+func (c *cursor) late(rev int64) int {
+	switch {
+	case rev < c.start:
+		return WatchFilter // nobody asked for it
+	case rev <= c.marked:
+		return WatchBookmarkable
+	case rev < c.seen:
+		return WatchOrdered
+	}
+	return WatchUnique
 }
 
 // expect compares an event with the next change of the log.
@@ -223,21 +257,25 @@ func (c *cursor) expect(e *pb.Event) error {
 	x := c.wanted()
 	switch {
 	case x == nil:
-		return fmt.Errorf("%q of revision %d is not in the log", e.GetKv().GetKey(), rev)
+		return breaks(WatchReliable, "%q of revision %d is not in the log", e.GetKv().GetKey(), rev)
+	case x.rev < rev && c.fresh && c.start > 0:
+		return breaks(WatchResumable, "%q of revision %d never came; the stream began with revision %d", x.key, x.rev, rev)
 	case x.rev < rev:
-		return fmt.Errorf("%q of revision %d never came; next was revision %d", x.key, x.rev, rev)
+		return breaks(WatchReliable, "%q of revision %d never came; next was revision %d", x.key, x.rev, rev)
+	case !c.wants(string(e.GetKv().GetKey()), e.Type == pb.Event_DELETE):
+		return breaks(WatchFilter, "%q of revision %d is nothing that was asked for", e.GetKv().GetKey(), rev)
 	case x.rev > rev || x.key != string(e.GetKv().GetKey()):
-		return fmt.Errorf("got %q of revision %d where the log has %q of %d", e.GetKv().GetKey(), rev, x.key, x.rev)
+		return breaks(WatchReliable, "got %q of revision %d where the log has %q of %d", e.GetKv().GetKey(), rev, x.key, x.rev)
 	}
 	c.at++
 	switch e.Type {
 	case pb.Event_PUT:
 		if x.kv == nil || !samePair(x.kv, e.Kv) {
-			return fmt.Errorf("put of %q at revision %d differs from the log", x.key, rev)
+			return breaks(WatchReliable, "put of %q at revision %d differs from the log", x.key, rev)
 		}
 	case pb.Event_DELETE:
 		if x.kv != nil || len(e.Kv.Value) > 0 || e.Kv.CreateRevision != 0 || e.Kv.Version != 0 {
-			return fmt.Errorf("delete of %q at revision %d differs from the log", x.key, rev)
+			return breaks(WatchReliable, "delete of %q at revision %d differs from the log", x.key, rev)
 		}
 	}
 	return c.expectPrev(e, x)
@@ -249,12 +287,12 @@ func (c *cursor) expectPrev(e *pb.Event, x *change) error {
 	switch {
 	case e.PrevKv == nil:
 		if c.request.PrevKv && x.prev != nil && !x.created && c.log.compacted < x.rev {
-			return fmt.Errorf("%q of revision %d came without its previous pair", x.key, x.rev)
+			return breaks(WatchFilter, "%q of revision %d came without its previous pair", x.key, x.rev)
 		}
 	case !c.request.PrevKv:
-		return fmt.Errorf("%q of revision %d came with a previous pair that nobody asked for", x.key, x.rev)
+		return breaks(WatchFilter, "%q of revision %d came with a previous pair that nobody asked for", x.key, x.rev)
 	case !samePair(e.PrevKv, x.prev):
-		return fmt.Errorf("the previous pair of %q at revision %d differs from the log", x.key, x.rev)
+		return breaks(WatchFilter, "the previous pair of %q at revision %d differs from the log", x.key, x.rev)
 	}
 	return nil
 }

@@ -229,10 +229,10 @@ func (w *World) broken(number int, format string, args ...any) {
 // caught turns a panic of the core into a violation: of the invariant that it
 // names, or of I30, no panic but by a broken invariant.
 func (w *World) caught(p any) {
-	if v, ok := p.(*invariant.Violation); ok {
+	if v, ok := p.(*invariant.Violation); ok && v.Number != 0 {
 		w.stopAt(v.Number, v.Text, w.stream.Seq())
 		return
 	}
 	w.stack = string(debug.Stack())
-	w.stopAt(30, fmt.Sprintf("panic: %v", p), w.stream.Seq())
+	w.broken(check.NoPanic, "panic: %v", p)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vitrine/core/backend"
+	"vitrine/core/check"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -63,7 +64,7 @@ func TestJudgeIsWired(t *testing.T) {
 				}
 			}
 		}},
-		{"a watch response is lost", 19, func(w *World) {
+		{"a watch response loses its events", check.WatchBookmarkable, func(w *World) {
 			for {
 				if !w.StepEvent() {
 					t.Fatal("no watch response was sent")
