@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -75,15 +74,9 @@ func printVersion() {
 	fmt.Printf("vitrine Version: %s\n", commit)
 }
 
-// gcPercent trades memory for CPU: the live heap of a member is small against what
-// requests allocate. GOGC says otherwise.
-const gcPercent = 400
-
 // operate runs the server until a signal or a failure.
 func operate(cfg *config.Config, log *zap.Logger) int {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	tuneGC()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	page, built := web.Files()

@@ -34,6 +34,11 @@ const (
 	// readTimeout is how long a stream may be silent, writeTimeout how long one write may block.
 	readTimeout  = 5 * time.Second
 	writeTimeout = 5 * time.Second
+	// postTimeout bounds a POST of one message. snapshotStall is how long the transfer of a
+	// database may stand still, snapshotAnswer how long its receiver may take to save it.
+	postTimeout    = 10 * time.Second
+	snapshotStall  = 30 * time.Second
+	snapshotAnswer = 5 * time.Minute
 	// linkHeartbeat keeps an idle stream alive.
 	linkHeartbeat = readTimeout / 3
 	// dialBackoff is the pause between attempts to open a stream.

@@ -208,7 +208,8 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.learnURLs(r)
-	m, err := readFrame(r.Body, maxSnapshotHeader)
+	body := &upload{r.Body, http.NewResponseController(w)}
+	m, err := readFrame(body, maxSnapshotHeader)
 	from := ID(m.GetFrom())
 	fail := func(code int, text string) {
 		t.m.snapshotReceiveFailed.WithLabelValues(from).Inc()
@@ -234,7 +235,7 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	log.Info("receiving database snapshot")
 	t.m.snapshotReceiving.WithLabelValues(from).Inc()
 	defer t.m.snapshotReceiving.WithLabelValues(from).Dec()
-	n, err := t.cfg.Member.ReceiveImage(m, r.Body)
+	n, err := t.cfg.Member.ReceiveImage(m, body)
 	if err != nil {
 		fail(http.StatusInternalServerError, fmt.Sprintf("failed to save KV snapshot (%v)", err))
 		return
@@ -244,4 +245,18 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	t.m.snapshotReceived.WithLabelValues(from).Inc()
 	t.m.snapshotReceiveSeconds.WithLabelValues(from).Observe(time.Since(start).Seconds())
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// upload is a request's body that must not stand still for too long.
+type upload struct {
+	r       io.Reader
+	control *http.ResponseController
+}
+
+func (u *upload) Read(p []byte) (int, error) {
+	// A recorder in a test has no deadlines, and nothing that could stall.
+	if err := u.control.SetReadDeadline(time.Now().Add(snapshotStall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return u.r.Read(p)
 }

@@ -24,7 +24,9 @@ func (p *peer) pipeline() {
 		case m := <-p.posts:
 			b, err := appendMessage(make([]byte, 0, messageSize(m)), m)
 			if err == nil {
-				err = p.post(p.ctx, "/raft", "application/protobuf", bytes.NewReader(b))
+				ctx, cancel := context.WithTimeout(p.ctx, postTimeout)
+				err = p.post(ctx, "/raft", "application/protobuf", bytes.NewReader(b))
+				cancel()
 			}
 			if err == nil {
 				p.status.activate()

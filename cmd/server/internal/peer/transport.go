@@ -81,10 +81,13 @@ func New(cfg Config) *Transport {
 		MaxIdleConnsPerHost: -1,
 	}
 	t.posts = &http.Transport{
-		DialContext:         dialer.DialContext,
-		MaxIdleConnsPerHost: pipelineWorkers,
-		IdleConnTimeout:     30 * time.Second,
-		WriteBufferSize:     64 << 10,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return patient(dialer.DialContext(ctx, network, addr))
+		},
+		MaxIdleConnsPerHost:   pipelineWorkers,
+		IdleConnTimeout:       30 * time.Second,
+		ResponseHeaderTimeout: snapshotAnswer,
+		WriteBufferSize:       64 << 10,
 	}
 	return t
 }
@@ -108,6 +111,24 @@ func (c impatientConn) Read(p []byte) (int, error) {
 
 func (c impatientConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// patient gives a connection deadlines on writes alone: an upload that stands still is
+// given up, but its receiver may take its time to answer.
+func patient(c net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	return patientConn{c}, nil
+}
+
+type patientConn struct{ net.Conn }
+
+func (c patientConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(snapshotStall)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
