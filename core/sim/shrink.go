@@ -17,6 +17,7 @@ import (
 type Shrinker struct {
 	Stop     func() bool       // nil = never
 	Progress func(ShrinkState) // called after each step that helped
+	AtLeast  int               // members that must stay; 0 = 1
 	commit   string            // of the file, kept
 	best     *Replay           // so far
 	trials   int
@@ -130,6 +131,11 @@ func (s *Shrinker) try(c *Replay) bool {
 	}
 	return true
 }
+
+// Stopped reports whether Stop ended the search before its time; Trials is how
+// many runs it took.
+func (s *Shrinker) Stopped() bool { return s.stopped }
+func (s *Shrinker) Trials() int   { return s.trials }
 
 func (s *Shrinker) state() ShrinkState {
 	ops, faults := s.best.Count()

@@ -11,7 +11,7 @@ import (
 
 // fewerMembers makes the cluster smaller.
 func (s *Shrinker) fewerMembers() {
-	for n := 1; n < s.best.Config.Members; n++ {
+	for n := max(1, s.AtLeast); n < s.best.Config.Members; n++ {
 		c := s.edit()
 		c.Config.Members = n
 		c.Commands = c.Commands[:0]

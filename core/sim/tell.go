@@ -1,0 +1,139 @@
+package sim
+
+import (
+	"vitrine/core/trace"
+)
+
+// Line is an event as a person would tell it: Kind is the key of a sentence in
+// the message catalogues ("feed.leader"), the rest fills its blanks.
+type Line struct {
+	Seq    uint64   `json:"seq"`
+	At     int64    `json:"at"`
+	Kind   string   `json:"kind"`
+	Member uint64   `json:"member,omitempty"`
+	Peer   uint64   `json:"peer,omitempty"`
+	Term   uint64   `json:"term,omitempty"`
+	Index  uint64   `json:"index,omitempty"`
+	Rev    int64    `json:"rev,omitempty"`
+	N      uint64   `json:"n,omitempty"`
+	From   []uint64 `json:"from,omitempty"`
+	To     []uint64 `json:"to,omitempty"`
+	Text   string   `json:"text,omitempty"`
+}
+
+// Teller turns events into lines. It remembers what a sentence needs to know of
+// earlier events: who led, who voted.
+type Teller struct {
+	roles [MaxMembers + 1]uint64
+	votes map[ballot][]uint64
+}
+
+type ballot struct{ candidate, term uint64 }
+
+// NewTeller returns one that has seen nothing.
+func NewTeller() *Teller { return &Teller{votes: map[ballot][]uint64{}} }
+
+// Tell returns the line of an event, if it is one that a person would mention:
+// nothing that happens a hundred times a second.
+func (t *Teller) Tell(e *trace.Event) (Line, bool) {
+	line := Line{Seq: e.Seq, At: int64(e.Now), Member: e.Member, Peer: e.Peer, Term: e.Term, Index: e.Index, Rev: e.Rev}
+	switch e.Kind {
+	case trace.RoleChanged:
+		t.role(e, &line)
+	case trace.VoteCast:
+		key := ballot{e.Peer, e.Term}
+		t.votes[key] = append(t.votes[key], e.Member)
+		if e.Member != e.Peer {
+			line.Kind = "vote"
+		}
+	case trace.MemberStarted:
+		if e.Now > 0 {
+			line.Kind = "restarted"
+		}
+	case trace.MemberCrashed:
+		t.forget(e.Member)
+		line.Kind = "killed"
+		if e.A == 1 {
+			line.Kind = "crashed"
+		}
+	case trace.MemberStopped:
+		t.forget(e.Member)
+		line.Kind, line.Text = "stopped", e.Text
+	case trace.LogFailed, trace.Violated:
+		line.Kind, line.Text = simple[e.Kind], e.Text
+	case trace.RequestDone:
+		if e.Member == 0 && e.Text != "" {
+			line.Kind, line.Text = "requestFailed", e.Text
+		}
+	case trace.Command, trace.Fault:
+		t.command(e, &line)
+	default:
+		line.Kind = simple[e.Kind]
+	}
+	return line, line.Kind != ""
+}
+
+// simple are the kinds whose line is always the same.
+var simple = [256]string{
+	trace.MemberPaused: "paused", trace.MemberResumed: "resumed", trace.LogTruncated: "truncated",
+	trace.SnapshotSaved: "snapshotSaved", trace.SnapshotSent: "snapshotSent", trace.SnapshotInstalled: "snapshotInstalled",
+	trace.LogFailed: "logFailed", trace.Compacted: "compacted", trace.Violated: "violated",
+}
+
+func (t *Teller) forget(member uint64) {
+	if member < uint64(len(t.roles)) {
+		t.roles[member] = 0
+	}
+}
+
+// role tells of elections and of leaders that step down.
+func (t *Teller) role(e *trace.Event, line *Line) {
+	if e.Member >= uint64(len(t.roles)) {
+		return
+	}
+	before := t.roles[e.Member]
+	t.roles[e.Member] = e.A
+	switch e.A {
+	case 1:
+		line.Kind = "candidate"
+	case 2:
+		line.Kind, line.From = "leader", t.votes[ballot{e.Member, e.Term}]
+		clear(t.votes)
+	case 3:
+		line.Kind = "preCandidate"
+	case 0:
+		if before == 2 {
+			line.Kind = "stepDown"
+		}
+	}
+}
+
+// command tells what was done to the network and to clocks and disks; other
+// commands show by their own events.
+func (t *Teller) command(e *trace.Event, line *Line) {
+	c, err := ParseCommand(e.Text)
+	if err != nil {
+		return
+	}
+	line.Member, line.From, line.To = c.Member, c.From, c.To
+	switch c.Cmd {
+	case "cut", "heal":
+		line.Kind = c.Cmd
+		if c.OneWay {
+			line.Kind += "OneWay"
+		}
+		if len(c.From) == 0 && len(c.To) == 0 {
+			line.Kind = "healMember"
+		}
+	case "isolate":
+		line.Kind = "isolated"
+	case "heal-all":
+		line.Kind = "healAll"
+	case "campaign":
+		line.Kind = "timedOut"
+	case "transfer":
+		line.Kind = "transfer"
+	case "stall":
+		line.Kind, line.Text = "stalled", c.Value
+	}
+}
