@@ -324,6 +324,31 @@ func TestPhone(t *testing.T) {
 	b.shot("phone")
 }
 
+// A paused page costs nothing: frames end soon after the clock, and begin with
+// the next command.
+func TestAPausedPageRests(t *testing.T) {
+	b := open(t, desk, "seed=7&members=3&speed=0.5")
+	b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
+	frames := func() float64 { return eval[float64](b, `vitrine.frameStats().frames`) }
+	last := frames()
+	for i := 0; ; i++ {
+		time.Sleep(700 * time.Millisecond)
+		now := frames()
+		if now == last {
+			break
+		}
+		if last = now; i > 60 {
+			t.Fatal("a paused page goes on drawing")
+		}
+	}
+	b.do(`vitrine.dispatch({ cmd: 'select', member: 2 })`)
+	b.until("a frame", fmt.Sprintf(`vitrine.frameStats().frames > %f`, last))
+	b.keys(" ")
+	now := eval[float64](b, `vitrine.state().now`)
+	b.until("time going on", fmt.Sprintf(`s.playing && s.now > %f`, now))
+}
+
 func TestReducedMotion(t *testing.T) {
 	s := desk
 	s.still = true

@@ -116,7 +116,7 @@ func (g *Game) LayoutF(w, h float64) (float64, float64) {
 	members, clients := len(g.player.State.Members), len(g.player.State.Clients)
 	if w != g.w || h != g.h || members != g.members || clients != g.clients {
 		g.w, g.h, g.members, g.clients = w, h, members, clients
-		g.scene.Resize(w, h, members, clients)
+		g.scene.Resize(w, h, members, clients, g.host.Call("compact").Bool())
 		l := &g.scene.Layout
 		g.host.Call("arranged", l.Matrix.Y, l.Stage.H)
 	}

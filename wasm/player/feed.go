@@ -31,6 +31,8 @@ type feed struct {
 	items []Item
 	roles [10]uint64
 	votes map[vote][]uint64
+
+	compacted int64 // the highest revision told
 }
 
 type vote struct{ candidate, term uint64 }
@@ -81,7 +83,10 @@ func (f *feed) take(e *trace.Event) {
 	case trace.LogFailed:
 		f.add(e, "logFailed").Text = e.Text
 	case trace.Compacted:
-		f.add(e, "compacted")
+		if e.Rev > f.compacted { // every member does it; the first one tells
+			f.compacted = e.Rev
+			f.add(e, "compacted")
+		}
 	case trace.Violated:
 		f.add(e, "violated").Text = e.Text
 	case trace.RequestDone:

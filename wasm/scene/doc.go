@@ -10,7 +10,7 @@
 // invariant.
 //
 //	s := scene.New(scene.Dark)
-//	s.Resize(800, 700, 2, 5) // CSS pixels, device pixels per CSS pixel, members
+//	s.Resize(800, 700, 5, 4, false) // CSS pixels, members, clients
 //	s.Atlas = atlas          // rasterised by the browser
 //	batch := s.Draw(&scene.View{State: &state, Now: now})
 package scene

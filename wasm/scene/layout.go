@@ -8,7 +8,8 @@ const maxMembers = 9
 // Layout says where everything stands, in CSS pixels of the canvas.
 type Layout struct {
 	W, H    float64
-	Phone   bool
+	Bare    bool // the document lays nothing over the canvas but a headline
+	Phone   bool // there is little room
 	Stage   Rect // members and messages
 	Matrix  Rect // the log, below the stage
 	Members [maxMembers]Point
@@ -26,18 +27,20 @@ type Layout struct {
 // above the members, the buttons below them, the legend above the log.
 const (
 	headlineHeight = 62
+	bareHeadline   = 52
 	toolbarHeight  = 50
 	legendHeight   = 30
 )
 
-// Arrange computes the layout of a canvas of w by h CSS pixels.
-func Arrange(w, h float64, members, clients int) Layout {
-	l := Layout{W: w, H: h, Phone: w < 560, Count: min(members, maxMembers)}
+// Arrange computes the layout of a canvas of w by h CSS pixels. A bare one
+// belongs to a document that keeps its buttons elsewhere.
+func Arrange(w, h float64, members, clients int, bare bool) Layout {
+	l := Layout{W: w, H: h, Bare: bare, Phone: bare && w < 600, Count: min(members, maxMembers)}
 	l.matrix()
 	l.Stage = Rect{0, 0, w, l.Matrix.Y}
 	inner := Rect{0, headlineHeight, w, l.Stage.H - headlineHeight - toolbarHeight}
-	if l.Phone {
-		inner = Rect{0, 52, w, l.Stage.H - 52 - 4}
+	if bare {
+		inner = Rect{0, bareHeadline, w, l.Stage.H - bareHeadline - 4}
 	}
 	l.cards(inner, clients)
 	if !l.Phone {
@@ -62,9 +65,13 @@ func (l *Layout) matrix() {
 		cell, gap = 17, 4
 	}
 	l.Cells.H, l.Cells.DY = cell, cell+gap
+	if l.Phone && l.H < 330 { // a phone that lies has room for the members only
+		l.Matrix = Rect{0, l.H, l.W, 0}
+		return
+	}
 	rows := float64(max(l.Count, 1))
 	height := legendHeight + 18 + rows*l.Cells.DY + 8
-	if l.Phone {
+	if l.Bare {
 		height -= legendHeight - 3
 	}
 	l.Matrix = Rect{0, l.H - height, l.W, height}
@@ -95,7 +102,7 @@ func (l *Layout) ring(r Rect) {
 	l.Radius = clamp(math.Min(r.W*0.085, r.H*0.093), 27, 42)
 	crown, caption, side, wide := 28.0, 42.0, l.Radius+34, 1.75 // room above, below and beside a member
 	if l.Phone {
-		crown, caption, side, wide = 26, 26, l.Radius+18, 2.2
+		crown, caption, side, wide = 26, 26, l.Radius+18, 3.5
 	}
 	top, bottom := r.Y+crown+l.Radius, r.Y+r.H-caption-l.Radius
 	center := Point{r.X + r.W/2, (top + bottom) / 2}

@@ -11,6 +11,9 @@ import (
 // file, solid = synced, filled = committed, underlined = applied.
 func (s *Scene) matrix(v *View) {
 	l, st := &s.Layout, v.State
+	if l.Matrix.H == 0 {
+		return
+	}
 	first := s.columns(v)
 	area := l.Cells.Rect
 	from := uint64(math.Max(1, math.Floor(first)))
@@ -42,7 +45,7 @@ func (s *Scene) columns(v *View) float64 {
 	if v.Reduced || math.Abs(aim-s.scroll) > 12 {
 		s.scroll = aim
 	}
-	s.scroll += (aim - s.scroll) * 0.2
+	s.scroll += (aim - s.scroll) * (1 - math.Exp(-9*s.passed))
 	if math.Abs(aim-s.scroll) < 0.004 {
 		s.scroll = aim
 	}

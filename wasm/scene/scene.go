@@ -52,7 +52,8 @@ type Scene struct {
 	roles   [maxMembers + 1]roleMemory
 	scroll  float64 // first column of the log matrix, moves towards its aim
 	flash   [maxMembers + 1]flashMemory
-	wall    float64
+	wall    float64 // of this frame, seconds
+	passed  float64 // since the last one, at most a quarter of a second
 }
 
 type roleMemory struct {
@@ -69,8 +70,8 @@ type flashMemory struct {
 func New(theme Theme) *Scene { return &Scene{Theme: theme} }
 
 // Resize lays the stage out anew.
-func (s *Scene) Resize(w, h float64, members, clients int) {
-	s.Layout = Arrange(w, h, members, clients)
+func (s *Scene) Resize(w, h float64, members, clients int, bare bool) {
+	s.Layout = Arrange(w, h, members, clients, bare)
 }
 
 // Draw returns the triangles of a view. They are valid until the next call.
@@ -93,7 +94,7 @@ func (s *Scene) Draw(v *View) *Batch {
 
 // remember notes what changed since the last frame.
 func (s *Scene) remember(v *View) {
-	s.wall = v.Wall
+	s.passed, s.wall = clamp(v.Wall-s.wall, 0, 0.25), v.Wall
 	s.cut = [maxMembers + 1][maxMembers + 1]bool{}
 	for i := range v.State.Links {
 		l := &v.State.Links[i]

@@ -59,18 +59,21 @@ func drawn(t testing.TB, w, h float64, s *sim.State, theme Theme) (*Scene, *Batc
 	t.Helper()
 	sc := New(theme)
 	sc.Atlas = testAtlas(2)
-	sc.Resize(w, h, len(s.Members), len(s.Clients))
+	sc.Resize(w, h, len(s.Members), len(s.Clients), bare(w))
 	return sc, sc.Draw(&View{State: s, Now: float64(s.Now), Tick: 1e8, Client: 8e6, Selected: 2})
 }
 
-var sizes = [][2]float64{{786, 784}, {1200, 900}, {520, 500}, {390, 440}, {360, 330}, {844, 260}}
+// bare is how the document decides: small screens get sheets.
+func bare(w float64) bool { return w < 700 }
+
+var sizes = [][2]float64{{786, 784}, {1200, 900}, {674, 670}, {390, 440}, {494, 292}, {390, 419}, {360, 330}, {844, 260}}
 
 // Nothing may stand on anything else, on any screen and for any cluster size
 // that the page offers.
 func TestLayoutKeepsThingsApart(t *testing.T) {
-	for _, size := range sizes[:4] {
+	for _, size := range sizes[:6] {
 		for _, n := range []int{1, 3, 5, 7} {
-			l := Arrange(size[0], size[1], n, 4)
+			l := Arrange(size[0], size[1], n, 4, bare(size[0]))
 			if n == 7 && l.Phone {
 				continue // as the page says: three or five on a phone
 			}
@@ -90,6 +93,9 @@ func TestLayoutKeepsThingsApart(t *testing.T) {
 					}
 				}
 			}
+			if l.Matrix.H == 0 {
+				continue
+			}
 			if l.Cells.Rect.Y < l.Matrix.Y || l.Cells.Rect.Y+l.Cells.Rect.H > l.H {
 				t.Errorf("%v: the log leaves its area: %+v in %+v", size, l.Cells.Rect, l.Matrix)
 			}
@@ -98,9 +104,9 @@ func TestLayoutKeepsThingsApart(t *testing.T) {
 }
 
 func TestHitFindsMembersLinksAndClients(t *testing.T) {
-	for _, size := range sizes[:4] {
+	for _, size := range sizes[:6] {
 		for _, n := range []int{3, 5} {
-			l := Arrange(size[0], size[1], n, 4)
+			l := Arrange(size[0], size[1], n, 4, bare(size[0]))
 			for id := uint64(1); id <= uint64(n); id++ {
 				if got := l.Hit(l.Member(id), false); got != (Target{TargetMember, id, 0}) {
 					t.Errorf("%v: at member %d: %+v", size, id, got)
@@ -120,7 +126,7 @@ func TestHitFindsMembersLinksAndClients(t *testing.T) {
 			}
 		}
 	}
-	l := Arrange(786, 784, 5, 4)
+	l := Arrange(786, 784, 5, 4, false)
 	for _, id := range []string{"member/0", "member/6", "link/1-1", "link/1-9", "link/1", "client/9", "moon", ""} {
 		if r, ok := l.RectOf(id); ok {
 			t.Errorf("%q has the rectangle %+v", id, r)
@@ -134,7 +140,7 @@ func TestHitFindsMembersLinksAndClients(t *testing.T) {
 }
 
 func TestAStrokeCutsWhatItCrosses(t *testing.T) {
-	l := Arrange(786, 784, 5, 4)
+	l := Arrange(786, 784, 5, 4, false)
 	// A line between member 1 and the others: it crosses the four links of 1.
 	y := l.Member(1).Y + l.Radius + 10
 	got := l.Crossed(nil, []Point{{0, y}, {l.W, y}})
@@ -288,7 +294,7 @@ func TestACutShows(t *testing.T) {
 }
 
 func TestMessagesMoveFromSenderToReceiver(t *testing.T) {
-	l := Arrange(786, 784, 5, 4)
+	l := Arrange(786, 784, 5, 4, false)
 	a, b := l.lane(1, 3, laneOffset)
 	c, d := l.lane(3, 1, laneOffset)
 	if a.sub(l.Member(1)).len() > l.Radius+20 || b.sub(l.Member(3)).len() > l.Radius+20 {

@@ -39,6 +39,7 @@ function remember() {
 }
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
+const compact = matchMedia('(max-width: 1100px), (max-height: 520px)'); // as in style.css
 
 globalThis.vitrineHost = {
   settings,
@@ -47,6 +48,7 @@ globalThis.vitrineHost = {
   text: (key) => i18n.t(key),
   theme: () => document.documentElement.dataset.theme,
   reduced: () => still.matches,
+  compact: () => compact.matches,
   publish,
   attach,
   arranged: (matrixY, stageH) => {

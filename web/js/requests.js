@@ -39,7 +39,7 @@ function pick(all, current) {
   listed = key;
   const focus = picker.contains(document.activeElement) ? document.activeElement.dataset.id : null;
   picker.replaceChildren(...list.map((r) => element('button', {
-    type: 'button', role: 'option', class: r.status, 'data-id': r.id, 'aria-selected': r === current, title: t(`req.${r.status}`),
+    type: 'button', class: r.status, 'data-id': r.id, 'aria-pressed': r === current, title: t(`req.${r.status}`),
     onclick: () => { pinned = r.id; act({ cmd: 'select', request: r.id }); },
   }, element('i'), `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`)));
   if (focus) picker.querySelector(`[data-id="${focus}"]`)?.focus();
