@@ -1,0 +1,102 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"vitrine/core/api"
+	"vitrine/core/pb"
+)
+
+// Everything that reads runs beside writers, compactions and an exchange of the database.
+// Each reader checks that what it saw was one state: the pairs a/i and b/i are always
+// written together, with one value.
+func TestReadersBesideWriters(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	n := open(t, cfg)
+	const pairs = 700 // more keys than a short range has
+	write := func(i, value int) error {
+		op := func(key string) *pb.RequestOp {
+			return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: fmt.Appendf(nil, "%s/%04d", key, i), Value: fmt.Append(nil, value)}}}
+		}
+		_, err := n.Ask(t.Context(), &pb.TxnRequest{Success: []*pb.RequestOp{op("a"), op("b")}}, false)
+		return err
+	}
+	for i := range pairs {
+		if err := write(i, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	run := func(what string, do func(i int) error) {
+		wg.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				if err := do(i); err != nil && ctx.Err() == nil {
+					t.Errorf("%s: %v", what, err)
+					return
+				}
+			}
+		})
+	}
+	run("put", func(i int) error { return write(i%pairs, i) })
+	whole := func(r *pb.RangeRequest) error {
+		resp, err := n.Ask(ctx, r, false)
+		if err != nil {
+			return err
+		}
+		return onlyPairs(resp.(*pb.RangeResponse).Kvs, pairs)
+	}
+	run("linearizable range", func(int) error { return whole(&pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}) })
+	run("serializable range", func(int) error {
+		return whole(&pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, Serializable: true})
+	})
+	run("stream", func(int) error {
+		var kvs []*pb.KeyValue
+		err := n.RangeStream(ctx, &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}, false, func(r *pb.RangeStreamResponse) error {
+			kvs = append(kvs, r.RangeResponse.Kvs...)
+			return nil
+		})
+		if errors.Is(err, api.ErrCompacted) {
+			return nil // it was overtaken by a compaction, as it may be
+		}
+		return errors.Join(err, onlyPairs(kvs, pairs))
+	})
+	run("hash", func(int) error {
+		_, err := n.Ask(ctx, &pb.HashKVRequest{}, false)
+		return err
+	})
+	run("snapshot", func(int) error {
+		return n.Snapshot(ctx, func(*pb.SnapshotResponse) error { return nil })
+	})
+	for range 3 {
+		resp, err := n.Ask(t.Context(), &pb.RangeRequest{Key: []byte("a")}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Ask(t.Context(), &pb.CompactionRequest{Revision: resp.(*pb.RangeResponse).Header.Revision, Physical: true}, false); err != nil {
+			t.Error(err)
+		}
+		if _, err := n.Ask(t.Context(), &pb.DefragmentRequest{}, false); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	wg.Wait()
+}
+
+func onlyPairs(kvs []*pb.KeyValue, pairs int) error {
+	if len(kvs) != 2*pairs {
+		return fmt.Errorf("%d keys, want %d", len(kvs), 2*pairs)
+	}
+	for i := range pairs {
+		a, b := kvs[i], kvs[pairs+i]
+		if string(a.Value) != string(b.Value) || a.ModRevision != b.ModRevision {
+			return fmt.Errorf("%s=%s and %s=%s are of different states", a.Key, a.Value, b.Key, b.Value)
+		}
+	}
+	return nil
+}
