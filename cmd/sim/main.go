@@ -57,6 +57,7 @@ type options struct {
 	within    time.Duration
 	atLeast   int
 	soak      string
+	gallery   string
 	out       string
 	jobs      int
 	profile   string
@@ -95,6 +96,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.DurationVar(&o.within, "within", 60*time.Second, "with -shrink: real time it may take")
 	f.IntVar(&o.atLeast, "atleast", 1, "with -shrink: members that must stay")
 	f.StringVar(&o.soak, "soak", "", "run seeds until stopped and keep every failure, and its small twin, in a directory")
+	f.StringVar(&o.gallery, "gallery", "", "renew the replays of a gallery: a directory with an index.json (needs -tags mutants)")
 	f.StringVar(&o.out, "o", "", "where a replay file goes (default sim-SEED.replay; of -shrink, FILE.small)")
 	f.StringVar(&o.traceFile, "trace", "", "write all events of a single run to a file, one JSON object a line")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile to a file")
@@ -192,6 +194,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return p.mutants()
 	case o.shrink != "":
 		return p.shrinkFile()
+	case o.gallery != "":
+		return p.renewGallery()
 	case o.soak != "":
 		return p.soakForever()
 	case o.replay != "":

@@ -83,7 +83,7 @@ func TestReplayFile(t *testing.T) {
 		t.Errorf("status %d\n%s%s", status, out, stderr)
 	}
 	write(strings.Replace(string(text), "hash "+w.HashText(), "hash 0123456789abcdef", 1))
-	if status, _, stderr := invoke("-replay", file); status != 1 || !strings.Contains(stderr, "not the same build") {
+	if status, _, stderr := invoke("-replay", file); status != 2 || !strings.Contains(stderr, "not the same build") {
 		t.Errorf("a wrong hash: status %d, %s", status, stderr)
 	}
 	write("vitrine replay 1\nnonsense\n")
@@ -102,7 +102,7 @@ func TestViolationIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := execute(w, p.length)
+	r := execute(w, func() { w.Run(p.length) })
 	r.Violation = &sim.Violation{Number: 8, Text: "acknowledged but lost", At: 2e9}
 	if err := p.save(w, r); err != nil {
 		t.Fatal(err)

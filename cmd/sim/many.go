@@ -40,7 +40,7 @@ func (p *program) seedRun(seed uint64) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := execute(w, p.length)
+	r := execute(w, func() { w.Run(p.length) })
 	if r.Violation != nil {
 		err = p.save(w, r)
 	}

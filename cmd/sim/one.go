@@ -44,9 +44,9 @@ type requests struct {
 }
 
 // execute runs a world to its end and measures it.
-func execute(w *sim.World, length time.Duration) *result {
+func execute(w *sim.World, run func()) *result {
 	start, used := time.Now(), cpuTime()
-	w.Run(length)
+	run()
 	real, cpu := time.Since(start).Seconds(), (cpuTime() - used).Seconds()
 	if cpu == 0 {
 		cpu = real
@@ -88,7 +88,7 @@ func (p *program) single() int {
 	if p.verbose && !p.json {
 		fmt.Fprintf(p.stdout, "options    %s\n", w.Options())
 	}
-	r := execute(w, p.length)
+	r := execute(w, func() { w.Run(p.length) })
 	if err := finish(); err != nil {
 		return p.fail(err)
 	}

@@ -52,7 +52,7 @@ func (p *program) replayFile() int {
 	if err != nil {
 		return p.fail(err)
 	}
-	r := execute(w, file.For)
+	r := execute(w, func() { file.Run(w) })
 	if err := finish(); err != nil {
 		return p.fail(err)
 	}

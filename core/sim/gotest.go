@@ -69,7 +69,7 @@ func TestReplay{{.Name}}(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := w.Run(r.For)
+	v := r.Run(w)
 {{- if .Mutant}}
 	if v == nil || v.Number != {{.Violated}} {
 		t.Fatalf("I{{.Violated}} should break, got %v", v)

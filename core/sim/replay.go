@@ -28,10 +28,12 @@ const Version = 1
 //	command 0 fault set name=loss value=0.1
 //	command 1200000001 crash member=1
 //
-// Times are nanoseconds. Blank lines and lines that begin with # mean nothing.
+// Times are nanoseconds. A run "for 60000000000 open" is over then and does not
+// settle: it is what a visitor did, up to where he looked. Blank lines and lines that begin with # mean nothing.
 type Replay struct {
 	Config   Config
 	For      time.Duration // then the run settles
+	Open     bool          // it does not: somebody stopped watching
 	Commands []Timed
 	Hash     string // 16 hex digits at the end of the run; "" = unknown
 	Violated int    // the invariant that breaks, 0 = none
@@ -73,7 +75,11 @@ func (r *Replay) Format() ([]byte, error) {
 	if r.Commit != "" {
 		b = fmt.Appendf(b, "commit %s\n", r.Commit)
 	}
-	b = fmt.Appendf(b, "seed %d\nfor %d\nconfig %s\n", r.Config.Seed, r.For, cfg)
+	b = fmt.Appendf(b, "seed %d\nfor %d", r.Config.Seed, r.For)
+	if r.Open {
+		b = append(b, " open"...)
+	}
+	b = fmt.Appendf(b, "\nconfig %s\n", cfg)
 	if r.Violated != 0 {
 		b = fmt.Appendf(b, "violated %d %s\nfound %d\nsince %d\n", r.Violated, oneLine(r.Text), r.At, r.Since)
 	}
@@ -126,6 +132,7 @@ func (r *Replay) parseLine(word, rest string) (err error) {
 	case "seed": // for people; the configuration has it too
 	case "for":
 		var ns int64
+		rest, r.Open = strings.CutSuffix(rest, " open")
 		ns, err = strconv.ParseInt(rest, 10, 64)
 		r.For = time.Duration(ns)
 	case "config":
@@ -177,6 +184,16 @@ func (r *Replay) World(sinks ...trace.Sink) (*World, error) {
 		}
 	}
 	return w, nil
+}
+
+// Run runs the world of a replay to its end and returns the violation, if there
+// was one.
+func (r *Replay) Run(w *World) *Violation {
+	if r.Open {
+		w.RunUntil(trace.Instant(r.For), 0)
+		return w.violation
+	}
+	return w.Run(r.For)
 }
 
 // SettleLimit is how long a healed cluster may take to converge.

@@ -18,6 +18,7 @@ type Shrinker struct {
 	Stop     func() bool       // nil = never
 	Progress func(ShrinkState) // called after each step that helped
 	AtLeast  int               // members that must stay; 0 = 1
+	Slow     bool              // the network and the disks become those of Teaching: for the eye
 	commit   string            // of the file, kept
 	best     *Replay           // so far
 	trials   int
@@ -41,7 +42,7 @@ var ErrNoFailure = errors.New("sim: the run does not fail: there is nothing to s
 // Shrink returns the smallest failing run that it finds.
 func (s *Shrinker) Shrink(r *Replay) (*Replay, error) {
 	s.commit = r.Commit
-	whole, err := explicitly(r)
+	whole, err := Explicit(r)
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +83,9 @@ func (s *Shrinker) round() {
 	}
 }
 
-// explicitly runs a replay and returns it with everything that its clients and
-// its fault dice decided as commands.
-func explicitly(r *Replay) (*Replay, error) {
+// Explicit runs a failing replay and returns it with everything that its clients
+// and its fault dice decided as commands.
+func Explicit(r *Replay) (*Replay, error) {
 	cfg := r.Config
 	cfg.Record = true
 	w, err := (&Replay{Config: cfg, Commands: r.Commands}).World()

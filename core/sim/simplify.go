@@ -149,11 +149,14 @@ func (c Command) rekeyed(to func(string) string) Command {
 // time.
 func (s *Shrinker) lessChance() {
 	plain := DefaultConfig()
+	if s.Slow {
+		plain.Network, plain.Disk = Teaching(), Disk{Write: time.Millisecond, Fsync: 6 * time.Millisecond}
+	}
 	for _, change := range []func(c *Config){
 		func(c *Config) { c.Network.Loss, c.Network.Duplicate = 0, 0 },
-		func(c *Config) { c.Network.Jitter, c.Network.Uniform = 0, 0 },
 		func(c *Config) { c.Disk.SpikeProb, c.Disk.Spike = 0, 0 },
 		func(c *Config) { c.Network = plain.Network },
+		func(c *Config) { c.Network.Jitter, c.Network.Uniform = 0, 0 },
 		func(c *Config) { c.Disk = plain.Disk },
 		func(c *Config) { c.SnapshotCount, c.SnapshotCatchUp = plain.SnapshotCount, plain.SnapshotCatchUp },
 		func(c *Config) { c.SegmentBytes = plain.SegmentBytes },

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"vitrine/core/trace"
 )
@@ -23,6 +24,7 @@ type Story struct {
 const (
 	storyEvents = 600
 	storyLines  = 60
+	afterwards  = int64(50 * time.Millisecond) // what still belongs to a violation
 )
 
 // Story walks from the violation back along the causes and keeps the ancestors.
@@ -45,7 +47,7 @@ func (r *Recorder) Story(v *Violation) Story {
 		}
 	}
 	slices.Sort(s.Members)
-	s.Lines = r.lines(marked, v != nil)
+	s.Lines = r.lines(marked, v)
 	return s
 }
 
@@ -75,7 +77,7 @@ func (r *Recorder) roots(v *Violation) []uint64 {
 	roots := []uint64{told}
 	if v.Since < v.At { // judged at the end: the answer or the push that was wrong
 		done := r.before(last+1, func(e *trace.Event) bool {
-			return int64(e.Now) <= v.Since && (e.Kind == trace.RequestDone && e.Member == 0 && e.Text == "" && v.Number == 16 || e.Kind == trace.WatchPushed && v.Number != 16)
+			return int64(e.Now) <= v.Since+afterwards && (e.Kind == trace.RequestDone && e.Member == 0 && e.Text == "" && v.Number == 16 || e.Kind == trace.WatchPushed && v.Number != 16)
 		})
 		return append(roots, done)
 	}
@@ -165,20 +167,23 @@ func (r *Recorder) relies(e *trace.Event) []uint64 {
 }
 
 // lines tells the marked events and all that was decided.
-func (r *Recorder) lines(marked map[uint64]bool, failed bool) []Line {
+func (r *Recorder) lines(marked map[uint64]bool, v *Violation) []Line {
 	t := NewTeller()
 	lines := []Line{}
 	for i := range r.events {
 		e := &r.events[i]
+		if v != nil && int64(e.Now) > v.Since+afterwards && e.Kind != trace.Violated {
+			continue
+		}
 		line, ok := t.Tell(e)
 		if !ok && (marked[e.Seq] || decision(e)) {
 			line, ok = detail(e)
 		}
-		if ok && (!failed || marked[e.Seq] || decision(e) || landmark(e)) {
+		if ok && (v == nil || marked[e.Seq] || decision(e) || landmark(e)) {
 			lines = append(lines, line)
 		}
 	}
-	if over := len(lines) - storyLines; over > 0 && failed {
+	if over := len(lines) - storyLines; over > 0 && v != nil {
 		lines = slices.DeleteFunc(lines, func(l Line) bool {
 			e := r.at(l.Seq)
 			if over > 0 && !decision(e) && !landmark(e) {
