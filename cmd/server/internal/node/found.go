@@ -101,17 +101,23 @@ const bootstrapTimeout = time.Second
 // alreadyKnown asks the other first members whether this one has lived before: then its
 // disk is lost, and to begin again with an empty one would break its promises.
 func (n *Node) alreadyKnown(members []*membership.Member) bool {
+	answers := make(chan bool, len(members))
 	for _, m := range members {
 		if m.ID == n.id {
+			answers <- false
 			continue
 		}
-		cluster, theirs, err := askMembers(m.PeerURLs)
-		if err != nil || cluster != n.cluster {
-			continue
-		}
-		return slices.ContainsFunc(theirs, func(o *membership.Member) bool { return o.ID == n.id && len(o.ClientURLs) > 0 })
+		go func() {
+			cluster, theirs, err := askMembers(m.PeerURLs)
+			answers <- err == nil && cluster == n.cluster &&
+				slices.ContainsFunc(theirs, func(o *membership.Member) bool { return o.ID == n.id && len(o.ClientURLs) > 0 })
+		}()
 	}
-	return false
+	known := false
+	for range members {
+		known = <-answers || known
+	}
+	return known
 }
 
 // join learns this member's id and the cluster's from members that are running.

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,10 +55,18 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		s.closeListeners()
 		return nil, err
 	}
+	// Members that start together ask each other questions before they have a log. Somebody must
+	// answer, even if only that it is too early.
+	peers := &gate{}
+	for _, l := range s.peers {
+		s.log.Info("serving peer traffic", zap.String("address", l.Addr().String()))
+		s.http(l, peers)
+	}
 	registry := admin.Registry()
 	n, err := node.Open(nodeConfig(cfg, log, registry))
 	if err != nil {
-		s.closeListeners()
+		close(s.stopping)
+		_ = s.down(func() error { return nil })
 		return nil, err
 	}
 	s.node = n
@@ -68,7 +77,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		SlowRequest: cfg.WarningUnaryRequestDuration,
 	})
 	n.Start()
-	s.servePeers()
+	peers.open(admin.Peer(n, log, n.Transport().Handler()))
 	web := admin.Config{Node: n, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug", UI: cfg.UI, Files: page}
 	s.serveMetrics(admin.Metrics(web))
 	s.wg.Go(func() { s.awaitReady(admin.Client(web)) })
@@ -134,12 +143,18 @@ func (s *Server) http(l net.Listener, h http.Handler) {
 	s.wg.Go(func() { s.ended("http", server.Serve(l)) })
 }
 
-func (s *Server) servePeers() {
-	h := admin.Peer(s.node, s.log, s.node.Transport().Handler())
-	for _, l := range s.peers {
-		s.log.Info("serving peer traffic", zap.String("address", l.Addr().String()))
-		s.http(l, h)
+// gate answers 503 until there is a handler behind it.
+type gate struct{ behind atomic.Pointer[http.Handler] }
+
+func (g *gate) open(h http.Handler) { g.behind.Store(&h) }
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := g.behind.Load()
+	if h == nil {
+		http.Error(w, "this member is starting", http.StatusServiceUnavailable)
+		return
 	}
+	(*h).ServeHTTP(w, r)
 }
 
 func (s *Server) serveMetrics(h http.Handler) {
