@@ -237,6 +237,11 @@ func TestLanguageAndTheme(t *testing.T) {
 	b.until("English", `document.documentElement.lang === 'en' && document.getElementById('title-text').textContent.endsWith(' leads')`)
 }
 
+func TestTheAddressChoosesLanguageAndTheme(t *testing.T) {
+	b := open(t, desk, "seed=7&members=3&lang=zh&theme=light")
+	b.until("Chinese in light", `document.documentElement.lang === 'zh' && document.documentElement.dataset.theme === 'light' && document.getElementById('ask-title').textContent === '向集群提问'`)
+}
+
 // The address, reset, and the same story from the same seed: in the browser and
 // in a native process.
 func TestTheSameSeedTellsTheSameStory(t *testing.T) {

@@ -1,7 +1,7 @@
 // Command build makes the page: it compiles ./wasm for js/wasm, gathers what
 // the browser loads in web/dist, and compresses each file with brotli.
 //
-//	go run ./web/build              # quick: brotli 6
+//	go run ./web/build              # quick: brotli 7
 //	go run ./web/build -quality 11  # for a release: slow, 15 % smaller
 package main
 
@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	quality := flag.Int("quality", 6, "brotli quality, 0 to 11")
+	quality := flag.Int("quality", 7, "brotli quality, 0 to 11")
 	root := flag.String("root", ".", "the repository")
 	flag.Parse()
 	begin := time.Now()
