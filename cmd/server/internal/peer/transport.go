@@ -136,24 +136,30 @@ func (c patientConn) Write(p []byte) (int, error) {
 
 // Add starts talking to a peer, or gives a known one new URLs.
 func (t *Transport) Add(id uint64, urls []string) {
+	if stranger := t.add(id, urls); stranger != nil {
+		stranger.close()
+	}
+}
+
+// add returns the way by which the peer was answered before it was known as one.
+func (t *Transport) add(id uint64, urls []string) (stranger *peer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ctx.Err() != nil || id == t.cfg.Self {
-		return
+		return nil
 	}
 	if p := t.peers[id]; p != nil {
 		p.urls.update(urls)
-		return
+		return nil
 	}
-	if r := t.remotes[id]; r != nil {
-		delete(t.remotes, id)
-		r.close()
-	}
+	stranger = t.remotes[id]
+	delete(t.remotes, id)
 	p := newPeer(t, id, urls)
 	t.peers[id] = p
 	p.startPipeline()
 	p.startStreams()
 	t.log.Info("started remote peer", zap.String("remote-peer-id", ID(id)))
+	return stranger
 }
 
 // addRemote remembers where a stranger can be answered: a member that joined
