@@ -333,3 +333,44 @@ func TestChecksChangeNothing(t *testing.T) {
 		t.Errorf("hash %s with checks, %s without", a.HashText(), b.HashText())
 	}
 }
+
+// TestNobodyLeadsATermItsDiskDoesNotKnow is the story of a bug that a seed found:
+// the votes of others made a leader whose own term was not durable; it lost
+// power, came back in the old term, and was elected in the same term again, with
+// another log.
+func TestNobodyLeadsATermItsDiskDoesNotKnow(t *testing.T) {
+	w := still(t, 3)
+	next := w.Leader()%3 + 1
+	for _, c := range []Command{
+		{Cmd: "set", Name: "fsync", Value: "10s", Member: next},
+		{Cmd: "transfer", Member: next},
+	} {
+		if _, err := w.Do(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		if m := wait(t, w, 10*time.Millisecond).Members[next-1]; m.Role == RoleLeader {
+			t.Fatalf("member %d leads term %d after %v, and its disk takes five seconds at least", next, m.Term, time.Duration(w.Now()))
+		}
+	}
+	do(t, w, "put key=x value=1")
+	for _, c := range []Command{
+		{Cmd: "crash", Member: next},
+		{Cmd: "set", Name: "fsync", Value: "1ms", Member: next},
+		{Cmd: "restart", Member: next},
+	} {
+		wait(t, w, 100*time.Millisecond)
+		if _, err := w.Do(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, w, 100*time.Millisecond)
+	if _, err := w.Do(Command{Cmd: "campaign", Member: next}); err != nil {
+		t.Fatal(err)
+	}
+	do(t, w, "put key=x value=2")
+	if !w.Settle(SettleLimit) {
+		t.Error(w.Violation())
+	}
+}
