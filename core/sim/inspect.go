@@ -307,7 +307,7 @@ func (w *World) drawNetwork(s *State) {
 		}
 		m := f.msg
 		s.Messages = append(s.Messages, MessageState{
-			ID: f.id, From: w.nodes[f.from].id, To: w.nodes[f.to].id, Type: trace.MessageName(uint8(m.GetType()) + 1),
+			ID: f.id, Seq: f.cause, From: w.nodes[f.from].id, To: w.nodes[f.to].id, Type: trace.MessageName(uint8(m.GetType()) + 1),
 			Term: m.GetTerm(), Index: m.GetIndex(), Commit: m.GetCommit(), LogTerm: m.GetLogTerm(), Entries: len(m.GetEntries()),
 			Reject: m.GetReject(), Sent: f.sent, Arrives: f.arrives, Lost: lossNames[f.lost],
 		})

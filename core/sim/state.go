@@ -149,7 +149,8 @@ type LinkState struct {
 // MessageState is a message between two members that is on its way, or was
 // lost a moment ago.
 type MessageState struct {
-	ID      uint64 `json:"id"` // the same in every picture
+	ID      uint64 `json:"id"`  // the same in every picture
+	Seq     uint64 `json:"seq"` // of the event that sent it
 	From    uint64 `json:"from"`
 	To      uint64 `json:"to"`
 	Type    string `json:"type"` // raft's name: MsgApp, MsgVote ...

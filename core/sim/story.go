@@ -11,7 +11,11 @@ import (
 type Recorder struct{ events []trace.Event }
 
 // Emit implements trace.Sink.
-func (r *Recorder) Emit(e *trace.Event) { r.events = append(r.events, *e) }
+func (r *Recorder) Emit(e *trace.Event) {
+	if len(r.events) < recordedEvents {
+		r.events = append(r.events, *e)
+	}
+}
 
 // Story is what led to a violation.
 type Story struct {
@@ -22,6 +26,8 @@ type Story struct {
 
 // Bounds of a story: nobody reads more.
 const (
+	recordedEvents = 400_000 // later ones are not kept
+
 	storyEvents = 600
 	storyLines  = 60
 	afterwards  = int64(50 * time.Millisecond) // what still belongs to a violation

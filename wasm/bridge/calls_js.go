@@ -23,6 +23,7 @@ func (g *Game) attach() {
 		"pointer":    g.point,
 		"frameStats": g.frameStats,
 		"crowd":      g.crowd,
+		"save":       g.save,
 		"restyle":    func([]js.Value) any { g.restyle(); return nil },
 	} {
 		export[name] = js.FuncOf(func(_ js.Value, args []js.Value) any { return f(args) })
@@ -47,6 +48,19 @@ func (g *Game) dispatch(args []js.Value) any {
 		g.broken = "" // a new world
 	}
 	g.wake()
+	return answer
+}
+
+// save answers {text} or {error}.
+func (g *Game) save([]js.Value) any {
+	answer := map[string]any{}
+	g.safely(func() {
+		data, err := g.player.Save()
+		if err != nil {
+			answer["error"] = err.Error()
+		}
+		answer["text"] = string(data)
+	})
 	return answer
 }
 

@@ -23,6 +23,9 @@ type order struct {
 	On      bool      `json:"on"`
 	Seed    *uint64   `json:"seed"`
 	Members int       `json:"members"`
+	Text    string    `json:"text"`
+	Name    string    `json:"name"`
+	Correct bool      `json:"correct"`
 }
 
 // Dispatch does a command given in JSON: one of the simulator's
@@ -33,6 +36,7 @@ type order struct {
 //	speed   value                         simulated seconds a second
 //	skip    on                            pass quickly through idle spans
 //	reset   seed, members                 a new world; what is not given stays
+//	replay  text, name, correct           a replay file, see Open; without a text the last one again
 //	select  member | link | request      what the inspector shows
 func (p *Player) Dispatch(data []byte) (Reply, error) {
 	var head struct {
@@ -43,7 +47,7 @@ func (p *Player) Dispatch(data []byte) (Reply, error) {
 		return Reply{}, fmt.Errorf("command: %w", err)
 	}
 	switch head.Cmd {
-	case "play", "step", "speed", "skip", "reset", "select":
+	case "play", "step", "speed", "skip", "reset", "select", "replay":
 		return Reply{}, p.order(data)
 	case "pause":
 		if head.Member == 0 {
@@ -89,6 +93,11 @@ func (p *Player) order(data []byte) error {
 		p.Skip = o.On
 	case "select":
 		return p.choose(o)
+	case "replay":
+		if o.Text == "" && p.show != nil {
+			o.Text, o.Name = p.show.text, p.show.name
+		}
+		return p.Open(o.Text, o.Name, o.Correct)
 	case "reset":
 		cfg := config(Settings{Seed: p.cfg.Seed, Members: p.cfg.Members})
 		if o.Seed != nil {

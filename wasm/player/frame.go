@@ -34,6 +34,7 @@ type Frame struct {
 	Violation  *sim.Violation       `json:"violation,omitempty"`
 	Dials      sim.Dials            `json:"dials"`
 	Feed       []Item               `json:"feed"` // lines since the last frame
+	Replay     *ShowState           `json:"replay,omitempty"`
 }
 
 type frameBuffer struct {
@@ -69,6 +70,10 @@ func (p *Player) Frame() []byte {
 		f.Requests = make([]sim.RequestState, 0, requestsShown+4)
 	}
 	f.Requests = p.requests(f.Requests[:0])
+	f.Replay = nil
+	if p.show != nil {
+		f.Replay = p.show.state(p.Shown())
+	}
 	f.Feed = append(f.Feed[:0], p.watch.feed.items...)
 	p.watch.feed.items = p.watch.feed.items[:0]
 	p.frame.out.Reset()

@@ -20,6 +20,7 @@ type World interface {
 	RunUntil(t trace.Instant, maxEvents int) (reached bool)
 	StepEvent() bool
 	HashText() string
+	Replay(time.Duration) *sim.Replay
 	StateInto(*sim.State)
 }
 
@@ -75,6 +76,7 @@ type Player struct {
 	wires  []scene.Wire
 	said   map[uint64]string // the visitor's requests in words
 	replay float64           // after a restore: run to here before anything is shown
+	show   *show             // the replay file that is played, if it is one
 	frame  frameBuffer
 }
 
@@ -127,7 +129,7 @@ func (p *Player) reset(cfg sim.Config) error {
 	p.epoch++
 	p.watch = watch
 	p.cfg, p.world, p.target, p.Boost = cfg, world, 0, 1
-	p.heat, p.Chosen, p.replay, p.said = scene.Heat{}, Choice{}, 0, map[uint64]string{}
+	p.heat, p.Chosen, p.replay, p.show, p.said = scene.Heat{}, Choice{}, 0, nil, map[uint64]string{}
 	p.refresh()
 	return nil
 }
@@ -154,7 +156,7 @@ func (p *Player) Advance(passed time.Duration, now func() time.Duration) {
 func (p *Player) run(passed float64, now func() time.Duration) {
 	begin := now()
 	p.Boost = p.pace(passed)
-	p.target += passed * p.Speed * p.Boost
+	p.target = math.Min(p.target+passed*p.Speed*p.Boost, math.Max(p.target, p.end()))
 	p.watch.woke = false
 	slice := sliceSize
 	if p.Boost > 1 {
@@ -235,6 +237,7 @@ func (p *Player) refresh() {
 		}
 		p.wires = append(p.wires, w)
 	}
+	p.judge()
 }
 
 // words are the visitor's request as briefly as the clients' are: "put x 42"
@@ -268,6 +271,10 @@ func (p *Player) Fill(v *scene.View) {
 	v.Tick, v.Client = float64(p.cfg.TickEvery), float64(p.cfg.Network.Client)
 	v.Selected, v.Link, v.Request = p.Chosen.Member, p.Chosen.Link, p.Chosen.Request
 	v.Heat, v.Wires = &p.heat, p.wires
+	v.Lit, v.LitMembers = nil, nil
+	if p.show != nil && len(p.show.lit) > 0 {
+		v.Lit, v.LitMembers = p.show.lit, p.show.members
+	}
 }
 
 // Hash is the running hash of all events.

@@ -20,13 +20,19 @@ type Memory struct {
 	Playing  bool        `json:"playing"`
 	Skip     bool        `json:"skip"`
 	Chosen   Choice      `json:"chosen"`
+	Replay   string      `json:"replay,omitempty"` // the file, if one is played
+	Name     string      `json:"name,omitempty"`
+	Correct  bool        `json:"correct,omitempty"`
 }
 
 // Memory of the present run in JSON.
 func (p *Player) Memory() []byte {
 	m := Memory{Config: p.cfg, Now: int64(p.world.Now()), Speed: p.Speed, Playing: p.Playing, Skip: p.Skip, Chosen: p.Chosen}
+	if p.show != nil {
+		m.Replay, m.Name, m.Correct = p.show.text, p.show.name, p.show.correct
+	}
 	for _, c := range p.world.Commands() {
-		if !c.Fault {
+		if !c.Fault && p.show == nil {
 			m.Commands = append(m.Commands, c)
 		}
 	}
@@ -44,7 +50,11 @@ func (p *Player) Restore(data []byte) error {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := p.reset(m.Config); err != nil {
+	restart := func() error { return p.reset(m.Config) }
+	if m.Replay != "" {
+		restart = func() error { return p.Open(m.Replay, m.Name, m.Correct) }
+	}
+	if err := restart(); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	for _, c := range m.Commands {

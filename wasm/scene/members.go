@@ -2,6 +2,7 @@ package scene
 
 import (
 	"math"
+	"slices"
 
 	"vitrine/core/sim"
 )
@@ -34,6 +35,9 @@ func (s *Scene) halo(v *View, m *sim.MemberState, at Point) {
 		glow := s.Atlas.Sprites[SpriteGlow]
 		size := 2 * (r + 44) / math.Max(1, float64(glow.W)/s.Atlas.Scale)
 		s.batch.Sprite(glow, at, right, size, t.Term(m.Term).Alpha(0.22))
+	}
+	if slices.Contains(v.LitMembers, m.ID) {
+		s.batch.Ring(at, r+21, 1.6, t.Accent.Alpha(0.55))
 	}
 	if v.Hover.Kind == TargetMember && v.Hover.A == m.ID && v.Selected != m.ID {
 		s.batch.Ring(at, r+13, 1.4, t.Strong)

@@ -44,7 +44,21 @@ func (s *Scene) message(v *View, m *sim.MessageState) {
 			term = from.Term
 		}
 	}
+	if v.Lit != nil {
+		alpha = s.lit(v, m, at, alpha)
+	}
 	s.glyph(m, at, ahead, f, s.Theme.Term(term).Alpha(alpha), p)
+}
+
+// lit makes a message of the story shine, and others step back.
+func (s *Scene) lit(v *View, m *sim.MessageState, at Point, alpha float64) float64 {
+	if !v.Lit[m.Seq] {
+		return alpha * 0.45
+	}
+	glow := s.Atlas.Sprites[SpriteGlow]
+	s.batch.Sprite(glow, at, right, 58/math.Max(1, float64(glow.W)/s.Atlas.Scale), s.Theme.Accent.Alpha(0.75*alpha))
+	s.batch.Ring(at, 15, 1.6, s.Theme.Accent.Alpha(alpha))
+	return alpha
 }
 
 // lost places a message that will not arrive: one that meets a cut stops at

@@ -12,15 +12,17 @@ type View struct {
 	Tick   float64 // one raft tick, ns
 	Client float64 // one-way latency between clients and members, ns
 
-	Selected uint64    // member, 0 = none
-	Link     [2]uint64 // selected link
-	Request  uint64    // selected request
-	Hover    Target
-	Stroke   []Point // a cut being drawn
-	Heat     *Heat
-	Wires    []Wire             // by request of the state
-	Extra    []sim.MessageState // drawn besides the state's
-	Reduced  bool               // no motion that means nothing, and little of the other
+	Selected   uint64    // member, 0 = none
+	Link       [2]uint64 // selected link
+	Request    uint64    // selected request
+	Hover      Target
+	Stroke     []Point // a cut being drawn
+	Heat       *Heat
+	Wires      []Wire             // by request of the state
+	Extra      []sim.MessageState // drawn besides the state's
+	Lit        map[uint64]bool    // events of a story; messages sent by them shine, others step back
+	LitMembers []uint64           // where a story happens
+	Reduced    bool               // no motion that means nothing, and little of the other
 }
 
 // Wire tells when the last attempt of a request left its client, reached its
