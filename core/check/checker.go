@@ -114,7 +114,7 @@ func (c *Checker) Emit(e *trace.Event) {
 	c.seq = e.Seq
 	switch e.Kind {
 	case trace.MessageSent:
-		if e.Msg == msgAppResp || e.Msg == msgVoteResp {
+		if e.Msg == msgAppResp || e.Msg == msgVoteResp || e.Msg == msgVote {
 			c.sent(c.member(e.Member), e)
 		}
 	case trace.MessageDelivered:

@@ -9,6 +9,7 @@ import (
 // Message types as Event.Msg has them: raft's number and one.
 const (
 	msgAppResp  = 4 + 1
+	msgVote     = 5 + 1
 	msgVoteResp = 6 + 1
 	msgSnap     = 7 + 1
 )
@@ -78,6 +79,10 @@ func (c *Checker) sent(m *member, e *trace.Event) {
 		return
 	}
 	switch e.Msg {
+	case msgVote: // who asks twice in a term, with a crash between, may lead it twice
+		if m.hardTerm < e.Term || m.hardTerm == e.Term && m.hardVote != m.id {
+			c.violate(VoteDurability, e, "member %d asks for votes in term %d, but its disk has (term %d, vote %d)", m.id, e.Term, m.hardTerm, m.hardVote)
+		}
 	case msgVoteResp:
 		if m.hardTerm < e.Term || m.hardTerm == e.Term && m.hardVote != e.Peer {
 			c.violate(VoteDurability, e, "member %d sent its vote for %d in term %d, but its disk has (term %d, vote %d)", m.id, e.Peer, e.Term, m.hardTerm, m.hardVote)

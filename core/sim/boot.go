@@ -171,7 +171,11 @@ func (w *World) memberConfig(n *node) member.Config {
 		SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, SlowRequest: -1,
 		Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: "3.7.0",
 		Epoch: uint64(w.now/int64(time.Millisecond)) + uint64(n.starts),
-		Watch: watch.Config{ProgressInterval: w.cfg.Progress, NoEncoding: true}, Tracer: n.tracer,
+		Watch: watch.Config{
+			ProgressInterval: w.cfg.Progress, NoEncoding: true, StreamPushes: w.cfg.Watch.Pushes,
+			RecentRevisions: w.cfg.Watch.Recent, ScanRevisions: int64(w.cfg.Watch.Revisions),
+		},
+		Tracer: n.tracer,
 	}
 }
 
@@ -229,6 +233,7 @@ func (w *World) imageSaved(n *node, e *event) {
 	*f = flight{}
 	w.flights.give(e.slot)
 	n.images = append(n.images, img)
+	w.moment(n)
 	w.report(from, n, member.SnapshotStatus, true, e.cause)
 	w.step(n, &member.Input{Kind: member.Receive, Message: m, Cause: e.cause})
 }

@@ -7,6 +7,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/member"
 	"vitrine/core/mutant"
+	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
 
@@ -23,6 +24,8 @@ type client struct {
 	asleep  bool    // there is no load
 	seen    []sight // by key: what it last read, for conditions
 	lastRev int64   // newest revision in any header
+
+	tombstone int64 // revision of its last delete
 
 	watching *watcher // a workload's watch
 	done     int
@@ -318,6 +321,9 @@ func (w *World) finish(slot int32, response any, err error) {
 		r.status = StatusOK
 		r.rev = headerRevision(response)
 		c.lastRev = max(c.lastRev, r.rev)
+		if d, ok := response.(*pb.DeleteRangeResponse); ok && d.Deleted > 0 {
+			c.tombstone = r.rev
+		}
 		c.done++
 		c.learn(w, r)
 	case r.readOnly || definite(err):

@@ -43,6 +43,7 @@ import (
 //	cancel-watch Request; 0 = the newest watch
 //	hang-up      Client: the connection under its watch ends
 //	vanish       Client: the same, and the member does not hear of it
+//	ask-progress Client: it asks how far its watch has come
 //	stall        Member: its disk hangs for Value (a duration)
 //	set          Name, Value: see Settings; a disk setting with Member turns that disk only
 type Command struct {
@@ -134,7 +135,7 @@ var verbs = map[string]bool{
 	"crash": true, "restart": true, "pause": true, "resume": true, "isolate": true,
 	"cut": true, "heal": true, "heal-all": true, "campaign": true, "transfer": true,
 	"put": true, "get": true, "delete": true, "txn": true, "compact": true,
-	"watch": true, "cancel-watch": true, "hang-up": true, "vanish": true, "stall": true, "set": true,
+	"watch": true, "cancel-watch": true, "hang-up": true, "vanish": true, "ask-progress": true, "stall": true, "set": true,
 }
 
 // UnmarshalJSON takes value and rev as strings or numbers, so that a page may

@@ -26,6 +26,7 @@ type Config struct {
 	Network  Network  `json:"network"`
 	Disk     Disk     `json:"disk"`
 	Process  Process  `json:"process"`
+	Watch    Watching `json:"watch"`
 	Workload Workload `json:"workload"`
 	Faults   bool     `json:"faults"` // draw faults from the seed, see Options
 
@@ -68,13 +69,23 @@ type Process struct {
 	Restart time.Duration `json:"restart"` // from start to serving
 }
 
+// Watching describes how members and clients handle watches. Zeros are the
+// core's own bounds, and clients who read at once.
+type Watching struct {
+	Pushes    int           `json:"pushes,omitempty"`    // responses on their way to one stream
+	Recent    int           `json:"recent,omitempty"`    // newest revisions kept for catching up without a scan
+	Revisions int           `json:"revisions,omitempty"` // of one scan
+	Read      time.Duration `json:"read,omitempty"`      // what every second client takes to read a response
+}
+
 // Workload describes the simulated clients.
 type Workload struct {
 	Clients int           `json:"clients"`
-	Rate    float64       `json:"rate"`    // operations a simulated second, all clients together
-	Keys    int           `json:"keys"`    // size of the key set: small enough to collide
-	Timeout time.Duration `json:"timeout"` // a client's patience with one request
-	Watches int           `json:"watches"` // how many of the clients also hold a watch
+	Rate    float64       `json:"rate"`            // operations a simulated second, all clients together
+	Keys    int           `json:"keys"`            // size of the key set: small enough to collide
+	Timeout time.Duration `json:"timeout"`         // a client's patience with one request
+	Watches int           `json:"watches"`         // how many of the clients also hold a watch
+	Large   int           `json:"large,omitempty"` // one value in 16 has up to so many bytes
 
 	// Explicit clients do nothing by themselves: what they do is in the commands.
 	Explicit bool `json:"explicit,omitempty"`

@@ -41,7 +41,7 @@ func (w *World) free(c *Command) error {
 		if x.watching != nil && !x.watching.closed {
 			return fmt.Errorf("sim: watch: client %d has a watch", c.Client)
 		}
-	case "cancel-watch", "hang-up", "vanish":
+	case "cancel-watch", "hang-up", "vanish", "ask-progress":
 		if x.watching == nil || x.watching.closed || x.watching.stream == 0 {
 			return fmt.Errorf("sim: %s: client %d has no watch", c.Cmd, c.Client)
 		}
@@ -58,6 +58,9 @@ func (w *World) performDecision(c *Command) error {
 	switch c.Cmd {
 	case "cancel-watch":
 		w.cancelWatch(x.watching)
+		return nil
+	case "ask-progress":
+		w.askProgress(x.watching)
 		return nil
 	case "hang-up", "vanish":
 		w.breakWatch(x.watching, c.Cmd == brokenHow(true))

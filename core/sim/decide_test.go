@@ -15,7 +15,9 @@ func TestClientsBecomeDecisions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.Run(8 * time.Second)
+		if v := w.Run(8 * time.Second); v != nil {
+			t.Fatalf("seed %d: %v", seed, v)
+		}
 		text, err := w.Replay(8 * time.Second).Format()
 		if err != nil {
 			t.Fatal(err)
@@ -24,7 +26,7 @@ func TestClientsBecomeDecisions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !r.Config.Workload.Explicit || r.Config.Faults || len(r.Commands) < 50 {
+		if !r.Config.Workload.Explicit || r.Config.Faults || len(r.Commands) < 20 {
 			t.Fatalf("seed %d: %d decisions, config %+v", seed, len(r.Commands), r.Config)
 		}
 		again, err := r.World()

@@ -30,12 +30,13 @@ const (
 	faultTransfer
 	faultCampaign // a member's clock runs ahead: it times out now
 	faultBlackout // everyone at once, rarely
+	faultMoment   // a crash or a hanging disk where it hurts most
 	faultClasses
 )
 
 var faultNames = [...]string{
 	"loss", "duplicate", "delay", "clog", "partition", "pause", "crash", "disk", "stall", "vote-crash",
-	"compact", "transfer", "campaign", "blackout",
+	"compact", "transfer", "campaign", "blackout", "moment",
 }
 
 // Options are what a run drew before it began.
@@ -49,6 +50,7 @@ type Options struct {
 	Spike     time.Duration
 	Gap       [faultClasses]time.Duration // mean between two faults of a class
 	VoteCrash float64
+	Moment    float64
 
 	// What is not a fault but varies as well, so that rare paths become common.
 	SnapshotCount   uint64 // 0 = as configured
@@ -58,6 +60,8 @@ type Options struct {
 	Progress        time.Duration
 	Keys            int
 	Rate            float64
+	Large           int
+	Watch           Watching
 }
 
 // String is one line with everything that was drawn.
@@ -82,6 +86,8 @@ func (o *Options) String() string {
 			fmt.Fprintf(&b, "=%v,%.3f*%v", o.Fsync.Round(100*time.Microsecond), o.SpikeProb, o.Spike.Round(time.Millisecond))
 		case faultVote:
 			fmt.Fprintf(&b, "=%.2f", o.VoteCrash)
+		case faultMoment:
+			fmt.Fprintf(&b, "=%.2f", o.Moment)
 		default:
 			fmt.Fprintf(&b, "/%v", o.Gap[class].Round(time.Millisecond))
 		}
@@ -103,6 +109,15 @@ func (o *Options) String() string {
 	}
 	if o.Keys > 0 {
 		fmt.Fprintf(&b, " keys=%d rate=%g", o.Keys, o.Rate)
+	}
+	if o.Large > 0 {
+		fmt.Fprintf(&b, " large=%d", o.Large)
+	}
+	if o.Watch.Pushes > 0 {
+		fmt.Fprintf(&b, " pushes=%d recent=%d scan=%d", o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions)
+	}
+	if o.Watch.Read > 0 {
+		fmt.Fprintf(&b, " read=%v", o.Watch.Read.Round(time.Millisecond))
 	}
 	return b.String()
 }
@@ -131,6 +146,7 @@ func drawOptions(seed uint64) (o Options) {
 	gap(faultCampaign, time.Second, 10*time.Second)
 	gap(faultBlackout, 10*time.Second, 40*time.Second)
 	o.VoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
+	o.Moment = 0.02 + 0.2*float64(d.Uint64N(1001))/1000
 	o.drawTuning(d)
 	return o
 }
@@ -152,6 +168,15 @@ func (o *Options) drawTuning(d *Dice) {
 	if keys, rate := 1+int(d.Uint64N(16)), float64(int(5)<<d.Uint64N(6)); d.Chance(0.5) {
 		o.Keys, o.Rate = keys, rate
 	}
+	if large := 512 << d.Uint64N(3); d.Chance(0.5) {
+		o.Large = large
+	}
+	if pushes, recent, scan := 1+int(d.Uint64N(8)), 1+int(d.Uint64N(32)), 1+int(d.Uint64N(32)); d.Chance(0.5) {
+		o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions = pushes, recent, scan
+	}
+	if read := spread(d.Uint64(), time.Millisecond, 400*time.Millisecond); d.Chance(0.5) {
+		o.Watch.Read = read
+	}
 }
 
 // tune puts the drawn variations into a configuration.
@@ -164,6 +189,11 @@ func (o *Options) tune(c *Config) {
 	if c.Workload.Rate > 0 && o.Keys > 0 {
 		c.Workload.Keys, c.Workload.Rate = o.Keys, o.Rate
 	}
+	c.Workload.Large = cmp.Or(o.Large, c.Workload.Large)
+	c.Watch.Pushes = cmp.Or(o.Watch.Pushes, c.Watch.Pushes)
+	c.Watch.Recent = cmp.Or(o.Watch.Recent, c.Watch.Recent)
+	c.Watch.Revisions = cmp.Or(o.Watch.Revisions, c.Watch.Revisions)
+	c.Watch.Read = cmp.Or(o.Watch.Read, c.Watch.Read)
 }
 
 // faults draws misfortunes while a run's fault phase lasts.
@@ -172,6 +202,8 @@ type faults struct {
 	options Options
 	dice    [faultClasses]*Dice
 	counts  [faultClasses]int
+
+	head, tombstone int64 // newest revision of all, and newest that deleted something
 }
 
 // Options are the drawn options of the run; their classes are all off if the
@@ -267,7 +299,14 @@ func (w *World) drawFault(e *event) {
 	case faultStall:
 		w.inflict(class, Command{Cmd: "stall", Member: id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
 	case faultCompact:
-		w.inflict(class, Command{Cmd: "compact", Rev: -int64(how % 40), Member: id})
+		rev := w.faults.head - int64(how%40)
+		switch how >> 8 % 3 {
+		case 0:
+			rev = w.faults.head
+		case 1:
+			rev = w.faults.tombstone
+		}
+		w.inflict(class, Command{Cmd: "compact", Rev: max(1, rev), Member: id})
 	case faultTransfer:
 		w.inflict(class, Command{Cmd: "transfer", Member: otherID})
 	case faultCampaign:
@@ -372,6 +411,29 @@ func (w *World) voteDurable(n *node, _ uint64) {
 	wait := time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
 	w.later(wait, Command{Cmd: "crash", Member: n.id, Keep: how%8 == 0})
 	w.later(wait+spread(long, time.Millisecond, 50*time.Millisecond), Command{Cmd: "restart", Member: n.id})
+}
+
+// moment is one of those at which random crashes hardly ever hit: part of a log
+// was just overwritten, a segment just begun, an image just received, a
+// compaction is half done. The machine dies, or its disk hangs: three draws.
+func (w *World) moment(n *node) {
+	f := &w.faults
+	if !f.on || !f.options.On[faultMoment] {
+		return
+	}
+	d := f.dice[faultMoment]
+	hit, how, long := d.Chance(f.options.Moment), d.Uint64(), d.Uint64()
+	if !hit {
+		return
+	}
+	f.counts[faultMoment]++
+	wait := time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
+	if how%4 == 0 {
+		w.later(wait, Command{Cmd: "stall", Member: n.id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
+		return
+	}
+	w.later(wait, Command{Cmd: "crash", Member: n.id, Keep: how>>4%4 == 0})
+	w.later(wait+spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
 }
 
 // endFaults heals the world: cuts, pauses, stalls, dials, and the dead rise.

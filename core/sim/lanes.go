@@ -76,9 +76,11 @@ func (w *World) appendLog(n *node, l *consensus.LogWrite) error {
 		n.written.index, n.written.term = s.GetMetadata().GetIndex(), s.GetMetadata().GetTerm()
 	}
 	if l.HardState != nil || len(l.Entries) > 0 {
+		used := n.wal.Size()
 		if err := n.wal.Append(l.HardState, l.Entries); err != nil {
 			return err
 		}
+		n.delicate = n.delicate || n.wal.Size() < used || len(l.Entries) > 0 && l.Entries[0].GetIndex() <= n.written.index
 	}
 	if k := len(l.Entries); k > 0 {
 		n.written.index, n.written.term = l.Entries[k-1].GetIndex(), l.Entries[k-1].GetTerm()
@@ -118,6 +120,10 @@ func (w *World) wasSynced(n *node, e *event) {
 		e.a = 1
 		if voted && n.synced.vote != 0 {
 			w.voteDurable(n, e.cause)
+		}
+		if n.delicate {
+			n.delicate = false
+			w.moment(n)
 		}
 	}
 	if n.process == paused {
@@ -254,6 +260,7 @@ func (w *World) housekeep(n *node) {
 	more := n.store.Housekeep(housekeepLimit)
 	w.needCommit(n)
 	if more {
+		w.moment(n)
 		w.needHousekeeping(n)
 		return
 	}

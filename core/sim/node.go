@@ -56,11 +56,12 @@ type node struct {
 	tickHeld bool // a tick is in the inbox; a timer does not pile them up
 
 	// Log lane: the first batch writes of logs are being executed.
-	logs    []consensus.LogWrite
-	batch   int
-	syncing bool
-	written position // what is in the file
-	synced  position // what a power loss leaves
+	logs     []consensus.LogWrite
+	batch    int
+	syncing  bool
+	delicate bool     // what is being synced overwrites part of the log, or begins a segment
+	written  position // what is in the file
+	synced   position // what a power loss leaves
 
 	// Apply lane, in order.
 	applies  []consensus.ApplyBatch

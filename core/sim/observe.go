@@ -51,6 +51,12 @@ func (o observer) Emit(e *trace.Event) {
 		n := o.w.nodes[e.Member-1]
 		clear(n.votes[:])
 		n.votes[n.ix] = 1
+	case e.Kind == trace.RevisionAdvanced:
+		f := &o.w.faults
+		f.head = max(f.head, e.Rev)
+		if e.A == 1 {
+			f.tombstone = max(f.tombstone, e.Rev)
+		}
 	case e.Kind == trace.VoteCast:
 		o.w.nodes[e.Member-1].elapsed = 0
 	case e.Request != 0:

@@ -129,7 +129,7 @@ func (w *World) different() string {
 		}
 	}
 	for _, wt := range w.watchers {
-		if !wt.closed && len(wt.create.Filters) == 0 && wt.create.RangeEnd != nil && string(wt.create.RangeEnd) == "\x00" && wt.next != rev+1 {
+		if !wt.closed && len(wt.create.Filters) == 0 && wt.create.RangeEnd != nil && string(wt.create.RangeEnd) == "\x00" && wt.next <= rev {
 			return fmt.Sprintf("the watcher of client %d waits for revision %d, the cluster is at %d", wt.client, wt.next, rev)
 		}
 	}

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"vitrine/core/check"
 	"vitrine/core/member"
 	"vitrine/core/pb"
@@ -44,6 +46,7 @@ const (
 	watchOpen  = 0
 	watchClose = 1
 	watchSent  = 2 // the client has read one response
+	watchAsk   = 3 // it asks for a progress notification
 )
 
 // keptWatchEvents is how many of the last events State shows.
@@ -124,6 +127,10 @@ func (w *World) watchArrives(n *node, e *event) {
 		}
 	case watchClose:
 		w.step(n, &member.Input{Kind: member.WatchClose, Stream: e.a})
+	case watchAsk:
+		w.step(n, &member.Input{Kind: member.WatchRequest, Stream: e.a, Watch: &pb.WatchRequest{
+			RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}},
+		}})
 	case watchSent:
 		w.step(n, &member.Input{Kind: member.WatchSent, Stream: e.a, N: 1})
 	}
@@ -160,7 +167,11 @@ func (w *World) sendPush(p pushed) {
 	if wt == nil {
 		return
 	}
-	wt.arrival = max(w.now+w.clientLatency(), wt.arrival)
+	read := time.Duration(0)
+	if wt.client > 0 && wt.client%2 == 0 {
+		read = w.cfg.Watch.Read
+	}
+	wt.arrival = max(w.now+w.clientLatency(), wt.arrival+int64(read))
 	slot := w.pushes.take()
 	*w.pushes.at(slot) = p
 	w.q.push(event{at: wt.arrival, kind: evWatchPush, slot: slot, node: uint8(wt.node), life: w.nodes[wt.node].life})
@@ -268,6 +279,11 @@ func (w *World) watchAnswered(wt *watcher, rev int64, err error) {
 	w.station(r, "client", 0)
 	w.emit(trace.Event{Kind: trace.RequestDone, Request: r.id, Rev: rev, Text: text, Cause: r.cause})
 	w.retire(slot)
+}
+
+// askProgress makes a client ask how far its watch has come.
+func (w *World) askProgress(wt *watcher) {
+	w.q.push(event{at: w.now + w.clientLatency(), kind: evWatchArrive, slot: watchAsk, node: uint8(wt.node), a: wt.stream})
 }
 
 // cancelWatch ends a watch from the client's side.

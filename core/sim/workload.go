@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -105,7 +106,7 @@ func (w *World) think(c *client) {
 		k, k2 = min(k, k2), max(k, k2)
 		body = w.makeRange(c, k, k2, how, how2)
 	case 6:
-		op, body = opCompact, &pb.CompactionRequest{Revision: max(1, c.lastRev-int64(how%64))}
+		op, body = opCompact, &pb.CompactionRequest{Revision: c.compactAt(how)}
 	}
 	words := l.words[op][k]
 	if op == opCompact {
@@ -115,10 +116,27 @@ func (w *World) think(c *client) {
 	w.decided(c, body, w.requests.at(c.request).node)
 }
 
-// value is unlike every other value of the run.
+// compactAt is a revision to compact at: the newest one, one a little older, or
+// that of a delete, where much has gone wrong in the past.
+func (c *client) compactAt(how uint64) int64 {
+	switch how >> 8 % 4 {
+	case 0:
+		return max(1, c.lastRev)
+	case 1:
+		return max(1, c.tombstone)
+	}
+	return max(1, c.lastRev-int64(how%64))
+}
+
+// value is unlike every other value of the run. A large one spans several blocks
+// of a disk, so that a crash can tear it.
 func (w *World) value() []byte {
 	w.values++
-	return strconv.AppendUint(append(make([]byte, 0, 12), 'v'), w.values, 10)
+	v := strconv.AppendUint(append(make([]byte, 0, 12), 'v'), w.values, 10)
+	if large := w.cfg.Workload.Large; large > 0 && w.values%16 == 0 {
+		v = append(v, bytes.Repeat([]byte{'x'}, int(mix(w.values)%uint64(large)))...)
+	}
+	return v
 }
 
 func (w *World) makePut(k int, how uint64) any {
@@ -158,7 +176,11 @@ func (w *World) makeRange(c *client, k, k2 int, how, how2 uint64) any {
 // makeTxn makes one of the shapes that programs are built from.
 func (w *World) makeTxn(c *client, k, k2 int, how uint64) any {
 	key, other := w.load.keys[k], w.load.keys[k2]
-	switch how % 6 {
+	switch how % 7 {
+	case 6: // a write, and a read of the past, which may be gone
+		past := getOp(other)
+		past.GetRequestRange().Revision = max(1, c.lastRev-int64(how>>8%32))
+		return &pb.TxnRequest{Success: []*pb.RequestOp{putOp(key, w.value()), past}}
 	case 0: // create if absent
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_CREATE, Key: key, TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
@@ -266,8 +288,8 @@ func (w *World) newClients() {
 // watchTurn is the mean time for which a client leaves its watch alone.
 const watchTurn = 4 * time.Second
 
-// turn makes a watching client lose its connection, or give up its watch for
-// another one, perhaps of the past: four draws.
+// turn makes a watching client lose its connection, ask how far it is, or give
+// up its watch for another one, perhaps of the past: four draws.
 func (w *World) turn(e *event) {
 	c := w.clients[e.a]
 	w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: e.a})
@@ -293,7 +315,13 @@ func (w *World) turn(e *event) {
 		if how>>48%4 != 0 {
 			create.StartRevision = max(1, c.lastRev-back)
 		}
+		if how>>52%8 == 0 {
+			create.StartRevision = c.lastRev + 1 + back%32 // in the future
+		}
 		w.watchAnew(c, create)
+	case 3:
+		w.askProgress(wt)
+		w.keep(Command{Cmd: "ask-progress", Client: c.id})
 	}
 }
 

@@ -237,7 +237,7 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 // progressAll tells a stream that all its watchers are at the current revision, if they are. If not, the client asks
 // again; and a watcher that waits for a future revision must not be told of one before it.
 func (h *Hub) progressAll(s *stream) {
-	if len(s.watchers) == 0 || s.behind.length > 0 || !h.hasCredit(s) {
+	if behind := s.behind.length > 0 || !h.hasCredit(s); len(s.watchers) == 0 || behind && !mutant.On(mutant.ProgressUnsynced) {
 		return
 	}
 	for _, w := range s.watchers {
@@ -277,7 +277,7 @@ func (h *Hub) progressEach(s *stream) {
 		if !w.progress {
 			continue
 		}
-		if w.quiet && (!w.behind || mutant.On(mutant.ProgressUnsynced)) && h.rev >= w.start && h.rev+1 >= w.next && h.hasCredit(s) {
+		if w.quiet && !w.behind && h.rev >= w.start && h.rev+1 >= w.next && h.hasCredit(s) {
 			h.push(s, &Response{WatchID: w.id, Rev: h.rev, Progress: true})
 		}
 		w.quiet = true
@@ -318,8 +318,9 @@ func (h *Hub) Reset(_ trace.Instant, rev, compactRev int64) {
 	for _, s := range h.order {
 		for _, w := range s.watchers {
 			if !w.behind {
-				if !mutant.On(mutant.WatchBackInTime) {
-					w.next = max(w.next, before+1)
+				w.next = max(w.next, before+1)
+				if mutant.On(mutant.WatchBackInTime) && w.start > 0 {
+					w.next = w.start
 				}
 				if w.next <= h.rev {
 					h.synced.remove(w)
