@@ -2,9 +2,7 @@ package sim
 
 import (
 	"fmt"
-	"go/format"
 	"strings"
-	"text/template"
 	"unicode"
 )
 
@@ -21,14 +19,24 @@ func (r *Replay) GoTest(name string) ([]byte, error) {
 	if strings.Contains(string(text), "`") {
 		return nil, fmt.Errorf("sim: a backquote in the replay cannot be part of a Go test")
 	}
-	var b strings.Builder
-	err = goTest.Execute(&b, map[string]any{
-		"Name": identifier(name), "Text": string(text), "Mutant": r.Config.Mutant, "Violated": r.Violated, "Hash": r.Hash,
-	})
-	if err != nil {
-		return nil, err
+	name = identifier(name)
+	planted, head := "", ""
+	if m := r.Config.Mutant; m != "" {
+		planted, head = " with the planted bug "+m, "//go:build mutants\n\n"
 	}
-	return format.Source([]byte(b.String()))
+	b := []byte(head + "package sim_test\n\nimport (\n\t\"testing\"\n\n\t\"vitrine/core/sim\"\n)\n\n")
+	b = fmt.Appendf(b, "// TestReplay%s repeats a recorded run%s.\nfunc TestReplay%s(t *testing.T) {\n", name, planted, name)
+	b = fmt.Appendf(b, "\tr, err := sim.ParseReplay([]byte(replay%s))\n", name)
+	b = append(b, "\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tw, err := r.World()\n\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tv := r.Run(w)\n"...)
+	if planted != "" && r.Violated != 0 {
+		b = fmt.Appendf(b, "\tif v == nil || v.Number != %d {\n\t\tt.Fatalf(\"I%d should break, got %%v\", v)\n\t}\n", r.Violated, r.Violated)
+	} else {
+		b = append(b, "\tif v != nil {\n\t\tt.Fatalf(\"I%d breaks: %v\\n%s\", v.Number, v, w.Stack())\n\t}\n"...)
+	}
+	if r.Hash != "" && (planted != "" || r.Violated == 0) {
+		b = append(b, "\tif w.HashText() != r.Hash {\n\t\tt.Errorf(\"hash %s, recorded %s\", w.HashText(), r.Hash)\n\t}\n"...)
+	}
+	return fmt.Appendf(b, "}\n\nconst replay%s = `%s`\n", name, text), nil
 }
 
 // identifier makes a name that Go takes.
@@ -48,42 +56,3 @@ func identifier(name string) string {
 	}
 	return b.String()
 }
-
-var goTest = template.Must(template.New("test").Parse(`{{if .Mutant}}//go:build mutants
-
-{{end}}package sim_test
-
-import (
-	"testing"
-
-	"vitrine/core/sim"
-)
-
-// TestReplay{{.Name}} repeats a recorded run{{if .Mutant}} with the planted bug {{.Mutant}}{{end}}.
-func TestReplay{{.Name}}(t *testing.T) {
-	r, err := sim.ParseReplay([]byte(replay{{.Name}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := r.World()
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := r.Run(w)
-{{- if .Mutant}}
-	if v == nil || v.Number != {{.Violated}} {
-		t.Fatalf("I{{.Violated}} should break, got %v", v)
-	}
-{{- else}}
-	if v != nil {
-		t.Fatalf("I%d breaks: %v\n%s", v.Number, v, w.Stack())
-	}
-{{- end}}
-{{- if and .Hash (or .Mutant (not .Violated))}}
-	if w.HashText() != r.Hash {
-		t.Errorf("hash %s, recorded %s", w.HashText(), r.Hash)
-	}
-{{- end}}
-}
-
-const replay{{.Name}} = ` + "`{{.Text}}`\n"))

@@ -51,11 +51,11 @@ func (g *Game) dispatch(args []js.Value) any {
 	return answer
 }
 
-// save answers {text} or {error}.
-func (g *Game) save([]js.Value) any {
+// save takes whether a Go test is wanted, and answers {text} or {error}.
+func (g *Game) save(args []js.Value) any {
 	answer := map[string]any{}
 	g.safely(func() {
-		data, err := g.player.Save()
+		data, err := g.player.Save(args[0].Bool())
 		if err != nil {
 			answer["error"] = err.Error()
 		}

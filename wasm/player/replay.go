@@ -167,11 +167,14 @@ func (p *Player) judge() {
 	}
 }
 
-// Save is the run so far as a replay file.
-func (p *Player) Save() ([]byte, error) {
+// Save is the run so far as a replay file, or as a Go test of one.
+func (p *Player) Save(test bool) ([]byte, error) {
 	p.world.RunUntil(p.world.Now(), 0) // a step may have stopped within a moment
 	r := p.world.Replay(time.Duration(p.world.Now()))
 	r.Open, r.Commit = true, revision()
+	if test {
+		return r.GoTest(fmt.Sprintf("seed %d", p.cfg.Seed))
+	}
 	data, err := r.Format()
 	if err == nil && len(data) > sim.MaxSharedReplay {
 		err = fmt.Errorf("replay: the file would have %d bytes, and a page opens no more than %d", len(data), sim.MaxSharedReplay)
