@@ -301,6 +301,44 @@ func TestTheStorySurvivesTheLossOfTheGraphics(t *testing.T) {
 	b.until("the story", fmt.Sprintf(`vitrine.hash() === %q && !s.members[%d].alive && !s.playing`, hash, first-1))
 }
 
+// unnamed lists controls that a screen reader could not name.
+const unnamed = `[...document.querySelectorAll('button, input, select, [role="dialog"], dialog, aside, nav, main, [role="toolbar"]')]
+	.filter((e) => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.labels?.length || e.textContent.trim()))
+	.map((e) => e.outerHTML.slice(0, 80)).join('\n')`
+
+// faint lists visible words whose contrast with their ground is below 4.5:1.
+// Disabled controls are exempt, as WCAG has it.
+const faint = `(() => {
+	const rgb = (s) => { const m = s.match(/[\d.]+/g).map(Number); const k = s.startsWith('color(') ? 255 : 1; return [m[0] * k, m[1] * k, m[2] * k, m[3] ?? 1]; };
+	const lum = ([r, g, b]) => { const f = (v) => ((v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
+	const out = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	for (let n; (n = walker.nextNode());) {
+		const e = n.parentElement;
+		if (!n.textContent.trim() || !e.checkVisibility({ visibilityProperty: true }) || e.closest(':disabled, .mirror, noscript, .skip, .narrator, option')) continue;
+		let ground = [0, 0, 0, 0], p = e;
+		for (; p && ground[3] < 0.9; p = p.parentElement) ground = rgb(getComputedStyle(p).backgroundColor);
+		if (ground[3] < 0.9) ground = rgb(getComputedStyle(document.documentElement).backgroundColor);
+		const a = lum(rgb(getComputedStyle(e).color)), b = lum(ground), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < 4.5) out.push(ratio.toFixed(2) + ' ' + n.textContent.trim().slice(0, 40));
+	}
+	return out.join('\n');
+})()`
+
+func TestEverythingHasANameAndCanBeRead(t *testing.T) {
+	for _, s := range []screen{{w: 1440, h: 900, lang: "en"}, {w: 1440, h: 900, lang: "zh", light: true}} {
+		b := open(t, s, "seed=7&members=5&speed=0.5")
+		first := b.leader()
+		b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' })`, first))
+		b.until("another leader", fmt.Sprintf(`s.leader > 0 && s.leader !== %d`, first))
+		if got := eval[string](b, unnamed); got != "" {
+			t.Errorf("%s: without a name:\n%s", s.lang, got)
+		}
+		if got := eval[string](b, faint); got != "" {
+			t.Errorf("%s: hard to read:\n%s", s.lang, got)
+		}
+	}
+}
+
 func TestPhone(t *testing.T) {
 	b := open(t, screen{w: 390, h: 844, touch: true, lang: "en"}, "seed=7&members=5&speed=0.5")
 	first := b.leader()

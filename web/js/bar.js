@@ -94,7 +94,7 @@ function render(f) {
   document.documentElement.dataset.playing = f.playing;
   $('play').setAttribute('aria-label', t(f.playing ? 'time.pause' : 'time.play'));
   place($('speed'), Math.log10(f.speed));
-  text($('speed-out'), speedText(f.speed));
+  say($('speed'), $('speed-out'), speedText(f.speed));
   text($('ratio'), t('time.ratio', { span: span(f.speed * 1e9) }));
   text($('boost'), f.behind && f.playing ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '');
   $('skip').checked = f.skip;
@@ -103,7 +103,7 @@ function render(f) {
   for (const [id, dial] of Object.entries(dials)) {
     const v = dial.of(f.dials);
     if (document.activeElement !== $(id)) place($(id), dial.place(v));
-    text($(`${id}-out`), dial.show(v));
+    say($(id), $(`${id}-out`), dial.show(v));
   }
   for (const b of document.querySelectorAll('#members button')) b.setAttribute('aria-pressed', Number(b.dataset.members) === f.members.length);
   if (document.activeElement !== $('seed')) $('seed').value = f.seed;
@@ -112,3 +112,10 @@ function render(f) {
 }
 
 function place(input, v) { if (document.activeElement !== input || input.id !== 'speed') input.value = v; }
+
+// say shows the value of a slider, and tells it to a screen reader in the same
+// words instead of the slider's own number.
+function say(input, output, words) {
+  text(output, words);
+  if (input.getAttribute('aria-valuetext') !== words) input.setAttribute('aria-valuetext', words);
+}
