@@ -1,0 +1,262 @@
+package grpcapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"vitrine/core/api"
+	"vitrine/core/pb"
+	"vitrine/core/watch"
+)
+
+// fake is a node that answers what the test says.
+type fake struct {
+	answer        func(request any) (any, error)
+	requireLeader bool
+	learner       bool
+	streams       chan *fakeStream
+}
+
+func (f *fake) Ask(_ context.Context, request any, requireLeader bool) (any, error) {
+	f.requireLeader = requireLeader
+	return f.answer(request)
+}
+
+func (f *fake) RangeStream(_ context.Context, _ *pb.RangeRequest, _ bool, send func(*pb.RangeStreamResponse) error) error {
+	return errors.Join(send(&pb.RangeStreamResponse{RangeResponse: &pb.RangeResponse{Count: 1}}), api.ErrCompacted)
+}
+func (f *fake) Snapshot(context.Context, func(*pb.SnapshotResponse) error) error { return nil }
+func (f *fake) Learner() bool                                                    { return f.learner }
+func (f *fake) Watch(bool) (WatchStream, error) {
+	s := &fakeStream{requests: make(chan *pb.WatchRequest, 10), responses: make(chan []*watch.Response, 10), closed: make(chan struct{})}
+	f.streams <- s
+	return s, nil
+}
+
+type fakeStream struct {
+	requests  chan *pb.WatchRequest
+	responses chan []*watch.Response
+	closed    chan struct{}
+	sent      int
+}
+
+func (s *fakeStream) Request(r *pb.WatchRequest) { s.requests <- r }
+func (s *fakeStream) Next(ctx context.Context, into []*watch.Response) ([]*watch.Response, *pb.ResponseHeader, error) {
+	select {
+	case rs, ok := <-s.responses:
+		if !ok {
+			return nil, nil, api.ErrNoLeader
+		}
+		return append(into, rs...), &pb.ResponseHeader{ClusterId: 1, MemberId: 2, RaftTerm: 3}, nil
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+}
+func (s *fakeStream) Sent(n, _ int) { s.sent += n }
+func (s *fakeStream) Close()        { close(s.closed) }
+
+func start(t *testing.T, f *fake, log *zap.Logger, slow time.Duration) *grpc.ClientConn {
+	t.Helper()
+	f.streams = make(chan *fakeStream, 10)
+	s := New(Config{Node: f, Log: log, Registry: prometheus.NewRegistry(), MaxRequestBytes: 1 << 20, MaxConcurrentStreams: 100, SlowRequest: slow})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Stop(0) })
+	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func TestErrorsKeepCodeAndText(t *testing.T) {
+	f := &fake{}
+	conn := start(t, f, zap.NewNop(), time.Hour)
+	for _, test := range []struct {
+		err  error
+		code codes.Code
+		text string
+	}{
+		{api.ErrCompacted, codes.OutOfRange, "etcdserver: mvcc: required revision has been compacted"},
+		{api.ErrTooManyRequests, codes.Unknown, "etcdserver: too many requests"},
+		{errors.New("something else"), codes.Unknown, "something else"},
+		{context.Canceled, codes.Canceled, "context canceled"},
+	} {
+		f.answer = func(any) (any, error) { return nil, test.err }
+		err := conn.Invoke(t.Context(), "/etcdserverpb.KV/Range", &pb.RangeRequest{}, &pb.RangeResponse{})
+		if s := status.Convert(err); s.Code() != test.code || s.Message() != test.text {
+			t.Errorf("%v: %v %q", test.err, s.Code(), s.Message())
+		}
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	f := &fake{answer: func(any) (any, error) { return &pb.PutResponse{Header: &pb.ResponseHeader{Revision: 7}}, nil }}
+	conn := start(t, f, zap.NewNop(), time.Hour)
+	put := func(kv ...string) error {
+		resp := &pb.PutResponse{}
+		err := conn.Invoke(metadata.AppendToOutgoingContext(t.Context(), kv...), "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("k")}, resp)
+		if err == nil && resp.Header.Revision != 7 {
+			t.Errorf("response %v", resp)
+		}
+		return err
+	}
+	if err := put(); err != nil || f.requireLeader {
+		t.Errorf("without metadata: %v, leader required %v", err, f.requireLeader)
+	}
+	if err := put("hasleader", "true", "client-api-version", "3.7"); err != nil || !f.requireLeader {
+		t.Errorf("with hasleader: %v, leader required %v", err, f.requireLeader)
+	}
+	f.learner = true
+	if err := put(); status.Convert(err).Message() != "etcdserver: rpc not supported for learner" {
+		t.Errorf("on a learner: %v", err)
+	}
+	f.answer = func(any) (any, error) { return &pb.RangeResponse{}, nil }
+	if err := conn.Invoke(t.Context(), "/etcdserverpb.KV/Range", &pb.RangeRequest{Serializable: true}, &pb.RangeResponse{}); err != nil {
+		t.Errorf("a serializable range on a learner: %v", err)
+	}
+}
+
+func TestHealthService(t *testing.T) {
+	conn := start(t, &fake{}, zap.NewNop(), time.Hour)
+	resp, err := healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil || resp.Status != healthpb.HealthCheckResponse_SERVING {
+		t.Errorf("%v %v", resp, err)
+	}
+}
+
+func TestStreamEndsWithItsError(t *testing.T) {
+	f := &fake{}
+	conn := start(t, f, zap.NewNop(), time.Hour)
+	s, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, "/etcdserverpb.KV/RangeStream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.SendMsg(&pb.RangeRequest{Key: []byte("k")}), s.CloseSend()); err != nil {
+		t.Fatal(err)
+	}
+	part := &pb.RangeStreamResponse{}
+	if err := s.RecvMsg(part); err != nil || part.RangeResponse.Count != 1 {
+		t.Fatalf("%v %v", part, err)
+	}
+	if err := s.RecvMsg(part); status.Code(err) != codes.OutOfRange {
+		t.Errorf("end: %v", err)
+	}
+}
+
+func TestWatchStream(t *testing.T) {
+	f := &fake{}
+	conn := start(t, f, zap.NewNop(), time.Hour)
+	open := func() (grpc.ClientStream, *fakeStream, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/etcdserverpb.Watch/Watch")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SendMsg(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: 5}}}); err != nil {
+			t.Fatal(err)
+		}
+		side := <-f.streams
+		if r := <-side.requests; r.GetCancelRequest().GetWatchId() != 5 {
+			t.Errorf("request %v", r)
+		}
+		return s, side, cancel
+	}
+	s, side, cancel := open()
+	side.responses <- []*watch.Response{{WatchID: 5, Rev: 9, Canceled: true}, {WatchID: 6, Rev: 10, Created: true}}
+	for _, want := range []*pb.WatchResponse{
+		{Header: &pb.ResponseHeader{ClusterId: 1, MemberId: 2, RaftTerm: 3, Revision: 9}, WatchId: 5, Canceled: true},
+		{Header: &pb.ResponseHeader{ClusterId: 1, MemberId: 2, RaftTerm: 3, Revision: 10}, WatchId: 6, Created: true},
+	} {
+		got := &pb.WatchResponse{}
+		if err := s.RecvMsg(got); err != nil || !proto.Equal(got, want) {
+			t.Errorf("response %v, want %v (%v)", got, want, err)
+		}
+	}
+	cancel()
+	<-side.closed // a client that goes away leaves nothing behind
+	if side.sent != 2 {
+		t.Errorf("credit for %d responses was given back", side.sent)
+	}
+	s, side, cancel = open()
+	defer cancel()
+	close(side.responses)
+	if err := s.RecvMsg(&pb.WatchResponse{}); status.Convert(err).Message() != "etcdserver: no leader" {
+		t.Errorf("end: %v", err)
+	}
+	<-side.closed
+}
+
+func TestSlowRequestIsNotedWithoutValues(t *testing.T) {
+	var out bytes.Buffer
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zapcore.InfoLevel))
+	s := &Server{log: log, slow: time.Millisecond}
+	put := &pb.PutRequest{Key: []byte("the-key"), Value: []byte("the-secret")}
+	txn := &pb.TxnRequest{
+		Compare: []*pb.Compare{{Key: []byte("compared"), Target: pb.Compare_VALUE, TargetUnion: &pb.Compare_Value{Value: []byte("the-secret")}}},
+		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}},
+		Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestTxn{RequestTxn: &pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}}}}}},
+	}
+	for _, r := range []any{put, txn} {
+		s.noteSlow(t.Context(), "/etcdserverpb.KV/X", time.Now().Add(-time.Second), r, &pb.TxnResponse{})
+		if line := out.String(); !strings.Contains(line, `"msg":"request stats"`) || !strings.Contains(line, "the-key") || strings.Contains(line, "the-secret") {
+			t.Errorf("line %s", line)
+		}
+		out.Reset()
+	}
+	s.noteSlow(t.Context(), "/x", time.Now(), put, nil)
+	if out.Len() > 0 {
+		t.Errorf("a fast request left %s", out.String())
+	}
+}
+
+func TestCodecIsProto(t *testing.T) {
+	c := newCodec(prometheus.NewCounter(prometheus.CounterOpts{Name: "s"}), prometheus.NewCounter(prometheus.CounterOpts{Name: "r"}))
+	plain := encoding.GetCodecV2("proto")
+	for _, m := range []proto.Message{
+		&pb.PutRequest{Key: []byte("k"), Value: []byte("v"), Lease: -1},
+		&pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 5}, Kvs: []*pb.KeyValue{{Key: []byte("k"), Value: bytes.Repeat([]byte("v"), 5000)}}, More: true, Count: 9},
+		&healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING},
+	} {
+		ours, err := c.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := plain.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(ours.Materialize(), theirs.Materialize()) {
+			t.Errorf("%T: %x, want %x", m, ours.Materialize(), theirs.Materialize())
+		}
+		back := m.ProtoReflect().New().Interface()
+		if err := c.Unmarshal(ours, back); err != nil || !proto.Equal(back, m) {
+			t.Errorf("%T: read back %v (%v)", m, back, err)
+		}
+	}
+	if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer([]byte{0xff})}, &pb.PutRequest{}); err == nil {
+		t.Error("nonsense was read")
+	}
+}
