@@ -4,6 +4,7 @@
 const catalogues = {};
 let lang = 'en';
 const listeners = new Set();
+const plurals = {};
 
 export const language = () => lang;
 export const onLanguage = (fn) => listeners.add(fn);
@@ -55,7 +56,8 @@ function blank(inside, values) {
   const [, name, branches] = inside.match(/^\s*(\w+)\s*(?:,\s*plural\s*,\s*(.*))?$/s) ?? [null, inside, null];
   const value = values[name] ?? '';
   if (!branches) return String(value);
-  const rule = new Intl.PluralRules(lang).select(Number(value));
+  plurals[lang] ??= new Intl.PluralRules(lang);
+  const rule = plurals[lang].select(Number(value));
   const options = Object.fromEntries([...branches.matchAll(/(=?\w+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}/g)].map((m) => [m[1], m[2]]));
   const branch = options[`=${value}`] ?? options[rule] ?? options.other ?? '';
   return fill(branch.replaceAll('#', value), values);
