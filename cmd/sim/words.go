@@ -3,15 +3,15 @@ package main
 import (
 	"fmt"
 
-	"vitrine/assets/messages"
+	"vitrine/assets"
 	"vitrine/core/sim"
 )
 
 // speaker puts lines of a story into the words of the page's feed.
-type speaker struct{ *messages.Catalogue }
+type speaker struct{ *assets.Catalogue }
 
 func catalogue(lang string) (speaker, error) {
-	c, err := messages.Load(lang)
+	c, err := assets.Load(lang)
 	return speaker{c}, err
 }
 

@@ -59,6 +59,7 @@ func build(root string, quality int) (raw, packed int64, err error) {
 		filepath.Join(root, "assets", "icons"):    "assets/icons",
 		filepath.Join(root, "assets", "fonts"):    "assets/fonts",
 		filepath.Join(root, "assets", "messages"): "assets/messages",
+		filepath.Join(root, "assets", "replays"):  "assets/replays",
 	} {
 		if err := os.CopyFS(filepath.Join(dist, filepath.FromSlash(to)), os.DirFS(from)); err != nil {
 			return 0, 0, err
@@ -89,7 +90,7 @@ func compile(root, out string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "mutants", "-ldflags=-s -w", "-o", out, "./wasm")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

@@ -33,7 +33,7 @@ export function start(vitrine) {
 }
 
 function line(item) {
-  const li = element('li', { class: [big.has(item.kind) && 'big', fault.has(item.kind) && 'fault', item.kind === 'violated' && 'bad'].filter(Boolean).join(' ') });
+  const li = element('li', { class: [item.lit && 'lit', (item.lit || big.has(item.kind)) && 'big', fault.has(item.kind) && 'fault', item.kind === 'violated' && 'bad'].filter(Boolean).join(' ') });
   const p = element('span');
   // Names of members stand out, terms have their color.
   for (const part of words(item).split(/(\bS\d\b|(?:term|任期) \d+)/)) {
@@ -52,6 +52,6 @@ export function words(item) {
   const names = (ids) => (sides ? (ids || []).map(name).join(' + ') : list((ids || []).map(name)));
   return t(key, {
     member: name(item.member || 0), peer: name(item.peer || 0), term: item.term, index: item.index, rev: item.rev,
-    from: names(item.from), to: names(item.to), n: (item.from || []).length, text: item.text || '',
+    from: names(item.from), to: names(item.to), n: Math.max(item.n || 0, (item.from || []).length), text: item.text || '',
   });
 }

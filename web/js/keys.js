@@ -7,15 +7,16 @@ import { open as openAsk } from './ask.js';
 import { faster, sheet, step, toggleTheme, togglePlay } from './bar.js';
 import { element } from './format.js';
 import { onLanguage, t, use, language } from './i18n.js';
+import { gallery } from './replays.js';
 import { closeMenu, openLinks } from './stage.js';
 
 const keys = {
   ' ': togglePlay, '.': step, '[': () => faster(-1), ']': () => faster(1),
   k: (f) => (f.chosen.member ? doTo('crash', f) : crashLeader(f)), d: (f) => doTo('kill', f), r: (f) => doTo('restart', f), p: (f) => doTo('pause', f), i: (f) => doTo('isolate', f), e: (f) => doTo('timeout', f),
-  s: split, x: openLinks, h: healAll, '/': openAsk, a: openAsk,
+  s: split, x: openLinks, h: healAll, g: gallery, '/': openAsk, a: openAsk,
   t: toggleTheme, l: () => use(language() === 'en' ? 'zh' : 'en'), '?': help,
 };
-const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'select'], ['0 Esc', 'unselect'], ['K', 'crash'], ['D', 'kill'], ['R', 'restart'], ['P', 'pause'], ['I', 'isolate'], ['E', 'timeout'], ['S', 'split'], ['X', 'links'], ['H', 'heal'], ['A /', 'ask'], ['T', 'theme'], ['L', 'lang'], ['?', 'help']];
+const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'select'], ['0 Esc', 'unselect'], ['K', 'crash'], ['D', 'kill'], ['R', 'restart'], ['P', 'pause'], ['I', 'isolate'], ['E', 'timeout'], ['S', 'split'], ['X', 'links'], ['H', 'heal'], ['G', 'gallery'], ['A /', 'ask'], ['T', 'theme'], ['L', 'lang'], ['?', 'help']];
 
 export function start() {
   document.getElementById('help').addEventListener('click', help);

@@ -12,6 +12,7 @@ import { start as startFeed } from './feed.js';
 import { start as startBar } from './bar.js';
 import { start as startStage } from './stage.js';
 import { start as startKeys } from './keys.js';
+import { start as startReplays } from './replays.js';
 
 const address = new URLSearchParams(location.search);
 const number = (key, fallback, low, high) => {
@@ -94,7 +95,7 @@ try {
   await runtime;
   const running = world();
   await words;
-  for (const start of [startHeadline, startInspector, startRequests, startAsk, startRules, startFeed, startBar, startStage, startKeys]) start(vitrine);
+  for (const start of [startHeadline, startInspector, startRequests, startAsk, startRules, startFeed, startBar, startStage, startReplays, startKeys]) start(vitrine);
   await running;
 } catch (err) {
   console.error(err);

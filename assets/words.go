@@ -1,12 +1,12 @@
-// Package messages holds the words of the project in its languages. The page
+// Package assets holds the words of the project in its languages. The page
 // loads the catalogues as JSON; programs find them here:
 //
-//	words, err := messages.Load("en")
+//	words, err := assets.Load("en")
 //	words.Text("feed.vote", map[string]any{"member": "S2", "peer": "S1", "term": 3})
 //
 // A catalogue maps a key to a sentence with {blanks} and plurals, {n, plural,
 // =0 {nothing} one {# entry} other {# entries}}, in the notation of ICU.
-package messages
+package assets
 
 import (
 	"embed"
@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed *.json
+//go:embed messages/*.json
 var files embed.FS
 
 // Catalogue is the words of one language.
@@ -26,13 +26,13 @@ type Catalogue struct {
 
 // Load reads the catalogue of a language: "en" or "zh".
 func Load(lang string) (*Catalogue, error) {
-	data, err := files.ReadFile(lang + ".json")
+	data, err := files.ReadFile("messages/" + lang + ".json")
 	if err != nil {
-		return nil, fmt.Errorf("messages: there is no language %q", lang)
+		return nil, fmt.Errorf("assets: there is no language %q", lang)
 	}
 	c := &Catalogue{lang: lang}
 	if err := json.Unmarshal(data, &c.texts); err != nil {
-		return nil, fmt.Errorf("messages: %s: %w", lang, err)
+		return nil, fmt.Errorf("assets: %s: %w", lang, err)
 	}
 	return c, nil
 }

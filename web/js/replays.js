@@ -1,0 +1,180 @@
+// Replay files: the gallery of planted bugs, files from the address, from a
+// picker or dropped on the page, the strip that says what is being shown, and
+// the visitor's own run as a file.
+
+import { act, app, toast, vitrine } from './app.js';
+import { element, icon, text } from './format.js';
+import { has, language, onLanguage, t } from './i18n.js';
+
+const $ = (id) => document.getElementById(id);
+const sizeLimit = 100 << 10; // bytes, as the core has it
+let index = null; // assets/replays/index.json, once somebody asked
+let drawn = '', shownBefore = false;
+
+export function start() {
+  $('gallery').addEventListener('click', gallery);
+  $('replay-file').addEventListener('change', (e) => { const [file] = e.target.files; e.target.value = ''; if (file) openFile(file); });
+  $('save-run').addEventListener('click', () => save(false));
+  $('save-test').addEventListener('click', () => save(true));
+  $('show-again').addEventListener('click', () => replay({ correct: app.frame.replay.correct }));
+  $('show-bug').addEventListener('click', () => replay({ correct: false }));
+  $('show-correct').addEventListener('click', () => replay({ correct: true }));
+  $('show-close').addEventListener('click', () => act({ cmd: 'reset' }));
+  startDrop();
+  vitrine.subscribe(strip);
+  onLanguage(() => { drawn = ''; if (app.frame) strip(app.frame); if (index) cards(); });
+  vitrine.ready.then(fromAddress, () => {});
+}
+
+// gallery opens the list of planted bugs.
+export async function gallery() {
+  const d = $('gallery-dialog');
+  if (d.open) { d.close(); return; }
+  d.showModal();
+  if (await load()) cards();
+}
+
+async function load() {
+  if (index) return true;
+  try {
+    index = JSON.parse(await fetched('assets/replays/index.json'));
+    return true;
+  } catch (err) {
+    toast(err.message);
+    return false;
+  }
+}
+
+function cards() {
+  const button = (x, correct, key, strong) => element('button', { type: 'button', class: `btn${strong ? ' strong' : ''}`, onclick: () => openName(x.mutant, correct) }, icon(correct ? 'i-again' : 'i-play'), t(key));
+  $('gallery-list').replaceChildren(...index.map((x) => {
+    const words = x[language()] ?? x.en;
+    return element('li', { 'data-mutant': x.mutant },
+      element('h3', {}, words.title), element('p', {}, words.text),
+      element('div', { class: 'row' }, button(x, false, 'replay.watch', true), button(x, true, 'replay.watchCorrect')));
+  }));
+}
+
+// openName opens a replay of the gallery and names it in the address.
+async function openName(name, correct) {
+  try {
+    const content = await fetched(`assets/replays/${name}.replay`);
+    if (!replay({ text: content, name, correct })) return;
+    address(name);
+  } catch (err) { toast(err.message); }
+}
+
+async function openFile(file) {
+  try {
+    if (file.size > sizeLimit) throw new Error(t('replay.tooLarge', { name: file.name, n: Math.ceil(file.size / 1024) }));
+    if (replay({ text: await file.text(), name: file.name.replace(/\.replay$/, ''), correct: false })) address(null);
+  } catch (err) { toast(err.message); }
+}
+
+// replay opens a file, or what is shown again, and closes the gallery.
+function replay(order) {
+  try {
+    vitrine.dispatch({ cmd: 'replay', ...order });
+  } catch (err) {
+    toast(explained(err.message));
+    return false;
+  }
+  $('gallery-dialog').close();
+  return true;
+}
+
+// explained says the errors that a visitor can do something about in words.
+function explained(message) {
+  if (/not the same build/.test(message)) return `${t('replay.otherBuild')} (${message})`;
+  if (/built without/.test(message)) return t('replay.noMutants');
+  return t('replay.broken', { text: message.replace(/^(sim|replay): /, '') });
+}
+
+async function fetched(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(t('replay.missing', { name: url, status: response.status }));
+  const body = await response.text();
+  if (body.length > sizeLimit) throw new Error(t('replay.tooLarge', { name: url, n: Math.ceil(body.length / 1024) }));
+  return body;
+}
+
+// fromAddress opens ?replay=NAME of the gallery, or ?replay=URL.
+async function fromAddress() {
+  const wanted = new URLSearchParams(location.search);
+  const name = wanted.get('replay');
+  if (!name || globalThis.vitrineHost.memory) return;
+  const correct = wanted.has('correct');
+  if (/^[a-z0-9-]+$/.test(name)) { await openName(name, correct); return; }
+  try {
+    replay({ text: await fetched(name), name: name.replace(/^.*\//, '').replace(/\.replay$/, ''), correct });
+  } catch (err) { toast(err.message); }
+}
+
+function address(name) {
+  const url = new URL(location.href);
+  url.searchParams.delete('correct');
+  if (name) url.searchParams.set('replay', name);
+  else url.searchParams.delete('replay');
+  history.replaceState(null, '', url);
+}
+
+// strip says which replay is on the stage, and what became of it.
+function strip(f) {
+  const r = f.replay, box = $('showing');
+  if (!r) {
+    if (shownBefore) address(null);
+    shownBefore = false;
+    box.hidden = true;
+    return;
+  }
+  shownBefore = true;
+  const key = `${f.epoch}|${r.over}|${language()}|${index !== null}`;
+  if (key === drawn) return;
+  drawn = key;
+  if (!index) load().then(() => { drawn = ''; }); // for the title
+  const words = index?.find((x) => x.mutant === r.name)?.[language()];
+  const rule = r.violated && has(`rule.I${r.violated}`) ? `I${r.violated} ${t(`rule.I${r.violated}`)}` : `I${r.violated}`;
+  box.hidden = false;
+  text($('show-name'), words ? `${t('gallery.if')} ${words.title}` : r.name || t('replay.file'));
+  let said = t('replay.same');
+  if (r.correct) said = t(r.over ? 'replay.survived' : 'replay.correct', { rule });
+  else if (r.violated) said = t(r.over ? 'replay.broke' : 'replay.willBreak', { rule });
+  text($('show-state'), said);
+  box.classList.toggle('bad', r.over && !r.correct);
+  box.classList.toggle('good', r.over && r.correct);
+  const both = r.mutant !== undefined || r.correct;
+  for (const [id, pressed] of [['show-bug', !r.correct], ['show-correct', r.correct]]) {
+    $(id).hidden = !both;
+    $(id).setAttribute('aria-pressed', pressed);
+  }
+}
+
+// save hands the visitor the run so far as a file, or as a Go test.
+function save(test) {
+  const answer = app.call().save(test);
+  if (answer.error) { toast(answer.error); return; }
+  const url = URL.createObjectURL(new Blob([answer.text], { type: 'text/plain' }));
+  const a = element('a', { href: url, download: test ? `seed${app.frame.seed}_test.go` : `vitrine-${app.frame.seed}.replay` });
+  document.body.append(a);
+  a.click();
+  a.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+// A file may be dropped anywhere.
+function startDrop() {
+  const root = document.documentElement;
+  let depth = 0;
+  const files = (e) => e.dataTransfer?.types.includes('Files');
+  addEventListener('dragenter', (e) => { if (files(e)) { e.preventDefault(); depth++; root.dataset.drop = 'true'; } });
+  addEventListener('dragover', (e) => { if (files(e)) e.preventDefault(); });
+  addEventListener('dragleave', (e) => { if (files(e) && --depth <= 0) { depth = 0; delete root.dataset.drop; } });
+  addEventListener('drop', (e) => {
+    if (!files(e)) return;
+    e.preventDefault();
+    depth = 0;
+    delete root.dataset.drop;
+    const [file] = e.dataTransfer.files;
+    if (file) openFile(file);
+  });
+}
