@@ -218,8 +218,12 @@ func (b *browser) until(what, js string) {
 // click presses the real mouse in the middle of an element.
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	if !eval[bool](b, fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e || e.disabled) return false; e.scrollIntoView({ block: 'nearest' }); const r = e.getBoundingClientRect(), hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2); return e === hit || e.contains(hit) })()`, selector)) {
-		b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered", selector)
+	free := fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e || e.disabled) return false; e.scrollIntoView({ block: 'nearest' }); const r = e.getBoundingClientRect(), hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2); return e === hit || e.contains(hit) })()`, selector)
+	for i := 0; !eval[bool](b, free); i++ { // panels follow the world with a frame's delay
+		if i > 40 {
+			b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered", selector)
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 	x := eval[float64](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return r.x + r.width / 2 })()`, selector))
 	y := eval[float64](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return r.y + r.height / 2 })()`, selector))

@@ -79,13 +79,19 @@ function show(frames) {
 
 export function fail(err) { settle.failed(err); vitrine.ready.catch(() => {}); }
 
+// refresh shows the world as it is at this moment.
+export function refresh() {
+  if (!go) return;
+  const frames = [...(waiting ?? []), go.frame()];
+  waiting = null;
+  show(frames);
+}
+
 // act is dispatch for the page's own controls: an error becomes a toast.
 export function act(command) {
   try {
     const answer = dispatch(command);
-    const frames = [...(waiting ?? []), go.frame()]; // the next key or click must find the new state
-    waiting = null;
-    show(frames);
+    refresh(); // the next key or click must find the new state
     return answer;
   } catch (err) {
     toast(err.message);

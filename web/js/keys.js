@@ -2,7 +2,7 @@
 // every control is within reach of Tab besides.
 
 import { crashLeader, doTo, healAll, split } from './actions.js';
-import { act, app } from './app.js';
+import { act, app, refresh } from './app.js';
 import { open as openAsk } from './ask.js';
 import { faster, sheet, step, toggleTheme, togglePlay } from './bar.js';
 import { element } from './format.js';
@@ -59,6 +59,7 @@ function pressed(e) {
   const run = keys[e.key] ?? keys[e.key.toLowerCase()];
   if (!run) return;
   e.preventDefault();
+  refresh(); // a key acts on what is, not on what was shown a moment ago
   run(app.frame);
 }
 
