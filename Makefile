@@ -9,7 +9,7 @@ ORACLE  := cmd/server/oracle
 DATA    ?= build/run.etcd
 
 .DEFAULT_GOAL := build
-.PHONY: build server sim page run cluster test vet unit seeds oracle browser determinism race chaos fuzz bench generate fmt clean
+.PHONY: build server sim page run cluster test vet unit seeds more-seeds soak mutants stored oracle browser determinism race chaos fuzz bench generate fmt clean
 
 ## build: bin/vitrine with the page inside, and bin/sim
 build: page server sim
@@ -34,10 +34,11 @@ cluster: build
 	$(GO) run ./cmd/cluster -bin bin/vitrine -dir build/cluster
 
 ## test: what every change must pass
-test: vet unit seeds oracle browser
+test: vet unit seeds stored oracle browser
 
 vet:
 	$(GO) vet ./...
+	$(GO) vet -tags mutants,browser ./core/... ./cmd/sim ./web/...
 	$(WASM) $(GO) vet ./core/... ./wasm/... ./cmd/sim
 
 unit:
@@ -45,6 +46,23 @@ unit:
 
 seeds: sim
 	bin/sim -seeds 1:200 -for 30s -members 3 -faults
+
+## more-seeds: about three minutes of them
+more-seeds: sim
+	bin/sim -seeds 1001:1800 -for 60s -members 3 -faults
+	bin/sim -seeds 2001:2500 -for 60s -members 5 -faults
+
+## soak: seeds until stopped; every failure is kept in build/soak with its shrunk twin
+soak: sim
+	bin/sim -soak build/soak
+
+## mutants: every planted bug must be caught, by the right invariant, within its budget of seeds
+mutants:
+	$(GO) run -tags mutants ./cmd/sim -mutants
+
+## stored: one seed for each planted bug, kept because it is known to catch it
+stored:
+	$(GO) test -tags mutants ./core/mutant ./core/sim -run 'Mutant'
 
 ## oracle: ours beside the real etcd: formats, etcdctl, clientv3, processes killed
 oracle: server
