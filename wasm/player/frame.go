@@ -102,9 +102,10 @@ func (p *Player) requests(out []sim.RequestState) []sim.RequestState {
 // pageState is what state() of the scripting interface answers.
 type pageState struct {
 	*sim.State
-	Playing  bool    `json:"playing"`
-	Speed    float64 `json:"speed"`
-	Selected Choice  `json:"selected"`
+	Playing  bool       `json:"playing"`
+	Speed    float64    `json:"speed"`
+	Selected Choice     `json:"selected"`
+	Replay   *ShowState `json:"replay,omitempty"`
 }
 
 // StateJSON is the whole picture in JSON.
@@ -114,7 +115,11 @@ func (p *Player) StateJSON() []byte {
 	for i := range state.Requests {
 		state.Requests[i].Stations = p.watch.ways.merge(&state.Requests[i])
 	}
-	out, err := json.Marshal(pageState{&state, p.Playing, p.Speed, p.Chosen})
+	page := pageState{State: &state, Playing: p.Playing, Speed: p.Speed, Selected: p.Chosen}
+	if p.show != nil {
+		page.Replay = p.show.state(p.Shown())
+	}
+	out, err := json.Marshal(page)
 	if err != nil {
 		panic(err) // plain data always encodes
 	}
