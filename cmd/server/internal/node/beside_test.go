@@ -72,7 +72,7 @@ func TestReadersBesideWriters(t *testing.T) {
 	run("snapshot", func(int) error {
 		return n.Snapshot(ctx, func(*pb.SnapshotResponse) error { return nil })
 	})
-	for range 3 {
+	for range 2 {
 		resp, err := n.Ask(t.Context(), &pb.RangeRequest{Key: []byte("a")}, false)
 		if err != nil {
 			t.Fatal(err)
