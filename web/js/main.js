@@ -99,6 +99,8 @@ try {
   await running;
 } catch (err) {
   console.error(err);
+  await words.catch(() => {});
+  for (const id of ['title-text', 'subtitle']) delete document.getElementById(id).dataset.i18n; // this stays, in any language
   document.getElementById('title-text').textContent = i18n.t('head.failed');
   document.getElementById('subtitle').textContent = err.message;
   fail(err);
