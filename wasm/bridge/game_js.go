@@ -129,7 +129,9 @@ func (g *Game) Update() error {
 	passed := now - g.last
 	g.last = now
 	if g.broken == "" {
+		played := g.player.Playing
 		g.safely(func() { g.player.Advance(passed, g.clock) })
+		g.stale = g.stale || played != g.player.Playing // it stopped by itself, with a last word
 	}
 	if !g.player.Playing {
 		g.quiet++

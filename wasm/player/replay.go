@@ -150,19 +150,24 @@ func (p *Player) end() float64 {
 // judge shows a violation when its moment has come. What only the judgement of
 // the whole history finds, the world itself does not know yet.
 func (p *Player) judge() {
-	if p.State.Violation != nil || p.Shown() < p.end() {
+	if p.Shown() < p.end() {
 		return
 	}
 	v := p.show.failure
-	p.State.Violation = &v
-	p.Playing = false
-	for i := range p.State.Invariants {
-		if inv := &p.State.Invariants[i]; inv.ID == fmt.Sprintf("I%d", v.Number) {
-			inv.OK = false
+	known := p.State.Violation != nil
+	if !known {
+		p.State.Violation = &v
+		for i := range p.State.Invariants {
+			if inv := &p.State.Invariants[i]; inv.ID == fmt.Sprintf("I%d", v.Number) {
+				inv.OK = false
+			}
 		}
 	}
-	if !p.show.told {
-		p.show.told = true
+	if p.show.told {
+		return
+	}
+	p.show.told, p.Playing = true, false
+	if !known {
 		p.watch.feed.add(Item{sim.Line{Seq: v.Seq, At: v.Since, Kind: "violated", Text: v.Text}, true})
 	}
 }
