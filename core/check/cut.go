@@ -14,7 +14,8 @@ import (
 // longer than any client waits, will count as unknown. It returns what Check
 // returns. It needs Entries.
 func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error {
-	h.marks = append(h.marks, mark{now, h.last()})
+	l := h.advance()
+	h.marks = append(h.marks, mark{now, h.last(), l.front.clone()})
 	old := -1
 	for i, m := range h.marks {
 		if m.now <= now-trace.Instant(horizon) {
@@ -29,7 +30,6 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 	if len(h.ops) <= most || at.index <= h.base.index {
 		return nil
 	}
-	l := h.replay(at.index)
 	if err := h.check(l); err != nil {
 		return err
 	}
@@ -47,16 +47,16 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 // that the log does not show stay, for it may show them later; of those from
 // before lost only a hash stays.
 func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
-	p := past{replayed: l, at: at, place: 2*l.at.state.Revision() + 1, done: map[string]int{}}
+	p := past{replayed: l, at: at, place: 2*at.fold.state.Revision() + 1, done: map[string]int{}}
 	for _, w := range l.writes {
 		if w.index <= at.index && !w.claimed {
-			p.done[bytesOf(w.request)]++
+			p.done[w.bytes()]++
 		}
 	}
 	keep := h.ops[:0]
 	for i := range h.ops {
 		o := h.ops[i]
-		gone := p.holds(h.dropped+len(keep), &o)
+		gone := p.holds(&o)
 		if !gone && o.outcome() == unknown && o.call < lost {
 			h.lost[trace.HashData([]byte(bytesOf(o.request)))] = true
 			gone = true
@@ -74,7 +74,8 @@ func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
 	}
 	h.ops, h.dropped = slices.Clone(keep[front:]), h.dropped+front
 	h.log = slices.Clone(h.log[at.index-h.base.index:])
-	h.base = l.at
+	h.base = at.fold
+	l.forget(h.base)
 }
 
 // past tells which operations belong to the part of the log that goes.
@@ -85,11 +86,11 @@ type past struct {
 	done  map[string]int // unclaimed requests in that part
 }
 
-func (p *past) holds(number int, o *operation) bool {
+func (p *past) holds(o *operation) bool {
 	switch o.outcome() {
 	case succeeded:
-		if index, known := p.claims[number]; known {
-			return index <= p.at.index
+		if o.write != nil {
+			return o.write.index <= p.at.index
 		}
 		return o.ret < p.at.now || placeOfResponse(o.request, o.response) <= p.place
 	case refused:

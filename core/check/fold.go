@@ -72,14 +72,26 @@ func (f *Fold) Forget(index uint64) {
 }
 
 // apply folds one entry into the state.
-func (f *Fold) apply(e *raftpb.Entry) {
-	f.index = e.GetIndex()
+func (f *Fold) apply(e *raftpb.Entry) { f.perform(e.GetIndex(), requestIn(e)) }
+
+// requestIn is what an entry asks for, nil if it is nothing for the state.
+func requestIn(e *raftpb.Entry) *pb.InternalRaftRequest {
 	if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 {
-		return
+		return nil
 	}
 	r := &pb.InternalRaftRequest{}
 	if err := r.UnmarshalVT(e.GetData()); err != nil {
-		return // members ignore it too, or I5 tells
+		return nil // members ignore it too, or I5 tells
+	}
+	return r
+}
+
+// perform does what the entry at index asks for, and returns the answer of the
+// model; neither response nor error if an alarm keeps the request out.
+func (f *Fold) perform(index uint64, r *pb.InternalRaftRequest) (response any, err error) {
+	f.index = index
+	if r == nil {
+		return nil, nil
 	}
 	if r.AuthEnable != nil {
 		f.blind = true
@@ -87,13 +99,14 @@ func (f *Fold) apply(e *raftpb.Entry) {
 	switch {
 	case r.Alarm != nil:
 		f.alarm(r.Alarm)
-		return
+		return nil, nil
 	case f.refused(r):
-		return
+		return nil, nil
 	}
 	if body := requestOf(r); body != nil {
-		f.state.Apply(body) // a refusal changes nothing
+		return f.state.Apply(body) // a refusal changes nothing
 	}
+	return nil, nil
 }
 
 // requestOf is the request that the model knows, nil if there is none.
@@ -127,6 +140,9 @@ func (f *Fold) alarm(r *pb.AlarmRequest) {
 
 // refused reports whether an alarm keeps the request out.
 func (f *Fold) refused(r *pb.InternalRaftRequest) bool {
+	if len(f.alarms) == 0 {
+		return false
+	}
 	noSpace, corrupt := false, false
 	for a := range f.alarms {
 		noSpace = noSpace || a.kind == pb.AlarmType_NOSPACE

@@ -15,6 +15,7 @@ import (
 // History is what clients asked and heard, and what the log says about it.
 type History struct {
 	base    *Fold // the log before what is kept
+	known   *replayed
 	ops     []operation
 	dropped int // operations before ops
 	log     []*raftpb.Entry
@@ -27,6 +28,7 @@ type History struct {
 type mark struct {
 	now   trace.Instant
 	index uint64
+	fold  *Fold
 }
 
 // operation is one request of a client and what became of it.
@@ -38,10 +40,17 @@ type operation struct {
 	err       error
 	answered  bool
 	gone      bool // checked and forgotten
+
+	// What is known by the log, once it has been looked up.
+	write     *written // the request in the log that it is
+	explained int      // the era, from 1 on, in which the model gives this answer to a read
 }
 
 // NewHistory makes an empty history.
-func NewHistory() *History { return &History{base: NewFold(), lost: map[uint64]bool{}} }
+func NewHistory() *History {
+	base := NewFold()
+	return &History{base: base, known: replayFrom(base), lost: map[uint64]bool{}}
+}
 
 // Invoke records that client sends req: a *pb.RangeRequest, *pb.PutRequest,
 // *pb.DeleteRangeRequest, *pb.TxnRequest or *pb.CompactionRequest, which the
@@ -85,7 +94,7 @@ func (h *History) last() uint64 { return h.base.index + uint64(len(h.log)) }
 // its call and its return, explains every answer, and whether every watch kept
 // its promises. It returns nil, or a Violation of Linearizable, Serializable or
 // one of the promises of watches.
-func (h *History) Check() error { return h.check(h.replay(h.last())) }
+func (h *History) Check() error { return h.check(h.advance()) }
 
 func (h *History) check(l *replayed) error {
 	if err := h.linearizable(l); err != nil {

@@ -29,6 +29,9 @@ type candidate struct {
 	outcome   outcome
 	call, ret trace.Instant
 	op        int
+	known     *operation // that it is
+	write     *written   // what it is in the log, if that is known
+	gap       int        // see witness
 	// Where it stands among revisions: 2r for what made revision r, 2r+1 for what
 	// saw it; 0 = not known.
 	place int64
@@ -47,6 +50,9 @@ func (h *History) linearizable(l *replayed) error {
 	candidates := h.candidates(l)
 	if err := narrow(candidates); err != nil {
 		return err
+	}
+	if l.known && l.witness(candidates) {
+		return nil
 	}
 	ops := make([]porcupine.Operation, len(candidates))
 	for i, c := range candidates {
@@ -91,10 +97,11 @@ func (c *candidate) step(s *model.State) (bool, *model.State) {
 }
 
 // candidates are the operations that can tell something.
-func (h *History) candidates(l *replayed) (out []*candidate) {
+func (h *History) candidates(l *replayed) []*candidate {
+	all := make([]candidate, 0, len(h.ops))
 	for i := range h.ops {
 		o := &h.ops[i]
-		c := &candidate{request: o.request, response: o.response, err: o.err, outcome: o.outcome(), call: o.call, ret: o.ret, op: h.dropped + i}
+		c := candidate{request: o.request, response: o.response, err: o.err, outcome: o.outcome(), call: o.call, ret: o.ret, op: h.dropped + i, known: o}
 		switch c.outcome {
 		case void:
 			continue
@@ -103,11 +110,15 @@ func (h *History) candidates(l *replayed) (out []*candidate) {
 				continue
 			}
 			c.place = placeOfResponse(o.request, o.response)
-			l.claim(c)
+			l.claim(&c)
 		case unknown:
 			c.ret = never
 		}
-		out = append(out, c)
+		all = append(all, c)
+	}
+	out := make([]*candidate, len(all))
+	for i := range all {
+		out[i] = &all[i]
 	}
 	if l.known {
 		out = h.resolve(l, out)
@@ -124,16 +135,26 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 			alike[bytesOf(c.request)]++
 		}
 	}
+	if len(alike) == 0 && len(h.lost) == 0 {
+		return candidates
+	}
+	byBytes := map[string][]*written{}
+	for _, w := range l.writes {
+		byBytes[w.bytes()] = append(byBytes[w.bytes()], w)
+	}
 	candidates = slices.DeleteFunc(candidates, func(c *candidate) bool {
-		return c.outcome == unknown && !l.resolve(c, alike[bytesOf(c.request)])
+		if c.outcome != unknown {
+			return false
+		}
+		name := bytesOf(c.request)
+		return !c.resolve(byBytes[name], alike[name])
 	})
 	for _, w := range l.writes {
-		name := bytesOf(w.request)
-		if w.claimed || alike[name] > 0 || len(h.lost) == 0 || !h.lost[trace.HashData([]byte(name))] {
+		if w.claimed || len(h.lost) == 0 || alike[w.bytes()] > 0 || !h.lost[trace.HashData([]byte(w.bytes()))] {
 			continue
 		}
 		c := &candidate{request: w.request, outcome: unknown, call: -never, ret: never, op: -1, over: w.after}
-		if l.resolve(c, 1) {
+		if c.resolve(byBytes[w.bytes()], 1) {
 			candidates = append(candidates, c)
 		}
 	}
@@ -142,24 +163,21 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 
 // claim marks the request in the log that the answered operation is.
 func (l *replayed) claim(c *candidate) {
-	if readOnly(c.request) {
-		return
-	}
-	for _, i := range l.byBytes[bytesOf(c.request)] {
-		w := &l.writes[i]
-		if !w.claimed && (c.place == 2*w.after && w.after > w.before || c.place == 2*w.after+1 && w.after == w.before) {
-			w.claimed = true
-			l.claims[c.op] = w.index
-			return
+	if c.known.write == nil && !readOnly(c.request) {
+		for _, w := range l.after(c.place / 2) {
+			if !w.claimed && (c.place%2 == 0) == (w.after > w.before) && bytesOf(c.request) == w.bytes() {
+				w.claimed, c.known.write = true, w
+				break
+			}
 		}
 	}
+	c.write = c.known.write
 }
 
-// resolve finds an operation without an answer in the log, where it is one of so
-// many alike. If it is not there it did not happen.
-func (l *replayed) resolve(c *candidate, alike int) bool {
-	for _, i := range l.byBytes[bytesOf(c.request)] {
-		w := &l.writes[i]
+// resolve finds an operation without an answer among its likes in the log, where
+// it is one of so many. If it is not there it did not happen.
+func (c *candidate) resolve(writes []*written, alike int) bool {
+	for _, w := range writes {
 		_, compaction := c.request.(*pb.CompactionRequest)
 		switch {
 		case w.claimed:
@@ -436,24 +454,19 @@ func (h *History) serializableReads(l *replayed) error {
 	}
 	for i := range h.ops {
 		o := &h.ops[i]
-		if o.outcome() != succeeded || !serializable(o.request) {
+		if o.explained > 0 || o.outcome() != succeeded || !serializable(o.request) {
 			continue
 		}
-		if revisionOf(o.response) < l.start.Revision() {
+		rev := revisionOf(o.response)
+		if rev < l.start.Revision() {
 			continue // from before what is kept: nobody can say
 		}
-		k := l.states[revisionOf(o.response)]
-		if k == nil {
-			return Violation{Number: Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), revisionOf(o.response))}
+		if rev > l.front.state.Revision() {
+			return Violation{Number: Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), rev)}
 		}
-		if !explains(k.first, o) && !explains(k.last, o) {
+		if !l.explains(o, rev) {
 			return Violation{Number: Serializable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
 		}
 	}
 	return nil
-}
-
-func explains(s *model.State, o *operation) bool {
-	response, err := s.Clone().Apply(o.request)
-	return err == nil && sameResponse(response, o.response)
 }

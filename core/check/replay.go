@@ -1,6 +1,9 @@
 package check
 
 import (
+	"fmt"
+	"slices"
+
 	"vitrine/core/model"
 	"vitrine/core/pb"
 
@@ -10,25 +13,46 @@ import (
 
 // written is one request in the log and what it did.
 type written struct {
-	request any
-	index   uint64
-	before  int64 // revision before it
-	after   int64 // and after; equal if it changed nothing
-	claimed bool  // by an operation of the history
+	request  any
+	response any // by the model; neither this nor err if an alarm kept it out
+	err      error
+	index    uint64
+	before   int64 // revision before it
+	after    int64 // and after; equal if it wrote nothing
+	era      int   // and after
+	compacts bool
+	claimed  bool // by an answered operation of the history
+	agreed   bool // the answer of that operation is the model's
+	name     string
+	placed   *candidate // see witness
 }
 
-// replayed is the log, executed by the model.
+// bytes names the request, as bytesOf.
+func (w *written) bytes() string {
+	if w.name == "" {
+		w.name = bytesOf(w.request)
+	}
+	return w.name
+}
+
+// replayed is the log that is kept, executed by the model, each entry once.
 type replayed struct {
-	known     bool
-	writes    []written
-	byBytes   map[string][]int  // requests by their bytes
-	claims    map[int]uint64    // the index at which an answered operation is, by its number
-	changes   []change          // by revision
-	states    map[int64]*states // wanted ones, by revision
-	start     *model.State      // before the log that is kept
-	revision  int64
-	compacted int64 // in the end
-	at        *Fold // at the index asked for
+	known   bool
+	start   *model.State // before the log that is kept
+	front   *Fold        // after it
+	writes  []*written
+	changes []change // by revision
+	eras    []era    // that are over
+	closed  int      // eras before those
+	from    int64    // first revision of this era
+}
+
+// era is the time between two compactions. Its last state can answer what any
+// state in it would have read.
+type era struct {
+	last  *model.State
+	from  int64
+	index uint64 // of the compaction that ended it
 }
 
 // change is one event that a watcher may see.
@@ -41,83 +65,137 @@ type change struct {
 	created bool
 }
 
-// states are the states that have the same revision: the first and the last, as
-// compactions may come between.
-type states struct{ first, last *model.State }
-
 // bytesOf names a request by its kind and content.
 func bytesOf(request any) string {
 	m, ok := request.(proto.Message)
 	if !ok {
 		return ""
 	}
-	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	var data []byte
+	var err error
+	if v, ok := m.(interface{ MarshalVT() ([]byte, error) }); ok {
+		data, err = v.MarshalVT() // no request holds a map: the same bytes each time
+	} else {
+		data, err = proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	}
 	if err != nil {
 		return ""
 	}
-	return string(m.ProtoReflect().Descriptor().Name()) + string(data)
+	return fmt.Sprintf("%T", request) + string(data)
 }
 
-// replay executes the log that is kept; at is the index where a copy of the fold
-// is wanted.
-func (h *History) replay(at uint64) *replayed {
-	f := h.base.clone()
-	l := &replayed{
-		known: f.index+uint64(len(h.log)) > 0, start: h.base.state, revision: f.state.Revision(),
-		byBytes: map[string][]int{}, claims: map[int]uint64{}, states: map[int64]*states{},
+// replayFrom has executed nothing after base.
+func replayFrom(base *Fold) *replayed {
+	return &replayed{start: base.state, front: base.clone(), from: base.state.Revision()}
+}
+
+// advance executes what has come to the log since.
+func (h *History) advance() *replayed {
+	l := h.known
+	for _, e := range h.log[l.front.index-h.base.index:] {
+		l.execute(e)
 	}
-	for i := range h.ops {
-		if o := &h.ops[i]; o.outcome() == succeeded && serializable(o.request) {
-			l.states[revisionOf(o.response)] = nil
-		}
-	}
-	l.keep(f.state)
-	for _, e := range h.log {
-		if f.index == at {
-			l.at = f.clone()
-		}
-		l.execute(f, e)
-		l.keep(f.state)
-	}
-	if f.index == at {
-		l.at = f
-	}
-	l.compacted = f.state.CompactRevision()
+	l.known = l.front.index > 0
 	return l
 }
 
 // execute folds one entry and notes what it did.
-func (l *replayed) execute(f *Fold, e *raftpb.Entry) {
-	before := f.state.Revision()
-	f.apply(e)
-	l.revision = f.state.Revision()
-	r := &pb.InternalRaftRequest{}
-	if len(e.GetData()) > 0 && r.UnmarshalVT(e.GetData()) == nil {
-		if body := requestOf(r); body != nil {
-			name := bytesOf(body)
-			l.byBytes[name] = append(l.byBytes[name], len(l.writes))
-			l.writes = append(l.writes, written{request: body, index: f.index, before: before, after: l.revision})
-		}
+func (l *replayed) execute(e *raftpb.Entry) {
+	f := l.front
+	r := requestIn(e)
+	before, compacted, last := f.state.Revision(), f.state.CompactRevision(), (*model.State)(nil)
+	if c := r.GetCompaction(); c != nil && c.Revision > compacted && c.Revision <= before {
+		last = f.state.Clone()
 	}
-	if l.revision > before {
-		f.state.Changes(l.revision, func(key string, sub int64, kv *pb.KeyValue) {
+	response, err := f.perform(e.GetIndex(), r)
+	revision := f.state.Revision()
+	compacts := f.state.CompactRevision() > compacted
+	if compacts {
+		l.eras = append(l.eras, era{last: last, from: l.from, index: f.index})
+		l.from = revision
+	}
+	if r == nil {
+		return
+	}
+	if body := requestOf(r); body != nil {
+		l.writes = append(l.writes, &written{
+			request: body, response: response, err: err, index: f.index, before: before, after: revision, era: l.era(), compacts: compacts,
+		})
+	}
+	if revision > before {
+		f.state.Changes(revision, func(key string, sub int64, kv *pb.KeyValue) {
 			l.changes = append(l.changes, change{
-				rev: l.revision, sub: sub, key: key, kv: kv, prev: f.state.Get([]byte(key), before),
+				rev: revision, sub: sub, key: key, kv: kv, prev: f.state.Get([]byte(key), before),
 				created: kv != nil && kv.CreateRevision == kv.ModRevision,
 			})
 		})
 	}
 }
 
-// keep remembers a state whose revision a serializable read has seen.
-func (l *replayed) keep(s *model.State) {
-	k, wanted := l.states[s.Revision()]
-	if !wanted {
-		return
+// era is the number of the era in which the log ends, from 1 on.
+func (l *replayed) era() int { return l.closed + len(l.eras) + 1 }
+
+// eraOf is a state that can answer all reads of an era, and the era's first and
+// last revision.
+func (l *replayed) eraOf(number int) (s *model.State, first, last int64) {
+	if i := number - l.closed - 1; i < len(l.eras) {
+		e := &l.eras[i]
+		return e.last, e.from, e.last.Revision()
 	}
-	if k == nil {
-		k = &states{first: s.Clone()}
-		l.states[s.Revision()] = k
+	return l.front.state, l.from, l.front.state.Revision()
+}
+
+// explains tells whether a state of the log at revision rev gives the answer to
+// a read. There is one in each era that the revision saw.
+func (l *replayed) explains(o *operation, rev int64) bool {
+	for number := l.closed + 1; number <= l.era(); number++ {
+		if _, first, last := l.eraOf(number); first <= rev && rev <= last && l.explainsIn(o, rev, number) {
+			return true
+		}
 	}
-	k.last = s.Clone()
+	return false
+}
+
+// explainsIn is explains for one era.
+func (l *replayed) explainsIn(o *operation, rev int64, number int) bool {
+	if o.explained == number {
+		return true
+	}
+	s, _, _ := l.eraOf(number)
+	response, err := s.ReadAt(rev, o.request)
+	if err != nil || !sameResponse(response, o.response) {
+		return false
+	}
+	o.explained = number
+	return true
+}
+
+// after are the writes that left the state at a revision.
+func (l *replayed) after(rev int64) []*written {
+	i, _ := slices.BinarySearchFunc(l.writes, rev, func(w *written, rev int64) int { return int(w.after - rev) })
+	n := i
+	for n < len(l.writes) && l.writes[n].after == rev {
+		n++
+	}
+	return l.writes[i:n]
+}
+
+// forget drops the log up to base.
+func (l *replayed) forget(base *Fold) {
+	l.start = base.state
+	n := 0
+	for n < len(l.writes) && l.writes[n].index <= base.index {
+		n++
+	}
+	l.writes = slices.Clone(l.writes[n:])
+	n = 0
+	for n < len(l.changes) && l.changes[n].rev <= base.state.Revision() {
+		n++
+	}
+	l.changes = slices.Clone(l.changes[n:])
+	n = 0
+	for n < len(l.eras) && l.eras[n].index <= base.index {
+		n++
+	}
+	l.eras, l.closed = slices.Clone(l.eras[n:]), l.closed+n
 }

@@ -286,7 +286,7 @@ func (c *cursor) expect(e *pb.Event) error {
 func (c *cursor) expectPrev(e *pb.Event, x *change) error {
 	switch {
 	case e.PrevKv == nil:
-		if c.request.PrevKv && x.prev != nil && !x.created && c.log.compacted < x.rev {
+		if c.request.PrevKv && x.prev != nil && !x.created && c.log.front.state.CompactRevision() < x.rev {
 			return breaks(WatchFilter, "%q of revision %d came without its previous pair", x.key, x.rev)
 		}
 	case !c.request.PrevKv:

@@ -102,6 +102,23 @@ func (s *State) scan(in interval, rev int64, fn func(*pb.KeyValue)) {
 	}
 }
 
+// ReadAt answers a request that only reads as the state did at revision rev, which
+// must lie between the compact revision and Revision. It costs no copy.
+func (s *State) ReadAt(rev int64, request any) (response any, err error) {
+	then := *s
+	then.revision = rev
+	return then.Apply(request)
+}
+
+// At is a copy that has gone back to revision rev, within the same bounds. It
+// serves to ask what a request would have been answered; its leases are those of
+// now.
+func (s *State) At(rev int64) *State {
+	then := s.Clone()
+	then.revision = rev
+	return then
+}
+
 // Leases lists the leases that exist, by id.
 func (s *State) Leases() (ids []int64) {
 	s.leases.Ascend(func(id int64) bool {
