@@ -298,7 +298,7 @@ func sameHistory(image Image, s *model.State, finished bool) (err error) {
 			return false
 		}
 		if !sameChange(kv, tombstone, w.key, w.kv) {
-			err = fmt.Errorf("revision %d.%d is %v (deleted: %t) in the image, %q %v by the log", at.main, at.sub, kv, tombstone, w.key, w.kv)
+			err = fmt.Errorf("revision %d.%d is %s (deleted: %t) in the image, %q: %s by the log", at.main, at.sub, told(kv), tombstone, w.key, told(w.kv))
 		}
 		return err == nil
 	})
@@ -331,4 +331,13 @@ func placeOf(k []byte) (at place, tombstone, ok bool) {
 		return place{}, false, false
 	}
 	return place{int64(binary.BigEndian.Uint64(k)), int64(binary.BigEndian.Uint64(k[9:]))}, len(k) == 18, true
+}
+
+// told is a key-value in words. protobuf's own String differs from binary to
+// binary on purpose, and the words of a violation are part of a run's hash.
+func told(kv *pb.KeyValue) string {
+	if kv == nil {
+		return "nothing"
+	}
+	return fmt.Sprintf("%q = %q (create %d, mod %d, version %d, lease %d)", kv.Key, kv.Value, kv.CreateRevision, kv.ModRevision, kv.Version, kv.Lease)
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"vitrine/core/trace"
@@ -176,12 +177,19 @@ func (r *Recorder) relies(e *trace.Event) []uint64 {
 func (r *Recorder) lines(marked map[uint64]bool, v *Violation) []Line {
 	t := NewTeller()
 	lines := []Line{}
+	probes := map[uint64]bool{} // of the settling cluster: no part of any story
 	for i := range r.events {
 		e := &r.events[i]
 		if v != nil && int64(e.Now) > v.Since+afterwards && e.Kind != trace.Violated {
 			continue
 		}
+		if e.Kind == trace.RequestIssued && strings.HasSuffix(e.Text, " "+probeKey) {
+			probes[e.Request] = true
+		}
 		line, ok := t.Tell(e)
+		if e.Request != 0 && probes[e.Request] {
+			continue
+		}
 		if !ok && (marked[e.Seq] || decision(e)) {
 			line, ok = detail(e)
 		}
@@ -265,7 +273,9 @@ func delivered(e *trace.Event, line Line) (Line, bool) {
 			line.Kind = ""
 		}
 	case "MsgAppResp":
-		line.Kind = "gotAck"
+		if line.Kind = "gotAck"; line.Index == 0 {
+			line.Kind = ""
+		}
 	case "MsgVote":
 		line.Kind = "gotVoteRequest"
 	case "MsgVoteResp":

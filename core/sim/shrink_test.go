@@ -1,0 +1,187 @@
+package sim
+
+import (
+	"errors"
+	"go/parser"
+	"go/token"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hopeless is a run that fails without any bug: a network that passes nothing
+// cannot settle (I27), whatever clients and faults do besides.
+func hopeless(t *testing.T) *Replay {
+	t.Helper()
+	cfg := faulty(4)
+	cfg.Members, cfg.FaultsFor, cfg.Network.Loss = 5, 2*time.Second, 1
+	w, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := w.Run(2 * time.Second); v == nil || v.Number != 27 {
+		t.Fatalf("I27 should break, got %v", v)
+	}
+	return w.Replay(2 * time.Second)
+}
+
+func TestShrinkLeavesWhatMatters(t *testing.T) {
+	r := hopeless(t)
+	states := 0
+	s := Shrinker{AtLeast: 2, Progress: func(ShrinkState) { states++ }}
+	small, err := s.Shrink(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops, faults := small.Count()
+	if small.Violated != 27 || ops != 0 || faults != 0 || small.Config.Members != 2 || small.Config.Network.Loss != 1 || small.For > 100*time.Millisecond {
+		t.Errorf("I%d with %d operations, %d faults, %v, %+v", small.Violated, ops, faults, small.For, small.Config)
+	}
+	if states == 0 || s.Trials() < states || s.Stopped() {
+		t.Errorf("%d steps in %d trials, stopped: %v", states, s.Trials(), s.Stopped())
+	}
+	w, err := small.World()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := small.Run(w); v == nil || v.Number != 27 || w.HashText() != small.Hash || v.At != small.At {
+		t.Errorf("the small run gives %v, hash %s; it says hash %s", v, w.HashText(), small.Hash)
+	}
+	again, err := (&Shrinker{AtLeast: 2}).Shrink(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := format(t, small), format(t, again); a != b {
+		t.Errorf("the same file was shrunk to\n%s\nand to\n%s", a, b)
+	}
+}
+
+func format(t *testing.T, r *Replay) string {
+	t.Helper()
+	text, err := r.Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestShrinkStopsWhenAsked(t *testing.T) {
+	left := 5
+	s := Shrinker{Stop: func() bool { left--; return left < 0 }}
+	small, err := s.Shrink(hopeless(t))
+	if err != nil || small.Violated != 27 || !s.Stopped() || s.Trials() != 5 {
+		t.Errorf("after %d trials: %v, %v", s.Trials(), small, err)
+	}
+}
+
+func TestShrinkWantsAFailure(t *testing.T) {
+	w := quiet(t, nil)
+	w.Run(time.Second)
+	if _, err := new(Shrinker).Shrink(w.Replay(time.Second)); !errors.Is(err, ErrNoFailure) {
+		t.Errorf("a good run is shrunk: %v", err)
+	}
+}
+
+func TestWhatBelongsTogether(t *testing.T) {
+	command := func(line string) *Timed {
+		c, err := ParseCommand(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &Timed{Command: c}
+	}
+	for _, x := range []struct {
+		earlier, later string
+		want           bool
+	}{
+		{"crash member=1", "restart member=1", true}, {"crash member=1", "restart member=2", false},
+		{"pause member=1", "resume member=1", true}, {"cut from=1 to=2", "heal from=1 to=2", true},
+		{"cut from=1 to=2 oneway", "heal from=1 to=2", false}, {"put key=a", "restart member=1", false},
+	} {
+		if got := undoes(command(x.later), command(x.earlier)); got != x.want {
+			t.Errorf("%s undoes %s: %v", x.later, x.earlier, got)
+		}
+	}
+	txn := command("txn if=[mod x = 3] then=[put key=x value=1; get key=y] else=[get key=x]")
+	for _, c := range append(txn.simpler(), command("get key=a end=b rev=4 limit=2").simpler()...) {
+		if _, _, err := requestOf(&c, 0); err != nil {
+			t.Errorf("%s is simpler, but %v", &c, err)
+		}
+	}
+	if small := *command("cut from=1,4 to=2,5"); !small.only(3) || len(small.From) != 1 || len(small.To) != 1 {
+		t.Errorf("for three members: %v", small.Command)
+	}
+	if gone := *command("crash member=4"); gone.only(3) {
+		t.Error("a member that is not there crashes")
+	}
+}
+
+func TestStoryEndsWithTheViolation(t *testing.T) {
+	r := hopeless(t)
+	events := new(Recorder)
+	w, err := r.World(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	story := events.Story(r.Run(w))
+	if n := len(story.Lines); n == 0 || n > storyLines+50 || story.Lines[n-1].Kind != "violated" {
+		t.Errorf("%d lines: %+v", n, story.Lines)
+	}
+	for i, line := range story.Lines {
+		if line.Kind == "" || i > 0 && line.Seq <= story.Lines[i-1].Seq {
+			t.Errorf("line %d: %+v", i, line)
+		}
+	}
+}
+
+func TestGoTestOfARun(t *testing.T) {
+	w := quiet(t, nil)
+	w.Run(time.Second)
+	r := w.Replay(time.Second)
+	for _, x := range []struct {
+		mutant   string
+		violated int
+		want     []string
+		not      string
+	}{
+		{"", 0, []string{"func TestReplayMyRun(", "w.HashText() != r.Hash", "v != nil", r.Hash}, "go:build"},
+		{"", 16, []string{"func TestReplayMyRun(", "v != nil"}, "w.HashText()"},
+		{"vote-forgotten", 6, []string{"//go:build mutants\n\npackage", "v.Number != 6", "w.HashText()"}, "w.Stack"},
+	} {
+		c := *r
+		c.Config.Mutant, c.Violated, c.Text = x.mutant, x.violated, "text"
+		text, err := c.GoTest("my run")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.ParseFile(token.NewFileSet(), "x_test.go", text, 0); err != nil {
+			t.Error(err)
+		}
+		for _, want := range x.want {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("no %q in\n%s", want, text)
+			}
+		}
+		if strings.Contains(string(text), x.not) {
+			t.Errorf("%q in\n%s", x.not, text)
+		}
+	}
+}
+
+func TestOpenReplayDoesNotSettle(t *testing.T) {
+	w := quiet(t, nil)
+	until(t, w, time.Second)
+	r := w.Replay(time.Second)
+	r.Open = true
+	read, err := ParseReplay([]byte(format(t, r)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := read.World()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read.Run(again); again.HashText() != w.HashText() || again.Now() != w.Now() {
+		t.Errorf("at %d with hash %s, was at %d with %s", again.Now(), again.HashText(), w.Now(), w.HashText())
+	}
+}
