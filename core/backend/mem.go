@@ -25,6 +25,9 @@ type pair struct{ key, value []byte }
 
 func pairLess(a, b pair) bool { return bytes.Compare(a.key, b.key) < 0 }
 
+// imageDegree is small because each commit copies the nodes that it changes.
+const imageDegree = 8
+
 // Sizes are modelled on a bolt file, so that quotas behave alike on both.
 const (
 	emptySize    = 5 * 4096 // two meta pages, free list, root and an empty leaf
@@ -55,7 +58,7 @@ func (m *Mem) Commit(ops []Op) error {
 		tree := next.trees[op.Bucket]
 		if !owned[op.Bucket] {
 			if tree == nil {
-				tree = btree.NewG(treeDegree, pairLess)
+				tree = btree.NewG(imageDegree, pairLess)
 			} else {
 				tree = tree.Clone()
 			}

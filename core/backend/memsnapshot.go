@@ -136,7 +136,7 @@ func OpenMemSnapshot(data []byte) (*Mem, error) {
 			break
 		}
 		if image.trees[b] == nil {
-			image.trees[b] = btree.NewG(treeDegree, pairLess)
+			image.trees[b] = btree.NewG(imageDegree, pairLess)
 		}
 		if last, ok := image.trees[b].Max(); ok && !pairLess(last, p) {
 			return nil, fmt.Errorf("%w: bucket %s: keys out of order", ErrBadSnapshot, b)

@@ -165,7 +165,7 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 func (l *replayed) claim(c *candidate) {
 	if c.known.write == nil && !readOnly(c.request) {
 		for _, w := range l.after(c.place / 2) {
-			if !w.claimed && (c.place%2 == 0) == (w.after > w.before) && bytesOf(c.request) == w.bytes() {
+			if !w.claimed && (c.place%2 == 0) == (w.after > w.before) && sameRequest(c.request, w.request) {
 				w.claimed, c.known.write = true, w
 				break
 			}

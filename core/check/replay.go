@@ -1,7 +1,7 @@
 package check
 
 import (
-	"fmt"
+	"reflect"
 	"slices"
 
 	"vitrine/core/model"
@@ -81,7 +81,21 @@ func bytesOf(request any) string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%T", request) + string(data)
+	return reflect.TypeOf(request).String() + string(data)
+}
+
+// sameRequest reports whether two requests ask for the same.
+func sameRequest(a, b any) bool {
+	switch a := a.(type) {
+	case *pb.PutRequest:
+		b, ok := b.(*pb.PutRequest)
+		return ok && string(a.Key) == string(b.Key) && string(a.Value) == string(b.Value) && a.Lease == b.Lease &&
+			a.PrevKv == b.PrevKv && a.IgnoreValue == b.IgnoreValue && a.IgnoreLease == b.IgnoreLease
+	case *pb.DeleteRangeRequest:
+		b, ok := b.(*pb.DeleteRangeRequest)
+		return ok && string(a.Key) == string(b.Key) && string(a.RangeEnd) == string(b.RangeEnd) && a.PrevKv == b.PrevKv
+	}
+	return bytesOf(a) == bytesOf(b)
 }
 
 // replayFrom has executed nothing after base.

@@ -35,7 +35,7 @@ func (l *replayed) witness(candidates []*candidate) bool {
 	}
 	var between []*candidate
 	for _, c := range candidates {
-		if c.write != nil || c.outcome == unknown {
+		if c.outcome == unknown || c.write.acts() {
 			continue
 		}
 		if c.outcome == refused {
@@ -65,19 +65,17 @@ func (l *replayed) orderOf(candidates []*candidate) (*order, bool) {
 		switch {
 		case c.outcome == unknown:
 			lost = append(lost, c)
-		case c.write != nil:
+		case c.write.acts():
 			if !c.write.agrees(c) {
 				return nil, false
 			}
 			c.write.placed = c
-		case c.outcome == succeeded && !readOnly(c.request):
-			return nil, false
 		}
 	}
 	slices.SortStableFunc(lost, func(a, b *candidate) int { return cmp.Compare(a.call, b.call) })
 	o := &order{log: l}
 	for _, w := range l.writes {
-		if w.placed == nil && (w.compacts || w.after > w.before) && !w.lookFor(lost) {
+		if w.placed == nil && w.acts() && !w.lookFor(lost) {
 			return nil, false
 		}
 		if w.placed != nil {
@@ -86,6 +84,10 @@ func (l *replayed) orderOf(candidates []*candidate) (*order, bool) {
 	}
 	return o, o.bound()
 }
+
+// acts tells whether w changed anything. What did not may stand wherever the state
+// is the same: of several that are alike it may be any.
+func (w *written) acts() bool { return w != nil && (w.compacts || w.after > w.before) }
 
 // agrees tells whether the answer of the operation that claimed w is the model's.
 func (w *written) agrees(c *candidate) bool {
@@ -132,7 +134,7 @@ func (o *order) at(gap int) (rev int64, era int) {
 }
 
 // put finds the first gap in which the state gives the answer to an operation
-// that left nothing in the log.
+// that changed nothing.
 func (o *order) put(c *candidate) bool {
 	n := len(o.writes)
 	gap := sort.Search(n, func(g int) bool { return o.earliest[g] >= c.call })
@@ -167,8 +169,11 @@ func (o *order) put(c *candidate) bool {
 
 // gives tells whether an operation gets its answer at a revision of an era.
 func (o *order) gives(c *candidate, rev int64, era int) bool {
+	if c.write != nil {
+		return c.write.era == era && c.write.agrees(c)
+	}
 	if c.outcome == succeeded {
-		return o.log.explainsIn(c.known, rev, era)
+		return readOnly(c.request) && o.log.explainsIn(c.known, rev, era)
 	}
 	s, _, _ := o.log.eraOf(era)
 	var err error
