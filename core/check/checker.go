@@ -52,6 +52,7 @@ type member struct {
 	term              uint64 // in memory
 	votedIn, votedFor uint64
 	leading           bool
+	failed            uint64 // the event by which its disk refused, 0 = none in this life
 	cut               uint64 // while leading: its log was truncated from here, 0 = no
 	snapshot          bool   // a snapshot is on its way in: the log may start anew
 
@@ -62,7 +63,7 @@ type member struct {
 	rev         int64
 }
 
-// Checker holds the events of a trace to I1 to I10. It is a trace.Sink. Its
+// Checker holds the events of a trace to I1 to I10 and I12. It is a trace.Sink. Its
 // memory is bounded by the options and the constants of this package.
 type Checker struct {
 	// OnViolation, if set, is called for each violation, at once.
@@ -74,6 +75,7 @@ type Checker struct {
 	seq        uint64     // of the last event
 
 	members   []*member
+	failing   int       // members whose disk has refused in this life
 	runs      []termRun // by term
 	window    []entry   // by index, modulo its length
 	leaders   []leader
@@ -112,7 +114,12 @@ func (c *Checker) member(id uint64) *member {
 // Emit implements trace.Sink.
 func (c *Checker) Emit(e *trace.Event) {
 	c.seq = e.Seq
+	if c.failing > 0 {
+		c.afterFailure(e)
+	}
 	switch e.Kind {
+	case trace.LogFailed:
+		c.diskFailed(c.member(e.Member), e)
 	case trace.MessageSent:
 		if e.Msg == msgAppResp || e.Msg == msgVoteResp || e.Msg == msgVote {
 			c.sent(c.member(e.Member), e)

@@ -14,6 +14,7 @@ const (
 	AtomicApply        = 9
 	RevisionOrder      = 10
 	Boot               = 11
+	FailedDisk         = 12
 	Linearizable       = 16
 	Serializable       = 18
 	WatchOrdered       = 19
@@ -48,6 +49,7 @@ func Invariants() []Info {
 		{AtomicApply, "atomic apply", "What a disk holds is exactly the result of the entries up to its applied index."},
 		{RevisionOrder, "revision order", "A revision rises by one with each writing entry, and equal revisions mean equal data."},
 		{Boot, "boot", "After any crash a member starts again, or names what is damaged."},
+		{FailedDisk, "failed disk", "After a write or a sync has failed, a member writes, confirms and sends nothing more until it starts again."},
 		{Linearizable, "linearizability", "Some order of the clients' operations, one at a time, explains every answer."},
 		{Serializable, "serializable reads", "A read that asks no quorum still sees one state that the log had."},
 		{WatchOrdered, "watch: ordered", "Events come in the order of revisions."},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
@@ -79,10 +78,7 @@ func (w *World) boot(n *node) {
 	n.life++
 	cause := uint64(0)
 	if err := w.recover(n); err != nil {
-		n.process = stopped
-		n.reason = err.Error()
-		w.emit(trace.Event{Kind: trace.MemberStopped, Member: n.id, Text: n.reason})
-		w.broken(11, "member %d does not boot after a crash: %v", n.id, err)
+		w.bootFailed(n, err)
 		return
 	}
 	n.process = running
@@ -102,7 +98,7 @@ func (w *World) boot(n *node) {
 		return
 	}
 	n.member = m
-	n.nextTick = w.now + 1 + int64(n.disk.Uint64N(uint64(w.cfg.TickEvery)))
+	n.nextTick = w.now + 1 + int64(n.disk.Uint64N(uint64(n.tickEvery)))
 	w.q.push(event{at: n.nextTick, kind: evTick, node: uint8(n.ix), life: n.life})
 	n.member.Poll(&n.out)
 	w.dispatch(n)
@@ -112,6 +108,7 @@ func (w *World) boot(n *node) {
 // recover opens the disk as the server does. A log that begins at a received
 // snapshot which is not the database yet finds its image beside it.
 func (w *World) recover(n *node) error {
+	n.wear.hit, n.wear.unsynced = nil, nil
 	var missing *member.MissingImageError
 	err := w.tryRecover(n)
 	if errors.As(err, &missing) {
@@ -131,7 +128,8 @@ func (w *World) tryRecover(n *node) error {
 	if err != nil {
 		return err
 	}
-	log, found, boot, err := member.Recover(n.fs, walDir, b.Durable(), w.walOptions())
+	fs := vfs.WithFaults(n.fs, func(op vfs.Op) error { return w.doubt(n, op) })
+	log, found, boot, err := member.Recover(fs, walDir, b.Durable(), w.walOptions())
 	if err != nil {
 		return err
 	}
@@ -170,7 +168,7 @@ func (w *World) memberConfig(n *node) member.Config {
 		ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
 		SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, SlowRequest: -1,
 		Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: "3.7.0",
-		Epoch: uint64(w.now/int64(time.Millisecond)) + uint64(n.starts),
+		Epoch: w.epoch(n),
 		Watch: watch.Config{
 			ProgressInterval: w.cfg.Progress, NoEncoding: true, StreamPushes: w.cfg.Watch.Pushes,
 			RecentRevisions: w.cfg.Watch.Recent, ScanRevisions: int64(w.cfg.Watch.Revisions),

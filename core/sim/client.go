@@ -299,6 +299,9 @@ func (w *World) clientTimer(e *event) {
 		}
 	}
 	if r = w.requests.at(e.slot); r.stage != finished {
+		if w.faults.on && w.faults.options.On[faultDeadline] {
+			w.faults.counts[faultDeadline]++
+		}
 		w.finish(e.slot, nil, errDeadline)
 	}
 }

@@ -45,6 +45,9 @@ import (
 //	vanish       Client: the same, and the member does not hear of it
 //	ask-progress Client: it asks how far its watch has come
 //	stall        Member: its disk hangs for Value (a duration)
+//	fail         Member: an operation of its disk fails: Name (write, full, sync, read, commit), after Rev that do not
+//	rot          Member: its log decays: Name (bit, misdirected) at byte Rev of what is in use; Limit = which bit, how far astray
+//	clock        Member: it ticks at Value times the rate; Name = step: its time of day jumps by Value (a duration)
 //	set          Name, Value: see Settings; a disk setting with Member turns that disk only
 type Command struct {
 	Cmd    string   `json:"cmd"`
@@ -136,6 +139,7 @@ var verbs = map[string]bool{
 	"cut": true, "heal": true, "heal-all": true, "campaign": true, "transfer": true,
 	"put": true, "get": true, "delete": true, "txn": true, "compact": true,
 	"watch": true, "cancel-watch": true, "hang-up": true, "vanish": true, "ask-progress": true, "stall": true, "set": true,
+	"fail": true, "rot": true, "clock": true,
 }
 
 // UnmarshalJSON takes value and rev as strings or numbers, so that a page may

@@ -87,6 +87,10 @@ type Workload struct {
 	Watches int           `json:"watches"`         // how many of the clients also hold a watch
 	Large   int           `json:"large,omitempty"` // one value in 16 has up to so many bytes
 
+	// Hasty is a client's patience with one request in eight; 0 = with those too
+	// it waits for Timeout.
+	Hasty time.Duration `json:"hasty,omitempty"`
+
 	// Explicit clients do nothing by themselves: what they do is in the commands.
 	Explicit bool `json:"explicit,omitempty"`
 

@@ -82,7 +82,7 @@ func (w *World) performDecision(c *Command) error {
 		x.watching = w.watch(x, create, words, -1)
 		return nil
 	}
-	x.request = w.issue(x, op, body, words, key, -1, w.cfg.Workload.Timeout)
+	x.request = w.issue(x, op, body, words, key, -1, w.patience())
 	return nil
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,8 +29,10 @@ func (w *World) perform(c *Command, fault bool) (request uint64, err error) {
 	}
 	cause := w.emit(trace.Event{Kind: kind, Member: c.Member, Text: c.String()})
 	switch c.Cmd {
-	case "crash", "restart", "pause", "resume", "campaign", "transfer", "stall":
+	case "crash", "restart", "pause", "resume", "campaign", "transfer", "stall", "fail", "clock":
 		w.performProcess(c, cause)
+	case "rot":
+		return 0, w.rot(c)
 	case "isolate", "cut", "heal", "heal-all":
 		w.performNetwork(c, cause)
 	case "set":
@@ -61,7 +64,7 @@ func (w *World) valid(c *Command) error {
 		}
 	}
 	switch c.Cmd {
-	case "crash", "restart", "pause", "resume", "isolate", "campaign", "transfer", "stall":
+	case "crash", "restart", "pause", "resume", "isolate", "campaign", "transfer", "stall", "fail", "rot", "clock":
 		if c.Member == 0 {
 			return fmt.Errorf("sim: %s: which member?", c.Cmd)
 		}
@@ -78,6 +81,19 @@ func (w *World) valid(c *Command) error {
 		}
 	case "set":
 		_, err := w.setting(c)
+		return err
+	}
+	switch {
+	case c.Cmd == "fail" && (!slices.Contains(diskErrorNames[:], c.Name) || c.Rev < 0):
+		return fmt.Errorf("sim: fail: a disk cannot fail to %q", c.Name)
+	case c.Cmd == "rot" && (!slices.Contains(rotNames[:], c.Name) || c.Rev < 0 || c.Limit < 0):
+		return fmt.Errorf("sim: rot: name %q is neither bit nor misdirected", c.Name)
+	case c.Cmd == "clock" && c.Name == "step":
+		if _, err := parseDuration(c.Value); err != nil {
+			return fmt.Errorf("sim: clock: step %q is not a duration", c.Value)
+		}
+	case c.Cmd == "clock":
+		_, err := clockRate(c)
 		return err
 	}
 	if c.Cmd == "stall" {
@@ -104,6 +120,10 @@ func (w *World) possible(c *Command) error {
 		ok = n.process == running
 	case "resume":
 		ok = n.process == paused
+	case "fail":
+		if n.wear.armed[slices.Index(diskErrorNames[:], c.Name)] > 0 {
+			return fmt.Errorf("sim: fail: the disk of member %d waits to fail already", n.id)
+		}
 	case "transfer":
 		if leader := w.leader(); leader == nil || leader.process != running {
 			return fmt.Errorf("sim: transfer: there is no leader")
@@ -137,6 +157,10 @@ func (w *World) performProcess(c *Command, cause uint64) {
 	case "stall":
 		d, _ := parseDuration(c.Value) // it was valid
 		n.busy.hungUntil = max(n.busy.hungUntil, w.now+int64(d))
+	case "fail":
+		w.fail(c)
+	case "clock":
+		w.turnClock(c)
 	}
 }
 

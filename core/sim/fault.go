@@ -31,12 +31,21 @@ const (
 	faultCampaign // a member's clock runs ahead: it times out now
 	faultBlackout // everyone at once, rarely
 	faultMoment   // a crash or a hanging disk where it hurts most
+	faultWriteError
+	faultFull
+	faultSyncError
+	faultReadError
+	faultCommitError
+	faultRot // of a log, on members that the others can do without
+	faultClock
+	faultDeadline // clients give up soon
 	faultClasses
 )
 
 var faultNames = [...]string{
 	"loss", "duplicate", "delay", "clog", "partition", "pause", "crash", "disk", "stall", "vote-crash",
 	"compact", "transfer", "campaign", "blackout", "moment",
+	"write-error", "disk-full", "sync-error", "read-error", "commit-error", "rot", "clock", "deadline",
 }
 
 // Options are what a run drew before it began.
@@ -51,6 +60,8 @@ type Options struct {
 	Gap       [faultClasses]time.Duration // mean between two faults of a class
 	VoteCrash float64
 	Moment    float64
+	Rotting   uint64        // who may rot: a permutation of the members; its top four bits are 0 if all may
+	Patience  time.Duration // of clients with one request in eight
 
 	// What is not a fault but varies as well, so that rare paths become common.
 	SnapshotCount   uint64 // 0 = as configured
@@ -88,6 +99,8 @@ func (o *Options) String() string {
 			fmt.Fprintf(&b, "=%.2f", o.VoteCrash)
 		case faultMoment:
 			fmt.Fprintf(&b, "=%.2f", o.Moment)
+		case faultDeadline:
+			fmt.Fprintf(&b, "=%v", o.Patience.Round(time.Millisecond))
 		default:
 			fmt.Fprintf(&b, "/%v", o.Gap[class].Round(time.Millisecond))
 		}
@@ -125,7 +138,7 @@ func (o *Options) String() string {
 // drawOptions draws the options of a seed: a fixed number of values.
 func drawOptions(seed uint64) (o Options) {
 	d := newDice(seed, streamOptions, 0)
-	for class := range o.On {
+	for class := range faultWriteError {
 		o.On[class] = d.Chance(0.5)
 	}
 	o.On[faultBlackout] = o.On[faultBlackout] && d.Chance(0.1)
@@ -148,7 +161,21 @@ func drawOptions(seed uint64) (o Options) {
 	o.VoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
 	o.Moment = 0.02 + 0.2*float64(d.Uint64N(1001))/1000
 	o.drawTuning(d)
+	o.drawBroken(newDice(seed, streamOptions, 1))
 	return o
+}
+
+// drawBroken draws the classes of disks that fail, of clocks, and of clients
+// that do not wait.
+func (o *Options) drawBroken(d *Dice) {
+	for class := faultWriteError; class < faultClasses; class++ {
+		o.On[class] = d.Chance(0.5)
+		o.Gap[class] = d.Between(3*time.Second, 20*time.Second)
+	}
+	o.Gap[faultDeadline] = 0 // it is a way of life
+	o.Gap[faultRot] = d.Between(10*time.Second, time.Minute)
+	o.Rotting = d.Uint64()
+	o.Patience = spread(d.Uint64(), 2*time.Millisecond, time.Second)
 }
 
 // drawTuning varies what is not a fault: each thing in half of the runs.
@@ -190,6 +217,9 @@ func (o *Options) tune(c *Config) {
 		c.Workload.Keys, c.Workload.Rate = o.Keys, o.Rate
 	}
 	c.Workload.Large = cmp.Or(o.Large, c.Workload.Large)
+	if o.On[faultDeadline] {
+		c.Workload.Hasty = o.Patience
+	}
 	c.Watch.Pushes = cmp.Or(o.Watch.Pushes, c.Watch.Pushes)
 	c.Watch.Recent = cmp.Or(o.Watch.Recent, c.Watch.Recent)
 	c.Watch.Revisions = cmp.Or(o.Watch.Revisions, c.Watch.Revisions)
@@ -315,6 +345,10 @@ func (w *World) drawFault(e *event) {
 		for _, n := range w.nodes {
 			w.crashAndRestart(class, n.id, how%2 == 0, spread(mix(long+n.id), time.Millisecond, 5*time.Second))
 		}
+	case faultWriteError, faultFull, faultSyncError, faultReadError, faultCommitError, faultRot:
+		w.drawDiskFault(class, w.nodes[victim], how, long)
+	case faultClock:
+		w.drawClock(w.nodes[victim], how, long)
 	}
 }
 
@@ -353,7 +387,11 @@ func (w *World) partition(victim, how, long uint64) {
 		return
 	}
 	c := Command{Cmd: "cut"}
-	switch how % 5 {
+	shape := how % 7
+	if n < 5 && shape == 6 {
+		shape = 4 // a ring of three is whole
+	}
+	switch shape {
 	case 0, 1: // two groups by coin; 1: only one direction is cut
 		for _, m := range w.nodes {
 			if how>>(8+m.id)&1 == 0 {
@@ -362,7 +400,7 @@ func (w *World) partition(victim, how, long uint64) {
 				c.To = append(c.To, m.id)
 			}
 		}
-		c.OneWay = how%5 == 1
+		c.OneWay = shape == 1
 	case 2: // one alone
 		c.From = []uint64{victim}
 		for _, m := range w.nodes {
@@ -387,12 +425,40 @@ func (w *World) partition(victim, how, long uint64) {
 				c.To = append(c.To, m.id)
 			}
 		}
+	case 5: // one hears but is not heard
+		c.From, c.OneWay = []uint64{victim}, true
+		for _, m := range w.nodes {
+			if m.id != victim {
+				c.To = append(c.To, m.id)
+			}
+		}
+	case 6:
+		w.ring(long)
+		return
 	}
 	if len(c.From) == 0 || len(c.To) == 0 || !w.inflict(faultPartition, c) {
 		return
 	}
 	c.Cmd = "heal"
 	w.later(spread(long, 500*time.Millisecond, 20*time.Second), c)
+}
+
+// ring cuts so that each member reaches a majority, and no two the same one: its
+// nearest neighbours in a circle.
+func (w *World) ring(long uint64) {
+	n := len(w.nodes)
+	near := (n/2 + 1) / 2
+	wait := spread(long, 500*time.Millisecond, 20*time.Second)
+	for i, m := range w.nodes {
+		c := Command{Cmd: "cut", From: []uint64{m.id}}
+		for far := near + 1; i+far < n && n-far > near; far++ {
+			c.To = append(c.To, w.nodes[i+far].id)
+		}
+		if len(c.To) > 0 && w.inflict(faultPartition, c) {
+			c.Cmd = "heal"
+			w.later(wait, c)
+		}
+	}
 }
 
 // voteDurable is the moment at which random crashes never hit: the vote is on
@@ -444,7 +510,8 @@ func (w *World) endFaults() {
 	w.healAll(cause)
 	for _, n := range w.nodes {
 		n.dial = w.cfg.Disk
-		if !n.alive() && n.process != starting && n.process != stopped {
+		n.tickEvery, n.wear.armed = int64(w.cfg.TickEvery), [diskErrors]int{}
+		if !n.alive() && n.process != starting && (n.process != stopped || n.wear.hit != nil) {
 			w.start(n)
 		}
 	}

@@ -204,7 +204,7 @@ func progressName(s tracker.StateType) string {
 // drawTimes tells who was heard when, and when patience ends.
 func (w *World) drawTimes(n *node, m *MemberState) {
 	if m.Role != RoleLeader {
-		m.ElectionAt = n.nextTick + int64(max(0, n.timeout-n.elapsed-1))*int64(w.cfg.TickEvery)
+		m.ElectionAt = n.nextTick + int64(max(0, n.timeout-n.elapsed-1))*n.tickEvery
 		if lead := w.byID(m.Lead); lead != nil && lead != n {
 			m.HeardAt = n.heard[lead.ix]
 		}

@@ -190,7 +190,9 @@ func (j *judge) final() {
 		return
 	}
 	for _, n := range j.w.nodes {
-		j.hash(n, 0)
+		if n.process == running {
+			j.hash(n, 0)
+		}
 		j.image(n)
 	}
 	j.judged(j.history.Check())
@@ -214,7 +216,7 @@ const judgedOperations = 2000
 // cut judges and forgets what is long over. No client waits for as long as four
 // times its patience.
 func (j *judge) cut() {
-	j.judged(j.history.Cut(j.w.Now(), 4*j.w.cfg.Workload.Timeout, judgedOperations))
+	j.judged(j.history.Cut(j.w.Now(), 4*max(j.w.cfg.Workload.Timeout, j.w.cfg.Workload.Hasty, probePatience), judgedOperations))
 }
 
 // stopAt ends the run at its first violation.

@@ -111,9 +111,18 @@ func (n *node) sync() error {
 func (w *World) wasSynced(n *node, e *event) {
 	if e.a == 0 {
 		if err := n.sync(); err != nil {
-			w.logFailed(n, err, e.cause)
+			n.wear.unsynced, e.a = err, 1
+		}
+	}
+	if err := n.wear.unsynced; err != nil {
+		if n.process == paused {
+			n.hold(*e)
 			return
 		}
+		w.logFailed(n, err, e.cause)
+		return
+	}
+	if e.a == 0 {
 		voted := n.written.inTerm != n.synced.inTerm || n.written.vote != n.synced.vote
 		n.synced = n.written
 		e.cause = w.emitLog(n, trace.LogSynced, n.logs[n.batch-1].Ticket, n.synced, e.cause)
@@ -159,6 +168,7 @@ func (w *World) logDone(n *node, ticket uint64, cause uint64) {
 }
 
 func (w *World) logFailed(n *node, err error, cause uint64) {
+	cause = w.emit(trace.Event{Kind: trace.LogFailed, Member: n.id, Text: err.Error(), Cause: cause})
 	w.step(n, &member.Input{Kind: member.LogFailed, Err: err, Cause: cause})
 }
 
@@ -226,7 +236,12 @@ func (w *World) beginCommit(n *node) {
 func (w *World) committed(n *node) {
 	c := n.commit
 	n.commit = nil
-	err := c.Run()
+	var err error
+	if n.strikes(failCommit) {
+		err = n.meets(failCommit, errDiskIO)
+	} else {
+		err = c.Run()
+	}
 	n.backend.EndCommit(c, err)
 	if err != nil {
 		w.logFailed(n, err, 0)

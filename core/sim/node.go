@@ -72,6 +72,9 @@ type node struct {
 	commitTimer bool
 	keeping     bool // a housekeeping event is scheduled
 
+	wear          wear
+	tickEvery     int64 // its clock's idea of Config.TickEvery
+	wall          int64 // its time of day minus the world's
 	busy          diskActivity
 	dial          Disk // this disk's figures
 	mirror        mirror
@@ -159,7 +162,7 @@ func (w *World) dispatch(n *node) {
 }
 
 func (w *World) tick(n *node) {
-	n.nextTick = w.now + int64(w.cfg.TickEvery)
+	n.nextTick = w.now + n.tickEvery
 	w.q.push(event{at: n.nextTick, kind: evTick, node: uint8(n.ix), life: n.life})
 	n.elapsed++
 	w.step(n, &member.Input{Kind: member.Tick})
@@ -167,9 +170,11 @@ func (w *World) tick(n *node) {
 
 // stop is a member's own end: a failed disk, a damaged log.
 func (w *World) stop(n *node, why error) {
+	w.leftovers(n)
 	w.quit(n, stopped)
 	n.reason = why.Error()
 	w.emit(trace.Event{Kind: trace.MemberStopped, Member: n.id, Text: n.reason})
+	w.comeBack(n)
 }
 
 // crash ends a process from outside. With keep the machine lives on and so

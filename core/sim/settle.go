@@ -12,11 +12,14 @@ import (
 // probeKey is written and read to see that the cluster serves.
 const probeKey = "settled"
 
+const probePatience = 5 * time.Second
+
 // Settle ends the faults and the load, and runs on until the cluster has
-// converged: everyone up, everything applied everywhere, equal data, a write
-// and a linearizable read answered, every watcher up to date (I27). Then the
-// histories are judged. It reports whether all is well; if not, there is a
-// violation.
+// converged: everyone up but those whose disk is damaged for good, everything
+// applied everywhere, equal data, a write and a linearizable read answered,
+// every watcher up to date (I27). If so many are damaged that no quorum is
+// left, the cluster must be safe instead: see Unrecoverable. Then the histories
+// are judged. It reports whether all is well; if not, there is a violation.
 func (w *World) Settle(limit time.Duration) bool {
 	if w.violation != nil {
 		return false
@@ -29,6 +32,10 @@ func (w *World) Settle(limit time.Duration) bool {
 	deadline := w.now + int64(limit)
 	probe := probe{w: w}
 	for w.violation == nil {
+		if w.Unrecoverable() != "" {
+			w.halted()
+			break
+		}
 		missing := w.missing()
 		if missing == "" {
 			missing = probe.missing()
@@ -58,15 +65,16 @@ func (w *World) missing() string {
 		return fmt.Sprintf("%d requests are not answered", n)
 	}
 	for _, n := range w.nodes {
-		if n.process != running {
+		if n.process != running && !n.permanent() {
 			return fmt.Sprintf("member %d is %s %s", n.id, processNames[n.process], n.reason)
 		}
 	}
 	if w.leader() == nil {
 		return "there is no leader"
 	}
-	first := w.nodes[0]
-	for _, n := range w.nodes {
+	core := w.core()
+	first := core[0]
+	for _, n := range core {
 		a, b := first.store.Applied().Index, n.store.Applied().Index
 		if a != b {
 			return fmt.Sprintf("member %d has applied %d, member %d %d", first.id, a, n.id, b)
@@ -91,7 +99,7 @@ func (p *probe) missing() string {
 	defer w.leave()
 	switch p.state {
 	case 0:
-		p.put = w.issue(w.clients[0], opPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, 5*time.Second)
+		p.put = w.issue(w.clients[0], opPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, probePatience)
 		p.state = 1
 		return "the last write is on its way"
 	case 1:
@@ -99,7 +107,7 @@ func (p *probe) missing() string {
 			p.state = 0
 			return "a write fails: " + w.requests.at(p.put).err.Error()
 		}
-		p.get = w.issue(w.clients[0], opGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, 5*time.Second)
+		p.get = w.issue(w.clients[0], opGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, probePatience)
 		p.state = 2
 		return "the last read is on its way"
 	case 2:
@@ -114,18 +122,19 @@ func (p *probe) missing() string {
 
 // different says how the settled members or their watchers differ.
 func (w *World) different() string {
-	rev := w.nodes[0].store.KV.Revision()
-	sum, _, _, err := w.nodes[0].store.HashKV(0)
+	core := w.core()
+	rev := core[0].store.KV.Revision()
+	sum, _, _, err := core[0].store.HashKV(0)
 	if err != nil {
 		return err.Error()
 	}
-	for _, n := range w.nodes[1:] {
+	for _, n := range core[1:] {
 		other, _, _, err := n.store.HashKV(0)
 		if err != nil {
 			return err.Error()
 		}
 		if r := n.store.KV.Revision(); r != rev || other != sum {
-			return fmt.Sprintf("member %d is at revision %d with hash %08x, member %d at %d with %08x", w.nodes[0].id, rev, sum, n.id, r, other)
+			return fmt.Sprintf("member %d is at revision %d with hash %08x, member %d at %d with %08x", core[0].id, rev, sum, n.id, r, other)
 		}
 	}
 	for _, wt := range w.watchers {

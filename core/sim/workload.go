@@ -112,7 +112,7 @@ func (w *World) think(c *client) {
 	if op == opCompact {
 		words = opNames[op]
 	}
-	c.request = w.issue(c, op, body, words, l.names[k], -1, l.Timeout)
+	c.request = w.issue(c, op, body, words, l.names[k], -1, w.patience())
 	w.decided(c, body, w.requests.at(c.request).node)
 }
 

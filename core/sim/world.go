@@ -90,7 +90,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	for i := range cfg.Members {
 		id := uint64(i + 1)
 		n := &node{
-			id: id, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk,
+			id: id, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk, tickEvery: int64(cfg.TickEvery),
 			raft: newDice(cfg.Seed, streamRaft, id), disk: newDice(cfg.Seed, streamDisk, id).at(&w.now), heard: make([]int64, cfg.Members),
 		}
 		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }

@@ -1,0 +1,251 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"vitrine/core/check"
+	"vitrine/core/trace"
+	"vitrine/core/vfs"
+	"vitrine/core/wal"
+)
+
+// What a disk answers when it fails. The texts are the system's.
+var (
+	errDiskIO   = errors.New("input/output error")
+	errDiskFull = errors.New("no space left on device")
+)
+
+// diskError is an operation that a disk can refuse.
+type diskError uint8
+
+const (
+	failWrite  diskError = iota // of the log
+	failFull                    // the same, for want of space: half of it is written
+	failSync                    // of the log
+	failRead                    // of the log, at the next start
+	failCommit                  // of the database
+	diskErrors
+)
+
+var (
+	diskErrorNames   = [...]string{"write", "full", "sync", "read", "commit"}
+	diskErrorClasses = [...]faultClass{faultWriteError, faultFull, faultSyncError, faultReadError, faultCommitError}
+)
+
+// wear is what is wrong with a disk, and what came of it.
+type wear struct {
+	armed    [diskErrors]int // this operation of the kind, from now on, fails; 0 = none does
+	hit      error           // what this life has met; it must write nothing more
+	kind     diskError       // of hit
+	rotten   bool            // bits of its log were changed
+	beyond   error           // the log does not open any more: it needs another disk
+	unsynced error           // a sync failed while the process was paused: it will hear of it
+}
+
+// permanent tells that a member cannot come back by itself.
+func (n *node) permanent() bool { return n.wear.beyond != nil }
+
+func (n *node) arm(kind diskError, skip int64) { n.wear.armed[kind] = 1 + int(skip) }
+
+// strikes counts an operation and tells whether it is the one that fails.
+func (n *node) strikes(kind diskError) bool {
+	if n.wear.armed[kind] == 0 {
+		return false
+	}
+	n.wear.armed[kind]--
+	return n.wear.armed[kind] == 0
+}
+
+func (n *node) meets(kind diskError, err error) error {
+	n.wear.hit, n.wear.kind = err, kind
+	return err
+}
+
+// doubt stands between a log and its disk (vfs.WithFaults).
+func (w *World) doubt(n *node, op vfs.Op) error {
+	switch op.Kind {
+	case vfs.OpWrite, vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
+		if n.wear.hit != nil && n.wear.kind != failRead {
+			w.broken(check.FailedDisk, "member %d goes on with %s of %s after its disk failed: %v", n.id, op.Kind, op.Path, n.wear.hit)
+		}
+	}
+	switch op.Kind {
+	case vfs.OpWrite:
+		full, broken := n.strikes(failFull), n.strikes(failWrite)
+		if full {
+			return n.meets(failFull, &vfs.ShortWrite{Bytes: int(op.Size / 2), Err: errDiskFull})
+		}
+		if broken {
+			return n.meets(failWrite, errDiskIO)
+		}
+	case vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
+		if n.strikes(failSync) {
+			return n.meets(failSync, errDiskIO)
+		}
+	case vfs.OpRead:
+		if n.strikes(failRead) {
+			return n.meets(failRead, errDiskIO)
+		}
+	}
+	return nil
+}
+
+// leftovers is what a process that ended by itself leaves to the next one.
+// After a failed write the page cache is what it is. After a failed sync it
+// lies: what it holds may never reach the disk, so the machine is started
+// afresh.
+func (w *World) leftovers(n *node) {
+	if n.wear.hit != nil && n.wear.kind == failSync {
+		n.fs = n.fs.CrashClone(n.disk)
+		return
+	}
+	n.fs = n.fs.Clone()
+}
+
+// comeBack restarts a member, whose disk refused something once, after a while.
+func (w *World) comeBack(n *node) {
+	if n.wear.hit == nil || !w.faults.on {
+		return
+	}
+	long := w.faults.dice[diskErrorClasses[n.wear.kind]].Uint64()
+	w.later(spread(long, time.Millisecond, 5*time.Second), Command{Cmd: "restart", Member: n.id})
+}
+
+// bootFailed is the end of a process that could not read its disk: a reason to
+// stop, and a broken invariant unless the error was planted or names the damage
+// that was.
+func (w *World) bootFailed(n *node, err error) {
+	n.process = stopped
+	n.reason = err.Error()
+	w.emit(trace.Event{Kind: trace.MemberStopped, Member: n.id, Text: n.reason})
+	var corrupt *wal.CorruptError
+	switch {
+	case n.wear.hit != nil && (errors.Is(err, errDiskIO) || errors.Is(err, errDiskFull)):
+		w.leftovers(n)
+		w.comeBack(n)
+	case n.wear.rotten && errors.As(err, &corrupt) && corrupt.File != "" && corrupt.Reason != "":
+		n.wear.beyond = corrupt
+	default:
+		w.broken(check.Boot, "member %d does not boot after a crash: %v", n.id, err)
+	}
+}
+
+// fail arms an error.
+func (w *World) fail(c *Command) {
+	w.byID(c.Member).arm(diskError(slices.Index(diskErrorNames[:], c.Name)), c.Rev)
+}
+
+// writtenBytes is where the records of a segment end, more or less: behind its
+// last byte that is not zero.
+func writtenBytes(fs *vfs.Mem, name string) int64 {
+	f, err := fs.Open(name)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	p, end := make([]byte, 64<<10), int64(0)
+	for at := int64(0); ; {
+		n, err := f.ReadAt(p, at)
+		if trimmed := bytes.TrimRight(p[:n], "\x00"); len(trimmed) > 0 {
+			end = at + int64(len(trimmed))
+		}
+		if at += int64(n); err != nil || n == 0 {
+			return end
+		}
+	}
+}
+
+// rot changes the log of a member on its disk: one bit, or a block that was
+// meant for another place. The position counts the bytes in use of all its
+// segments, and begins anew at their end.
+func (w *World) rot(c *Command) error {
+	n := w.byID(c.Member)
+	names, err := n.fs.List(walDir)
+	if err != nil {
+		return err
+	}
+	var files []string
+	var ends []int64
+	total := int64(0)
+	for _, name := range names {
+		if end := writtenBytes(n.fs, walDir+"/"+name); strings.HasSuffix(name, ".wal") && end > 0 {
+			files, ends = append(files, walDir+"/"+name), append(ends, end)
+			total += end
+		}
+	}
+	if total == 0 {
+		return fmt.Errorf("sim: rot: member %d has no log", n.id)
+	}
+	n.wear.rotten = true
+	at, k := c.Rev%total, 0
+	for at >= ends[k] {
+		at, k = at-ends[k], k+1
+	}
+	if c.Name == "bit" {
+		return n.fs.Damage(files[k], at, 1, func(p []byte) { p[0] ^= 1 << (c.Limit & 7) })
+	}
+	// The block lands a few blocks away from where it belongs, in the same file.
+	var stray [vfs.BlockSize]byte
+	blocks := (ends[k] + vfs.BlockSize - 1) / vfs.BlockSize
+	from := at / vfs.BlockSize
+	to := (from + 1 + c.Limit%max(1, blocks)) % blocks
+	if err := n.fs.Damage(files[k], from*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(stray[:], p) }); err != nil {
+		return err
+	}
+	return n.fs.Damage(files[k], to*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(p, stray[:]) })
+}
+
+// Atlas: the members whose disks may decay, a minority, so that the others can
+// always repair what is lost. One rotting run in sixteen does not care: there
+// the cluster must halt safely.
+func (w *World) mayRot(n *node) bool {
+	bits := w.faults.options.Rotting
+	if bits>>60 == 0 {
+		return true
+	}
+	smaller := 0
+	for _, o := range w.nodes {
+		if mix(bits+o.id) < mix(bits+n.id) {
+			smaller++
+		}
+	}
+	return smaller < (len(w.nodes)-1)/2
+}
+
+// drawDiskFault inflicts a fault of the disk's classes on a member.
+func (w *World) drawDiskFault(class faultClass, n *node, how, long uint64) {
+	if class != faultRot {
+		kind := slices.Index(diskErrorClasses[:], class)
+		w.inflict(class, Command{Cmd: "fail", Member: n.id, Name: diskErrorNames[kind], Rev: int64(how % 4)})
+		if class == faultReadError { // reads happen at boots
+			w.crashLater(n, how, long)
+		}
+		return
+	}
+	for range w.nodes { // the first candidate from the victim on
+		if w.mayRot(n) {
+			break
+		}
+		n = w.nodes[(n.ix+1)%len(w.nodes)]
+	}
+	if !w.mayRot(n) {
+		return // nobody may: there is but one copy
+	}
+	c := Command{Cmd: "rot", Member: n.id, Name: rotNames[how>>8%2], Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how >> 16 % (1 << 10))}
+	if w.inflict(class, c) && how>>9%2 == 0 { // else it is found some day
+		w.crashLater(n, how, long)
+	}
+}
+
+var rotNames = [...]string{"bit", "misdirected"}
+
+func (w *World) crashLater(n *node, how, long uint64) {
+	wait := spread(how, time.Millisecond, 100*time.Millisecond)
+	w.later(wait, Command{Cmd: "crash", Member: n.id, Keep: how>>12%2 == 0})
+	w.later(wait+spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
+}

@@ -1,0 +1,64 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"vitrine/core/check"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+)
+
+// core are the members whose disks are not damaged for good.
+func (w *World) core() (core []*node) {
+	for _, n := range w.nodes {
+		if !n.permanent() {
+			core = append(core, n)
+		}
+	}
+	return core
+}
+
+// Unrecoverable names the damage that leaves no quorum of good disks, "" if
+// there is one. A cluster in that state must answer nothing that needs one: it
+// is halted, and safe.
+func (w *World) Unrecoverable() string {
+	core := w.core()
+	if len(core) > len(w.nodes)/2 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d disks are good", len(core), len(w.nodes))
+	for _, n := range w.nodes {
+		if n.permanent() {
+			fmt.Fprintf(&b, "; member %d: %v", n.id, n.wear.beyond)
+		}
+	}
+	return b.String()
+}
+
+// haltedFor is how long a halted cluster is given to betray itself.
+const haltedFor = 10 * time.Second
+
+// halted sees to it that a cluster without a quorum of good disks confirms
+// neither a write nor a linearizable read.
+func (w *World) halted() {
+	// What was on its way when the last good disk went has its answer by then.
+	w.RunUntil(trace.Instant(w.now+int64(time.Second)), 0)
+	w.enter()
+	put := w.issue(w.clients[0], opPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, probePatience)
+	w.leave()
+	w.RunUntil(trace.Instant(w.now+int64(haltedFor)), 0)
+	w.enter()
+	wrote := w.requests.at(put).status
+	get := w.issue(w.clients[0], opGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, probePatience)
+	w.leave()
+	w.RunUntil(trace.Instant(w.now+int64(haltedFor)), 0)
+	w.enter()
+	defer w.leave()
+	if read := w.requests.at(get).status; wrote == StatusOK || read == StatusOK {
+		w.broken(check.AckedDurable, "the cluster answers (write %s, read %s) though %s", wrote, read, w.Unrecoverable())
+	}
+}

@@ -1,0 +1,289 @@
+package sim
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"vitrine/core/trace"
+	"vitrine/core/wal"
+)
+
+// settles wants the world to end well.
+func settles(t *testing.T, w *World) {
+	t.Helper()
+	if !w.Settle(SettleLimit) {
+		t.Errorf("%v\n%s", w.Violation(), w.Stack())
+	}
+}
+
+// TestDiskErrorsStopAMember: it stops with the disk's own words, confirms
+// nothing that it could not keep, and comes back with all that was confirmed.
+func TestDiskErrorsStopAMember(t *testing.T) {
+	for name, text := range map[string]string{
+		"write": "input/output error", "full": "no space left on device", "sync": "input/output error", "commit": "input/output error",
+	} {
+		w := still(t, 1)
+		kept := do(t, w, "put key=x value=1")
+		wait(t, w, time.Second)
+		do(t, w, "fail member=1 name="+name)
+		do(t, w, "put key=x value=2")
+		s := wait(t, w, time.Second)
+		if m := s.Members[0]; m.Process != Stopped || !strings.Contains(m.Reason, text) {
+			t.Errorf("%s: the member is %s, reason %q", name, m.Process, m.Reason)
+		}
+		if r := requestOfID(t, s, kept); r.Status != StatusOK {
+			t.Errorf("%s: the first write is %s", name, r.Status)
+		}
+		do(t, w, "restart member=1")
+		wait(t, w, 3*time.Second)
+		get := do(t, w, "get key=x")
+		r := requestOfID(t, wait(t, w, time.Second), get)
+		if r.Result != "x = 1" && r.Result != "x = 2" {
+			t.Errorf("%s: after the restart: %q %s", name, r.Result, r.Error)
+		}
+		settles(t, w)
+	}
+}
+
+// TestFailedSyncConfirmsNothing: alone in its cluster a member whose sync
+// fails must not answer the write that waited for it.
+func TestFailedSyncConfirmsNothing(t *testing.T) {
+	for _, name := range []string{"write", "full", "sync"} {
+		w := still(t, 1)
+		do(t, w, "fail member=1 name="+name)
+		put := do(t, w, "put key=x value=1")
+		if r := requestOfID(t, wait(t, w, time.Second), put); r.Status == StatusOK {
+			t.Errorf("%s: the write was confirmed", name)
+		}
+	}
+}
+
+// TestFailedSyncWhilePaused: the process learns of it when it runs again.
+func TestFailedSyncWhilePaused(t *testing.T) {
+	w := still(t, 3)
+	leader := w.nodes[w.Leader()-1]
+	do(t, w, "fail member="+leader.name[1:]+" name=sync")
+	do(t, w, "put key=x value=1 member="+leader.name[1:])
+	for !leader.syncing {
+		if !w.StepEvent() {
+			t.Fatal(w.Violation())
+		}
+	}
+	do(t, w, "pause member="+leader.name[1:])
+	if wait(t, w, 5*time.Second); leader.process != paused || leader.wear.unsynced == nil {
+		t.Fatalf("the process is %s, the sync's error %v", processNames[leader.process], leader.wear.unsynced)
+	}
+	do(t, w, "resume member="+leader.name[1:])
+	if wait(t, w, time.Second); leader.process != stopped {
+		t.Errorf("the process is %s", processNames[leader.process])
+	}
+	settles(t, w)
+}
+
+func TestReadErrorAtBoot(t *testing.T) {
+	w := still(t, 3)
+	do(t, w, "fail member=2 name=read")
+	do(t, w, "crash member=2")
+	do(t, w, "restart member=2")
+	if m := wait(t, w, time.Second).Members[1]; m.Process != Stopped || !strings.Contains(m.Reason, "wal: read member/wal/") || !strings.Contains(m.Reason, "input/output error") {
+		t.Errorf("the member is %s, reason %q", m.Process, m.Reason)
+	}
+	do(t, w, "restart member=2")
+	if m := wait(t, w, time.Second).Members[1]; m.Process != Running {
+		t.Errorf("the second boot: %s %s", m.Process, m.Reason)
+	}
+	settles(t, w)
+}
+
+// rotten is a cluster of three that has written something, with the logs of
+// some members damaged in the middle.
+func rotten(t *testing.T, how string, members ...string) *World {
+	t.Helper()
+	w := still(t, 3)
+	for range 20 {
+		do(t, w, "put key=x value=0123456789012345678901234567890123456789")
+		wait(t, w, 20*time.Millisecond)
+	}
+	for _, id := range members {
+		do(t, w, "crash member="+id)
+		do(t, w, "rot member="+id+" "+how)
+		do(t, w, "restart member="+id)
+	}
+	wait(t, w, time.Second)
+	return w
+}
+
+// TestRotIsNamed: damage in the middle of a log keeps a member down, with the
+// name of the file and the place, and the others go on without it.
+func TestRotIsNamed(t *testing.T) {
+	for _, how := range []string{"name=bit rev=700 limit=3", "name=misdirected rev=600"} {
+		w := rotten(t, how, "2")
+		m := w.State().Members[1]
+		var corrupt *wal.CorruptError
+		if m.Process != Stopped || !errors.As(w.nodes[1].wear.beyond, &corrupt) || corrupt.Offset == 0 || !strings.HasSuffix(corrupt.File, ".wal") {
+			t.Errorf("%s: the member is %s, reason %q", how, m.Process, m.Reason)
+		}
+		if cause := w.Unrecoverable(); cause != "" {
+			t.Errorf("%s: two good disks of three are too few: %s", how, cause)
+		}
+		settles(t, w)
+		if w.nodes[1].process != stopped {
+			t.Errorf("%s: the damaged member is %s in the end", how, processNames[w.nodes[1].process])
+		}
+	}
+}
+
+// TestDamageBeyondRepairHaltsSafely: with one good disk of three nothing is
+// confirmed any more, and the run says why.
+func TestDamageBeyondRepairHaltsSafely(t *testing.T) {
+	w := rotten(t, "name=bit rev=700 limit=3", "1", "3")
+	cause := w.Unrecoverable()
+	if !strings.HasPrefix(cause, "1 of 3 disks are good; member 1: wal: member/wal/") || !strings.Contains(cause, "member 3: wal:") {
+		t.Fatalf("the cause is %q", cause)
+	}
+	settles(t, w)
+}
+
+// TestHaltedClusterIsWatched: a cluster that answers all the same is caught.
+func TestHaltedClusterIsWatched(t *testing.T) {
+	w := still(t, 3)
+	for _, n := range w.nodes[:2] {
+		n.wear.beyond = errDiskIO // they are well
+	}
+	if w.Settle(SettleLimit) || w.Violation() == nil || w.Violation().Number != 8 {
+		t.Errorf("violation %v", w.Violation())
+	}
+}
+
+func TestAtlasKeepsAQuorum(t *testing.T) {
+	beyond := 0
+	for seed := range uint64(400) {
+		w := quiet(t, func(c *Config) { c.Members, c.Seed, c.Faults, c.NoChecks = 5, seed, true, true })
+		may := 0
+		for _, n := range w.nodes {
+			if w.mayRot(n) {
+				may++
+			}
+		}
+		switch {
+		case w.Options().Rotting>>60 == 0 && may == 5:
+			beyond++
+		case may != 2:
+			t.Fatalf("seed %d: %d of 5 disks may rot", seed, may)
+		}
+	}
+	if beyond == 0 || beyond > 60 {
+		t.Errorf("%d of 400 runs do not care", beyond)
+	}
+}
+
+// TestClocks: members whose clocks differ four times agree all the same, and
+// what time of day it is does not matter.
+func TestClocks(t *testing.T) {
+	w := quiet(t, nil)
+	do(t, w, "clock member=1 value=0.5")
+	do(t, w, "clock member=2 value=2")
+	do(t, w, "clock member=3 name=step value=-1h")
+	ticks := map[uint64]int{}
+	for end := w.now + int64(10*time.Second); w.now < end; {
+		if e := w.q.peek(); e.kind == evTick {
+			ticks[w.nodes[e.node].id]++
+		}
+		if !w.StepEvent() {
+			t.Fatal(w.Violation())
+		}
+	}
+	for id, want := range map[uint64]int{1: 50, 2: 200, 3: 100} {
+		if n := ticks[id]; n < want-2 || n > want+2 {
+			t.Errorf("member %d ticked %d times in ten seconds, not %d", id, n, want)
+		}
+	}
+	do(t, w, "crash member=3")
+	do(t, w, "clock member=3 name=step value=30m")
+	do(t, w, "restart member=3")
+	if m := wait(t, w, time.Second).Members[2]; m.Process != Running {
+		t.Errorf("after the step: %s %s", m.Process, m.Reason)
+	}
+	settles(t, w)
+}
+
+// TestRing: each member reaches a majority, no two the same, both ways.
+func TestRing(t *testing.T) {
+	for _, members := range []int{5, 7, 9} {
+		w := quiet(t, func(c *Config) { c.Members = members })
+		w.enter()
+		w.ring(0)
+		w.leave()
+		seen := map[uint64]bool{}
+		for i := range members {
+			reached, who := 1, uint64(1)<<i
+			for j := range members {
+				if i != j && !w.link(i, j).cut {
+					reached, who = reached+1, who|1<<j
+				}
+				if i != j && w.link(i, j).cut != w.link(j, i).cut {
+					t.Errorf("%d members: between %d and %d one direction is cut", members, i, j)
+				}
+			}
+			if reached <= members/2 || reached == members || seen[who] {
+				t.Errorf("%d members: member %d reaches %d: %b", members, i+1, reached, who)
+			}
+			seen[who] = true
+		}
+	}
+}
+
+// TestNewFaultsAreReplayed: what was drawn is a decision; without the dice the
+// same decisions give the same events.
+func TestNewFaultsAreReplayed(t *testing.T) {
+	happened := map[string]bool{}
+	for seed := range uint64(6) {
+		w := quiet(t, func(c *Config) {
+			c.Seed, c.Faults, c.FaultsFor, c.Record = seed, true, 15*time.Second, true
+		})
+		if v := w.Run(15 * time.Second); v != nil {
+			t.Fatalf("seed %d: %v", seed, v)
+		}
+		for _, c := range w.Commands() {
+			happened[c.Cmd] = true
+		}
+		r := w.Replay(15 * time.Second)
+		again, err := r.World()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Run(again); again.HashText() != w.HashText() {
+			t.Errorf("seed %d: the replay gives %s, the run %s", seed, again.HashText(), w.HashText())
+		}
+	}
+	for _, verb := range []string{"fail", "rot", "clock"} {
+		if !happened[verb] {
+			t.Errorf("no run has a %s", verb)
+		}
+	}
+}
+
+func TestBrokenCommandsAreRefused(t *testing.T) {
+	w := still(t, 3)
+	for _, line := range []string{
+		"fail member=1 name=mind", "fail name=sync", "fail member=1 name=sync rev=-1", "rot member=1 name=nothing", "rot member=1 name=bit rev=-3",
+		"clock member=1 value=99", "clock member=1", "clock member=1 name=step value=soon", "clock value=1",
+	} {
+		c, err := ParseCommand(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Do(c); err == nil {
+			t.Errorf("%s: accepted", line)
+		}
+	}
+	do(t, w, "fail member=1 name=read")
+	if _, err := w.Do(Command{Cmd: "fail", Member: 1, Name: "read"}); err == nil {
+		t.Error("an error that waits already was armed again")
+	}
+	if w.Now() == 0 || trace.Instant(w.now) != w.Now() {
+		t.Error("time stands still")
+	}
+}
