@@ -9,7 +9,7 @@ ORACLE  := cmd/server/oracle
 DATA    ?= build/run.etcd
 
 .DEFAULT_GOAL := build
-.PHONY: build server sim page run cluster test vet unit seeds more-seeds soak mutants stored oracle browser determinism race chaos fuzz bench generate fmt clean
+.PHONY: build server sim page run cluster test vet unit seeds more-seeds soak mutants gallery stored oracle browser determinism race chaos fuzz bench generate fmt clean
 
 ## build: bin/vitrine with the page inside, and bin/sim
 build: page server sim
@@ -56,13 +56,17 @@ more-seeds: sim
 soak: sim
 	bin/sim -soak build/soak
 
+## gallery: renew the replays that the page shows, after a change of the core
+gallery:
+	$(GO) run -tags mutants -ldflags '$(LDFLAGS)' ./cmd/sim -gallery assets/replays
+
 ## mutants: every planted bug must be caught, by the right invariant, within its budget of seeds
 mutants:
 	$(GO) run -tags mutants ./cmd/sim -mutants
 
 ## stored: one seed for each planted bug, kept because it is known to catch it
 stored:
-	$(GO) test -tags mutants ./core/mutant ./core/sim -run 'Mutant'
+	$(GO) test -tags mutants ./core/mutant ./core/sim -run 'Mutant|Gallery|Shrink'
 
 ## oracle: ours beside the real etcd: formats, etcdctl, clientv3, processes killed
 oracle: server

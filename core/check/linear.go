@@ -287,7 +287,11 @@ func onePerRevision(placed []*candidate) error {
 func staleness(c *candidate, placed []*candidate) error {
 	for _, other := range placed {
 		if other.place > c.place && other.ret < c.call || other.place < c.place && other.call > c.ret {
-			return Violation{Number: Linearizable, Now: max(c.ret, other.call), Text: fmt.Sprintf(
+			later := c.ret
+			if other.outcome == succeeded {
+				later = max(later, other.ret)
+			}
+			return Violation{Number: Linearizable, Now: later, Text: fmt.Sprintf(
 				"operation %d (%s) is at revision %d and operation %d (%s) at %d, but in time they are the other way round",
 				c.op, words(c.request), c.place/2, other.op, words(other.request), other.place/2)}
 		}

@@ -51,7 +51,7 @@ export function words(item) {
   const sides = item.kind === 'cut' || item.kind === 'heal';
   const names = (ids) => (sides ? (ids || []).map(name).join(' + ') : list((ids || []).map(name)));
   return t(key, {
-    member: name(item.member || 0), peer: name(item.peer || 0), term: item.term, index: item.index, rev: item.rev,
+    member: name(item.member || 0), peer: name(item.peer || 0), term: item.term ?? 0, index: item.index ?? 0, rev: item.rev ?? 0,
     from: names(item.from), to: names(item.to), n: Math.max(item.n || 0, (item.from || []).length), text: item.text || '',
   });
 }
