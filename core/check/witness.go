@@ -91,7 +91,9 @@ func (w *written) acts() bool { return w != nil && (w.compacts || w.after > w.be
 
 // agrees tells whether the answer of the operation that claimed w is the model's.
 func (w *written) agrees(c *candidate) bool {
-	w.agreed = w.agreed || w.err == nil && w.response != nil && sameResponse(c.response, w.response)
+	if !w.agreed && w.err == nil && w.response != nil && sameResponse(c.response, w.response) {
+		w.agreed, w.response = true, nil // the answer has served
+	}
 	return w.agreed
 }
 

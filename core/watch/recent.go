@@ -15,6 +15,7 @@ type change struct {
 	items  []item // made when the first watcher wants one
 	// prevKnown: previous pairs were looked up; one that is not there does not exist (any more).
 	prevKnown bool
+	bytes     int // about what it holds in memory; in recent only
 }
 
 // item is one event on its way to watchers.
@@ -61,13 +62,15 @@ type recent struct {
 }
 
 func (r *recent) add(c *mvcc.Change) {
-	r.changes = append(r.changes, newChange(c))
+	added := newChange(c)
+	r.changes = append(r.changes, added)
 	for i := range c.Events {
 		if lacksPrev(&c.Events[i]) {
 			r.prevFrom = c.Rev + 1
 		}
-		r.bytes += eventBytes(&c.Events[i])
+		added.bytes += eventBytes(&c.Events[i])
 	}
+	r.bytes += added.bytes
 }
 
 // trim drops the oldest changes that are over the bounds.
@@ -75,9 +78,7 @@ func (r *recent) trim() {
 	n := 0
 	for n < len(r.changes) && (len(r.changes)-n > r.maxRevisions || r.bytes > r.maxBytes) {
 		c := r.changes[n]
-		for i := range c.events {
-			r.bytes -= eventBytes(&c.events[i])
-		}
+		r.bytes -= c.bytes
 		r.first = c.rev + 1
 		r.changes[n] = nil
 		n++
