@@ -184,12 +184,24 @@ func (d *decoder) damaged(n int64, p []byte, reason string) error {
 // torn is for records that look torn. They are corrupt all the same where no
 // write can have been under way: in a file that is not the last, or at the
 // start of one, which is synced before the file gets its name; and if the
-// record's own header, in one sector, tells of another length.
+// record's own header tells of another length, for certain: the header lies in one
+// sector, or the checksum of as many bytes is right.
 func (d *decoder) torn(n int64, p []byte, reason string) error {
 	if !d.last() || d.offset == 0 {
 		return d.corrupt("%s", reason)
 	}
 	if promised, ok := d.promise(p); ok && promised != n {
+		return d.corrupt("length field says %d bytes, the record itself %d", n, promised)
+	}
+	promised, head := promisedLen(p)
+	if head == 0 || promised == n {
+		return errTorn
+	}
+	whole, err := d.peek(d.offset+frameBytes, promised)
+	if err != nil {
+		return err
+	}
+	if rec, ok := parseRecord(whole); ok && rec.kind != crcRecord && int64(len(whole)) == promised && castagnoli(d.crc, rec.data) == rec.crc {
 		return d.corrupt("length field says %d bytes, the record itself %d", n, promised)
 	}
 	return errTorn

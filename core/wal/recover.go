@@ -217,8 +217,15 @@ func (s *scan) record(rec record) error {
 		s.Metadata = append([]byte{}, rec.data...)
 		return nil
 	case stateRecord:
+		before := s.HardState.GetTerm()
 		s.HardState = &raftpb.HardState{}
-		return decode(rec, "hard state", s.HardState)
+		if err := decode(rec, "hard state", s.HardState); err != nil {
+			return err
+		}
+		if term := s.HardState.GetTerm(); term < before {
+			return &badRecord{fmt.Sprintf("the hard state goes back from term %d to %d", before, term)}
+		}
+		return nil
 	case entryRecord:
 		if s.snapshotsOnly {
 			return nil
@@ -230,9 +237,14 @@ func (s *scan) record(rec record) error {
 	return &badRecord{fmt.Sprintf("unexpected record type %d", rec.kind)}
 }
 
+// decode takes no fields that nobody knows: the checksum does not cover a
+// record's type, and an entry is well-formed as a hard state.
 func decode(rec record, what string, m proto.Message) error {
 	if err := proto.Unmarshal(rec.data, m); err != nil {
 		return &badRecord{fmt.Sprintf("the %s cannot be decoded: %v", what, err)}
+	}
+	if n := len(m.ProtoReflect().GetUnknown()); n > 0 {
+		return &badRecord{fmt.Sprintf("the %s has %d bytes that mean nothing", what, n)}
 	}
 	return nil
 }
