@@ -80,7 +80,7 @@ func (c *Checker) installed(m *member, e *trace.Event) {
 	}
 	m.applied, m.rev = e.Index, e.Rev
 	m.commit = max(m.commit, e.Index)
-	m.snapshot = false
+	m.snapshots = max(0, m.snapshots-1)
 }
 
 // hashed is the hash of all data at a revision after a compaction.

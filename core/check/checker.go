@@ -54,7 +54,7 @@ type member struct {
 	leading           bool
 	failed            uint64 // the event by which its disk refused, 0 = none in this life
 	cut               uint64 // while leading: its log was truncated from here, 0 = no
-	snapshot          bool   // a snapshot is on its way in: the log may start anew
+	snapshots         int    // on their way in: the log may start anew
 
 	commit      uint64
 	commitKnown bool // false until it says so after a start; its hard state may know more
@@ -126,7 +126,7 @@ func (c *Checker) Emit(e *trace.Event) {
 		}
 	case trace.MessageDelivered:
 		if e.Msg == msgSnap {
-			c.member(e.Member).snapshot = true
+			c.member(e.Member).snapshots++
 		}
 	case trace.EntryAppended:
 		c.appended(c.member(e.Member), e)

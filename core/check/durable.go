@@ -68,7 +68,7 @@ func (c *Checker) synced(m *member, e *trace.Event) {
 	if e.Term == 0 {
 		m.durable.term = c.termAt(e.Index, m.log)
 	}
-	if m.log.index < e.Index && m.snapshot && e.Index <= c.committed.index {
+	if m.log.index < e.Index && m.snapshots > 0 && e.Index <= c.committed.index {
 		m.log = m.durable // a snapshot became the log
 	}
 }

@@ -83,7 +83,7 @@ func (c *Checker) commitAdvanced(m *member, e *trace.Event) {
 		c.violate(Monotonic, e, "commit of member %d fell from %d to %d", m.id, m.commit, e.Index)
 	}
 	if e.Index > m.log.index {
-		if !m.snapshot || e.Index > c.committed.index {
+		if m.snapshots == 0 || e.Index > c.committed.index {
 			c.violate(Monotonic, e, "member %d knows %d to be committed, but its log ends at %d", m.id, e.Index, m.log.index)
 		}
 		m.log = end{e.Index, c.termAt(e.Index, c.committed)}

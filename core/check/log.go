@@ -111,7 +111,7 @@ func (c *Checker) appended(m *member, e *trace.Event) {
 	before := m.log.term
 	if e.Index != m.log.index+1 {
 		// A log that starts anew after a snapshot; what is before is what was committed.
-		if !m.snapshot || e.Index-1 > c.committed.index {
+		if m.snapshots == 0 || e.Index-1 > c.committed.index {
 			c.violate(LogMatching, e, "member %d appended index %d after index %d", m.id, e.Index, m.log.index)
 		}
 		before = c.termAt(e.Index-1, c.committed)

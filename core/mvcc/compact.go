@@ -113,7 +113,7 @@ func (s *Store) compactBucket(batch *backend.Batch, limit int) (more bool) {
 		if c.whole {
 			c.sum.add(k, v, rev, dead, kept)
 		}
-		if !kept || dead && (mutant.On(mutant.CompactEatsTombstone) || mutant.On(mutant.CompactRevisionLost)) {
+		if !kept || dead && (mutant.On(mutant.CompactEatsTombstone) || mutant.On(mutant.CompactRevisionLost) && rev.Main == s.rev) {
 			batch.Delete(backend.Key, append([]byte(nil), k...))
 		}
 		if seen == limit {

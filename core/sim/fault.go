@@ -72,6 +72,8 @@ type Options struct {
 	Keys            int
 	Rate            float64
 	Large           int
+	Clients         int
+	Timeout         time.Duration
 	Watch           Watching
 }
 
@@ -125,6 +127,12 @@ func (o *Options) String() string {
 	}
 	if o.Large > 0 {
 		fmt.Fprintf(&b, " large=%d", o.Large)
+	}
+	if o.Clients > 0 {
+		fmt.Fprintf(&b, " clients=%d", o.Clients)
+	}
+	if o.Timeout > 0 {
+		fmt.Fprintf(&b, " timeout=%v", o.Timeout.Round(time.Millisecond))
 	}
 	if o.Watch.Pushes > 0 {
 		fmt.Fprintf(&b, " pushes=%d recent=%d scan=%d", o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions)
@@ -198,6 +206,12 @@ func (o *Options) drawTuning(d *Dice) {
 	if large := 512 << d.Uint64N(3); d.Chance(0.5) {
 		o.Large = large
 	}
+	if clients := 2 + int(d.Uint64N(10)); d.Chance(0.5) {
+		o.Clients = clients
+	}
+	if timeout := spread(d.Uint64(), 200*time.Millisecond, 5*time.Second); d.Chance(0.5) {
+		o.Timeout = timeout
+	}
 	if pushes, recent, scan := 1+int(d.Uint64N(8)), 1+int(d.Uint64N(32)), 1+int(d.Uint64N(32)); d.Chance(0.5) {
 		o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions = pushes, recent, scan
 	}
@@ -216,6 +230,10 @@ func (o *Options) tune(c *Config) {
 	if c.Workload.Rate > 0 && o.Keys > 0 {
 		c.Workload.Keys, c.Workload.Rate = o.Keys, o.Rate
 	}
+	if c.Workload.Clients > 0 {
+		c.Workload.Clients = cmp.Or(o.Clients, c.Workload.Clients)
+	}
+	c.Workload.Timeout = cmp.Or(o.Timeout, c.Workload.Timeout)
 	c.Workload.Large = cmp.Or(o.Large, c.Workload.Large)
 	if o.On[faultDeadline] {
 		c.Workload.Hasty = o.Patience
