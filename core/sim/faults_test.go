@@ -287,3 +287,18 @@ func TestBrokenCommandsAreRefused(t *testing.T) {
 		t.Error("time stands still")
 	}
 }
+
+// TestSeedsThatFoundBugs: runs that once broke a promise.
+func TestSeedsThatFoundBugs(t *testing.T) {
+	for _, seed := range []uint64{
+		88, // a flipped bit in the length of a record cut off the rest of the log as torn
+	} {
+		w := quiet(t, func(c *Config) { c.Seed, c.Faults, c.FaultsFor = seed, true, time.Minute })
+		if v := w.Run(time.Minute); v != nil {
+			t.Errorf("seed %d: %v at %v\n%s\n%v", seed, v, time.Duration(v.At), w.Stack(), w.Options())
+		}
+		if w.faults.counts[faultRot] == 0 {
+			t.Errorf("seed %d: nothing has rotted: the story has changed", seed)
+		}
+	}
+}
