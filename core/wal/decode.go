@@ -194,6 +194,11 @@ func (d *decoder) torn(n int64, p []byte, reason string) error {
 		return d.corrupt("length field says %d bytes, the record itself %d", n, promised)
 	}
 	promised, head := promisedLen(p)
+	// The rest of the sector of a length field was written with it.
+	beside := (vfs.BlockSize - (d.offset+frameBytes)%vfs.BlockSize) % vfs.BlockSize
+	if head == 0 && beside >= headBytes && int64(len(p)) >= headBytes {
+		return d.corrupt("%s, and no record begins behind its length field", reason)
+	}
 	if head == 0 || promised == n {
 		return errTorn
 	}

@@ -80,3 +80,25 @@ func TestTypesThatAreNotCovered(t *testing.T) {
 		t.Errorf("only %d entries were tried", tried)
 	}
 }
+
+// TestStrayBlocks: a block in the place of another is not a torn record, though
+// what is read as a length there may reach into the zeros or beyond the end.
+func TestStrayBlocks(t *testing.T) {
+	m, name, offsets, data := rotLog(t)
+	blocks := offsets[len(offsets)-1] / vfs.BlockSize
+	for from := range blocks {
+		for to := int64(1); to < blocks; to++ {
+			if from == to {
+				continue
+			}
+			hurt := m.Clone()
+			check(t, hurt.Damage(name, to*vfs.BlockSize, vfs.BlockSize, func(p []byte) {
+				copy(p, data[from*vfs.BlockSize:(from+1)*vfs.BlockSize])
+			}))
+			var corrupt *CorruptError
+			if _, log, err := Open(hurt, "w", nil, Options{SegmentBytes: 16 << 10}); !errors.As(err, &corrupt) {
+				t.Errorf("block %d in the place of block %d: error %v, log %v", from, to, err, log)
+			}
+		}
+	}
+}
