@@ -24,11 +24,7 @@ func (w *World) Settle(limit time.Duration) bool {
 	if w.violation != nil {
 		return false
 	}
-	w.enter()
-	w.load.off = true
-	w.settling = true
-	w.endFaults()
-	w.leave()
+	w.Heal()
 	deadline := w.now + int64(limit)
 	probe := probe{w: w}
 	for w.violation == nil {
@@ -57,6 +53,16 @@ func (w *World) Settle(limit time.Duration) bool {
 		w.leave()
 	}
 	return w.violation == nil
+}
+
+// Heal ends the faults and the load, as Settle does, and returns at once: a
+// player goes on from there at its own pace.
+func (w *World) Heal() {
+	w.enter()
+	defer w.leave()
+	w.load.off = true
+	w.settling = true
+	w.endFaults()
 }
 
 // missing says what keeps the cluster from being settled, "" if nothing does.

@@ -21,6 +21,7 @@ type World interface {
 	StepEvent() bool
 	HashText() string
 	Replay(time.Duration) *sim.Replay
+	Heal()
 	StateInto(*sim.State)
 }
 
@@ -163,7 +164,7 @@ func (p *Player) run(passed float64, now func() time.Duration) {
 		slice = 1 // stop where something begins
 	}
 	p.Behind = false
-	for !p.world.RunUntil(trace.Instant(p.target), slice) {
+	for !p.runUntil(trace.Instant(p.target), slice) {
 		if p.Boost > 1 && p.watch.woke {
 			p.target, p.Boost = float64(p.world.Now()), 1
 			return
@@ -287,7 +288,7 @@ func (p *Player) StepFor(ns int64) error {
 		return fmt.Errorf("step: %d ns is negative", ns)
 	}
 	p.target = p.Shown() + float64(ns)
-	p.world.RunUntil(trace.Instant(p.target), 0)
+	p.runUntil(trace.Instant(p.target), 0)
 	p.refresh()
 	return nil
 }
@@ -304,6 +305,9 @@ func (p *Player) StepTo(unit string) error {
 	}
 	p.watch.seen = [unitCount]bool{}
 	for range stepBound {
+		if p.show != nil && p.world.NextAt() > p.show.until {
+			p.runUntil(p.show.until, 0) // the end of a file heals the world
+		}
 		if !p.world.StepEvent() || reached == unitEvent || p.watch.seen[reached] {
 			break
 		}

@@ -9,6 +9,7 @@ import (
 
 	"vitrine/core/mutant"
 	"vitrine/core/sim"
+	"vitrine/core/trace"
 )
 
 // show is a replay that is being played. It was run once in the dark before, to
@@ -23,6 +24,8 @@ type show struct {
 	lit     map[uint64]bool // the events of the story; for look-ups only
 	members []uint64        // where they are
 	told    bool            // the violation is in the feed
+	until   trace.Instant   // then everything heals, and the cluster must settle
+	healed  bool
 }
 
 // ShowState is what the page is told of the replay that is being played.
@@ -82,6 +85,9 @@ func (p *Player) Open(text, name string, correct bool) error {
 		}
 	}
 	p.show = s
+	if s.until = trace.Instant(r.For); r.Open {
+		s.until = math.MaxInt64
+	}
 	p.watch.feed.story = story
 	s.start = math.Max(0, float64(s.failure.Since-int64(leadIn)))
 	p.replay = s.start
@@ -137,6 +143,19 @@ func (s *show) state(now float64) *ShowState {
 		Name: s.name, Mutant: s.mutant, Correct: s.correct, Violated: s.failure.Number, Text: s.failure.Text,
 		Since: s.failure.Since, Start: int64(s.start), Over: s.failure.Number != 0 && now >= float64(s.failure.Since),
 	}
+}
+
+// runUntil is the world's, and heals it where the file of a show ends: an answer
+// that is wrong may come only after that.
+func (p *Player) runUntil(t trace.Instant, maxEvents int) bool {
+	if s := p.show; s != nil && !s.healed && t >= s.until {
+		if !p.world.RunUntil(s.until, maxEvents) {
+			return false
+		}
+		s.healed = true
+		p.world.Heal()
+	}
+	return p.world.RunUntil(t, maxEvents)
 }
 
 // end is the moment at which a show stops by itself: at its violation.

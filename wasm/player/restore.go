@@ -70,7 +70,7 @@ func (p *Player) Restore(data []byte) error {
 // catchUp runs towards the moment that is being restored.
 func (p *Player) catchUp(now func() time.Duration) {
 	begin := now()
-	for !p.world.RunUntil(trace.Instant(p.replay), sliceSize) {
+	for !p.runUntil(trace.Instant(p.replay), sliceSize) {
 		if now()-begin > 4*budget || p.watch.violated {
 			return
 		}
