@@ -47,6 +47,7 @@ type options struct {
 	noChecks  bool
 	mutant    string
 	mutants   bool
+	markdown  bool
 	rate      float64
 	network   string
 	replay    string
@@ -83,6 +84,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.network, "network", "lan", "latencies: lan or teaching")
 	f.BoolVar(&o.noChecks, "nochecks", false, "run without checkers, to measure them")
 	f.StringVar(&o.mutant, "mutant", "", "plant a bug in the core: see -mutants (needs a binary built with -tags mutants)")
+	f.BoolVar(&o.markdown, "md", false, "with -mutants: print the table in Markdown")
 	f.BoolVar(&o.mutants, "mutants", false, "plant every bug in turn and see that it is found")
 	f.BoolVar(&o.verbose, "v", false, "print the drawn options of each run and what happens to the world")
 	f.BoolVar(&o.json, "json", false, "print one JSON object a run")

@@ -2,7 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"vitrine/core/mutant"
@@ -14,13 +22,12 @@ type trial struct {
 	Name    string         `json:"name"`
 	First   int            `json:"first"` // the seed that found it, 0 = none did
 	By      int            `json:"by"`    // the invariant that did
+	At      float64        `json:"at"`    // simulated seconds into that seed
 	Text    string         `json:"text"`
-	Killed  int            `json:"killed"` // of the first Rated seeds
-	Rated   int            `json:"rated"`
-	Numbers map[string]int `json:"numbers"` // how often each invariant fired
-	Wrong   []string       `json:"wrong"`   // verdicts of invariants that may not convict it
+	Killed  int            `json:"killed"` // of the first rated seeds
+	Numbers map[string]int `json:"numbers"`
+	Wrong   []string       `json:"wrong"` // verdicts of invariants that may not convict it
 	Seconds float64        `json:"seconds"`
-	At      float64        `json:"at"` // simulated seconds into the first
 }
 
 // rated is over how many seeds the kill rate is taken.
@@ -37,9 +44,6 @@ func try(info mutant.Info) (*trial, error) {
 			return nil, err
 		}
 		v := w.Run(sim.MutantRun)
-		if seed <= rated {
-			t.Rated++
-		}
 		if v == nil {
 			continue
 		}
@@ -58,18 +62,101 @@ func try(info mutant.Info) (*trial, error) {
 	return t, nil
 }
 
+// mutants plants all bugs, two at a time in processes of their own, or the one
+// that -mutant names in this one.
 func (p *program) mutants() int {
+	if !mutant.Enabled {
+		return p.fail(errors.New("-mutants: this binary carries no mutants; build it with -tags mutants"))
+	}
+	id, err := mutant.Find(p.mutant)
+	if err != nil {
+		return p.fail(err)
+	}
+	list := mutant.List()
+	trials := make([]*trial, len(list))
+	if id != mutant.None {
+		list = list[id-1 : id]
+		trials = trials[:1]
+		trials[0], err = try(list[0])
+	} else {
+		err = p.tryAll(list, trials)
+	}
+	if err != nil {
+		return p.fail(err)
+	}
+	return p.tellMutants(list, trials)
+}
+
+func (p *program) tryAll(list []mutant.Info, trials []*trial) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(list))
+	next := make(chan int)
+	for range 2 {
+		wg.Go(func() {
+			for i := range next {
+				out, _ := exec.Command(self, "-mutants", "-json", "-mutant", list[i].Name).Output() // a survivor is told by its figures
+				trials[i] = new(trial)
+				if err := json.Unmarshal(out, trials[i]); err != nil {
+					errs[i] = fmt.Errorf("mutant %s: %w", list[i].Name, err)
+				}
+				fmt.Fprintf(p.stderr, "%s: %.1f s\n", list[i].Name, trials[i].Seconds)
+			}
+		})
+	}
+	for i := range list {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// tellMutants prints the table and judges it.
+func (p *program) tellMutants(list []mutant.Info, trials []*trial) int {
 	status := 0
-	for _, info := range mutant.List() {
-		if p.mutant != "" && p.mutant != info.Name {
-			continue
+	complain := func(format string, args ...any) {
+		status = 1
+		fmt.Fprintf(p.stderr, format+"\n", args...)
+	}
+	for i, t := range trials {
+		if t.First == 0 {
+			complain("%s survives %d seeds", t.Name, max(rated, list[i].Seeds))
+		} else if t.First > list[i].Seeds {
+			complain("%s needs %d seeds, its budget is %d", t.Name, t.First, list[i].Seeds)
 		}
-		t, err := try(info)
-		if err != nil {
-			return p.fail(err)
+		for _, wrong := range t.Wrong {
+			complain("%s dies by the wrong invariant: %s", t.Name, wrong)
 		}
-		line, _ := json.Marshal(t)
-		fmt.Fprintf(p.stdout, "%s\n", line)
+	}
+	switch {
+	case p.json:
+		for _, t := range trials {
+			line, err := json.Marshal(t)
+			if err != nil {
+				return p.fail(err)
+			}
+			fmt.Fprintf(p.stdout, "%s\n", line)
+		}
+	case p.markdown:
+		writeMarkdown(p.stdout, list, trials)
+	default:
+		for i, t := range trials {
+			fmt.Fprintf(p.stdout, "%-28s %-44s seed %-4d I%-3d at %5.1f s  killed %2d of %d  %s\n", t.Name, list[i].Source, t.First, t.By, t.At, t.Killed, rated, t.verdicts())
+		}
 	}
 	return status
+}
+
+// verdicts names the invariants that fired.
+func (t *trial) verdicts() string { return strings.Join(slices.Sorted(maps.Keys(t.Numbers)), ", ") }
+
+func writeMarkdown(out io.Writer, list []mutant.Info, trials []*trial) {
+	fmt.Fprintf(out, "| Planted bug | What is wrong | Source | Caught by | First seed | Killed, of %d seeds |\n| --- | --- | --- | --- | --- | --- |\n", rated)
+	for i, t := range trials {
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s | %d | %d |\n", t.Name, list[i].Story, list[i].Source, t.verdicts(), t.First, t.Killed)
+	}
 }

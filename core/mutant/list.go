@@ -26,7 +26,6 @@ const (
 	TailStrict
 	ChecksumUnchained
 	SnapshotWithoutConfState
-	SnapshotTwice
 
 	// State.
 	AppliedFirst
@@ -51,6 +50,10 @@ const (
 	FutureWatchEarly
 	CursorOffByOne
 
+	// Canary is no bug of the core: it breaks an invariant on purpose, so that a
+	// run that does not fail by it proves the checks to be cut off.
+	Canary
+
 	count
 )
 
@@ -66,6 +69,12 @@ type Info struct {
 
 // Convicted tells whether the invariant of that number may catch the mutant.
 func (i Info) Convicted(number int) bool { return slices.Contains(i.Convicts, number) }
+
+// Snapshots tells whether the mutant shows only where members are often sent
+// snapshots: many writes, many watches, a short log.
+func (i Info) Snapshots() bool {
+	return i.ID == WatchBackInTime || i.ID == SnapshotWithoutConfState
+}
 
 // Find returns the mutant of that name. The empty name is None.
 func Find(name string) (ID, error) {
@@ -105,7 +114,6 @@ func List() []Info {
 		{TailStrict, "tail-strict", "a log whose last record was torn by a crash is refused at boot", "etcd #14098", []int{11}, 50},
 		{ChecksumUnchained, "checksum-unchained", "a new segment forgets the running checksum of the last", "etcd WAL format", []int{11}, 50},
 		{SnapshotWithoutConfState, "snapshot-without-conf-state", "a snapshot is sent without the configuration it stands for", "raft thesis 4.2", []int{27}, 100},
-		{SnapshotTwice, "snapshot-twice", "a snapshot that arrives while an earlier one is being installed loses its image", "etcd #18055", []int{30}, 200},
 
 		{AppliedFirst, "applied-first", "the applied index reaches the disk before the data", "etcd #13766", []int{5, 9, 10}, 20},
 		{CompactRevisionLost, "compact-revision-lost", "a restarted member forgets the revisions that compaction has emptied", "etcd #17780", []int{10, 21, 23}, 100},
@@ -126,5 +134,7 @@ func List() []Info {
 		{ResumeSkipsCompaction, "resume-skips-compaction", "a watch that starts at the compact revision misses a delete", "etcd #19179", []int{21, 23, 24}, 200},
 		{FutureWatchEarly, "future-watch-early", "a watch that starts in the future hears of the present", "etcd #20221", []int{23, 24, 25}, 100},
 		{CursorOffByOne, "cursor-off-by-one", "catching up begins one revision too late", "mutation of watch", []int{21, 23, 24}, 50},
+
+		{Canary, "canary", "nothing is wrong: an invariant is violated on purpose, and the run must fail", "coal mines", []int{30}, 1},
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/member"
 	"vitrine/core/membership"
-	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/store"
 	"vitrine/core/trace"
@@ -257,7 +256,7 @@ func (w *World) install(n *node, s *raftpb.Snapshot) *store.Result {
 	}
 	n.db, n.backend, n.store = db, b, st
 	n.images = slices.DeleteFunc(n.images, func(i *image) bool {
-		return i.applied.Index <= index || mutant.On(mutant.SnapshotTwice)
+		return i.applied.Index <= index
 	})
 	n.commit, n.commitTimer, n.keeping = nil, false, false
 	n.era++ // commits and housekeeping of the old state are void

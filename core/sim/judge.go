@@ -9,6 +9,7 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/invariant"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 	"vitrine/core/watch"
@@ -157,6 +158,10 @@ func (j *judge) holds(number int) bool { return j == nil || j.checker.Holds(numb
 func (w *World) inspect() {
 	w.inspectLater()
 	if w.judge == nil {
+		return
+	}
+	if mutant.On(mutant.Canary) {
+		w.broken(check.NoPanic, "the canary is dead")
 		return
 	}
 	w.judge.forget()

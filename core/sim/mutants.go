@@ -11,10 +11,15 @@ import (
 const MutantRun = 60 * time.Second
 
 // MutantConfig is the run in which a mutant is looked for under a seed: the
-// ordinary faults, three members or five.
+// ordinary faults, three members or five. Some need a busy cluster whose members
+// often lag behind the log.
 func MutantConfig(info mutant.Info, seed uint64) Config {
 	cfg := DefaultConfig()
 	cfg.Seed, cfg.Members, cfg.Mutant = seed, 3+2*int(seed%2), info.Name
 	cfg.Faults, cfg.FaultsFor = true, MutantRun
+	if info.Snapshots() {
+		cfg.SnapshotCount, cfg.SnapshotCatchUp = 10, 1
+		cfg.Workload.Rate, cfg.Workload.Clients, cfg.Workload.Watches, cfg.Workload.Timeout = 200, 10, 8, 300*time.Millisecond
+	}
 	return cfg
 }
