@@ -61,6 +61,9 @@ func (p *program) renew(name, file string) error {
 		if again, v := repeat(old); v != nil && v.Number == old.Violated {
 			ops, faults := again.Count()
 			fmt.Fprintf(p.stdout, "%-28s I%-3d  %11d  %9d  %8d  %8.1f  as before\n", name, v.Number, ops, faults, again.Config.Members, time.Since(start).Seconds())
+			if again.Hash == old.Hash {
+				return nil
+			}
 			return p.hang(file, again)
 		}
 	}
