@@ -25,7 +25,7 @@ func (w *World) Settle(limit time.Duration) bool {
 		return false
 	}
 	w.Heal()
-	deadline := w.now + int64(limit)
+	deadline := w.unread() + int64(limit)
 	probe := probe{w: w}
 	for w.violation == nil {
 		if w.Unrecoverable() != "" {
@@ -63,6 +63,16 @@ func (w *World) Heal() {
 	w.load.off = true
 	w.settling = true
 	w.endFaults()
+}
+
+// unread is when the slowest reader of a watch will have read what is on its
+// way to it: its own slowness is no fault of the cluster.
+func (w *World) unread() int64 {
+	last := w.now
+	for _, wt := range w.streams {
+		last = max(last, wt.arrival)
+	}
+	return last
 }
 
 // missing says what keeps the cluster from being settled, "" if nothing does.

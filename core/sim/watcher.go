@@ -167,8 +167,10 @@ func (w *World) sendPush(p pushed) {
 	if wt == nil {
 		return
 	}
+	// A reader that is slow on purpose is a fault, and healed with the others:
+	// else it could be more behind than it can read while the cluster settles.
 	read := time.Duration(0)
-	if wt.client > 0 && wt.client%2 == 0 {
+	if wt.client > 0 && wt.client%2 == 0 && !w.settling {
 		read = w.cfg.Watch.Read
 	}
 	wt.arrival = max(w.now+w.clientLatency(), wt.arrival+int64(read))

@@ -47,7 +47,7 @@ type World struct {
 
 	watchers []*watcher
 	streamID uint64
-	streams  map[uint64]*watcher // for look-ups only
+	streams  map[uint64]*watcher // for look-ups, and for what no order can change
 
 	commands  []Timed // done
 	scheduled []Timed // to be done
