@@ -70,7 +70,7 @@ stored:
 
 ## oracle: ours beside the real etcd: formats, etcdctl, clientv3, processes killed
 oracle: server
-	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) test ./...
+	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) test -count=1 ./...
 
 ## browser: the page in Chromium
 browser: page
