@@ -198,6 +198,15 @@ func (wr *writer) serve(w http.ResponseWriter, r *http.Request) {
 	case <-wr.p.ctx.Done():
 		return
 	}
+	select {
+	case <-o.closed:
+		return
+	case <-r.Context().Done(): // the peer has gone, and what the writer sends next would be lost
+	}
+	select {
+	case wr.gone <- o:
+	case <-wr.p.ctx.Done():
+	}
 	<-o.closed // by the writer: nobody writes to w after this
 }
 

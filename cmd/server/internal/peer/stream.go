@@ -21,6 +21,7 @@ var (
 	errIncompatible = errors.New("incompatible version")
 	errClusterID    = errors.New("cluster ID mismatch")
 	errExpelled     = errors.New("the member has been permanently removed from the cluster")
+	errGone         = errors.New("the peer has closed the stream")
 )
 
 // outgoing is a stream that a peer has opened: an HTTP response without an end.
@@ -51,13 +52,14 @@ type writer struct {
 	kind   kind
 	queue  chan *raftpb.Message
 	attach chan *outgoing
+	gone   chan *outgoing // closed by the peer, maybe not in use any more
 
 	mu   sync.Mutex
 	conn *outgoing
 }
 
 func newWriter(p *peer, k kind) *writer {
-	return &writer{p: p, kind: k, queue: make(chan *raftpb.Message, streamQueue), attach: make(chan *outgoing)}
+	return &writer{p: p, kind: k, queue: make(chan *raftpb.Message, streamQueue), attach: make(chan *outgoing), gone: make(chan *outgoing)}
 }
 
 func (w *writer) up() bool {
@@ -110,6 +112,11 @@ func (w *writer) run() {
 			p.t.log.Info("established TCP streaming connection with remote peer", zap.String("stream-writer-type", w.kind.String()),
 				zap.String("local-member-id", ID(p.t.cfg.Self)), zap.String("remote-peer-id", ID(p.id)))
 			continue
+		case o := <-w.gone:
+			if o != conn {
+				continue
+			}
+			err = errGone
 		case <-beat.C:
 			if conn == nil {
 				continue
