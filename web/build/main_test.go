@@ -24,7 +24,7 @@ func TestCompressedTwinsHoldTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	raw, packed, err := compress(dir, 5)
+	raw, packed, err := compress(dir, twins{}, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,5 +71,50 @@ func TestEmptyKeepsWhatGitKeeps(t *testing.T) {
 	}
 	if got := strings.Join(left, " "); got != ".gitignore README.md" {
 		t.Errorf("left over: %s", got)
+	}
+}
+
+// TestWhatHasNotChangedIsNotCompressedAgain gives the build a twin that could not
+// be its own: it is kept as long as the file is the same and the quality suffices.
+func TestWhatHasNotChangedIsNotCompressedAgain(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "page.txt")
+	build := func(text string, quality int) string {
+		t.Helper()
+		earlier := remember(dir)
+		if err := os.WriteFile(path, []byte(strings.Repeat(text, 200)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(path + ".br"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := compress(dir, earlier, quality); err != nil {
+			t.Fatal(err)
+		}
+		twin, err := os.ReadFile(path + ".br")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(twin)
+	}
+	build("a see-through etcd ", 5)
+	const mark = "made earlier"
+	if err := os.WriteFile(path+".br", []byte(mark), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := build("a see-through etcd ", 4); got != mark {
+		t.Error("the same file was compressed again")
+	}
+	if err := os.WriteFile(filepath.Join(dir, qualityFile), []byte("5\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := build("a see-through etcd ", 6); got == mark {
+		t.Error("a twin of a lower quality was kept")
+	}
+	if err := os.WriteFile(path+".br", []byte(mark), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := build("another text ", 6); got == mark {
+		t.Error("the twin of another text was kept")
 	}
 }
