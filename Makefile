@@ -9,10 +9,17 @@ ORACLE  := cmd/server/oracle
 DATA    ?= build/run.etcd
 
 .DEFAULT_GOAL := build
-.PHONY: build server sim page run cluster test vet unit seeds more-seeds soak mutants gallery stored oracle browser determinism race chaos fuzz bench generate fmt clean
+.PHONY: build server sim page warm run cluster test vet unit seeds more-seeds soak mutants gallery stored oracle browser determinism race chaos fuzz bench generate fmt clean
 
 ## build: bin/vitrine with the page inside, and bin/sim
-build: page server sim
+build:
+	$(MAKE) -j2 page warm
+	$(MAKE) server sim
+
+# While one core compresses the page, another compiles what the server needs
+# besides it.
+warm:
+	$(GO) build -trimpath ./cmd/server/internal/... ./cmd/sim
 
 server:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/vitrine ./cmd/server
@@ -20,9 +27,10 @@ server:
 sim:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/sim ./cmd/sim
 
-## page: the browser's side, compiled and compressed into web/dist
+## page: the browser's side, compiled and compressed into web/dist; -trimpath, so
+## that the standard library is compiled for it and for the server at once
 page:
-	$(GO) run ./web/build
+	$(GO) run -trimpath ./web/build
 
 ## run: a server on localhost:2379 with the page under /ui/
 run: build
@@ -72,8 +80,9 @@ stored:
 oracle: server
 	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) test -count=1 ./...
 
-## browser: the page in Chromium
-browser: page
+## browser: the page in Chromium, which does not mind how well it is compressed
+browser:
+	$(GO) run -trimpath ./web/build -quality 4
 	$(GO) test -count=1 -tags browser ./wasm/... ./web/...
 
 ## determinism: 50 seeds give the same hashes on this machine and in js/wasm
