@@ -12,7 +12,7 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// qualityFile tells the next build how well this one has compressed.
+// qualityFile tells the next build how well every file is compressed at least.
 const qualityFile = ".quality"
 
 // twins are the files of an earlier build with their compressed twins.
@@ -73,10 +73,12 @@ func walk(dist string, visit func(name string, data []byte) error) error {
 // compress writes a .br beside every file that gains by it, or takes the one
 // that an earlier build has made of the same file.
 func compress(dist string, earlier twins, quality int) (raw, packed int64, err error) {
+	lowest := max(quality, earlier.quality)
 	err = walk(dist, func(name string, data []byte) error {
 		raw += int64(len(data))
 		twin := earlier.of(name, data, quality)
 		if twin == nil {
+			lowest = quality
 			var err error
 			if twin, err = pack(data, quality); err != nil {
 				return err
@@ -92,7 +94,7 @@ func compress(dist string, earlier twins, quality int) (raw, packed int64, err e
 	if err != nil {
 		return raw, packed, err
 	}
-	return raw, packed, os.WriteFile(filepath.Join(dist, qualityFile), fmt.Appendln(nil, quality), 0o644)
+	return raw, packed, os.WriteFile(filepath.Join(dist, qualityFile), fmt.Appendln(nil, lowest), 0o644)
 }
 
 func pack(data []byte, quality int) ([]byte, error) {

@@ -105,9 +105,6 @@ func TestWhatHasNotChangedIsNotCompressedAgain(t *testing.T) {
 	if got := build("a see-through etcd ", 4); got != mark {
 		t.Error("the same file was compressed again")
 	}
-	if err := os.WriteFile(filepath.Join(dir, qualityFile), []byte("5\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	if got := build("a see-through etcd ", 6); got == mark {
 		t.Error("a twin of a lower quality was kept")
 	}
