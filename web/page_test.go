@@ -4,6 +4,7 @@ package web_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,17 +21,19 @@ const (
 	tab    = "\t"
 )
 
-// leader waits for a leader and gives its id.
+// leader runs the world quickly to its first leader, waits until the panels show
+// it, and gives its id.
 func (b *browser) leader() int {
 	b.t.Helper()
-	b.until("a leader", `s.leader > 0`)
+	b.do(`for (let i = 0; i < 200 && !vitrine.state().leader; i++) vitrine.step(5e7)`)
+	b.until("a leader", `s.leader > 0 && document.getElementById('tool-crash').textContent.includes('S' + s.leader)`)
 	return eval[int](b, `vitrine.state().leader`)
 }
 
 // The story of the page: a newcomer sees a cluster, crashes its leader with the
 // mouse, sees another elected, and brings the old one back.
 func TestCrashTheLeaderByMouse(t *testing.T) {
-	b := open(t, desk, "seed=7&members=5&speed=0.5")
+	b := open(t, desk, "seed=7&members=5&speed=3")
 	first := b.leader()
 	b.clickOn(fmt.Sprintf("member/%d", first))
 	b.until("the selection", fmt.Sprintf(`s.selected.member === %d`, first))
@@ -46,7 +49,7 @@ func TestCrashTheLeaderByMouse(t *testing.T) {
 }
 
 func TestCrashTheLeaderByKey(t *testing.T) {
-	b := open(t, desk, "seed=3&members=3&speed=0.5")
+	b := open(t, desk, "seed=3&members=3&speed=2")
 	first := b.leader()
 	b.keys("k")
 	b.until("the crash", fmt.Sprintf(`!s.members[%d].alive`, first-1))
@@ -95,7 +98,7 @@ func TestCutByDraggingAndHeal(t *testing.T) {
 }
 
 func TestAMajorityGoesOnWithoutTheLeader(t *testing.T) {
-	b := open(t, desk, "seed=9&members=5&speed=1")
+	b := open(t, desk, "seed=9&members=5&speed=5")
 	first := b.leader()
 	b.click("#tool-split")
 	b.until("the cut", `s.links.some((l) => l.cut)`)
@@ -107,7 +110,7 @@ func TestAMajorityGoesOnWithoutTheLeader(t *testing.T) {
 
 // put and get as the visitor sends them, with the keyboard in the form.
 func TestAskTheCluster(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=0.3")
+	b := open(t, desk, "seed=7&members=3&speed=1")
 	b.leader()
 	b.click(`#ask [name="key"]`)
 	b.do(`document.querySelector('#ask [name="key"]').value = ''; document.querySelector('#ask [name="value"]').value = ''`)
@@ -141,31 +144,58 @@ func TestAskTheCluster(t *testing.T) {
 
 // A request that nobody can answer ends in etcd's words.
 func TestNoMajorityNoAnswer(t *testing.T) {
-	b := open(t, desk, "seed=5&members=3&speed=2")
+	b := open(t, desk, "seed=5&members=3&speed=10")
 	b.leader()
 	b.do(`const l = vitrine.state().leader; for (const id of [1, 2, 3]) if (id !== l) vitrine.dispatch({ cmd: 'crash', member: id }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1', member: l })`)
 	b.until("the failure", `s.requests.some((r) => r.client === 0 && (r.status === 'error' || r.status === 'unknown') && /etcdserver|deadline/.test(r.error))`)
 	b.until("the headline", `document.getElementById('title-text').textContent.startsWith('No majority: 1 of 3')`)
 }
 
+// tabs presses Tab until the focus has gone around, and tells where it was.
+func (b *browser) tabs() (seen []string) {
+	b.t.Helper()
+	b.do(`document.activeElement.blur()`)
+	for range 100 {
+		b.keys(tab)
+		at := eval[string](b, `document.activeElement.id || document.activeElement.dataset.member || document.activeElement.name || document.activeElement.tagName`)
+		if len(seen) > 10 && (at == "BODY" || slices.Contains(seen, at) && at == seen[0]) {
+			break
+		}
+		seen = append(seen, at)
+	}
+	return seen
+}
+
 // Everything without a mouse.
 func TestKeyboardOnly(t *testing.T) {
 	b := open(t, desk, "seed=7&members=3&speed=0.5")
 	b.leader()
-	// Tab walks through the members, and the canvas is no trap on the way.
-	seen := ""
-	for range 60 {
-		b.keys(tab)
-		seen += eval[string](b, `(document.activeElement.id || document.activeElement.dataset.member || document.activeElement.name || document.activeElement.tagName) + ' '`)
-	}
-	for _, want := range []string{"reset ", "key ", "send ", "1 2 3 ", "tool-crash ", "act-crash ", "tab-raft ", "play ", "speed ", "latency "} {
-		if !strings.Contains(seen, want) {
-			t.Errorf("Tab does not come to %q; it went %s", want, seen)
+	// Tab comes to every control that can be seen, whatever the cluster is doing at
+	// the moment, and the canvas is no trap on the way.
+	for _, state := range []string{"", "for (const id of [1, 2, 3]) vitrine.dispatch({ cmd: 'crash', member: id })", "vitrine.dispatch({ cmd: 'reset' })"} {
+		b.do(state)
+		seen := b.tabs()
+		for _, want := range []string{"reset", "key", "send", "1", "2", "3", "tool-crash", "tool-heal", "act-crash", "act-restart", "tab-raft", "play", "skip", "speed", "latency"} {
+			if !slices.Contains(seen, want) {
+				t.Errorf("after %q Tab does not come to %q; it went %s", state, want, seen)
+			}
+		}
+		if slices.Contains(seen, "CANVAS") {
+			t.Errorf("Tab stops at the canvas: %s", seen)
 		}
 	}
-	if strings.Contains(strings.ToLower(seen), "canvas") {
-		t.Errorf("Tab stops at the canvas: %s", seen)
+	b.leader()
+	// A control that can do nothing now keeps the focus, and says why it does not act.
+	b.do(`document.getElementById('tool-crash').focus()`)
+	b.keys(enter)
+	b.until("the crash", `s.members.some((m) => !m.alive) && document.getElementById('tool-crash').ariaDisabled === 'true'`)
+	if focus := eval[string](b, `document.activeElement.id`); focus != "tool-crash" {
+		t.Errorf("the crash has taken the focus from its button to %q", focus)
 	}
+	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
+	b.keys(enter)
+	b.until("the reason", `!document.getElementById('toast').hidden && s.members.filter((m) => !m.alive).length === 1`)
+	b.do(`vitrine.dispatch({ cmd: 'heal-all' }); for (const m of vitrine.state().members) if (!m.alive) vitrine.dispatch({ cmd: 'restart', member: m.id }); vitrine.step(3e9); vitrine.dispatch({ cmd: 'play' })`)
 	b.do(`document.querySelector('[data-member="2"]').focus()`)
 	b.keys(enter)
 	b.until("the selection", `s.selected.member === 2`)
@@ -291,8 +321,8 @@ func TestTheStorySurvivesTheLossOfTheGraphics(t *testing.T) {
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'pause' }); vitrine.step(1e9)`, first))
 	hash := eval[string](b, `vitrine.hash()`)
 	b.do(`globalThis.old = true; const c = document.querySelector('canvas'); setTimeout(() => (c.getContext('webgl2') || c.getContext('webgl')).getExtension('WEBGL_lose_context').loseContext(), 0)`)
-	for i := 0; eval[bool](b, `Boolean(globalThis.old || !globalThis.vitrine)`); i++ {
-		if i > 100 {
+	for end := time.Now().Add(patience); eval[bool](b, `Boolean(globalThis.old || !globalThis.vitrine)`); {
+		if time.Now().After(end) {
 			t.Fatal("the page was not loaded again")
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -328,8 +358,8 @@ func TestEverythingHasANameAndCanBeRead(t *testing.T) {
 	for _, s := range []screen{{w: 1440, h: 900, lang: "en"}, {w: 1440, h: 900, lang: "zh", light: true}} {
 		b := open(t, s, "seed=7&members=5&speed=0.5")
 		first := b.leader()
-		b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' })`, first))
-		b.until("another leader", fmt.Sprintf(`s.leader > 0 && s.leader !== %d`, first))
+		b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(3e9)`, first))
+		b.until("another leader", fmt.Sprintf(`s.leader > 0 && s.leader !== %d && document.getElementById('title-text').textContent.includes('S' + s.leader)`, first))
 		if got := eval[string](b, unnamed); got != "" {
 			t.Errorf("%s: without a name:\n%s", s.lang, got)
 		}
@@ -376,12 +406,12 @@ func TestAPausedPageRests(t *testing.T) {
 	frames := func() float64 { return eval[float64](b, `vitrine.frameStats().frames`) }
 	last := frames()
 	for i := 0; ; i++ {
-		time.Sleep(700 * time.Millisecond)
+		time.Sleep(800 * time.Millisecond)
 		now := frames()
 		if now == last {
 			break
 		}
-		if last = now; i > 60 {
+		if last = now; i > 40 {
 			t.Fatal("a paused page goes on drawing")
 		}
 	}
@@ -410,10 +440,12 @@ func TestFrameTime(t *testing.T) {
 	best := 1e9
 	for range 5 { // a machine that builds something else at the moment gets another chance
 		b.do(`vitrineHost.crowd(200)`)
-		time.Sleep(4 * time.Second)
+		if !b.holds(`vitrine.frameStats().frames >= 20`) {
+			t.Fatal("the page does not draw")
+		}
 		stats := eval[map[string]float64](b, `vitrine.frameStats()`)
 		t.Logf("p50 of %.0f frames with %.0f messages: Update %.2f ms, Draw %.2f ms, both %.2f ms", stats["frames"], stats["messages"], stats["update"], stats["draw"], stats["p50"])
-		if stats["messages"] < 200 || stats["frames"] < 5 {
+		if stats["messages"] < 200 {
 			t.Fatalf("measured nothing: %v", stats)
 		}
 		if best = min(best, stats["p50"]); best <= frameTime {

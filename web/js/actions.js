@@ -1,14 +1,19 @@
 // What can be done to a member: one list for buttons and keys.
 
-import { act, memberOf, shown } from './app.js';
+import { act, memberOf, shown, toast } from './app.js';
+import { name } from './format.js';
+import { t } from './i18n.js';
 
+const dead = (m) => !m.alive && m.process !== 'starting';
+
+// not is the key of the reason why an action is impossible now, or nothing.
 export const actions = {
-  crash: { key: 'K', can: (m) => m.alive || m.process === 'starting', run: (m) => act({ cmd: 'crash', member: m.id }) },
-  kill: { key: 'D', can: (m) => m.alive || m.process === 'starting', run: (m) => act({ cmd: 'crash', member: m.id, keep: true }) },
-  restart: { key: 'R', can: (m) => !m.alive && m.process !== 'starting', run: (m) => act({ cmd: 'restart', member: m.id }) },
-  pause: { key: 'P', can: (m) => m.alive, run: (m) => act({ cmd: m.process === 'paused' ? 'resume' : 'pause', member: m.id }) },
-  isolate: { key: 'I', can: (m, f) => f.members.length > 1, run: (m, f) => act(isolated(m, f) ? { cmd: 'heal', member: m.id } : { cmd: 'isolate', member: m.id }) },
-  timeout: { key: 'E', can: (m) => m.process === 'running' && m.role !== 'leader', run: (m) => act({ cmd: 'campaign', member: m.id }) },
+  crash: { key: 'K', not: (m) => dead(m) && 'not.down', run: (m) => act({ cmd: 'crash', member: m.id }) },
+  kill: { key: 'D', not: (m) => dead(m) && 'not.down', run: (m) => act({ cmd: 'crash', member: m.id, keep: true }) },
+  restart: { key: 'R', not: (m) => !dead(m) && 'not.runs', run: (m) => act({ cmd: 'restart', member: m.id }) },
+  pause: { key: 'P', not: (m) => !m.alive && 'not.down', run: (m) => act({ cmd: m.process === 'paused' ? 'resume' : 'pause', member: m.id }) },
+  isolate: { key: 'I', not: (m, f) => f.members.length < 2 && 'not.alone', run: (m, f) => act(isolated(m, f) ? { cmd: 'heal', member: m.id } : { cmd: 'isolate', member: m.id }) },
+  timeout: { key: 'E', not: (m) => (m.process !== 'running' ? 'not.down' : m.role === 'leader' && 'not.leads'), run: (m) => act({ cmd: 'campaign', member: m.id }) },
 };
 
 // isolated: every link from and to m is cut.
@@ -21,31 +26,48 @@ export function label(name, m, f) {
   return `act.${name}`;
 }
 
-export function doTo(name, f, id = shown(f)) {
-  const m = memberOf(f, id);
-  if (m && actions[name].can(m, f)) actions[name].run(m, f);
+// whyNot says why an action is impossible now, in words, or nothing.
+export function whyNot(action, m, f) {
+  const key = actions[action].not(m, f);
+  return key ? t(key, { name: name(m.id) }) : '';
 }
+
+export function doTo(action, f, id = shown(f)) {
+  const m = memberOf(f, id);
+  if (!m) return;
+  const why = whyNot(action, m, f);
+  if (why) toast(why, true);
+  else actions[action].run(m, f);
+}
+
+export const noLeader = (f) => (f.leader ? '' : t('not.leader'));
 
 export function crashLeader(f) {
-  const id = f.leader || f.members.find((m) => m.alive)?.id;
-  if (id) act({ cmd: 'crash', member: id });
+  if (f.leader) act({ cmd: 'crash', member: f.leader });
+  else toast(noLeader(f), true);
 }
 
-export const down = (f) => f.members.filter((m) => !m.alive && m.process !== 'starting');
+export const down = (f) => f.members.filter(dead);
 
 export function restartAll(f) { for (const m of down(f)) act({ cmd: 'restart', member: m.id }); }
 
 // healAll heals every link, resumes the paused and restarts the dead.
-export function healAll(f) { act({ cmd: 'heal-all' }); restartAll(f); }
+export function healAll(f) {
+  const why = healthy(f);
+  if (why) { toast(why, true); return; }
+  act({ cmd: 'heal-all' });
+  restartAll(f);
+}
 
-export const hurt = (f) => f.cuts.length > 0 || f.members.some((m) => m.process !== 'running');
+export const healthy = (f) => (f.cuts.length > 0 || f.members.some((m) => m.process !== 'running') ? '' : t('not.hurt'));
 
 // split cuts the leader and as many more as a minority has from the rest.
 export function split(f) {
+  if (f.members.length < 2) { toast(t('not.alone', { name: name(1) }), true); return; }
   const n = f.members.length, first = f.leader || 1, small = [];
   for (let i = 0; i < Math.floor((n - 1) / 2) || i < 1; i++) small.push(((first - 1 + i) % n) + 1);
   const rest = f.members.map((m) => m.id).filter((id) => !small.includes(id));
-  if (rest.length) act({ cmd: 'cut', from: small, to: rest });
+  act({ cmd: 'cut', from: small, to: rest });
 }
 
 // toggleLink cuts or heals one direction.

@@ -100,9 +100,10 @@ export function act(command) {
 }
 
 let toastTimer;
-export function toast(message) {
+export function toast(message, hint = false) {
   const el = document.getElementById('toast');
   el.textContent = message;
+  el.classList.toggle('hint', hint); // no error: it says why nothing happens
   el.hidden = false;
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => { el.hidden = true; }, 5000);

@@ -98,7 +98,7 @@ function render(f) {
   text($('ratio'), t('time.ratio', { span: span(f.speed * 1e9) }));
   text($('boost'), f.behind && f.playing ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '');
   $('skip').checked = f.skip;
-  $('skip').disabled = f.speed > 0.5; // nothing is skipped where nothing can be followed by eye
+  $('skip').closest('label').classList.toggle('idle', f.speed > 0.5); // nothing is skipped where nothing can be followed by eye
   text($('now'), clock(f.now));
   text($('events'), t('time.events', { n: f.events.toLocaleString(language()) }));
   for (const [id, dial] of Object.entries(dials)) {

@@ -60,6 +60,15 @@ export const termColor = (term) => (term ? `var(--t${((term - 1) % 6) + 1})` : '
 // content security policy forbids.
 export function paint(el, color) { el.style.color = color; return el; }
 
+// able says whether a control can act now, and in its title why it cannot. It
+// stays in the tab order and keeps the focus all the while: with the attribute
+// "disabled" a press of Enter could take the focus from under the visitor.
+export function able(el, why, title = '') {
+  const off = String(Boolean(why));
+  if (el.getAttribute('aria-disabled') !== off) el.setAttribute('aria-disabled', off);
+  if (el.title !== (why || title)) el.title = why || title;
+}
+
 // text sets an element's text only if it changed, so that selections and
 // screen readers are left in peace.
 export function text(el, value) { if (el.textContent !== value) el.textContent = value; return el; }

@@ -2,9 +2,9 @@
 // watches say. Rows are built once a tab and only their values change, so that
 // focus and scrolling survive twelve updates a second.
 
-import { actions, doTo, label, toggleLink } from './actions.js';
+import { actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf, shown } from './app.js';
-import { bytes, clock, element, name, paint, span, termColor, text } from './format.js';
+import { able, bytes, clock, element, name, paint, span, termColor, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
 
 const panel = document.getElementById('tabpanel');
@@ -37,8 +37,7 @@ export function start(vitrine) {
     for (const [n, b] of Object.entries(buttons)) {
       const key = label(n, m, f);
       text(b.firstChild, t(key));
-      b.title = t(`${key}.hint`, { name: name(m.id) });
-      b.disabled = !actions[n].can(m, f);
+      able(b, whyNot(n, m, f), t(`${key}.hint`, { name: name(m.id) }));
     }
     body(m, f);
   };

@@ -2,9 +2,9 @@
 // menu of a link, and the list of members that screen readers and the Tab key
 // find in place of the drawing.
 
-import { crashLeader, down, healAll, hurt, split, toggleLink } from './actions.js';
+import { crashLeader, down, healAll, healthy, noLeader, split, toggleLink } from './actions.js';
 import { act, app, isCut, shown } from './app.js';
-import { element, name, text } from './format.js';
+import { able, element, name, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
 import { sheet } from './bar.js';
 
@@ -136,9 +136,9 @@ function startTools(vitrine) {
   heal.addEventListener('click', () => healAll(app.frame));
   const render = (f) => {
     text(crash.children[1], f.leader ? t('tools.crash', { name: name(f.leader) }) : t('tools.crashNone'));
-    crash.disabled = !f.leader;
-    $('tool-split').disabled = f.members.length < 2;
-    heal.disabled = !hurt(f);
+    able(crash, noLeader(f));
+    able($('tool-split'), f.members.length < 2 && t('not.alone', { name: name(1) }));
+    able(heal, healthy(f));
     text(heal.children[1], t(down(f).length && !f.cuts.length ? 'tools.restart' : 'tools.heal'));
   };
   vitrine.subscribe(render);
