@@ -171,8 +171,7 @@ func (g *Game) release(at scene.Point, finger bool) any {
 
 // nudge draws a frame even while everything stands still.
 func (g *Game) nudge() {
-	g.quiet = 60
-	g.wakeDrawing()
+	g.drawFor(settle / 3)
 }
 
 func target(t scene.Target) any {

@@ -32,8 +32,8 @@ type Game struct {
 	begin     time.Time
 	last      time.Duration // of the last Update
 	published time.Duration
-	stale     bool // the document waits for a frame
-	quiet     int  // frames since anything moved
+	stale     bool          // the document waits for a frame
+	restAt    time.Duration // no frames from then on, if time stands still
 	w, h      float64
 	members   int
 	clients   int
@@ -97,11 +97,16 @@ func (g *Game) restyle() {
 
 // wake lets frames flow again.
 func (g *Game) wake() {
-	g.quiet, g.stale = 0, true
-	g.wakeDrawing()
+	g.stale = true
+	g.drawFor(settle)
 }
 
-func (g *Game) wakeDrawing() {
+// settle is how long the stage goes on drawing after a change while time stands
+// still: what moved comes to rest.
+const settle = 1500 * time.Millisecond
+
+func (g *Game) drawFor(d time.Duration) {
+	g.restAt = max(g.restAt, g.clock()+d)
 	ebiten.SetFPSMode(ebiten.FPSModeVsyncOn)
 	ebiten.ScheduleFrame()
 }
@@ -133,15 +138,13 @@ func (g *Game) Update() error {
 		g.safely(func() { g.player.Advance(passed, g.clock) })
 		g.stale = g.stale || played != g.player.Playing // it stopped by itself, with a last word
 	}
-	if !g.player.Playing {
-		g.quiet++
-	} else {
-		g.quiet = 0
+	if g.player.Playing {
+		g.restAt = now + settle
 	}
 	if g.stale || g.player.Playing && now-g.published >= publishEvery {
 		g.publish(now)
 	}
-	if g.quiet > 90 {
+	if now > g.restAt {
 		ebiten.SetFPSMode(ebiten.FPSModeVsyncOffMinimum)
 	}
 	g.stats.update(g.clock() - now)
