@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,14 +36,70 @@ const prefix = "/some/where/ui/"
 // policy is the content security policy that the server sends.
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
 
-// serve offers the built page as the server does.
-func serve(t *testing.T) *httptest.Server {
+// lab is what all tests share: the page on a server, and one tab of one Chromium.
+// To start a browser and to compile the page for the first time takes longer than
+// most tests do.
+type lab struct {
+	url     string
+	tab     context.Context
+	close   func()
+	reader  atomic.Pointer[browser] // the test that hears the console now
+	prelude page.ScriptIdentifier
+}
+
+var laboratory *lab // made by the first test that opens the page; tests run one by one
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if laboratory != nil {
+		laboratory.close()
+	}
+	os.Exit(code)
+}
+
+// newLab starts the server and Chromium.
+func newLab(t *testing.T) *lab {
 	t.Helper()
 	files, built := web.Files()
 	if !built {
 		leftOut(t, "the page is not built: run make page")
 	}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	bin, found := chromium()
+	if !found {
+		leftOut(t, "there is no Chromium on this machine")
+	}
+	profile, err := os.MkdirTemp("", "vitrine-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(serve(files))
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(bin), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.NoFirstRun,
+		chromedp.Flag("headless", "new"), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "en-US"),
+		chromedp.Flag("use-gl", "angle"), chromedp.Flag("use-angle", "swiftshader"), chromedp.Flag("enable-unsafe-swiftshader", true))
+	tab, cancelTab := chromedp.NewContext(allocator)
+	l := &lab{url: srv.URL + prefix, tab: tab, close: func() {
+		cancelTab()
+		cancel()
+		srv.Close()
+		os.RemoveAll(profile)
+	}}
+	laboratory = l
+	must(t, chromedp.Do(tab))
+	must(t, chromedp.Listen(tab, func(ev any) {
+		if b := l.reader.Load(); b != nil {
+			b.hear(ev)
+		}
+	}))
+	call(t, tab, log.Enable, cdp.Empty{})
+	call(t, tab, runtime.Enable, cdp.Empty{})
+	return l
+}
+
+// serve offers the built page as the server does.
+func serve(files fs.FS) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, prefix)
 		if name == "" {
 			name = "index.html"
@@ -53,10 +111,33 @@ func serve(t *testing.T) *httptest.Server {
 		}
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Content-Type", map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".svg": "image/svg+xml", ".woff2": "font/woff2"}[path.Ext(name)])
+		w.Header().Set("Cache-Control", "max-age=3600") // a browser keeps what it has compiled as long as it keeps the file
 		w.Write(data)
-	}))
-	t.Cleanup(srv.Close)
-	return srv
+	})
+}
+
+func chromium() (string, bool) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call sends a command of the DevTools protocol.
+func call[P, R any](t *testing.T, ctx context.Context, command cdp.Command[P, R], params P) R {
+	t.Helper()
+	r, err := chromedp.Call(ctx, command, params)
+	must(t, err)
+	return r
 }
 
 // leftOut skips a test so that nobody overlooks it.
@@ -66,18 +147,7 @@ func leftOut(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	leftOut(t, "there is no Chromium on this machine")
-	return ""
-}
-
-// browser is one tab with the page in it.
+// browser is the tab in the hands of one test.
 type browser struct {
 	t        *testing.T
 	ctx      context.Context
@@ -95,29 +165,45 @@ type screen struct {
 
 var desk = screen{w: 1440, h: 900, lang: "en"}
 
-// open starts Chromium and loads the page with a query. It fails the test if
-// anything complains in the console.
+// open loads the page anew with a query, as for a visitor who has never been here.
+// It fails the test if anything complains in the console.
 func open(t *testing.T, s screen, query string) *browser {
 	t.Helper()
-	bin := chromium(t)
-	srv := serve(t)
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(bin), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.NoFirstRun,
-		chromedp.Flag("headless", "new"), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "en-US"),
-		chromedp.Flag("use-gl", "angle"), chromedp.Flag("use-angle", "swiftshader"), chromedp.Flag("enable-unsafe-swiftshader", true))
-	t.Cleanup(cancel)
-	ctx, cancelTab := chromedp.NewContext(allocator)
-	t.Cleanup(cancelTab)
-	b := &browser{t: t, ctx: ctx}
-	b.must(chromedp.Do(ctx))
-	b.must(chromedp.Listen(ctx, b.hear))
-	_, err := chromedp.Call(ctx, log.Enable, cdp.Empty{})
-	b.must(err)
-	_, err = chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
-	b.must(err)
-	_, err = chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.w, Height: s.h, DeviceScaleFactor: 1, Mobile: s.touch})
-	b.must(err)
+	b := visit(t, s, query)
+	begin := time.Now()
+	b.ready()
+	t.Logf("ready %.2f s after the document", time.Since(begin).Seconds())
+	return b
+}
+
+// visit is open without waiting for the world.
+func visit(t *testing.T, s screen, query string) *browser {
+	t.Helper()
+	l := laboratory
+	if l == nil {
+		l = newLab(t)
+	}
+	b := &browser{t: t, ctx: l.tab}
+	must(t, chromedp.Do(b.ctx, chromedp.Navigate("about:blank")))
+	l.dress(t, s)
+	l.reader.Store(b)
+	t.Cleanup(func() {
+		l.reader.Store(nil)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.problems) > 0 {
+			t.Errorf("the console has complaints:\n%s", strings.Join(b.problems, "\n"))
+		}
+	})
+	must(t, chromedp.Do(b.ctx, chromedp.Navigate(l.url+"?"+query)))
+	return b
+}
+
+// dress gives the tab the screen, the preferences and the empty storage of a
+// visitor. VITRINE_THROTTLE=4 makes the visitor's processor four times slower.
+func (l *lab) dress(t *testing.T, s screen) {
+	t.Helper()
+	call(t, l.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.w, Height: s.h, DeviceScaleFactor: 1, Mobile: s.touch})
 	theme, motion := "dark", "no-preference"
 	if s.light {
 		theme = "light"
@@ -125,23 +211,16 @@ func open(t *testing.T, s screen, query string) *browser {
 	if s.still {
 		motion = "reduce"
 	}
-	_, err = chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: motion}}})
-	b.must(err)
-	source := fmt.Sprintf(`if (!localStorage.getItem('vitrine.lang')) localStorage.setItem('vitrine.lang', %q)`, s.lang)
-	_, err = chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
-	b.must(err)
-	begin := time.Now()
-	b.must(chromedp.Do(ctx, chromedp.Navigate(srv.URL+prefix+"?"+query)))
-	b.ready()
-	t.Logf("ready %.2f s after navigation", time.Since(begin).Seconds())
-	t.Cleanup(func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if len(b.problems) > 0 {
-			t.Errorf("the console has complaints:\n%s", strings.Join(b.problems, "\n"))
-		}
-	})
-	return b
+	call(t, l.tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: motion}}})
+	if rate, err := strconv.ParseFloat(os.Getenv("VITRINE_THROTTLE"), 64); err == nil {
+		call(t, l.tab, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: rate})
+	}
+	if l.prelude != "" {
+		call(t, l.tab, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: l.prelude})
+	}
+	// Once in a session: what a test stores outlives a load that it causes itself.
+	source := fmt.Sprintf(`if (location.href !== 'about:blank' && sessionStorage.getItem('dressed') !== %[1]q) { localStorage.clear(); sessionStorage.clear(); sessionStorage.setItem('dressed', %[1]q); localStorage.setItem('vitrine.lang', %[2]q) }`, t.Name()+time.Now().String(), s.lang)
+	l.prelude = call(t, l.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source}).Identifier
 }
 
 func (b *browser) hear(ev any) {
@@ -174,9 +253,7 @@ func (b *browser) hear(ev any) {
 
 func (b *browser) must(err error) {
 	b.t.Helper()
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	must(b.t, err)
 }
 
 func (b *browser) ready() {
@@ -184,10 +261,14 @@ func (b *browser) ready() {
 	eval[bool](b, `vitrine.ready.then(() => true)`)
 }
 
+// patience bounds every wait of the tests. It is meant for a machine that does
+// much else at the same time.
+const patience = 60 * time.Second
+
 // eval runs JavaScript and waits for a promise.
 func eval[T any](b *browser, js string) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 40*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience+10*time.Second)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -202,32 +283,31 @@ func (b *browser) do(js string) {
 	eval[bool](b, `(async () => { `+js+`; return true })()`)
 }
 
+// holds waits in the page for a condition in JavaScript.
+func (b *browser) holds(js string) bool {
+	b.t.Helper()
+	return eval[bool](b, fmt.Sprintf(`(async () => { for (const end = performance.now() + %d; performance.now() < end; await new Promise((done) => setTimeout(done, 20))) { if (%s) return true } return false })()`, patience.Milliseconds(), js))
+}
+
 // until waits for a condition in JavaScript, in which s is vitrine.state(), and
 // lets the world run meanwhile.
 func (b *browser) until(what, js string) {
 	b.t.Helper()
-	for range 300 {
-		if eval[bool](b, `(() => { const s = vitrine.state(); return Boolean(`+js+`) })()`) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
+	if b.holds(`((s) => ` + js + `)(vitrine.state())`) {
+		return
 	}
 	b.t.Fatalf("waited in vain for %s; state: %s", what, eval[string](b, `(() => { const { members, requests, now, playing } = vitrine.state(); return JSON.stringify({ now, playing, members: members.map((m) => [m.id, m.role, m.process, m.term]), focus: document.activeElement.outerHTML.slice(0, 120), requests: requests.filter((r) => r.client === 0).slice(-2) }) })()`))
 }
 
-// click presses the real mouse in the middle of an element.
+// click presses the real mouse in the middle of an element, as soon as the
+// element can be clicked: panels follow the world with a frame's delay.
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	free := fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e || e.disabled) return false; e.scrollIntoView({ block: 'nearest' }); const r = e.getBoundingClientRect(), hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2); return e === hit || e.contains(hit) })()`, selector)
-	for i := 0; !eval[bool](b, free); i++ { // panels follow the world with a frame's delay
-		if i > 40 {
-			b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered", selector)
-		}
-		time.Sleep(50 * time.Millisecond)
+	if !b.holds(fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e || e.disabled || e.ariaDisabled === 'true') return false; e.scrollIntoView({ block: 'nearest' }); const r = e.getBoundingClientRect(), hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2); return e === hit || e.contains(hit) })()`, selector)) {
+		b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered", selector)
 	}
-	x := eval[float64](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return r.x + r.width / 2 })()`, selector))
-	y := eval[float64](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return r.y + r.height / 2 })()`, selector))
-	b.must(chromedp.Do(b.ctx, chromedp.MouseClickXY(x, y)))
+	at := eval[[]float64](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector))
+	b.must(chromedp.Do(b.ctx, chromedp.MouseClickXY(at[0], at[1])))
 }
 
 // middle of something on the stage, in pixels of the page.
@@ -271,7 +351,6 @@ func (b *browser) shot(name string) {
 	if dir == "" {
 		return
 	}
-	r, err := chromedp.Call(b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{})
-	b.must(err)
+	r := call(b.t, b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{})
 	b.must(os.WriteFile(path.Join(dir, name+".png"), []byte(r.Data), 0o644))
 }
