@@ -103,6 +103,11 @@ func maintenance() []step {
 		"endpoint health", "endpoint health -w json", "endpoint hashkv", "endpoint hashkv -w json", "endpoint hashkv -w fields", "endpoint hashkv -w table", "endpoint hashkv --rev 50", "endpoint hashkv --rev 10", "endpoint hashkv --rev 99999",
 		"endpoint status --cluster", "endpoint health --cluster",
 		"alarm list", "alarm list -w json", "alarm disarm", "move-leader 1234", "move-leader", "move-leader xyz",
+		"alarm list -w fields", "alarm list -w table", "alarm list -w protobuf", "alarm disarm -w json", "alarm disarm -w fields",
+		"member list -w protobuf", "endpoint status -w protobuf", "endpoint health -w fields", "endpoint health -w table", "endpoint health -w protobuf", "endpoint hashkv -w protobuf",
+		"compaction 46 -w fields", "compaction 47 -w table", "compaction 48 -w protobuf", "compaction 99 -w json", "del a -w protobuf", "put a 1 -w simple", "get a -w bogus",
+		"defrag", "defrag --cluster", "defrag -w json", "move-leader -w json 1234", "get a --keys-only -w table", "get a --count-only -w simple", "get a --count-only -w protobuf", "get a --print-value-only -w json",
+		"put a 1 --dial-timeout 3s --command-timeout 4s", "get a --command-timeout 0s",
 		"snapshot save", "version", "check", "nonsense"),
 		step{args: "snapshot save SNAPSHOT"}, step{args: "ETCDUTL snapshot status SNAPSHOT -w json"}, step{args: "ETCDUTL hashkv SNAPSHOT -w json"})
 }
@@ -121,6 +126,7 @@ var volatile = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`took[":= ]+[0-9.]+[a-zµ]*s`), "took T"},
+	{regexp.MustCompile(`\b[0-9.]+(m|µ)s\b`), "T"},
 	{regexp.MustCompile(`(?i)("?raft_?term"?|"?raft(?:applied)?_?index"?|"?db_?size(?:_?in_?use)?"?|"totalSize"|"downgradeInfo")( ?: ?)\d+`), "$1$2N"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? [kM]?B\b`), "SIZE"},
 	{regexp.MustCompile(`/\S*/00\d/`), "DIR/"},
