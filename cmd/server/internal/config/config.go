@@ -3,9 +3,9 @@
 //
 // Each flag can also be given in the environment, as ETCD_<NAME> or
 // VITRINE_<NAME> (upper case, dashes become underscores). A flag on the
-// command line wins over both, and VITRINE_ wins over ETCD_. A flag of etcd's
-// that names something this server does not do is refused by name instead of
-// being swallowed.
+// command line beside a variable of the same name is a contradiction and refused,
+// as etcd does; VITRINE_ wins over ETCD_. A flag of etcd's that names something
+// this server does not do is refused by name instead of being swallowed.
 //
 //	cfg, err := config.Parse(os.Args[1:], os.Environ(), os.Stderr)
 //
@@ -14,16 +14,20 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/url"
 	"sort"
 	"strings"
 	"time"
+
+	"vitrine/core/limits"
 )
 
 // Config is one member's configuration, checked.
@@ -98,6 +102,11 @@ const (
 	defaultPeerURL   = "http://localhost:2380"
 	defaultClientURL = "http://localhost:2379"
 
+	defaultSnapshotCount   = 10_000
+	defaultBatchInterval   = 100 * time.Millisecond
+	defaultBatchLimit      = 10_000
+	defaultCompactionBatch = 1000
+
 	// StateNew and StateExisting are the values of --initial-cluster-state.
 	StateNew      = "new"
 	StateExisting = "existing"
@@ -106,6 +115,8 @@ const (
 	recommendedRequest = 10 << 20
 	recommendedQuota   = 8 << 30
 )
+
+var logLevels = []string{"debug", "info", "warn", "error", "dpanic", "panic", "fatal"}
 
 // Parse reads the command line (without the program's name) and the
 // environment. Usage errors are written to out as they are found.
@@ -170,7 +181,7 @@ func (p *parser) member() {
 	fs.UintVar(&p.heartbeatMs, "heartbeat-interval", 100, "")
 	fs.UintVar(&p.electionMs, "election-timeout", 1000, "")
 	fs.BoolVar(&c.ElectionTickAdvance, "initial-election-tick-advance", true, "")
-	fs.Uint64Var(&c.SnapshotCount, "snapshot-count", 10000, "")
+	fs.Uint64Var(&c.SnapshotCount, "snapshot-count", defaultSnapshotCount, "")
 	fs.Uint64Var(&c.SnapshotCatchUpEntries, "snapshot-catchup-entries", 5000, "")
 	fs.Int64Var(&c.QuotaBackendBytes, "quota-backend-bytes", 0, "")
 	fs.UintVar(&c.MaxTxnOps, "max-txn-ops", 128, "")
@@ -192,9 +203,9 @@ func (p *parser) clustering() {
 
 func (p *parser) tuning() {
 	c, fs := p.c, p.fs
-	fs.DurationVar(&c.BackendBatchInterval, "backend-batch-interval", 100*time.Millisecond, "")
-	fs.IntVar(&c.BackendBatchLimit, "backend-batch-limit", 10000, "")
-	fs.IntVar(&c.CompactionBatchLimit, "compaction-batch-limit", 1000, "")
+	fs.DurationVar(&c.BackendBatchInterval, "backend-batch-interval", defaultBatchInterval, "")
+	fs.IntVar(&c.BackendBatchLimit, "backend-batch-limit", defaultBatchLimit, "")
+	fs.IntVar(&c.CompactionBatchLimit, "compaction-batch-limit", defaultCompactionBatch, "")
 	fs.DurationVar(&c.CompactionSleepInterval, "compaction-sleep-interval", 10*time.Millisecond, "")
 	fs.DurationVar(&c.WatchProgressNotifyInterval, "watch-progress-notify-interval", 10*time.Minute, "")
 	c.MaxConcurrentStreams = math.MaxUint32
@@ -227,6 +238,12 @@ func (p *parser) environment(environ []string) error {
 		}
 	}
 	known := map[string]bool{"ETCD_VERSION": true, "VITRINE_VERSION": true, "ETCD_UNSUPPORTED_ARCH": true}
+	for _, key := range []string{"ETCD_VERSION", "VITRINE_VERSION"} {
+		if given[key] != "" {
+			p.note("the environment variable %s has no meaning", key)
+		}
+	}
+	flags := maps.Clone(p.set)
 	var failed error
 	p.fs.VisitAll(func(f *flag.Flag) {
 		suffix := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
@@ -237,8 +254,14 @@ func (p *parser) environment(environ []string) error {
 				continue
 			}
 			known[key] = true
+			if flags[f.Name] {
+				if failed == nil {
+					failed = fmt.Errorf("conflicting environment variable %s is shadowed by the flag --%s (either unset the variable or leave the flag out)", key, f.Name)
+				}
+				continue
+			}
 			if p.set[f.Name] {
-				p.note("environment variable %s is shadowed by a flag or by VITRINE_%s", key, suffix)
+				p.note("environment variable %s is shadowed by VITRINE_%s", key, suffix)
 				continue
 			}
 			if err := p.fs.Set(f.Name, value); err != nil && failed == nil {
@@ -263,6 +286,14 @@ func (p *parser) note(format string, args ...any) {
 // finish fills in what follows from other flags.
 func (p *parser) finish() error {
 	c := p.c
+	if c.Name == "" {
+		return errors.New("--name must not be empty")
+	}
+	// Zero is etcd's way of asking for the default.
+	c.SnapshotCount = cmp.Or(c.SnapshotCount, defaultSnapshotCount)
+	c.BackendBatchInterval = cmp.Or(c.BackendBatchInterval, defaultBatchInterval)
+	c.BackendBatchLimit = cmp.Or(c.BackendBatchLimit, defaultBatchLimit)
+	c.CompactionBatchLimit = cmp.Or(c.CompactionBatchLimit, defaultCompactionBatch)
 	c.HeartbeatInterval = time.Duration(p.heartbeatMs) * time.Millisecond
 	c.ElectionTimeout = time.Duration(p.electionMs) * time.Millisecond
 	if p.set["listen-client-urls"] && !p.set["advertise-client-urls"] {
@@ -312,13 +343,29 @@ func (c *Config) validate() error {
 	default:
 		return fmt.Errorf("unknown log format: %s, supported values json, console", c.LogFormat)
 	}
-	if c.BackendBatchInterval <= 0 || c.BackendBatchLimit <= 0 || c.CompactionBatchLimit <= 0 {
-		return errors.New("--backend-batch-interval, --backend-batch-limit and --compaction-batch-limit must be >0")
+	if !contains(logLevels, strings.ToLower(c.LogLevel)) {
+		return fmt.Errorf("unknown --log-level %q, supported values %s", c.LogLevel, strings.Join(logLevels, ", "))
 	}
-	if c.SnapshotCount == 0 {
-		return errors.New("--snapshot-count must be >0")
+	if err := c.validateTuning(); err != nil {
+		return err
 	}
 	c.remark()
+	return nil
+}
+
+func (c *Config) validateTuning() error {
+	for _, flag := range []struct {
+		name  string
+		value int64
+	}{
+		{"backend-batch-interval", int64(c.BackendBatchInterval)}, {"backend-batch-limit", int64(c.BackendBatchLimit)},
+		{"compaction-batch-limit", int64(c.CompactionBatchLimit)}, {"compaction-sleep-interval", int64(c.CompactionSleepInterval)},
+		{"watch-progress-notify-interval", int64(c.WatchProgressNotifyInterval)},
+	} {
+		if flag.value < 0 {
+			return fmt.Errorf("--%s must not be negative", flag.name)
+		}
+	}
 	return nil
 }
 
@@ -339,6 +386,9 @@ func (c *Config) validateTiming() error {
 
 func (c *Config) remark() {
 	note := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
+	if c.WatchProgressNotifyInterval < limits.WatchProgressIntervalMin {
+		note("adjusting watch progress notify interval to minimum period: --watch-progress-notify-interval %v is below %v", c.WatchProgressNotifyInterval, limits.WatchProgressIntervalMin)
+	}
 	if c.MaxRequestBytes > recommendedRequest {
 		note("exceeded recommended request limit: --max-request-bytes %d is above %d", c.MaxRequestBytes, recommendedRequest)
 	}
@@ -467,8 +517,12 @@ func (us *URLs) init(fs *flag.FlagSet, name, value string) {
 	fs.Var(us, name, "")
 }
 
-// Set implements flag.Value.
+// Set implements flag.Value. Nothing leaves what was there before, as with etcd: a template that fills in
+// no value asks for the default.
 func (us *URLs) Set(s string) error {
+	if s == "" {
+		return nil
+	}
 	var all URLs
 	seen := map[string]bool{}
 	for part := range strings.SplitSeq(s, ",") {

@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"errors"
+	"flag"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -69,25 +71,68 @@ func TestFlagForms(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	env := []string{"ETCD_NAME=e", "VITRINE_NAME=v", "ETCD_DATA_DIR=/d", "VITRINE_UI=false", "ETCD_VERSION=v3", "ETCD_NONSENSE=1", "PATH=x"}
-	c, _, err := parse(t, env, "--data-dir=/flag")
+	env := []string{"ETCD_NAME=e", "VITRINE_NAME=v", "ETCD_DATA_DIR=/d", "VITRINE_UI=false", "ETCD_VERSION=v3", "ETCD_NONSENSE=1", "ETCD_WAL_DIR=", "PATH=x"}
+	c, _, err := parse(t, env, "--wal-dir=/flag")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Name != "v" || c.DataDir != "/flag" || c.UI {
-		t.Errorf("name %q data-dir %q ui %v", c.Name, c.DataDir, c.UI)
+	if c.Name != "v" || c.DataDir != "/d" || c.WALDir != "/flag" || c.UI {
+		t.Errorf("name %q data-dir %q wal-dir %q ui %v", c.Name, c.DataDir, c.WALDir, c.UI)
 	}
 	notes := strings.Join(c.Notes, "\n")
-	for _, want := range []string{"unrecognized environment variable ETCD_NONSENSE", "ETCD_DATA_DIR is shadowed", "ETCD_NAME is shadowed"} {
+	for _, want := range []string{"unrecognized environment variable ETCD_NONSENSE", "ETCD_NAME is shadowed", "ETCD_VERSION has no meaning"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("notes lack %q:\n%s", want, notes)
 		}
 	}
-	if strings.Contains(notes, "ETCD_VERSION") {
+	if strings.Contains(notes, "unrecognized environment variable ETCD_VERSION") {
 		t.Errorf("ETCD_VERSION is not a mistake:\n%s", notes)
 	}
-	if _, _, err := parse(t, []string{"ETCD_HEARTBEAT_INTERVAL=fast"}); err == nil || !strings.Contains(err.Error(), `invalid value "fast" for ETCD_HEARTBEAT_INTERVAL`) {
-		t.Errorf("bad value: %v", err)
+	for _, mistake := range []struct{ env, want string }{
+		{"ETCD_HEARTBEAT_INTERVAL=fast", `invalid value "fast" for ETCD_HEARTBEAT_INTERVAL`},
+		{"ETCD_DATA_DIR=/d", "conflicting environment variable ETCD_DATA_DIR is shadowed by the flag --data-dir"},
+		{"VITRINE_DATA_DIR=/d", "conflicting environment variable VITRINE_DATA_DIR is shadowed by the flag --data-dir"},
+		{"ETCD_AUTO_TLS=true", "etcd's flag --auto-tls is not supported by this version"},
+	} {
+		if _, _, err := parse(t, []string{mistake.env}, "--data-dir=/flag"); err == nil || !strings.Contains(err.Error(), mistake.want) {
+			t.Errorf("%s: %v, want %q", mistake.env, err, mistake.want)
+		}
+	}
+}
+
+// Every flag has its variables, and they take the flag's own default.
+func TestEveryFlagIsAVariable(t *testing.T) {
+	newParser(&Config{}, &bytes.Buffer{}).fs.VisitAll(func(f *flag.Flag) {
+		if _, refused := f.Value.(refused); refused || f.Name == "version" || f.DefValue == "" {
+			return
+		}
+		suffix := strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		for _, prefix := range []string{"ETCD_", "VITRINE_"} {
+			env := []string{prefix + suffix + "=" + f.DefValue}
+			if f.Name == "listen-client-urls" {
+				env = append(env, "ETCD_ADVERTISE_CLIENT_URLS="+defaultClientURL)
+			}
+			c, _, err := parse(t, env)
+			if err != nil {
+				t.Errorf("%s: %v", env[0], err)
+			} else if notes := strings.Join(c.Notes, "\n"); !strings.Contains(notes, "recognized and used environment variable "+env[0]) {
+				t.Errorf("%s was not used: %s", env[0], notes)
+			}
+		}
+	})
+}
+
+func TestNothingAskedIsNothingPromised(t *testing.T) {
+	c, out, err := parse(t, []string{"ETCD_METRICS=basic"}, "--auto-tls=false", "--cert-file=", "--auto-compaction-retention=0", "--cors=*", "--enable-grpc-gateway=false",
+		"--listen-metrics-urls=", "--listen-peer-urls=", "--advertise-client-urls=", "--snapshot-count=0", "--backend-batch-limit=0", "--backend-batch-interval=0", "--compaction-batch-limit=0")
+	if err != nil {
+		t.Fatal(err, out)
+	}
+	if len(c.ListenMetricsURLs) != 0 || c.ListenPeerURLs.String() != "http://localhost:2380" || c.AdvertiseClientURLs.String() != "http://localhost:2379" {
+		t.Errorf("URLs %v %v %v", c.ListenMetricsURLs, c.ListenPeerURLs, c.AdvertiseClientURLs)
+	}
+	if c.SnapshotCount != 10000 || c.BackendBatchLimit != 10000 || c.BackendBatchInterval != 100*time.Millisecond || c.CompactionBatchLimit != 1000 {
+		t.Errorf("zeros are not the defaults: %+v", c)
 	}
 }
 
@@ -107,6 +152,11 @@ func TestMistakes(t *testing.T) {
 		{[]string{"--initial-advertise-peer-urls=http://:1"}, "unexpected empty host"},
 		{[]string{"--initial-cluster-state=old"}, "valid values are new, existing"},
 		{[]string{"--log-format=xml"}, "unknown log format"},
+		{[]string{"--log-level=loud"}, `unknown --log-level "loud"`},
+		{[]string{"--name="}, "--name must not be empty"},
+		{[]string{"--backend-batch-limit=-1"}, "--backend-batch-limit must not be negative"},
+		{[]string{"--compaction-sleep-interval=-1s"}, "--compaction-sleep-interval must not be negative"},
+		{[]string{"--metrics=extensive"}, "etcd's flag --metrics is not supported by this version"},
 		{[]string{"stray"}, `"stray" is not a valid flag`},
 		{[]string{"--cert-file=x"}, "etcd's flag --cert-file is not supported by this version"},
 		{[]string{"--auto-tls"}, "etcd's flag --auto-tls is not supported by this version"},
@@ -135,13 +185,25 @@ func TestUnknownFlagIsAUsageError(t *testing.T) {
 	}
 }
 
+// The help names every flag with its default.
 func TestHelpNamesEveryFlag(t *testing.T) {
-	p := newParser(&Config{}, &bytes.Buffer{})
-	for name := range map[string]bool{"name": true, "ui": true, "unsafe-no-fsync": true, "snapshot-count": true} {
-		if p.fs.Lookup(name) == nil || !strings.Contains(Help, "--"+name+" ") {
-			t.Errorf("help lacks --%s", name)
-		}
+	named := map[string]string{}
+	for _, m := range regexp.MustCompile(`--([a-z-]+) '([^']*)'`).FindAllStringSubmatch(Help, -1) {
+		named[m[1]] = m[2]
 	}
+	followed := map[string]bool{"data-dir": true, "initial-cluster": true, "logger": true, "version": true} // default depends on others, or no question
+	newParser(&Config{}, &bytes.Buffer{}).fs.VisitAll(func(f *flag.Flag) {
+		if _, refused := f.Value.(refused); refused || followed[f.Name] {
+			return
+		}
+		value, ok := named[f.Name]
+		if d, err := time.ParseDuration(value); err == nil && d != 0 {
+			value = d.String()
+		}
+		if !ok || value != f.DefValue {
+			t.Errorf("help says %q of --%s, its default is %q", value, f.Name, f.DefValue)
+		}
+	})
 }
 
 func TestVerifyBootstrap(t *testing.T) {

@@ -7,7 +7,8 @@ import (
 )
 
 // notHere are flags of etcd 3.7 whose meaning this version does not have yet.
-// Taking them silently would promise something; they are refused by name.
+// Taking them silently would promise something; they are refused by name, unless
+// their value says that nothing is wanted.
 var notHere = []string{
 	"auth-token", "auth-token-ttl", "auto-compaction-mode", "auto-compaction-retention", "auto-tls",
 	"backend-bbolt-freelist-type", "bcrypt-cost", "bootstrap-defrag-threshold-megabytes", "cert-file", "cipher-suites",
@@ -35,8 +36,26 @@ func (r refused) String() string { return "" }
 
 // IsBoolFlag makes the refusal come even when no value follows.
 func (r refused) IsBoolFlag() bool { return true }
-func (r refused) Set(string) error {
+func (r refused) Set(s string) error {
+	if r.asksNothing(s) {
+		return nil
+	}
 	return fmt.Errorf("etcd's flag --%s is not supported by this version", r.name)
+}
+
+// asksNothing tells whether a value only asks for what this server does anyway.
+func (r refused) asksNothing(s string) bool {
+	switch r.name {
+	case "auto-compaction-retention", "bootstrap-defrag-threshold-megabytes":
+		return s == "0"
+	case "corrupt-check-time":
+		return s == "0" || s == "0s"
+	case "cors", "host-whitelist":
+		return s == "*"
+	case "metrics":
+		return s == "basic"
+	}
+	return s == "" || s == "false"
 }
 
 // explain drops the flag package's wrapping around a refusal, which would
@@ -92,7 +111,7 @@ const usage = `Usage:
 
 // Help lists the flags; each is also an environment variable, ETCD_<NAME> or VITRINE_<NAME>.
 const Help = usage + `
-Every flag can be given in the environment as VITRINE_<NAME> or ETCD_<NAME>; a flag wins.
+Every flag can be given in the environment instead, as VITRINE_<NAME> or ETCD_<NAME>.
 
 Member:
   --name 'default'

@@ -27,7 +27,11 @@ func New(level, format string, outputs []string) (*zap.Logger, error) {
 		OutputPaths:      paths(outputs),
 		ErrorOutputPaths: []string{"stderr"},
 	}
-	return c.Build(zap.AddStacktrace(zapcore.FatalLevel))
+	log, err := c.Build(zap.AddStacktrace(zapcore.FatalLevel))
+	if err != nil {
+		return nil, fmt.Errorf("--log-outputs: %w", err)
+	}
+	return log, nil
 }
 
 func encoder(format string) zapcore.EncoderConfig {

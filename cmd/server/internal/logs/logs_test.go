@@ -61,3 +61,10 @@ func TestConsoleAndLevels(t *testing.T) {
 		t.Error("a level that does not exist was taken")
 	}
 }
+
+func TestOutputThatCannotBeOpened(t *testing.T) {
+	_, err := New("info", "json", []string{filepath.Join(t.TempDir(), "none", "log")})
+	if err == nil || !strings.Contains(err.Error(), "--log-outputs") {
+		t.Errorf("error %v", err)
+	}
+}
