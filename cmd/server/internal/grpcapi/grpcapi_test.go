@@ -73,6 +73,26 @@ func (s *fakeStream) Next(ctx context.Context, into []*watch.Response) ([]*watch
 func (s *fakeStream) Sent(n, _ int) { s.sent += n }
 func (s *fakeStream) Close()        { close(s.closed) }
 
+// soon is what arrives on a channel in reasonable time.
+func soon[T any](t *testing.T, c <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(patience):
+		t.Fatalf("never: %s", what)
+	}
+	return v
+}
+
+const patience = 30 * time.Second
+
+// bounded is a context for one call.
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func start(t *testing.T, f *fake, log *zap.Logger, slow time.Duration) *grpc.ClientConn {
 	t.Helper()
 	f.streams = make(chan *fakeStream, 10)
@@ -105,7 +125,7 @@ func TestErrorsKeepCodeAndText(t *testing.T) {
 		{context.Canceled, codes.Canceled, "context canceled"},
 	} {
 		f.answer = func(any) (any, error) { return nil, test.err }
-		err := conn.Invoke(t.Context(), "/etcdserverpb.KV/Range", &pb.RangeRequest{}, &pb.RangeResponse{})
+		err := conn.Invoke(bounded(t), "/etcdserverpb.KV/Range", &pb.RangeRequest{}, &pb.RangeResponse{})
 		if s := status.Convert(err); s.Code() != test.code || s.Message() != test.text {
 			t.Errorf("%v: %v %q", test.err, s.Code(), s.Message())
 		}
@@ -117,7 +137,7 @@ func TestMetadata(t *testing.T) {
 	conn := start(t, f, zap.NewNop(), time.Hour)
 	put := func(kv ...string) error {
 		resp := &pb.PutResponse{}
-		err := conn.Invoke(metadata.AppendToOutgoingContext(t.Context(), kv...), "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("k")}, resp)
+		err := conn.Invoke(metadata.AppendToOutgoingContext(bounded(t), kv...), "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("k")}, resp)
 		if err == nil && resp.Header.Revision != 7 {
 			t.Errorf("response %v", resp)
 		}
@@ -134,14 +154,14 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("on a learner: %v", err)
 	}
 	f.answer = func(any) (any, error) { return &pb.RangeResponse{}, nil }
-	if err := conn.Invoke(t.Context(), "/etcdserverpb.KV/Range", &pb.RangeRequest{Serializable: true}, &pb.RangeResponse{}); err != nil {
+	if err := conn.Invoke(bounded(t), "/etcdserverpb.KV/Range", &pb.RangeRequest{Serializable: true}, &pb.RangeResponse{}); err != nil {
 		t.Errorf("a serializable range on a learner: %v", err)
 	}
 }
 
 func TestHealthService(t *testing.T) {
 	conn := start(t, &fake{}, zap.NewNop(), time.Hour)
-	resp, err := healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{})
+	resp, err := healthpb.NewHealthClient(conn).Check(bounded(t), &healthpb.HealthCheckRequest{})
 	if err != nil || resp.Status != healthpb.HealthCheckResponse_SERVING {
 		t.Errorf("%v %v", resp, err)
 	}
@@ -150,7 +170,7 @@ func TestHealthService(t *testing.T) {
 func TestStreamEndsWithItsError(t *testing.T) {
 	f := &fake{}
 	conn := start(t, f, zap.NewNop(), time.Hour)
-	s, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, "/etcdserverpb.KV/RangeStream")
+	s, err := conn.NewStream(bounded(t), &grpc.StreamDesc{ServerStreams: true}, "/etcdserverpb.KV/RangeStream")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +190,7 @@ func TestWatchStream(t *testing.T) {
 	f := &fake{}
 	conn := start(t, f, zap.NewNop(), time.Hour)
 	open := func() (grpc.ClientStream, *fakeStream, context.CancelFunc) {
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/etcdserverpb.Watch/Watch")
 		if err != nil {
 			t.Fatal(err)
@@ -178,8 +198,8 @@ func TestWatchStream(t *testing.T) {
 		if err := s.SendMsg(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: 5}}}); err != nil {
 			t.Fatal(err)
 		}
-		side := <-f.streams
-		if r := <-side.requests; r.GetCancelRequest().GetWatchId() != 5 {
+		side := soon(t, f.streams, "a stream")
+		if r := soon(t, side.requests, "a request"); r.GetCancelRequest().GetWatchId() != 5 {
 			t.Errorf("request %v", r)
 		}
 		return s, side, cancel
@@ -196,7 +216,7 @@ func TestWatchStream(t *testing.T) {
 		}
 	}
 	cancel()
-	<-side.closed // a client that goes away leaves nothing behind
+	soon(t, side.closed, "the end of the stream") // a client that goes away leaves nothing behind
 	if side.sent != 2 {
 		t.Errorf("credit for %d responses was given back", side.sent)
 	}
@@ -206,7 +226,7 @@ func TestWatchStream(t *testing.T) {
 	if err := s.RecvMsg(&pb.WatchResponse{}); status.Convert(err).Message() != "etcdserver: no leader" {
 		t.Errorf("end: %v", err)
 	}
-	<-side.closed
+	soon(t, side.closed, "the end of the stream")
 }
 
 func TestSlowRequestIsNotedWithoutValues(t *testing.T) {

@@ -22,7 +22,7 @@ func TestReadersBesideWriters(t *testing.T) {
 		op := func(key string) *pb.RequestOp {
 			return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: fmt.Appendf(nil, "%s/%04d", key, i), Value: fmt.Append(nil, value)}}}
 		}
-		_, err := n.Ask(t.Context(), &pb.TxnRequest{Success: []*pb.RequestOp{op("a"), op("b")}}, false)
+		_, err := n.Ask(bounded(t), &pb.TxnRequest{Success: []*pb.RequestOp{op("a"), op("b")}}, false)
 		return err
 	}
 	for i := range pairs {
@@ -30,7 +30,7 @@ func TestReadersBesideWriters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithTimeout(t.Context(), 3*patience)
 	var wg sync.WaitGroup
 	run := func(what string, do func(i int) error) {
 		wg.Go(func() {
@@ -73,14 +73,14 @@ func TestReadersBesideWriters(t *testing.T) {
 		return n.Snapshot(ctx, func(*pb.SnapshotResponse) error { return nil })
 	})
 	for range 2 {
-		resp, err := n.Ask(t.Context(), &pb.RangeRequest{Key: []byte("a")}, false)
+		resp, err := n.Ask(bounded(t), &pb.RangeRequest{Key: []byte("a")}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := n.Ask(t.Context(), &pb.CompactionRequest{Revision: resp.(*pb.RangeResponse).Header.Revision, Physical: true}, false); err != nil {
+		if _, err := n.Ask(bounded(t), &pb.CompactionRequest{Revision: resp.(*pb.RangeResponse).Header.Revision, Physical: true}, false); err != nil {
 			t.Error(err)
 		}
-		if _, err := n.Ask(t.Context(), &pb.DefragmentRequest{}, false); err != nil {
+		if _, err := n.Ask(bounded(t), &pb.DefragmentRequest{}, false); err != nil {
 			t.Error(err)
 		}
 	}

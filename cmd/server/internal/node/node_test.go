@@ -20,6 +20,9 @@ import (
 	"vitrine/core/vfs"
 )
 
+// patience bounds every wait: far more than is needed, as the machine may be busy.
+const patience = 40 * time.Second
+
 func testConfig(dir string) Config {
 	return Config{
 		Name: "m", DataDir: dir, PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"},
@@ -42,14 +45,21 @@ func open(t *testing.T, cfg Config) *Node {
 	t.Cleanup(n.Kill)
 	select {
 	case <-n.Ready():
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("never ready")
 	}
 	return n
 }
 
+// bounded is a context for one call.
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func put(n *Node, key, value string) (*pb.PutResponse, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	resp, err := n.Ask(ctx, &pb.PutRequest{Key: []byte(key), Value: []byte(value)}, false)
 	if err != nil {
@@ -60,7 +70,7 @@ func put(n *Node, key, value string) (*pb.PutResponse, error) {
 
 func count(t *testing.T, n *Node, key, end string) int64 {
 	t.Helper()
-	resp, err := n.Ask(t.Context(), &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte(end), CountOnly: true}, false)
+	resp, err := n.Ask(bounded(t), &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte(end), CountOnly: true}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +106,7 @@ func TestFailingDiskStopsTheMember(t *testing.T) {
 				if !errors.Is(err, syscall.ENOSPC) {
 					t.Errorf("failed with %v", err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("the member goes on")
 			}
 			broken.Store(false)
@@ -134,7 +144,7 @@ func TestLogIsReleased(t *testing.T) {
 		}
 		return len(names)
 	}
-	for deadline := time.Now().Add(10 * time.Second); segments() > 6; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); segments() > 6; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d segments of 64 KB are left of 800 KB", segments())
 		}
@@ -160,7 +170,7 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 		}
 		last = resp.Header.Revision
 	}
-	if _, err := n.Ask(t.Context(), &pb.CompactionRequest{Revision: last, Physical: true}, false); err != nil {
+	if _, err := n.Ask(bounded(t), &pb.CompactionRequest{Revision: last, Physical: true}, false); err != nil {
 		t.Fatal(err)
 	}
 	n.mu.RLock()
@@ -256,7 +266,7 @@ func TestDefragmentBesideWrites(t *testing.T) {
 	cfg := testConfig(t.TempDir())
 	n := open(t, cfg)
 	size := func() int64 {
-		resp, err := n.Ask(t.Context(), &pb.StatusRequest{}, false)
+		resp, err := n.Ask(bounded(t), &pb.StatusRequest{}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +281,7 @@ func TestDefragmentBesideWrites(t *testing.T) {
 		}
 		last = resp.Header.Revision
 	}
-	if _, err := n.Ask(t.Context(), &pb.CompactionRequest{Revision: last, Physical: true}, false); err != nil {
+	if _, err := n.Ask(bounded(t), &pb.CompactionRequest{Revision: last, Physical: true}, false); err != nil {
 		t.Fatal(err)
 	}
 	before := size()
@@ -292,7 +302,7 @@ func TestDefragmentBesideWrites(t *testing.T) {
 		}
 	}()
 	for range 3 {
-		if _, err := n.Ask(t.Context(), &pb.DefragmentRequest{}, false); err != nil {
+		if _, err := n.Ask(bounded(t), &pb.DefragmentRequest{}, false); err != nil {
 			t.Fatal(err)
 		}
 	}

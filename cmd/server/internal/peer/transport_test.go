@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/port"
 )
 
 // side is one member of a pair: a transport, its server, and what arrived.
@@ -105,7 +107,7 @@ func (s *side) expect(t *testing.T, typ raftpb.MessageType, index uint64) *raftp
 }
 
 func pair(t *testing.T) (a, b *side) {
-	a, b = newSide(t, 1, 77, "127.0.0.1:0"), newSide(t, 2, 77, "127.0.0.1:0")
+	a, b = newSide(t, 1, 77, port.Free(t)), newSide(t, 2, 77, port.Free(t))
 	a.t.Add(2, []string{b.url})
 	b.t.Add(1, []string{a.url})
 	return a, b
@@ -196,7 +198,7 @@ func TestStreamsKeepOrder(t *testing.T) {
 }
 
 func TestPostWhileStreamsAreDown(t *testing.T) {
-	a, b := newSide(t, 1, 77, "127.0.0.1:0"), newSide(t, 2, 77, "127.0.0.1:0")
+	a, b := newSide(t, 1, 77, port.Free(t)), newSide(t, 2, 77, port.Free(t))
 	a.t.Add(2, []string{b.url}) // b does not know a, so it opens no stream
 	a.t.Send(message(raftpb.MsgHeartbeat, 1, 2, 8))
 	b.expect(t, raftpb.MsgHeartbeat, 8)
@@ -287,7 +289,7 @@ func gather(m *Metrics) (float64, error) {
 }
 
 func TestRefusals(t *testing.T) {
-	s := newSide(t, 1, 0xabc, "127.0.0.1:0")
+	s := newSide(t, 1, 0xabc, port.Free(t))
 	s.removed[7] = true
 	s.t.Add(3, []string{"http://127.0.0.1:1"})
 	good := map[string]string{"X-Server-From": "3", "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc", "X-Raft-To": "1"}
@@ -339,7 +341,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestRemovedMemberIsTold(t *testing.T) {
-	a, b := newSide(t, 1, 77, "127.0.0.1:0"), newSide(t, 2, 77, "127.0.0.1:0")
+	a, b := newSide(t, 1, 77, port.Free(t)), newSide(t, 2, 77, port.Free(t))
 	b.removed[1] = true
 	a.t.Add(2, []string{b.url})
 	if by := soon(t, a.expelled, "an expulsion"); by != 2 {

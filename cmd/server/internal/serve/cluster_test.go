@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,8 +18,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"vitrine/cmd/server/internal/config"
+	"vitrine/cmd/server/internal/port"
 	"vitrine/core/pb"
 )
+
+// patience bounds every wait: far more than is needed, as the machine may be busy.
+const patience = 40 * time.Second
 
 // cluster is a number of servers in this process, on sockets and disks like real ones.
 type cluster struct {
@@ -31,25 +34,14 @@ type cluster struct {
 	clients []string // host:port
 }
 
-// address finds a port that is free now.
-func address(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func newCluster(t *testing.T, n int, flags ...string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, servers: make([]*Server, n), conns: make([]*grpc.ClientConn, n)}
 	var initial []string
 	var peers []string
 	for i := range n {
-		peers = append(peers, address(t))
-		c.clients = append(c.clients, address(t))
+		peers = append(peers, port.Free(t))
+		c.clients = append(c.clients, port.Free(t))
 		initial = append(initial, fmt.Sprintf("m%d=http://%s", i, peers[i]))
 	}
 	dir := t.TempDir()
@@ -58,7 +50,7 @@ func newCluster(t *testing.T, n int, flags ...string) *cluster {
 			fmt.Sprintf("--name=m%d", i), "--data-dir=" + filepath.Join(dir, fmt.Sprintf("m%d", i)),
 			"--listen-client-urls=http://" + c.clients[i], "--advertise-client-urls=http://" + c.clients[i],
 			"--listen-peer-urls=http://" + peers[i], "--initial-advertise-peer-urls=http://" + peers[i],
-			"--initial-cluster=" + strings.Join(initial, ","), "--heartbeat-interval=20", "--election-timeout=200", "--log-level=error",
+			"--initial-cluster=" + strings.Join(initial, ","), "--heartbeat-interval=30", "--election-timeout=300", "--log-level=error",
 		}, flags...))
 		c.start(i)
 	}
@@ -97,7 +89,7 @@ func (c *cluster) awaitReady(i int) {
 	c.t.Helper()
 	select {
 	case <-c.servers[i].node.Ready():
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		c.t.Fatalf("member %d never became ready", i)
 	}
 	until(c.t, "a cluster version", func() bool { return c.servers[i].node.Members().Version() != nil })
@@ -144,7 +136,7 @@ func (c *cluster) leader() int {
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -153,7 +145,7 @@ func until(t *testing.T, what string, ok func() bool) {
 
 // call is a unary call to a member.
 func call[T any](c *cluster, i int, method string, req proto.Message) (*T, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	resp := new(T)
 	err := c.conns[i].Invoke(ctx, method, req, resp, grpc.WaitForReady(true))

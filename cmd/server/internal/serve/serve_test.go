@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -90,7 +89,7 @@ func TestRestartAndKill(t *testing.T) {
 func TestWatch(t *testing.T) {
 	c := newCluster(t, 1)
 	c.put(0, "a", "old")
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	w := c.watch(ctx, 0, &pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("b"), StartRevision: 2, PrevKv: true})
 	if r, err := w.next(); err != nil || !r.Created || r.WatchId != 0 || r.Header.Revision != 2 || r.Header.MemberId == 0 {
@@ -122,7 +121,7 @@ func TestWatch(t *testing.T) {
 func TestManyEventsInOrder(t *testing.T) {
 	const n = 2000
 	c := newCluster(t, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	w := c.watch(ctx, 0, &pb.WatchCreateRequest{Key: []byte{0}, RangeEnd: []byte{0}})
 	if r, err := w.next(); err != nil || !r.Created {
@@ -174,7 +173,7 @@ func TestRangeStreamEqualsRange(t *testing.T) {
 	} {
 		want, err := call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Range", r)
 		must(t, want, err)
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		s, err := c.conns[0].NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/etcdserverpb.KV/RangeStream")
 		if err != nil {
 			t.Fatal(err)
@@ -206,7 +205,7 @@ func TestRangeStreamEqualsRange(t *testing.T) {
 func TestSnapshotStream(t *testing.T) {
 	c := newCluster(t, 1)
 	c.put(0, "just", "written") // not in the database yet: the snapshot must have it all the same
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := c.conns[0].NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/etcdserverpb.Maintenance/Snapshot")
 	if err != nil {
@@ -249,7 +248,7 @@ func (c *cluster) http(method, path string, header ...string) (*http.Response, s
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
 		c.t.Fatal(err)
