@@ -64,6 +64,11 @@ const (
 	SpriteCrown
 	SpriteGlow     // soft light
 	SpriteScissors // a cut
+	SpriteDiagonal // patterns of terms
+	SpriteDots
+	SpriteGrid
+	SpriteBars
+	SpriteRings
 	spriteCount
 )
 
@@ -71,6 +76,7 @@ const (
 var SpriteNames = [spriteCount]string{
 	"white", "app", "appLine", "bead", "dot", "ring", "ballot", "ballotLine", "preBallot", "check", "cross",
 	"lozenge", "lozengeLine", "envelope", "envelopeInk", "crate", "crateInk", "bolt", "baton", "crown", "glow", "scissors",
+	"diagonal", "dots", "grid", "bars", "rings",
 }
 
 // Word is a piece of text in the reader's language.

@@ -372,14 +372,34 @@ func (b *Batch) Card(r Rect, radius float64, fill, line Color, width float64) {
 	}
 }
 
-// Curve draws the curve of bezier up to share f of its way.
-func (b *Batch) Curve(from, to Point, f, width float64, c Color) {
-	const steps = 20
+// Route draws the way of a request.
+func (b *Batch) Route(r *Route, width float64, c Color) {
+	const steps = 28
 	b.path = b.path[:0]
 	for i := 0; i <= steps; i++ {
-		b.path = append(b.path, bezier(from, to, f*float64(i)/steps))
+		b.path = append(b.path, r.at(float64(i)/steps))
 	}
 	b.Stroke(b.path, false, width, c)
+}
+
+// Pattern fills a convex outline with the part of an image of the atlas that
+// lies under it when the image's middle lies at center.
+func (b *Batch) Pattern(outline []Point, center Point, s Sprite, c Color) {
+	if s.W == 0 || len(outline) < 3 {
+		return
+	}
+	call := b.room(len(outline))
+	at := uint16(len(call.Vertices))
+	for _, p := range outline {
+		b.vertex(call, p, c)
+		d := p.sub(center)
+		v := &call.Vertices[len(call.Vertices)-1]
+		v.SrcX = s.X + s.W/2 + float32(clamp(d.X*b.scale, -float64(s.W)/2, float64(s.W)/2))
+		v.SrcY = s.Y + s.H/2 + float32(clamp(d.Y*b.scale, -float64(s.H)/2, float64(s.H)/2))
+	}
+	for i := uint16(2); i < uint16(len(outline)); i++ {
+		call.Indices = append(call.Indices, at, at+i-1, at+i)
+	}
 }
 
 // Sprite draws an image of the atlas around center, turned so that its right

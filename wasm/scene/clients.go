@@ -84,56 +84,78 @@ func (s *Scene) latest(st *sim.State, c *sim.ClientState) *sim.RequestState {
 	return nil
 }
 
-// requests draws each client's request on its way to the member and back.
-func (s *Scene) requests(v *View) {
+// ways draws the lines of the requests that are under way.
+func (s *Scene) ways(v *View) {
 	for i := range v.State.Requests {
 		r := &v.State.Requests[i]
-		if r.Client < 0 || r.Client >= len(s.Layout.Clients) || r.Member == 0 || int(r.Member) > s.Layout.Count {
+		route := s.routeOf(r)
+		if route == nil {
 			continue
 		}
-		s.request(v, r, v.wire(i, r))
-	}
-}
-
-// request shows where a request is: on the wire, at the member, or its answer
-// on the way back.
-func (s *Scene) request(v *View, r *sim.RequestState, w Wire) {
-	from := s.Layout.client(r.Client)
-	at := s.Layout.Member(r.Member)
-	u := at.sub(from).unit()
-	to := at.sub(u.scale(s.Layout.Radius + 8))
-	c := s.Theme.Accent
-	span := math.Max(1, v.Client)
-	if r.Status != sim.StatusPending {
-		// The answer has just arrived: its line fades.
-		if age := (v.Now - float64(r.Done)) / span; age >= 0 && age < 1 {
-			s.batch.Curve(from, to, 1, 1.4, c.Alpha(0.4*(1-age)))
+		c, width := s.Theme.Accent, 1.4
+		switch {
+		case r.Status != sim.StatusPending:
+			// The answer has just arrived: its line fades.
+			age := (v.Now - float64(r.Done)) / math.Max(1, v.Client)
+			if age < 0 || age >= 1 {
+				continue
+			}
+			c = c.Alpha(0.4 * (1 - age))
+		case r.ID == v.Request && v.Request != 0:
+			c, width = c.Alpha(0.9), 2
+		default:
+			c = c.Alpha(0.35)
 		}
-		return
-	}
-	alpha := 0.3
-	if r.ID == v.Request && v.Request != 0 {
-		alpha = 0.8
-	}
-	s.batch.Curve(from, to, 1, 1.4, c.Alpha(alpha))
-	switch {
-	case w.Answered > 0:
-		s.pill(bezier(to, from, clamp((v.Now-w.Answered)/span, 0, 1)), r, c, true)
-	case w.Arrived == 0:
-		s.pill(bezier(from, to, clamp((v.Now-w.Sent)/span, 0, 1)), r, c, false)
+		s.batch.Route(route, width, c)
 	}
 }
 
-// pill is a request on the wire, with its operation's name.
-func (s *Scene) pill(at Point, r *sim.RequestState, c Color, answer bool) {
+// pills draws requests and answers on their way. They lie over the members, so
+// that none is hidden where it arrives.
+func (s *Scene) pills(v *View) {
+	for i := range v.State.Requests {
+		r := &v.State.Requests[i]
+		route := s.routeOf(r)
+		if route == nil || r.Status != sim.StatusPending {
+			continue
+		}
+		w, span := v.wire(i, r), math.Max(1, v.Client)
+		switch {
+		case w.Answered > 0:
+			s.pill(route.at(1-s.share(v, w.Answered, span)), r, true)
+		case w.Arrived == 0:
+			s.pill(route.at(s.share(v, w.Sent, span)), r, false)
+		}
+	}
+}
+
+// share of a flight of that span that has passed, in five steps for those who
+// do not like motion.
+func (s *Scene) share(v *View, begin, span float64) float64 {
+	f := clamp((v.Now-begin)/span, 0, 1)
+	if v.Reduced {
+		f = (math.Floor(f*5) + 0.5) / 5
+	}
+	return f
+}
+
+func (s *Scene) routeOf(r *sim.RequestState) *Route {
+	if r.Client < 0 || r.Client >= len(s.Layout.Clients) || s.Layout.Clients[r.Client].W == 0 || r.Member == 0 || int(r.Member) > s.Layout.Count {
+		return nil
+	}
+	return &s.Layout.Routes[r.Client][r.Member-1]
+}
+
+// pill is a request on the wire, with its operation's name; hollow = an answer.
+func (s *Scene) pill(at Point, r *sim.RequestState, answer bool) {
 	t := &s.Theme
 	w := s.Atlas.Width(FontTiny, r.Op) + 12
 	box := Rect{at.X - w/2, at.Y - 9, w, 18}
 	if answer {
-		s.batch.Card(box, 6, t.Ground, c, 1.5)
-		s.centered(Point{at.X, at.Y + 3.6}, FontTiny, r.Op, c)
+		s.batch.Card(box, 6, t.Ground, t.Accent, 1.5)
+		s.centered(Point{at.X, at.Y + 3.6}, FontTiny, r.Op, t.Accent)
 		return
 	}
-	s.batch.Card(box, 6, c, Color{}, 0)
+	s.batch.Card(box, 6, t.Accent, Color{}, 0)
 	s.centered(Point{at.X, at.Y + 3.6}, FontTiny, r.Op, t.Ground)
 }

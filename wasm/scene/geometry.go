@@ -46,19 +46,12 @@ func distance(p, a, b Point) float64 {
 	return p.sub(lerp(a, b, f)).len()
 }
 
+// side is positive if r lies to the right of the way from p to q, on a screen.
+func side(p, q, r Point) float64 { return (q.X-p.X)*(r.Y-p.Y) - (q.Y-p.Y)*(r.X-p.X) }
+
 // crosses tells whether the segments ab and cd meet.
 func crosses(a, b, c, d Point) bool {
-	side := func(p, q, r Point) float64 { return (q.X-p.X)*(r.Y-p.Y) - (q.Y-p.Y)*(r.X-p.X) }
 	s1, s2 := side(a, b, c), side(a, b, d)
 	s3, s4 := side(c, d, a), side(c, d, b)
 	return (s1 > 0) != (s2 > 0) && (s3 > 0) != (s4 > 0) && !(s1 == 0 && s2 == 0)
-}
-
-// bezier is the point at f of the cubic curve from a to b that leaves and
-// arrives horizontally.
-func bezier(a, b Point, f float64) Point {
-	mid := (a.X + b.X) / 2
-	c, d := Point{mid, a.Y}, Point{mid, b.Y}
-	g := 1 - f
-	return a.scale(g * g * g).add(c.scale(3 * g * g * f)).add(d.scale(3 * g * f * f)).add(b.scale(f * f * f))
 }

@@ -1,6 +1,7 @@
 package scene
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -8,7 +9,7 @@ import (
 // Target is what a pointer touches.
 type Target struct {
 	Kind TargetKind
-	A, B uint64 // the member; or a link's ends, A < B; or a cell's member and index
+	A, B uint64 // the member; a link's ends, A < B; the client; the message's id; a cell's member and index
 }
 
 // TargetKind tells targets apart.
@@ -19,10 +20,48 @@ const (
 	TargetNone TargetKind = iota
 	TargetMember
 	TargetLink
-	TargetClient // A = client
+	TargetClient
+	TargetMessage
+	TargetCell
 )
 
-// Hit finds what is at p: members first, then clients, then the nearest link.
+// Over finds what is at p as it was drawn last: besides what Hit knows, a message
+// on its way, or an entry of a log.
+func (s *Scene) Over(p Point, finger bool) Target {
+	t := s.Layout.Hit(p, finger)
+	if t.Kind == TargetMember || t.Kind == TargetClient {
+		return t
+	}
+	near := 12.0
+	if finger {
+		near = 18
+	}
+	for _, spot := range s.spots {
+		if d := spot.at.sub(p).len(); d < near {
+			near, t = d, Target{TargetMessage, spot.message, 0}
+		}
+	}
+	if t.Kind != TargetNone {
+		return t
+	}
+	return s.cellAt(p)
+}
+
+// cellAt finds the entry of the log matrix at p.
+func (s *Scene) cellAt(p Point) Target {
+	c := &s.Layout.Cells
+	if s.Layout.Matrix.H == 0 || !c.Rect.Contains(p) {
+		return Target{}
+	}
+	column, row := (p.X-c.Rect.X)/c.DX, (p.Y-c.Rect.Y)/c.DY
+	if column-math.Floor(column) > c.W/c.DX || row-math.Floor(row) > c.H/c.DY {
+		return Target{}
+	}
+	return Target{TargetCell, uint64(row) + 1, uint64(math.Floor(column + s.scroll))}
+}
+
+// Hit finds what is at p: members first (on the stage, or the name of a log),
+// then clients, then the nearest link.
 // Fingers get a wider reach than mice.
 func (l *Layout) Hit(p Point, finger bool) Target {
 	reach, near := 6.0, 9.0
@@ -33,6 +72,9 @@ func (l *Layout) Hit(p Point, finger bool) Target {
 		if l.Members[i].sub(p).len() <= l.Radius+reach {
 			return Target{TargetMember, uint64(i + 1), 0}
 		}
+	}
+	if c := &l.Cells; l.Matrix.H > 0 && p.X < c.Rect.X-4 && p.Y >= c.Rect.Y && p.Y < c.Rect.Y+c.Rect.H {
+		return Target{TargetMember, min(uint64((p.Y-c.Rect.Y)/c.DY)+1, uint64(l.Count)), 0}
 	}
 	for i, r := range l.Clients {
 		if r.W > 0 && r.Contains(p) {
@@ -51,16 +93,22 @@ func (l *Layout) Hit(p Point, finger bool) Target {
 	return found
 }
 
-// Crossed appends the links that a stroke of the pointer crosses, each once.
+// Crossed appends the links that a stroke of the pointer crosses, each once. The
+// first end of a link is the one to the left of the stroke, as seen along it.
 func (l *Layout) Crossed(links [][2]uint64, stroke []Point) [][2]uint64 {
 	for i := range l.Count {
 		for j := i + 1; j < l.Count; j++ {
 			a, b := l.lane(uint64(i+1), uint64(j+1), 0)
 			for k := 1; k < len(stroke); k++ {
-				if crosses(stroke[k-1], stroke[k], a, b) {
-					links = append(links, [2]uint64{uint64(i + 1), uint64(j + 1)})
-					break
+				if !crosses(stroke[k-1], stroke[k], a, b) {
+					continue
 				}
+				link := [2]uint64{uint64(i + 1), uint64(j + 1)}
+				if side(stroke[k-1], stroke[k], a) > 0 { // y runs down
+					link[0], link[1] = link[1], link[0]
+				}
+				links = append(links, link)
+				break
 			}
 		}
 	}

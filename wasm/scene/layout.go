@@ -16,6 +16,7 @@ type Layout struct {
 	Count   int
 	Radius  float64 // of a member
 	Clients [8]Rect // cards of the clients; the visitor's comes first
+	Routes  [8][maxMembers]Route
 	Cells   struct {
 		Rect         // where the cells are
 		W, H, DX, DY float64
@@ -50,6 +51,11 @@ func Arrange(w, h float64, members, clients int, bare bool) Layout {
 		inner.Y, inner.H = inner.Y+30, inner.H-30
 	}
 	l.ring(inner)
+	for i := range min(clients, len(l.Clients)) {
+		for j := range l.Count {
+			l.Routes[i][j] = l.route(i, uint64(j+1))
+		}
+	}
 	return l
 }
 
@@ -107,7 +113,7 @@ func (l *Layout) ring(r Rect) {
 	top, bottom := r.Y+crown+l.Radius, r.Y+r.H-caption-l.Radius
 	center := Point{r.X + r.W/2, (top + bottom) / 2}
 	ry := math.Max(20, (bottom-top)/2)
-	rx := math.Min(r.W/2-side, ry*wide)
+	rx := math.Min(r.W/2-side, math.Max(ry*wide, 240)) // a low stage is no reason to stand close
 	lowest := -1.0
 	for i := range l.Count {
 		lowest = math.Max(lowest, math.Sin(l.angle(i)))

@@ -27,8 +27,9 @@ func (s *Scene) link(v *View, a, b uint64) {
 		line, width = t.Strong, 2
 	}
 	for _, c := range s.crossed {
-		if c == [2]uint64{a, b} {
-			line, width = t.Fault, 2
+		if c == [2]uint64{a, b} || c == [2]uint64{b, a} {
+			s.threaten(v, c)
+			line = t.Strong
 		}
 	}
 	if !s.cut[a][b] && !s.cut[b][a] {
@@ -43,6 +44,16 @@ func (s *Scene) link(v *View, a, b uint64) {
 	}
 	s.direction(v, a, b, line)
 	s.direction(v, b, a, line)
+}
+
+// threaten shows what a stroke will cut: a link, or one direction of it.
+func (s *Scene) threaten(v *View, link [2]uint64) {
+	p, q := s.Layout.lane(link[0], link[1], 0)
+	if v.OneWay {
+		p, q = s.Layout.lane(link[0], link[1], 5)
+		s.batch.Sprite(s.Atlas.Sprites[SpriteApp], lerp(p, q, 0.5), q.sub(p).unit(), 0.7, s.Theme.Fault)
+	}
+	s.batch.Line(p, q, 2.4, s.Theme.Fault)
 }
 
 // direction draws one lane of a link that is cut at least one way.

@@ -112,6 +112,13 @@ func (s *Scene) cell(v *View, m *sim.MemberState, e *sim.EntryState, r Rect, alp
 	}
 	outline := s.batch.rounded(inner, 4)
 	s.batch.fan(outline, t.Ground.Mix(c, fill).Alpha(alpha))
+	if id, ok := pattern(e.Term); ok {
+		strength := 0.12
+		if e.Committed {
+			strength = 0.22
+		}
+		s.batch.Pattern(outline, inner.Center(), s.Atlas.Sprites[id], c.Alpha(strength*alpha))
+	}
 	switch line := c.Alpha(alpha); {
 	case e.Committed:
 		s.batch.Stroke(outline, true, 1.8, line)

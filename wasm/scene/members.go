@@ -82,6 +82,9 @@ func (s *Scene) body(v *View, m *sim.MemberState, at Point) {
 	}
 	shape := s.outline(m, at)
 	s.batch.Convex(shape, fill, edge)
+	if id, ok := pattern(m.Term); ok && m.Process == sim.Running {
+		s.batch.Pattern(shape, at, s.Atlas.Sprites[id], c.Alpha(0.22))
+	}
 	if m.Role == sim.RolePreCandidate {
 		s.batch.Dashed(shape, true, width, 6, 4, 0, c)
 	} else {

@@ -9,8 +9,15 @@ import (
 // laneOffset keeps the two directions of a link apart.
 const laneOffset = 7
 
+// spot is where a message was drawn.
+type spot struct {
+	at      Point
+	message uint64 // its id
+}
+
 // messages draws everything that is on its way between members.
 func (s *Scene) messages(v *View) {
+	s.spots = s.spots[:0]
 	for i := range v.State.Messages {
 		s.message(v, &v.State.Messages[i])
 	}
@@ -47,6 +54,11 @@ func (s *Scene) message(v *View, m *sim.MessageState) {
 	if v.Lit != nil {
 		alpha = s.lit(v, m, at, alpha)
 	}
+	if v.Followed != nil && v.Followed.Carries(m) {
+		s.batch.Disc(at, 17, s.Theme.Accent.Alpha(0.16*alpha))
+		s.batch.Ring(at, 17, 1.6, s.Theme.Accent.Alpha(0.9*alpha))
+	}
+	s.spots = append(s.spots, spot{at, m.ID})
 	s.glyph(m, at, ahead, f, s.Theme.Term(term).Alpha(alpha), p)
 }
 

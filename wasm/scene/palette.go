@@ -68,6 +68,18 @@ var (
 	}
 )
 
+// patterns of terms, in the order of their hues: the first is plain.
+var patterns = [len(Theme{}.Terms)]SpriteID{SpriteWhite, SpriteDiagonal, SpriteDots, SpriteGrid, SpriteBars, SpriteRings}
+
+// pattern tells terms apart for those who cannot tell their hues.
+func pattern(term uint64) (id SpriteID, ok bool) {
+	if term == 0 {
+		return 0, false
+	}
+	id = patterns[(term-1)%uint64(len(patterns))]
+	return id, id != SpriteWhite
+}
+
 // Term is the hue of a raft term; term 0 has none.
 func (t *Theme) Term(term uint64) Color {
 	if term == 0 {

@@ -15,14 +15,21 @@ type View struct {
 	Selected   uint64    // member, 0 = none
 	Link       [2]uint64 // selected link
 	Request    uint64    // selected request
+	Followed   Follower  // its way while it is under way, or nil
 	Hover      Target
 	Stroke     []Point // a cut being drawn
+	OneWay     bool    // it cuts only what passes from its left to its right
 	Heat       *Heat
 	Wires      []Wire             // by request of the state
 	Extra      []sim.MessageState // drawn besides the state's
 	Lit        map[uint64]bool    // events of a story; messages sent by them shine, others step back
 	LitMembers []uint64           // where a story happens
 	Reduced    bool               // no motion that means nothing, and little of the other
+}
+
+// Follower knows which messages carry a request, or what it asks for.
+type Follower interface {
+	Carries(*sim.MessageState) bool
 }
 
 // Wire tells when the last attempt of a request left its client, reached its
@@ -50,6 +57,7 @@ type Scene struct {
 	batch   Batch
 	cut     [maxMembers + 1][maxMembers + 1]bool
 	crossed [][2]uint64
+	spots   []spot // where messages were drawn
 	digits  [24]byte
 	roles   [maxMembers + 1]roleMemory
 	scroll  float64 // first column of the log matrix, moves towards its aim
@@ -83,12 +91,13 @@ func (s *Scene) Draw(v *View) *Batch {
 	s.remember(v)
 	s.ground()
 	s.links(v)
-	s.requests(v)
+	s.ways(v)
 	s.messages(v)
 	for i := range v.State.Members {
 		s.member(v, &v.State.Members[i])
 	}
 	s.clients(v)
+	s.pills(v)
 	s.stroke(v)
 	s.matrix(v)
 	return &s.batch

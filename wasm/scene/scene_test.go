@@ -148,8 +148,13 @@ func TestAStrokeCutsWhatItCrosses(t *testing.T) {
 		t.Fatalf("a line below member 1 crosses %v, want its four links", got)
 	}
 	for _, link := range got {
-		if link[0] != 1 {
+		if link[0] != 1 { // above a line to the right is left of it
 			t.Errorf("it crosses %v", link)
+		}
+	}
+	for _, link := range l.Crossed(nil, []Point{{l.W, y}, {0, y}}) {
+		if link[1] != 1 {
+			t.Errorf("drawn the other way it crosses %v", link)
 		}
 	}
 	if got := l.Crossed(nil, []Point{{0, 5}, {l.W, 5}}); len(got) != 0 {

@@ -32,7 +32,25 @@ const shapes = {
   crown: [34, 20, (c) => { c.fill(new Path2D('M-12.5 7.5L-14 -4.5-6.6 .6 0 -8 6.6 .6 14 -4.5 12.5 7.5z')); }],
   glow: [96, 96, glow],
   scissors: [26, 26, (c) => { stroke(c, circle(2.8, -6, 6), 1.7); stroke(c, circle(2.8, 6, 6), 1.7); stroke(c, new Path2D('M-4 4L6 -9M4 4L-6 -9'), 1.8); }],
+  diagonal: [112, 112, (c) => lines(c, 7, (d) => { c.moveTo(d - 56, -56); c.lineTo(d + 56, 56); })],
+  dots: [112, 112, (c) => { for (let y = -52; y <= 52; y += 6.5) for (let x = -52; x <= 52; x += 6.5) c.fill(circle(1.15, x, y)); }],
+  grid: [112, 112, (c) => { lines(c, 9, (d) => { c.moveTo(d - 56, -56); c.lineTo(d + 56, 56); }); lines(c, 9, (d) => { c.moveTo(d - 56, 56); c.lineTo(d + 56, -56); }); }],
+  bars: [112, 112, (c) => lines(c, 5.5, (d) => { c.moveTo(d, -56); c.lineTo(d, 56); })],
+  rings: [112, 112, (c) => { for (let r = 4; r < 56; r += 6) stroke(c, circle(r), 1.2); }],
 };
+
+// lines strokes parallels at that distance; each is drawn around its offset.
+function lines(c, distance, line) {
+  c.save();
+  c.beginPath();
+  c.rect(-56, -56, 112, 112);
+  c.clip();
+  c.beginPath();
+  for (let d = -112; d <= 112; d += distance) line(d);
+  c.lineWidth = 1.3;
+  c.stroke();
+  c.restore();
+}
 
 function chevron() { return new Path2D('M-11 -7.5H6L13 0 6 7.5H-11L-6 0z'); }
 function circle(r, x = 0, y = 0) { const p = new Path2D(); p.arc(x, y, r, 0, 2 * Math.PI); return p; }
