@@ -118,15 +118,18 @@ type pointer struct {
 	down   scene.Point
 	held   bool
 	links  [][2]uint64
+	oneway bool // the stroke cuts one direction
 }
 
 // dragStart is how far a pointer moves before it draws a cut.
 const dragStart = 7
 
-// point takes (kind, x, y, finger) and answers what was touched: {kind:
-// "member", member}, {kind: "link", link: [a, b]}, {kind: "cut", links}, ...
+// point takes (kind, x, y, finger, oneway) and answers what was touched: {kind:
+// "member", member}, {kind: "link", link: [a, b]}, {kind: "message", ...}, or what
+// was cut: {kind: "cut", links}, each from the left of the stroke to its right.
 func (g *Game) point(args []js.Value) any {
 	p, at, finger := &g.pointer, scene.Point{X: args[1].Float(), Y: args[2].Float()}, args[3].Bool()
+	p.oneway = args[4].Bool()
 	defer g.nudge()
 	switch args[0].String() {
 	case "down":
@@ -135,8 +138,8 @@ func (g *Game) point(args []js.Value) any {
 	case "move":
 		p.hover = scene.Target{}
 		if !p.held {
-			p.hover = g.scene.Layout.Hit(at, finger)
-			return target(p.hover)
+			p.hover = g.scene.Over(at, finger)
+			return g.target(p.hover)
 		}
 		if last := p.stroke[len(p.stroke)-1]; (at.X-last.X)*(at.X-last.X)+(at.Y-last.Y)*(at.Y-last.Y) > 9 {
 			p.stroke = append(p.stroke, at)
@@ -159,14 +162,23 @@ func (g *Game) release(at scene.Point, finger bool) any {
 	stroke := append(p.stroke, at)
 	p.stroke = p.stroke[:0]
 	if moved < dragStart*dragStart {
-		return target(g.scene.Layout.Hit(at, finger))
+		return g.touched(at, finger)
 	}
 	p.links = g.scene.Layout.Crossed(p.links[:0], stroke)
 	links := []any{}
 	for _, l := range p.links {
 		links = append(links, []any{float64(l[0]), float64(l[1])})
 	}
-	return map[string]any{"kind": "cut", "links": links}
+	return map[string]any{"kind": "cut", "links": links, "oneway": p.oneway}
+}
+
+// touched is what a click means. A mouse has looked at messages by hovering over
+// them and now means what is under them; a finger means what it covers.
+func (g *Game) touched(at scene.Point, finger bool) any {
+	if t := g.scene.Layout.Hit(at, finger); !finger && t.Kind != scene.TargetNone {
+		return g.target(t)
+	}
+	return g.target(g.scene.Over(at, finger))
 }
 
 // nudge draws a frame even while everything stands still.
@@ -174,7 +186,8 @@ func (g *Game) nudge() {
 	g.drawFor(settle / 3)
 }
 
-func target(t scene.Target) any {
+// target is what the document is told of a target.
+func (g *Game) target(t scene.Target) any {
 	switch t.Kind {
 	case scene.TargetMember:
 		return map[string]any{"kind": "member", "member": float64(t.A)}
@@ -182,6 +195,40 @@ func target(t scene.Target) any {
 		return map[string]any{"kind": "link", "link": []any{float64(t.A), float64(t.B)}}
 	case scene.TargetClient:
 		return map[string]any{"kind": "client", "client": float64(t.A)}
+	case scene.TargetMessage:
+		return g.message(t.A)
+	case scene.TargetCell:
+		return g.cell(t.A, t.B)
+	}
+	return map[string]any{"kind": "none"}
+}
+
+// message describes one that is on its way.
+func (g *Game) message(id uint64) any {
+	for i := range g.player.State.Messages {
+		if m := &g.player.State.Messages[i]; m.ID == id {
+			return map[string]any{
+				"kind": "message", "type": m.Type, "from": float64(m.From), "to": float64(m.To), "term": float64(m.Term), "index": float64(m.Index),
+				"commit": float64(m.Commit), "entries": m.Entries, "reject": m.Reject, "lost": m.Lost, "sent": float64(m.Sent), "arrives": float64(m.Arrives),
+			}
+		}
+	}
+	return map[string]any{"kind": "none"}
+}
+
+// cell describes an entry of a member's log.
+func (g *Game) cell(member, index uint64) any {
+	if member == 0 || member > uint64(len(g.player.State.Members)) {
+		return map[string]any{"kind": "none"}
+	}
+	m := &g.player.State.Members[member-1]
+	for i := range m.Log {
+		if e := &m.Log[i]; e.Index == index {
+			return map[string]any{
+				"kind": "cell", "member": float64(member), "index": float64(index), "term": float64(e.Term), "text": e.Text,
+				"written": e.Written, "synced": e.Synced, "committed": e.Committed, "applied": e.Applied,
+			}
+		}
 	}
 	return map[string]any{"kind": "none"}
 }

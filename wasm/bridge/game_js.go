@@ -183,7 +183,7 @@ func (g *Game) Draw(screen *ebiten.Image) {
 	begin := g.clock()
 	g.player.Fill(&g.view)
 	g.view.Wall = begin.Seconds()
-	g.view.Hover, g.view.Stroke = g.pointer.hover, g.pointer.stroke
+	g.view.Hover, g.view.Stroke, g.view.OneWay = g.pointer.hover, g.pointer.stroke, g.pointer.oneway
 	g.surface.Present(screen, g.scene.Draw(&g.view))
 	g.stats.draw(g.clock() - begin)
 }

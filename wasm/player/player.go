@@ -272,6 +272,10 @@ func (p *Player) Fill(v *scene.View) {
 	v.Tick, v.Client = float64(p.cfg.TickEvery), float64(p.cfg.Network.Client)
 	v.Selected, v.Link, v.Request = p.Chosen.Member, p.Chosen.Link, p.Chosen.Request
 	v.Heat, v.Wires = &p.heat, p.wires
+	v.Followed = nil
+	if r := p.watch.ways.find(p.Chosen.Request); r != nil && !r.done {
+		v.Followed = r
+	}
 	v.Lit, v.LitMembers = nil, nil
 	if p.show != nil && len(p.show.lit) > 0 {
 		v.Lit, v.LitMembers = p.show.lit, p.show.members

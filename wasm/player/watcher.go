@@ -64,6 +64,7 @@ var (
 	msgHeartbeatResp = message("MsgHeartbeatResp")
 	msgProp          = message("MsgProp")
 	msgReadIndex     = message("MsgReadIndex")
+	msgReadIndexResp = message("MsgReadIndexResp")
 )
 
 func message(name string) uint8 {

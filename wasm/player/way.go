@@ -31,6 +31,7 @@ type way struct {
 	index    uint64 // of its entry, 0 = not known yet
 	term     uint64
 	synced   []uint64 // members that have it on disk
+	sent     []uint64 // events that sent a message on its behalf
 	stations []sim.StationState
 	done     bool
 }
@@ -39,6 +40,7 @@ type way struct {
 const (
 	waysBound   = 96
 	causesBound = 1024
+	sentBound   = 64
 )
 
 // ways follows requests by the causes of events.
@@ -120,9 +122,10 @@ func (w *ways) begin(e *trace.Event) {
 	w.link(e.Seq, r)
 }
 
-// message follows a proposal or a read that a follower passes on.
+// message follows a proposal or a read that a follower passes on, the heartbeats
+// by which a leader asks a majority whether it leads, and what they answer.
 func (w *ways) message(e *trace.Event) {
-	if e.Msg != msgProp && e.Msg != msgReadIndex {
+	if e.Msg != msgProp && e.Msg != msgReadIndex && e.Msg != msgReadIndexResp && !heartbeat(e.Msg) {
 		return
 	}
 	r := w.chain[e.Cause]
@@ -130,12 +133,31 @@ func (w *ways) message(e *trace.Event) {
 		return
 	}
 	w.link(e.Seq, r)
+	if e.Kind == trace.MessageSent && len(r.sent) < sentBound {
+		r.sent = append(r.sent, e.Seq)
+	}
 	switch {
 	case e.Kind == trace.MessageSent && e.Msg == msgProp:
 		r.add(stationForwarded, e, "")
 	case e.Kind == trace.MessageDelivered && e.Msg == msgReadIndex:
 		r.add(stationConfirm, e, "")
 	}
+}
+
+// Carries tells whether a message is on its way on behalf of this request: it
+// passes it on, carries its entry, or says that the entry has arrived.
+func (r *way) Carries(m *sim.MessageState) bool {
+	switch {
+	case slices.Contains(r.sent, m.Seq):
+		return true
+	case r.index == 0 || m.Term != r.term:
+		return false
+	case m.Type == "MsgApp":
+		return m.From == r.leader && m.Index < r.index && r.index <= m.Index+uint64(m.Entries)
+	case m.Type == "MsgAppResp":
+		return m.To == r.leader && m.Index >= r.index && !m.Reject
+	}
+	return false
 }
 
 // appended finds the entry of a request: the first one that its cause led to.

@@ -14,6 +14,8 @@ export const actions = {
   pause: { key: 'P', not: (m) => !m.alive && 'not.down', run: (m) => act({ cmd: m.process === 'paused' ? 'resume' : 'pause', member: m.id }) },
   isolate: { key: 'I', not: (m, f) => f.members.length < 2 && 'not.alone', run: (m, f) => act(isolated(m, f) ? { cmd: 'heal', member: m.id } : { cmd: 'isolate', member: m.id }) },
   timeout: { key: 'E', not: (m) => (m.process !== 'running' ? 'not.down' : m.role === 'leader' && 'not.leads'), run: (m) => act({ cmd: 'campaign', member: m.id }) },
+  lead: { key: 'M', not: (m, f) => (m.process !== 'running' ? 'not.down' : !f.leader ? 'not.leader' : f.leader === m.id && 'not.already'), run: (m) => act({ cmd: 'transfer', member: m.id }) },
+  stall: { key: 'F', not: (m) => !m.alive && 'not.down', run: (m) => act({ cmd: 'stall', member: m.id, value: '2s' }) },
 };
 
 // isolated: every link from and to m is cut.

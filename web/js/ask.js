@@ -3,6 +3,7 @@
 import { act, toast } from './app.js';
 import { element, name } from './format.js';
 import { onLanguage, t } from './i18n.js';
+import { sheet } from './sheet.js';
 
 export function start(vitrine) {
   const form = document.getElementById('ask'), member = document.getElementById('ask-member'), hint = document.getElementById('ask-hint');
@@ -64,6 +65,6 @@ function command(op, fields) {
 
 // open puts the cursor into the form.
 export function open() {
-  document.documentElement.dataset.sheet = 'ask';
+  sheet('ask');
   document.querySelector('#ask [name="key"]').select();
 }

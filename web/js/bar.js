@@ -63,12 +63,6 @@ function startTop() {
   $('reset').addEventListener('click', () => again({}));
   $('lang').addEventListener('click', () => use(language() === 'en' ? 'zh' : 'en'));
   $('theme').addEventListener('click', toggleTheme);
-  for (const b of document.querySelectorAll('#sheet-tabs button')) b.addEventListener('click', () => sheet(b.dataset.sheet));
-}
-
-export function sheet(which) {
-  document.documentElement.dataset.sheet = which;
-  for (const b of document.querySelectorAll('#sheet-tabs button')) b.setAttribute('aria-pressed', b.dataset.sheet === which);
 }
 
 export function toggleTheme() {
@@ -108,7 +102,7 @@ function render(f) {
   }
   for (const b of document.querySelectorAll('#members button')) b.setAttribute('aria-pressed', Number(b.dataset.members) === f.members.length);
   if (document.activeElement !== $('seed')) $('seed').value = f.seed;
-  text($('lang'), language() === 'en' ? '中文' : 'English');
+  text($('lang'), language() === 'en' ? '中文' : 'EN');
   $('lang').lang = language() === 'en' ? 'zh' : 'en';
 }
 

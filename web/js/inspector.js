@@ -4,8 +4,9 @@
 
 import { actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf, shown } from './app.js';
-import { able, bytes, clock, element, name, paint, span, termColor, text } from './format.js';
+import { able, bytes, element, name, paint, span, termColor, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
+import { cancel, fill, range, state } from './watches.js';
 
 const panel = document.getElementById('tabpanel');
 let tab = 'raft', built = '', rows = [];
@@ -13,7 +14,7 @@ let tab = 'raft', built = '', rows = [];
 export function start(vitrine) {
   const acts = document.getElementById('acts');
   const buttons = Object.fromEntries(Object.keys(actions).map((n) => {
-    const b = element('button', { type: 'button', class: n === 'crash' ? 'btn strong' : 'btn', id: `act-${n}`, onclick: () => doTo(n, app.frame) }, element('span'), element('kbd', {}, actions[n].key));
+    const b = element('button', { type: 'button', class: n === 'crash' ? 'btn strong' : 'btn', id: `act-${n}`, 'aria-keyshortcuts': actions[n].key, onclick: () => doTo(n, app.frame) }, element('span'));
     acts.append(b);
     return [n, b];
   }));
@@ -37,7 +38,7 @@ export function start(vitrine) {
     for (const [n, b] of Object.entries(buttons)) {
       const key = label(n, m, f);
       text(b.firstChild, t(key));
-      able(b, whyNot(n, m, f), t(`${key}.hint`, { name: name(m.id) }));
+      able(b, whyNot(n, m, f), `${t(`${key}.hint`, { name: name(m.id) })} (${actions[n].key})`);
     }
     body(m, f);
   };
@@ -161,19 +162,14 @@ const list = (members) => members.map((p) => name(p.id)).join(' ') || '–';
 
 function watch(m, f, watches) {
   const cards = watches.map((w) => {
-    const count = element('span'), events = element('ul', { class: 'events' });
-    const stop = w.open ? element('button', { type: 'button', class: 'tiny', onclick: () => act({ cmd: 'cancel-watch', request: w.id }) }, t('watch.cancel')) : null;
+    const count = element('p', { class: 'hint' }), events = element('ul', { class: 'events' });
     rows.push((_, f) => {
       const now = f.watches.find((x) => x.id === w.id);
       if (!now) return;
-      text(count, t('watch.received', { n: now.received, next: now.next }));
-      const key = `${now.received}`;
-      if (events.dataset.key === key) return;
-      events.dataset.key = key;
-      events.replaceChildren(...(now.events || []).slice(-6).reverse().map((e) => element('li', {}, element('span', {}, clock(e.at)), element('span', {}, `${e.type} ${e.key}${e.type === 'PUT' ? `=${e.value}` : ''}`), element('span', {}, `rev ${e.revision}`))));
+      text(count, state(now));
+      fill(events, now);
     });
-    const range = w.end ? `${w.key}${w.end === '\u0000' ? '…' : '*'}` : w.key;
-    return element('div', { class: 'watch-card' }, element('header', {}, element('b', { class: 'mono' }, `watch ${range}`), element('span', { class: 'lab' }, w.client ? `C${w.client}` : t('stage.you')), stop), element('p', { class: 'hint' }, w.open ? count : `${t('watch.closed')} ${w.reason || ''}`), events);
+    return element('div', { class: 'watch-card' }, element('header', {}, element('b', { class: 'mono' }, `watch ${range(w)}`), element('span', { class: 'lab' }, w.client ? `C${w.client}` : t('stage.you')), w.open ? cancel(w) : null), count, events);
   });
   const intro = element('p', { class: 'hint' });
   rows.push((m) => text(intro, t('watch.count', { n: m.watchers, name: name(m.id) })));

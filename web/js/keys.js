@@ -4,19 +4,21 @@
 import { crashLeader, doTo, healAll, split } from './actions.js';
 import { act, app, refresh } from './app.js';
 import { open as openAsk } from './ask.js';
-import { faster, sheet, step, toggleTheme, togglePlay } from './bar.js';
+import { faster, step, toggleTheme, togglePlay } from './bar.js';
 import { element } from './format.js';
 import { onLanguage, t, use, language } from './i18n.js';
+import { openLinks } from './links.js';
+import { closeMenu } from './menu.js';
 import { gallery } from './replays.js';
-import { closeMenu, openLinks } from './stage.js';
+import { sheet } from './sheet.js';
 
 const keys = {
   ' ': togglePlay, '.': step, '[': () => faster(-1), ']': () => faster(1),
-  k: (f) => (f.chosen.member ? doTo('crash', f) : crashLeader(f)), d: (f) => doTo('kill', f), r: (f) => doTo('restart', f), p: (f) => doTo('pause', f), i: (f) => doTo('isolate', f), e: (f) => doTo('timeout', f),
+  k: (f) => (f.chosen.member ? doTo('crash', f) : crashLeader(f)), d: (f) => doTo('kill', f), r: (f) => doTo('restart', f), p: (f) => doTo('pause', f), i: (f) => doTo('isolate', f), e: (f) => doTo('timeout', f), m: (f) => doTo('lead', f), f: (f) => doTo('stall', f),
   s: split, x: openLinks, h: healAll, g: gallery, '/': openAsk, a: openAsk,
   t: toggleTheme, l: () => use(language() === 'en' ? 'zh' : 'en'), '?': help,
 };
-const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'select'], ['0 Esc', 'unselect'], ['K', 'crash'], ['D', 'kill'], ['R', 'restart'], ['P', 'pause'], ['I', 'isolate'], ['E', 'timeout'], ['S', 'split'], ['X', 'links'], ['H', 'heal'], ['G', 'gallery'], ['A /', 'ask'], ['T', 'theme'], ['L', 'lang'], ['?', 'help']];
+const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'select'], ['0 Esc', 'unselect'], ['K', 'crash'], ['D', 'kill'], ['R', 'restart'], ['P', 'pause'], ['I', 'isolate'], ['E', 'timeout'], ['M', 'lead'], ['F', 'stall'], ['S', 'split'], ['X', 'links'], ['H', 'heal'], ['G', 'gallery'], ['A /', 'ask'], ['T', 'theme'], ['L', 'lang'], ['?', 'help']];
 
 export function start() {
   document.getElementById('help').addEventListener('click', help);

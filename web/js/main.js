@@ -11,6 +11,9 @@ import { start as startRules } from './rules.js';
 import { start as startFeed } from './feed.js';
 import { start as startBar } from './bar.js';
 import { start as startStage } from './stage.js';
+import { start as startMenu } from './menu.js';
+import { start as startSheet } from './sheet.js';
+import { start as startLinks } from './links.js';
 import { start as startKeys } from './keys.js';
 import { start as startReplays } from './replays.js';
 
@@ -40,7 +43,7 @@ function remember() {
 }
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
-const compact = matchMedia('(max-width: 1100px), (max-height: 520px)'); // as in style.css
+const compact = matchMedia('(max-width: 640px), (max-height: 520px)'); // the document lays no buttons over the stage, as in style.css
 
 globalThis.vitrineHost = {
   settings,
@@ -95,7 +98,7 @@ try {
   await runtime;
   const running = world();
   await words;
-  for (const start of [startHeadline, startInspector, startRequests, startAsk, startRules, startFeed, startBar, startStage, startReplays, startKeys]) start(vitrine);
+  for (const start of [startHeadline, startInspector, startRequests, startAsk, startRules, startFeed, startBar, startStage, startMenu, startLinks, startSheet, startReplays, startKeys]) start(vitrine);
   await running;
 } catch (err) {
   console.error(err);

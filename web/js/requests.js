@@ -4,9 +4,11 @@
 import { act, app } from './app.js';
 import { element, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
+import { cancel, fill, state } from './watches.js';
 
 const picker = document.getElementById('picker'), lane = document.getElementById('lane');
 let pinned = 0, drawn = '', listed = '', followed = '';
+let events = null, count = null; // of the watch that the request has opened
 
 export function start(vitrine) {
   let mine = 0;
@@ -33,7 +35,11 @@ function newest(all) {
 
 function pick(all, current) {
   const list = all.slice(-9).reverse();
-  if (current && !list.includes(current)) list[list.length - 1] = current;
+  const at = list.indexOf(current);
+  if (current && (at < 0 || at > 2)) { // only the first three are sure to be seen
+    if (at > 0) list.splice(at, 1);
+    list.unshift(current);
+  }
   const key = list.map((r) => `${r.id}${r.status}`).join() + current?.id;
   if (key === listed) return;
   listed = key;
@@ -47,16 +53,22 @@ function pick(all, current) {
 
 function way(r, f) {
   const pending = r.status === 'pending';
-  const key = `${r.id}|${r.status}|${r.stations?.length}|${r.attempts}`;
+  const key = `${r.id}|${r.status}|${r.stations?.length}|${r.attempts}|${f.watches.find((w) => w.id === r.id)?.open}`;
   if (key !== drawn) {
     drawn = key;
     const passed = pending ? r.stations || [] : (r.stations || []).filter((s, i, all) => i === 0 || i < all.length - 1 || s.name !== 'client');
     const stations = passed.map((s, i, all) => station(s, r, title(s, i), pending && i === all.length - 1 ? 'now' : ''));
     const end = pending ? null : element('li', { class: r.status === 'ok' ? 'end' : 'failed' }, element('span', { class: 'answer' }, r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`)), element('time', {}, span(r.done - r.issued)), r.status === 'unknown' ? element('small', {}, t('req.unknownHint')) : r.revision ? element('small', {}, t('req.revision', { rev: r.revision })) : null);
+    const w = f.watches.find((w) => w.id === r.id);
+    events = w ? element('ul', { class: 'events' }) : null;
+    count = w ? element('p', { class: 'hint' }) : null;
     lane.replaceChildren(
       element('h3', {}, r.text, element('small', {}, t('req.where', { client: r.client ? `C${r.client}` : t('stage.you'), member: r.member ? name(r.member) : '–', n: r.attempts }))),
-      element('ol', {}, ...stations, end));
+      element('ol', {}, ...stations, express(r) ? element('li', { class: 'skipped' }, element('span', {}, t('req.express'))) : null, end),
+      ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, w.open ? cancel(w) : null), events)] : []));
   }
+  const w = events && f.watches.find((w) => w.id === r.id);
+  if (w) { text(count, state(w)); fill(events, w); }
   const now = lane.querySelector('li.now time');
   if (key !== followed) { // keep the newest station in sight while it goes on
     followed = key;
@@ -64,6 +76,9 @@ function way(r, f) {
   }
   if (now && pending) text(now, `${span(f.now - r.issued)} …`);
 }
+
+// express: an answered read that has asked nobody.
+const express = (r) => r.op === 'get' && r.status === 'ok' && !r.stations?.some((s) => /read index/.test(s.name));
 
 // title: what the simulator calls "client" is the start, the end, or another
 // attempt; etcd's own trace steps keep their words.

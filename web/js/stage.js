@@ -1,25 +1,23 @@
-// The canvas under the pointer and under the keyboard: choosing, cutting, the
-// menu of a link, and the list of members that screen readers and the Tab key
-// find in place of the drawing.
+// The canvas under the pointer and under the keyboard: choosing, cutting, acting,
+// and the list of members that screen readers and the Tab key find in place of the
+// drawing.
 
-import { crashLeader, down, healAll, healthy, noLeader, split, toggleLink } from './actions.js';
-import { act, app, isCut, shown } from './app.js';
+import { crashLeader, down, healAll, healthy, noLeader, split } from './actions.js';
+import { act, app, shown } from './app.js';
+import { open as openAsk } from './ask.js';
 import { able, element, name, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
-import { sheet } from './bar.js';
+import { closeMenu, openLink, openMember } from './menu.js';
+import { sheet } from './sheet.js';
+import * as tip from './tip.js';
 
 const $ = (id) => document.getElementById(id);
-const menu = $('link-menu');
-let link = null, drawn = '';
+const longPress = 480; // ms
 
 export function start(vitrine) {
   vitrine.ready.then(listen, () => {});
   startTools(vitrine);
   startMirror(vitrine);
-  vitrine.subscribe((f) => link && drawMenu(f));
-  $('tool-links').addEventListener('click', openLinks);
-  vitrine.subscribe((f) => $('links-dialog').open && drawGrid(f));
-  onLanguage(() => { drawn = ''; closeMenu(); });
 }
 
 // listen puts pointer listeners of our own on ebiten's canvas: ebiten looks at
@@ -28,105 +26,87 @@ function listen() {
   const canvas = app.canvas();
   canvas.setAttribute('aria-hidden', 'true');
   canvas.tabIndex = -1;
+  let over = null; // the last place of a mouse that hovers
   const send = (kind, e) => {
     const r = canvas.getBoundingClientRect();
-    return app.call().pointer(kind, e.clientX - r.left, e.clientY - r.top, e.pointerType === 'touch');
+    return app.call().pointer(kind, e.clientX - r.left, e.clientY - r.top, e.pointerType === 'touch', e.altKey);
   };
+  const hover = () => {
+    const hit = send('move', over);
+    canvas.style.cursor = !hit || ['none', 'cell', 'message'].includes(hit.kind) ? (over.buttons ? 'crosshair' : 'default') : 'pointer';
+    tip.show(over.buttons ? null : hit, over.clientX, over.clientY);
+  };
+  const press = held(canvas, (e) => { send('cancel', e); menuAt(send('move', e), e); });
   canvas.addEventListener('pointerdown', (e) => {
     if (e.button !== 0) return;
     canvas.setPointerCapture(e.pointerId);
     closeMenu();
+    tip.hide();
     send('down', e);
+    press.begin(e);
   });
   canvas.addEventListener('pointermove', (e) => {
-    const hit = send('move', e);
-    canvas.style.cursor = !hit || hit.kind === 'none' ? (e.buttons ? 'crosshair' : 'default') : 'pointer';
+    press.move(e);
+    if (e.pointerType === 'touch') { send('move', e); return; }
+    over = e;
+    hover();
   });
-  canvas.addEventListener('pointerup', (e) => { if (e.button === 0) touched(send('up', e), e); });
-  canvas.addEventListener('pointerleave', (e) => { if (!e.buttons) send('leave', e); });
-  canvas.addEventListener('pointercancel', (e) => send('cancel', e));
+  canvas.addEventListener('pointerup', (e) => { if (e.button === 0 && !press.end()) touched(send('up', e), e); });
+  canvas.addEventListener('pointerleave', (e) => { over = null; if (e.pointerType !== 'touch') tip.hide(); if (!e.buttons) send('leave', e); });
+  canvas.addEventListener('pointercancel', (e) => { press.end(); send('cancel', e); });
+  canvas.addEventListener('contextmenu', (e) => { e.preventDefault(); tip.hide(); menuAt(send('move', e), e); });
   window.addEventListener('resize', placeMirror);
+  globalThis.vitrine.subscribe(() => over && !over.buttons && hover()); // what it points at moves
+}
+
+// held tells a long press of a finger from a tap and from a stroke.
+function held(canvas, run) {
+  let timer = 0, done = false, from = null;
+  return {
+    begin(e) {
+      done = false;
+      from = e;
+      clearTimeout(timer);
+      if (e.pointerType === 'touch') timer = setTimeout(() => { done = true; run(e); }, longPress);
+    },
+    move(e) { if (from && Math.hypot(e.clientX - from.clientX, e.clientY - from.clientY) > 8) clearTimeout(timer); },
+    end() { clearTimeout(timer); from = null; return done; },
+  };
+}
+
+// menuAt opens the menu of what was pressed long, or with the second button.
+function menuAt(hit, e) {
+  if (hit?.kind === 'member') openMember(hit.member, e.clientX, e.clientY);
+  else if (hit?.kind === 'link') openLink(hit.link, e.clientX, e.clientY);
 }
 
 function touched(hit, e) {
   switch (hit?.kind) {
     case 'member': act({ cmd: 'select', member: hit.member }); sheet('member'); break;
-    case 'link': openMenu(hit.link, e.clientX, e.clientY); break;
+    case 'link': openLink(hit.link, e.clientX, e.clientY); break;
     case 'client': choseClient(hit.client); break;
-    case 'cut': cutAll(hit.links); break;
+    case 'cut': cutAll(hit.links, hit.oneway); break;
+    case 'message': case 'cell': tip.show(hit, e.clientX, e.clientY); break;
     default: act({ cmd: 'select', member: 0 });
   }
 }
 
 // cutAll cuts links in as few commands as they can be said in: "all from S1 to
-// S2, S3 and S4" is one.
-function cutAll(links) {
+// S2, S3 and S4" is one. With oneway a link is cut from its first end to its second.
+function cutAll(links, oneway) {
+  const ends = (l) => (oneway ? [l[0]] : l);
   while (links.length) {
     const count = {};
-    for (const id of links.flat()) count[id] = (count[id] || 0) + 1;
+    for (const id of links.flatMap(ends)) count[id] = (count[id] || 0) + 1;
     const hub = Number(Object.entries(count).sort((a, b) => b[1] - a[1])[0][0]);
-    act({ cmd: 'cut', from: [hub], to: links.filter((l) => l.includes(hub)).map(([a, b]) => (a === hub ? b : a)) });
-    links = links.filter((l) => !l.includes(hub));
+    act({ cmd: 'cut', from: [hub], to: links.filter((l) => ends(l).includes(hub)).map(([a, b]) => (a === hub ? b : a)), oneway });
+    links = links.filter((l) => !ends(l).includes(hub));
   }
 }
 
 function choseClient(id) {
-  const mine = app.frame.requests.filter((r) => r.client === id);
-  if (mine.length) { act({ cmd: 'select', request: mine[mine.length - 1].id }); sheet('request'); }
-}
-
-// The menu of one link.
-export function openMenu(ends, x, y) {
-  link = ends;
-  drawn = '';
-  act({ cmd: 'select', link: ends });
-  menu.hidden = false;
-  drawMenu(app.frame);
-  const area = document.body.getBoundingClientRect();
-  menu.style.left = `${Math.max(8, Math.min(x - area.left + 10, area.width - 242))}px`;
-  menu.style.top = `${Math.max(8, Math.min(y - area.top + 10, area.height - menu.offsetHeight - 8))}px`;
-}
-
-export function closeMenu() {
-  if (!link) return false;
-  link = null;
-  menu.hidden = true;
-  act({ cmd: 'select', member: app.frame.chosen.member });
-  return true;
-}
-
-function drawMenu(f) {
-  const [a, b] = link, there = isCut(f, a, b), back = isCut(f, b, a);
-  const key = `${a}-${b}|${there}|${back}`;
-  if (key === drawn) return;
-  drawn = key;
-  const one = (from, to, cut) => element('button', { type: 'button', class: 'btn', 'aria-pressed': cut, onclick: () => toggleLink(app.frame, from, to, cut) }, `${name(from)} → ${name(to)}`, element('span', { class: cut ? 'cut' : 'lab' }, t(cut ? 'links.isCut' : 'links.isOpen')));
-  const cut = there && back;
-  menu.replaceChildren(
-    element('h3', {}, t('links.between', { a: name(a), b: name(b) })),
-    element('button', { type: 'button', class: 'btn strong', id: 'link-both', onclick: () => act({ cmd: cut ? 'heal' : 'cut', from: [a], to: [b] }) }, t(cut ? 'links.healBoth' : 'links.cutBoth')),
-    one(a, b, there), one(b, a, back));
-}
-
-// The grid of all links: every direction in one place, for mouse and keyboard.
-export function openLinks() { $('links-body').dataset.key = ''; drawGrid(app.frame); $('links-dialog').showModal(); }
-
-function drawGrid(f) {
-  const box = $('links-body'), key = `${f.members.length}|${f.cuts.join(';')}`;
-  if (box.dataset.key === key) return;
-  const focus = document.activeElement?.dataset?.link;
-  box.dataset.key = key;
-  const ids = f.members.map((m) => m.id);
-  const square = (from, to) => {
-    const cut = isCut(f, from, to);
-    return element('button', { type: 'button', class: 'tiny', 'aria-pressed': cut, 'data-link': `${from}-${to}`, 'aria-label': t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) }), onclick: () => toggleLink(app.frame, from, to, cut) }, cut ? '✕' : '→');
-  };
-  box.replaceChildren(
-    element('table', { class: 'grid' },
-      element('thead', {}, element('tr', {}, element('td'), ...ids.map((to) => element('th', { scope: 'col' }, name(to))))),
-      element('tbody', {}, ...ids.map((from) => element('tr', {}, element('th', { scope: 'row' }, name(from)), ...ids.map((to) => element('td', {}, from === to ? '' : square(from, to))))))),
-    element('p', {}, element('button', { type: 'button', class: 'btn', onclick: () => act({ cmd: 'heal-all' }) }, t('links.healAll'))));
-  if (focus) box.querySelector(`[data-link="${focus}"]`)?.focus();
+  const last = app.frame.requests.filter((r) => r.client === id).at(-1);
+  if (last) { act({ cmd: 'select', request: last.id }); sheet('request'); } else if (id === 0) openAsk();
 }
 
 function startTools(vitrine) {
@@ -160,6 +140,17 @@ function startMirror(vitrine) {
     });
   });
   document.addEventListener('arranged', placeMirror);
+  ul.addEventListener('contextmenu', mirrorMenu);
+}
+
+// The menu of a member, for the keyboard's context menu key.
+function mirrorMenu(e) {
+  const id = Number(e.target.dataset?.member);
+  if (!id) return;
+  e.preventDefault();
+  const r = e.target.getBoundingClientRect();
+  openMember(id, r.right, r.top + r.height / 2);
+  document.querySelector('#menu button')?.focus();
 }
 
 function placeMirror() {

@@ -1,0 +1,87 @@
+// The menu that opens on the stage, at a link or at a member: one at a time.
+
+import { actions, doTo, label, toggleLink, whyNot } from './actions.js';
+import { act, app, isCut, memberOf } from './app.js';
+import { able, element, name, text } from './format.js';
+import { onLanguage, t } from './i18n.js';
+
+const box = document.getElementById('menu');
+let open = null; // what draws it: {key(frame), fill(frame)}
+let drawn = '', back = null;
+
+export function start(vitrine) {
+  vitrine.subscribe((f) => open && draw(f));
+  onLanguage(() => { drawn = ''; closeMenu(); });
+}
+
+// show opens a menu at a point of the page. The focus goes into it if it comes
+// from a key.
+function show(menu, x, y) {
+  back = document.activeElement === document.body ? null : document.activeElement;
+  open = menu;
+  drawn = '';
+  box.hidden = false;
+  draw(app.frame);
+  const area = document.body.getBoundingClientRect();
+  const beside = x - area.left + 10, other = beside - box.offsetWidth - 20;
+  box.style.left = `${beside + box.offsetWidth + 8 <= area.width ? beside : Math.max(8, other)}px`;
+  box.style.top = `${Math.max(8, Math.min(y - area.top - 14, area.height - box.offsetHeight - 8))}px`;
+}
+
+export function closeMenu() {
+  if (!open) return false;
+  open = null;
+  if (box.contains(document.activeElement)) (back ?? document.activeElement)[back ? 'focus' : 'blur']();
+  box.hidden = true;
+  act({ cmd: 'select', member: app.frame.chosen.member });
+  return true;
+}
+
+function draw(f) {
+  const key = open.key(f);
+  if (key !== drawn) {
+    const focus = box.contains(document.activeElement) ? document.activeElement.id : '';
+    drawn = key;
+    box.replaceChildren(...open.fill(f));
+    if (focus) document.getElementById(focus)?.focus();
+  }
+  open.update?.(f);
+}
+
+// openLink shows what can be done to a link, in both directions or one.
+export function openLink([a, b], x, y) {
+  act({ cmd: 'select', link: [a, b] });
+  const one = (from, to, cut) => element('button', { type: 'button', class: 'btn', id: `link-${from}-${to}`, 'aria-pressed': cut, onclick: () => toggleLink(app.frame, from, to, cut) }, `${name(from)} → ${name(to)}`, element('span', { class: cut ? 'cut' : 'lab' }, t(cut ? 'links.isCut' : 'links.isOpen')));
+  show({
+    key: (f) => `${a}-${b}|${isCut(f, a, b)}|${isCut(f, b, a)}`,
+    fill: (f) => {
+      const there = isCut(f, a, b), back = isCut(f, b, a), cut = there && back;
+      return [
+        element('h3', {}, t('links.between', { a: name(a), b: name(b) })),
+        element('button', { type: 'button', class: 'btn strong', id: 'link-both', onclick: () => act({ cmd: cut ? 'heal' : 'cut', from: [a], to: [b] }) }, t(cut ? 'links.healBoth' : 'links.cutBoth')),
+        one(a, b, there), one(b, a, back)];
+    },
+  }, x, y);
+}
+
+// openMember shows what can be done to a member, where the member is.
+export function openMember(id, x, y) {
+  act({ cmd: 'select', member: id });
+  let buttons = [];
+  show({
+    key: () => `member ${id}`,
+    fill: () => {
+      buttons = Object.keys(actions).map((action) => [action, element('button', { type: 'button', class: `btn${action === 'crash' ? ' strong' : ''}`, id: `menu-${action}`, onclick: () => { doTo(action, app.frame, id); closeMenu(); } }, element('span'), element('kbd', {}, actions[action].key))]);
+      return [element('h3', {}, name(id)), ...buttons.map(([, b]) => b)];
+    },
+    update: (f) => {
+      const m = memberOf(f, id);
+      if (!m) { closeMenu(); return; }
+      for (const [action, b] of buttons) {
+        const key = label(action, m, f);
+        text(b.firstChild, t(key));
+        able(b, whyNot(action, m, f), t(`${key}.hint`, { name: name(id) }));
+      }
+    },
+  }, x, y);
+}

@@ -1,0 +1,58 @@
+// What is under the pointer, in words: a message on its way, an entry of a log, a
+// link, a client's request.
+
+import { app, memberOf } from './app.js';
+import { name, paint, span, termColor, text } from './format.js';
+import { has, t } from './i18n.js';
+
+const box = document.getElementById('tip'), [title, body] = box.children;
+
+// show puts the words for a target beside a point of the page, or hides them.
+export function show(target, x, y) {
+  const words = target && describe(target, app.frame);
+  box.hidden = !words;
+  if (!words) return;
+  text(title, words.title);
+  text(body, words.text);
+  paint(title, words.term ? termColor(words.term) : 'var(--text)');
+  const area = document.body.getBoundingClientRect(), right = x - area.left + 16;
+  box.style.left = `${right + box.offsetWidth + 8 > area.width ? Math.max(6, right - box.offsetWidth - 30) : right}px`;
+  box.style.top = `${Math.max(6, Math.min(y - area.top + 14, area.height - box.offsetHeight - 6))}px`;
+}
+
+export function hide() { box.hidden = true; }
+
+function describe(target, f) {
+  switch (target.kind) {
+    case 'message': return message(target, f);
+    case 'cell': return cell(target);
+    case 'link': return { title: t('links.between', { a: name(target.link[0]), b: name(target.link[1]) }), text: t('tip.link') };
+    case 'member': return member(memberOf(f, target.member), f);
+    case 'client': return client(target.client, f);
+  }
+  return null;
+}
+
+function message(m, f) {
+  const key = `msg.${m.type}${m.reject ? '.no' : ''}`;
+  const what = has(key) ? t(key, { n: m.entries, first: m.index + 1, last: m.index + m.entries, index: m.index, commit: m.commit, term: m.term }) : '';
+  const way = m.lost ? t(`lost.${m.lost}`) : t('tip.way', { done: span(Math.max(0, f.now - m.sent)), span: span(m.arrives - m.sent) });
+  return { title: `${m.type} · ${name(m.from)} → ${name(m.to)}`, text: [what, way].filter(Boolean).join('\n'), term: m.term };
+}
+
+function cell(e) {
+  const states = [e.synced ? 'log.synced' : e.written ? 'log.written' : 'log.appended', e.committed && 'log.committed', e.applied && 'log.applied'];
+  return { title: t('tip.entry', { index: e.index, term: e.term, text: e.text }), text: `${name(e.member)}: ${states.filter(Boolean).map((k) => t(k)).join(', ')}`, term: e.term };
+}
+
+function member(m, f) {
+  if (!m || f.chosen.member === m.id) return null;
+  return { title: `${name(m.id)} · ${m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`)}`, text: t('tip.member'), term: m.alive ? m.term : 0 };
+}
+
+function client(id, f) {
+  const r = f.requests.filter((r) => r.client === id).at(-1);
+  const who = id ? t('tip.client', { name: `C${id}` }) : t('stage.you');
+  if (!r) return { title: who, text: t(id ? 'tip.quiet' : 'tip.you') };
+  return { title: `${who}: ${r.text}`, text: r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`) };
+}

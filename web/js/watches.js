@@ -1,0 +1,25 @@
+// Watches: what was delivered to one, for the inspector and for the way of the
+// request that opened it.
+
+import { act } from './app.js';
+import { clock, element } from './format.js';
+import { t } from './i18n.js';
+
+// range is what a watch is on: a key, or all keys from there on.
+export const range = (w) => (w.end ? `${w.key}${w.end === '\u0000' ? '…' : '*'}` : w.key);
+
+// state says how far a watch has come, or why it has ended.
+export const state = (w) => (w.open ? t('watch.received', { n: w.received, next: w.next }) : `${t('watch.closed')} ${w.reason || ''}`);
+
+// fill puts the last events of a watch into a list, the newest first.
+export function fill(list, w) {
+  const key = `${w.id} ${w.received}`;
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...(w.events || []).slice(-6).reverse().map((e) => element('li', {},
+    element('span', {}, clock(e.at)),
+    element('span', {}, `${e.type} ${e.key}${e.type === 'PUT' ? `=${e.value}` : ''}`),
+    element('span', {}, `rev ${e.revision}`))));
+}
+
+export const cancel = (w) => element('button', { type: 'button', class: 'tiny', onclick: () => act({ cmd: 'cancel-watch', request: w.id }) }, t('watch.cancel'));
