@@ -45,6 +45,7 @@ type lab struct {
 	close   func()
 	reader  atomic.Pointer[browser] // the test that hears the console now
 	prelude page.ScriptIdentifier
+	desk    bool // the page is open on a desk, and no test has failed on it
 }
 
 var laboratory *lab // made by the first test that opens the page; tests run one by one
@@ -183,9 +184,17 @@ func visit(t *testing.T, s screen, query string) *browser {
 	if l == nil {
 		l = newLab(t)
 	}
-	b := &browser{t: t, ctx: l.tab}
-	must(t, chromedp.Do(b.ctx, chromedp.Navigate("about:blank")))
+	must(t, chromedp.Do(l.tab, chromedp.Navigate("about:blank")))
 	l.dress(t, s)
+	b := l.hand(t)
+	l.desk = s == desk
+	must(t, chromedp.Do(b.ctx, chromedp.Navigate(l.url+"?"+query)))
+	return b
+}
+
+// hand gives the tab to a test, which fails if anything complains in the console.
+func (l *lab) hand(t *testing.T) *browser {
+	b := &browser{t: t, ctx: l.tab}
 	l.reader.Store(b)
 	t.Cleanup(func() {
 		l.reader.Store(nil)
@@ -194,8 +203,45 @@ func visit(t *testing.T, s screen, query string) *browser {
 		if len(b.problems) > 0 {
 			t.Errorf("the console has complaints:\n%s", strings.Join(b.problems, "\n"))
 		}
+		l.desk = l.desk && !t.Failed()
 	})
-	must(t, chromedp.Do(b.ctx, chromedp.Navigate(l.url+"?"+query)))
+	return b
+}
+
+// again leaves the page as it would be after open, without loading it.
+const again = `(({ seed, members, speed }) => {
+	for (const d of document.querySelectorAll('dialog[open]')) d.close();
+	document.activeElement.blur();
+	document.getElementById('toast').hidden = true;
+	const root = document.documentElement, ask = document.getElementById('ask');
+	if (root.lang !== 'en') document.getElementById('lang').click();
+	if (root.dataset.theme !== 'dark') document.getElementById('theme').click();
+	ask.reset();
+	ask.dispatchEvent(new Event('change'));
+	document.getElementById('tab-raft').click();
+	document.querySelector('#sheet-tabs [data-sheet]').click();
+	vitrineHost.crowd(0);
+	history.replaceState(null, '', '?' + new URLSearchParams({ seed, members, speed }));
+	for (const command of [{ cmd: 'reset', seed, members }, { cmd: 'speed', value: speed }, { cmd: 'skip', on: true }, { cmd: 'play' }]) vitrine.dispatch(command);
+	return new Promise((done) => {
+		let epoch, end;
+		end = vitrine.subscribe((f) => {
+			epoch ??= f.epoch; // the first frame is the one shown before the reset
+			if (f.epoch === epoch) return;
+			end();
+			done(true);
+		});
+	});
+})(%s)`
+
+// world is a new world on a desk, on the page that is there already if it can be.
+func world(t *testing.T, seed, members int, speed float64) *browser {
+	t.Helper()
+	if laboratory == nil || !laboratory.desk {
+		return open(t, desk, fmt.Sprintf("seed=%d&members=%d&speed=%g", seed, members, speed))
+	}
+	b := laboratory.hand(t)
+	eval[bool](b, fmt.Sprintf(again, fmt.Sprintf(`{ seed: %d, members: %d, speed: %g }`, seed, members, speed)))
 	return b
 }
 

@@ -33,7 +33,7 @@ func (b *browser) leader() int {
 // The story of the page: a newcomer sees a cluster, crashes its leader with the
 // mouse, sees another elected, and brings the old one back.
 func TestCrashTheLeaderByMouse(t *testing.T) {
-	b := open(t, desk, "seed=7&members=5&speed=3")
+	b := world(t, 7, 5, 3)
 	first := b.leader()
 	b.clickOn(fmt.Sprintf("member/%d", first))
 	b.until("the selection", fmt.Sprintf(`s.selected.member === %d`, first))
@@ -49,7 +49,7 @@ func TestCrashTheLeaderByMouse(t *testing.T) {
 }
 
 func TestCrashTheLeaderByKey(t *testing.T) {
-	b := open(t, desk, "seed=3&members=3&speed=2")
+	b := world(t, 3, 3, 2)
 	first := b.leader()
 	b.keys("k")
 	b.until("the crash", fmt.Sprintf(`!s.members[%d].alive`, first-1))
@@ -70,7 +70,7 @@ func TestCrashTheLeaderByKey(t *testing.T) {
 }
 
 func TestCutByDraggingAndHeal(t *testing.T) {
-	b := open(t, desk, "seed=7&members=5&speed=0.5")
+	b := world(t, 7, 5, 0.5)
 	b.leader()
 	b.keys(" ")
 	b.until("the pause", `!s.playing`)
@@ -83,10 +83,10 @@ func TestCutByDraggingAndHeal(t *testing.T) {
 	b.until("healed links", `s.links.every((l) => !l.cut)`)
 
 	b.clickOn("link/2-5")
-	b.until("the menu of the link", `!document.getElementById('link-menu').hidden`)
-	b.click("#link-menu button:nth-of-type(2)")
+	b.until("the menu of the link", `!document.getElementById('menu').hidden`)
+	b.click("#menu button:nth-of-type(2)")
 	b.until("one direction", `s.links.filter((l) => l.cut).map((l) => l.from + '-' + l.to).join() === '2-5'`)
-	b.until("the menu to follow", `document.querySelectorAll('#link-menu [aria-pressed="true"]').length === 1`)
+	b.until("the menu to follow", `document.querySelectorAll('#menu [aria-pressed="true"]').length === 1`)
 	b.shot("link")
 	b.click("#link-both")
 	b.until("both directions", `s.links.filter((l) => l.cut).length === 2`)
@@ -94,11 +94,11 @@ func TestCutByDraggingAndHeal(t *testing.T) {
 	b.click("#link-both")
 	b.until("a healed link", `s.links.every((l) => !l.cut)`)
 	b.keys(escape)
-	b.until("the menu closed", `document.getElementById('link-menu').hidden`)
+	b.until("the menu closed", `document.getElementById('menu').hidden`)
 }
 
 func TestAMajorityGoesOnWithoutTheLeader(t *testing.T) {
-	b := open(t, desk, "seed=9&members=5&speed=5")
+	b := world(t, 9, 5, 5)
 	first := b.leader()
 	b.click("#tool-split")
 	b.until("the cut", `s.links.some((l) => l.cut)`)
@@ -110,7 +110,7 @@ func TestAMajorityGoesOnWithoutTheLeader(t *testing.T) {
 
 // put and get as the visitor sends them, with the keyboard in the form.
 func TestAskTheCluster(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=1")
+	b := world(t, 7, 3, 1)
 	b.leader()
 	b.click(`#ask [name="key"]`)
 	b.do(`document.querySelector('#ask [name="key"]').value = ''; document.querySelector('#ask [name="value"]').value = ''`)
@@ -144,7 +144,7 @@ func TestAskTheCluster(t *testing.T) {
 
 // A request that nobody can answer ends in etcd's words.
 func TestNoMajorityNoAnswer(t *testing.T) {
-	b := open(t, desk, "seed=5&members=3&speed=10")
+	b := world(t, 5, 3, 10)
 	b.leader()
 	b.do(`const l = vitrine.state().leader; for (const id of [1, 2, 3]) if (id !== l) vitrine.dispatch({ cmd: 'crash', member: id }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1', member: l })`)
 	b.until("the failure", `s.requests.some((r) => r.client === 0 && (r.status === 'error' || r.status === 'unknown') && /etcdserver|deadline/.test(r.error))`)
@@ -168,7 +168,7 @@ func (b *browser) tabs() (seen []string) {
 
 // Everything without a mouse.
 func TestKeyboardOnly(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=0.5")
+	b := world(t, 7, 3, 0.5)
 	b.leader()
 	// Tab comes to every control that can be seen, whatever the cluster is doing at
 	// the moment, and the canvas is no trap on the way.
@@ -238,7 +238,7 @@ func TestKeyboardOnly(t *testing.T) {
 
 // A focused canvas lets Tab and Escape go.
 func TestTheCanvasIsNoTrap(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3")
+	b := world(t, 7, 3, 0.02)
 	b.clickOn("member/1")
 	b.do(`document.querySelector('canvas').focus()`)
 	b.keys(tab)
@@ -253,7 +253,7 @@ func TestTheCanvasIsNoTrap(t *testing.T) {
 }
 
 func TestLanguageAndTheme(t *testing.T) {
-	b := open(t, desk, "seed=7&members=5&speed=0.5")
+	b := world(t, 7, 5, 0.5)
 	b.leader()
 	b.click("#lang")
 	b.until("Chinese", `document.documentElement.lang === 'zh' && document.getElementById('title-text').textContent.includes('领导者')`)
@@ -275,7 +275,7 @@ func TestTheAddressChoosesLanguageAndTheme(t *testing.T) {
 // The address, reset, and the same story from the same seed: in the browser and
 // in a native process.
 func TestTheSameSeedTellsTheSameStory(t *testing.T) {
-	b := open(t, desk, "seed=42&members=3&speed=0.02")
+	b := world(t, 42, 3, 0.02)
 	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'reset' }); vitrine.step(3e9); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.dispatch({ cmd: 'crash', member: 1 }); vitrine.step(4e9)`)
 	got := eval[string](b, `vitrine.hash()`)
 	p, err := player.New(player.Simulate, player.Settings{Seed: 42, Members: 3, Speed: 0.02})
@@ -304,7 +304,7 @@ func TestTheSameSeedTellsTheSameStory(t *testing.T) {
 }
 
 func TestDialsTurnTheNetwork(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=0.5")
+	b := world(t, 7, 3, 0.5)
 	b.leader()
 	for dial, want := range map[string]string{"loss": `s.dials.loss > 0.2`, "latency": `s.dials.latency > 20e6`, "fsync": `s.dials.fsync > 50e6`, "rate": `s.dials.rate > 20`, "speed": `s.speed > 1`} {
 		x := eval[[]float64](b, fmt.Sprintf(`(() => { const r = document.getElementById(%q).getBoundingClientRect(); return [r.x + r.width * 0.75, r.y + r.height / 2] })()`, dial))
@@ -316,7 +316,7 @@ func TestDialsTurnTheNetwork(t *testing.T) {
 // The browser may take the graphics away; ebiten then reloads the page, and the
 // visitor must not lose the story.
 func TestTheStorySurvivesTheLossOfTheGraphics(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=0.5")
+	b := world(t, 7, 3, 0.5)
 	first := b.leader()
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'pause' }); vitrine.step(1e9)`, first))
 	hash := eval[string](b, `vitrine.hash()`)
@@ -355,16 +355,21 @@ const faint = `(() => {
 })()`
 
 func TestEverythingHasANameAndCanBeRead(t *testing.T) {
-	for _, s := range []screen{{w: 1440, h: 900, lang: "en"}, {w: 1440, h: 900, lang: "zh", light: true}} {
-		b := open(t, s, "seed=7&members=5&speed=0.5")
+	b := world(t, 7, 5, 0.5)
+	for _, lang := range []string{"en", "zh"} {
+		if lang == "zh" {
+			b.do(`vitrine.dispatch({ cmd: 'reset' })`)
+			b.click("#lang")
+			b.click("#theme")
+		}
 		first := b.leader()
 		b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(3e9)`, first))
 		b.until("another leader", fmt.Sprintf(`s.leader > 0 && s.leader !== %d && document.getElementById('title-text').textContent.includes('S' + s.leader)`, first))
 		if got := eval[string](b, unnamed); got != "" {
-			t.Errorf("%s: without a name:\n%s", s.lang, got)
+			t.Errorf("%s: without a name:\n%s", lang, got)
 		}
 		if got := eval[string](b, faint); got != "" {
-			t.Errorf("%s: hard to read:\n%s", s.lang, got)
+			t.Errorf("%s: hard to read:\n%s", lang, got)
 		}
 	}
 }
@@ -400,7 +405,7 @@ func TestPhone(t *testing.T) {
 // A paused page costs nothing: frames end soon after the clock, and begin with
 // the next command.
 func TestAPausedPageRests(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=0.5")
+	b := world(t, 7, 3, 0.5)
 	b.leader()
 	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
 	frames := func() float64 { return eval[float64](b, `vitrine.frameStats().frames`) }
@@ -435,7 +440,7 @@ func TestReducedMotion(t *testing.T) {
 const frameTime = 6.0
 
 func TestFrameTime(t *testing.T) {
-	b := open(t, desk, "seed=7&members=5&speed=0.02")
+	b := world(t, 7, 5, 0.02)
 	b.leader()
 	best := 1e9
 	for range 5 { // a machine that builds something else at the moment gets another chance

@@ -40,7 +40,7 @@ func gallery(t *testing.T) (names []string) {
 // was written by a native build: opening compares the hashes. The bug shows,
 // and the correct core lives through the same decisions.
 func TestGallery(t *testing.T) {
-	b := open(t, desk, "seed=7")
+	b := world(t, 7, 5, 0.02)
 	for i, name := range gallery(t) {
 		b.click("#gallery")
 		b.until("the gallery", `document.querySelector('#gallery-list li')`)
@@ -107,7 +107,7 @@ func TestReplayOnAPhone(t *testing.T) {
 // TestSaveAndDrop saves what a visitor did and drops the file on the page: the
 // same run comes to the same hash.
 func TestSaveAndDrop(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3")
+	b := world(t, 7, 3, 0.02)
 	leader := b.leader()
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(5e7); vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.step(5e9); vitrine.dispatch({ cmd: 'step', unit: 'event' })`, leader))
 	b.do(`const make = URL.createObjectURL; URL.createObjectURL = (blob) => { globalThis.saved = blob.text(); return make(blob) }; const click = HTMLAnchorElement.prototype.click; HTMLAnchorElement.prototype.click = function () { globalThis.savedAs = this.download; click.call(this) }`)
