@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // request is an HTTP call on the client port.
@@ -34,7 +38,7 @@ func TestHTTPSaysTheSame(t *testing.T) {
 		{"GET", "/nowhere"},
 	}
 	var said [][]string
-	var families []map[string]string
+	var exposed []string
 	both(t, 1, func(t *testing.T, members []*member) {
 		// The leader sets the cluster's version a moment after the first election.
 		for deadline := time.Now().Add(callTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -53,12 +57,9 @@ func TestHTTPSaysTheSame(t *testing.T) {
 			lines = append(lines, fmt.Sprintf("%s %s: %d %s %q", c.method, c.path, status, contentType, body))
 		}
 		said = append(said, lines)
+		use(t, members[0])
 		_, _, text := request(t, members[0], "GET", "/metrics")
-		types := map[string]string{}
-		for _, match := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(text, -1) {
-			types[match[1]] = match[2]
-		}
-		families = append(families, types)
+		exposed = append(exposed, text)
 	})
 	if len(said) != 2 {
 		t.Fatal("one of the servers failed")
@@ -68,7 +69,79 @@ func TestHTTPSaysTheSame(t *testing.T) {
 			t.Errorf("etcd:    %s\nvitrine: %s", said[0][i], said[1][i])
 		}
 	}
-	compareFamilies(t, families[0], families[1])
+	compareFamilies(t, typesOf(exposed[0]), typesOf(exposed[1]))
+	compareSeries(t, exposed[0], exposed[1])
+}
+
+// use does a little of everything that is counted.
+func use(t *testing.T, m *member) {
+	t.Helper()
+	c := dial(t, m)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	w := c.Watch(ctx, "k", clientv3.WithPrefix(), clientv3.WithCreatedNotify())
+	next(t, w)
+	for i := range 4 {
+		_, err := c.Put(call(t), fmt.Sprint("k", i), "12345")
+		ok(t, err)
+	}
+	_, err := c.Delete(call(t), "k0")
+	ok(t, err)
+	_, err = c.Delete(call(t), "nothing")
+	ok(t, err)
+	_, err = c.Txn(call(t)).Then(clientv3.OpPut("k1", "x"), clientv3.OpDelete("k2"), clientv3.OpGet("k3")).Commit()
+	ok(t, err)
+	_, err = c.Txn(call(t)).Then(clientv3.OpPut("k1", "xy")).Commit()
+	ok(t, err)
+	_, err = c.Txn(call(t)).Then(clientv3.OpGet("k1"), clientv3.OpGet("k2")).Commit()
+	ok(t, err)
+	events(t, w, 8)
+	_, err = c.Compact(call(t), 6, clientv3.WithCompactPhysical())
+	ok(t, err)
+	_, err = c.Compact(call(t), 600)
+	expect(t, err, rpctypes.ErrFutureRev.Error())
+}
+
+func typesOf(metrics string) map[string]string {
+	types := map[string]string{}
+	for _, match := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(metrics, -1) {
+		types[match[1]] = match[2]
+	}
+	return types
+}
+
+// counted are the series whose values the use of a server decides.
+var counted = regexp.MustCompile(`^etcd_(mvcc_(put|delete|txn)_total|debugging_mvcc_(db_compaction_keys_total|current_revision|compact_revision|keys_total|events_total|pending_events_total|total_put_size_in_bytes|watch_stream_total|watcher_total)` +
+	`|server_(has_leader|is_leader|is_learner|leader_changes_seen_total|proposals_failed_total|proposals_pending|quota_backend_bytes|slow_apply_total|cluster_version|version)|cluster_version)`)
+
+// compareSeries: in families that both have, labels and buckets are the same, and so are counts.
+func compareSeries(t *testing.T, etcds, ours string) {
+	t.Helper()
+	want, got := seriesOf(etcds), seriesOf(ours)
+	families := typesOf(ours)
+	for name, value := range want {
+		family := regexp.MustCompile(`(_bucket|_sum|_count)?(\{.*)?$`).ReplaceAllString(name, "")
+		if families[family] == "" || !strings.HasPrefix(name, "etcd_") || strings.Contains(name, "ClusterMemberAttrSet") || strings.Contains(name, "ClusterVersionSet") {
+			continue
+		}
+		mine, exists := got[name]
+		switch {
+		case !exists:
+			t.Errorf("etcd has %s", name)
+		case counted.MatchString(name) && mine != value:
+			t.Errorf("%s is %s, etcd says %s", name, mine, value)
+		}
+	}
+}
+
+func seriesOf(metrics string) map[string]string {
+	series := map[string]string{}
+	for line := range strings.SplitSeq(metrics, "\n") {
+		if at := strings.LastIndexByte(line, ' '); at > 0 && line[0] != '#' {
+			series[line[:at]] = line[at+1:]
+		}
+	}
+	return series
 }
 
 // compareFamilies: what we call by a name of etcd's must be one of etcd's.

@@ -188,6 +188,9 @@ func (d *DB) Size() int64 { return d.size.Load() }
 // SizeInUse implements backend.Store.
 func (d *DB) SizeInUse() int64 { return d.inUse.Load() }
 
+// OpenReads is how many read transactions are open.
+func (d *DB) OpenReads() int64 { return d.readers.Load() }
+
 // Path is the file's name.
 func (d *DB) Path() string { return d.path }
 

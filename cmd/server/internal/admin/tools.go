@@ -30,7 +30,7 @@ func Registry() *prometheus.Registry {
 }
 
 func metricsHandler(reg *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
+	return promhttp.InstrumentMetricHandler(reg, promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 }
 
 func fdLimit() uint64 {

@@ -48,17 +48,15 @@ func statsOf(request, response any) stats {
 		}
 		return 0
 	}
-	st := stats{requestBytes: size(request), responseBytes: size(response)}
+	st := stats{requestBytes: size(request), responseBytes: size(response), content: Describe(request)}
 	switch r := request.(type) {
 	case *pb.RangeRequest:
-		st.content = r.String()
 		if a, ok := response.(*pb.RangeResponse); ok {
 			st.responses = a.GetCount()
 		}
 	case *pb.PutRequest:
-		st.requests, st.content = 1, loggablePut(r)
+		st.requests = 1
 	case *pb.DeleteRangeRequest:
-		st.content = r.String()
 		if a, ok := response.(*pb.DeleteRangeResponse); ok {
 			st.responses = a.GetDeleted()
 		}
@@ -67,11 +65,24 @@ func statsOf(request, response any) stats {
 		if a, ok := response.(*pb.TxnResponse); ok && !a.GetSucceeded() {
 			ops = r.GetFailure()
 		}
-		st.requests, st.content = int64(len(ops)), loggableTxn(r)
+		st.requests = int64(len(ops))
 	default:
 		st = stats{requests: -1, responses: -1, requestBytes: -1, responseBytes: -1}
 	}
 	return st
+}
+
+// Describe puts a request into words, for logs: values are left out.
+func Describe(request any) string {
+	switch r := request.(type) {
+	case *pb.PutRequest:
+		return loggablePut(r)
+	case *pb.TxnRequest:
+		return loggableTxn(r)
+	case fmt.Stringer:
+		return r.String()
+	}
+	return ""
 }
 
 func loggablePut(r *pb.PutRequest) string {

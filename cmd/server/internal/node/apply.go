@@ -1,13 +1,17 @@
 package node
 
 import (
+	"slices"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
+	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/member"
+	"vitrine/core/pb"
 	"vitrine/core/store"
 )
 
@@ -45,9 +49,14 @@ func (n *Node) apply(b *consensus.ApplyBatch) *store.Result {
 	n.mu.Unlock()
 	took := time.Since(start)
 	n.metrics.countApplied(r, took)
+	for i := range r.Outcomes {
+		if o := &r.Outcomes[i]; o.Err != nil {
+			n.noteRefusal(b.Entries, o, took)
+		}
+	}
 	if took > n.cfg.SlowApply {
 		n.metrics.slowApplies.Inc()
-		n.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", n.cfg.SlowApply),
+		n.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", n.cfg.SlowApply), zap.String("prefix", ""),
 			zap.Int("entries", len(b.Entries)), zap.Uint64("index", r.Index))
 	}
 	if pending >= n.cfg.BackendOps {
@@ -60,6 +69,31 @@ func (n *Node) apply(b *consensus.ApplyBatch) *store.Result {
 		n.commits.waitIdle() // the disk cannot follow: memory must not pay for it
 	}
 	return r
+}
+
+// noteRefusal counts an entry that had no effect and says so in the log. What it asked for has to be read again: it is
+// rare, and no other outcome needs it.
+func (n *Node) noteRefusal(entries []*raftpb.Entry, o *store.Outcome, took time.Duration) {
+	at := slices.IndexFunc(entries, func(e *raftpb.Entry) bool { return e.GetIndex() == o.Index })
+	req := &pb.InternalRaftRequest{}
+	if at < 0 || entries[at].GetType() != raftpb.EntryNormal || req.UnmarshalVT(entries[at].Data) != nil {
+		return
+	}
+	var asked any
+	switch {
+	case req.Put != nil:
+		asked = req.Put
+	case req.DeleteRange != nil:
+		asked = req.DeleteRange
+	case req.Txn != nil:
+		asked = req.Txn
+	case req.Compaction != nil:
+		asked = req.Compaction
+	}
+	if k := kindOf(asked); k != kinds && n.metrics.applyFailures[k] != nil {
+		n.metrics.applyFailures[k].Observe(took.Seconds())
+	}
+	n.log.Warn("failed to apply request", zap.Duration("took", took), zap.String("request", grpcapi.Describe(asked)), zap.Uint64("index", o.Index), zap.Error(o.Err))
 }
 
 // commitBacklog is how many commits' worth of operations may wait in memory before applying waits for the disk.
@@ -192,18 +226,21 @@ func (n *Node) keepHouse() {
 			return
 		case <-n.keeper.c:
 		}
-		start := time.Now()
+		start, deleted := time.Now(), 0
 		for more, first := true, true; more; first = false {
 			if !first && !n.sleep(n.cfg.CompactionPause) {
 				return
 			}
 			var rev int64
+			step := time.Now()
 			n.mu.Lock()
-			was := n.store.Compacting()
+			was, before := n.store.Compacting(), n.store.Backend.Pending()
 			if more = n.store.Housekeep(n.cfg.CompactionBatch); !more {
 				rev = n.store.KV.CompactRevision()
 			}
+			deleted += n.store.Backend.Pending() - before
 			n.mu.Unlock()
+			n.metrics.compactionPause.Observe(float64(time.Since(step).Milliseconds()))
 			if more || !was {
 				continue
 			}
@@ -211,7 +248,7 @@ func (n *Node) keepHouse() {
 			n.flush()
 			n.inbox.put(member.Input{Kind: member.Compacted, Revision: rev})
 			n.log.Info("finished scheduled compaction", zap.Int64("compact-revision", rev), zap.Duration("took", time.Since(start)))
-			n.metrics.compaction(time.Since(start))
+			n.metrics.compacted(time.Since(start), deleted-1) // the last is the mark that says it is finished
 		}
 	}
 }

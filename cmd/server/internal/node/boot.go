@@ -92,7 +92,7 @@ func Open(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Registry), start: time.Now(), dirs: dirsOf(&cfg),
 		logLane: newLane[logWrite](), applyLane: newLane[applyBatch](), commits: newCommits(), keeper: keeper{make(chan struct{}, 1)},
-		calls: map[uint64]*call{}, streams: map[uint64]*stream{},
+		calls: map[uint64]*call{}, streams: map[uint64]*stream{}, beats: map[uint64]time.Time{},
 		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
 	}
 	n.inbox = newInbox(inboxLimit)

@@ -31,9 +31,18 @@ func (c *call) recycle() {
 
 // Ask performs one request and returns its response. An error is an *api.Error, or the context's.
 func (n *Node) Ask(ctx context.Context, body any, requireLeader bool) (any, error) {
+	kind := kindOf(body)
+	if kind == kinds {
+		return n.ask(ctx, body, requireLeader)
+	}
 	start := time.Now()
+	n.metrics.began(kind)
 	resp, err := n.ask(ctx, body, requireLeader)
-	n.metrics.asked(body, time.Since(start), err)
+	took := time.Since(start)
+	n.metrics.ended(kind, took, err)
+	if took > n.cfg.SlowApply && reads(kind) {
+		n.noteSlowRead(kind, body, resp, took, err)
+	}
 	return resp, err
 }
 

@@ -1,6 +1,11 @@
 package node
 
 import (
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+
 	"vitrine/core/api"
 	"vitrine/core/consensus"
 	"vitrine/core/member"
@@ -125,10 +130,25 @@ func (n *Node) send(sends []consensus.Send) {
 		return
 	}
 	for i := range sends {
-		if s := &sends[i]; s.NeedImage {
+		switch s := &sends[i]; {
+		case s.NeedImage:
 			go n.sendImage(s.Message)
-		} else {
-			n.transport.Send(s.Message)
+			continue
+		case s.Message.GetType() == raftpb.MsgHeartbeat:
+			n.noteBeat(s.Message.GetTo())
 		}
+		n.transport.Send(sends[i].Message)
+	}
+}
+
+// noteBeat looks whether this leader's heartbeats leave in time: if not, its machine is overloaded.
+func (n *Node) noteBeat(to uint64) {
+	now := time.Now()
+	last, expected := n.beats[to], 2*n.cfg.Tick
+	n.beats[to] = now
+	if late := now.Sub(last) - expected; !last.IsZero() && late > 0 {
+		n.metrics.lateBeats.Inc()
+		n.log.Warn("leader failed to send out heartbeat on time; took too long, leader is overloaded likely from slow disk",
+			zap.String("to", hexID(to)), zap.Duration("heartbeat-interval", n.cfg.Tick), zap.Duration("expected-duration", expected), zap.Duration("exceeded-duration", late))
 	}
 }

@@ -1,34 +1,48 @@
 package node
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"vitrine/core/api"
+	"vitrine/core/backend/bolt"
+	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/store"
+	"vitrine/core/watch"
 )
 
 // metrics are etcd's families for what a node does. What can be read when it is asked
 // for is a function of the node; only what happens is counted here.
 type metrics struct {
-	walSync, walWrite, backendCommit, imageSync, imageSave prometheus.Histogram
-	hash, hashRev, compactionTotal, defrag                 prometheus.Histogram
-	slowApplies, leaderChanges, proposalsFailed            prometheus.Counter
-	puts, deletes, txns, ranges, events                    prometheus.Counter
-	installing, streams, defragmenting, putBytes           prometheus.Gauge
-	version                                                *prometheus.GaugeVec
+	walSync, walWrite, backendCommit, imageSync, imageSave, imageSend prometheus.Histogram
+	hash, hashRev, defrag                                             prometheus.Histogram
+	compactionTotal, compactionPause                                  prometheus.Histogram
+	compactedKeys                                                     prometheus.Counter
+	compactionLast                                                    prometheus.Gauge
+	slowApplies, leaderChanges, proposalsFailed, lateBeats            prometheus.Counter
+	slowReadIndexes, failedReadIndexes                                prometheus.Counter
+	puts, deletes, txns, ranges, events                               prometheus.Counter
+	installing, streams, defragmenting, putBytes                      prometheus.Gauge
+	version                                                           *prometheus.GaugeVec
+	rangeSeconds, rangeFailures                                       prometheus.Observer
 	// By kind of request; looked up once.
-	applies, applyFailures     [kinds]prometheus.Observer
-	requests, requestFailures  [kinds]prometheus.Observer
-	watchers, behind, proposed atomic.Int64
+	applies, applyFailures              [kinds]prometheus.Observer
+	requests, requestFailures           [kinds]prometheus.Observer
+	watchers, behind, proposed, waiting atomic.Int64
 }
 
 // The kinds of requests that have durations of their own.
 const (
 	kindRange = iota
+	kindReadOnlyTxn
 	kindPut
 	kindDelete
 	kindTxn
@@ -36,9 +50,14 @@ const (
 	kinds
 )
 
+// kindNames are etcd's labels.
+func kindNames() [kinds]string {
+	return [kinds]string{"Range", "ReadonlyTxn", "Put", "DeleteRange", "Txn", "Compaction"}
+}
+
 // kindOf returns kinds for a request that has none.
 func kindOf(request any) int {
-	switch request.(type) {
+	switch r := request.(type) {
 	case *pb.RangeRequest:
 		return kindRange
 	case *pb.PutRequest:
@@ -46,6 +65,9 @@ func kindOf(request any) int {
 	case *pb.DeleteRangeRequest:
 		return kindDelete
 	case *pb.TxnRequest:
+		if readsOnly(r.Success) && readsOnly(r.Failure) {
+			return kindReadOnlyTxn
+		}
 		return kindTxn
 	case *pb.CompactionRequest:
 		return kindCompact
@@ -53,21 +75,51 @@ func kindOf(request any) int {
 	return kinds
 }
 
-// asked notes how long a request took and how it ended.
-func (m *metrics) asked(request any, took time.Duration, err error) {
-	k := kindOf(request)
-	if k == kinds {
-		return
+func readsOnly(ops []*pb.RequestOp) bool {
+	return !slices.ContainsFunc(ops, func(op *pb.RequestOp) bool { return op.GetRequestRange() == nil })
+}
+
+// reads tells whether requests of a kind do not go through the log.
+func reads(kind int) bool { return kind <= kindReadOnlyTxn }
+
+// began and ended note a request of a kind that has durations.
+func (m *metrics) began(kind int) {
+	if !reads(kind) {
+		m.proposed.Add(1)
 	}
-	if k == kindRange {
-		m.ranges.Inc()
-	} else if err != nil {
-		m.proposalsFailed.Inc()
+}
+
+func (m *metrics) ended(kind int, took time.Duration, err error) {
+	if reads(kind) {
+		m.readEnded(err)
+	} else {
+		m.proposed.Add(-1)
+		m.proposalEnded(err)
 	}
 	if err != nil {
-		m.requestFailures[k].Observe(took.Seconds())
+		m.requestFailures[kind].Observe(took.Seconds())
 	} else {
-		m.requests[k].Observe(took.Seconds())
+		m.requests[kind].Observe(took.Seconds())
+	}
+}
+
+// proposalEnded counts proposals of which nobody knows what became. An answer, be it a refusal, is none.
+func (m *metrics) proposalEnded(err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, api.ErrTimeout),
+		errors.Is(err, api.ErrTimeoutDueToLeaderFail), errors.Is(err, api.ErrTimeoutDueToConnectionLost):
+		m.proposalsFailed.Inc()
+	}
+}
+
+func (m *metrics) readEnded(err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, api.ErrLeaderChanged):
+		m.failedReadIndexes.Inc()
+	case errors.Is(err, api.ErrTimeout):
+		m.slowReadIndexes.Inc()
 	}
 }
 
@@ -75,7 +127,7 @@ func (m *metrics) asked(request any, took time.Duration, err error) {
 func (m *metrics) countApplied(r *store.Result, took time.Duration) {
 	each := took.Seconds() / float64(max(len(r.Outcomes), 1))
 	for i := range r.Outcomes {
-		switch r.Outcomes[i].Response.(type) {
+		switch resp := r.Outcomes[i].Response.(type) {
 		case *pb.PutResponse:
 			m.puts.Inc()
 			m.applies[kindPut].Observe(each)
@@ -83,27 +135,93 @@ func (m *metrics) countApplied(r *store.Result, took time.Duration) {
 			m.deletes.Inc()
 			m.applies[kindDelete].Observe(each)
 		case *pb.TxnResponse:
-			m.txns.Inc()
+			m.countTxn(resp)
 			m.applies[kindTxn].Observe(each)
 		case *pb.CompactionResponse:
 			m.applies[kindCompact].Observe(each)
 		}
 	}
 	for i := range r.Changes {
-		m.events.Add(float64(len(r.Changes[i].Events)))
 		for _, e := range r.Changes[i].Events {
-			m.putBytes.Add(float64(len(e.Kv.GetKey()) + len(e.Kv.GetValue())))
+			if e.Type == pb.Event_PUT {
+				m.putBytes.Add(float64(len(e.Kv.GetKey()) + len(e.Kv.GetValue())))
+			}
 		}
 	}
 }
 
-func (m *metrics) compaction(took time.Duration) {
-	m.compactionTotal.Observe(float64(took.Milliseconds()))
+// countTxn counts the operations of a transaction, and it as one if there are several.
+func (m *metrics) countTxn(r *pb.TxnResponse) {
+	var puts, deletes, ranges int
+	var walk func(r *pb.TxnResponse)
+	walk = func(r *pb.TxnResponse) {
+		for _, op := range r.Responses {
+			switch op := op.Response.(type) {
+			case *pb.ResponseOp_ResponsePut:
+				puts++
+			case *pb.ResponseOp_ResponseDeleteRange:
+				deletes++
+			case *pb.ResponseOp_ResponseRange:
+				ranges++
+			case *pb.ResponseOp_ResponseTxn:
+				walk(op.ResponseTxn)
+			}
+		}
+	}
+	walk(r)
+	m.puts.Add(float64(puts))
+	m.deletes.Add(float64(deletes))
+	m.ranges.Add(float64(ranges))
+	if puts+deletes+ranges > 1 {
+		m.txns.Inc()
+	}
 }
 
-func (m *metrics) clusterVersion(v string) {
+// countRead counts what the store was asked.
+func (m *metrics) countRead(request, response any, took time.Duration) {
+	switch request.(type) {
+	case *pb.RangeRequest:
+		m.ranges.Inc()
+		if response == nil {
+			m.rangeFailures.Observe(took.Seconds())
+		} else {
+			m.rangeSeconds.Observe(took.Seconds())
+		}
+	case *pb.TxnRequest:
+		if r, ok := response.(*pb.TxnResponse); ok {
+			m.countTxn(r)
+		}
+	}
+}
+
+// taken counts the events of responses that leave.
+func (m *metrics) taken(responses []*watch.Response) {
+	events := 0
+	for _, r := range responses {
+		events += countEvents(r)
+	}
+	m.waiting.Add(-int64(events))
+	m.events.Add(float64(events))
+}
+
+func countEvents(r *watch.Response) int {
+	if r.Events == nil {
+		return 0
+	}
+	return len(r.Events.Events)
+}
+
+// compacted notes the end of a compaction.
+func (m *metrics) compacted(took time.Duration, keys int) {
+	m.compactionTotal.Observe(float64(took.Milliseconds()))
+	m.compactedKeys.Add(float64(keys))
+	m.compactionLast.SetToCurrentTime()
+}
+
+// clusterVersion shows the version without its patch number, as etcd does.
+func (m *metrics) clusterVersion(v membership.Version) {
 	m.version.Reset()
-	m.version.WithLabelValues(v).Set(1)
+	m.version.WithLabelValues(fmt.Sprintf("%d.%d", v.Major, v.Minor)).Set(1)
 }
 
 // registrar makes and registers families of etcd's.
@@ -140,36 +258,47 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	exp := prometheus.ExponentialBuckets
 	disk := exp(0.001, 2, 14) // 1 ms to 8.2 s
 	m := &metrics{
-		walSync:         r.histogram("disk", "wal_fsync_duration_seconds", "The latency distributions of fsync called by WAL.", disk),
-		walWrite:        r.histogram("disk", "wal_write_duration_seconds", "The latency distributions of write called by WAL.", disk),
-		backendCommit:   r.histogram("disk", "backend_commit_duration_seconds", "The latency distributions of commit called by backend.", disk),
-		imageSync:       r.histogram("snap_db", "fsync_duration_seconds", "The latency distributions of fsyncing .snap.db file", disk),
-		imageSave:       r.histogram("snap_db", "save_total_duration_seconds", "The total latency distributions of v3 snapshot save", exp(0.1, 2, 10)),
-		hash:            r.histogram("mvcc", "hash_duration_seconds", "The latency distribution of storage hash operation.", exp(.01, 2, 15)),
-		hashRev:         r.histogram("mvcc", "hash_rev_duration_seconds", "The latency distribution of storage hash by revision operation.", exp(.01, 2, 15)),
-		compactionTotal: histogramOf(reg, "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds", "Bucketed histogram of db compaction total duration.", exp(100, 2, 14)),
-		defrag:          r.histogram("disk", "backend_defrag_duration_seconds", "The latency distribution of backend defragmentation.", exp(0.1, 2, 13)),
-		defragmenting:   r.gauge("etcd", "disk", "defrag_inflight", "Whether or not defrag is active on the member. 1 means active, 0 means not."),
-		slowApplies:     r.counter("etcd", "server", "slow_apply_total", "The total number of slow apply requests (likely overloaded from slow disk)."),
-		leaderChanges:   r.counter("etcd", "server", "leader_changes_seen_total", "The number of leader changes seen."),
-		proposalsFailed: r.counter("etcd", "server", "proposals_failed_total", "The total number of failed proposals seen."),
-		puts:            r.counter("etcd", "mvcc", "put_total", "Total number of puts seen by this member."),
-		deletes:         r.counter("etcd", "mvcc", "delete_total", "Total number of deletes seen by this member."),
-		txns:            r.counter("etcd", "mvcc", "txn_total", "Total number of txns seen by this member."),
-		ranges:          r.counter("etcd", "mvcc", "range_total", "Total number of ranges seen by this member."),
-		events:          r.counter("etcd_debugging", "mvcc", "events_total", "Total number of events sent by this member."),
-		putBytes:        r.gauge("etcd_debugging", "mvcc", "total_put_size_in_bytes", "The total size of put kv pairs seen by this member."),
-		installing:      r.gauge("etcd", "server", "snapshot_apply_in_progress_total", "1 if the server is applying the incoming snapshot. 0 if none."),
-		streams:         r.gauge("etcd_debugging", "mvcc", "watch_stream_total", "Total number of watch streams."),
+		walSync:           r.histogram("disk", "wal_fsync_duration_seconds", "The latency distributions of fsync called by WAL.", disk),
+		walWrite:          r.histogram("disk", "wal_write_duration_seconds", "The latency distributions of write called by WAL.", disk),
+		backendCommit:     r.histogram("disk", "backend_commit_duration_seconds", "The latency distributions of commit called by backend.", disk),
+		imageSync:         r.histogram("snap_db", "fsync_duration_seconds", "The latency distributions of fsyncing .snap.db file", disk),
+		imageSend:         r.histogram("disk", "backend_snapshot_duration_seconds", "The latency distribution of backend snapshots.", exp(.01, 2, 17)),
+		imageSave:         r.histogram("snap_db", "save_total_duration_seconds", "The total latency distributions of v3 snapshot save", exp(0.1, 2, 10)),
+		hash:              r.histogram("mvcc", "hash_duration_seconds", "The latency distribution of storage hash operation.", exp(.01, 2, 15)),
+		hashRev:           r.histogram("mvcc", "hash_rev_duration_seconds", "The latency distribution of storage hash by revision operation.", exp(.01, 2, 15)),
+		compactionTotal:   histogramOf(reg, "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds", "Bucketed histogram of db compaction total duration.", exp(100, 2, 14)),
+		compactionPause:   histogramOf(reg, "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds", "Bucketed histogram of db compaction pause duration.", exp(1, 2, 13)),
+		compactedKeys:     r.counter("etcd_debugging", "mvcc", "db_compaction_keys_total", "Total number of db keys compacted."),
+		compactionLast:    r.gauge("etcd_debugging", "mvcc", "db_compaction_last", "The unix time of the last db compaction. Resets to 0 on start."),
+		defrag:            r.histogram("disk", "backend_defrag_duration_seconds", "The latency distribution of backend defragmentation.", exp(0.1, 2, 13)),
+		defragmenting:     r.gauge("etcd", "disk", "defrag_inflight", "Whether or not defrag is active on the member. 1 means active, 0 means not."),
+		slowApplies:       r.counter("etcd", "server", "slow_apply_total", "The total number of slow apply requests (likely overloaded from slow disk)."),
+		lateBeats:         r.counter("etcd", "server", "heartbeat_send_failures_total", "The total number of leader heartbeat send failures (likely overloaded from slow disk)."),
+		leaderChanges:     r.counter("etcd", "server", "leader_changes_seen_total", "The number of leader changes seen."),
+		proposalsFailed:   r.counter("etcd", "server", "proposals_failed_total", "The total number of failed proposals seen."),
+		slowReadIndexes:   r.counter("etcd", "server", "slow_read_indexes_total", "The total number of pending read indexes not in sync with leader's or timed out read index requests."),
+		failedReadIndexes: r.counter("etcd", "server", "read_indexes_failed_total", "The total number of failed read indexes seen."),
+		puts:              r.counter("etcd", "mvcc", "put_total", "Total number of puts seen by this member."),
+		deletes:           r.counter("etcd", "mvcc", "delete_total", "Total number of deletes seen by this member."),
+		txns:              r.counter("etcd", "mvcc", "txn_total", "Total number of txns seen by this member."),
+		ranges:            r.counter("etcd", "mvcc", "range_total", "Total number of ranges seen by this member."),
+		events:            r.counter("etcd_debugging", "mvcc", "events_total", "Total number of events sent by this member."),
+		putBytes:          r.gauge("etcd_debugging", "mvcc", "total_put_size_in_bytes", "The total size of put kv pairs seen by this member."),
+		installing:        r.gauge("etcd", "server", "snapshot_apply_in_progress_total", "1 if the server is applying the incoming snapshot. 0 if none."),
+		streams:           r.gauge("etcd_debugging", "mvcc", "watch_stream_total", "Total number of watch streams."),
 	}
 	applies := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_apply_duration_seconds", Help: "The latency distributions of v2 apply called by backend.", Buckets: exp(0.0001, 2, 20)}, []string{"version", "op", "success"})
 	requests := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_request_duration_seconds", Help: "Response latency distribution in seconds for each type.", Buckets: disk}, []string{"type", "success"})
-	for k, name := range [kinds]string{"Range", "Put", "DeleteRange", "Txn", "Compaction"} {
-		m.applies[k], m.applyFailures[k] = applies.WithLabelValues("v3", name, "true"), applies.WithLabelValues("v3", name, "false")
+	ranges := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_range_duration_seconds", Help: "The latency distributions of txn.Range", Buckets: exp(0.0001, 2, 20)}, []string{"success"})
+	m.rangeSeconds, m.rangeFailures = ranges.WithLabelValues("true"), ranges.WithLabelValues("false")
+	for k, name := range kindNames() {
+		if !reads(k) {
+			m.applies[k], m.applyFailures[k] = applies.WithLabelValues("v3", name, "true"), applies.WithLabelValues("v3", name, "false")
+		}
 		m.requests[k], m.requestFailures[k] = requests.WithLabelValues(name, "true"), requests.WithLabelValues(name, "false")
 	}
 	m.version = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "etcd_cluster_version", Help: "Which version is running. 1 for 'cluster_version' label with current cluster version"}, []string{"cluster_version"})
-	reg.MustRegister(applies, requests, m.version)
+	reg.MustRegister(applies, requests, ranges, m.version)
 	return m
 }
 
@@ -209,6 +338,13 @@ func (n *Node) registerGauges(reg prometheus.Registerer) {
 	r.gaugeFunc("etcd_debugging", "mvcc", "keys_total", "Total number of keys.", locked(func(s *store.Store) float64 { return float64(s.KV.Keys()) }))
 	r.gaugeFunc("etcd_debugging", "mvcc", "watcher_total", "Total number of watchers.", func() float64 { return float64(n.metrics.watchers.Load()) })
 	r.gaugeFunc("etcd_debugging", "mvcc", "slow_watcher_total", "Total number of unsynced slow watchers.", func() float64 { return float64(n.metrics.behind.Load()) })
+	r.gaugeFunc("etcd_debugging", "mvcc", "pending_events_total", "Total number of pending events to be sent.", func() float64 { return float64(n.metrics.waiting.Load()) })
+	r.gaugeFunc("etcd", "mvcc", "db_open_read_transactions", "The number of currently open read transactions", locked(func(s *store.Store) float64 {
+		if db, ok := s.Backend.Store().(*bolt.DB); ok {
+			return float64(db.OpenReads())
+		}
+		return 0
+	}))
 	r.gaugeFunc("etcd", "server", "proposals_pending", "The current number of pending proposals to commit.", func() float64 { return float64(n.metrics.proposed.Load()) })
 	n.identity(reg)
 }
@@ -224,12 +360,12 @@ func (n *Node) identity(reg prometheus.Registerer) {
 	one("etcd_server_go_version", "Which Go version server is running with. 1 for 'server_go_version' label with current version.", "server_go_version", runtime.Version())
 	one("etcd_server_version", "Which version is running. 1 for 'server_version' label with current version.", "server_version", n.cfg.Version)
 	if v := n.Members().Version(); v != nil {
-		n.metrics.clusterVersion(v.String())
+		n.metrics.clusterVersion(*v)
 	}
 	reg.MustRegister(&knownPeers{n})
 }
 
-// knownPeers is etcd_network_known_peers: one gauge a peer of the current membership.
+// knownPeers is etcd_network_known_peers: one gauge a member of the current membership, this one included.
 type knownPeers struct{ n *Node }
 
 func (k *knownPeers) desc() *prometheus.Desc {
@@ -242,9 +378,7 @@ func (k *knownPeers) Describe(c chan<- *prometheus.Desc) { c <- k.desc() }
 // Collect implements prometheus.Collector.
 func (k *knownPeers) Collect(c chan<- prometheus.Metric) {
 	for _, m := range k.n.Members().List() {
-		if m.ID != k.n.id {
-			c <- prometheus.MustNewConstMetric(k.desc(), prometheus.GaugeValue, 1, hexID(k.n.id), hexID(m.ID))
-		}
+		c <- prometheus.MustNewConstMetric(k.desc(), prometheus.GaugeValue, 1, hexID(k.n.id), hexID(m.ID))
 	}
 }
 

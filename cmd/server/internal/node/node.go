@@ -86,6 +86,7 @@ type Node struct {
 	out       member.Output
 	calls     map[uint64]*call
 	streams   map[uint64]*stream
+	beats     map[uint64]time.Time // a leader's last heartbeats, by peer
 	halted    error
 	published bool
 

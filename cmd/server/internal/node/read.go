@@ -1,13 +1,17 @@
 package node
 
 import (
+	"time"
+
 	"vitrine/core/api"
 	"vitrine/core/pb"
 )
 
 // read answers from the store, on the caller's goroutine.
 func (n *Node) read(r *api.ReadReady) (any, error) {
+	start := time.Now()
 	resp, err := n.evaluate(r)
+	n.metrics.countRead(r.Body, resp, time.Since(start))
 	return api.Finish(resp, r.Header, err)
 }
 

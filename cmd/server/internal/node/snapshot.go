@@ -179,6 +179,7 @@ func (n *Node) Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) err
 	if err := send(&pb.SnapshotResponse{Blob: w.hash.Sum(nil), Version: version}); err != nil {
 		return err
 	}
+	n.metrics.imageSend.Observe(time.Since(start).Seconds())
 	n.log.Info("successfully sent database snapshot to client", zap.Int64("total-bytes", image.Size()), zap.Duration("took", time.Since(start)), zap.String("storage-version", version))
 	return nil
 }

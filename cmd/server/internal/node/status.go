@@ -1,10 +1,12 @@
 package node
 
 import (
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
+	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/core/api"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -18,7 +20,7 @@ func (n *Node) noteMembers(r *store.Result) {
 	before := n.members.Swap(r.Members)
 	if v := r.Members.Version(); v != nil && (before.Version() == nil || *before.Version() != *v) {
 		n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.String("cluster-version", v.String()))
-		n.metrics.clusterVersion(v.String())
+		n.metrics.clusterVersion(*v)
 	}
 	if r.Members.IsRemoved(n.id) {
 		go func() { // a moment for the last messages to leave
@@ -42,6 +44,7 @@ func (n *Node) publishStatus() {
 		if st.Lead != 0 {
 			n.metrics.leaderChanges.Inc()
 		}
+		clear(n.beats)
 		n.log.Info("leader changed", zap.String("local-member-id", hexID(n.id)), zap.String("leader", hexID(st.Lead)), zap.Uint64("term", st.Term))
 	}
 	if st.Published && !n.published {
@@ -56,7 +59,6 @@ func (n *Node) countWatchers() {
 	counts := n.member.Counts()
 	n.metrics.watchers.Store(int64(counts.Watchers))
 	n.metrics.behind.Store(int64(counts.Behind))
-	n.metrics.proposed.Store(int64(len(n.calls)))
 }
 
 // Figures are what a member shows of itself (expvar, metrics).
@@ -85,6 +87,24 @@ func (n *Node) noteSlow(s *api.Steps) {
 		last = st.At
 	}
 	n.log.Info("trace["+s.Operation+"]", zap.Strings("steps", steps), zap.Duration("duration", s.Elapsed(n.now())))
+}
+
+// noteSlowRead writes a line about a read that took long, in etcd's words.
+func (n *Node) noteSlowRead(kind int, request, response any, took time.Duration, err error) {
+	n.metrics.slowApplies.Inc()
+	prefix := "read-only range "
+	if kind == kindReadOnlyTxn {
+		prefix = "read-only txn "
+	}
+	said := ""
+	if m, ok := response.(interface{ SizeVT() int }); ok && err == nil {
+		said = fmt.Sprintf("size:%d", m.SizeVT())
+	}
+	if r, ok := response.(*pb.RangeResponse); ok && err == nil {
+		said = fmt.Sprintf("range_response_count:%d %s", len(r.Kvs), said)
+	}
+	n.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", n.cfg.SlowApply),
+		zap.String("prefix", prefix), zap.String("request", grpcapi.Describe(request)), zap.String("response", said), zap.Error(err))
 }
 
 func (n *Node) noteSlowSync(took time.Duration) {

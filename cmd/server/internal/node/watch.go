@@ -50,9 +50,14 @@ func (n *Node) Watch(requireLeader bool) (grpcapi.WatchStream, error) {
 // push queues a response. Only the core loop calls it.
 func (s *stream) push(r *watch.Response) {
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
 	first := len(s.queue) == 0
 	s.queue = append(s.queue, r)
 	s.mu.Unlock()
+	s.n.metrics.waiting.Add(int64(countEvents(r)))
 	if first {
 		s.wake()
 	}
@@ -105,6 +110,7 @@ func (s *stream) Next(ctx context.Context, into []*watch.Response) ([]*watch.Res
 			s.queue = s.queue[:0]
 			s.mu.Unlock()
 			poke(s.room)
+			s.n.metrics.taken(into)
 			return into, &pb.ResponseHeader{ClusterId: s.n.cluster, MemberId: s.n.id, RaftTerm: s.n.term.Load()}, nil
 		}
 		err := s.err
@@ -133,6 +139,10 @@ func (s *stream) Sent(n, bytes int) {
 func (s *stream) Close() {
 	s.mu.Lock()
 	s.closed = true
+	for _, r := range s.queue {
+		s.n.metrics.waiting.Add(-int64(countEvents(r)))
+	}
+	s.queue = nil
 	s.mu.Unlock()
 	poke(s.room)
 	s.n.metrics.streams.Dec()
