@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	etcdpb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -279,4 +280,69 @@ func TestClientOfThreeMembers(t *testing.T) {
 		lead.ready()
 		agree(t, members)
 	})
+}
+
+// TestQuota fills a database up to its quota: the write that would go over is
+// refused, not half done, and the way out is that of the books.
+func TestQuota(t *testing.T) {
+	processes(t)
+	for _, k := range []kind{etcd, vitrine} {
+		t.Run(string(k), func(t *testing.T) {
+			m := run(t, []kind{k}, "--quota-backend-bytes", "1000000", "--backend-batch-interval", "5ms")[0]
+			c := dial(t, m)
+			value := strings.Repeat("v", 100_000)
+			last, err := int64(0), error(nil)
+			for i := 0; err == nil; i++ {
+				var resp *clientv3.PutResponse
+				if resp, err = c.Put(call(t), "big", fmt.Sprint(i, value)); err == nil {
+					last = resp.Header.Revision
+				}
+				if i > 20 {
+					t.Fatal("two megabytes fit into one")
+				}
+				time.Sleep(20 * time.Millisecond) // the backend commits
+			}
+			expect(t, err, rpctypes.ErrNoSpace.Error())
+			get, err := c.Get(call(t), "big")
+			ok(t, err)
+			if get.Kvs[0].ModRevision != last || get.Header.Revision != last {
+				t.Errorf("a refused write has changed something: %d, the last revision was %d", get.Kvs[0].ModRevision, last)
+			}
+			alarms, err := c.AlarmList(call(t))
+			ok(t, err)
+			if len(alarms.Alarms) != 1 || alarms.Alarms[0].MemberID != get.Header.MemberId || alarms.Alarms[0].Alarm != etcdpb.AlarmType_NOSPACE {
+				t.Errorf("alarms: %v", alarms.Alarms)
+			}
+			_, err = c.Put(call(t), "small", "")
+			expect(t, err, rpctypes.ErrNoSpace.Error())
+			_, err = c.Txn(call(t)).Then(clientv3.OpPut("small", "")).Commit()
+			expect(t, err, rpctypes.ErrNoSpace.Error())
+			_, err = c.Txn(call(t)).Then(clientv3.OpDelete("none"), clientv3.OpGet("big")).Commit()
+			ok(t, err)
+			code, _, body := request(t, m, "GET", "/health")
+			expect(t, fmt.Sprint(code, body), "503"+`{"health":"false","reason":"ALARM NOSPACE"}`+"\n")
+			code, _, body = request(t, m, "GET", "/health?exclude=NOSPACE")
+			expect(t, fmt.Sprint(code, body), "200"+`{"health":"true","reason":""}`)
+			status, err := m.status()
+			ok(t, err)
+			for i := range status.Errors {
+				status.Errors[i] = strings.ReplaceAll(status.Errors[i], "  ", " ") // protobuf's text is made to vary
+			}
+			expect(t, status.Errors, fmt.Sprintf("[memberID:%d alarm:NOSPACE]", get.Header.MemberId))
+
+			_, err = c.Compact(call(t), last, clientv3.WithCompactPhysical())
+			ok(t, err)
+			_, err = c.Put(call(t), "small", "") // as long as the alarm stands
+			expect(t, err, rpctypes.ErrNoSpace.Error())
+			_, err = c.Defragment(call(t), m.client)
+			ok(t, err)
+			_, err = c.AlarmDisarm(call(t), &clientv3.AlarmMember{})
+			ok(t, err)
+			_, err = c.Put(call(t), "small", "")
+			ok(t, err)
+			alarms, err = c.AlarmList(call(t))
+			ok(t, err)
+			expect(t, len(alarms.Alarms), "0")
+		})
+	}
 }

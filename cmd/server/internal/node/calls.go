@@ -2,8 +2,11 @@ package node
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"vitrine/core/api"
 	"vitrine/core/member"
@@ -57,6 +60,10 @@ func (n *Node) ask(ctx context.Context, body any, requireLeader bool) (any, erro
 	if _, ok := body.(*pb.DefragmentRequest); ok {
 		return answer(n.defragment())
 	}
+	if n.overQuota(body) && (!requireLeader || n.Leader() != 0) {
+		n.raiseSpaceAlarm(ctx)
+		return nil, api.ErrNoSpace
+	}
 	c, err := n.submit(ctx, body, requireLeader)
 	if err != nil {
 		return nil, err
@@ -70,6 +77,30 @@ func (n *Node) ask(ctx context.Context, body any, requireLeader bool) (any, erro
 	ready := c.ready
 	c.recycle()
 	return n.read(&ready)
+}
+
+// overQuota tells whether a request would take the database over its quota. Such a request does not reach the log; what is
+// under way already may still go over, and then the member raises the alarm when it applies it.
+func (n *Node) overQuota(body any) bool {
+	switch body.(type) {
+	case *pb.PutRequest, *pb.TxnRequest:
+		n.mu.RLock()
+		defer n.mu.RUnlock()
+		return !n.store.HasSpace(body)
+	}
+	return false
+}
+
+// raiseSpaceAlarm returns when the cluster knows that this member has no space, if that can be done in time. Whoever asked
+// for space is refused in either case.
+func (n *Node) raiseSpaceAlarm(ctx context.Context) {
+	if slices.ContainsFunc(n.Alarms(), func(a *pb.AlarmMember) bool { return a.MemberID == n.id && a.Alarm == pb.AlarmType_NOSPACE }) {
+		return
+	}
+	alarm := &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: n.id, Alarm: pb.AlarmType_NOSPACE}
+	if _, err := n.ask(ctx, alarm, false); err != nil {
+		n.log.Warn("cannot raise the alarm about space", zap.Error(err))
+	}
 }
 
 // submit hands a request to the core loop and waits for a reply or for leave to read.

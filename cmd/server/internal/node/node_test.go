@@ -189,6 +189,35 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 	}
 }
 
+// A write that would go over the quota does not reach the log.
+func TestQuotaRefusesBeforeTheLog(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.QuotaBytes = 200_000
+	n := open(t, cfg)
+	value := strings.Repeat("x", 20_000)
+	var last int64
+	for i := range 30 {
+		resp, err := put(n, "k", fmt.Sprint(i, value))
+		if errors.Is(err, api.ErrNoSpace) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		last = resp.Header.Revision
+		n.flush()
+	}
+	resp, err := n.Ask(bounded(t), &pb.RangeRequest{Key: []byte("k")}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := resp.(*pb.RangeResponse).Header.Revision; got != last || last > 20 {
+		t.Errorf("revision %d after the refusal, %d before", got, last)
+	}
+	if alarms := n.Alarms(); len(alarms) != 1 || alarms[0].MemberID != n.ID() || alarms[0].Alarm != pb.AlarmType_NOSPACE {
+		t.Errorf("alarms %v", alarms)
+	}
+}
+
 func TestCanceledCallerLeavesNothingBehind(t *testing.T) {
 	n := open(t, testConfig(t.TempDir()))
 	ctx, cancel := context.WithCancel(t.Context())
