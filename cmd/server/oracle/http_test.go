@@ -18,7 +18,12 @@ import (
 // request is an HTTP call on the client port.
 func request(t *testing.T, m *member, method, path string) (status int, contentType, body string) {
 	t.Helper()
-	req, err := http.NewRequest(method, m.client+path, nil)
+	return requestAt(t, m.client, method, path, "")
+}
+
+func requestAt(t *testing.T, url, method, path, content string) (status int, contentType, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(call(t), method, url+path, strings.NewReader(content))
 	ok(t, err)
 	resp, err := http.DefaultClient.Do(req)
 	ok(t, err)
@@ -36,6 +41,11 @@ func TestHTTPSaysTheSame(t *testing.T) {
 		{"GET", "/livez"}, {"GET", "/readyz"}, {"GET", "/livez?verbose"}, {"GET", "/readyz?verbose"}, {"GET", "/livez/serializable_read"},
 		{"GET", "/readyz/data_corruption"}, {"GET", "/readyz/nonsense"}, {"GET", "/readyz?exclude=data_corruption&verbose"}, {"GET", "/readyz?allowlist=serializable_read&verbose"},
 		{"GET", "/nowhere"},
+	}
+	peerCalls := []struct{ method, path, content string }{
+		{"GET", "/version", ""}, {"GET", "/members", ""}, {"POST", "/members", ""}, {"GET", "/raft/probing", ""}, {"GET", "/raft", ""}, {"POST", "/raft", "x"}, {"GET", "/raft/stream/message/1", ""}, {"GET", "/raft/snapshot", ""},
+		{"GET", "/members/hashkv", ""}, {"POST", "/members/hashkv", ""}, {"GET", "/members/hashkv", "{}"}, {"GET", "/members/hashkv", `{"revision":6}`}, {"GET", "/members/hashkv", `{"revision":8}`}, {"GET", "/members/hashkv", `{"revision":800}`}, {"GET", "/members/hashkv", `{"revision":"x"}`},
+		{"GET", "/downgrade/enabled", ""}, {"POST", "/downgrade/enabled", ""}, {"GET", "/health", ""}, {"GET", "/metrics", ""}, {"GET", "/", ""},
 	}
 	var said [][]string
 	var exposed []string
@@ -58,13 +68,18 @@ func TestHTTPSaysTheSame(t *testing.T) {
 		}
 		said = append(said, lines)
 		use(t, members[0])
+		for _, c := range peerCalls {
+			status, contentType, body := requestAt(t, members[0].peer, c.method, c.path, c.content)
+			body = regexp.MustCompile(`"Now":"[^"]*"`).ReplaceAllString(body, `"Now":"T"`)
+			said[len(said)-1] = append(said[len(said)-1], fmt.Sprintf("%s %s %q: %d %s %q", c.method, c.path, c.content, status, contentType, body))
+		}
 		_, _, text := request(t, members[0], "GET", "/metrics")
 		exposed = append(exposed, text)
 	})
 	if len(said) != 2 {
 		t.Fatal("one of the servers failed")
 	}
-	for i := range calls {
+	for i := range said[0] {
 		if said[0][i] != said[1][i] {
 			t.Errorf("etcd:    %s\nvitrine: %s", said[0][i], said[1][i])
 		}

@@ -44,8 +44,12 @@ func plainly(m protoreflect.Message) string {
 		v := m.Get(f)
 		switch {
 		case f.IsList():
+			at := len(parts)
 			for i := range v.List().Len() {
 				parts = append(parts, fmt.Sprintf("%s:%s", f.Name(), plainValue(f, v.List().Get(i))))
+			}
+			if f.Name() == "alarms" { // etcd keeps them in a map
+				slices.Sort(parts[at:])
 			}
 		default:
 			parts = append(parts, fmt.Sprintf("%s:%s", f.Name(), plainValue(f, v)))

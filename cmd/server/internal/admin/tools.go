@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,7 @@ import (
 
 	"vitrine/cmd/server/internal/peer"
 	versions "vitrine/cmd/server/internal/version"
+	"vitrine/core/pb"
 )
 
 // Registry makes the registry that all families of one server live in, with those of the process.
@@ -111,12 +113,14 @@ func profiles(mux *http.ServeMux) {
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 }
 
-// Peer is the peer port: raft's protocol, and what joining members ask.
+// Peer is the peer port: raft's protocol, and what other members ask.
 func Peer(n Node, log *zap.Logger, raft http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/raft", raft)
 	mux.Handle("/raft/", raft)
 	mux.HandleFunc("/version", version(n))
+	mux.HandleFunc("/members/hashkv", hashKV(n, log))
+	mux.HandleFunc("/downgrade/enabled", downgrade(n))
 	mux.HandleFunc("/members", func(w http.ResponseWriter, r *http.Request) {
 		if !onlyGet(w, r) {
 			return
@@ -128,4 +132,51 @@ func Peer(n Node, log *zap.Logger, raft http.Handler) http.Handler {
 		}
 	})
 	return mux
+}
+
+// hashKV tells the hash of the keys at a revision to a member that checks whether all have the same.
+func hashKV(n Node, log *zap.Logger) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !onlyGet(w, r) {
+			return
+		}
+		if id := r.Header.Get("X-Etcd-Cluster-ID"); id != "" && id != peer.ID(n.ClusterID()) {
+			http.Error(w, "cluster ID mismatch", http.StatusPreconditionFailed)
+			return
+		}
+		req := &pb.HashKVRequest{}
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion)).Decode(req); err != nil {
+			http.Error(w, "error unmarshalling request", http.StatusBadRequest)
+			return
+		}
+		resp, err := n.Ask(r.Context(), req, false)
+		if err != nil {
+			log.Warn("failed to get hashKV", zap.Int64("requested-revision", req.Revision), zap.Error(err))
+			http.Error(w, strings.TrimPrefix(err.Error(), "etcdserver: "), http.StatusBadRequest)
+			return
+		}
+		hash := resp.(*pb.HashKVResponse)
+		hash.Header = &pb.ResponseHeader{Revision: hash.Header.GetRevision()}
+		w.Header().Set("X-Etcd-Cluster-ID", peer.ID(n.ClusterID()))
+		writeJSON(w, hash)
+	}
+}
+
+// maxQuestion bounds what a member may send to ask something, in bytes.
+const maxQuestion = 64 << 10
+
+// downgrade tells whether the cluster is on its way to an older version, as of now.
+func downgrade(n Node) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !onlyGet(w, r) {
+			return
+		}
+		w.Header().Set("X-Etcd-Cluster-ID", peer.ID(n.ClusterID()))
+		if _, err := n.Ask(r.Context(), &pb.MemberListRequest{Linearizable: true}, false); err != nil {
+			http.Error(w, fmt.Sprintf("failed linearized read: %v", err), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprint(w, n.Members().Downgrade().Enabled)
+	}
 }
