@@ -9,6 +9,7 @@ const subscribers = new Set();
 
 export const app = {
   frame: null, // the newest frame, see wasm/player/frame.go
+  broken: null, // why the world of which epoch has stopped
   call: () => go,
   canvas: () => document.querySelector('canvas'),
 };
@@ -78,6 +79,12 @@ function show(frames) {
 }
 
 export function fail(err) { settle.failed(err); vitrine.ready.catch(() => {}); }
+
+// stopped notes why the world does not go on. A new one will.
+export function stopped(message) {
+  app.broken = { message, epoch: app.frame?.epoch };
+  toast(message);
+}
 
 // refresh shows the world as it is at this moment.
 export function refresh() {

@@ -1,6 +1,7 @@
 // Before the first paint: theme, language, and so no flash of the wrong one.
 (() => {
   const root = document.documentElement;
+  root.dataset.state = 'loading';
   let theme, lang;
   try { theme = localStorage.getItem('vitrine.theme'); lang = localStorage.getItem('vitrine.lang'); } catch { /* storage is off: defaults do */ }
   const address = new URLSearchParams(location.search);

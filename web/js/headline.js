@@ -2,7 +2,7 @@
 
 import { name, paint, termColor, text } from './format.js';
 import { list, t } from './i18n.js';
-import { isCut, serving } from './app.js';
+import { app, isCut, serving } from './app.js';
 
 export function start(vitrine) {
   const title = document.getElementById('title-text'), sub = document.getElementById('subtitle'), mark = document.getElementById('mark');
@@ -17,6 +17,7 @@ export function start(vitrine) {
 }
 
 export function headline(f) {
+  if (app.broken?.epoch === f.epoch) return { title: t('head.stopped'), sub: app.broken.message, bad: true };
   const n = f.members.length, quorum = Math.floor(n / 2) + 1;
   const up = f.members.filter(serving);
   const leader = f.members.find((m) => m.id === f.leader);

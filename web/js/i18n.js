@@ -10,7 +10,11 @@ export const language = () => lang;
 export const onLanguage = (fn) => listeners.add(fn);
 
 export async function load() {
-  const get = async (l) => { catalogues[l] = await (await fetch(`assets/messages/${l}.json`)).json(); };
+  const get = async (l) => { 
+    const response = await fetch(`assets/messages/${l}.json`);
+    if (!response.ok) throw new Error(`assets/messages/${l}.json: ${response.status}`);
+    catalogues[l] = await response.json();
+  };
   await Promise.all([get('en'), get('zh')]);
   use(document.documentElement.lang, false);
 }

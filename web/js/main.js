@@ -1,7 +1,7 @@
 // Starts the page: words and panels first, then the world.
 
 import { rasterise, fontsReady } from './atlas.js';
-import { app, attach, fail, publish, restyle, toast, vitrine } from './app.js';
+import { app, attach, fail, publish, restyle, stopped, vitrine } from './app.js';
 import * as i18n from './i18n.js';
 import { start as startHeadline } from './headline.js';
 import { start as startInspector } from './inspector.js';
@@ -60,7 +60,7 @@ globalThis.vitrineHost = {
     document.dispatchEvent(new CustomEvent('arranged', { detail: { stageH } }));
   },
   crowd: (n) => app.call().crowd(n), // a load for measuring the stage
-  fail: (message) => { toast(message); console.error(message); fail(new Error(message)); },
+  fail: (message) => { stopped(message); console.error(message); fail(new Error(message)); },
 };
 
 i18n.onLanguage(restyle);
@@ -68,18 +68,42 @@ still.addEventListener('change', restyle);
 
 async function world() {
   const go = new Go();
-  const response = fetch('vitrine.wasm');
-  let module;
-  try {
-    module = await WebAssembly.instantiateStreaming(response, go.importObject);
-  } catch {
-    // A server that does not know the type of .wasm, or a proxy that hides it.
-    module = await WebAssembly.instantiate(await (await fetch('vitrine.wasm')).arrayBuffer(), go.importObject);
-  }
+  const module = await compiled(go.importObject);
   await words;
   await fontsReady();
-  go.run(module.instance).then(() => fail(new Error('the world ended')));
+  go.run(module.instance).then(() => failed(new Error(paints() ? 'the world ended' : i18n.t('head.noWebGL'))));
   app.canvas()?.addEventListener('webglcontextlost', remember, { capture: true });
+}
+
+async function compiled(imports) {
+  const response = await fetched('vitrine.wasm');
+  if (response.headers.get('Content-Type') === 'application/wasm') return WebAssembly.instantiateStreaming(response, imports);
+  return WebAssembly.instantiate(await response.arrayBuffer(), imports); // a server that does not know the type
+}
+
+async function fetched(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
+  return response;
+}
+
+const paints = () => Boolean(document.createElement('canvas').getContext('webgl2'));
+
+// failed says that there is no world, and why, in the place of the stage.
+async function failed(err) {
+  console.error(err);
+  fail(err);
+  await words.catch(() => {});
+  for (const id of ['title-text', 'subtitle']) delete document.getElementById(id).dataset.i18n; // this stays, in any language
+  document.getElementById('title-text').textContent = i18n.has('head.failed') ? i18n.t('head.failed') : 'The page could not start';
+  document.getElementById('subtitle').textContent = err.message;
+  document.documentElement.dataset.state = 'failed';
+}
+
+// alive takes the controls into use: before the world is there they would be dead.
+function alive() {
+  document.documentElement.dataset.state = 'ready';
+  for (const el of document.querySelectorAll('[inert]')) el.inert = false;
 }
 
 function loadScript(src) {
@@ -92,6 +116,8 @@ function loadScript(src) {
   });
 }
 
+document.getElementById('reload').addEventListener('click', () => location.reload());
+vitrine.ready.then(alive, () => {});
 const words = i18n.load();
 const runtime = loadScript('wasm_exec.js');
 try {
@@ -101,10 +127,5 @@ try {
   for (const start of [startHeadline, startInspector, startRequests, startAsk, startRules, startFeed, startBar, startStage, startMenu, startLinks, startSheet, startReplays, startKeys]) start(vitrine);
   await running;
 } catch (err) {
-  console.error(err);
-  await words.catch(() => {});
-  for (const id of ['title-text', 'subtitle']) delete document.getElementById(id).dataset.i18n; // this stays, in any language
-  document.getElementById('title-text').textContent = i18n.t('head.failed');
-  document.getElementById('subtitle').textContent = err.message;
-  fail(err);
+  failed(err);
 }
