@@ -399,9 +399,17 @@ type output struct {
 	Code           int
 }
 
-// ctl runs etcdctl against the members.
+// ctl runs etcdctl against the members, of which none may have died.
 func ctl(t testing.TB, members []*member, stdin string, args ...string) output {
 	t.Helper()
+	for _, m := range members {
+		select {
+		case err := <-m.exited:
+			m.exited <- err
+			t.Fatalf("%s %s has exited: %v", m.kind, m.name, err)
+		default:
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	args = append([]string{"--endpoints", strings.Join(endpoints(members), ",")}, args...)

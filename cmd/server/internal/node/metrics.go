@@ -178,18 +178,18 @@ func (m *metrics) countTxn(r *pb.TxnResponse) {
 }
 
 // countRead counts what the store was asked.
-func (m *metrics) countRead(request, response any, took time.Duration) {
+func (m *metrics) countRead(request, response any, took time.Duration, err error) {
 	switch request.(type) {
 	case *pb.RangeRequest:
 		m.ranges.Inc()
-		if response == nil {
+		if err != nil {
 			m.rangeFailures.Observe(took.Seconds())
 		} else {
 			m.rangeSeconds.Observe(took.Seconds())
 		}
 	case *pb.TxnRequest:
-		if r, ok := response.(*pb.TxnResponse); ok {
-			m.countTxn(r)
+		if err == nil {
+			m.countTxn(response.(*pb.TxnResponse))
 		}
 	}
 }

@@ -189,6 +189,15 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 	}
 }
 
+// A transaction that only reads may fail, too.
+func TestReadOnlyTxnThatFails(t *testing.T) {
+	n := open(t, testConfig(t.TempDir()))
+	future := &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("k"), Revision: 99}}}
+	if _, err := n.Ask(bounded(t), &pb.TxnRequest{Success: []*pb.RequestOp{future}}, false); !errors.Is(err, api.ErrFutureRev) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // A write that would go over the quota does not reach the log.
 func TestQuotaRefusesBeforeTheLog(t *testing.T) {
 	cfg := testConfig(t.TempDir())

@@ -11,7 +11,7 @@ import (
 func (n *Node) read(r *api.ReadReady) (any, error) {
 	start := time.Now()
 	resp, err := n.evaluate(r)
-	n.metrics.countRead(r.Body, resp, time.Since(start))
+	n.metrics.countRead(r.Body, resp, time.Since(start), err)
 	return api.Finish(resp, r.Header, err)
 }
 
