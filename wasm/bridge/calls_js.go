@@ -66,8 +66,12 @@ func (g *Game) save(args []js.Value) any {
 
 func (g *Game) step(args []js.Value) any {
 	answer := map[string]any{}
+	if args[0].Type() != js.TypeNumber {
+		answer["error"] = "step: how many nanoseconds? " + args[0].String() + " is no number"
+		return answer
+	}
 	g.safely(func() {
-		if err := g.player.StepFor(int64(args[0].Float())); err != nil {
+		if err := g.player.StepFor(args[0].Float()); err != nil {
 			answer["error"] = err.Error()
 		}
 	})

@@ -2,7 +2,12 @@ package player
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
 
 	"vitrine/core/sim"
 )
@@ -44,9 +49,11 @@ func (p *Player) Dispatch(data []byte) (Reply, error) {
 		Member uint64 `json:"member"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return Reply{}, fmt.Errorf("command: %w", err)
+		return Reply{}, inWords(err)
 	}
 	switch head.Cmd {
+	case "":
+		return Reply{}, errors.New("command: cmd is missing")
 	case "play", "step", "speed", "skip", "reset", "select", "replay":
 		return Reply{}, p.order(data)
 	case "pause":
@@ -54,9 +61,12 @@ func (p *Player) Dispatch(data []byte) (Reply, error) {
 			return Reply{}, p.order(data)
 		}
 	}
+	if err := unknownField(data, sim.Command{}); err != nil {
+		return Reply{}, err
+	}
 	c, err := sim.ParseJSON(data)
 	if err != nil {
-		return Reply{}, err
+		return Reply{}, inWords(err)
 	}
 	request, err := p.world.Do(c)
 	if err != nil {
@@ -75,7 +85,10 @@ func (p *Player) Dispatch(data []byte) (Reply, error) {
 func (p *Player) order(data []byte) error {
 	var o order
 	if err := json.Unmarshal(data, &o); err != nil {
-		return fmt.Errorf("command: %w", err)
+		return inWords(err)
+	}
+	if err := unknownField(data, o); err != nil {
+		return err
 	}
 	switch o.Cmd {
 	case "play":
@@ -111,10 +124,58 @@ func (p *Player) order(data []byte) error {
 	return nil
 }
 
+// inWords says what is wrong with the JSON of a command to somebody who has never
+// seen its Go type.
+func inWords(err error) error {
+	var kind *json.UnmarshalTypeError
+	if !errors.As(err, &kind) || kind.Field == "" {
+		return fmt.Errorf("command: %w", err)
+	}
+	want := "another kind of value"
+	switch kind.Type.Kind() {
+	case reflect.Uint64:
+		want = "a whole number that is not negative"
+	case reflect.Int, reflect.Int64:
+		want = "a whole number"
+	case reflect.Float64:
+		want = "a number"
+	case reflect.String:
+		want = "a text"
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.Slice, reflect.Array:
+		want = "a list"
+	}
+	return fmt.Errorf("command: %s is %s, and should be %s", kind.Field, kind.Value, want)
+}
+
+// unknownField finds a field that a command does not have: most often a slip of
+// the keyboard that would otherwise do something else in silence.
+func unknownField(data []byte, command any) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return inWords(err)
+	}
+	known := map[string]bool{}
+	for f := range reflect.TypeOf(command).Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		known[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !known[name] {
+			return fmt.Errorf("command: there is no field %q", name)
+		}
+	}
+	return nil
+}
+
 // choose turns the visitor's eye. A member and a link exclude each other.
 func (p *Player) choose(o order) error {
 	switch {
 	case o.Request != 0:
+		if !slices.ContainsFunc(p.State.Requests, func(r sim.RequestState) bool { return r.ID == o.Request }) {
+			return fmt.Errorf("select: there is no request %d, or none any more", o.Request)
+		}
 		p.Chosen.Request = o.Request
 	case o.Link != [2]uint64{}:
 		a, b := min(o.Link[0], o.Link[1]), max(o.Link[0], o.Link[1])

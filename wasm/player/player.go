@@ -285,13 +285,16 @@ func (p *Player) Fill(v *scene.View) {
 // Hash is the running hash of all events.
 func (p *Player) Hash() string { return p.world.HashText() }
 
+// longestStep bounds what one call may ask for: it returns when the time is over.
+const longestStep = time.Hour
+
 // StepFor advances simulated time by exactly so many nanoseconds, however long
 // that takes.
-func (p *Player) StepFor(ns int64) error {
-	if ns < 0 {
-		return fmt.Errorf("step: %d ns is negative", ns)
+func (p *Player) StepFor(ns float64) error {
+	if !(ns >= 0 && ns <= float64(longestStep)) {
+		return fmt.Errorf("step: %v ns are not between 0 and %v", ns, longestStep)
 	}
-	p.target = p.Shown() + float64(ns)
+	p.target = p.Shown() + math.Round(ns)
 	p.runUntil(trace.Instant(p.target), 0)
 	p.refresh()
 	return nil

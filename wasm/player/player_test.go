@@ -2,6 +2,7 @@ package player
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -207,7 +208,7 @@ func TestStepsStopWhereTheySay(t *testing.T) {
 		t.Errorf("commit stays at %d after three steps to a commit", p.State.Commit)
 	}
 	before := p.State.Now
-	if err := p.StepFor(int64(time.Second)); err != nil {
+	if err := p.StepFor(float64(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.State.Now - before; got != int64(time.Second) {
@@ -276,13 +277,42 @@ func TestSelectKnowsWhatThereIs(t *testing.T) {
 	}
 }
 
+// A slip of the keyboard is told in words that name it.
+func TestErrorsNameWhatIsWrong(t *testing.T) {
+	p := play(t, Settings{Seed: 1, Members: 3, Speed: 1})
+	for command, want := range map[string]string{
+		`{}`:                             "cmd is missing",
+		`{"cmd":"fly"}`:                  `unknown command "fly"`,
+		`{"cmd":5}`:                      "cmd is number, and should be a text",
+		`{"cmd":"crash","member":"one"}`: "member is string, and should be a whole number",
+		`{"cmd":"crash","member":9}`:     "there is no member 9",
+		`{"cmd":"crash","membr":1}`:      `there is no field "membr"`,
+		`{"cmd":"speed","value":"fast"}`: "value is string, and should be a number",
+		`{"cmd":"speed","value":0}`:      "0 is not positive",
+		`{"cmd":"step","unit":"year"}`:   `unknown unit "year"`,
+		`{"cmd":"select","request":77}`:  "there is no request 77",
+		`{"cmd":"reset","members":99}`:   "want 1 to 9",
+		`{"cmd":"set","name":"moon"}`:    `there is no setting "moon"`,
+		`{"cmd":"replay","text":"x"}`:    "line 1",
+	} {
+		if _, err := p.Dispatch([]byte(command)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", command, err, want)
+		}
+	}
+	for _, ns := range []float64{-1, math.NaN(), math.Inf(1)} {
+		if err := p.StepFor(ns); err == nil {
+			t.Errorf("a step of %v is no error", ns)
+		}
+	}
+}
+
 // frameView draws what the page would.
 func BenchmarkFrame(b *testing.B) {
 	p, err := New(Simulate, Settings{Seed: 7, Members: 5, Speed: 0.02})
 	if err != nil {
 		b.Fatal(err)
 	}
-	p.StepFor(int64(3 * time.Second))
+	p.StepFor(float64(3 * time.Second))
 	var v scene.View
 	b.Run("advance", func(b *testing.B) {
 		b.ReportAllocs()

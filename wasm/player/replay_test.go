@@ -124,7 +124,7 @@ func TestSaveCanBeOpened(t *testing.T) {
 	until(t, p, "a leader", leads)
 	do(t, p, `{"cmd":"put","key":"x","value":"1"}`)
 	do(t, p, `{"cmd":"crash","member":1}`)
-	if err := p.StepFor(int64(time.Second)); err != nil {
+	if err := p.StepFor(float64(time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {

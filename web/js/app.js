@@ -21,7 +21,8 @@ function world() {
 
 // run sends a command and throws its error.
 function dispatch(command) {
-  const answer = world().dispatch(typeof command === 'string' ? command : JSON.stringify(command));
+  if (command === null || typeof command !== 'object') throw new Error('dispatch: a command is an object such as { cmd: "crash", member: 1 }');
+  const answer = world().dispatch(JSON.stringify(command));
   if (answer.error) throw new Error(answer.error);
   return { request: answer.request || 0 };
 }
@@ -43,7 +44,12 @@ export const vitrine = {
   },
   hash: () => world().hash(),
   state: () => JSON.parse(world().state()),
-  subscribe(fn) { subscribers.add(fn); if (app.frame) fn(app.frame); return () => subscribers.delete(fn); },
+  subscribe(fn) {
+    if (typeof fn !== 'function') throw new Error('subscribe: it calls a function with each new frame, and this is none');
+    subscribers.add(fn); 
+    if (app.frame) fn(app.frame);
+    return () => subscribers.delete(fn);
+  },
   rectOf,
   frameStats: () => world().frameStats(),
 };
