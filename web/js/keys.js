@@ -5,7 +5,7 @@ import { crashLeader, doTo, healAll, split } from './actions.js';
 import { act, app, refresh } from './app.js';
 import { open as openAsk } from './ask.js';
 import { faster, step, toggleTheme, togglePlay } from './bar.js';
-import { element } from './format.js';
+import { element, icon } from './format.js';
 import { onLanguage, t, use, language } from './i18n.js';
 import { openLinks } from './links.js';
 import { closeMenu } from './menu.js';
@@ -18,6 +18,7 @@ const keys = {
   s: split, x: openLinks, h: healAll, g: gallery, '/': openAsk, a: openAsk,
   t: toggleTheme, l: () => use(language() === 'en' ? 'zh' : 'en'), '?': help,
 };
+const figures = ['leader', 'follower', 'candidate', 'down', 'arc', 'lamp'];
 const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'select'], ['0 Esc', 'unselect'], ['K', 'crash'], ['D', 'kill'], ['R', 'restart'], ['P', 'pause'], ['I', 'isolate'], ['E', 'timeout'], ['M', 'lead'], ['F', 'stall'], ['S', 'split'], ['X', 'links'], ['H', 'heal'], ['G', 'gallery'], ['A /', 'ask'], ['T', 'theme'], ['L', 'lang'], ['?', 'help']];
 
 export function start() {
@@ -28,7 +29,8 @@ export function start() {
   for (const d of document.querySelectorAll('dialog')) d.addEventListener('close', () => { if (d.contains(document.activeElement)) document.activeElement.blur(); });
   const body = document.getElementById('help-body');
   const draw = () => body.replaceChildren(
-    element('div', { class: 'keys' }, ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`))))),
+    element('h3', {}, t('help.read')), element('ul', { class: 'figures' }, ...figures.map((k) => element('li', {}, icon(`m-${k}`), element('span', {}, t(`legend.${k}`))))), element('p', {}, t('help.hue')), element('p', {}, t('help.edges')),
+    element('h3', {}, t('help.keys')), element('div', { class: 'keys' }, ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`))))),
     element('h3', {}, t('help.mouse')), ...['help.click', 'help.drag', 'help.link'].map((k) => element('p', {}, t(k))),
     element('h3', {}, t('help.true')), element('p', {}, t('help.trueText')));
   onLanguage(draw);

@@ -14,18 +14,16 @@ export function start(vitrine) {
   onLanguage(() => { drawn = ''; closeMenu(); });
 }
 
-// show opens a menu at a point of the page. The focus goes into it if it comes
-// from a key.
-function show(menu, x, y) {
+// show opens a menu beside something on the page, on its right if there is room.
+function show(menu, { left, right, top }) {
   back = document.activeElement === document.body ? null : document.activeElement;
   open = menu;
   drawn = '';
   box.hidden = false;
   draw(app.frame);
-  const area = document.body.getBoundingClientRect();
-  const beside = x - area.left + 10, other = beside - box.offsetWidth - 20;
-  box.style.left = `${beside + box.offsetWidth + 8 <= area.width ? beside : Math.max(8, other)}px`;
-  box.style.top = `${Math.max(8, Math.min(y - area.top - 14, area.height - box.offsetHeight - 8))}px`;
+  const area = document.body.getBoundingClientRect(), width = box.offsetWidth;
+  box.style.left = `${right - area.left + 12 + width + 8 <= area.width ? right - area.left + 12 : Math.max(8, left - area.left - 12 - width)}px`;
+  box.style.top = `${Math.max(8, Math.min(top - area.top, area.height - box.offsetHeight - 8))}px`;
 }
 
 export function closeMenu() {
@@ -61,11 +59,11 @@ export function openLink([a, b], x, y) {
         element('button', { type: 'button', class: 'btn strong', id: 'link-both', onclick: () => act({ cmd: cut ? 'heal' : 'cut', from: [a], to: [b] }) }, t(cut ? 'links.healBoth' : 'links.cutBoth')),
         one(a, b, there), one(b, a, back)];
     },
-  }, x, y);
+  }, { left: x, right: x, top: y - 14 });
 }
 
 // openMember shows what can be done to a member, where the member is.
-export function openMember(id, x, y) {
+export function openMember(id) {
   act({ cmd: 'select', member: id });
   let buttons = [];
   show({
@@ -83,5 +81,10 @@ export function openMember(id, x, y) {
         able(b, whyNot(action, m, f), t(`${key}.hint`, { name: name(id) }));
       }
     },
-  }, x, y);
+  }, beside(`member/${id}`));
+}
+
+function beside(id) {
+  const r = globalThis.vitrine.rectOf(id);
+  return { left: r.x, right: r.x + r.width, top: r.y };
 }

@@ -76,7 +76,7 @@ function held(canvas, run) {
 
 // menuAt opens the menu of what was pressed long, or with the second button.
 function menuAt(hit, e) {
-  if (hit?.kind === 'member') openMember(hit.member, e.clientX, e.clientY);
+  if (hit?.kind === 'member') openMember(hit.member);
   else if (hit?.kind === 'link') openLink(hit.link, e.clientX, e.clientY);
 }
 
@@ -148,8 +148,7 @@ function mirrorMenu(e) {
   const id = Number(e.target.dataset?.member);
   if (!id) return;
   e.preventDefault();
-  const r = e.target.getBoundingClientRect();
-  openMember(id, r.right, r.top + r.height / 2);
+  openMember(id);
   document.querySelector('#menu button')?.focus();
 }
 
