@@ -50,10 +50,13 @@ const (
 )
 
 // Per frame: no more real time than this is caught up with, so that a stalled
-// tab does not leap; events run in slices between two looks at the clock.
+// tab does not leap. Events run in slices between two looks at the clock, for
+// half of the time that frames take, within bounds: where drawing is slow, more
+// of the world fits between two pictures.
 const (
 	maxFrame  = 250 * time.Millisecond
 	budget    = 8 * time.Millisecond
+	maxBudget = 60 * time.Millisecond
 	sliceSize = 32
 )
 
@@ -164,12 +167,13 @@ func (p *Player) run(passed float64, now func() time.Duration) {
 		slice = 1 // stop where something begins
 	}
 	p.Behind = false
+	limit := min(max(time.Duration(passed/2), budget), maxBudget)
 	for !p.runUntil(trace.Instant(p.target), slice) {
 		if p.Boost > 1 && p.watch.woke {
 			p.target, p.Boost = float64(p.world.Now()), 1
 			return
 		}
-		if now()-begin > budget {
+		if now()-begin > limit {
 			p.target, p.Behind = float64(p.world.Now()), true
 			return
 		}
