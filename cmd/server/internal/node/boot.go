@@ -129,9 +129,12 @@ func (n *Node) recover() (*wal.Recovered, error) {
 		return nil, err
 	}
 	var found *wal.Recovered
-	if restart {
+	switch {
+	case restart:
 		b, found, err = n.reopen(b, errors.Is(statErr, os.ErrNotExist))
-	} else {
+	case b.Applied().Index > 0: // a new log would belong to another life of this member
+		err = fmt.Errorf("the log of the database %s (index %d) is missing: there is none in %s", n.dirs.db(), b.Applied().Index, n.dirs.wal)
+	default:
 		found, err = n.found()
 	}
 	if err != nil {

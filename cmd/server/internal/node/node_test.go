@@ -280,6 +280,37 @@ func TestMissingDatabaseIsSaid(t *testing.T) {
 	}
 }
 
+func TestMissingLogIsSaid(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	n := open(t, cfg)
+	if _, err := put(n, "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(cfg.DataDir, "member", "wal")
+	if err := os.Rename(log, log+".away"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Registry = prometheus.NewRegistry()
+	if n, err := Open(cfg); err == nil {
+		n.Kill()
+		t.Error("a member without its log starts")
+	} else if !strings.Contains(err.Error(), "is missing: there is none in "+log) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(log); err == nil {
+		t.Error("a new log was begun")
+	}
+	if err := os.Rename(log+".away", log); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, open(t, cfg), "k", ""); got != 1 {
+		t.Errorf("%d keys with the log back", got)
+	}
+}
+
 func TestBornTwice(t *testing.T) {
 	cfg := testConfig(t.TempDir())
 	cfg.Verify = func() error { return errors.New("not a member of its own cluster") }
