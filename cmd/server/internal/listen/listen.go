@@ -42,6 +42,51 @@ func Open(u url.URL) (net.Listener, error) {
 	return lc.Listen(context.Background(), "tcp", u.Host)
 }
 
+// Limit lets no more than n connections of l be open at a time; others wait to be accepted. Files of the
+// member's own must find a descriptor, whatever its clients do.
+func Limit(l net.Listener, n int) net.Listener {
+	return &limited{Listener: l, room: make(chan struct{}, n), done: make(chan struct{})}
+}
+
+type limited struct {
+	net.Listener
+	room chan struct{} // a token for each open connection
+	done chan struct{}
+	once sync.Once
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.room <- struct{}{}:
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.room
+		return nil, err
+	}
+	return &counted{Conn: c, from: l}, nil
+}
+
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return l.Listener.Close()
+}
+
+// counted gives its token back when it is closed for the first time.
+type counted struct {
+	net.Conn
+	from *limited
+	once sync.Once
+}
+
+func (c *counted) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(func() { <-c.from.room })
+	return err
+}
+
 // SocketPath is the file that a unix URL names; "unix://localhost:1" names the
 // file localhost:1, as it does for etcd.
 func SocketPath(u url.URL) string {

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func open(t *testing.T, raw string) (*Splitter, net.Addr) {
@@ -103,5 +105,56 @@ func TestUnixSocket(t *testing.T) {
 		}
 		s.under.(*net.UnixListener).SetUnlinkOnClose(false)
 		s.Close()
+	}
+}
+
+func TestLimit(t *testing.T) {
+	under, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := Limit(under, 2)
+	accepted := make(chan net.Conn)
+	ended := make(chan error)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				ended <- err
+				return
+			}
+			accepted <- c
+		}
+	}()
+	var conns []net.Conn
+	for range 4 {
+		c, err := net.Dial("tcp", under.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	for range 2 {
+		conns = append(conns, <-accepted)
+	}
+	select {
+	case <-accepted:
+		t.Fatal("a third connection was accepted")
+	case <-time.After(50 * time.Millisecond):
+	}
+	conns[0].Close()
+	conns[0].Close() // gives back one place only
+	conns = append(conns, <-accepted)
+	select {
+	case <-accepted:
+		t.Fatal("one place was given twice")
+	case <-time.After(50 * time.Millisecond):
+	}
+	l.Close() // while it waits for a place
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("accept after close: %v", err)
+	}
+	for _, c := range conns {
+		c.Close()
 	}
 }

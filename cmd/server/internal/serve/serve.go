@@ -15,10 +15,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -120,8 +122,29 @@ func (s *Server) listen() error {
 			*group.to = append(*group.to, l)
 		}
 	}
+	if err := s.limit(); err != nil {
+		return err
+	}
 	s.log.Info("configuring peer listeners", zap.Strings("listen-peer-urls", s.cfg.ListenPeerURLs.Strings()))
 	s.log.Info("configuring client listeners", zap.Strings("listen-client-urls", s.cfg.ListenClientURLs.Strings()))
+	return nil
+}
+
+// reservedFiles is how many descriptors clients leave to the member's own files and its peers, as in etcd.
+const reservedFiles = 150
+
+// limit bounds clients' connections by the descriptors there are.
+func (s *Server) limit() error {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return fmt.Errorf("cannot find the limit of open files: %w", err)
+	}
+	if files.Cur <= reservedFiles {
+		return fmt.Errorf("the limit of %d open files is too low, the server itself may need %d", files.Cur, reservedFiles)
+	}
+	for i, l := range s.clients {
+		s.clients[i] = listen.Limit(l, int(min(files.Cur-reservedFiles, math.MaxInt32)))
+	}
 	return nil
 }
 

@@ -3,7 +3,9 @@ package serve
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -177,6 +179,41 @@ func TestWatchSurvivesSnapshotInstall(t *testing.T) {
 	for i, got := range w.events(n) {
 		if want := fmt.Sprintf("k%d@%d", i, i+3); got != want {
 			t.Fatalf("event %d is %s, want %s", i, got, want)
+		}
+	}
+}
+
+// Whatever its clients still have open, a server that stops, or that is killed, leaves no goroutine behind.
+func TestNothingIsLeftRunning(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for _, end := range []func(c *cluster, i int){(*cluster).stop, (*cluster).kill} {
+		c := newCluster(t, 3)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		w := c.watch(ctx, 0, &pb.WatchCreateRequest{Key: []byte{0}, RangeEnd: []byte{0}})
+		c.put(1, "k", "v")
+		w.events(1)
+		c.http("GET", "/health")
+		late := make(chan error, 1)
+		for i := range c.servers {
+			if i == 2 { // two have gone: this one cannot be answered any more
+				go func() {
+					_, err := call[pb.PutResponse](c, 2, "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("k")})
+					late <- err
+				}()
+				until(t, "a request that waits", func() bool { return c.servers[2].node.Figures().Leader == 0 })
+			}
+			end(c, i)
+		}
+		if err := <-late; err == nil {
+			t.Error("a write without a quorum was acknowledged")
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
