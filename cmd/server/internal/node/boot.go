@@ -95,7 +95,7 @@ func Open(cfg Config) (*Node, error) {
 		calls: map[uint64]*call{}, streams: map[uint64]*stream{}, beats: map[uint64]time.Time{},
 		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
 	}
-	n.inbox = newInbox(inboxLimit)
+	n.inbox = newInbox(inboxLimit, inboxLimitBytes)
 	if n.cfg.FS == nil {
 		n.cfg.FS = vfs.OS{}
 	}
@@ -114,8 +114,12 @@ func Open(cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// inboxLimit bounds requests and peer messages that wait for the core loop.
-const inboxLimit = 200_000
+const (
+	// inboxLimit bounds requests and peer messages that wait for the core loop, inboxLimitBytes what is in
+	// the messages: a peer's first one beyond it is dropped, and raft sends it again.
+	inboxLimit      = 200_000
+	inboxLimitBytes = 512 << 20
+)
 
 // recover brings back what the disk holds, or makes a new member's disk.
 func (n *Node) recover() (*wal.Recovered, error) {

@@ -13,20 +13,26 @@ type item struct {
 	call *call
 	// stream is the queue of a watch stream that opens.
 	stream *stream
+	// bytes are what a peer's message takes of the memory; a call's are the caller's.
+	bytes int
 }
 
 // inbox is the core loop's queue. Many goroutines put, one takes everything at
-// once. Its bound is for requests and peer messages, which may be refused; what the
+// once. Its bounds are for requests and peer messages, which may be refused; what the
 // lanes report is always taken, and is bounded by what the lanes were given.
 type inbox struct {
 	mu     sync.Mutex
 	items  []item
+	bytes  int
 	wake   chan struct{}
 	closed bool
-	limit  int
+
+	limit, limitBytes int
 }
 
-func newInbox(limit int) *inbox { return &inbox{wake: make(chan struct{}, 1), limit: limit} }
+func newInbox(limit, limitBytes int) *inbox {
+	return &inbox{wake: make(chan struct{}, 1), limit: limit, limitBytes: limitBytes}
+}
 
 // put appends an input of the driver's own; false after close.
 func (b *inbox) put(in member.Input) bool { return b.add(item{in: in}, false) }
@@ -36,11 +42,12 @@ func (b *inbox) offer(it item) bool { return b.add(it, true) }
 
 func (b *inbox) add(it item, bounded bool) bool {
 	b.mu.Lock()
-	if b.closed || bounded && len(b.items) >= b.limit {
+	if b.closed || bounded && (len(b.items) >= b.limit || it.bytes > 0 && b.bytes >= b.limitBytes) {
 		b.mu.Unlock()
 		return false
 	}
 	b.items = append(b.items, it)
+	b.bytes += it.bytes
 	first := len(b.items) == 1
 	b.mu.Unlock()
 	if first {
@@ -61,7 +68,7 @@ func (b *inbox) take(used []item) []item {
 		b.mu.Lock()
 		if len(b.items) > 0 {
 			items := b.items
-			b.items = used
+			b.items, b.bytes = used, 0
 			b.mu.Unlock()
 			return items
 		}

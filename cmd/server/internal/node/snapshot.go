@@ -229,7 +229,11 @@ type peerSide Node
 
 // Receive takes a message from a peer, if there is room.
 func (n *peerSide) Receive(m *raftpb.Message) bool {
-	return n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}})
+	bytes := 0
+	for _, e := range m.GetEntries() {
+		bytes += len(e.GetData())
+	}
+	return n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}, bytes: bytes})
 }
 
 // Removed tells whether a member has left for good.
