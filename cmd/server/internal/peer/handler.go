@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -105,6 +106,22 @@ func (t *Transport) refuse(m *raftpb.Message) error {
 	return nil
 }
 
+// sender is the label for a peer in the metrics. Strangers share one: their number has no bound.
+func (t *Transport) sender(id uint64) string {
+	if t.get(id) == nil {
+		return "unknown"
+	}
+	return ID(id)
+}
+
+// host is the label for a request whose sender nobody knows.
+func host(r *http.Request) string {
+	if h, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return h
+	}
+	return "unknown"
+}
+
 // forbid answers as etcd does: 403 tells the sender that it is no member.
 func forbid(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
@@ -119,17 +136,17 @@ func (t *Transport) serveMessage(w http.ResponseWriter, r *http.Request) {
 	t.learnURLs(r)
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessageBytes))
 	if err != nil {
-		t.m.receiveFailed.WithLabelValues(r.RemoteAddr).Inc()
+		t.m.receiveFailed.WithLabelValues(host(r)).Inc()
 		http.Error(w, "error reading raft message", http.StatusBadRequest)
 		return
 	}
 	m, err := decodeMessage(b)
 	if err != nil {
-		t.m.receiveFailed.WithLabelValues(r.RemoteAddr).Inc()
+		t.m.receiveFailed.WithLabelValues(host(r)).Inc()
 		http.Error(w, "error unmarshalling raft message", http.StatusBadRequest)
 		return
 	}
-	t.m.receivedBytes.WithLabelValues(ID(m.GetFrom())).Add(float64(len(b)))
+	t.m.receivedBytes.WithLabelValues(t.sender(m.GetFrom())).Add(float64(len(b)))
 	if err := t.refuse(m); err != nil {
 		t.log.Warn("rejected Raft message", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("from", ID(m.GetFrom())), zap.String("to", ID(m.GetTo())), zap.Error(err))
 		forbid(w, err)
@@ -219,7 +236,7 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	t.learnURLs(r)
 	body := &upload{r.Body, http.NewResponseController(w)}
 	m, err := readFrame(body, maxSnapshotHeader)
-	from := ID(m.GetFrom())
+	from := t.sender(m.GetFrom())
 	fail := func(code int, text string) {
 		t.m.snapshotReceiveFailed.WithLabelValues(from).Inc()
 		t.log.Warn("failed to receive database snapshot", zap.String("remote-snapshot-sender-id", from), zap.String("reason", text))
@@ -227,7 +244,7 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err != nil:
-		t.m.receiveFailed.WithLabelValues(r.RemoteAddr).Inc()
+		t.m.receiveFailed.WithLabelValues(host(r)).Inc()
 		fail(http.StatusBadRequest, fmt.Sprintf("failed to decode raft message (%v)", err))
 		return
 	case m.GetType() != raftpb.MsgSnap:

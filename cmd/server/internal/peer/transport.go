@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -163,12 +165,18 @@ func (t *Transport) add(id uint64, urls []string) (stranger *peer) {
 }
 
 // addRemote remembers where a stranger can be answered: a member that joined
-// after our log ends speaks to us before we know it.
+// after our log ends speaks to us before we know it. The longest known stranger
+// makes room for a new one.
 func (t *Transport) addRemote(id uint64, urls []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.ctx.Err() != nil || id == t.cfg.Self || t.peers[id] != nil || t.remotes[id] != nil || len(t.remotes) >= maxRemotes {
+	if t.ctx.Err() != nil || id == t.cfg.Self || t.peers[id] != nil || t.remotes[id] != nil {
 		return
+	}
+	if len(t.remotes) >= maxRemotes {
+		oldest := slices.MinFunc(slices.Collect(maps.Values(t.remotes)), func(a, b *peer) int { return a.known.Compare(b.known) })
+		delete(t.remotes, oldest.id)
+		t.wg.Go(oldest.close)
 	}
 	r := newPeer(t, id, urls)
 	t.remotes[id] = r
@@ -282,6 +290,7 @@ func ParseID(s string) (uint64, error) { return strconv.ParseUint(s, 16, 64) }
 type peer struct {
 	t      *Transport
 	id     uint64
+	known  time.Time
 	urls   *urls
 	status *status
 	ctx    context.Context
@@ -295,7 +304,7 @@ type peer struct {
 func newPeer(t *Transport, id uint64, all []string) *peer {
 	ctx, cancel := context.WithCancel(t.ctx)
 	p := &peer{
-		t: t, id: id, urls: newURLs(all), ctx: ctx, cancel: cancel,
+		t: t, id: id, known: time.Now(), urls: newURLs(all), ctx: ctx, cancel: cancel,
 		posts: make(chan *raftpb.Message, pipelineQueue),
 	}
 	p.status = &status{p: p}

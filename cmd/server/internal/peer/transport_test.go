@@ -359,3 +359,38 @@ func TestProbe(t *testing.T) {
 		t.Error("a closed peer answers probes")
 	}
 }
+
+// Strangers cannot make a member remember more and more, nor keep a new one from being answered.
+func TestStrangersAreBounded(t *testing.T) {
+	s, joiner := newSide(t, 1, 77, port.Free(t)), newSide(t, 2, 77, port.Free(t))
+	say := func(from uint64, url string) {
+		body, err := appendMessage(nil, message(raftpb.MsgHeartbeat, from, 1, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := httptest.NewRequest("POST", "/raft", bytes.NewReader(body))
+		for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": ID(77), "X-PeerURLs": url} {
+			req.Header.Set(k, v)
+		}
+		w := httptest.NewRecorder()
+		if s.t.Handler().ServeHTTP(w, req); w.Code != http.StatusNoContent {
+			t.Fatalf("answer %d %s", w.Code, w.Body)
+		}
+	}
+	for i := range uint64(100) {
+		say(1000+i, "http://127.0.0.1:1")
+	}
+	say(2, joiner.url)
+	s.insist(t, message(raftpb.MsgHeartbeatResp, 1, 2, 8), joiner)
+	s.t.mu.RLock()
+	known := len(s.t.remotes)
+	s.t.mu.RUnlock()
+	if known > maxRemotes {
+		t.Errorf("%d strangers are remembered", known)
+	}
+	series := make(chan prometheus.Metric, 1000)
+	s.t.m.receivedBytes.Collect(series)
+	if len(series) != 1 {
+		t.Errorf("%d senders are counted apart", len(series))
+	}
+}
