@@ -24,6 +24,7 @@ func (g *Game) attach() {
 		"frameStats": g.frameStats,
 		"crowd":      g.crowd,
 		"save":       g.save,
+		"nudge":      func([]js.Value) any { g.nudge(); return nil },
 		"restyle":    func([]js.Value) any { g.restyle(); return nil },
 	} {
 		export[name] = js.FuncOf(func(_ js.Value, args []js.Value) any { return f(args) })
@@ -81,7 +82,7 @@ func (g *Game) step(args []js.Value) any {
 
 // rectOf answers [x, y, width, height] on the canvas, or null.
 func (g *Game) rectOf(args []js.Value) any {
-	r, ok := g.scene.Layout.RectOf(args[0].String())
+	r, ok := g.scene.RectOf(args[0].String())
 	if !ok {
 		return nil
 	}

@@ -34,6 +34,7 @@ type Game struct {
 	published time.Duration
 	stale     bool          // the document waits for a frame
 	restAt    time.Duration // no frames from then on, if time stands still
+	resting   bool
 	w, h      float64
 	members   int
 	clients   int
@@ -107,8 +108,11 @@ const settle = 1500 * time.Millisecond
 
 func (g *Game) drawFor(d time.Duration) {
 	g.restAt = max(g.restAt, g.clock()+d)
-	ebiten.SetFPSMode(ebiten.FPSModeVsyncOn)
-	ebiten.ScheduleFrame()
+	if g.resting {
+		g.resting = false
+		g.last = g.clock() // the rest was no time to catch up with
+		g.host.Call("rest", false)
+	}
 }
 
 func (g *Game) clock() time.Duration { return time.Since(g.begin) }
@@ -144,8 +148,9 @@ func (g *Game) Update() error {
 	if g.stale || g.player.Playing && now-g.published >= publishEvery {
 		g.publish(now)
 	}
-	if now > g.restAt {
-		ebiten.SetFPSMode(ebiten.FPSModeVsyncOffMinimum)
+	if now > g.restAt && !g.resting {
+		g.resting = true
+		g.host.Call("rest", true)
 	}
 	g.stats.update(g.clock() - now)
 	return nil

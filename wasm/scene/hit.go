@@ -115,6 +115,35 @@ func (l *Layout) Crossed(links [][2]uint64, stroke []Point) [][2]uint64 {
 	return links
 }
 
+// RectOf knows besides what Layout.RectOf does where a message was drawn last,
+// "message/17" by its id, and an entry of a log, "entry/1-20" by member and index.
+func (s *Scene) RectOf(id string) (Rect, bool) {
+	kind, rest, _ := strings.Cut(id, "/")
+	switch kind {
+	case "message":
+		n, err := strconv.ParseUint(rest, 10, 64)
+		for _, spot := range s.spots {
+			if err == nil && spot.message == n {
+				return Rect{spot.at.X - 8, spot.at.Y - 8, 16, 16}, true
+			}
+		}
+		return Rect{}, false
+	case "entry":
+		member, index, _ := strings.Cut(rest, "-")
+		m, errM := strconv.ParseUint(member, 10, 64)
+		n, errN := strconv.ParseUint(index, 10, 64)
+		return s.cellRect(m, n, errM == nil && errN == nil)
+	}
+	return s.Layout.RectOf(id)
+}
+
+// cellRect is the place of an entry in the log matrix, if it is in sight.
+func (s *Scene) cellRect(member, index uint64, valid bool) (Rect, bool) {
+	c := &s.Layout.Cells
+	r := Rect{c.Rect.X + (float64(index)-s.scroll)*c.DX, c.Rect.Y + (float64(member)-1)*c.DY, c.W, c.H}
+	return r, valid && member >= 1 && int(member) <= s.Layout.Count && s.Layout.Matrix.H > 0 && r.X >= c.Rect.X-1 && r.X+r.W <= c.Rect.X+c.Rect.W+1
+}
+
 // RectOf gives the area of "member/1", "link/1-2" (a small square on the
 // middle of the link that nothing else covers), "client/0", "stage" or "matrix".
 func (l *Layout) RectOf(id string) (Rect, bool) {

@@ -139,6 +139,68 @@ func TestHitFindsMembersLinksAndClients(t *testing.T) {
 	}
 }
 
+// A pointer finds what was drawn, where RectOf says it is.
+func TestOverFindsMessagesAndEntries(t *testing.T) {
+	s := crowd(5, 3)
+	for i, at := range []int64{0.95e9, 1.0e9, 1.05e9} {
+		s.Messages[i].Sent, s.Messages[i].Arrives, s.Messages[i].Lost = at-0.2e9, at+0.2e9, ""
+		s.Messages[i].ID = uint64(i + 7)
+	}
+	sc, _ := drawn(t, 786, 784, s, Dark)
+	sc.Draw(&View{State: s, Now: float64(s.Now), Tick: 1e8, Client: 8e6, Reduced: true}) // the log does not glide
+	for id := uint64(7); id < 10; id++ {
+		r, ok := sc.RectOf(fmt.Sprint("message/", id))
+		if !ok {
+			t.Fatalf("message %d is nowhere", id)
+		}
+		if got := sc.Over(r.Center(), false); got != (Target{TargetMessage, id, 0}) {
+			t.Errorf("at message %d: %+v", id, got)
+		}
+	}
+	for _, cell := range [][2]uint64{{1, 4}, {5, 12}} {
+		r, ok := sc.RectOf(fmt.Sprintf("entry/%d-%d", cell[0], cell[1]))
+		if !ok {
+			t.Fatalf("entry %v is nowhere", cell)
+		}
+		if got := sc.Over(r.Center(), false); got != (Target{TargetCell, cell[0], cell[1]}) {
+			t.Errorf("at entry %v: %+v", cell, got)
+		}
+	}
+	for _, id := range []string{"message/99", "message/x", "entry/1-99", "entry/9-1", "entry/0-1", "entry/1"} {
+		if r, ok := sc.RectOf(id); ok {
+			t.Errorf("%q has the rectangle %+v", id, r)
+		}
+	}
+	label := Point{20, sc.Layout.Cells.Rect.Y + sc.Layout.Cells.DY*2.4}
+	if got := sc.Over(label, false); got != (Target{TargetMember, 3, 0}) {
+		t.Errorf("at the name of the third log: %+v", got)
+	}
+}
+
+// A request goes to its member and through no other.
+func TestRoutesPassBesideMembers(t *testing.T) {
+	for _, size := range sizes[:6] {
+		for _, n := range []int{3, 5} {
+			l := Arrange(size[0], size[1], n, 4, bare(size[0]))
+			for client := range 4 {
+				for id := uint64(1); id <= uint64(n); id++ {
+					r := &l.Routes[client][id-1]
+					if d := r.at(1).sub(l.Member(id)).len(); d > l.Radius+routeEnd+1 {
+						t.Errorf("%v: the route of client %d ends %.0f before member %d", size, client, d, id)
+					}
+					for f := 0.0; f <= 1; f += 0.02 {
+						for other := uint64(1); other <= uint64(n); other++ {
+							if d := r.at(f).sub(l.Member(other)).len(); d < l.Radius {
+								t.Fatalf("%v: the route of client %d to member %d passes through member %d of %d", size, client, id, other, n)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestAStrokeCutsWhatItCrosses(t *testing.T) {
 	l := Arrange(786, 784, 5, 4, false)
 	// A line between member 1 and the others: it crosses the four links of 1.

@@ -1,6 +1,7 @@
 // Starts the page: words and panels first, then the world.
 
 import { rasterise, fontsReady } from './atlas.js';
+import { rest } from './frames.js';
 import { app, attach, fail, publish, restyle, stopped, vitrine } from './app.js';
 import * as i18n from './i18n.js';
 import { start as startHeadline } from './headline.js';
@@ -54,6 +55,7 @@ globalThis.vitrineHost = {
   reduced: () => still.matches,
   compact: () => compact.matches,
   publish,
+  rest,
   attach,
   arranged: (matrixY, stageH) => {
     document.body.style.setProperty('--matrix-y', `${matrixY}px`);

@@ -6,6 +6,7 @@ import { crashLeader, down, healAll, healthy, noLeader, split } from './actions.
 import { act, app, shown } from './app.js';
 import { open as openAsk } from './ask.js';
 import { able, element, name, text } from './format.js';
+import { nextFrame } from './frames.js';
 import { onLanguage, t } from './i18n.js';
 import { closeMenu, openLink, openMember } from './menu.js';
 import { sheet } from './sheet.js';
@@ -55,8 +56,16 @@ function listen() {
   canvas.addEventListener('pointerleave', (e) => { over = null; if (e.pointerType !== 'touch') tip.hide(); if (!e.buttons) send('leave', e); });
   canvas.addEventListener('pointercancel', (e) => { press.end(); send('cancel', e); });
   canvas.addEventListener('contextmenu', (e) => { e.preventDefault(); tip.hide(); menuAt(send('move', e), e); });
-  window.addEventListener('resize', placeMirror);
+  new ResizeObserver(follow).observe(document.body);
   globalThis.vitrine.subscribe(() => over && !over.buttons && hover()); // what it points at moves
+}
+
+// follow has the drawing follow the stage when that becomes larger or smaller.
+// ebiten listens to the window alone, which stays as it is when the sheet moves.
+function follow() {
+  window.dispatchEvent(new Event('resize'));
+  app.call().nudge();
+  placeMirror();
 }
 
 // held tells a long press of a finger from a tap and from a stroke.
@@ -153,7 +162,7 @@ function mirrorMenu(e) {
 }
 
 function placeMirror() {
-  requestAnimationFrame(() => {
+  nextFrame(() => {
     for (const b of document.querySelectorAll('#members-list button')) {
       const r = app.call()?.rectOf(`member/${b.dataset.member}`);
       if (!r) continue;
