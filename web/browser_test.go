@@ -22,6 +22,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -45,7 +46,8 @@ type lab struct {
 	close   func()
 	reader  atomic.Pointer[browser] // the test that hears the console now
 	prelude page.ScriptIdentifier
-	desk    bool // the page is open on a desk, and no test has failed on it
+	lost    atomic.Pointer[string] // a file that the server has not
+	desk    bool                   // the page is open on a desk, and no test has failed on it
 }
 
 var laboratory *lab // made by the first test that opens the page; tests run one by one
@@ -73,19 +75,20 @@ func newLab(t *testing.T) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(serve(files))
+	l := &lab{}
+	srv := httptest.NewServer(l.serve(files))
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(bin), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.NoFirstRun,
 		chromedp.Flag("headless", "new"), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "en-US"),
 		chromedp.Flag("use-gl", "angle"), chromedp.Flag("use-angle", "swiftshader"), chromedp.Flag("enable-unsafe-swiftshader", true))
 	tab, cancelTab := chromedp.NewContext(allocator)
-	l := &lab{url: srv.URL + prefix, tab: tab, close: func() {
+	l.url, l.tab, l.close = srv.URL+prefix, tab, func() {
 		cancelTab()
 		cancel()
 		srv.Close()
 		os.RemoveAll(profile)
-	}}
+	}
 	laboratory = l
 	must(t, chromedp.Do(tab))
 	must(t, chromedp.Listen(tab, func(ev any) {
@@ -95,18 +98,19 @@ func newLab(t *testing.T) *lab {
 	}))
 	call(t, tab, log.Enable, cdp.Empty{})
 	call(t, tab, runtime.Enable, cdp.Empty{})
+	call(t, tab, network.Enable, network.EnableParams{})
 	return l
 }
 
 // serve offers the built page as the server does.
-func serve(files fs.FS) http.Handler {
+func (l *lab) serve(files fs.FS) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, prefix)
 		if name == "" {
 			name = "index.html"
 		}
 		data, err := fs.ReadFile(files, name)
-		if err != nil {
+		if lost := l.lost.Load(); err != nil || lost != nil && *lost == name {
 			http.NotFound(w, r)
 			return
 		}
@@ -190,6 +194,30 @@ func visit(t *testing.T, s screen, query string) *browser {
 	l.desk = s == desk
 	must(t, chromedp.Do(b.ctx, chromedp.Navigate(l.url+"?"+query)))
 	return b
+}
+
+// visitWithout is visit at a server that has lost a file.
+func visitWithout(t *testing.T, name, query string) *browser {
+	t.Helper()
+	l := laboratory
+	if l == nil {
+		l = newLab(t)
+	}
+	l.lost.Store(&name)
+	call(t, l.tab, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true})
+	t.Cleanup(func() {
+		l.lost.Store(nil)
+		l.desk = false
+		call(t, l.tab, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: false})
+	})
+	return visit(t, desk, query)
+}
+
+// forgive takes complaints in the console as they had to come.
+func (b *browser) forgive() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.problems = nil
 }
 
 // hand gives the tab to a test, which fails if anything complains in the console.
@@ -378,9 +406,17 @@ func (b *browser) keys(keys string) {
 // drag draws a line with the real mouse.
 func (b *browser) drag(x1, y1, x2, y2 float64) {
 	b.t.Helper()
+	b.stroke(0, x1, y1, x2, y2)
+}
+
+// alt is the key Alt as the protocol has it.
+const alt = 1
+
+// stroke is drag with keys held.
+func (b *browser) stroke(modifiers int64, x1, y1, x2, y2 float64) {
+	b.t.Helper()
 	event := func(kind input.DispatchMouseEventType, x, y float64) {
-		_, err := chromedp.Call(b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: x, Y: y, Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1})
-		b.must(err)
+		call(b.t, b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: x, Y: y, Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1, Modifiers: modifiers})
 	}
 	event(input.DispatchMouseEventTypeMousePressed, x1, y1)
 	for i := 1; i <= 8; i++ {
@@ -388,6 +424,16 @@ func (b *browser) drag(x1, y1, x2, y2 float64) {
 		event(input.DispatchMouseEventTypeMouseMoved, x1+(x2-x1)*f, y1+(y2-y1)*f)
 	}
 	event(input.DispatchMouseEventTypeMouseReleased, x2, y2)
+}
+
+// touch puts a real finger down, or lifts it.
+func (b *browser) touch(down bool, x, y float64) {
+	b.t.Helper()
+	kind, points := input.DispatchTouchEventTypeTouchEnd, []*input.TouchPoint{}
+	if down {
+		kind, points = input.DispatchTouchEventTypeTouchStart, append(points, &input.TouchPoint{X: x, Y: y})
+	}
+	call(b.t, b.ctx, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points})
 }
 
 // shot keeps a picture if VITRINE_SHOTS names a folder for it.

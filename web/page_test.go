@@ -142,6 +142,70 @@ func TestAskTheCluster(t *testing.T) {
 	b.until("its event", `s.watches.some((w) => w.client === 0 && w.events.some((e) => e.type === 'DELETE' && e.key === 'greeting'))`)
 }
 
+// The second button of the mouse opens the menu of what it points at.
+func TestActWhereTheMemberStands(t *testing.T) {
+	b := world(t, 7, 5, 1)
+	b.leader()
+	x, y := b.middle("member/2")
+	b.must(chromedp.Do(b.ctx, chromedp.MouseClickXY(x, y, chromedp.ButtonRight)))
+	b.until("the menu", `!document.getElementById('menu').hidden && s.selected.member === 2`)
+	b.shot("menu")
+	b.click("#menu-kill")
+	b.until("the kill", `s.members[1].process === 'killed' && document.getElementById('menu').hidden`)
+	b.do(`document.querySelector('[data-member="2"]').focus()`)
+	b.do(`document.activeElement.dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true }))`) // as the menu key does
+	b.until("the menu by key", `document.activeElement.id === 'menu-crash'`)
+	b.do(`document.getElementById('menu-restart').focus()`)
+	b.keys(enter)
+	b.until("the restart", `s.members[1].process === 'running' && document.getElementById('menu').hidden`)
+	b.until("the focus to come back", `document.activeElement.dataset.member === '2'`)
+	if leader := eval[int](b, `vitrine.state().leader`); leader != 3 {
+		b.do(`vitrine.dispatch({ cmd: 'select', member: 3 })`)
+		b.keys("m")
+		b.until("a new leader", `s.leader === 3`)
+	}
+	b.keys("f")
+	b.until("a hanging disk", `s.members[2].disk === 'stalled'`)
+}
+
+// What is under the pointer is told in words, and what Alt cuts is one direction.
+func TestThePointerReadsAndCutsOneWay(t *testing.T) {
+	b := world(t, 7, 5, 0.02)
+	b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); for (let i = 0; i < 3000 && !vitrine.state().messages.some((m) => m.type === 'MsgApp' && m.entries && !m.lost); i++) vitrine.dispatch({ cmd: 'step', unit: 'event' }); vitrine.step(2e6)`)
+	hover := func(id string) {
+		b.until(id+" on the stage", fmt.Sprintf(`vitrine.rectOf(%q)`, id))
+		x, y := b.middle(id)
+		call(t, b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y})
+	}
+	hover(fmt.Sprintf("message/%d", eval[int](b, `vitrine.state().messages.find((m) => m.type === 'MsgApp' && m.entries && !m.lost).id`)))
+	b.until("the words of a message", `/^MsgApp · S\d → S\d/.test(document.getElementById('tip').textContent) && document.getElementById('tip').textContent.includes('carries entr')`)
+	b.shot("tip")
+	hover(fmt.Sprintf("entry/1-%d", eval[int](b, `vitrine.state().members[0].commit`)))
+	b.until("the words of an entry", `document.getElementById('tip').textContent.includes('synced, committed')`)
+
+	x, y := b.middle("member/1")
+	below := y + eval[float64](b, `vitrine.rectOf('member/1').height / 2 + 12`)
+	b.stroke(alt, x-170, below, x+170, below)
+	b.until("four cut directions", `s.links.filter((l) => l.cut).map((l) => l.from + '-' + l.to).join() === '1-2,1-3,1-4,1-5'`)
+	b.shot("oneway")
+}
+
+// A page without its parts says so, in words, with a way to try again.
+func TestWhatIsMissingIsSaid(t *testing.T) {
+	for _, name := range []string{"vitrine.wasm", "wasm_exec.js", "assets/messages/en.json"} {
+		b := visitWithout(t, name, "seed=7")
+		if !b.holds(`document.documentElement.dataset.state === 'failed' && document.getElementById('title-text').textContent === 'The page could not start'`) {
+			t.Errorf("without %s nothing is said", name)
+		}
+		if said := eval[string](b, `document.getElementById('subtitle').textContent`); !strings.Contains(said, name) {
+			t.Errorf("without %s it says %q", name, said)
+		}
+		b.shot("missing")
+		b.forgive()
+	}
+}
+
 // A request that nobody can answer ends in etcd's words.
 func TestNoMajorityNoAnswer(t *testing.T) {
 	b := world(t, 5, 3, 10)
@@ -382,15 +446,27 @@ func TestPhone(t *testing.T) {
 		t.Errorf("the page is %.0f wide on a screen of 390", wide)
 	}
 	x, y := b.middle(fmt.Sprintf("member/%d", first))
-	for _, kind := range []input.DispatchTouchEventType{input.DispatchTouchEventTypeTouchStart, input.DispatchTouchEventTypeTouchEnd} {
-		points := []*input.TouchPoint{{X: x, Y: y}}
-		if kind == input.DispatchTouchEventTypeTouchEnd {
-			points = []*input.TouchPoint{}
-		}
-		_, err := chromedp.Call(b.ctx, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points})
-		b.must(err)
-	}
+	b.touch(true, x, y)
+	b.touch(false, x, y)
 	b.until("the selection", fmt.Sprintf(`s.selected.member === %d`, first))
+	b.touch(true, x, y)
+	b.until("the menu of a long press", `!document.getElementById('menu').hidden`)
+	b.touch(false, x, y)
+	b.keys(escape)
+	b.until("the menu closed", `document.getElementById('menu').hidden`)
+
+	stage := `document.body.clientHeight`
+	low := eval[float64](b, stage)
+	b.click("#grip")
+	b.until("the whole sheet", `document.documentElement.dataset.snap === 'full'`)
+	if got := eval[float64](b, stage); got != low {
+		t.Errorf("the stage is %.0f high below a high sheet, and was %.0f", got, low)
+	}
+	b.click("#grip")
+	b.until("a stage that uses the room, drawn anew", fmt.Sprintf(`%s > %f && document.querySelector('canvas').height >= %[1]s`, stage, low+100))
+	b.shot("phone-peek")
+	b.click(`#sheet-tabs [data-sheet="member"]`)
+	b.until("half a sheet", `document.documentElement.dataset.snap === 'half'`)
 	for _, sheet := range []string{"ask", "request", "feed", "checks", "dials", "member"} {
 		b.click(fmt.Sprintf(`#sheet-tabs [data-sheet=%q]`, sheet))
 		if got := eval[string](b, `document.documentElement.dataset.sheet`); got != sheet {

@@ -94,7 +94,7 @@ func TestReplayOnAPhone(t *testing.T) {
 	b.shot("replay-phone")
 	b.do(`vitrine.dispatch({ cmd: 'speed', value: 5 })`)
 	b.until("the violation", `s.violation`)
-	b.click(`[data-sheet="feed"]`)
+	b.click(`#sheet-tabs [data-sheet="feed"]`)
 	b.shot("replay-phone-over")
 	b.click("#gallery")
 	b.until("the gallery", `document.querySelector('#gallery-list li')`)
