@@ -7,6 +7,10 @@ import (
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto" // the codec that others fall back to
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"vitrine/core/pb"
 )
 
 // fast is what vtprotobuf generates for every message of core/pb.
@@ -74,5 +78,35 @@ func (c *codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if err := m.UnmarshalVT(b.ReadOnlyData()); err != nil {
 		return fmt.Errorf("grpc: cannot read %T: %w", v, err)
 	}
+	if message := v.(proto.Message); strange(message) {
+		return proto.Unmarshal(b.ReadOnlyData(), message)
+	}
 	return nil
+}
+
+// strange tells whether a request has fields that we do not know. The generated code keeps such fields without a close
+// look, and what it would keep may be more than others can read: it must not get into the log.
+func strange(m proto.Message) bool {
+	switch m.(type) {
+	case *pb.TxnRequest, *pb.WatchRequest: // those with messages inside
+		return unknownIn(m.ProtoReflect())
+	}
+	return len(m.ProtoReflect().GetUnknown()) > 0
+}
+
+func unknownIn(m protoreflect.Message) bool {
+	found := len(m.GetUnknown()) > 0
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case found || f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				found = found || unknownIn(v.List().Get(i).Message())
+			}
+		default:
+			found = unknownIn(v.Message())
+		}
+		return !found
+	})
+	return found
 }

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"vitrine/core/api"
@@ -239,7 +240,9 @@ func TestSlowRequestIsNotedWithoutValues(t *testing.T) {
 		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}},
 		Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestTxn{RequestTxn: &pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}}}}}},
 	}
-	for _, r := range []any{put, txn} {
+	txn.Success = append(txn.Success, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("the-key"), MinModRevision: 4}}}, &pb.RequestOp{})
+	get, remove := &pb.RangeRequest{Key: []byte("the-key"), Limit: 3}, &pb.DeleteRangeRequest{Key: []byte("the-key")}
+	for _, r := range []any{put, txn, get, remove} {
 		s.noteSlow(t.Context(), "/etcdserverpb.KV/X", time.Now().Add(-time.Second), r, &pb.TxnResponse{})
 		if line := out.String(); !strings.Contains(line, `"msg":"request stats"`) || !strings.Contains(line, "the-key") || strings.Contains(line, "the-secret") {
 			t.Errorf("line %s", line)
@@ -278,5 +281,39 @@ func TestCodecIsProto(t *testing.T) {
 	}
 	if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer([]byte{0xff})}, &pb.PutRequest{}); err == nil {
 		t.Error("nonsense was read")
+	}
+}
+
+// Fields that we do not know are kept if others can read them, and else the request is refused.
+func TestCodecIsStrict(t *testing.T) {
+	c := newCodec(prometheus.NewCounter(prometheus.CounterOpts{Name: "s"}), prometheus.NewCounter(prometheus.CounterOpts{Name: "r"}))
+	good := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 5)
+	bad := append(protowire.AppendTag(nil, 99, protowire.VarintType), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f) // more than 64 bits
+	put, err := proto.Marshal(&pb.PutRequest{Key: []byte("k")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTxn := func(unknown []byte) []byte {
+		op := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), append(bytes.Clone(put), unknown...))
+		return protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), op)
+	}
+	for _, test := range []struct {
+		b    []byte
+		into proto.Message
+		ok   bool
+	}{
+		{append(bytes.Clone(put), good...), &pb.PutRequest{}, true}, {append(bytes.Clone(put), bad...), &pb.PutRequest{}, false},
+		{inTxn(good), &pb.TxnRequest{}, true}, {inTxn(bad), &pb.TxnRequest{}, false}, {bad, &pb.WatchRequest{}, false}, {bad, &pb.StatusRequest{}, false},
+	} {
+		err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(test.b)}, test.into)
+		if (err == nil) != test.ok {
+			t.Errorf("%T: error %v", test.into, err)
+		}
+		if err != nil {
+			continue
+		}
+		if back, err := proto.Marshal(test.into); err != nil || !bytes.Equal(back, test.b) {
+			t.Errorf("%T: %x became %x (%v)", test.into, test.b, back, err)
+		}
 	}
 }

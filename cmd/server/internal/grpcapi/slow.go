@@ -72,17 +72,40 @@ func statsOf(request, response any) stats {
 	return st
 }
 
-// Describe puts a request into words, for logs: values are left out.
+// Describe puts a request into words, for logs: values are left out. It does not use protobuf's text, which chokes
+// on fields that it does not know and cannot read.
 func Describe(request any) string {
 	switch r := request.(type) {
 	case *pb.PutRequest:
 		return loggablePut(r)
 	case *pb.TxnRequest:
 		return loggableTxn(r)
-	case fmt.Stringer:
-		return r.String()
+	case *pb.RangeRequest:
+		return loggableRange(r)
+	case *pb.DeleteRangeRequest:
+		return fmt.Sprintf("key:%q range_end:%q prev_kv:%t", r.GetKey(), r.GetRangeEnd(), r.GetPrevKv())
+	case *pb.CompactionRequest:
+		return fmt.Sprintf("revision:%d physical:%t", r.GetRevision(), r.GetPhysical())
 	}
 	return ""
+}
+
+func loggableRange(r *pb.RangeRequest) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "key:%q range_end:%q limit:%d revision:%d sort:%v/%v serializable:%t keys_only:%t count_only:%t",
+		r.GetKey(), r.GetRangeEnd(), r.GetLimit(), r.GetRevision(), r.GetSortOrder(), r.GetSortTarget(), r.GetSerializable(), r.GetKeysOnly(), r.GetCountOnly())
+	for _, bound := range []struct {
+		name string
+		rev  int64
+	}{
+		{"min_mod_revision", r.GetMinModRevision()}, {"max_mod_revision", r.GetMaxModRevision()},
+		{"min_create_revision", r.GetMinCreateRevision()}, {"max_create_revision", r.GetMaxCreateRevision()},
+	} {
+		if bound.rev != 0 {
+			fmt.Fprintf(&b, " %s:%d", bound.name, bound.rev)
+		}
+	}
+	return b.String()
 }
 
 func loggablePut(r *pb.PutRequest) string {
@@ -102,8 +125,10 @@ func loggableTxn(r *pb.TxnRequest) string {
 				fmt.Fprintf(&b, "%s:<request_put:<%s>> ", name, loggablePut(u.RequestPut))
 			case *pb.RequestOp_RequestTxn:
 				fmt.Fprintf(&b, "%s:<request_txn:<%s>> ", name, loggableTxn(u.RequestTxn))
-			default:
-				fmt.Fprintf(&b, "%s:<%s> ", name, op.String())
+			case *pb.RequestOp_RequestRange:
+				fmt.Fprintf(&b, "%s:<request_range:<%s>> ", name, loggableRange(u.RequestRange))
+			case *pb.RequestOp_RequestDeleteRange:
+				fmt.Fprintf(&b, "%s:<request_delete_range:<%s>> ", name, Describe(u.RequestDeleteRange))
 			}
 		}
 	}
