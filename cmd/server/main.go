@@ -74,11 +74,22 @@ func printVersion() {
 	fmt.Printf("vitrine Version: %s\n", commit)
 }
 
+// announce says in the log what starts, so that whoever reads it knows what it is about.
+func announce(cfg *config.Config, log *zap.Logger) {
+	log.Info("starting an etcd server", zap.String("etcd-version", version.Etcd), zap.String("git-sha", commit),
+		zap.String("go-version", runtime.Version()), zap.String("go-os", runtime.GOOS), zap.String("go-arch", runtime.GOARCH), zap.Int("max-cpu-set", runtime.GOMAXPROCS(0)),
+		zap.String("name", cfg.Name), zap.String("data-dir", cfg.DataDir), zap.String("wal-dir", cfg.WALDir),
+		zap.Duration("heartbeat-interval", cfg.HeartbeatInterval), zap.Duration("election-timeout", cfg.ElectionTimeout),
+		zap.Strings("listen-peer-urls", cfg.ListenPeerURLs.Strings()), zap.Strings("listen-client-urls", cfg.ListenClientURLs.Strings()),
+		zap.Stringer("initial-cluster", cfg.InitialCluster), zap.String("initial-cluster-state", cfg.InitialClusterState))
+}
+
 // operate runs the server until a signal or a failure.
 func operate(cfg *config.Config, log *zap.Logger) int {
 	tuneGC()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	announce(cfg, log)
 	page, built := web.Files()
 	if !built {
 		page = nil

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
 
 	"vitrine/core/consensus"
 	"vitrine/core/member"
@@ -32,6 +33,9 @@ func (n *Node) writeLog() {
 			}
 		}
 		for i := range group {
+			if m := group[i].Mark; err == nil && m != nil {
+				n.log.Info("saved snapshot to disk", zap.Uint64("snapshot-index", m.GetIndex()))
+			}
 			if r := group[i].Release; err == nil && r > 0 {
 				err = n.wal.Release(r)
 			}
