@@ -9,7 +9,7 @@ ORACLE  := cmd/server/oracle
 DATA    ?= build/run.etcd
 
 .DEFAULT_GOAL := build
-.PHONY: build server sim page warm run cluster test vet unit seeds more-seeds soak mutants gallery stored oracle browser determinism race chaos fuzz bench generate fmt clean
+.PHONY: build server sim page warm run cluster test vet unit seeds more-seeds soak mutants gallery stored oracle browser bars determinism race chaos fuzz bench generate fmt clean
 
 ## build: bin/vitrine with the page inside, and bin/sim
 build:
@@ -84,6 +84,10 @@ oracle: server
 browser:
 	$(GO) run -trimpath ./web/build -quality 4
 	$(GO) test -count=1 -tags browser ./wasm/... ./web/...
+
+## bars: what the page costs: bytes, time to a running cluster, a frame, a second of the world, a pause
+bars: page
+	$(GO) test -count=1 -tags browser -v -run 'TestReadyTime|TestFrameTime|TestWorldSpeed|TestAPausedPageRests' ./web | grep -v '^=== '
 
 ## determinism: 50 seeds give the same hashes on this machine and in js/wasm
 determinism: sim

@@ -43,6 +43,7 @@ const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
 type lab struct {
 	url     string
 	tab     context.Context
+	profile string // Chromium's folder
 	close   func()
 	reader  atomic.Pointer[browser] // the test that hears the console now
 	prelude page.ScriptIdentifier
@@ -83,7 +84,7 @@ func newLab(t *testing.T) *lab {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "en-US"),
 		chromedp.Flag("use-gl", "angle"), chromedp.Flag("use-angle", "swiftshader"), chromedp.Flag("enable-unsafe-swiftshader", true))
 	tab, cancelTab := chromedp.NewContext(allocator)
-	l.url, l.tab, l.close = srv.URL+prefix, tab, func() {
+	l.url, l.tab, l.profile, l.close = srv.URL+prefix, tab, profile, func() {
 		cancelTab()
 		cancel()
 		srv.Close()

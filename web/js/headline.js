@@ -1,7 +1,7 @@
 // The one sentence that says what the cluster is doing.
 
 import { name, paint, termColor, text } from './format.js';
-import { list, t } from './i18n.js';
+import { has, list, t } from './i18n.js';
 import { app, isCut, serving } from './app.js';
 
 export function start(vitrine) {
@@ -21,7 +21,7 @@ export function headline(f) {
   const n = f.members.length, quorum = Math.floor(n / 2) + 1;
   const up = f.members.filter(serving);
   const leader = f.members.find((m) => m.id === f.leader);
-  if (f.violation) return { title: t('head.violation', { number: f.violation.number }), sub: f.violation.text, bad: true };
+  if (f.violation) return { title: t('head.violation', { number: f.violation.number }), sub: rule(f.violation), bad: true };
   if (leader && !deaf(f, leader)) {
     const others = f.members.filter((m) => m.role === 'leader' && m.alive && m.id !== leader.id);
     const away = up.filter((m) => m.id !== leader.id && isCut(f, leader.id, m.id));
@@ -41,6 +41,12 @@ export function headline(f) {
   const asking = up.find((m) => m.role === 'pre-candidate');
   if (asking) return { title: t('head.preCandidate', { name: name(asking.id) }), sub: t('head.preCandidateSub', { term: asking.term + 1 }), term: asking.term };
   return { title: t('head.none'), sub: t('head.noneSub') };
+}
+
+// rule says what should have held; the words of the checker are in the feed.
+function rule(v) {
+  const key = `rule.I${v.number}.hint`;
+  return has(key) ? t(key) : v.text;
 }
 
 // deaf: a leader that has not heard from a majority for longer than an

@@ -125,6 +125,8 @@ function strip(f) {
     if (shownBefore) address(null);
     shownBefore = false;
     box.hidden = true;
+    $('story').hidden = true;
+    delete document.documentElement.dataset.replay;
     return;
   }
   shownBefore = true;
@@ -135,6 +137,9 @@ function strip(f) {
   const words = index?.find((x) => x.mutant === r.name)?.[language()];
   const rule = r.violated && has(`rule.I${r.violated}`) ? `I${r.violated} ${t(`rule.I${r.violated}`)}` : `I${r.violated}`;
   box.hidden = false;
+  document.documentElement.dataset.replay = '';
+  $('story').hidden = !words;
+  text($('story'), words?.text ?? '');
   text($('show-name'), words ? `${t('gallery.if')} ${words.title}` : r.name || t('replay.file'));
   let said = t('replay.same');
   if (r.correct) said = t(r.over ? 'replay.survived' : 'replay.correct', { rule });
