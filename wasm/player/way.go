@@ -246,7 +246,7 @@ func (w *ways) merge(r *sim.RequestState) []sim.StationState {
 			out = append(out, s)
 		}
 	}
-	// Of what happens in one moment, the answer comes last.
+	// Of what happens in one moment, the question comes first and the answer last.
 	slices.SortStableFunc(out, func(a, b sim.StationState) int {
 		if c := cmp.Compare(a.At, b.At); c != 0 {
 			return c
@@ -257,7 +257,14 @@ func (w *ways) merge(r *sim.RequestState) []sim.StationState {
 }
 
 func rank(name string) int {
-	if name == "answered" {
+	switch name {
+	case "client":
+		return -3
+	case "arrived":
+		return -2
+	case stationReadAsked:
+		return -1
+	case "answered":
 		return 1
 	}
 	return 0

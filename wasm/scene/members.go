@@ -225,22 +225,37 @@ func (s *Scene) caption(v *View, m *sim.MemberState, at Point) {
 	case word != WordFollower:
 		c = t.Text
 	}
-	width := s.Atlas.WordWidth(word)
 	votes := (word == WordCandidate || word == WordPreCandidate) && len(m.Votes) > 0
-	if votes {
+	named := !s.Layout.Phone || word != WordFollower // a circle says it, where there is little room
+	width := 0.0
+	if named {
+		width += s.Atlas.WordWidth(word)
+	}
+	switch {
+	case votes:
 		width += 8 + s.votesWidth(v.State, m)
+	case s.Layout.Phone:
+		width += 6 + s.numberWidth(FontSmall, m.Commit) + s.Atlas.Width(FontSmall, "/") + s.numberWidth(FontSmall, m.Applied)
 	}
 	s.batch.Card(Rect{at.X - width/2 - 5, y - 12, width + 10, 16}, 5, t.Ground.Alpha(0.82), Color{}, 0)
 	p := s.pen(Point{at.X - width/2, y}, c)
-	p.word(word)
-	if votes {
+	if named {
+		p.word(word)
+	}
+	switch {
+	case votes:
 		p.at.X += 8
 		s.votes(p, v.State, m)
+	case s.Layout.Phone: // committed/applied, without the words
+		p.at.X += 6
+		p.color = t.Text
+		s.number(p, FontSmall, m.Commit)
+		p.text(FontSmall, "/")
+		s.number(p, FontSmall, m.Applied)
 	}
-	if s.Layout.Phone {
-		return // the sheet below has the figures
+	if !s.Layout.Phone {
+		s.progress(m, Point{at.X, y + 16})
 	}
-	s.progress(m, Point{at.X, y + 16})
 }
 
 func granted(m *sim.MemberState) (n uint64) {
