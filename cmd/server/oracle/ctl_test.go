@@ -39,14 +39,13 @@ func script() []step {
 		"put a v --ignore-value", "put a 5 --lease=1234abcd", "put '' x", "put key/1 one", "put key/2 two", "put key/3 three", "put key/10 ten",
 		"put key/2 zwei", "put key/3 three -w protobuf", "put zz last", "put ünï cödé", "put k 'with spaces and \"quotes\"'")...)
 	add(step{args: "put from-stdin", stdin: "a value\nof two lines\n"})
-	for _, get := range []string{"get a", "get missing", "get key/ --prefix", "get key/1 key/3", "get key/2 --from-key", "get '' --prefix", "get '' --from-key --limit 3",
-		"get key/ --prefix --order DESCEND --sort-by KEY", "get key/ --prefix --count-only", "get key/ --prefix --keys-only"} {
+	// How etcdctl prints is its own affair: a few answers in every format are enough, what is in them is compared all the same.
+	add(steps("get a", "get missing -w json", "get key/1 key/3", "get key/2 --from-key -w json", "get '' --prefix", "get '' --from-key --limit 3 -w fields", "get key/ --prefix --order DESCEND --sort-by KEY -w protobuf")...)
+	for _, get := range []string{"get key/ --prefix", "get key/ --prefix --count-only", "get key/ --prefix --keys-only"} {
 		add(formats(get)...)
 	}
-	for _, order := range []string{"", " --order ASCEND", " --order DESCEND"} {
-		for _, by := range []string{"KEY", "VERSION", "CREATE", "MODIFY", "VALUE"} {
-			add(step{args: "get key/ --prefix --sort-by " + by + order})
-		}
+	for _, by := range []string{"KEY --order ASCEND", "VERSION", "CREATE --order ASCEND", "MODIFY --order DESCEND", "VALUE", "VALUE --order DESCEND", "VERSION --order DESCEND", "CREATE --order DESCEND"} {
+		add(step{args: "get key/ --prefix --sort-by " + by})
 	}
 	add(steps("get key/ --prefix --limit 2", "get key/ --prefix --limit 2 -w json", "get key/ --prefix --limit 0", "get key/ --prefix --limit 1 --sort-by VALUE -w json",
 		"get key/ --prefix --rev 20", "get key/2 --rev 14", "get a --rev 1", "get a --rev 2 -w json", "get a --rev 99999", "get a --rev -5",
@@ -81,10 +80,11 @@ func transactions() []step {
 		"\ndel a b --prev-kv\nget a b\n\n\n",
 		"bogus\n",
 	} {
-		for _, format := range []string{"", " -w json", " -w fields"} {
+		for _, format := range []string{"", " -w json"} {
 			s = append(s, step{args: "txn" + format, stdin: in})
 		}
 	}
+	s = append(s, step{args: "txn -w fields", stdin: "ver(\"nope\") = \"1\"\n\nget nope\ndel nope\nput nope again\n\n\n"}, step{args: "txn -w protobuf", stdin: "\nget nope\n\n\n"}, step{args: "txn -w table", stdin: "\nget nope\n\n\n"})
 	var many strings.Builder
 	for i := range 129 {
 		fmt.Fprintf(&many, "put many%d x\n", i)
