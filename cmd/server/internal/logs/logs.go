@@ -23,7 +23,7 @@ func New(level, format string, outputs []string) (*zap.Logger, error) {
 		Level:            zap.NewAtomicLevelAt(at),
 		Sampling:         &zap.SamplingConfig{Initial: 100, Thereafter: 100},
 		Encoding:         format,
-		EncoderConfig:    encoder(format),
+		EncoderConfig:    encoder(),
 		OutputPaths:      paths(outputs),
 		ErrorOutputPaths: []string{"stderr"},
 	}
@@ -34,8 +34,8 @@ func New(level, format string, outputs []string) (*zap.Logger, error) {
 	return log, nil
 }
 
-func encoder(format string) zapcore.EncoderConfig {
-	e := zapcore.EncoderConfig{
+func encoder() zapcore.EncoderConfig {
+	return zapcore.EncoderConfig{
 		TimeKey: "ts", LevelKey: "level", NameKey: "logger", CallerKey: "caller", MessageKey: "msg", StacktraceKey: "stacktrace",
 		LineEnding:  zapcore.DefaultLineEnding,
 		EncodeLevel: zapcore.LowercaseLevelEncoder,
@@ -45,10 +45,6 @@ func encoder(format string) zapcore.EncoderConfig {
 		EncodeDuration: zapcore.StringDurationEncoder,
 		EncodeCaller:   zapcore.ShortCallerEncoder,
 	}
-	if format == "console" {
-		e.EncodeLevel = zapcore.CapitalLevelEncoder
-	}
-	return e
 }
 
 func paths(outputs []string) []string {

@@ -19,7 +19,7 @@ func (n *Node) noteMembers(r *store.Result) {
 	}
 	before := n.members.Swap(r.Members)
 	if v := r.Members.Version(); v != nil && (before.Version() == nil || *before.Version() != *v) {
-		n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.String("cluster-version", v.String()))
+		n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.String("cluster-version", fmt.Sprintf("%d.%d", v.Major, v.Minor)))
 		n.metrics.clusterVersion(*v)
 	}
 	if r.Members.IsRemoved(n.id) {
