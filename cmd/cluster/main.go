@@ -47,13 +47,16 @@ func main() {
 	bin := flag.String("bin", "bin/vitrine", "the server")
 	dir := flag.String("dir", "build/cluster", "where the members keep their data")
 	flag.Parse()
-	if err := run(*bin, *dir, flag.Args()); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *bin, *dir, flag.Args(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)
 	}
 }
 
-func run(bin, dir string, extra []string) error {
+// run runs the members until ctx ends; that all of them have ended by themselves is an error.
+func run(ctx context.Context, bin, dir string, extra []string, to *os.File) error {
 	path, err := filepath.Abs(bin)
 	if err != nil {
 		return err
@@ -61,9 +64,7 @@ func run(bin, dir string, extra []string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("%w (make build makes it)", err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	out := &lines{to: os.Stdout}
+	out := &lines{to: to}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed []error
