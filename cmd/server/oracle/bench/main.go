@@ -1,11 +1,12 @@
 // Command bench compares the throughput of vitrine with etcd's: one member
-// each, both running on this machine at the same time, loaded in turns, many
-// rounds, medians. Read the ratios, not the figures.
+// each, or more, all running on this machine at the same time, loaded in turns,
+// many rounds, medians. Read the ratios, not the figures.
 //
 //	go run ./bench                              puts and linearizable gets
 //	go run ./bench -rounds 9 -clients 1 -load put
+//	go run ./bench -members 3
 //
-// CPU is the server's own, user and system, from /proc (Linux only), divided by
+// CPU is the servers' own, user and system, from /proc (Linux only), divided by
 // the operations of the round: the steadiest of the measures here, since the
 // clients, which run on the same cores, cost more than either server.
 package main
@@ -36,13 +37,14 @@ import (
 )
 
 type options struct {
-	rounds, clients, conns, keys, valueBytes int
-	duration                                 time.Duration
-	loads                                    string
+	members, rounds, clients, conns, keys, valueBytes int
+	duration                                          time.Duration
+	loads                                             string
 }
 
 func main() {
 	var o options
+	flag.IntVar(&o.members, "members", 1, "members of each cluster")
 	flag.IntVar(&o.rounds, "rounds", 7, "rounds of each load on each server")
 	flag.IntVar(&o.clients, "clients", 100, "concurrent clients")
 	flag.IntVar(&o.conns, "conns", 10, "connections that the clients share")
@@ -72,7 +74,7 @@ func run(o options) error {
 		defer s.stop()
 		servers = append(servers, s)
 	}
-	fmt.Printf("%d clients on %d connections, %d rounds of %v, %d keys, values of %d bytes\n", o.clients, o.conns, o.rounds, o.duration, o.keys, o.valueBytes)
+	fmt.Printf("%d member(s), %d clients on %d connections, %d rounds of %v, %d keys, values of %d bytes\n", o.members, o.clients, o.conns, o.rounds, o.duration, o.keys, o.valueBytes)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "load\t\tops/s\tp50\tp99\tCPU/op\t")
 	for _, load := range strings.Split(o.loads, ",") {
@@ -132,42 +134,56 @@ func median(rounds []round, f func(round) float64) float64 {
 	return all[len(all)/2]
 }
 
-// server is a running member and the connections to it.
+// server is a running cluster and the connections to it.
 type server struct {
 	name    string
-	cmd     *exec.Cmd
+	members []*exec.Cmd
 	clients []*clientv3.Client
 }
 
-func start(name, dir string, o options) (*server, error) {
+func start(name, dir string, o options) (s *server, err error) {
 	path, err := binary.Path(name, dir)
 	if err != nil {
 		return nil, err
 	}
-	urls, err := freeURLs()
-	if err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(dir, name+".log"))
-	if err != nil {
-		return nil, err
-	}
-	s := &server{name: name}
-	s.cmd = exec.Command(path, "--name", "m", "--data-dir", filepath.Join(dir, name+".data"),
-		"--listen-client-urls", urls[0], "--advertise-client-urls", urls[0], "--listen-peer-urls", urls[1],
-		"--initial-advertise-peer-urls", urls[1], "--initial-cluster", "m="+urls[1], "--log-level", "warn")
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	if err := ready(urls[0]); err != nil {
-		s.stop()
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	for range o.conns {
-		c, err := clientv3.New(clientv3.Config{Endpoints: []string{urls[0]}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+	s = &server{name: name}
+	defer func() {
 		if err != nil {
 			s.stop()
+		}
+	}()
+	var clients, peers, initial []string
+	for i := range o.members {
+		urls, err := freeURLs()
+		if err != nil {
+			return nil, err
+		}
+		clients, peers = append(clients, urls[0]), append(peers, urls[1])
+		initial = append(initial, fmt.Sprintf("m%d=%s", i, urls[1]))
+	}
+	for i := range o.members {
+		member := fmt.Sprintf("m%d", i)
+		log, err := os.Create(filepath.Join(dir, name+member+".log"))
+		if err != nil {
+			return nil, err
+		}
+		cmd := exec.Command(path, "--name", member, "--data-dir", filepath.Join(dir, name+member),
+			"--listen-client-urls", clients[i], "--advertise-client-urls", clients[i], "--listen-peer-urls", peers[i],
+			"--initial-advertise-peer-urls", peers[i], "--initial-cluster", strings.Join(initial, ","), "--log-level", "warn")
+		cmd.Stdout, cmd.Stderr = log, log
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		s.members = append(s.members, cmd)
+	}
+	for _, url := range clients {
+		if err := ready(url); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	for i := range o.conns { // each to one member, in turn
+		c, err := clientv3.New(clientv3.Config{Endpoints: []string{clients[i%len(clients)]}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+		if err != nil {
 			return nil, err
 		}
 		s.clients = append(s.clients, c)
@@ -208,8 +224,10 @@ func (s *server) stop() {
 	for _, c := range s.clients {
 		c.Close()
 	}
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
+	for _, m := range s.members {
+		m.Process.Kill()
+		m.Wait()
+	}
 }
 
 // measure loads the server for a round. Calls that begin in it count.
@@ -267,9 +285,16 @@ func operation(ctx context.Context, c *clientv3.Client, load, key, value string)
 // clockTick is the unit of /proc/*/stat: sysconf(_SC_CLK_TCK) is 100 on Linux.
 const clockTick = 10 * time.Millisecond
 
-// cpu is the time that the process has spent in user and system mode.
-func (s *server) cpu() time.Duration {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+// cpu is the time that the processes have spent in user and system mode.
+func (s *server) cpu() (sum time.Duration) {
+	for _, m := range s.members {
+		sum += cpuOf(m.Process.Pid)
+	}
+	return sum
+}
+
+func cpuOf(pid int) time.Duration {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}
