@@ -24,6 +24,8 @@ func (g *Game) attach() {
 		"frameStats": g.frameStats,
 		"crowd":      g.crowd,
 		"save":       g.save,
+		"messages":   func([]js.Value) any { return string(g.player.MessagesJSON()) },
+		"log":        func(args []js.Value) any { return string(g.player.LogJSON(uint64(args[0].Int()))) },
 		"nudge":      func([]js.Value) any { g.nudge(); return nil },
 		"restyle":    func([]js.Value) any { g.restyle(); return nil },
 	} {

@@ -99,6 +99,26 @@ func (p *Player) requests(out []sim.RequestState) []sim.RequestState {
 	return out
 }
 
+// MessagesJSON is a list of what is on its way, for whoever reads it: a frame does
+// not carry it.
+func (p *Player) MessagesJSON() []byte { return marshal(p.State.Messages) }
+
+// LogJSON is the window of a member's log.
+func (p *Player) LogJSON(member uint64) []byte {
+	if member == 0 || member > uint64(len(p.State.Members)) {
+		return []byte("[]")
+	}
+	return marshal(p.State.Members[member-1].Log)
+}
+
+func marshal(v any) []byte {
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain data always encodes
+	}
+	return out
+}
+
 // pageState is what state() of the scripting interface answers.
 type pageState struct {
 	*sim.State
@@ -119,9 +139,5 @@ func (p *Player) StateJSON() []byte {
 	if p.show != nil {
 		page.Replay = p.show.state(p.Shown())
 	}
-	out, err := json.Marshal(page)
-	if err != nil {
-		panic(err) // plain data always encodes
-	}
-	return out
+	return marshal(page)
 }

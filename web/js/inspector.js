@@ -6,6 +6,7 @@ import { actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf, shown } from './app.js';
 import { able, bytes, element, name, paint, span, termColor, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
+import { entryState, message } from './tip.js';
 import { cancel, fill, range, state } from './watches.js';
 
 const panel = document.getElementById('tabpanel');
@@ -60,7 +61,7 @@ function body(m, f) {
   if (key !== built) {
     built = key;
     rows = [];
-    panel.replaceChildren(...{ raft, wal, mvcc, watch }[tab](m, f, watches));
+    panel.replaceChildren(...{ raft, wal, mvcc, watch, messages }[tab](m, f, watches));
   }
   for (const update of rows) update(m, f);
 }
@@ -139,7 +140,35 @@ function wal(m) {
     ['wal.segments', (m) => `${m.segments}, ${bytes(m.walBytes)}`],
     ['wal.snapshot', (m) => (m.snapshot ? String(m.snapshot) : '–')],
     ['wal.durable', (m) => String(m.durable)],
-  ]), element('p', { class: 'hint' }, t('wal.hint'))];
+  ]), entries(), element('p', { class: 'hint' }, t('wal.hint'))];
+}
+
+// entries lists the newest part of the log in words, for those who do not point at
+// the picture of it.
+function entries() {
+  const body = element('tbody');
+  rows.push((m) => {
+    const log = JSON.parse(app.call().log(m.id)).slice(-8).reverse();
+    const key = JSON.stringify(log);
+    if (body.dataset.key === key) return;
+    body.dataset.key = key;
+    body.replaceChildren(...log.map((e) => element('tr', {}, element('th', { scope: 'row' }, String(e.index)), element('td', {}, paint(element('span', {}, String(e.term)), termColor(e.term)), ` ${e.text}`), element('td', {}, entryState(e)))));
+  });
+  return element('table', { class: 'entries' }, body);
+}
+
+// messages lists what is on its way from and to the member.
+function messages() {
+  const list = element('ul', { class: 'flying' }), none = element('p', { class: 'hint' }, t('messages.none'));
+  rows.push((m, f) => {
+    const mine = JSON.parse(app.call().messages()).filter((x) => x.from === m.id || x.to === m.id).slice(-14);
+    none.hidden = mine.length > 0;
+    list.replaceChildren(...mine.map((x) => {
+      const words = message(x, f);
+      return element('li', {}, paint(element('b', {}, words.title), termColor(x.term)), element('span', {}, words.text.replace('\n', ' · ')));
+    }));
+  });
+  return [none, list];
 }
 
 function mvcc() {

@@ -33,7 +33,8 @@ function describe(target, f) {
   return null;
 }
 
-function message(m, f) {
+// message describes one that is on its way.
+export function message(m, f) {
   const key = `msg.${m.type}${m.reject ? '.no' : ''}`;
   const what = has(key) ? t(key, { n: m.entries, first: m.index + 1, last: m.index + m.entries, index: m.index, commit: m.commit, term: m.term }) : '';
   const way = m.lost ? t(`lost.${m.lost}`) : t('tip.way', { done: span(Math.max(0, f.now - m.sent)), span: span(m.arrives - m.sent) });
@@ -41,8 +42,13 @@ function message(m, f) {
 }
 
 function cell(e) {
+  return { title: t('tip.entry', { index: e.index, term: e.term, text: e.text }), text: `${name(e.member)}: ${entryState(e)}`, term: e.term };
+}
+
+// entryState says how safe an entry of a log is, and how far it has come.
+export function entryState(e) {
   const states = [e.synced ? 'log.synced' : e.written ? 'log.written' : 'log.appended', e.committed && 'log.committed', e.applied && 'log.applied'];
-  return { title: t('tip.entry', { index: e.index, term: e.term, text: e.text }), text: `${name(e.member)}: ${states.filter(Boolean).map((k) => t(k)).join(', ')}`, term: e.term };
+  return states.filter(Boolean).map((k) => t(k)).join(', ');
 }
 
 function member(m, f) {
