@@ -3,9 +3,11 @@
 package web_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,14 +22,46 @@ const (
 	idleTime   = 0.02            // of one processor, while time stands still
 )
 
-// chances: a machine that builds something else at the moment gets some.
-const chances = 5
+// chances are how often a bar may be tried: a page warms up.
+const chances = 3
+
+// clears tries a bar. A bar is meant for a machine that does nothing else: where
+// others, or the host of a virtual machine, keep the processors busy to the last
+// try, it is left out, aloud.
+func clears(t *testing.T, try func() (ok bool)) {
+	t.Helper()
+	if laboratory == nil {
+		newLab(t)
+	}
+	busy := false
+	for range chances {
+		begin, before := time.Now(), others(t)
+		if try() {
+			return
+		}
+		share := (others(t) - before).Seconds() / time.Since(begin).Seconds()
+		t.Logf("meanwhile others used %.0f %% of one processor", 100*share)
+		busy = share > 0.2 || os.Getenv("VITRINE_THROTTLE") != ""
+	}
+	if busy {
+		leftOut(t, "this machine is busy with something else")
+	}
+	t.Error("the page does not clear its bar")
+}
+
+func TestReadyTime(t *testing.T) {
+	clears(t, func() bool {
+		b := visit(t, desk, "seed=7&members=5")
+		ready := time.Duration(eval[float64](b, `vitrine.ready.then(() => performance.now())`) * 1e6)
+		t.Logf("ready %.2f s after navigation; the bar is %v", ready.Seconds(), readyTime)
+		return ready <= readyTime
+	})
+}
 
 func TestFrameTime(t *testing.T) {
 	b := world(t, 7, 5, 0.02)
 	b.leader()
-	best := 1e9
-	for range chances {
+	clears(t, func() bool {
 		b.do(`vitrineHost.crowd(200)`)
 		if !b.holds(`vitrine.frameStats().frames >= 20`) {
 			t.Fatal("the page does not draw")
@@ -37,38 +71,18 @@ func TestFrameTime(t *testing.T) {
 		if stats["messages"] < 200 {
 			t.Fatalf("measured nothing: %v", stats)
 		}
-		if best = min(best, stats["p50"]); best <= frameTime {
-			return
-		}
-	}
-	t.Errorf("a frame takes %.2f ms of processor time, the bar is %.0f ms", best, frameTime)
-}
-
-func TestReadyTime(t *testing.T) {
-	best := time.Hour
-	for range chances {
-		b := visit(t, desk, "seed=7&members=5")
-		best = min(best, time.Duration(eval[float64](b, `vitrine.ready.then(() => performance.now())`)*1e6))
-		t.Logf("ready %.2f s after navigation; the bar is %v", best.Seconds(), readyTime)
-		if best <= readyTime {
-			return
-		}
-	}
-	t.Errorf("the page is ready after %v, the bar is %v", best, readyTime)
+		return stats["p50"] <= frameTime
+	})
 }
 
 func TestWorldSpeed(t *testing.T) {
 	b := world(t, 7, 5, 1000)
 	b.leader()
-	best := 0.0
-	for range chances {
+	clears(t, func() bool {
 		speed := eval[float64](b, `(async () => { const at = () => [vitrine.state().now, performance.now()]; const [a, b] = at(); await new Promise((done) => setTimeout(done, 2500)); const [c, d] = at(); return (c - a) / 1e6 / (d - b) })()`)
 		t.Logf("%.0f simulated seconds a second; the bar is %.0f", speed, worldSpeed)
-		if best = max(best, speed); best >= worldSpeed {
-			return
-		}
-	}
-	t.Errorf("the world runs at %.1f times real time, the bar is %.0f", best, worldSpeed)
+		return speed >= worldSpeed
+	})
 }
 
 // A paused page costs nothing: frames end soon after the clock, and begin with
@@ -79,48 +93,70 @@ func TestAPausedPageRests(t *testing.T) {
 	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
 	frames := func() float64 { return eval[float64](b, `vitrine.frameStats().frames`) }
 	last := frames()
-	for i := 0; ; i++ {
+	for end := time.Now().Add(patience); ; {
 		time.Sleep(800 * time.Millisecond)
 		now := frames()
 		if now == last {
 			break
 		}
-		if last = now; i > 40 {
+		if last = now; time.Now().After(end) {
 			t.Fatal("a paused page goes on drawing")
 		}
-	}
-	share := 1.0
-	for range chances {
-		const span = 2 * time.Second
-		before := processorTime(t)
-		time.Sleep(span)
-		share = min(share, (processorTime(t)-before).Seconds()/span.Seconds())
-		t.Logf("a paused page uses %.1f %% of one processor; the bar is %.0f %%", 100*share, 100*idleTime)
-		if share <= idleTime {
-			break
-		}
-	}
-	if share > idleTime {
-		t.Errorf("a paused page uses %.1f %% of one processor, the bar is %.0f %%", 100*share, 100*idleTime)
 	}
 	b.do(`vitrine.dispatch({ cmd: 'select', member: 2 })`)
 	b.until("a frame", fmt.Sprintf(`vitrine.frameStats().frames > %f`, last))
 	b.keys(" ")
 	now := eval[float64](b, `vitrine.state().now`)
 	b.until("time going on", fmt.Sprintf(`s.playing && s.now > %f`, now))
+
+	b.keys(" ")
+	b.until("the pause", `!s.playing`)
+	time.Sleep(3 * time.Second) // until everything has come to rest
+	clears(t, func() bool {
+		const span = 2 * time.Second
+		before := processorTime(t, "--type=renderer", "--type=gpu-process")
+		time.Sleep(span)
+		share := (processorTime(t, "--type=renderer", "--type=gpu-process") - before).Seconds() / span.Seconds()
+		t.Logf("a paused page uses %.1f %% of one processor; the bar is %.0f %%", 100*share, 100*idleTime)
+		return share <= idleTime
+	})
 }
 
-// processorTime is what the processes that run and draw the page have used so far,
-// without the housekeeping of the browser around them.
-func processorTime(t *testing.T) (sum time.Duration) {
+// tick is the unit of processor time under /proc.
+const tick = 10 * time.Millisecond
+
+// others is the processor time that everybody but this test and its browser has
+// used on this machine so far.
+func others(t *testing.T) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile("/proc/stat")
+	must(t, err)
+	line, _, _ := strings.Cut(string(stat), "\n")
+	sum := time.Duration(0)
+	for i, field := range strings.Fields(line)[1:9] { // user nice system idle iowait irq softirq steal
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		must(t, err)
+		if i != 3 && i != 4 {
+			sum += time.Duration(ticks) * tick
+		}
+	}
+	own, err := os.ReadFile("/proc/self/stat")
+	must(t, err)
+	return sum - used(t, own) - processorTime(t, "")
+}
+
+// processorTime is what the processes of the tests' Chromium have used so far
+// whose command line has one of the words.
+func processorTime(t *testing.T, words ...string) (sum time.Duration) {
 	t.Helper()
 	profile := "--user-data-dir=" + laboratory.profile
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	must(t, err)
 	found := false
 	for _, file := range stats {
-		command, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
-		if err != nil || !strings.Contains(string(command), profile) || !strings.Contains(string(command), "--type=renderer") && !strings.Contains(string(command), "--type=gpu-process") {
+		data, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+		command := string(data)
+		if err != nil || !strings.Contains(command, profile) || !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(command, w) }) {
 			continue // it has ended, or is none of them
 		}
 		stat, err := os.ReadFile(file)
@@ -128,15 +164,21 @@ func processorTime(t *testing.T) (sum time.Duration) {
 			continue
 		}
 		found = true
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		for _, field := range fields[11:13] { // utime and stime, in hundredths of a second
-			ticks, err := strconv.ParseInt(field, 10, 64)
-			must(t, err)
-			sum += time.Duration(ticks) * 10 * time.Millisecond
-		}
+		sum += used(t, stat)
 	}
 	if !found {
 		t.Fatal("no process of Chromium can be seen")
+	}
+	return sum
+}
+
+// used is the time of user and system in a process's stat file.
+func used(t *testing.T, stat []byte) (sum time.Duration) {
+	t.Helper()
+	for _, field := range strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))[11:13] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		must(t, err)
+		sum += time.Duration(ticks) * tick
 	}
 	return sum
 }
