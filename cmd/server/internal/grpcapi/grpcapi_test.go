@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -315,5 +316,26 @@ func TestCodecIsStrict(t *testing.T) {
 		if back, err := proto.Marshal(test.into); err != nil || !bytes.Equal(back, test.b) {
 			t.Errorf("%T: %x became %x (%v)", test.into, test.b, back, err)
 		}
+	}
+}
+
+// Clients cannot make the server remember more and more versions.
+func TestClientVersionsAreBounded(t *testing.T) {
+	m := newMetrics(prometheus.NewRegistry())
+	for i := range 1000 {
+		if err := m.countClient("unary", fmt.Sprint("3.", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.countClient("stream", strings.Repeat("v", 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.countClient("unary", "\xff"); status.Convert(err).Message() != "etcdserver: invalid client api version" {
+		t.Errorf("bad UTF-8: %v", err)
+	}
+	series := make(chan prometheus.Metric, 2000)
+	m.clients.Collect(series)
+	if len(m.versions) > maxClientVersions+2 || len(series) > maxClientVersions+2 {
+		t.Errorf("%d versions, %d series", len(m.versions), len(series))
 	}
 }

@@ -23,8 +23,11 @@ type metrics struct {
 	methods map[string]*method // by full name, complete after initialize
 
 	mu       sync.RWMutex
-	versions map[string]prometheus.Counter // by kind and client version
+	versions map[clientVersion]prometheus.Counter
 }
+
+// clientVersion is what requests are counted by: "unary" or "stream", and the version of the client's library.
+type clientVersion struct{ kind, version string }
 
 // method counts the calls of one method.
 type method struct {
@@ -54,7 +57,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		msgReceived:   counter("grpc_server_msg_received_total", "Total number of RPC stream messages received on the server.", "grpc_type", "grpc_service", "grpc_method"),
 		msgSent:       counter("grpc_server_msg_sent_total", "Total number of gRPC stream messages sent by the server.", "grpc_type", "grpc_service", "grpc_method"),
 		methods:       map[string]*method{},
-		versions:      map[string]prometheus.Counter{},
+		versions:      map[clientVersion]prometheus.Counter{},
 	}
 	reg.MustRegister(m.sentBytes, m.receivedBytes, m.clients, m.started, m.handled, m.msgReceived, m.msgSent)
 	return m
@@ -102,12 +105,15 @@ func (m *metrics) method(fullName string) *method {
 	return m.newMethod("unary", service, name)
 }
 
-// maxClientVersions bounds the label: beyond it, versions are counted together.
-const maxClientVersions = 64
+// The label is bounded: beyond so many versions, or so long ones, they are counted together.
+const (
+	maxClientVersions = 64
+	maxVersionBytes   = 128
+)
 
 // countClient counts a request by the version of its client's library.
 func (m *metrics) countClient(kind, version string) error {
-	key := kind + "\x00" + version
+	key := clientVersion{kind, version}
 	m.mu.RLock()
 	c := m.versions[key]
 	m.mu.RUnlock()
@@ -116,10 +122,10 @@ func (m *metrics) countClient(kind, version string) error {
 			return statusOf(api.ErrInvalidClientAPIVersion)
 		}
 		m.mu.Lock()
-		if len(m.versions) >= maxClientVersions {
-			version, key = "other", kind+"\x00other"
+		if len(m.versions) >= maxClientVersions || len(version) > maxVersionBytes {
+			key.version = "other"
 		}
-		c = m.clients.WithLabelValues(kind, version)
+		c = m.clients.WithLabelValues(kind, key.version)
 		m.versions[key] = c
 		m.mu.Unlock()
 	}
