@@ -67,13 +67,20 @@ func TestHTTPSaysTheSame(t *testing.T) {
 			lines = append(lines, fmt.Sprintf("%s %s: %d %s %q", c.method, c.path, status, contentType, body))
 		}
 		said = append(said, lines)
-		use(t, members[0])
+		watching := use(t, members[0])
 		for _, c := range peerCalls {
 			status, contentType, body := requestAt(t, members[0].peer, c.method, c.path, c.content)
 			body = regexp.MustCompile(`"Now":"[^"]*"`).ReplaceAllString(body, `"Now":"T"`)
 			said[len(said)-1] = append(said[len(said)-1], fmt.Sprintf("%s %s %q: %d %s %q", c.method, c.path, c.content, status, contentType, body))
 		}
-		_, _, text := request(t, members[0], "GET", "/metrics")
+		var text string
+		for deadline := time.Now().Add(callTimeout); ; time.Sleep(20 * time.Millisecond) { // some figures are taken now and then
+			_, _, text = request(t, members[0], "GET", "/metrics")
+			if seriesOf(text)["etcd_debugging_mvcc_watcher_total"] == "1" || time.Now().After(deadline) {
+				break
+			}
+		}
+		watching()
 		exposed = append(exposed, text)
 	})
 	if len(said) != 2 {
@@ -88,12 +95,11 @@ func TestHTTPSaysTheSame(t *testing.T) {
 	compareSeries(t, exposed[0], exposed[1])
 }
 
-// use does a little of everything that is counted.
-func use(t *testing.T, m *member) {
+// use does a little of everything that is counted. Its watcher stays until the function that it returns is called.
+func use(t *testing.T, m *member) context.CancelFunc {
 	t.Helper()
 	c := dial(t, m)
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	w := c.Watch(ctx, "k", clientv3.WithPrefix(), clientv3.WithCreatedNotify())
 	next(t, w)
 	for i := range 4 {
@@ -115,6 +121,7 @@ func use(t *testing.T, m *member) {
 	ok(t, err)
 	_, err = c.Compact(call(t), 600)
 	expect(t, err, rpctypes.ErrFutureRev.Error())
+	return cancel
 }
 
 func typesOf(metrics string) map[string]string {
@@ -127,7 +134,7 @@ func typesOf(metrics string) map[string]string {
 
 // counted are the series whose values the use of a server decides.
 var counted = regexp.MustCompile(`^etcd_(mvcc_(put|delete|txn)_total|debugging_mvcc_(db_compaction_keys_total|current_revision|compact_revision|keys_total|events_total|pending_events_total|total_put_size_in_bytes|watch_stream_total|watcher_total)` +
-	`|server_(has_leader|is_leader|is_learner|leader_changes_seen_total|proposals_failed_total|proposals_pending|quota_backend_bytes|slow_apply_total|cluster_version|version)|cluster_version)`)
+	`|server_(has_leader|is_leader|is_learner|leader_changes_seen_total|proposals_failed_total|proposals_pending|quota_backend_bytes|cluster_version|version)|cluster_version)`)
 
 // compareSeries: in families that both have, labels and buckets are the same, and so are counts.
 func compareSeries(t *testing.T, etcds, ours string) {
