@@ -358,10 +358,16 @@ func (b *browser) do(js string) {
 	eval[bool](b, `(async () => { `+js+`; return true })()`)
 }
 
+// wait is JavaScript that waits in the page until an expression is true, and gives
+// its value, or null after all patience.
+func wait(js string) string {
+	return fmt.Sprintf(`(async () => { for (const end = performance.now() + %d; performance.now() < end; await new Promise((done) => setTimeout(done, 20))) { const value = %s; if (value) return value } return null })()`, patience.Milliseconds(), js)
+}
+
 // holds waits in the page for a condition in JavaScript.
 func (b *browser) holds(js string) bool {
 	b.t.Helper()
-	return eval[bool](b, fmt.Sprintf(`(async () => { for (const end = performance.now() + %d; performance.now() < end; await new Promise((done) => setTimeout(done, 20))) { if (%s) return true } return false })()`, patience.Milliseconds(), js))
+	return eval[bool](b, fmt.Sprintf(`%s.then(Boolean)`, wait(js)))
 }
 
 // until waits for a condition in JavaScript, in which s is vitrine.state(), and
@@ -374,15 +380,28 @@ func (b *browser) until(what, js string) {
 	b.t.Fatalf("waited in vain for %s; state: %s", what, eval[string](b, `(() => { const { members, requests, now, playing } = vitrine.state(); return JSON.stringify({ now, playing, members: members.map((m) => [m.id, m.role, m.process, m.term]), focus: document.activeElement.outerHTML.slice(0, 120), requests: requests.filter((r) => r.client === 0).slice(-2) }) })()`))
 }
 
-// click presses the real mouse in the middle of an element, as soon as the
-// element can be clicked: panels follow the world with a frame's delay.
+// click presses the real mouse in the middle of an element.
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	if !b.holds(fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e || e.disabled || e.ariaDisabled === 'true') return false; e.scrollIntoView({ block: 'nearest' }); const r = e.getBoundingClientRect(), hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2); return e === hit || e.contains(hit) })()`, selector)) {
-		b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered", selector)
-	}
-	at := eval[[]float64](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector))
+	at := b.still(selector)
 	b.must(chromedp.Do(b.ctx, chromedp.MouseClickXY(at[0], at[1])))
+}
+
+// still is the middle of an element, as soon as the element is there, can act,
+// stands still, and nothing covers it: panels follow the world with a frame's delay.
+func (b *browser) still(selector string) []float64 {
+	b.t.Helper()
+	at := eval[[]float64](b, wait(fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		if (!e || e.disabled || e.ariaDisabled === 'true' || document.getAnimations().some((a) => a.playState === 'running' && a.effect.getComputedTiming().endTime < 1000)) return null;
+		e.scrollIntoView({ block: 'nearest' });
+		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2, hit = document.elementFromPoint(x, y);
+		return e === hit || e.contains(hit) ? [x, y] : null;
+	})()`, selector)))
+	if len(at) != 2 {
+		b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered by %s", selector, eval[string](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q)?.getBoundingClientRect(); return r ? document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2)?.outerHTML.slice(0, 120) ?? 'nothing' : 'nothing' })()`, selector)))
+	}
+	return at
 }
 
 // middle of something on the stage, in pixels of the page.

@@ -467,11 +467,17 @@ func TestPhone(t *testing.T) {
 	b.shot("phone-peek")
 	b.click(`#sheet-tabs [data-sheet="member"]`)
 	b.until("half a sheet", `document.documentElement.dataset.snap === 'half'`)
+	pull := func(way float64) {
+		at := b.still(`#sheet-tabs [data-sheet="ask"]`)
+		b.drag(at[0], at[1], at[0], at[1]+way)
+	}
+	pull(-260)
+	b.until("a sheet pulled up", `document.documentElement.dataset.snap === 'full' && document.documentElement.dataset.sheet === 'member'`)
+	pull(300)
+	b.until("a sheet pulled down", `document.documentElement.dataset.snap === 'half' && document.documentElement.dataset.sheet === 'member'`)
 	for _, sheet := range []string{"ask", "request", "feed", "checks", "dials", "member"} {
 		b.click(fmt.Sprintf(`#sheet-tabs [data-sheet=%q]`, sheet))
-		if got := eval[string](b, `document.documentElement.dataset.sheet`); got != sheet {
-			t.Errorf("the sheet shows %s, want %s", got, sheet)
-		}
+		b.until("the sheet "+sheet, fmt.Sprintf(`document.documentElement.dataset.sheet === %q`, sheet))
 		b.shot("phone-" + sheet)
 	}
 	b.click("#act-crash")

@@ -47,7 +47,7 @@ function pick(all, current) {
   picker.replaceChildren(...list.map((r) => element('button', {
     type: 'button', class: r.status, 'data-id': r.id, 'aria-pressed': r === current, title: t(`req.${r.status}`),
     onclick: () => { pinned = r.id; act({ cmd: 'select', request: r.id }); },
-  }, element('i'), `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`)));
+  }, element('i'), element('span', {}, `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`))));
   if (focus) picker.querySelector(`[data-id="${focus}"]`)?.focus();
 }
 

@@ -27,27 +27,33 @@ function snap(height) { root.dataset.snap = height; }
 
 // drag has the sheet follow a finger, and lets it go to the nearest height.
 function drag(down) {
-  const bottom = () => Number.parseFloat(getComputedStyle(tabs).bottom);
-  const bar = Number.parseFloat(getComputedStyle(document.querySelector('.bar')).height), begin = bottom() - bar;
+  const style = (el, property) => Number.parseFloat(getComputedStyle(el)[property]);
+  const begin = style(tabs, 'bottom') - style(document.querySelector('.bar'), 'height');
+  const listening = new AbortController();
   let moved = false, height = begin;
   const move = (e) => {
     const way = down.clientY - e.clientY;
     if (!moved && Math.abs(way) < slop) return;
-    if (!moved) { moved = true; root.dataset.dragging = ''; tabs.setPointerCapture(down.pointerId); }
+    moved = true;
+    root.dataset.dragging = '';
     height = Math.max(0, begin + way);
     root.style.setProperty('--sheet', `${height}px`);
   };
   const up = () => {
-    tabs.removeEventListener('pointermove', move);
+    listening.abort();
     if (!moved) return;
     root.style.removeProperty('--sheet');
     delete root.dataset.dragging;
     const share = height / innerHeight;
     snap(share < 0.16 ? 'peek' : share < 0.5 ? 'half' : 'full');
-    tabs.addEventListener('click', (e) => { e.stopPropagation(); e.preventDefault(); }, { capture: true, once: true });
-    setTimeout(() => tabs.dispatchEvent(new Event('click')), 0); // no click may come: then this one is caught
+    dragged = performance.now();
   };
-  tabs.addEventListener('pointermove', move);
-  tabs.addEventListener('pointerup', up, { once: true });
-  tabs.addEventListener('pointercancel', up, { once: true });
+  const { signal } = listening;
+  addEventListener('pointermove', move, { signal });
+  addEventListener('pointerup', up, { signal });
+  addEventListener('pointercancel', up, { signal });
 }
+
+// The click that ends a drag is none.
+let dragged = -1000;
+tabs.addEventListener('click', (e) => { if (performance.now() - dragged < 80) e.stopPropagation(); }, { capture: true });
