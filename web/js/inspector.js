@@ -198,7 +198,7 @@ function watch(m, f, watches) {
       text(count, state(now));
       fill(events, now);
     });
-    return element('div', { class: 'watch-card' }, element('header', {}, element('b', { class: 'mono' }, `watch ${range(w)}`), element('span', { class: 'lab' }, w.client ? `C${w.client}` : t('stage.you')), w.open ? cancel(w) : null), count, events);
+    return element('div', { class: 'watch-card' }, element('header', {}, element('b', { class: 'mono' }, `watch ${range(w)}`), element('span', { class: 'lab' }, w.client ? `C${w.client}` : t('stage.you')), cancel(w)), count, events);
   });
   const intro = element('p', { class: 'hint' });
   rows.push((m) => text(intro, t('watch.count', { n: m.watchers, name: name(m.id) })));

@@ -65,7 +65,7 @@ function way(r, f) {
     lane.replaceChildren(
       element('h3', {}, r.text, element('small', {}, t('req.where', { client: r.client ? `C${r.client}` : t('stage.you'), member: r.member ? name(r.member) : '–', n: r.attempts }))),
       element('ol', {}, ...stations, express(r) ? element('li', { class: 'skipped' }, element('span', {}, t('req.express'))) : null, end),
-      ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, w.open ? cancel(w) : null), events)] : []));
+      ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, cancel(w)), events)] : []));
   }
   const w = events && f.watches.find((w) => w.id === r.id);
   if (w) { text(count, state(w)); fill(events, w); }

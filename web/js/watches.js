@@ -22,4 +22,5 @@ export function fill(list, w) {
     element('span', {}, `rev ${e.revision}`))));
 }
 
-export const cancel = (w) => element('button', { type: 'button', class: 'tiny', onclick: () => act({ cmd: 'cancel-watch', request: w.id }) }, t('watch.cancel'));
+// cancel ends a watch of the visitor's; those of others are not his to end.
+export const cancel = (w) => (w.client || !w.open ? null : element('button', { type: 'button', class: 'tiny', onclick: () => act({ cmd: 'cancel-watch', request: w.id }) }, t('watch.cancel')));
