@@ -56,14 +56,30 @@ func (n *Node) RangeStream(ctx context.Context, r *pb.RangeRequest, requireLeade
 	if err != nil {
 		return err
 	}
-	if r.CountOnly {
+	if r.CountOnly || r.SortTarget != pb.RangeRequest_KEY {
 		resp, err := n.read(ready)
 		if err != nil {
 			return err
 		}
-		return send(&pb.RangeStreamResponse{RangeResponse: resp.(*pb.RangeResponse)})
+		return n.cut(resp.(*pb.RangeResponse), send)
 	}
 	return n.streamParts(r, ready.Header, send)
+}
+
+// cut sends an answer that is there as a whole (it had to be sorted) in parts. What stands once is in the last one.
+func (n *Node) cut(whole *pb.RangeResponse, send func(*pb.RangeStreamResponse) error) error {
+	rest := whole.Kvs
+	for at, size := 0, 0; at < len(rest); at++ {
+		if size += rest[at].SizeVT(); size < n.cfg.MaxRequestBytes || at+1 == len(rest) {
+			continue
+		}
+		if err := send(&pb.RangeStreamResponse{RangeResponse: &pb.RangeResponse{Kvs: rest[:at+1]}}); err != nil {
+			return err
+		}
+		rest, at, size = rest[at+1:], -1, 0
+	}
+	last := &pb.RangeResponse{Header: whole.Header, Kvs: rest, More: whole.More, Count: whole.Count}
+	return send(&pb.RangeStreamResponse{RangeResponse: last})
 }
 
 // leaveToRead waits until the store may be read for r.

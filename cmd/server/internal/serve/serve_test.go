@@ -161,7 +161,7 @@ func TestManyEventsInOrder(t *testing.T) {
 func TestRangeStreamEqualsRange(t *testing.T) {
 	c := newCluster(t, 1, "--max-request-bytes=20000")
 	for i := range 300 {
-		c.put(0, fmt.Sprintf("k%03d", i), strings.Repeat("v", 200))
+		c.put(0, fmt.Sprintf("k%03d", i), fmt.Sprint(i*7%300, strings.Repeat("v", 200)))
 	}
 	for _, r := range []*pb.RangeRequest{
 		{Key: []byte("k"), RangeEnd: []byte("l")},
@@ -169,6 +169,10 @@ func TestRangeStreamEqualsRange(t *testing.T) {
 		{Key: []byte("k"), RangeEnd: []byte("l"), Limit: 7, Serializable: true, KeysOnly: true},
 		{Key: []byte("k"), RangeEnd: []byte("l"), CountOnly: true},
 		{Key: []byte("k"), RangeEnd: []byte("l"), Revision: 50},
+		{Key: []byte("k"), RangeEnd: []byte("l"), SortTarget: pb.RangeRequest_VALUE}, // without an order: upwards
+		{Key: []byte("k"), RangeEnd: []byte("l"), SortTarget: pb.RangeRequest_MOD, Limit: 150},
+		{Key: []byte("k"), RangeEnd: []byte("l"), SortTarget: pb.RangeRequest_VERSION, Limit: 5, KeysOnly: true},
+		{Key: []byte("none"), SortTarget: pb.RangeRequest_CREATE},
 		{Key: []byte("none")},
 	} {
 		want, err := call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Range", r)
@@ -196,7 +200,7 @@ func TestRangeStreamEqualsRange(t *testing.T) {
 		if !proto.Equal(got, want) {
 			t.Errorf("%v: merged %d parts: count %d more %v kvs %d, want count %d more %v kvs %d, header %v want %v", r, parts, got.Count, got.More, len(got.Kvs), want.Count, want.More, len(want.Kvs), got.Header, want.Header)
 		}
-		if len(want.Kvs) > 100 && parts < 3 {
+		if len(want.Kvs) > 150 && parts < 3 {
 			t.Errorf("%v came in %d parts", r, parts)
 		}
 	}
