@@ -209,7 +209,7 @@ func (n *Node) reopen(b *backend.Backend, noDB bool) (*backend.Backend, *wal.Rec
 			if noDB {
 				return b, nil, fmt.Errorf("database file (%v) of the backend is missing", n.dirs.db())
 			}
-			return b, nil, fmt.Errorf("database file (%v index %d) does not match with snapshot (index %d)", n.dirs.db(), b.Applied().Index, from.GetIndex())
+			return b, nil, fmt.Errorf("failed to find database snapshot file (snap: snapshot file doesn't exist): the database %s stands at %d, the snapshot at %d", n.dirs.db(), b.Applied().Index, from.GetIndex())
 		}
 		n.log.Info("Recovering from snapshot backend", zap.Uint64("consistent-index", b.Applied().Index), zap.Uint64("snapshot-index", from.GetIndex()))
 		if err := b.Close(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/peer"
 	"vitrine/core/consensus"
 	"vitrine/core/membership"
@@ -146,7 +148,9 @@ func (n *Node) join(members []*membership.Member) error {
 
 // askMembers asks a peer who belongs to its cluster.
 func askMembers(urls []string) (cluster uint64, members []*membership.Member, err error) {
-	client := &http.Client{Timeout: bootstrapTimeout}
+	transport := &http.Transport{DialContext: dial.With(&net.Dialer{Timeout: bootstrapTimeout})}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: bootstrapTimeout}
 	for _, u := range urls {
 		if cluster, members, err = askMembersAt(client, u); err == nil {
 			return cluster, members, nil
@@ -158,7 +162,7 @@ func askMembers(urls []string) (cluster uint64, members []*membership.Member, er
 func askMembersAt(client *http.Client, url string) (uint64, []*membership.Member, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), bootstrapTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/members", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, dial.URL(url, "/members"), nil)
 	if err != nil {
 		return 0, nil, err
 	}

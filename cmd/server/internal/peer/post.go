@@ -13,6 +13,8 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/dial"
 )
 
 // pipeline posts messages one by one while there is no stream for them.
@@ -49,7 +51,7 @@ func (p *peer) pipeline() {
 // post sends one body and expects 204.
 func (p *peer) post(ctx context.Context, path, contentType string, body io.Reader) error {
 	u := p.urls.pick()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u+path, body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, dial.URL(u, path), body)
 	if err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (p *peer) probe() {
 
 func (p *peer) probeOnce(ctx context.Context) error {
 	u := p.urls.pick()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u+"/raft/probing", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, dial.URL(u, "/raft/probing"), nil)
 	if err != nil {
 		return err
 	}

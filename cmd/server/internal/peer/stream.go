@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
+	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/version"
 )
 
@@ -226,7 +227,7 @@ func (p *peer) readOnce(k kind) error {
 // dial asks the peer for a stream and returns the body of its answer.
 func (p *peer) dial(ctx context.Context, k kind) (io.ReadCloser, error) {
 	u := p.urls.pick()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u+k.path()+"/"+ID(p.t.cfg.Self), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, dial.URL(u, k.path()+"/"+ID(p.t.cfg.Self)), nil)
 	if err != nil {
 		p.urls.unreachable(u)
 		return nil, err

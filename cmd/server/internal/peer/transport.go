@@ -14,6 +14,8 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/dial"
 )
 
 // Member is what the transport needs of the member behind it. Calls come from
@@ -74,17 +76,17 @@ func New(cfg Config) *Transport {
 		cfg: cfg, log: cfg.Log, m: cfg.Metrics, ctx: ctx, stop: cancel,
 		peers: map[uint64]*peer{}, remotes: map[uint64]*peer{},
 	}
-	dialer := &net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second}
+	connect := dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})
 	t.streams = &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return impatient(dialer.DialContext(ctx, network, addr))
+			return impatient(connect(ctx, network, addr))
 		},
 		ReadBufferSize:      64 << 10,
 		MaxIdleConnsPerHost: -1,
 	}
 	t.posts = &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return patient(dialer.DialContext(ctx, network, addr))
+			return patient(connect(ctx, network, addr))
 		},
 		MaxIdleConnsPerHost:   pipelineWorkers,
 		IdleConnTimeout:       30 * time.Second,

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -76,8 +77,12 @@ func newSide(t *testing.T, id, cluster uint64, addr string) *side {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveSide(t, id, cluster, l, "http://"+l.Addr().String())
+}
+
+func serveSide(t *testing.T, id, cluster uint64, l net.Listener, url string) *side {
 	s := &side{
-		id: id, url: "http://" + l.Addr().String(), received: make(chan *raftpb.Message, 10000), images: make(chan string, 1),
+		id: id, url: url, received: make(chan *raftpb.Message, 10000), images: make(chan string, 1),
 		sent: make(chan bool, 10), expelled: make(chan uint64, 1), removed: map[uint64]bool{},
 	}
 	s.t = New(Config{Self: id, Cluster: cluster, URLs: []string{s.url}, Member: s, Log: zap.NewNop(), Metrics: NewMetrics(prometheus.NewRegistry())})
@@ -205,6 +210,26 @@ func TestPostWhileStreamsAreDown(t *testing.T) {
 	// b has learned from the request where a is, and can answer.
 	b.t.Send(message(raftpb.MsgHeartbeatResp, 2, 1, 8))
 	a.expect(t, raftpb.MsgHeartbeatResp, 8)
+}
+
+func TestUnixSockets(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var sides [3]*side
+	for id := uint64(1); id <= 2; id++ {
+		l, err := net.Listen("unix", fmt.Sprint("m", id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sides[id] = serveSide(t, id, 77, l, fmt.Sprint("unix://m", id))
+	}
+	a, b := sides[1], sides[2]
+	a.t.Add(2, []string{b.url})
+	b.t.Add(1, []string{a.url})
+	until(t, "streams", a.streaming(2))
+	a.insist(t, message(raftpb.MsgTimeoutNow, 1, 2, 4), b)
+	if err := b.t.get(1).probeOnce(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestReconnect(t *testing.T) {
