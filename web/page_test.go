@@ -172,13 +172,14 @@ func TestActWhereTheMemberStands(t *testing.T) {
 func TestThePointerReadsAndCutsOneWay(t *testing.T) {
 	b := world(t, 7, 5, 0.02)
 	b.leader()
-	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); for (let i = 0; i < 3000 && !vitrine.state().messages.some((m) => m.type === 'MsgApp' && m.entries && !m.lost); i++) vitrine.dispatch({ cmd: 'step', unit: 'event' }); vitrine.step(2e6)`)
+	const flying = `vitrine.state().messages.find((m) => { const way = (vitrine.state().now - m.sent) / (m.arrives - m.sent); return m.type === 'MsgApp' && m.entries && !m.lost && way > 0.3 && way < 0.7 })`
+	b.do(`vitrine.dispatch({ cmd: 'pause' }); for (let i = 0; i < 2000 && !` + flying + `; i++) { if (i % 100 === 0) vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(1e6) }`)
 	hover := func(id string) {
 		b.until(id+" on the stage", fmt.Sprintf(`vitrine.rectOf(%q)`, id))
 		x, y := b.middle(id)
 		call(t, b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y})
 	}
-	hover(fmt.Sprintf("message/%d", eval[int](b, `vitrine.state().messages.find((m) => m.type === 'MsgApp' && m.entries && !m.lost).id`)))
+	hover(fmt.Sprintf("message/%d", eval[int](b, flying+`.id`)))
 	b.until("the words of a message", `/^MsgApp · S\d → S\d/.test(document.getElementById('tip').textContent) && document.getElementById('tip').textContent.includes('carries entr')`)
 	b.shot("tip")
 	hover(fmt.Sprintf("entry/1-%d", eval[int](b, `vitrine.state().members[0].commit`)))
@@ -250,6 +251,14 @@ func TestKeyboardOnly(t *testing.T) {
 		}
 	}
 	b.leader()
+	// The requests to choose from change all the time; the focus stays among them.
+	b.do(`vitrine.step(1e9)`)
+	b.until("requests", `document.querySelectorAll('#picker button').length > 2`)
+	b.do(`document.querySelector('#picker button').focus(); globalThis.chosen = document.activeElement; vitrine.step(5e9)`)
+	b.until("other requests", `!chosen.isConnected`)
+	if !eval[bool](b, `document.getElementById('picker').contains(document.activeElement)`) {
+		t.Error("the focus is lost when the list of requests changes")
+	}
 	// A control that can do nothing now keeps the focus, and says why it does not act.
 	b.do(`document.getElementById('tool-crash').focus()`)
 	b.keys(enter)
@@ -270,10 +279,10 @@ func TestKeyboardOnly(t *testing.T) {
 	b.keys(escape)
 	b.keys("x")
 	b.until("the grid of links", `document.getElementById('links-dialog').open`)
-	b.do(`document.querySelector('#links-dialog [data-link="1-2"]').focus()`)
+	b.do(`document.querySelector('#links-dialog [data-id="1-2"]').focus()`)
 	b.keys(enter)
 	b.until("a cut direction", `s.links.filter((l) => l.cut).map((l) => l.from + '-' + l.to).join() === '1-2'`)
-	b.until("the focus kept", `document.activeElement.dataset.link === '1-2'`)
+	b.until("the focus kept", `document.activeElement.dataset.id === '1-2'`)
 	b.keys(escape)
 	b.until("the grid closed", `!document.getElementById('links-dialog').open`)
 	b.keys("?")

@@ -44,6 +44,18 @@ export function element(tag, attributes = {}, ...children) {
   return el;
 }
 
+// keepFocus rebuilds what is in a box. A button that had the focus gives it to the
+// one that takes its place, else to the first, else to the box: a visitor who walks
+// through the page by Tab must not be thrown back to its beginning.
+export function keepFocus(box, rebuild) {
+  const had = box.contains(document.activeElement) ? document.activeElement : null;
+  rebuild();
+  if (!had || document.activeElement === had) return;
+  const called = (el) => el.dataset.id || el.id || el.getAttribute('aria-label');
+  const buttons = [...box.querySelectorAll('button')];
+  (buttons.find((b) => called(b) === called(had)) ?? buttons[0] ?? box).focus({ preventScroll: true });
+}
+
 // icon draws a symbol of index.html.
 export function icon(id) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');

@@ -4,7 +4,7 @@
 
 import { actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf, shown } from './app.js';
-import { able, bytes, element, name, paint, span, termColor, text } from './format.js';
+import { able, bytes, element, keepFocus, name, paint, span, termColor, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
 import { entryState, message } from './tip.js';
 import { cancel, fill, range, state } from './watches.js';
@@ -61,7 +61,11 @@ function body(m, f) {
   if (key !== built) {
     built = key;
     rows = [];
-    panel.replaceChildren(...{ raft, wal, mvcc, watch, messages }[tab](m, f, watches));
+    keepFocus(panel, () => {
+      panel.replaceChildren(...{ raft, wal, mvcc, watch, messages }[tab](m, f, watches));
+      for (const update of rows) update(m, f);
+    });
+    return;
   }
   for (const update of rows) update(m, f);
 }

@@ -2,7 +2,7 @@
 
 import { toggleLink } from './actions.js';
 import { act, app, isCut } from './app.js';
-import { element, name } from './format.js';
+import { element, keepFocus, name } from './format.js';
 import { t } from './i18n.js';
 
 const dialog = document.getElementById('links-dialog'), box = document.getElementById('links-body');
@@ -21,18 +21,16 @@ export function openLinks() {
 function draw(f) {
   const key = `${f.members.length}|${f.cuts.join(';')}`;
   if (box.dataset.key === key) return;
-  const focus = document.activeElement?.dataset?.link;
   box.dataset.key = key;
   const ids = f.members.map((m) => m.id);
-  box.replaceChildren(
+  keepFocus(box, () => box.replaceChildren(
     element('table', { class: 'grid' },
       element('thead', {}, element('tr', {}, element('td'), ...ids.map((to) => element('th', { scope: 'col' }, name(to))))),
       element('tbody', {}, ...ids.map((from) => element('tr', {}, element('th', { scope: 'row' }, name(from)), ...ids.map((to) => element('td', {}, from === to ? '' : square(f, from, to))))))),
-    element('p', {}, element('button', { type: 'button', class: 'btn', onclick: () => act({ cmd: 'heal-all' }) }, t('links.healAll'))));
-  if (focus) box.querySelector(`[data-link="${focus}"]`)?.focus();
+    element('p', {}, element('button', { type: 'button', class: 'btn', onclick: () => act({ cmd: 'heal-all' }) }, t('links.healAll')))));
 }
 
 function square(f, from, to) {
   const cut = isCut(f, from, to);
-  return element('button', { type: 'button', class: 'tiny', 'aria-pressed': cut, 'data-link': `${from}-${to}`, 'aria-label': t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) }), onclick: () => toggleLink(app.frame, from, to, cut) }, cut ? '✕' : '→');
+  return element('button', { type: 'button', class: 'tiny', 'aria-pressed': cut, 'data-id': `${from}-${to}`, 'aria-label': t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) }), onclick: () => toggleLink(app.frame, from, to, cut) }, cut ? '✕' : '→');
 }

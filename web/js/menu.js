@@ -2,7 +2,7 @@
 
 import { actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf } from './app.js';
-import { able, element, name, text } from './format.js';
+import { able, element, keepFocus, name, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
 
 const box = document.getElementById('menu');
@@ -38,10 +38,8 @@ export function closeMenu() {
 function draw(f) {
   const key = open.key(f);
   if (key !== drawn) {
-    const focus = box.contains(document.activeElement) ? document.activeElement.id : '';
     drawn = key;
-    box.replaceChildren(...open.fill(f));
-    if (focus) document.getElementById(focus)?.focus();
+    keepFocus(box, () => box.replaceChildren(...open.fill(f)));
   }
   open.update?.(f);
 }

@@ -2,7 +2,7 @@
 // are those of etcd's own slow-request log.
 
 import { act, app } from './app.js';
-import { element, name, span, text } from './format.js';
+import { element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 import { cancel, fill, state } from './watches.js';
 
@@ -20,7 +20,7 @@ export function start(vitrine) {
     const r = all.find((r) => r.id === pinned) ?? newest(all);
     pick(all, r);
     if (r) way(r, f);
-    else if (drawn !== 'none') { drawn = 'none'; lane.replaceChildren(element('p', { class: 'hint' }, t('req.none'))); }
+    else if (drawn !== 'none') { drawn = 'none'; keepFocus(lane, () => lane.replaceChildren(element('p', { class: 'hint' }, t('req.none')))); }
   };
   vitrine.subscribe(render);
   onLanguage(() => { drawn = listed = ''; render(app.frame); });
@@ -43,12 +43,10 @@ function pick(all, current) {
   const key = list.map((r) => `${r.id}${r.status}`).join() + current?.id;
   if (key === listed) return;
   listed = key;
-  const focus = picker.contains(document.activeElement) ? document.activeElement.dataset.id : null;
-  picker.replaceChildren(...list.map((r) => element('button', {
+  keepFocus(picker, () => picker.replaceChildren(...list.map((r) => element('button', {
     type: 'button', class: r.status, 'data-id': r.id, 'aria-pressed': r === current, title: t(`req.${r.status}`),
     onclick: () => { pinned = r.id; act({ cmd: 'select', request: r.id }); },
-  }, element('i'), element('span', {}, `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`))));
-  if (focus) picker.querySelector(`[data-id="${focus}"]`)?.focus();
+  }, element('i'), element('span', {}, `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`)))));
 }
 
 function way(r, f) {
@@ -62,10 +60,10 @@ function way(r, f) {
     const w = f.watches.find((w) => w.id === r.id);
     events = w ? element('ul', { class: 'events' }) : null;
     count = w ? element('p', { class: 'hint' }) : null;
-    lane.replaceChildren(
+    keepFocus(lane, () => lane.replaceChildren(
       element('h3', {}, r.text, element('small', {}, t('req.where', { client: r.client ? `C${r.client}` : t('stage.you'), member: r.member ? name(r.member) : '–', n: r.attempts }))),
       element('ol', {}, ...stations, express(r) ? element('li', { class: 'skipped' }, element('span', {}, t('req.express'))) : null, end),
-      ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, cancel(w)), events)] : []));
+      ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, cancel(w)), events)] : [])));
   }
   const w = events && f.watches.find((w) => w.id === r.id);
   if (w) { text(count, state(w)); fill(events, w); }

@@ -5,7 +5,7 @@
 import { crashLeader, down, healAll, healthy, noLeader, split } from './actions.js';
 import { act, app, shown } from './app.js';
 import { open as openAsk } from './ask.js';
-import { able, element, name, text } from './format.js';
+import { able, element, keepFocus, name, text } from './format.js';
 import { nextFrame } from './frames.js';
 import { onLanguage, t } from './i18n.js';
 import { closeMenu, openLink, openMember } from './menu.js';
@@ -139,7 +139,7 @@ function startMirror(vitrine) {
   const ul = $('members-list');
   vitrine.subscribe((f) => {
     if (ul.childElementCount !== f.members.length) {
-      ul.replaceChildren(...f.members.map((m) => element('li', {}, element('button', { type: 'button', 'data-member': m.id, onclick: () => act({ cmd: 'select', member: m.id }) }))));
+      keepFocus(ul, () => ul.replaceChildren(...f.members.map((m) => element('li', {}, element('button', { type: 'button', 'data-member': m.id, 'data-id': m.id, onclick: () => act({ cmd: 'select', member: m.id }) })))));
       placeMirror();
     }
     f.members.forEach((m, i) => {
