@@ -188,6 +188,7 @@ func (n *Node) commit() (whole bool, err error) {
 	n.metrics.backendCommit.Observe(time.Since(start).Seconds())
 	n.mu.Lock()
 	b.EndCommit(c, runErr)
+	n.measure()
 	err = b.Err()
 	durable := b.Durable()
 	n.mu.Unlock()
@@ -197,6 +198,9 @@ func (n *Node) commit() (whole bool, err error) {
 	n.inbox.put(member.Input{Kind: member.Backed, Backed: durable})
 	return runErr == nil, nil
 }
+
+// measure notes how much of its quota the database takes. The caller holds mu.
+func (n *Node) measure() { n.inUse.Store(n.store.Backend.Store().SizeInUse()) }
 
 // flush makes everything applied so far durable.
 func (n *Node) flush() { n.commits.waitIdle() }

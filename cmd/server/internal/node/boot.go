@@ -151,6 +151,7 @@ func (n *Node) recover() (*wal.Recovered, error) {
 		n.wal.Close()
 		return nil, err
 	}
+	n.measure()
 	n.dirs.dropImages(math.MaxUint64) // none is needed any more; what raft still wants, a leader sends again
 	return found, nil
 }

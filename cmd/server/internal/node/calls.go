@@ -11,6 +11,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/member"
 	"vitrine/core/pb"
+	"vitrine/core/store"
 	"vitrine/core/trace"
 )
 
@@ -80,15 +81,11 @@ func (n *Node) ask(ctx context.Context, body any, requireLeader bool) (any, erro
 }
 
 // overQuota tells whether a request would take the database over its quota. Such a request does not reach the log; what is
-// under way already may still go over, and then the member raises the alarm when it applies it.
+// under way already may still go over, and then the member raises the alarm when it applies it. Nobody waits for the store
+// here: its size changes with commits alone.
 func (n *Node) overQuota(body any) bool {
-	switch body.(type) {
-	case *pb.PutRequest, *pb.TxnRequest:
-		n.mu.RLock()
-		defer n.mu.RUnlock()
-		return !n.store.HasSpace(body)
-	}
-	return false
+	cost, quota := store.Cost(body), n.quota()
+	return cost > 0 && quota > 0 && n.inUse.Load()+int64(cost) >= quota
 }
 
 // raiseSpaceAlarm returns when the cluster knows that this member has no space, if that can be done in time. Whoever asked

@@ -81,5 +81,6 @@ func (n *Node) openCopy() (old backend.Store, err error) {
 	if old, err = n.store.Backend.Replace(db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	n.measure()
 	return old, nil
 }

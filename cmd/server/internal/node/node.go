@@ -99,6 +99,7 @@ type Node struct {
 	commitMu sync.Mutex
 	mu       sync.RWMutex
 	store    *store.Store
+	inUse    atomic.Int64 // bytes of the database, as of its last commit
 
 	nextCall, nextStream        atomic.Uint64
 	term, lead                  atomic.Uint64

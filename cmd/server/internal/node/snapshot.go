@@ -113,6 +113,7 @@ func (n *Node) install(s *raftpb.Snapshot) (*store.Result, error) {
 	n.mu.Lock()
 	old := n.store
 	n.store = fresh
+	n.measure()
 	n.mu.Unlock()
 	go func() { // waits for readers of the old database
 		if err := old.Backend.Close(); err != nil {
