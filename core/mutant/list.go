@@ -18,27 +18,42 @@ const (
 	TermForgotten
 	VoteRequestEarly
 	FsyncLies
+	FsyncRetried
 	DiskReorders
 	QuorumOffByOne
+	CommitByCounting
 	AckUnheld
 	AppendWithoutTruncation
 	ApplyBeforeCommit
+	NoPreVote
+
+	// The log on disk, and snapshots.
 	TailStrict
+	TailLenient
 	ChecksumUnchained
+	SegmentReleasedEarly
+	MarkBehindSnapshot
 	SnapshotWithoutConfState
+	SnapshotTwice
 
 	// State.
 	AppliedFirst
+	EntryTwice
 	CompactRevisionLost
 	CompactEatsTombstone
 	CompactEatsLatest
+	CompactedReadable
 	TxnCompactedRead
 	TxnStaleCompare
+	VersionSurvivesDelete
+	MoreForgotten
 
 	// Reads and answers.
 	ReadIndexReused
 	ReadWithoutQuorum
+	ReadOnLease
 	ReplyBeforeApply
+	ReadFromOldView
 	ClientRetries
 
 	// Watches.
@@ -49,6 +64,12 @@ const (
 	ResumeSkipsCompaction
 	FutureWatchEarly
 	CursorOffByOne
+	RevisionTorn
+	PreviousStale
+	StreamUnbounded
+
+	// The simulator's own promise.
+	MapOrder
 
 	// Canary is no bug of the core: it breaks an invariant on purpose, so that a
 	// run that does not fail by it proves the checks to be cut off.
@@ -73,7 +94,11 @@ func (i Info) Convicted(number int) bool { return slices.Contains(i.Convicts, nu
 // Snapshots tells whether the mutant shows only where members are often sent
 // snapshots: many writes, many watches, a short log.
 func (i Info) Snapshots() bool {
-	return i.ID == WatchBackInTime || i.ID == SnapshotWithoutConfState
+	switch i.ID {
+	case WatchBackInTime, SnapshotWithoutConfState, SnapshotTwice, MarkBehindSnapshot:
+		return true
+	}
+	return false
 }
 
 // Find returns the mutant of that name. The empty name is None.
@@ -106,34 +131,53 @@ func List() []Info {
 		{TermForgotten, "term-forgotten", "a term and a vote that come without entries are not written to disk", "raft thesis 3.8", []int{1, 5, 6}, 50},
 		{VoteRequestEarly, "vote-request-early", "a candidate asks for votes before its own term is durable, crashes as leader and wins the same term again", "found by this simulator", []int{6}, 400},
 		{FsyncLies, "fsync-lies", "fdatasync sometimes answers before the data is safe", "bbolt #562", []int{6, 8, 11}, 50},
+		{FsyncRetried, "fsync-retried", "a failed fdatasync is tried again, and the member goes on when the second try succeeds", "fsyncgate, PostgreSQL 2018", []int{8, 12}, 50},
 		{DiskReorders, "disk-reorders", "the log lane answers a later ticket before an earlier one is on disk", "raft, AsyncStorageWrites contract", []int{3, 5, 6, 7, 8}, 20},
 		{QuorumOffByOne, "quorum-off-by-one", "the leader counts one acknowledgement that it never got", "raft thesis 3.5", []int{4, 5, 8}, 50},
+		{CommitByCounting, "commit-by-counting", "an entry of an earlier term counts as committed when a majority has it", "raft thesis 3.6.2, figure 3.7", []int{4, 5, 7}, 400},
 		{AckUnheld, "ack-unheld", "a follower acknowledges all of its log, also what the leader has not matched", "raft thesis 3.5", []int{4, 5, 7, 8, 30}, 50},
 		{AppendWithoutTruncation, "append-without-truncation", "a conflicting tail of the log is kept on disk when it is overwritten", "raft thesis 3.5", []int{3, 5, 7, 8, 11}, 100},
-		{ApplyBeforeCommit, "apply-before-commit", "a leader tells its followers that what it sends them is committed", "raft thesis 3.5", []int{4, 5, 7, 8}, 20},
+		{ApplyBeforeCommit, "apply-before-commit", "a leader tells its followers that what it sends them is committed", "raft thesis 3.5", []int{4, 5, 7, 8, 16}, 20},
+		{NoPreVote, "no-prevote", "a member that was cut off comes back with a higher term and deposes a healthy leader", "raft thesis 9.6", []int{27}, 20},
+
 		{TailStrict, "tail-strict", "a log whose last record was torn by a crash is refused at boot", "etcd #14098", []int{11}, 50},
+		{TailLenient, "tail-lenient", "damage in the last segment is taken for a torn tail, and what had been promised is cut off", "found by this simulator", []int{6, 8, 9, 11}, 50},
 		{ChecksumUnchained, "checksum-unchained", "a new segment forgets the running checksum of the last", "etcd WAL format", []int{11}, 50},
+		{SegmentReleasedEarly, "segment-released-early", "a segment of the log goes before the mark that makes it superfluous is durable", "mutation of wal", []int{11}, 50},
+		{MarkBehindSnapshot, "mark-behind-snapshot", "a mark of the old store is written behind a received snapshot, and the last mark counts", "found by this simulator", []int{11}, 400},
 		{SnapshotWithoutConfState, "snapshot-without-conf-state", "a snapshot is sent without the configuration it stands for", "raft thesis 4.2", []int{27}, 100},
+		{SnapshotTwice, "snapshot-twice", "a second received snapshot takes the image of the first, which is still to be installed", "etcd #18055", []int{11, 30}, 400},
 
 		{AppliedFirst, "applied-first", "the applied index reaches the disk before the data", "etcd #13766", []int{5, 9, 10}, 20},
-		{CompactRevisionLost, "compact-revision-lost", "a restarted member forgets the revisions that compaction has emptied", "etcd #17780", []int{10, 21, 23}, 100},
-		{CompactEatsTombstone, "compact-eats-tombstone", "compaction at the revision of a delete drops the delete", "etcd #18089", []int{9, 21, 23, 26}, 100},
+		{EntryTwice, "entry-twice", "after a restart the entries behind the last mark are applied to a store that has them", "etcd consistent index", []int{7, 9, 10, 30}, 20},
+		{CompactRevisionLost, "compact-revision-lost", "a restarted member forgets the revisions that compaction has emptied", "etcd #17780", []int{9, 10, 21, 23}, 100},
+		{CompactEatsTombstone, "compact-eats-tombstone", "compaction at the revision of a delete drops the delete", "etcd #18089", []int{9, 21, 23, 24, 26}, 100},
 		{CompactEatsLatest, "compact-eats-latest", "compaction removes the newest revision of a key that it should keep", "mutation of mvcc", []int{9, 10, 16, 18, 21, 26, 30}, 50},
+		{CompactedReadable, "compacted-readable", "a revision that is compacted still gets an answer", "mutation of mvcc", []int{9, 10, 16, 18, 26, 30}, 20},
 		{TxnCompactedRead, "txn-compacted-read", "a transaction that reads a compacted revision fails on one member and not on another", "etcd #18667", []int{5, 9, 10, 16}, 200},
 		{TxnStaleCompare, "txn-stale-compare", "a transaction compares against the revision before the last write", "mutation of mvcc", []int{9, 16, 18}, 20},
+		{VersionSurvivesDelete, "version-survives-delete", "a key that was deleted and is put again goes on counting its versions", "mutation of mvcc", []int{9, 10, 16, 18}, 20},
+		{MoreForgotten, "more-forgotten", "a range with a limit does not say that there is more", "mutation of mvcc", []int{16, 18}, 20},
 
 		{ReadIndexReused, "read-index-reused", "a late answer to an earlier question releases the reads of a later one", "etcd #20418", []int{16}, 400},
-		{ReadWithoutQuorum, "read-without-quorum", "a leader answers linearizable reads on a lease, without asking whether it still leads", "raft thesis 6.4", []int{16}, 100},
+		{ReadWithoutQuorum, "read-without-quorum", "a leader answers linearizable reads by its own commit index, and asks nobody whether it still leads", "raft thesis 6.4, etcd #741", []int{16, 18}, 100},
+		{ReadOnLease, "read-on-lease", "a leader answers linearizable reads on a lease, with clocks that differ", "raft thesis 6.4.1", []int{16, 18}, 100},
 		{ReplyBeforeApply, "reply-before-apply", "a read is served when its index is known, not when it is applied", "raft thesis 6.4", []int{16}, 50},
+		{ReadFromOldView, "read-from-old-view", "a serializable read is answered from a view that was opened before the last write", "mutation of mvcc", []int{18}, 20},
 		{ClientRetries, "client-retries", "a client repeats a write whose outcome it does not know", "jetcd 0.8.2, Jepsen", []int{16}, 100},
 
 		{ProgressUnsynced, "progress-unsynced", "a progress notification overtakes the events it speaks of", "etcd #15220", []int{24}, 100},
 		{WatchBackInTime, "watch-back-in-time", "after a snapshot is installed watchers see old events again", "etcd #15271", []int{19, 20, 23, 24}, 200},
-		{EventTwice, "event-twice", "an event is delivered live and once more by catching up", "etcd #17247", []int{19, 20, 24, 25}, 50},
+		{EventTwice, "event-twice", "an event is delivered live and once more by catching up", "etcd #17247", []int{19, 20, 24}, 50},
 		{SlowWatcherDropped, "slow-watcher-dropped", "events for a stream without credit are thrown away", "etcd #17529", []int{21, 23, 24}, 100},
 		{ResumeSkipsCompaction, "resume-skips-compaction", "a watch that starts at the compact revision misses a delete", "etcd #19179", []int{21, 23, 24}, 200},
 		{FutureWatchEarly, "future-watch-early", "a watch that starts in the future hears of the present", "etcd #20221", []int{23, 24, 25}, 100},
 		{CursorOffByOne, "cursor-off-by-one", "catching up begins one revision too late", "mutation of watch", []int{21, 23, 24}, 50},
+		{RevisionTorn, "revision-torn", "a response ends in the middle of a revision", "mutation of watch", []int{22, 27}, 20},
+		{PreviousStale, "previous-stale", "the previous pair of an event is looked up one revision too early", "mutation of mvcc", []int{25}, 50},
+		{StreamUnbounded, "stream-unbounded", "responses to a client that does not read pile up without end", "etcd #16839", []int{28}, 50},
+
+		{MapOrder, "map-order", "responses leave in the order of a Go map", "the classic of deterministic simulation", []int{29}, 20},
 
 		{Canary, "canary", "nothing is wrong: an invariant is violated on purpose, and the run must fail", "coal mines", []int{30}, 1},
 	}
