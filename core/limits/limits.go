@@ -10,6 +10,12 @@ package limits
 
 import "time"
 
+// Use is how much of a bound is taken at the moment, of things with that name.
+type Use struct {
+	Name        string
+	Have, Limit int
+}
+
 // Requests.
 const (
 	// MaxRequestBytes bounds one marshalled request in the raft log.
@@ -98,6 +104,9 @@ const (
 	// WatchStreamBytes their bytes; a stream that is full waits and catches up.
 	WatchStreamPushes = 128
 	WatchStreamBytes  = 16 << 20
+	// WatchControlPushes bounds, beside them, the answers to a client's own
+	// requests: a driver takes no more requests from one who does not read.
+	WatchControlPushes = 128
 	// WatchResponseBytes is the size from which a response takes no further revision.
 	WatchResponseBytes = 1 << 20
 	// WatchScans bounds the catch-up reads under way for all watchers together.

@@ -115,7 +115,8 @@ const (
 	Station Kind = 73
 	// RequestDone: Rev = header revision, Text = error or "". At a member: the
 	// reply left, Index = the entry it acknowledges (0 = none). At the client
-	// (Member 0): the answer came.
+	// (Member 0): the answer came from Peer (0 = nobody's word) to client A over
+	// connection B; C = when the request was issued.
 	RequestDone Kind = 74
 )
 
@@ -137,6 +138,10 @@ const (
 	WatchPushed Kind = 101
 	// WatchCanceled: Text = reason.
 	WatchCanceled Kind = 102
+	// WatchReceived: a response is at its client. A = the request
+	// that opened the watch, B = the client, C = events in it, Rev = revision of its
+	// header.
+	WatchReceived Kind = 103
 )
 
 // The world around the cluster.
@@ -192,6 +197,7 @@ var kinds = [256]struct{ name, group string }{
 	WatchCreated:      {"watch-created", "watch"},
 	WatchPushed:       {"watch-pushed", "watch"},
 	WatchCanceled:     {"watch-canceled", "watch"},
+	WatchReceived:     {"watch-received", "watch"},
 	Command:           {"command", "world"},
 	Fault:             {"fault", "world"},
 	Violated:          {"violated", "world"},

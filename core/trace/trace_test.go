@@ -184,7 +184,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%v is read back as %v", kind, back)
 		}
 	}
-	if len(names) != 43 {
+	if len(names) != 44 {
 		t.Errorf("%d kinds", len(names))
 	}
 	if Kind(0).Valid() || Kind(255).String() != "kind-255" {

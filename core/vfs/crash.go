@@ -50,22 +50,32 @@ func copyNode(n *node, copies map[*node]*node) *node {
 }
 
 // CrashClone returns what a machine finds when power returns: everything that
-// was synced, and of the rest what the dice leave. Before all else a survival
-// rate is drawn, none, half, all or any percentage, so that the extremes are as
-// common as the mixtures. It takes exactly two numbers from dice, whatever the
-// disk holds, so that one crash does not shift the randomness of the next.
+// was synced, and of the rest what the dice leave, at a rate that is drawn
+// first. It takes exactly two numbers from dice, whatever the disk holds, so that
+// one crash does not shift the randomness of the next.
 func (m *Mem) CrashClone(dice Dice) *Mem {
 	r := rand.New(rand.NewPCG(dice.Uint64N(1<<62), dice.Uint64N(1<<62)))
-	keep := uint64(0)
-	switch r.Uint64N(4) {
+	return m.crash(r, Survival(r.Uint64()))
+}
+
+// CrashKeeping is CrashClone at a given rate: each change that was not synced,
+// of a block, a size or a name, survives with a probability of keep percent.
+func (m *Mem) CrashKeeping(dice Dice, keep uint64) *Mem {
+	return m.crash(rand.New(rand.NewPCG(dice.Uint64N(1<<62), dice.Uint64N(1<<62))), keep)
+}
+
+// Survival makes a rate in percent of drawn bits: none, half, all or anything,
+// so that the extremes are as common as the mixtures.
+func Survival(bits uint64) uint64 {
+	switch bits % 4 {
+	case 0:
+		return 0
 	case 1:
-		keep = 50
+		return 50
 	case 2:
-		keep = 100
-	case 3:
-		keep = r.Uint64N(101)
+		return 100
 	}
-	return m.crash(r, keep)
+	return bits >> 8 % 101
 }
 
 // LoseUnsynced returns the worst that a power loss can leave: what was synced
