@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"vitrine/core/mutant"
 	"vitrine/core/vfs"
 )
 
@@ -14,7 +15,11 @@ type CorruptError struct {
 	File   string // path
 	Offset int64  // of the record, in bytes
 	Reason string
+	Cause  error // ErrMetadataConflict or ErrSnapshotMismatch, nil for damage of no such kind
 }
+
+// Unwrap returns the cause.
+func (e *CorruptError) Unwrap() error { return e.Cause }
 
 func (e *CorruptError) Error() string {
 	return fmt.Sprintf("wal: %s is corrupt at offset %d: %s", e.File, e.Offset, e.Reason)
@@ -25,7 +30,7 @@ func (e *CorruptError) Error() string {
 var errTorn = errors.New("wal: torn record")
 
 // readBytes is how much is read from a file at once.
-const readBytes = 256 << 10
+const readBytes = 64 << 10
 
 // decoder reads the records of consecutive files.
 type decoder struct {
@@ -50,6 +55,11 @@ func (d *decoder) open() error {
 	info, err := d.files[0].Stat()
 	d.size, d.offset, d.buf, d.bufAt = info.Size, 0, d.buf[:0], 0
 	return err
+}
+
+// tornEnd tells whether an error is the end of a log that a crash has cut off.
+func (d *decoder) tornEnd(err error) bool {
+	return errors.Is(err, errTorn) || mutant.On(mutant.TailLenient) && d.last() && errors.As(err, new(*CorruptError))
 }
 
 func (d *decoder) last() bool { return len(d.files) == 1 }

@@ -26,9 +26,8 @@ type Recovered struct {
 }
 
 // Open reads a log from a snapshot on (nil: from its beginning) and prepares it
-// for appending. A torn tail is repaired. The error is ErrSnapshotNotFound,
-// ErrSnapshotMismatch, ErrMetadataConflict, a *CorruptError, vfs.ErrLocked, or
-// one of the file system.
+// for appending. A torn tail is repaired. The error is ErrSnapshotNotFound, a
+// *CorruptError, vfs.ErrLocked, or one of the file system.
 func Open(fsys vfs.FS, dir string, from *pb.WALSnapshot, o Options) (*WAL, *Recovered, error) {
 	segments, err := listSegments(fsys, dir)
 	if err != nil {
@@ -84,9 +83,9 @@ func (w *WAL) recover(segments []Segment, from *pb.WALSnapshot) (*Recovered, err
 	}
 	s := newScan(from)
 	switch err := s.run(d); {
-	case errors.Is(err, errTorn) && mutant.On(mutant.TailStrict):
+	case d.tornEnd(err) && mutant.On(mutant.TailStrict):
 		return nil, d.corrupt("the last record is torn")
-	case errors.Is(err, errTorn):
+	case d.tornEnd(err):
 		s.Repaired = true
 		if s.Truncated, err = w.saveBroken(d); err != nil {
 			return nil, fmt.Errorf("wal: repair: %w", err)
@@ -194,7 +193,7 @@ func (s *scan) run(d *decoder) error {
 		if err := s.record(rec); err != nil {
 			var reason *badRecord
 			if errors.As(err, &reason) {
-				return &CorruptError{File: d.files[0].Name(), Offset: d.at, Reason: reason.text}
+				return &CorruptError{File: d.files[0].Name(), Offset: d.at, Reason: reason.text, Cause: reason.cause}
 			}
 			return err
 		}
@@ -202,7 +201,10 @@ func (s *scan) run(d *decoder) error {
 }
 
 // badRecord is a record with a valid checksum that makes no sense.
-type badRecord struct{ text string }
+type badRecord struct {
+	text  string
+	cause error
+}
 
 func (e *badRecord) Error() string { return e.text }
 
@@ -212,7 +214,7 @@ func (s *scan) record(rec record) error {
 		return nil
 	case metadataRecord:
 		if s.Metadata != nil && !bytes.Equal(s.Metadata, rec.data) {
-			return ErrMetadataConflict
+			return &badRecord{"the metadata is not that of the segment before", ErrMetadataConflict}
 		}
 		s.Metadata = append([]byte{}, rec.data...)
 		return nil
@@ -223,7 +225,7 @@ func (s *scan) record(rec record) error {
 			return err
 		}
 		if term := s.HardState.GetTerm(); term < before {
-			return &badRecord{fmt.Sprintf("the hard state goes back from term %d to %d", before, term)}
+			return &badRecord{text: fmt.Sprintf("the hard state goes back from term %d to %d", before, term)}
 		}
 		return nil
 	case entryRecord:
@@ -234,17 +236,17 @@ func (s *scan) record(rec record) error {
 	case snapshotRecord:
 		return s.snapshot(rec)
 	}
-	return &badRecord{fmt.Sprintf("unexpected record type %d", rec.kind)}
+	return &badRecord{text: fmt.Sprintf("unexpected record type %d", rec.kind)}
 }
 
 // decode takes no fields that nobody knows: the checksum does not cover a
 // record's type, and an entry is well-formed as a hard state.
 func decode(rec record, what string, m proto.Message) error {
 	if err := proto.Unmarshal(rec.data, m); err != nil {
-		return &badRecord{fmt.Sprintf("the %s cannot be decoded: %v", what, err)}
+		return &badRecord{text: fmt.Sprintf("the %s cannot be decoded: %v", what, err)}
 	}
 	if n := len(m.ProtoReflect().GetUnknown()); n > 0 {
-		return &badRecord{fmt.Sprintf("the %s has %d bytes that mean nothing", what, n)}
+		return &badRecord{text: fmt.Sprintf("the %s has %d bytes that mean nothing", what, n)}
 	}
 	return nil
 }
@@ -259,6 +261,11 @@ func (s *scan) entry(rec record) error {
 	if err := decode(rec, "entry", e); err != nil {
 		return err
 	}
+	// A hard state that is called an entry is one of the type of its term, and
+	// without data.
+	if e.GetType() != raftpb.EntryNormal && (e.GetType() > raftpb.EntryConfChangeV2 || len(e.GetData()) == 0) {
+		return &badRecord{text: fmt.Sprintf("entry %d of type %d has %d bytes of data", e.GetIndex(), e.GetType(), len(e.GetData()))}
+	}
 	s.last = e.GetIndex()
 	start := s.Snapshot.GetIndex()
 	if e.GetIndex() <= start {
@@ -270,7 +277,7 @@ func (s *scan) entry(rec record) error {
 	}
 	at := e.GetIndex() - start - 1
 	if at > uint64(len(s.Entries)) {
-		return &badRecord{fmt.Sprintf("entry %d follows entry %d", e.GetIndex(), start+uint64(len(s.Entries)))}
+		return &badRecord{text: fmt.Sprintf("entry %d follows entry %d", e.GetIndex(), start+uint64(len(s.Entries)))}
 	}
 	if mutant.On(mutant.AppendWithoutTruncation) && at < uint64(len(s.Entries)) {
 		s.Entries[at] = e
@@ -286,7 +293,7 @@ func (s *scan) entry(rec record) error {
 func (s *scan) snapshot(rec record) error {
 	snap := &pb.WALSnapshot{}
 	if err := snap.UnmarshalVT(rec.data); err != nil {
-		return &badRecord{fmt.Sprintf("the snapshot cannot be decoded: %v", err)}
+		return &badRecord{text: fmt.Sprintf("the snapshot cannot be decoded: %v", err)}
 	}
 	s.snapshots = append(s.snapshots, snap)
 	s.last = max(s.last, snap.GetIndex())
@@ -294,7 +301,7 @@ func (s *scan) snapshot(rec record) error {
 		return nil
 	}
 	if snap.GetTerm() != s.Snapshot.GetTerm() {
-		return ErrSnapshotMismatch
+		return &badRecord{fmt.Sprintf("the snapshot at %d has term %d, not %d", snap.GetIndex(), snap.GetTerm(), s.Snapshot.GetTerm()), ErrSnapshotMismatch}
 	}
 	if s.startTerm != snap.GetTerm() {
 		s.Entries = s.Entries[:0]
@@ -326,7 +333,7 @@ func Snapshots(fsys vfs.FS, dir string) ([]*pb.WALSnapshot, error) {
 	}
 	s := newScan(nil)
 	s.snapshotsOnly = true
-	if err := s.run(d); err != nil && !errors.Is(err, errTorn) {
+	if err := s.run(d); err != nil && !d.tornEnd(err) {
 		return nil, err
 	}
 	var valid []*pb.WALSnapshot

@@ -85,6 +85,7 @@ import (
 	"io/fs"
 	"path"
 
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
 
@@ -99,9 +100,10 @@ var (
 	ErrClosed = errors.New("wal: closed")
 	// ErrSnapshotNotFound: the log has no record of the snapshot to start from.
 	ErrSnapshotNotFound = errors.New("wal: snapshot not found")
-	// ErrSnapshotMismatch: it has, but with another term.
+	// ErrSnapshotMismatch: it has, but with another term. The cause of a CorruptError.
 	ErrSnapshotMismatch = errors.New("wal: snapshot mismatch")
-	// ErrMetadataConflict: two segments belong to different members.
+	// ErrMetadataConflict: two segments belong to different members. The cause of a
+	// CorruptError.
 	ErrMetadataConflict = errors.New("wal: conflicting metadata found")
 
 	errNoSegments = fmt.Errorf("wal: file not found: %w", fs.ErrNotExist)
@@ -329,7 +331,10 @@ func (w *WAL) Sync() error {
 	if !w.unsynced {
 		return nil
 	}
-	if err := w.syncFile(w.tail); err != nil {
+	switch err := w.syncFile(w.tail); {
+	case err != nil && mutant.On(mutant.FsyncRetried):
+		return err
+	case err != nil:
 		return w.fail("sync", err)
 	}
 	w.unsynced = false
