@@ -313,3 +313,8 @@ func (s *Server) CompactRevision() int64       { return s.compactRevision }
 func (s *Server) Published() bool              { return s.published }
 func (s *Server) Pending() int                 { return len(s.requests) }
 func (s *Server) Members() *membership.Members { return s.members }
+
+// Uses appends how much of its bounds the server has taken.
+func (s *Server) Uses(dst []limits.Use) []limits.Use {
+	return append(dst, limits.Use{Name: "requests held", Have: len(s.requests), Limit: s.cfg.MaxPending})
+}

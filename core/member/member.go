@@ -269,6 +269,11 @@ func (m *Member) Status() Status {
 	}
 }
 
+// Uses appends how much of its bounds the member has taken.
+func (m *Member) Uses(dst []limits.Use) []limits.Use {
+	return m.hub.Uses(m.api.Uses(dst))
+}
+
 // WantsPrev tells whether the store should look up previous pairs when it applies (store.ApplyContext.WithPrev).
 func (m *Member) WantsPrev() bool { return m.hub.WantsPrev() }
 

@@ -5,6 +5,7 @@ import (
 
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
@@ -29,7 +30,7 @@ func Recover(fs vfs.FS, dir string, durable backend.Applied, o wal.Options) (*wa
 	}
 	var from *pb.WALSnapshot
 	for _, m := range marks { // the newest is the one with the highest index, wherever it stands
-		if m.GetIndex() >= from.GetIndex() {
+		if m.GetIndex() >= from.GetIndex() || mutant.On(mutant.MarkBehindSnapshot) {
 			from = m
 		}
 	}
@@ -43,6 +44,9 @@ func Recover(fs vfs.FS, dir string, durable backend.Applied, o wal.Options) (*wa
 	boot = consensus.Boot{
 		HardState: r.HardState, Entries: r.Entries, Snapshot: from,
 		Applied: durable.Index, ConfState: durable.ConfState,
+	}
+	if mutant.On(mutant.EntryTwice) {
+		boot.Applied = from.GetIndex()
 	}
 	return w, r, boot, nil
 }

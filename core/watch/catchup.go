@@ -73,7 +73,7 @@ func (h *Hub) removeWatcher(w *watcher) {
 // cancelCompacted ends a watcher whose history is gone.
 func (h *Hub) cancelCompacted(w *watcher) {
 	h.removeWatcher(w)
-	h.push(w.stream, &Response{WatchID: w.id, Canceled: true, CompactRev: h.compactRev})
+	h.answer(w.stream, &Response{WatchID: w.id, Canceled: true, CompactRev: h.compactRev})
 	h.emit(trace.WatchCanceled, w, 0, h.compactRev, reasonCompacted)
 }
 

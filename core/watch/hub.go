@@ -172,7 +172,7 @@ func (h *Hub) RequestSeen(now trace.Instant, id uint64, req *pb.WatchRequest, se
 	case *pb.WatchRequest_CancelRequest:
 		if w := s.byID[r.CancelRequest.GetWatchId()]; r.CancelRequest != nil && w != nil {
 			h.removeWatcher(w)
-			h.push(s, &Response{WatchID: w.id, Canceled: true, Rev: h.rev})
+			h.answer(s, &Response{WatchID: w.id, Canceled: true, Rev: h.rev})
 			h.emit(trace.WatchCanceled, w, 0, h.rev, "")
 		}
 	case *pb.WatchRequest_ProgressRequest:
@@ -185,7 +185,7 @@ func (h *Hub) RequestSeen(now trace.Instant, id uint64, req *pb.WatchRequest, se
 // create answers a create request; rev is the current revision.
 func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 	refuse := func(reason string) {
-		h.push(s, &Response{WatchID: noWatcher, Created: true, Canceled: true, Rev: rev, Reason: reason})
+		h.answer(s, &Response{WatchID: noWatcher, Created: true, Canceled: true, Rev: rev, Reason: reason})
 	}
 	span, ok := spanOf(r.GetKey(), r.GetRangeEnd())
 	switch {
@@ -225,7 +225,7 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 	if w.prev {
 		h.prevs++
 	}
-	h.push(s, &Response{WatchID: w.id, Created: true, Rev: rev})
+	h.answer(s, &Response{WatchID: w.id, Created: true, Rev: rev})
 	h.emit(trace.WatchCreated, w, 0, w.next, span.key)
 	if w.next <= h.rev && w.next < h.compactRev {
 		h.cancelCompacted(w)
@@ -338,7 +338,11 @@ func (h *Hub) Sent(id uint64, n int) {
 		return
 	}
 	for ; n > 0 && s.sent < len(s.onTheWay); n-- {
-		s.bytes -= s.onTheWay[s.sent]
+		p := s.onTheWay[s.sent]
+		s.bytes -= p.size
+		if p.free {
+			s.free--
+		}
 		s.sent++
 	}
 	if s.sent > 64 && s.sent*2 >= len(s.onTheWay) {
@@ -357,6 +361,9 @@ func (h *Hub) Drain(pushes []Push, scans []Scan) ([]Push, []Scan) {
 	if h.dirty {
 		h.catchUp()
 	}
+	if mutant.On(mutant.MapOrder) {
+		h.pushes = byMap(h.pushes)
+	}
 	for _, p := range h.pushes {
 		if h.streams[p.Stream] != nil { // it may have been closed since
 			pushes = append(pushes, p)
@@ -368,15 +375,36 @@ func (h *Hub) Drain(pushes []Push, scans []Scan) ([]Push, []Scan) {
 	return pushes, scans
 }
 
-func (h *Hub) push(s *stream, r *Response) {
-	n := r.SizeWire()
-	s.onTheWay = append(s.onTheWay, n)
-	s.bytes += n
+// byMap is wrong on purpose: it puts pushes into the order in which a map gives
+// their streams. Those of one stream stay in order, so only the trace can tell.
+func byMap(pushes []Push) (mixed []Push) {
+	of := map[uint64][]Push{}
+	for _, p := range pushes {
+		of[p.Stream] = append(of[p.Stream], p)
+	}
+	for _, list := range of {
+		mixed = append(mixed, list...)
+	}
+	return mixed
+}
+
+// push sends a response on credit, answer one that no credit holds back.
+func (h *Hub) push(s *stream, r *Response) { h.launch(s, r, false) }
+
+func (h *Hub) answer(s *stream, r *Response) { h.launch(s, r, true) }
+
+func (h *Hub) launch(s *stream, r *Response, free bool) {
+	p := parcel{size: r.SizeWire(), free: free}
+	s.onTheWay = append(s.onTheWay, p)
+	s.bytes += p.size
+	if free {
+		s.free++
+	}
 	h.pushes = append(h.pushes, Push{Stream: s.id, Response: r})
 }
 
 func (h *Hub) hasCredit(s *stream) bool {
-	return !s.blocked && s.pushes() < h.cfg.StreamPushes && s.bytes < h.cfg.StreamBytes
+	return !s.blocked && s.pushes() < h.cfg.StreamPushes && s.bytes < h.cfg.StreamBytes || mutant.On(mutant.StreamUnbounded)
 }
 
 func (h *Hub) emit(kind trace.Kind, w *watcher, events int, rev int64, text string) {

@@ -52,7 +52,7 @@ func (m *matcher) run(x *index, changes []*change, next int64, live bool) {
 // offer notes the current event for w if w wants it.
 func (m *matcher) offer(w *watcher) {
 	c := m.change
-	if c.rev < w.next && !(mutant.On(mutant.EventTwice) && c.rev == w.next-1) || w.lacks != 0 {
+	if c.rev < w.next || w.lacks != 0 {
 		return
 	}
 	ev := &c.events[m.at]
@@ -83,7 +83,11 @@ func (h *Hub) flush(w *watcher, next int64, live bool) {
 	for i := 0; i < len(w.batch); {
 		if !h.hasCredit(s) {
 			h.block(s)
-			if !mutant.On(mutant.SlowWatcherDropped) {
+			switch {
+			case mutant.On(mutant.SlowWatcherDropped):
+			case mutant.On(mutant.EventTwice):
+				reached = max(w.start, w.batch[i].rev-1)
+			default:
 				reached = w.batch[i].rev
 			}
 			break
@@ -113,6 +117,9 @@ func (h *Hub) responseEnd(w *watcher, i int) int {
 		for end < len(w.batch) && w.batch[end].rev == rev {
 			size += h.encoder.variant(w.batch[end], w.prev).size
 			end++
+			if mutant.On(mutant.RevisionTorn) {
+				return end
+			}
 		}
 		revisions++
 	}
@@ -133,7 +140,7 @@ func (h *Hub) pushEvents(w *watcher, batch []*item, rev int64) {
 // cannot wait for a scan.
 func (h *Hub) pushFragments(w *watcher, batch []*item, rev int64) {
 	empty := (&Response{WatchID: w.id, Rev: rev}).SizeWire()
-	for len(batch) > 0 {
+	for first := true; len(batch) > 0; first = false {
 		size, n := empty, 0
 		for n < len(batch) {
 			size += h.encoder.variant(batch[n], w.prev).size
@@ -142,7 +149,7 @@ func (h *Hub) pushFragments(w *watcher, batch []*item, rev int64) {
 			}
 			n++
 		}
-		h.push(w.stream, &Response{WatchID: w.id, Rev: rev, Fragment: n < len(batch), Events: h.encoder.list(batch[:n], w.prev)})
+		h.launch(w.stream, &Response{WatchID: w.id, Rev: rev, Fragment: n < len(batch), Events: h.encoder.list(batch[:n], w.prev)}, !first)
 		h.emit(trace.WatchPushed, w, n, rev, "")
 		batch = batch[n:]
 	}

@@ -11,11 +11,19 @@ type stream struct {
 	nextID   int64
 	behind   line // those that are not synced
 
-	onTheWay   []int // sizes of the pushes that were not given back yet, from index sent on
+	onTheWay   []parcel // pushes that were not given back yet, from index sent on
 	sent       int
 	bytes      int
+	free       int  // of them, those that no credit holds back
 	blocked    bool // out of credit: watchers behind wait for it
 	progressAt trace.Instant
+}
+
+// parcel is a push on its way. A free one was not held back by credit: an answer
+// to the client's own request, or the rest of a response in fragments.
+type parcel struct {
+	size int
+	free bool
 }
 
 // watcher is one watch.
