@@ -147,7 +147,9 @@ func (n *Node) write(m *raftpb.Message) {
 	if s := m.GetSnapshot(); !raft.IsEmptySnap(s) {
 		w.Snapshot, w.Release, w.MustSync = s, s.GetMetadata().GetIndex(), true
 		p.snapshot = s
-		n.keeping.marking = s.GetMetadata().GetIndex() // an older mark must not follow it
+		if !mutant.On(mutant.MarkBehindSnapshot) {
+			n.keeping.marking = s.GetMetadata().GetIndex() // an older mark must not follow it
+		}
 		n.setConf(s.GetMetadata().GetConfState())
 		n.confSince = s.GetMetadata().GetIndex()
 		n.traceConf()

@@ -56,7 +56,7 @@ type Node struct {
 	keeping    keeping
 	rejected   uint64
 	maxReadAck uint64 // newest position of the read queue that we have asked followers to confirm in this term
-	transferTo uint64
+	counting   counting
 }
 
 // pendingWrite is a LogWrite that is not reported done, with what may happen only then.
@@ -90,7 +90,7 @@ func New(cfg Config, boot Boot) (*Node, error) {
 	}
 	n := &Node{cfg: cfg, log: log, t: cfg.Tracer}
 	reads := raft.ReadOnlySafe
-	if mutant.On(mutant.ReadWithoutQuorum) {
+	if mutant.On(mutant.ReadOnLease) {
 		reads = raft.ReadOnlyLeaseBased
 	}
 	n.raw, err = raft.NewRawNode(&raft.Config{
@@ -108,7 +108,7 @@ func New(cfg Config, boot Boot) (*Node, error) {
 		MaxUncommittedEntriesSize: limits.MaxUncommittedBytes,
 
 		CheckQuorum:    true,
-		PreVote:        !cfg.NoPreVote,
+		PreVote:        !cfg.NoPreVote && !mutant.On(mutant.NoPreVote),
 		ReadOnlyOption: reads,
 		Logger:         logger{cfg.Tracer},
 	})
@@ -315,6 +315,8 @@ func (n *Node) send(m *raftpb.Message) {
 		m.Index = new(n.last)
 	case mutant.On(mutant.ApplyBeforeCommit) && m.GetType() == raftpb.MsgApp:
 		m.Commit = new(m.GetIndex() + uint64(len(m.GetEntries())))
+	case mutant.On(mutant.CommitByCounting) && m.GetType() == raftpb.MsgApp:
+		n.countOldTerms(m)
 	}
 	if n.supersedes(m) {
 		n.out.Sends[len(n.out.Sends)-1].Message = m

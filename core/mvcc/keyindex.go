@@ -79,6 +79,9 @@ func (k *keyIndex) put(rev Revision) {
 		k.past.revs = append(k.past.revs, k.newest)
 	} else {
 		k.created, k.version = rev.Main, 0
+		if ended := k.ended(); mutant.On(mutant.VersionSurvivesDelete) && len(ended) > 0 {
+			k.version = ended[len(ended)-1].version
+		}
 	}
 	k.newest = rev
 	k.version++

@@ -7,6 +7,7 @@ import (
 
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 )
 
@@ -33,7 +34,7 @@ func (r *reader) check(rev int64) error {
 		return nil
 	case rev > r.rev:
 		return ErrFutureRev
-	case rev < r.compactRev:
+	case rev < r.compactRev && !mutant.On(mutant.CompactedReadable):
 		return ErrCompacted
 	}
 	return nil
@@ -73,7 +74,7 @@ func (r *reader) rangeKeys(req *pb.RangeRequest) (*pb.RangeResponse, error) {
 	if req.Limit > 0 && int64(len(resp.Kvs)) > req.Limit {
 		clear(resp.Kvs[req.Limit:])
 		resp.Kvs = resp.Kvs[:req.Limit]
-		resp.More = true
+		resp.More = !mutant.On(mutant.MoreForgotten)
 	}
 	if req.KeysOnly {
 		for _, kv := range resp.Kvs {

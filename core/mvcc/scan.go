@@ -80,8 +80,12 @@ func (r *reader) event(raw []byte, rev Revision, dead, withPrev bool) (Event, er
 	} else {
 		f.fill(e.Kv, key, nil)
 	}
-	if withPrev && known && rev.Main-1 >= r.compactRev {
-		if v, ok := i.ki.at(rev.Main - 1); ok {
+	before := rev.Main - 1
+	if mutant.On(mutant.PreviousStale) {
+		before--
+	}
+	if withPrev && known && before >= r.compactRev {
+		if v, ok := i.ki.at(before); ok {
 			e.Prev = r.one(i, v.mod)
 		}
 	}

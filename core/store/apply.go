@@ -7,6 +7,7 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 
@@ -27,6 +28,9 @@ var (
 func (s *Store) Apply(ctx ApplyContext, entries []*raftpb.Entry) *Result {
 	r := &Result{}
 	applied := s.Backend.Applied()
+	if mutant.On(mutant.EntryTwice) && len(entries) > 0 {
+		applied.Index = entries[0].GetIndex() - 1
+	}
 	r.Index, r.Term = applied.Index, applied.Term
 	for _, e := range entries {
 		if e.GetIndex() <= applied.Index {
