@@ -52,6 +52,8 @@ type member struct {
 	term              uint64 // in memory
 	votedIn, votedFor uint64
 	leading           bool
+	grants            []grant
+	told              bool   // by the leader, to stand for election now
 	failed            uint64 // the event by which its disk refused, 0 = none in this life
 	cut               uint64 // while leading: its log was truncated from here, 0 = no
 	snapshots         int    // on their way in: the log may start anew
@@ -63,7 +65,7 @@ type member struct {
 	rev         int64
 }
 
-// Checker holds the events of a trace to I1 to I10 and I12. It is a trace.Sink. Its
+// Checker holds the events of a trace to I1 to I8, I10, I12 and I18. It is a trace.Sink. Its
 // memory is bounded by the options and the constants of this package.
 type Checker struct {
 	// OnViolation, if set, is called for each violation, at once.
@@ -83,6 +85,8 @@ type Checker struct {
 	commits   []commit // by term
 	configs   []config // by index
 	hashes    []hashed
+	sessions  []session
+	past      []seen
 }
 
 // New makes a checker that has seen nothing.
@@ -121,12 +125,18 @@ func (c *Checker) Emit(e *trace.Event) {
 	case trace.LogFailed:
 		c.diskFailed(c.member(e.Member), e)
 	case trace.MessageSent:
-		if e.Msg == msgAppResp || e.Msg == msgVoteResp || e.Msg == msgVote {
+		switch e.Msg {
+		case msgAppResp, msgVoteResp, msgVote:
 			c.sent(c.member(e.Member), e)
+		case msgPreVoteResp:
+			c.preVoted(c.member(e.Peer), e)
 		}
 	case trace.MessageDelivered:
-		if e.Msg == msgSnap {
+		switch e.Msg {
+		case msgSnap:
 			c.member(e.Member).snapshots++
+		case msgTimeoutNow:
+			c.member(e.Member).told = true
 		}
 	case trace.EntryAppended:
 		c.appended(c.member(e.Member), e)
@@ -139,8 +149,12 @@ func (c *Checker) Emit(e *trace.Event) {
 	case trace.EntryApplied:
 		c.applied(c.member(e.Member), e)
 	case trace.RequestDone:
-		if e.Member != 0 && e.Index != 0 && e.Text == "" {
+		switch {
+		case e.Text != "":
+		case e.Member != 0 && e.Index != 0:
 			c.acked(e)
+		case e.Member == 0 && e.Peer != 0:
+			c.heard(e)
 		}
 	case trace.BackendCommitted:
 		c.backendCommitted(c.member(e.Member), e)

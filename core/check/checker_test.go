@@ -1,9 +1,12 @@
 package check
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
+	"vitrine/core/limits"
 	"vitrine/core/trace"
 )
 
@@ -69,6 +72,22 @@ func sends(from, to, term, index uint64, msg uint8) trace.Event {
 	return trace.Event{Kind: trace.MessageSent, Member: from, Peer: to, Term: term, Index: index, Msg: msg}
 }
 
+// answers is an answer to client at revision rev, over a connection to member,
+// to what was asked at a moment; it comes one later.
+func answers(client, member, connection uint64, rev int64, asked uint64) trace.Event {
+	return trace.Event{Kind: trace.RequestDone, Peer: member, A: client, B: connection, Rev: rev, C: asked, Now: trace.Instant(asked + 1)}
+}
+
+func stands(m, term uint64) trace.Event {
+	return trace.Event{Kind: trace.RoleChanged, Member: m, Term: term, A: 1}
+}
+
+func refuses(from, to, term uint64) trace.Event {
+	e := sends(from, to, term, 0, msgPreVoteResp)
+	e.C = trace.Rejected
+	return e
+}
+
 // cluster starts members 1 to 3 with the bootstrap log (3 entries of term 1),
 // elects 1 in term 2, replicates its first entry and one write, and
 // acknowledges the write.
@@ -117,6 +136,13 @@ func TestSilentOnAGoodRun(t *testing.T) {
 		commits(3, 8, 3), synced(3, 8, 3, 2, 3), appended(3, 9, 3), sends(3, 2, 3, 8, msgAppResp),
 		trace.Event{Kind: trace.SnapshotInstalled, Member: 3, Index: 8, Term: 3, Rev: 4},
 		appended(2, 9, 3), synced(3, 9, 3, 2, 3), synced(2, 9, 3, 2, 3), commits(2, 9, 3), commits(3, 9, 3), applies(3, 9, 3, 4),
+	)
+	p.emit(
+		// Pre-votes make a candidate, and so does the word of the leader.
+		sends(1, 3, 4, 0, msgPreVoteResp), trace.Event{Kind: trace.TermChanged, Member: 3, Term: 4}, stands(3, 4),
+		trace.Event{Kind: trace.MessageDelivered, Member: 1, Peer: 2, Msg: msgTimeoutNow, Term: 3}, trace.Event{Kind: trace.TermChanged, Member: 1, Term: 5}, stands(1, 5),
+		// Answers under way together may come in any order, and another life of the member may know less.
+		answers(7, 2, 1, 9, 20), answers(7, 2, 1, 8, 20), answers(7, 2, 2, 3, 30), answers(7, 1, 1, 2, 40), answers(8, 2, 1, 4, 50),
 	)
 	p.checker.Hash(0, 2, 4, -1, 0xabc)
 	p.checker.Hash(0, 3, 4, -1, 0xabc)
@@ -176,6 +202,10 @@ func TestFires(t *testing.T) {
 		"durable state lost":                         {AtomicApply, restart(2, 1, 4, 5, 2)},
 		"a revision skipped":                         {RevisionOrder, []trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 4)}},
 		"a revision that falls":                      {RevisionOrder, []trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 1)}},
+		"a session that goes back":                   {Serializable, []trace.Event{answers(7, 2, 1, 5, 8), answers(7, 2, 2, 4, 9), answers(7, 2, 1, 4, 9)}},
+		"an election without pre-votes":              {Liveness, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
+		"an election by the pre-votes of the past":   {Liveness, []trace.Event{sends(2, 3, 3, 0, msgPreVoteResp), {Kind: trace.TermChanged, Member: 3, Term: 5}, stands(3, 5)}},
+		"an election by pre-votes refused":           {Liveness, []trace.Event{refuses(2, 3, 3), {Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
 		"one index, two revisions":                   {RevisionOrder, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), applies(3, 5, 2, 1)}},
 	}
 	for name, c := range cases {
@@ -210,6 +240,56 @@ func TestHashesAgree(t *testing.T) {
 	}
 	p.checker.Hash(6, 2, 2, -1, 3)
 	if v := p.checker.Violations(); len(v) != 1 || v[0].Number != RevisionOrder || v[0].Now != 6 || v[0].Member != 2 {
+		t.Error(v)
+	}
+}
+
+func TestThePast(t *testing.T) {
+	gone := errors.New("gone")
+	for name, c := range map[string]struct {
+		said  []Past
+		fires bool
+	}{
+		"as it should be":                  {[]Past{{Rev: 4, Compact: 5, Err: gone, Refused: true}, {Rev: 5, Compact: 5, Sum: 1}, {Rev: 5, Compact: 3, Sum: 1}, {Rev: 9, Compact: 5, Sum: 2}}, false},
+		"a compacted revision is answered": {[]Past{{Rev: 4, Compact: 5, Sum: 1}}, true},
+		"refused for another reason":       {[]Past{{Rev: 4, Compact: 5, Err: gone}}, true},
+		"the compact revision is refused":  {[]Past{{Rev: 5, Compact: 5, Err: gone, Refused: true}}, true},
+		"the past has changed":             {[]Past{{Rev: 7, Compact: 5, Sum: 1}, {Rev: 7, Compact: 6, Sum: 2}}, true},
+	} {
+		checker := New(Options{})
+		for _, p := range c.said {
+			checker.Past(3, 1, p)
+		}
+		if v := checker.Violations(); len(v) > 0 != c.fires || c.fires && (v[0].Number != Compaction || v[0].Now != 3 || v[0].Member != 1) {
+			t.Errorf("%s: %v", name, v)
+		}
+	}
+	checker := New(Options{})
+	for rev := range int64(10 * maxSeen) {
+		checker.Past(0, 1, Past{Rev: rev + 1, Sum: 7})
+	}
+	if len(checker.past) > maxSeen {
+		t.Errorf("%d answers are remembered", len(checker.past))
+	}
+}
+
+func TestBounds(t *testing.T) {
+	c := New(Options{})
+	c.Bounds(1, 2, []limits.Use{{Name: "cups", Have: 3, Limit: 3}})
+	if v := c.Violations(); len(v) != 0 {
+		t.Fatal(v)
+	}
+	c.Bounds(2, 2, []limits.Use{{Name: "cups", Have: 3, Limit: 3}, {Name: "plates", Have: 4, Limit: 3}})
+	if v := c.Violations(); len(v) != 1 || v[0].Number != Bounded || v[0].Now != 2 || !strings.Contains(v[0].Text, "4 plates") {
+		t.Error(v)
+	}
+}
+
+func TestSameStory(t *testing.T) {
+	if v := SameStory(1, 1); v != nil {
+		t.Error(v)
+	}
+	if v := SameStory(1, 2); v == nil || v.Number != Deterministic {
 		t.Error(v)
 	}
 }

@@ -49,7 +49,7 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
 	p := past{replayed: l, at: at, place: 2*at.fold.state.Revision() + 1, done: map[string]int{}}
 	for _, w := range l.writes {
-		if w.index <= at.index && !w.claimed {
+		if w.index <= at.index && !w.claimed && w.acts() { // others belong to refusals, which were answered
 			p.done[w.bytes()]++
 		}
 	}
@@ -83,7 +83,7 @@ type past struct {
 	*replayed
 	at    mark
 	place int64
-	done  map[string]int // unclaimed requests in that part
+	done  map[string]int // unclaimed requests in that part that changed something
 }
 
 func (p *past) holds(o *operation) bool {

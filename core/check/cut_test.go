@@ -123,6 +123,31 @@ func TestCutForgetsAndStillKnows(t *testing.T) {
 	}
 }
 
+// Of four requests that are alike two were refused and two got no answer, of
+// which one happens late: its place must not go to those that changed nothing.
+func TestCutTellsLikesApart(t *testing.T) {
+	s := newServer(t)
+	again := func() *pb.PutRequest { return &pb.PutRequest{Key: []byte("a"), IgnoreValue: true} }
+	s.call(1, 0, 1, again()) // refused: there is no such key
+	s.call(1, 2, 3, again())
+	lost := s.h.Invoke(1, 4, again())
+	s.call(2, 5, 6, put("a", "1"))
+	for now := trace.Instant(100); now < 1000; now += 100 {
+		s.call(2, now, now+1, put("b", fmt.Sprint(now)))
+		if err := s.h.Cut(now+2, 50, 2); err != nil {
+			t.Fatal(err)
+		}
+		if now == 200 {
+			s.do(again())
+		}
+	}
+	s.h.Return(lost, 1000, nil, errTimeout)
+	s.h.Return(s.h.Invoke(3, 1000, again()), 1001, nil, errTimeout)
+	if err := s.h.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLiesAreFoundAfterCuts(t *testing.T) {
 	for seed := range uint64(5) {
 		if _, _, err := long(t, seed, 3000, 7000); err == nil {

@@ -8,10 +8,12 @@ import (
 
 // Message types as Event.Msg has them: raft's number and one.
 const (
-	msgAppResp  = 4 + 1
-	msgVote     = 5 + 1
-	msgVoteResp = 6 + 1
-	msgSnap     = 7 + 1
+	msgAppResp     = 4 + 1
+	msgVote        = 5 + 1
+	msgVoteResp    = 6 + 1
+	msgSnap        = 7 + 1
+	msgTimeoutNow  = 14 + 1
+	msgPreVoteResp = 18 + 1
 )
 
 // started handles MemberStarted: what the disk holds must include what it had
@@ -25,7 +27,7 @@ func (c *Checker) started(m *member, e *trace.Event) {
 		c.restarted(m, e, log)
 	}
 	*m = member{
-		id: m.id, seen: true, log: log, durable: log,
+		id: m.id, seen: true, log: log, durable: log, grants: m.grants,
 		term: e.Term, hardTerm: e.Term, hardVote: e.Peer,
 		commit: e.Index, applied: e.Index, backed: e.Index, rev: e.Rev,
 	}

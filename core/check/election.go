@@ -25,6 +25,9 @@ func (c *Checker) role(m *member, e *trace.Event) {
 	if e.Term != 0 {
 		c.term(m, e)
 	}
+	if e.A == 1 {
+		c.candidate(m, e)
+	}
 	if !m.leading {
 		return
 	}

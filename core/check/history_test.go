@@ -118,11 +118,11 @@ func TestUnlinearizableHistories(t *testing.T) {
 			s.call(1, 20, 30, put("a", "2"))
 			s.h.Return(s.h.Invoke(2, 40, get("b")), 50, stale, nil)
 		}},
-		"a write lost": {"no order explains", func(s *server) {
+		"a write lost": {"the log does not give", func(s *server) {
 			s.call(1, 0, 10, put("a", "1"))
 			s.h.Return(s.h.Invoke(2, 20, get("a")), 30, &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 2}}, nil)
 		}},
-		"a value that nobody wrote": {"no order explains", func(s *server) {
+		"a value that nobody wrote": {"the log does not give", func(s *server) {
 			s.call(1, 0, 10, put("a", "1"))
 			r := s.call(1, 20, 30, get("a")).(*pb.RangeResponse)
 			r.Kvs[0] = &pb.KeyValue{Key: []byte("a"), Value: []byte("2"), CreateRevision: 2, ModRevision: 2, Version: 1}
@@ -133,6 +133,10 @@ func TestUnlinearizableHistories(t *testing.T) {
 		}},
 		"a revision that never was": {"no order explains", func(s *server) {
 			s.h.Return(s.h.Invoke(2, 0, put("b", "1")), 10, &pb.PutResponse{Header: &pb.ResponseHeader{Revision: 3}}, nil)
+		}},
+		"a write that happened twice": {"once more than anybody asked", func(s *server) {
+			s.call(1, 0, 10, put("a", "1"))
+			s.do(put("a", "1"))
 		}},
 		"a refusal without a reason": {"no order explains", func(s *server) {
 			s.call(1, 0, 10, put("a", "1"))
@@ -163,6 +167,9 @@ func TestUnlinearizableHistories(t *testing.T) {
 				number = Serializable
 			}
 			wantViolation(t, s.h.Check(), number, c.want)
+			if number == Linearizable && !strings.Contains(c.want, "once more") { // nobody can see that without the log
+				wantViolation(t, blindly(s.h).Check(), number, "")
+			}
 		})
 	}
 }

@@ -24,7 +24,10 @@ const (
 	WatchResumable     = 23
 	WatchBookmarkable  = 24
 	WatchFilter        = 25
+	Compaction         = 26
 	Liveness           = 27
+	Bounded            = 28
+	Deterministic      = 29
 	NoPanic            = 30
 )
 
@@ -51,7 +54,7 @@ func Invariants() []Info {
 		{Boot, "boot", "After any crash a member starts again, or names what is damaged."},
 		{FailedDisk, "failed disk", "After a write or a sync has failed, a member writes, confirms and sends nothing more until it starts again."},
 		{Linearizable, "linearizability", "Some order of the clients' operations, one at a time, explains every answer."},
-		{Serializable, "serializable reads", "A read that asks no quorum still sees one state that the log had."},
+		{Serializable, "serializable reads", "A read that asks no quorum still sees one state that the log had, and over one connection time does not go back."},
 		{WatchOrdered, "watch: ordered", "Events come in the order of revisions."},
 		{WatchUnique, "watch: unique", "No event comes twice."},
 		{WatchReliable, "watch: reliable", "No event is left out, and each says what the log says."},
@@ -59,7 +62,10 @@ func Invariants() []Info {
 		{WatchResumable, "watch: resumable", "A watch that was cut off goes on where it was, unless history is gone."},
 		{WatchBookmarkable, "watch: bookmarkable", "After a progress notification nothing older comes."},
 		{WatchFilter, "watch: filtered", "Only what was asked for comes, and previous pairs are the previous pairs."},
-		{Liveness, "liveness", "Once everything is healed the cluster converges and serves again."},
+		{Compaction, "compaction", "Older revisions than the compact one are refused, and newer ones never change, at every member."},
+		{Liveness, "liveness", "Once everything is healed the cluster converges and serves again, and nobody raises the term while the others follow a leader."},
+		{Bounded, "bounds", "No queue grows beyond its bound."},
+		{Deterministic, "determinism", "The same seed tells the same story, event by event."},
 		{NoPanic, "no panic", "Nothing that happens makes a member panic."},
 	}
 }

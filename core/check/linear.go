@@ -41,8 +41,8 @@ type candidate struct {
 	over int64 // at this revision it has happened or never will
 }
 
-// linearizable checks all operations but serializable reads by search, and those
-// against the log.
+// linearizable checks all operations but serializable reads, by the log or, if
+// that is not known, by search; and serializable reads by the log.
 func (h *History) linearizable(l *replayed) error {
 	if err := h.serializableReads(l); err != nil {
 		return err
@@ -51,7 +51,13 @@ func (h *History) linearizable(l *replayed) error {
 	if err := narrow(candidates); err != nil {
 		return err
 	}
-	if l.known && l.witness(candidates) {
+	if l.known {
+		if err := h.repeated(l); err != nil {
+			return err
+		}
+		if err := l.witness(candidates); err != nil {
+			return cmp.Or(l.contradicted(candidates), err) // in simpler words, mostly
+		}
 		return nil
 	}
 	ops := make([]porcupine.Operation, len(candidates))
@@ -140,25 +146,26 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 	}
 	byBytes := map[string][]*written{}
 	for _, w := range l.writes {
-		byBytes[w.bytes()] = append(byBytes[w.bytes()], w)
+		name := w.bytes()
+		byBytes[name] = append(byBytes[name], w)
+		if !w.claimed && h.forgot(name) { // it may be one that was forgotten
+			alike[name]++
+			candidates = append(candidates, &candidate{request: w.request, outcome: unknown, call: -never, ret: never, op: -1})
+		}
 	}
-	candidates = slices.DeleteFunc(candidates, func(c *candidate) bool {
+	return slices.DeleteFunc(candidates, func(c *candidate) bool {
 		if c.outcome != unknown {
 			return false
 		}
 		name := bytesOf(c.request)
 		return !c.resolve(byBytes[name], alike[name])
 	})
-	for _, w := range l.writes {
-		if w.claimed || len(h.lost) == 0 || alike[w.bytes()] > 0 || !h.lost[trace.HashData([]byte(w.bytes()))] {
-			continue
-		}
-		c := &candidate{request: w.request, outcome: unknown, call: -never, ret: never, op: -1, over: w.after}
-		if c.resolve(byBytes[w.bytes()], 1) {
-			candidates = append(candidates, c)
-		}
-	}
-	return candidates
+}
+
+// forgot tells whether an operation with this request was forgotten without an
+// answer.
+func (h *History) forgot(name string) bool {
+	return len(h.lost) > 0 && h.lost[trace.HashData([]byte(name))]
 }
 
 // claim marks the request in the log that the answered operation is.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"sort"
@@ -11,11 +12,15 @@ import (
 	"vitrine/core/trace"
 )
 
-// The log is an order of all writes. If it, with the reads put where their
-// revisions say, explains every answer and agrees with the times of calls and
-// returns, then it is the order that linearizability asks for, and there is
-// nothing to search. The search remains the judge: what has no witness here goes
-// to porcupine, so that a witness can spare time but never hide a violation.
+// The log is the order of all writes, and each is in it once. If it, with the
+// reads put where their revisions say, explains every answer and agrees with the
+// times of calls and returns, then it is the order that linearizability asks for.
+// If it does not, there is none that could have happened, and nothing to search:
+// a write stands where the log has it; of requests without an answer that are
+// alike, the earlier call made the earlier write, because nothing else tells them
+// apart; and what changed nothing goes into the first gap that can be its own,
+// after everything that had returned before it was called. Without the log a
+// search must do (porcupine), and tests hold the two to each other.
 
 // order is the part of a witness that the log gives: writes, and between them
 // gaps, of which gap i comes before write i.
@@ -26,12 +31,12 @@ type order struct {
 	earliest []trace.Instant // return among those after it
 }
 
-// witness reports whether the order of the log explains all candidates. False
-// means that nobody knows.
-func (l *replayed) witness(candidates []*candidate) bool {
-	o, ok := l.orderOf(candidates)
-	if !ok {
-		return false
+// witness returns nil if the order of the log explains all candidates, and else
+// says what it does not explain.
+func (l *replayed) witness(candidates []*candidate) error {
+	o, err := l.orderOf(candidates)
+	if err != nil {
+		return err
 	}
 	var between []*candidate
 	for _, c := range candidates {
@@ -43,20 +48,19 @@ func (l *replayed) witness(candidates []*candidate) bool {
 				continue // so it would be at any time
 			}
 		}
-		if !o.put(c) {
-			return false
-		}
 		between = append(between, c)
 	}
-	slices.SortStableFunc(between, func(a, b *candidate) int {
-		return cmp.Or(cmp.Compare(a.gap, b.gap), cmp.Compare(a.call, b.call))
-	})
-	return o.inTime(between)
+	return o.fill(between)
 }
 
-// orderOf finds for each operation that is in the log its place there, and none
-// that changed anything without an operation.
-func (l *replayed) orderOf(candidates []*candidate) (*order, bool) {
+// unexplained is a candidate that the log has no place for.
+func unexplained(c *candidate) error {
+	return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf(
+		"no order explains the answers up to operation %d: %s -> %s", c.op, words(c.request), words(answerOf(c)))}
+}
+
+// orderOf finds for each operation that is in the log its place there.
+func (l *replayed) orderOf(candidates []*candidate) (*order, error) {
 	for _, w := range l.writes {
 		w.placed = nil
 	}
@@ -67,7 +71,7 @@ func (l *replayed) orderOf(candidates []*candidate) (*order, bool) {
 			lost = append(lost, c)
 		case c.write.acts():
 			if !c.write.agrees(c) {
-				return nil, false
+				return nil, unexplained(c)
 			}
 			c.write.placed = c
 		}
@@ -75,8 +79,8 @@ func (l *replayed) orderOf(candidates []*candidate) (*order, bool) {
 	slices.SortStableFunc(lost, func(a, b *candidate) int { return cmp.Compare(a.call, b.call) })
 	o := &order{log: l}
 	for _, w := range l.writes {
-		if w.placed == nil && w.acts() && !w.lookFor(lost) {
-			return nil, false
+		if w.placed == nil && w.acts() {
+			w.lookFor(lost)
 		}
 		if w.placed != nil {
 			o.writes = append(o.writes, w)
@@ -91,39 +95,63 @@ func (w *written) acts() bool { return w != nil && (w.compacts || w.after > w.be
 
 // agrees tells whether the answer of the operation that claimed w is the model's.
 func (w *written) agrees(c *candidate) bool {
-	if !w.agreed && w.err == nil && w.response != nil && sameResponse(c.response, w.response) {
+	if !w.agreed && w.gave(c) {
 		w.agreed, w.response = true, nil // the answer has served
 	}
 	return w.agreed
 }
 
-// lookFor finds an operation without an answer that w may be: of equals the one
-// that was called first, as they differ in nothing else.
-func (w *written) lookFor(lost []*candidate) bool {
+// gave tells whether the answer is what the model says to w.
+func (w *written) gave(c *candidate) bool {
+	return w.err == nil && (w.agreed && w == c.write || w.response != nil && sameResponse(c.response, w.response))
+}
+
+// lookFor finds the operation without an answer that w is: of equals the one that
+// was called first. If there is none, it was somebody's whom the history does not
+// know, at any time.
+func (w *written) lookFor(lost []*candidate) {
 	for _, c := range lost {
 		if c.write == nil && bytesOf(c.request) == w.bytes() {
 			c.write, w.placed = w, c
-			return true
+			return
 		}
 	}
-	return false
+	w.placed = &candidate{call: -never, ret: never}
 }
 
 // bound notes for each gap what an operation in it must have waited for.
-func (o *order) bound() bool {
+func (o *order) bound() error {
 	n := len(o.writes)
 	o.latest, o.earliest = make([]trace.Instant, n+1), make([]trace.Instant, n+1)
 	o.latest[0], o.earliest[n] = math.MinInt64, math.MaxInt64
 	for i, w := range o.writes {
 		o.latest[i+1] = max(o.latest[i], w.placed.call)
 		if o.latest[i+1] > w.placed.ret {
-			return false
+			return unexplained(w.placed)
 		}
 	}
 	for i := n - 1; i >= 0; i-- {
 		o.earliest[i] = min(o.earliest[i+1], o.writes[i].placed.ret)
 	}
-	return true
+	return nil
+}
+
+// fill puts the operations that changed nothing between the writes, in the order
+// of their calls: then whatever had returned before has its gap already.
+func (o *order) fill(between []*candidate) error {
+	returned := slices.Clone(between)
+	slices.SortStableFunc(between, func(a, b *candidate) int { return cmp.Compare(a.call, b.call) })
+	slices.SortStableFunc(returned, func(a, b *candidate) int { return cmp.Compare(a.ret, b.ret) })
+	floor := 0 // the last gap of those that returned before the call
+	for _, c := range between {
+		for ; len(returned) > 0 && returned[0].ret < c.call; returned = returned[1:] {
+			floor = max(floor, returned[0].gap)
+		}
+		if !o.put(c, floor) {
+			return unexplained(c)
+		}
+	}
+	return nil
 }
 
 // at is the revision and the era in a gap.
@@ -135,11 +163,11 @@ func (o *order) at(gap int) (rev int64, era int) {
 	return w.after, w.era
 }
 
-// put finds the first gap in which the state gives the answer to an operation
-// that changed nothing.
-func (o *order) put(c *candidate) bool {
+// put finds the first gap, from floor on, in which the state gives the answer to
+// an operation that changed nothing.
+func (o *order) put(c *candidate, floor int) bool {
 	n := len(o.writes)
-	gap := sort.Search(n, func(g int) bool { return o.earliest[g] >= c.call })
+	gap := max(floor, sort.Search(n, func(g int) bool { return o.earliest[g] >= c.call }))
 	if c.outcome == succeeded {
 		if c.place%2 == 0 {
 			return false
@@ -191,30 +219,9 @@ func (o *order) gives(c *candidate, rev int64, era int) bool {
 		_, err = s.ReadAt(rev, r)
 	default:
 		if text := c.err.Error(); text == string(model.ErrLeaseNotFound) || text == string(model.ErrLeaseExist) {
-			return false // which leases there were nobody has kept
+			return true // which leases there were nobody has kept
 		}
 		_, err = s.At(rev).Apply(r)
 	}
 	return err != nil && err.Error() == c.err.Error()
-}
-
-// inTime goes through the whole order: nothing may return before something is
-// called that comes earlier.
-func (o *order) inTime(between []*candidate) bool {
-	latest := trace.Instant(math.MinInt64)
-	next := func(c *candidate) bool {
-		latest = max(latest, c.call)
-		return latest <= c.ret
-	}
-	for i := 0; i <= len(o.writes); i++ {
-		for ; len(between) > 0 && between[0].gap == i; between = between[1:] {
-			if !next(between[0]) {
-				return false
-			}
-		}
-		if i < len(o.writes) && !next(o.writes[i].placed) {
-			return false
-		}
-	}
-	return true
 }

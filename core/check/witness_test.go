@@ -24,7 +24,7 @@ func searched(t *testing.T, h *History) (search, witness bool) {
 	for i, c := range candidates {
 		ops[i] = porcupine.Operation{Input: c, Call: int64(c.call), Return: int64(c.ret)}
 	}
-	return porcupine.CheckOperations(kvModel(l.start), ops), l.witness(candidates)
+	return porcupine.CheckOperations(kvModel(l.start), ops), l.witness(candidates) == nil
 }
 
 // The log explains what a right server answers, so that nothing is searched.
@@ -36,10 +36,10 @@ func TestWitnessOfRightHistories(t *testing.T) {
 	}
 }
 
-// The witness never excuses what the search refuses.
-func TestWitnessIsNeverMild(t *testing.T) {
+// The witness excuses what the search excuses, and nothing else.
+func TestWitnessIsJust(t *testing.T) {
 	wrong := 0
-	for seed := range uint64(150) {
+	for seed := range uint64(400) {
 		s := randomHistory(t, seed, 48, 0.2)
 		rnd := rand.New(rand.NewPCG(seed, 4))
 		for range 1 + rnd.IntN(2) {
@@ -49,12 +49,15 @@ func TestWitnessIsNeverMild(t *testing.T) {
 		if witness && !search {
 			t.Errorf("seed %d: the witness holds, yet no order exists", seed)
 		}
+		if search && !witness {
+			t.Errorf("seed %d: there is an order, and the witness does not know it", seed)
+		}
 		if !search {
 			wrong++
 		}
 	}
-	if wrong < 50 {
-		t.Errorf("only %d of 150 histories are wrong", wrong)
+	if wrong < 150 {
+		t.Errorf("only %d of 400 histories are wrong", wrong)
 	}
 }
 
@@ -123,7 +126,7 @@ func TestManyOpenOperations(t *testing.T) {
 	}
 	s.call(99, 100, 110, get("a"))
 	l := s.h.advance()
-	if candidates := s.h.candidates(l); len(candidates) != 41 || !l.witness(candidates) {
+	if candidates := s.h.candidates(l); len(candidates) != 41 || l.witness(candidates) != nil {
 		t.Errorf("%d candidates without a witness", len(candidates))
 	}
 }

@@ -1,0 +1,69 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+)
+
+// repeated looks for a write that is in the log more often than it was asked for.
+// It leaves alone what none of the clients asked for whom the history knows.
+func (h *History) repeated(l *replayed) error {
+	unclaimed := func(w *written) bool { return !w.claimed && w.acts() }
+	if !slices.ContainsFunc(l.writes, unclaimed) {
+		return nil
+	}
+	open := map[string]int{} // by request: operations that may be in the log and were not found there
+	for i := range h.ops {
+		switch o := &h.ops[i]; {
+		case o.outcome() == unknown:
+			open[bytesOf(o.request)]++
+		case o.write != nil:
+			open[bytesOf(o.request)] += 0
+		}
+	}
+	for _, w := range l.writes {
+		name := w.bytes()
+		left, known := open[name]
+		switch {
+		case !unclaimed(w) || !known || h.forgot(name):
+		case left > 0:
+			open[name]--
+		default:
+			return Violation{Number: Linearizable, Text: fmt.Sprintf("the log has %s at index %d once more than anybody asked for it", words(w.request), w.index)}
+		}
+	}
+	return nil
+}
+
+// contradicted looks for an answer that the log does not give at the revision
+// that it names.
+func (l *replayed) contradicted(candidates []*candidate) error {
+	for _, c := range candidates {
+		if c.outcome == succeeded && !l.gives(c) {
+			return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf("the log does not give the answer to operation %d: %s -> %s", c.op, words(c.request), words(c.response))}
+		}
+	}
+	return nil
+}
+
+// gives tells whether the log gives an answer at its revision. Of requests that
+// are alike and changed nothing any may be the one.
+func (l *replayed) gives(c *candidate) bool {
+	rev := revisionOf(c.response)
+	switch {
+	case rev < l.start.Revision():
+		return true // from before what is kept: nobody can say
+	case rev > l.front.state.Revision():
+		return false
+	case readOnly(c.request):
+		return l.explains(c.known, rev)
+	case c.write.acts():
+		return c.write.agrees(c)
+	}
+	for _, w := range l.after(rev) {
+		if !w.acts() && bytesOf(w.request) == bytesOf(c.request) && w.gave(c) {
+			return true
+		}
+	}
+	return false
+}
