@@ -9,6 +9,7 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/member"
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/store"
 	"vitrine/core/trace"
@@ -118,7 +119,9 @@ func (w *World) recover(n *node) error {
 		n.db = img.db.Clone()
 		err = w.tryRecover(n)
 	}
-	n.images = nil
+	if err == nil {
+		n.images = nil
+	}
 	return err
 }
 
@@ -229,6 +232,9 @@ func (w *World) imageSaved(n *node, e *event) {
 	m, img, from := f.msg, f.image, w.nodes[f.from]
 	*f = flight{}
 	w.flights.give(e.slot)
+	if mutant.On(mutant.SnapshotTwice) {
+		n.images = n.images[:0]
+	}
 	n.images = append(n.images, img)
 	w.moment(n)
 	w.report(from, n, member.SnapshotStatus, true, e.cause)

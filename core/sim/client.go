@@ -38,6 +38,9 @@ type sight struct {
 	mod   int64
 }
 
+// requireLeader: one request in so many does not want to wait for a leader.
+const requireLeader = 8
+
 // clientv3's figures.
 const (
 	retryWait   = 25 * time.Millisecond // between attempts, with 10% jitter
@@ -93,7 +96,8 @@ type request struct {
 	cause    uint64
 	said     string // the answer in words, once somebody asked
 	stations []StationState
-	token    int // of the judge's history
+	over     uint32 // life of the member that answered: the connection
+	token    int    // of the judge's history
 }
 
 // errRefused and errReset are what a connection reports.
@@ -187,7 +191,7 @@ func (w *World) arrive(n *node, e *event) {
 	}
 	r.stage = atMember
 	w.step(n, &member.Input{Kind: member.Request, Cause: e.cause, Request: &api.Request{
-		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: false, Cause: e.cause,
+		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: mix(r.id)%requireLeader == 0, Cause: e.cause,
 	}})
 }
 
@@ -223,7 +227,7 @@ func (w *World) reply(n *node, a *api.Reply) {
 func (w *World) answer(slot int32, response any, err error) {
 	r := w.requests.at(slot)
 	r.stage = onReturn
-	r.answer, r.err = response, err
+	r.answer, r.err, r.over = response, err, w.nodes[r.node].life
 	w.q.push(event{at: w.now + w.clientLatency(), kind: evAnswer, slot: slot, a: r.id})
 }
 
@@ -337,7 +341,11 @@ func (w *World) finish(slot int32, response any, err error) {
 		c.failed++
 	}
 	w.station(r, "client", 0)
-	w.emit(trace.Event{Kind: trace.RequestDone, Request: r.id, Rev: r.rev, Text: text, Cause: r.cause})
+	done := trace.Event{Kind: trace.RequestDone, Request: r.id, Rev: r.rev, Text: text, Cause: r.cause}
+	if err == nil {
+		done.Peer, done.A, done.B, done.C = w.nodes[r.node].id, uint64(r.client), uint64(r.over), uint64(r.issued)
+	}
+	w.emit(done)
 	w.judge.complete(r, w.now)
 	w.retire(slot)
 	if c.request == slot {

@@ -16,7 +16,7 @@ import (
 //	crash member=1
 //	cut from=1 to=2,3 oneway
 //	put key=x value=1 member=2
-//	txn if=[value x = 1] then=[put key=x value=2; delete key=y] else=[get key=x]
+//	txn if=[value x = 1; version a to d > 0] then=[put key=x value=2; delete key=y] else=[get key=x]
 //	set name=loss value=0.1
 //
 // A request is the visitor's, or that of the simulated client number Client,
@@ -24,7 +24,8 @@ import (
 //
 // Which fields a command reads:
 //
-//	crash        Member; unsynced data is lost, Keep = kill: the page cache survives; Torn = per-block dice, percent
+//	crash        Member; the power fails: what was not synced is lost, but for each block of it with a chance of Torn percent;
+//	             Keep = kill: only the process dies, the page cache survives
 //	restart      Member
 //	pause        Member
 //	resume       Member
@@ -34,11 +35,12 @@ import (
 //	heal-all     every cut link is healed, everyone resumed
 //	campaign     Member times out now
 //	transfer     Member: the leader hands over to it
-//	put          Key, Value, PrevKV; Member = endpoint, 0 = the client's choice
-//	get          Key, End, Rev, Limit, Serializable, KeysOnly, CountOnly, Order (ascend, descend), By (version, create, mod, value)
+//	put          Key, Value, PrevKV, IgnoreValue; Member = endpoint, 0 = the client's choice
+//	get          Key, End, Rev, Limit, Serializable, KeysOnly, CountOnly, Order (ascend, descend), By (version, create, mod, value),
+//	             MinMod, MaxMod, MinCreate, MaxCreate
 //	delete       Key, End, PrevKV
 //	txn          If, Then, Else
-//	compact      Rev; negative = so many behind the newest revision that the client saw
+//	compact      Rev, Physical; negative = so many behind the newest revision that the client saw
 //	watch        Key, End, Rev, PrevKV, Progress, Filter (no-put, no-delete); answered by a request id
 //	cancel-watch Request; 0 = the newest watch
 //	hang-up      Client: the connection under its watch ends
@@ -71,7 +73,13 @@ type Command struct {
 	KeysOnly     bool   `json:"keysOnly,omitempty"`
 	CountOnly    bool   `json:"countOnly,omitempty"`
 	PrevKV       bool   `json:"prevKV,omitempty"`
+	IgnoreValue  bool   `json:"ignoreValue,omitempty"`
+	Physical     bool   `json:"physical,omitempty"`
 	Progress     bool   `json:"progress,omitempty"`
+	MinMod       int64  `json:"minMod,omitempty"`
+	MaxMod       int64  `json:"maxMod,omitempty"`
+	MinCreate    int64  `json:"minCreate,omitempty"`
+	MaxCreate    int64  `json:"maxCreate,omitempty"`
 	Request      uint64 `json:"request,omitempty"`
 
 	If   []Compare `json:"if,omitempty"`
@@ -85,7 +93,8 @@ type Command struct {
 type Compare struct {
 	Target string `json:"target"` // value, version, create, mod
 	Key    string `json:"key"`
-	Op     string `json:"op"` // = != > <
+	End    string `json:"end,omitempty"` // of a range, all keys of which must satisfy it
+	Op     string `json:"op"`            // = != > <
 	Value  string `json:"value"`
 }
 
@@ -197,32 +206,59 @@ func (c *Command) Append(dst []byte) []byte {
 	dst = appendText(dst, "order", c.Order)
 	dst = appendText(dst, "by", c.By)
 	dst = appendText(dst, "filter", c.Filter)
+	for _, f := range c.bounds() {
+		dst = appendInt(dst, f.name, *f.value)
+	}
 	dst = appendInt(dst, "torn", int64(c.Torn))
 	dst = appendUint(dst, "request", c.Request)
-	for _, f := range []struct {
-		on   bool
-		name string
-	}{{c.OneWay, "oneway"}, {c.Keep, "keep"}, {c.Serializable, "serializable"}, {c.KeysOnly, "keysOnly"}, {c.CountOnly, "countOnly"}, {c.PrevKV, "prevKV"}, {c.Progress, "progress"}} {
-		if f.on {
+	for _, f := range c.flags() {
+		if *f.value {
 			dst = append(append(dst, ' '), f.name...)
 		}
 	}
-	if len(c.If) > 0 {
-		dst = append(dst, " if=["...)
-		for i := range c.If {
-			if i > 0 {
-				dst = append(dst, "; "...)
-			}
-			x := &c.If[i]
-			dst = append(append(dst, x.Target...), ' ')
-			dst = append(appendWord(dst, x.Key), ' ')
-			dst = append(append(dst, x.Op...), ' ')
-			dst = appendWord(dst, x.Value)
-		}
-		dst = append(dst, ']')
-	}
+	dst = appendCompares(dst, c.If)
 	dst = appendOps(dst, "then", c.Then)
 	return appendOps(dst, "else", c.Else)
+}
+
+// named is a field of a command with its word in the text form.
+type named[T any] struct {
+	name  string
+	value *T
+}
+
+// flags are the fields that are words by themselves.
+func (c *Command) flags() [9]named[bool] {
+	return [...]named[bool]{
+		{"oneway", &c.OneWay}, {"keep", &c.Keep}, {"serializable", &c.Serializable}, {"keysOnly", &c.KeysOnly},
+		{"countOnly", &c.CountOnly}, {"prevKV", &c.PrevKV}, {"progress", &c.Progress}, {"ignoreValue", &c.IgnoreValue},
+		{"physical", &c.Physical},
+	}
+}
+
+// bounds are the filters of a get by revision.
+func (c *Command) bounds() [4]named[int64] {
+	return [...]named[int64]{{"minMod", &c.MinMod}, {"maxMod", &c.MaxMod}, {"minCreate", &c.MinCreate}, {"maxCreate", &c.MaxCreate}}
+}
+
+func appendCompares(dst []byte, list []Compare) []byte {
+	if len(list) == 0 {
+		return dst
+	}
+	dst = append(dst, " if=["...)
+	for i := range list {
+		if i > 0 {
+			dst = append(dst, "; "...)
+		}
+		x := &list[i]
+		dst = appendWord(append(append(dst, x.Target...), ' '), x.Key)
+		if x.End != "" {
+			dst = appendWord(append(dst, " to "...), x.End)
+		}
+		dst = append(append(append(dst, ' '), x.Op...), ' ')
+		dst = appendWord(dst, x.Value)
+	}
+	return append(dst, ']')
 }
 
 func appendOps(dst []byte, name string, ops []Command) []byte {
@@ -378,10 +414,11 @@ func (p *commandParser) command(depth int) Command {
 }
 
 func (p *commandParser) flag(c *Command, name string) {
-	flags := map[string]*bool{"oneway": &c.OneWay, "keep": &c.Keep, "serializable": &c.Serializable, "keysOnly": &c.KeysOnly, "countOnly": &c.CountOnly, "prevKV": &c.PrevKV, "progress": &c.Progress}
-	if f := flags[name]; f != nil {
-		*f = true
-		return
+	for _, f := range c.flags() {
+		if f.name == name {
+			*f.value = true
+			return
+		}
 	}
 	p.fail("unknown word %q", name)
 }
@@ -420,11 +457,22 @@ func (p *commandParser) field(c *Command, name, v string) {
 	case "filter":
 		c.Filter = v
 	default:
-		p.fail("unknown field %q", name)
+		err = p.bound(c, name, v)
 	}
 	if err != nil {
 		p.fail("%s=%s: not a number", name, v)
 	}
+}
+
+func (p *commandParser) bound(c *Command, name, v string) (err error) {
+	for _, f := range c.bounds() {
+		if f.name == name {
+			*f.value, err = strconv.ParseInt(v, 10, 64)
+			return err
+		}
+	}
+	p.fail("unknown field %q", name)
+	return nil
 }
 
 func parseIDs(v string) ([]uint64, error) {
@@ -446,6 +494,9 @@ func (p *commandParser) compares() []Compare {
 	}
 	for p.err == nil {
 		x := Compare{Target: p.word(), Key: p.word()}
+		if p.take("to ") {
+			x.End = p.word()
+		}
 		for _, op := range []string{"!=", "=", ">", "<"} {
 			if p.take(op) {
 				x.Op = op
@@ -454,7 +505,7 @@ func (p *commandParser) compares() []Compare {
 		}
 		x.Value = p.word()
 		if !slices.Contains([]string{"value", "version", "create", "mod"}, x.Target) || x.Op == "" {
-			p.fail("a condition is value|version|create|mod KEY =|!=|>|< VALUE")
+			p.fail("a condition is value|version|create|mod KEY [to END] =|!=|>|< VALUE")
 		}
 		list = append(list, x)
 		if p.take("]") {

@@ -19,12 +19,16 @@ var sampleCommands = []struct {
 	{`get key=a end="\x00" rev=7 limit=3 order=descend serializable countOnly`, Command{Cmd: "get", Key: "a", End: "\x00", Rev: 7, Limit: 3, Order: "descend", Serializable: true, CountOnly: true}},
 	{`txn if=[value x = 1; mod "a b" > 3] then=[put key=x value=2; txn then=[delete key=y]] else=[get key=x]`, Command{
 		Cmd:  "txn",
-		If:   []Compare{{"value", "x", "=", "1"}, {"mod", "a b", ">", "3"}},
+		If:   []Compare{{"value", "x", "", "=", "1"}, {"mod", "a b", "", ">", "3"}},
 		Then: []Command{{Cmd: "put", Key: "x", Value: "2"}, {Cmd: "txn", Then: []Command{{Cmd: "delete", Key: "y"}}}},
 		Else: []Command{{Cmd: "get", Key: "x"}},
 	}},
-	{`txn if=[value x != ""]`, Command{Cmd: "txn", If: []Compare{{"value", "x", "!=", ""}}}},
+	{`txn if=[value x != ""]`, Command{Cmd: "txn", If: []Compare{{"value", "x", "", "!=", ""}}}},
+	{`txn if=[version a to "\x00" > 0; mod to to to < 9]`, Command{Cmd: "txn", If: []Compare{{"version", "a", "\x00", ">", "0"}, {"mod", "to", "to", "<", "9"}}}},
+	{`get key=a end=c minMod=2 maxMod=9 minCreate=1 maxCreate=8`, Command{Cmd: "get", Key: "a", End: "c", MinMod: 2, MaxMod: 9, MinCreate: 1, MaxCreate: 8}},
+	{`put key=a prevKV ignoreValue`, Command{Cmd: "put", Key: "a", PrevKV: true, IgnoreValue: true}},
 	{`compact rev=-5`, Command{Cmd: "compact", Rev: -5}},
+	{`compact rev=7 physical`, Command{Cmd: "compact", Rev: 7, Physical: true}},
 	{`set name=loss value=0.25`, Command{Cmd: "set", Name: "loss", Value: "0.25"}},
 	{`cancel-watch request=9`, Command{Cmd: "cancel-watch", Request: 9}},
 }

@@ -76,6 +76,7 @@ type Watching struct {
 	Recent    int           `json:"recent,omitempty"`    // newest revisions kept for catching up without a scan
 	Revisions int           `json:"revisions,omitempty"` // of one scan
 	Read      time.Duration `json:"read,omitempty"`      // what every second client takes to read a response
+	Turn      time.Duration `json:"turn,omitempty"`      // mean time for which a client leaves its watch alone, 0 = 4 s
 }
 
 // Workload describes the simulated clients.

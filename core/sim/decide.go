@@ -135,17 +135,18 @@ var filterNames = [...]string{"no-put", "no-delete"}
 func commandOf(body any) Command {
 	switch r := body.(type) {
 	case *pb.PutRequest:
-		return Command{Cmd: "put", Key: string(r.Key), Value: string(r.Value), PrevKV: r.PrevKv}
+		return Command{Cmd: "put", Key: string(r.Key), Value: string(r.Value), PrevKV: r.PrevKv, IgnoreValue: r.IgnoreValue}
 	case *pb.RangeRequest:
 		return Command{
 			Cmd: "get", Key: string(r.Key), End: string(r.RangeEnd), Limit: r.Limit, Rev: r.Revision,
 			Order: orderNames[r.SortOrder], By: sortNames[r.SortTarget],
 			Serializable: r.Serializable, KeysOnly: r.KeysOnly, CountOnly: r.CountOnly,
+			MinMod: r.MinModRevision, MaxMod: r.MaxModRevision, MinCreate: r.MinCreateRevision, MaxCreate: r.MaxCreateRevision,
 		}
 	case *pb.DeleteRangeRequest:
 		return Command{Cmd: "delete", Key: string(r.Key), End: string(r.RangeEnd), PrevKV: r.PrevKv}
 	case *pb.CompactionRequest:
-		return Command{Cmd: "compact", Rev: r.Revision}
+		return Command{Cmd: "compact", Rev: r.Revision, Physical: r.Physical}
 	case *pb.WatchCreateRequest:
 		c := Command{Cmd: "watch", Key: string(r.Key), End: string(r.RangeEnd), Rev: r.StartRevision, PrevKV: r.PrevKv, Progress: r.ProgressNotify}
 		if len(r.Filters) > 0 {
@@ -180,7 +181,7 @@ func commandsOf(ops []*pb.RequestOp) (list []Command) {
 
 // compareText is the opposite of compareOf.
 func compareText(x *pb.Compare) Compare {
-	c := Compare{Key: string(x.Key), Op: map[pb.Compare_CompareResult]string{pb.Compare_EQUAL: "=", pb.Compare_NOT_EQUAL: "!=", pb.Compare_GREATER: ">", pb.Compare_LESS: "<"}[x.Result]}
+	c := Compare{Key: string(x.Key), End: string(x.RangeEnd), Op: map[pb.Compare_CompareResult]string{pb.Compare_EQUAL: "=", pb.Compare_NOT_EQUAL: "!=", pb.Compare_GREATER: ">", pb.Compare_LESS: "<"}[x.Result]}
 	switch v := x.TargetUnion.(type) {
 	case *pb.Compare_Value:
 		c.Target, c.Value = "value", string(v.Value)

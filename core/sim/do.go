@@ -84,6 +84,8 @@ func (w *World) valid(c *Command) error {
 		return err
 	}
 	switch {
+	case c.Cmd == "crash" && (c.Torn < 0 || c.Torn > 100):
+		return fmt.Errorf("sim: crash: torn = %d: want a percentage", c.Torn)
 	case c.Cmd == "fail" && (!slices.Contains(diskErrorNames[:], c.Name) || c.Rev < 0):
 		return fmt.Errorf("sim: fail: a disk cannot fail to %q", c.Name)
 	case c.Cmd == "rot" && (!slices.Contains(rotNames[:], c.Name) || c.Rev < 0 || c.Limit < 0):
@@ -143,7 +145,7 @@ func (w *World) performProcess(c *Command, cause uint64) {
 	n := w.byID(c.Member)
 	switch c.Cmd {
 	case "crash":
-		w.crash(n, c.Keep, cause)
+		w.crash(n, c, cause)
 	case "restart":
 		w.start(n)
 	case "pause":
@@ -342,7 +344,7 @@ func requestOf(c *Command, lastRev int64) (opCode, any, error) {
 	}
 	switch c.Cmd {
 	case "put":
-		return opPut, &pb.PutRequest{Key: key, Value: value, PrevKv: c.PrevKV}, nil
+		return opPut, &pb.PutRequest{Key: key, Value: value, PrevKv: c.PrevKV, IgnoreValue: c.IgnoreValue}, nil
 	case "get":
 		order, ok := map[string]pb.RangeRequest_SortOrder{"": pb.RangeRequest_NONE, "ascend": pb.RangeRequest_ASCEND, "descend": pb.RangeRequest_DESCEND}[c.Order]
 		if !ok {
@@ -355,6 +357,7 @@ func requestOf(c *Command, lastRev int64) (opCode, any, error) {
 		return opGet, &pb.RangeRequest{
 			Key: key, RangeEnd: end, Limit: c.Limit, Revision: c.Rev, SortOrder: order, SortTarget: by,
 			Serializable: c.Serializable, KeysOnly: c.KeysOnly, CountOnly: c.CountOnly,
+			MinModRevision: c.MinMod, MaxModRevision: c.MaxMod, MinCreateRevision: c.MinCreate, MaxCreateRevision: c.MaxCreate,
 		}, nil
 	case "delete":
 		return opDelete, &pb.DeleteRangeRequest{Key: key, RangeEnd: end, PrevKv: c.PrevKV}, nil
@@ -366,7 +369,7 @@ func requestOf(c *Command, lastRev int64) (opCode, any, error) {
 		if rev <= 0 {
 			rev += lastRev
 		}
-		return opCompact, &pb.CompactionRequest{Revision: max(1, rev)}, nil
+		return opCompact, &pb.CompactionRequest{Revision: max(1, rev), Physical: c.Physical}, nil
 	case "watch":
 		create := &pb.WatchCreateRequest{Key: key, RangeEnd: end, StartRevision: c.Rev, PrevKv: c.PrevKV, ProgressNotify: c.Progress}
 		if c.Filter != "" {
@@ -398,7 +401,7 @@ func txnOf(c *Command) (*pb.TxnRequest, error) {
 }
 
 func compareOf(x *Compare) (*pb.Compare, error) {
-	cmp := &pb.Compare{Key: []byte(x.Key)}
+	cmp := &pb.Compare{Key: []byte(x.Key), RangeEnd: bytesOf(x.End)}
 	results := map[string]pb.Compare_CompareResult{"=": pb.Compare_EQUAL, "!=": pb.Compare_NOT_EQUAL, ">": pb.Compare_GREATER, "<": pb.Compare_LESS}
 	var ok bool
 	if cmp.Result, ok = results[x.Op]; !ok {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vitrine/core/trace"
+	"vitrine/core/vfs"
 )
 
 // faultClass is a kind of misfortune. Each has its own dice, and each is off
@@ -39,13 +40,15 @@ const (
 	faultRot // of a log, on members that the others can do without
 	faultClock
 	faultDeadline // clients give up soon
+	faultExile    // the leader is cut off and its clock is slow, the others' are fast
+	faultCoup     // who has just been elected dies or is cut off
 	faultClasses
 )
 
 var faultNames = [...]string{
 	"loss", "duplicate", "delay", "clog", "partition", "pause", "crash", "disk", "stall", "vote-crash",
 	"compact", "transfer", "campaign", "blackout", "moment",
-	"write-error", "disk-full", "sync-error", "read-error", "commit-error", "rot", "clock", "deadline",
+	"write-error", "disk-full", "sync-error", "read-error", "commit-error", "rot", "clock", "deadline", "exile", "coup",
 }
 
 // Options are what a run drew before it began.
@@ -60,6 +63,7 @@ type Options struct {
 	Gap       [faultClasses]time.Duration // mean between two faults of a class
 	VoteCrash float64
 	Moment    float64
+	Coup      float64
 	Rotting   uint64        // who may rot: a permutation of the members; its top four bits are 0 if all may
 	Patience  time.Duration // of clients with one request in eight
 
@@ -101,6 +105,8 @@ func (o *Options) String() string {
 			fmt.Fprintf(&b, "=%.2f", o.VoteCrash)
 		case faultMoment:
 			fmt.Fprintf(&b, "=%.2f", o.Moment)
+		case faultCoup:
+			fmt.Fprintf(&b, "=%.2f", o.Coup)
 		case faultDeadline:
 			fmt.Fprintf(&b, "=%v", o.Patience.Round(time.Millisecond))
 		default:
@@ -135,10 +141,16 @@ func (o *Options) String() string {
 		fmt.Fprintf(&b, " timeout=%v", o.Timeout.Round(time.Millisecond))
 	}
 	if o.Watch.Pushes > 0 {
-		fmt.Fprintf(&b, " pushes=%d recent=%d scan=%d", o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions)
+		fmt.Fprintf(&b, " pushes=%d", o.Watch.Pushes)
+	}
+	if o.Watch.Recent > 0 {
+		fmt.Fprintf(&b, " recent=%d scan=%d", o.Watch.Recent, o.Watch.Revisions)
 	}
 	if o.Watch.Read > 0 {
 		fmt.Fprintf(&b, " read=%v", o.Watch.Read.Round(time.Millisecond))
+	}
+	if o.Watch.Turn > 0 {
+		fmt.Fprintf(&b, " turn/%v", o.Watch.Turn.Round(time.Millisecond))
 	}
 	return b.String()
 }
@@ -184,6 +196,9 @@ func (o *Options) drawBroken(d *Dice) {
 	o.Gap[faultRot] = d.Between(10*time.Second, time.Minute)
 	o.Rotting = d.Uint64()
 	o.Patience = spread(d.Uint64(), 2*time.Millisecond, time.Second)
+	o.Gap[faultExile] = d.Between(2*time.Second, 15*time.Second)
+	o.Gap[faultCoup] = 0 // it comes with elections
+	o.Coup = 0.1 + 0.5*float64(d.Uint64N(1001))/1000
 }
 
 // drawTuning varies what is not a fault: each thing in half of the runs.
@@ -212,11 +227,15 @@ func (o *Options) drawTuning(d *Dice) {
 	if timeout := spread(d.Uint64(), 200*time.Millisecond, 5*time.Second); d.Chance(0.5) {
 		o.Timeout = timeout
 	}
-	if pushes, recent, scan := 1+int(d.Uint64N(8)), 1+int(d.Uint64N(32)), 1+int(d.Uint64N(32)); d.Chance(0.5) {
+	pushes, recent, scan := 1+int(d.Uint64N(8)), 1+int(d.Uint64N(32)), 1+int(d.Uint64N(32))
+	if d.Chance(0.5) {
 		o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions = pushes, recent, scan
 	}
-	if read := spread(d.Uint64(), time.Millisecond, 400*time.Millisecond); d.Chance(0.5) {
-		o.Watch.Read = read
+	if read := spread(d.Uint64(), 5*time.Millisecond, 3*time.Second); d.Chance(0.5) {
+		o.Watch.Read, o.Watch.Pushes = read, pushes // who reads slowly has little on the way, or it would take minutes to read
+	}
+	if turn := spread(d.Uint64(), 200*time.Millisecond, 4*time.Second); d.Chance(0.5) {
+		o.Watch.Turn = turn
 	}
 }
 
@@ -242,6 +261,7 @@ func (o *Options) tune(c *Config) {
 	c.Watch.Recent = cmp.Or(o.Watch.Recent, c.Watch.Recent)
 	c.Watch.Revisions = cmp.Or(o.Watch.Revisions, c.Watch.Revisions)
 	c.Watch.Read = cmp.Or(o.Watch.Read, c.Watch.Read)
+	c.Watch.Turn = cmp.Or(o.Watch.Turn, c.Watch.Turn)
 }
 
 // faults draws misfortunes while a run's fault phase lasts.
@@ -252,6 +272,7 @@ type faults struct {
 	counts  [faultClasses]int
 
 	head, tombstone int64 // newest revision of all, and newest that deleted something
+	lurking         bool  // the next delete is compacted at once
 }
 
 // Options are the drawn options of the run; their classes are all off if the
@@ -343,16 +364,19 @@ func (w *World) drawFault(e *event) {
 			w.later(spread(long, 100*time.Millisecond, 10*time.Second), Command{Cmd: "resume", Member: id})
 		}
 	case faultCrash:
-		w.crashAndRestart(class, id, how%4 == 0, spread(long, time.Millisecond, 10*time.Second))
+		w.crashAndRestart(class, powerFailure(id, how), spread(long, time.Millisecond, 10*time.Second))
 	case faultStall:
 		w.inflict(class, Command{Cmd: "stall", Member: id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
 	case faultCompact:
 		rev := w.faults.head - int64(how%40)
-		switch how >> 8 % 3 {
+		switch how >> 8 % 4 {
 		case 0:
 			rev = w.faults.head
 		case 1:
 			rev = w.faults.tombstone
+		case 2:
+			w.faults.lurking = true
+			return
 		}
 		w.inflict(class, Command{Cmd: "compact", Rev: max(1, rev), Member: id})
 	case faultTransfer:
@@ -361,12 +385,45 @@ func (w *World) drawFault(e *event) {
 		w.inflict(class, Command{Cmd: "campaign", Member: otherID})
 	case faultBlackout:
 		for _, n := range w.nodes {
-			w.crashAndRestart(class, n.id, how%2 == 0, spread(mix(long+n.id), time.Millisecond, 5*time.Second))
+			w.crashAndRestart(class, powerFailure(n.id, how), spread(mix(long+n.id), time.Millisecond, 5*time.Second))
 		}
 	case faultWriteError, faultFull, faultSyncError, faultReadError, faultCommitError, faultRot:
 		w.drawDiskFault(class, w.nodes[victim], how, long)
 	case faultClock:
 		w.drawClock(w.nodes[victim], how, long)
+	case faultExile:
+		w.exile(long)
+	}
+}
+
+// tombstone sees a delete in the moment of its first apply. Compaction at the
+// newest revision, when that is a delete, is where much has gone wrong.
+func (w *World) tombstone(rev int64, member uint64) {
+	f := &w.faults
+	f.tombstone = max(f.tombstone, rev)
+	if f.lurking && f.on {
+		f.lurking = false
+		f.counts[faultCompact]++
+		w.later(1, Command{Cmd: "compact", Rev: rev, Member: member})
+	}
+}
+
+// exile cuts the leader off while its clock is slow and the others' are fast: for
+// as long as can be, it does not know that they have another leader.
+func (w *World) exile(long uint64) {
+	leader := w.leader()
+	if leader == nil || len(w.nodes) < 3 || !w.inflict(faultExile, Command{Cmd: "isolate", Member: leader.id}) {
+		return
+	}
+	wait := spread(long, time.Second, 8*time.Second)
+	w.later(wait, Command{Cmd: "heal", Member: leader.id})
+	for _, n := range w.nodes {
+		rate := "2"
+		if n == leader {
+			rate = "0.5"
+		}
+		w.inflict(faultExile, Command{Cmd: "clock", Member: n.id, Value: rate})
+		w.later(wait, Command{Cmd: "clock", Member: n.id, Value: "1"})
 	}
 }
 
@@ -381,10 +438,20 @@ func spread(bits uint64, lo, hi time.Duration) time.Duration {
 	return min(hi, base+time.Duration(bits>>16%uint64(base)))
 }
 
-func (w *World) crashAndRestart(class faultClass, id uint64, keep bool, wait time.Duration) {
-	if w.inflict(class, Command{Cmd: "crash", Member: id, Keep: keep}) {
-		w.later(wait, Command{Cmd: "restart", Member: id})
+func (w *World) crashAndRestart(class faultClass, c Command, wait time.Duration) {
+	if w.inflict(class, c) {
+		w.later(wait, Command{Cmd: "restart", Member: c.Member})
 	}
+}
+
+// powerFailure is a crash by drawn bits: in a quarter of all cases only the
+// process dies.
+func powerFailure(id, bits uint64) Command {
+	c := Command{Cmd: "crash", Member: id, Keep: bits>>20%4 == 0}
+	if !c.Keep {
+		c.Torn = int(vfs.Survival(bits >> 24))
+	}
+	return c
 }
 
 func (w *World) clog(from, to, how, long uint64) {
@@ -479,9 +546,9 @@ func (w *World) ring(long uint64) {
 	}
 }
 
-// voteDurable is the moment at which random crashes never hit: the vote is on
-// the disk and its message has not left, or only just.
-func (w *World) voteDurable(n *node, _ uint64) {
+// promised is a moment at which random crashes never hit: a vote, or a request
+// for votes, has only just left.
+func (w *World) promised(n *node) {
 	f := &w.faults
 	if !f.on || !f.options.On[faultVote] {
 		return
@@ -493,8 +560,31 @@ func (w *World) voteDurable(n *node, _ uint64) {
 	}
 	f.counts[faultVote]++
 	wait := time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
-	w.later(wait, Command{Cmd: "crash", Member: n.id, Keep: how%8 == 0})
+	w.later(wait, powerFailure(n.id, how))
 	w.later(wait+spread(long, time.Millisecond, 50*time.Millisecond), Command{Cmd: "restart", Member: n.id})
+}
+
+// elected sees a new leader. The logs that conflict worst are those of leaders
+// who left an entry at home: three draws.
+func (w *World) elected(n *node) {
+	f := &w.faults
+	if !f.on || !f.options.On[faultCoup] || len(w.nodes) < 2 {
+		return
+	}
+	d := f.dice[faultCoup]
+	hit, how, long := d.Chance(f.options.Coup), d.Uint64(), d.Uint64()
+	if !hit {
+		return
+	}
+	f.counts[faultCoup]++
+	wait := time.Duration(1 + how>>8%4*(how>>16%uint64(2*time.Millisecond)))
+	if how%2 == 0 {
+		w.later(wait, powerFailure(n.id, how))
+		w.later(wait+spread(long, time.Millisecond, 3*time.Second), Command{Cmd: "restart", Member: n.id})
+		return
+	}
+	w.later(wait, Command{Cmd: "isolate", Member: n.id})
+	w.later(wait+spread(long, 50*time.Millisecond, 5*time.Second), Command{Cmd: "heal", Member: n.id})
 }
 
 // moment is one of those at which random crashes hardly ever hit: part of a log
@@ -516,7 +606,7 @@ func (w *World) moment(n *node) {
 		w.later(wait, Command{Cmd: "stall", Member: n.id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
 		return
 	}
-	w.later(wait, Command{Cmd: "crash", Member: n.id, Keep: how>>4%4 == 0})
+	w.later(wait, powerFailure(n.id, how))
 	w.later(wait+spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
 }
 

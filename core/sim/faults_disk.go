@@ -246,6 +246,6 @@ var rotNames = [...]string{"bit", "misdirected"}
 
 func (w *World) crashLater(n *node, how, long uint64) {
 	wait := spread(how, time.Millisecond, 100*time.Millisecond)
-	w.later(wait, Command{Cmd: "crash", Member: n.id, Keep: how>>12%2 == 0})
+	w.later(wait, powerFailure(n.id, how))
 	w.later(wait+spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
 }

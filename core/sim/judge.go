@@ -9,7 +9,9 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/invariant"
+	"vitrine/core/limits"
 	"vitrine/core/mutant"
+	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 	"vitrine/core/watch"
@@ -26,6 +28,7 @@ type judge struct {
 	fold    *check.Fold
 	history *check.History
 	turn    int // whose image is looked at next
+	uses    []limits.Use
 }
 
 func newJudge(w *World) *judge {
@@ -151,6 +154,42 @@ func (j *judge) hash(n *node, rev int64) {
 	}
 }
 
+// past asks a member for everything at some revisions: just below its compact
+// revision, at it, at its head, and at two between that all members share.
+func (j *judge) past(n *node) {
+	compactRev, head := n.store.KV.CompactRevision(), n.store.KV.Revision()
+	for _, rev := range [...]int64{compactRev - 1, compactRev, head &^ 15, head&^15 - 16, head} {
+		if rev < 1 || rev > head {
+			continue
+		}
+		resp, err := n.store.KV.Range(&pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, Revision: rev})
+		p := check.Past{Rev: rev, Compact: compactRev, Err: err, Refused: errors.Is(err, mvcc.ErrCompacted)}
+		if err == nil {
+			p.Sum = pairsSum(resp.Kvs)
+		}
+		j.checker.Past(j.w.Now(), n.id, p)
+	}
+}
+
+// pairsSum is a hash of all that there is to know of some pairs.
+func pairsSum(kvs []*pb.KeyValue) uint64 {
+	sum := uint64(len(kvs))
+	for _, kv := range kvs {
+		for _, part := range [...]uint64{
+			trace.HashData(kv.Key), trace.HashData(kv.Value), uint64(kv.CreateRevision), uint64(kv.ModRevision), uint64(kv.Version), uint64(kv.Lease),
+		} {
+			sum = mix(sum ^ part)
+		}
+	}
+	return sum
+}
+
+// bounds looks how much a member holds.
+func (j *judge) bounds(n *node) {
+	j.uses = n.member.Uses(j.uses[:0])
+	j.checker.Bounds(j.w.Now(), n.id, j.uses)
+}
+
 // holds tells whether an invariant has held so far.
 func (j *judge) holds(number int) bool { return j == nil || j.checker.Holds(number) }
 
@@ -177,9 +216,14 @@ func (w *World) inspect() {
 		}
 	}
 	for _, n := range w.nodes {
-		if n.process == running && n.store.KV.CompactRevision() <= common {
+		if n.process != running {
+			continue
+		}
+		if n.store.KV.CompactRevision() <= common {
 			w.judge.hash(n, common)
 		}
+		w.judge.past(n)
+		w.judge.bounds(n)
 	}
 }
 
@@ -197,6 +241,7 @@ func (j *judge) final() {
 	for _, n := range j.w.nodes {
 		if n.process == running {
 			j.hash(n, 0)
+			j.past(n)
 		}
 		j.image(n)
 	}
@@ -222,6 +267,16 @@ const judgedOperations = 2000
 // times its patience.
 func (j *judge) cut() {
 	j.judged(j.history.Cut(j.w.Now(), 4*max(j.w.cfg.Workload.Timeout, j.w.cfg.Workload.Hasty, probePatience), judgedOperations))
+}
+
+// SameStory compares two worlds that ran the same seed to its end, and returns
+// the broken promise if they differ.
+func (w *World) SameStory(again *World) *Violation {
+	v := check.SameStory(w.Hash(), again.Hash())
+	if v == nil {
+		return nil
+	}
+	return &Violation{Number: v.Number, Text: v.Text, At: w.now, Since: w.now, Seq: w.stream.Seq()}
 }
 
 // stopAt ends the run at its first violation.

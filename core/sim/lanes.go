@@ -9,6 +9,7 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/store"
 	"vitrine/core/trace"
+	"vitrine/core/vfs"
 	"vitrine/core/watch"
 )
 
@@ -46,9 +47,10 @@ func (n *node) fsyncTime() int64 {
 
 // wrote puts the group into the file and starts its sync.
 func (w *World) wrote(n *node, e *event) {
-	mustSync := false
+	mustSync, fragile, used := false, false, n.wal.Size()
 	for i := range n.batch {
 		l := &n.logs[i]
+		fragile = fragile || l.Mark != nil || l.Snapshot != nil
 		if err := w.appendLog(n, l); err != nil {
 			w.logFailed(n, err, e.cause)
 			return
@@ -66,6 +68,9 @@ func (w *World) wrote(n *node, e *event) {
 	}
 	n.syncing = true
 	w.use(n, "syncing", n.fsyncTime(), evSync, e.cause)
+	if fragile || n.wal.Size() > used+vfs.BlockSize { // half of it may survive
+		w.moment(n)
+	}
 }
 
 func (w *World) appendLog(n *node, l *consensus.LogWrite) error {
@@ -88,10 +93,13 @@ func (w *World) appendLog(n *node, l *consensus.LogWrite) error {
 	if h := l.HardState; h != nil {
 		n.written.vote, n.written.inTerm = h.GetVote(), h.GetTerm()
 	}
-	if l.Mark != nil {
-		return n.wal.SaveSnapshot(l.Mark)
+	if l.Mark == nil {
+		return nil
 	}
-	return nil
+	if err := n.wal.SaveSnapshot(l.Mark); err != nil || !mutant.On(mutant.SegmentReleasedEarly) {
+		return err
+	}
+	return n.wal.Release(l.Release)
 }
 
 func (w *World) emitLog(n *node, kind trace.Kind, ticket uint64, p position, cause uint64) uint64 {
@@ -123,13 +131,9 @@ func (w *World) wasSynced(n *node, e *event) {
 		return
 	}
 	if e.a == 0 {
-		voted := n.written.inTerm != n.synced.inTerm || n.written.vote != n.synced.vote
 		n.synced = n.written
 		e.cause = w.emitLog(n, trace.LogSynced, n.logs[n.batch-1].Ticket, n.synced, e.cause)
 		e.a = 1
-		if voted && n.synced.vote != 0 {
-			w.voteDurable(n, e.cause)
-		}
 		if n.delicate {
 			n.delicate = false
 			w.moment(n)
@@ -169,6 +173,11 @@ func (w *World) logDone(n *node, ticket uint64, cause uint64) {
 
 func (w *World) logFailed(n *node, err error, cause uint64) {
 	cause = w.emit(trace.Event{Kind: trace.LogFailed, Member: n.id, Text: err.Error(), Cause: cause})
+	if mutant.On(mutant.FsyncRetried) && n.syncing {
+		n.wear.unsynced = nil
+		w.use(n, "syncing", n.fsyncTime(), evSync, cause)
+		return
+	}
 	w.step(n, &member.Input{Kind: member.LogFailed, Err: err, Cause: cause})
 }
 
@@ -253,6 +262,10 @@ func (w *World) committed(n *node) {
 	if n.process == running {
 		w.needCommit(n)
 	}
+	if n.compacted {
+		n.compacted = false
+		w.moment(n)
+	}
 }
 
 // needHousekeeping keeps a compaction going in small steps.
@@ -273,6 +286,7 @@ func (w *World) housekeep(n *node) {
 	n.keeping = false
 	n.tracer.At(trace.Instant(w.now), 0)
 	more := n.store.Housekeep(housekeepLimit)
+	n.compacted = !more
 	w.needCommit(n)
 	if more {
 		w.moment(n)

@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"vitrine/core/check"
 	"vitrine/core/mutant"
 )
 
@@ -22,4 +23,23 @@ func MutantConfig(info mutant.Info, seed uint64) Config {
 		cfg.Workload.Rate, cfg.Workload.Clients, cfg.Workload.Watches, cfg.Workload.Timeout = 200, 10, 8, 300*time.Millisecond
 	}
 	return cfg
+}
+
+// TryMutant runs a mutant on a seed and returns how it broke, nil if it did
+// not. One that is accused of telling two stories tells its story twice.
+func TryMutant(info mutant.Info, seed uint64) (*Violation, error) {
+	w, err := New(MutantConfig(info, seed))
+	if err != nil {
+		return nil, err
+	}
+	v := w.Run(MutantRun)
+	if v != nil || !info.Convicted(check.Deterministic) {
+		return v, nil
+	}
+	again, err := New(w.Config())
+	if err != nil {
+		return nil, err
+	}
+	again.Run(MutantRun)
+	return w.SameStory(again), nil
 }

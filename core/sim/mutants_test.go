@@ -35,10 +35,14 @@ func TestMutantsStoredSeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 		info := mutant.List()[id-1]
-		cfg := MutantConfig(info, seed)
-		if v := run(t, cfg); v == nil || v.Number != number || !info.Convicted(number) {
+		v, err := TryMutant(info, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v == nil || v.Number != number || !info.Convicted(number) {
 			t.Errorf("%s, seed %d: %v, want I%d, which must be one of %v", name, seed, v, number, info.Convicts)
 		}
+		cfg := MutantConfig(info, seed)
 		cfg.Mutant = ""
 		if v := run(t, cfg); v != nil {
 			t.Errorf("seed %d without %s: %v", seed, name, v)

@@ -74,6 +74,9 @@ func (w *World) send(n *node, s *consensus.Send) {
 		w.faults.counts[faultLoss]++
 	}
 	w.launch(n, to, m, img, latency, cause, why)
+	if t := m.GetType(); t == raftpb.MsgVote || t == raftpb.MsgVoteResp && !m.GetReject() {
+		w.promised(n)
+	}
 	// TCP never doubles a proposal, and nothing above it could tell.
 	if why == notLost && img == nil && m.GetType() != raftpb.MsgProp && below(fate&0xffffffff, w.net.Duplicate) {
 		w.faults.counts[faultDuplicate]++

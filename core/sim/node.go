@@ -71,6 +71,7 @@ type node struct {
 	commit      *backend.Commit
 	commitTimer bool
 	keeping     bool // a housekeeping event is scheduled
+	compacted   bool // a compaction has ended since the last commit
 
 	wear          wear
 	tickEvery     int64 // its clock's idea of Config.TickEvery
@@ -177,10 +178,10 @@ func (w *World) stop(n *node, why error) {
 	w.comeBack(n)
 }
 
-// crash ends a process from outside. With keep the machine lives on and so
-// does its page cache; without, unsynced data goes by the disk's dice. A
+// crash ends a process from outside. With Keep the machine lives on and so
+// does its page cache; without, unsynced data goes, but for Torn percent. A
 // database commit in flight may have reached the disk or not.
-func (w *World) crash(n *node, keep bool, cause uint64) {
+func (w *World) crash(n *node, c *Command, cause uint64) {
 	done := n.disk.Chance(0.5)
 	if n.commit != nil && done {
 		if err := n.commit.Run(); err != nil {
@@ -188,10 +189,10 @@ func (w *World) crash(n *node, keep bool, cause uint64) {
 		}
 	}
 	how, lost := killed, uint64(0)
-	if keep {
+	if c.Keep {
 		n.fs = n.fs.Clone()
 	} else {
-		n.fs = n.fs.CrashClone(n.disk)
+		n.fs = n.fs.CrashKeeping(n.disk, uint64(c.Torn))
 		how, lost = crashed, 1
 	}
 	w.quit(n, how)
@@ -214,7 +215,7 @@ func (w *World) quit(n *node, how process) {
 	n.member, n.store, n.backend, n.wal = nil, nil, nil, nil
 	n.logs, n.batch, n.syncing = nil, 0, false
 	n.applies, n.applying = nil, false
-	n.commit, n.commitTimer, n.keeping = nil, false, false
+	n.commit, n.commitTimer, n.keeping, n.compacted = nil, false, false, false
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	w.hangUp(n)
 }

@@ -51,11 +51,13 @@ func (o observer) Emit(e *trace.Event) {
 		n := o.w.nodes[e.Member-1]
 		clear(n.votes[:])
 		n.votes[n.ix] = 1
+	case e.Kind == trace.RoleChanged && e.A == uint64(raft.StateLeader):
+		o.w.elected(o.w.nodes[e.Member-1])
 	case e.Kind == trace.RevisionAdvanced:
 		f := &o.w.faults
 		f.head = max(f.head, e.Rev)
 		if e.A == 1 {
-			f.tombstone = max(f.tombstone, e.Rev)
+			o.w.tombstone(e.Rev, e.Member)
 		}
 	case e.Kind == trace.VoteCast:
 		o.w.nodes[e.Member-1].elapsed = 0

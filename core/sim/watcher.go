@@ -196,6 +196,11 @@ func (w *World) pushArrives(e *event) {
 		return
 	}
 	w.credit(wt, e)
+	events := 0
+	if p.response.Events != nil {
+		events = len(p.response.Events.Events)
+	}
+	w.emit(trace.Event{Kind: trace.WatchReceived, Peer: w.nodes[e.node].id, A: wt.id, B: uint64(wt.client), C: uint64(events), Rev: p.response.Rev})
 	w.judge.watchResponse(wt, p.response)
 	w.deliverWatch(wt, p.response)
 }

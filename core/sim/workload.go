@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"time"
 
@@ -106,7 +107,7 @@ func (w *World) think(c *client) {
 		k, k2 = min(k, k2), max(k, k2)
 		body = w.makeRange(c, k, k2, how, how2)
 	case 6:
-		op, body = opCompact, &pb.CompactionRequest{Revision: c.compactAt(how)}
+		op, body = opCompact, &pb.CompactionRequest{Revision: c.compactAt(how), Physical: how>>16%4 == 0}
 	}
 	words := l.words[op][k]
 	if op == opCompact {
@@ -140,7 +141,11 @@ func (w *World) value() []byte {
 }
 
 func (w *World) makePut(k int, how uint64) any {
-	return &pb.PutRequest{Key: w.load.keys[k], Value: w.value(), PrevKv: how%4 == 0}
+	r := &pb.PutRequest{Key: w.load.keys[k], PrevKv: how%4 == 0, IgnoreValue: how>>8%16 == 0}
+	if !r.IgnoreValue {
+		r.Value = w.value()
+	}
+	return r
 }
 
 func (w *World) makeDelete(k, k2 int, how uint64) any {
@@ -170,13 +175,46 @@ func (w *World) makeRange(c *client, k, k2 int, how, how2 uint64) any {
 	if how2%3 == 0 {
 		r.Revision = max(1, c.lastRev-int64(how2>>8%16))
 	}
+	near := max(1, c.lastRev-int64(how2>>16%32))
+	switch how2 >> 24 % 16 {
+	case 0:
+		r.MinModRevision = near
+	case 1:
+		r.MaxModRevision = near
+	case 2:
+		r.MinCreateRevision = near
+	case 3:
+		r.MaxCreateRevision = near
+	}
 	return r
 }
 
-// makeTxn makes one of the shapes that programs are built from.
+// makeTxn makes one of the shapes that programs are built from. Its first key is
+// k.
 func (w *World) makeTxn(c *client, k, k2 int, how uint64) any {
 	key, other := w.load.keys[k], w.load.keys[k2]
-	switch how % 7 {
+	switch how % 10 {
+	case 7: // all keys from one on, or none of them, and what they were before
+		wipe := deleteOp(key)
+		wipe.GetRequestDeleteRange().RangeEnd, wipe.GetRequestDeleteRange().PrevKv = w.load.end, true
+		return &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_LESS, Target: pb.Compare_VERSION, Key: key, RangeEnd: w.load.end, TargetUnion: &pb.Compare_Version{Version: int64(1 + how>>8%8)}}},
+			Success: []*pb.RequestOp{wipe, getOp(key)},
+			Failure: []*pb.RequestOp{putOp(other, w.value())},
+		}
+	case 8: // a page of a sorted list, read beside a write
+		page := getOp(key)
+		r := page.GetRequestRange()
+		r.RangeEnd, r.Limit, r.SortOrder, r.SortTarget = w.load.end, int64(1+how>>8%3), pb.RangeRequest_DESCEND, pb.RangeRequest_SortTarget(how>>16%5)
+		return &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_NOT_EQUAL, Target: pb.Compare_MOD, Key: key, TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
+			Success: []*pb.RequestOp{page, putOp(other, w.value()), page},
+			Failure: []*pb.RequestOp{page},
+		}
+	case 9: // a read of two keys that asks no quorum
+		first, second := getOp(key), getOp(other)
+		first.GetRequestRange().Serializable, second.GetRequestRange().Serializable = true, true
+		return &pb.TxnRequest{Success: []*pb.RequestOp{first, second}}
 	case 6: // a write, and a read of the past, which may be gone
 		past := getOp(other)
 		past.GetRequestRange().Revision = max(1, c.lastRev-int64(how>>8%32))
@@ -281,18 +319,22 @@ func (w *World) newClients() {
 			create.StartRevision = 1
 		}
 		w.watchAnew(c, create)
-		w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: uint64(c.id)})
+		w.turnLater(c)
 	}
 }
 
-// watchTurn is the mean time for which a client leaves its watch alone.
+// watchTurn is Watching.Turn by default.
 const watchTurn = 4 * time.Second
+
+func (w *World) turnLater(c *client) {
+	w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(cmp.Or(w.cfg.Watch.Turn, watchTurn))) + 1, kind: evTurn, a: uint64(c.id)})
+}
 
 // turn makes a watching client lose its connection, ask how far it is, or give
 // up its watch for another one, perhaps of the past: four draws.
 func (w *World) turn(e *event) {
 	c := w.clients[e.a]
-	w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(watchTurn)) + 1, kind: evTurn, a: e.a})
+	w.turnLater(c)
 	what, how, back := c.dice.IntN(4), c.dice.Uint64(), int64(c.dice.Uint64N(100))
 	wt := c.watching
 	if w.load.off || w.load.gap == 0 || wt.stream == 0 {
