@@ -14,7 +14,7 @@ import (
 
 func invoke(args ...string) (status int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	status = run(args, &out, &err)
+	status = run(args, strings.NewReader(""), &out, &err)
 	return status, out.String(), err.String()
 }
 
@@ -110,7 +110,7 @@ func TestViolationIsKept(t *testing.T) {
 	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "hash "+w.HashText()) {
 		t.Errorf("replay file %q, %v", text, err)
 	}
-	series := tally{program: p}
+	series := p.newTally()
 	if series.add(r) {
 		t.Error("the series goes on after a violation")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,8 +31,13 @@ type trial struct {
 	Seconds float64        `json:"seconds"`
 }
 
-// rated is over how many seeds the kill rate is taken.
-const rated = 20
+const (
+	// rated is over how many seeds the kill rate is taken.
+	rated = 100
+	// trialTime is what a mutant's seeds may take: one that makes the core run in
+	// circles is found by nobody else.
+	trialTime = 5 * time.Minute
+)
 
 // try runs the seeds of a mutant: all of the rated ones, and more if none of
 // them finds it, up to its budget.
@@ -39,11 +45,10 @@ func try(info mutant.Info) (*trial, error) {
 	t := &trial{Name: info.Name, Numbers: map[string]int{}}
 	start := time.Now()
 	for seed := 1; seed <= rated || t.First == 0 && seed <= info.Seeds; seed++ {
-		w, err := sim.New(sim.MutantConfig(info, uint64(seed)))
+		v, err := sim.TryMutant(info, uint64(seed))
 		if err != nil {
 			return nil, err
 		}
-		v := w.Run(sim.MutantRun)
 		if v == nil {
 			continue
 		}
@@ -98,11 +103,7 @@ func (p *program) tryAll(list []mutant.Info, trials []*trial) error {
 	for range 2 {
 		wg.Go(func() {
 			for i := range next {
-				out, _ := exec.Command(self, "-mutants", "-json", "-mutant", list[i].Name).Output() // a survivor is told by its figures
-				trials[i] = new(trial)
-				if err := json.Unmarshal(out, trials[i]); err != nil {
-					errs[i] = fmt.Errorf("mutant %s: %w", list[i].Name, err)
-				}
+				trials[i], errs[i] = tryApart(self, list[i])
 				fmt.Fprintf(p.stderr, "%s: %.1f s\n", list[i].Name, trials[i].Seconds)
 			}
 		})
@@ -113,6 +114,18 @@ func (p *program) tryAll(list []mutant.Info, trials []*trial) error {
 	close(next)
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// tryApart tries a mutant in a process of its own.
+func tryApart(self string, info mutant.Info) (*trial, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), trialTime)
+	defer cancel()
+	out, _ := exec.CommandContext(ctx, self, "-mutants", "-json", "-mutant", info.Name).Output() // a survivor is told by its figures
+	t := &trial{Name: info.Name}
+	if err := json.Unmarshal(out, t); err != nil {
+		return t, fmt.Errorf("mutant %s: %w", info.Name, errors.Join(err, ctx.Err()))
+	}
+	return t, nil
 }
 
 // tellMutants prints the table and judges it.

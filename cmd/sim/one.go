@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 
 type program struct {
 	*options
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
@@ -85,9 +88,6 @@ func (p *program) single() int {
 	if err != nil {
 		return p.fail(err)
 	}
-	if p.verbose && !p.json {
-		fmt.Fprintf(p.stdout, "options    %s\n", w.Options())
-	}
 	r := execute(w, func() { w.Run(p.length) })
 	if err := finish(); err != nil {
 		return p.fail(err)
@@ -119,16 +119,14 @@ func (p *program) conclude(w *sim.World, r *result) int {
 
 // save writes the replay file of a violation.
 func (p *program) save(w *sim.World, r *result) error {
-	r.Replay = p.out
-	if r.Replay == "" {
-		r.Replay = fmt.Sprintf("sim-%d.replay", r.Seed)
-	}
+	r.Replay = strings.ReplaceAll(cmp.Or(p.out, "sim-%d.replay"), "%d", strconv.FormatUint(r.Seed, 10))
 	return write(r.Replay, w.Replay(p.length))
 }
 
 func (p *program) tell(w *sim.World, r *result) {
 	out := p.stdout
 	fmt.Fprintf(out, "seed       %d, %d members\n", r.Seed, r.Members)
+	fmt.Fprintf(out, "drawn      %s\n", r.Options)
 	fmt.Fprintf(out, "simulated  %.1f s in %.3f s, %.3f s of CPU: %.0f times real time a core\n", r.Simulated, r.Real, r.CPU, r.Speed)
 	fmt.Fprintf(out, "events     %d, %.0f a second of CPU\n", r.Events, float64(r.Events)/r.CPU)
 	fmt.Fprintf(out, "requests   %d answered, %d failed or unknown; revision %d\n", r.Requests.OK, r.Requests.Failed, r.Revision)

@@ -4,8 +4,9 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -15,67 +16,46 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // soak is a search without end.
 type soak struct {
 	*program
-	self    string
 	mu      sync.Mutex
-	next    uint64
+	seeds   *dealer
 	running map[uint64]bool
 	tally   tally
 	failed  int
-	told    time.Time
 }
 
-// soakForever runs one seed after another, three members and five in turn,
-// until it is interrupted. A failure is kept as DIR/SEED.replay, with the short
-// DIR/SEED.small.replay beside it. DIR/next is the seed from which a later
-// search goes on.
+// soakForever runs one seed after another until it is interrupted. A failure is
+// kept as DIR/SEED.replay, with the short DIR/SEED.small.replay beside it.
+// DIR/next is the seed from which a later search goes on.
 func (p *program) soakForever() int {
-	self, err := os.Executable()
-	if err != nil {
-		return p.fail(err)
-	}
 	if err := os.MkdirAll(p.soak, 0o755); err != nil {
 		return p.fail(err)
 	}
-	s := &soak{program: p, self: self, next: p.seed, running: map[uint64]bool{}, tally: tally{program: p}, told: time.Now()}
+	p.faults, p.quiet, p.out = true, true, filepath.Join(p.soak, "%d.replay")
+	s := &soak{program: p, seeds: &dealer{next: p.seed, last: math.MaxUint64}, running: map[uint64]bool{}, tally: p.newTally()}
 	if text, err := os.ReadFile(s.file("next")); err == nil {
-		if s.next, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil {
+		if s.seeds.next, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil {
 			return p.fail(fmt.Errorf("%s: %w", s.file("next"), err))
 		}
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	jobs := p.jobs
-	if jobs == 0 {
-		jobs = runtime.NumCPU()
-	}
-	fmt.Fprintf(p.stderr, "sim: seeds from %d on, failures go to %s; interrupt to stop\n", s.next, p.soak)
-	var wg sync.WaitGroup
-	errs := make(chan error, jobs)
-	for range jobs {
-		wg.Go(func() {
-			if err := s.worker(done); err != nil {
-				errs <- err
-			}
-		})
-	}
-	go func() { wg.Wait(); signal.Stop(stop); close(stop) }()
-	<-stop
-	close(done)
-	wg.Wait()
-	s.progress(true)
-	select {
-	case err := <-errs:
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for range interrupted {
+			s.seeds.stop()
+		}
+	}()
+	fmt.Fprintf(p.stderr, "sim: seeds from %d on, failures go to %s; interrupt to stop\n", s.seeds.next, p.soak)
+	err := s.search()
+	fmt.Fprintf(p.stderr, "%d seeds, %.1f simulated hours, %d faults, %d failures\n", s.tally.runs, s.tally.simulated/3600, s.tally.faults, s.failed)
+	switch {
+	case err != nil:
 		return p.fail(err)
-	default:
-	}
-	if s.failed > 0 {
+	case s.failed > 0:
 		return 1
 	}
 	return 0
@@ -83,89 +63,86 @@ func (p *program) soakForever() int {
 
 func (s *soak) file(name string) string { return filepath.Join(s.soak, name) }
 
-// worker takes seeds until there is a reason to stop.
-func (s *soak) worker(done <-chan struct{}) error {
-	for {
-		select {
-		case <-done:
-			return nil
-		default:
+// search lets several hands take seeds until there is a reason to stop.
+func (s *soak) search() error {
+	jobs := s.jobs
+	if jobs == 0 {
+		jobs = runtime.NumCPU()
+	}
+	errs := make([]error, jobs)
+	var wg sync.WaitGroup
+	for i := range jobs {
+		wg.Go(func() {
+			if errs[i] = s.work(); errs[i] != nil {
+				s.seeds.stop()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (s *soak) work() error {
+	h, err := s.hire()
+	if err != nil {
+		return err
+	}
+	for seed, ok := s.take(); ok; seed, ok = s.take() {
+		r, err := h.run(seed)
+		if err != nil {
+			return err
 		}
-		seed := s.take()
-		if err := s.search(seed); err != nil {
-			return fmt.Errorf("seed %d: %w", seed, err)
+		if r.Violation != nil {
+			s.keep(r)
 		}
-		if err := s.finished(seed); err != nil {
+		if err := s.finished(r); err != nil {
 			return err
 		}
 	}
+	return h.dismiss()
 }
 
-func (s *soak) take() uint64 {
+func (s *soak) take() (seed uint64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seed := s.next
-	s.next++
-	s.running[seed] = true
-	return seed
+	if seed, ok = s.seeds.take(); ok {
+		s.running[seed] = true
+	}
+	return seed, ok
 }
 
-// finished notes the lowest seed that has not been searched.
-func (s *soak) finished(seed uint64) error {
+// finished counts a run and notes the lowest seed that has not been searched.
+func (s *soak) finished(r *result) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.running, seed)
-	low := s.next
+	s.tally.add(r)
+	delete(s.running, r.Seed)
+	low := s.seeds.next
 	for other := range s.running {
 		low = min(low, other)
 	}
-	s.progress(false)
 	return os.WriteFile(s.file("next"), fmt.Appendf(nil, "%d\n", low), 0o644)
 }
 
-// search runs a seed in a process of its own and shrinks what fails.
-func (s *soak) search(seed uint64) error {
-	name := s.file(fmt.Sprintf("%d.replay", seed))
-	at := strconv.FormatUint(seed, 10)
-	out, err := s.run("-seeds", at+":"+at, "-json", "-j", "1", "-faults", "-for", s.length.String(), "-members", strconv.FormatUint(3+2*(seed%2), 10),
-		"-rate", strconv.FormatFloat(s.rate, 'g', -1, 64), "-network", s.network, "-mutant", s.mutant, "-o", name)
-	var r result
-	if jsonErr := json.Unmarshal(out, &r); jsonErr != nil {
-		if err == nil {
-			err = jsonErr
-		}
-		return err
-	}
-	s.mu.Lock()
-	s.tally.runs++
-	s.tally.simulated += r.Simulated
-	s.tally.faults += r.FaultsSum
-	s.mu.Unlock()
-	if r.Violation == nil {
-		return nil
-	}
-	small := s.file(fmt.Sprintf("%d.small.replay", seed))
-	told, err := s.run("-shrink", name, "-o", small, "-within", s.within.String(), "-json")
+// keep shrinks a failure, in a process of its own, and tells about it.
+func (s *soak) keep(r *result) {
+	small := s.file(fmt.Sprintf("%d.small.replay", r.Seed))
+	told, err := s.shrunk(r.Replay, small)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failed++
-	fmt.Fprintf(s.stdout, "seed %d violates I%d at %.3f s: %s\n  %s\n", seed, r.Violation.Number, float64(r.Violation.At)/1e9, r.Violation.Text, bytes.TrimSpace(told))
+	fmt.Fprintf(s.stdout, "seed %d: %s\n", r.Seed, bytes.TrimSpace(told))
 	if err != nil {
-		fmt.Fprintf(s.stdout, "  it could not be shrunk: %v\n", err)
+		fmt.Fprintf(s.stdout, "seed %d could not be shrunk: %v\n", r.Seed, err)
 	}
-	return nil
 }
 
-func (s *soak) run(args ...string) ([]byte, error) {
-	cmd := exec.Command(s.self, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for us, and what runs may end
+func (s *soak) shrunk(from, to string) ([]byte, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, "-shrink", from, "-o", to, "-within", s.within.String(), "-json")
+	cmd.SysProcAttr = apart()
 	return cmd.Output()
-}
-
-// progress tells once in ten seconds how far the search is.
-func (s *soak) progress(end bool) {
-	if now := time.Now(); end || now.Sub(s.told) > 10*time.Second {
-		s.told = now
-		fmt.Fprintf(s.stderr, "%d seeds, %.1f simulated hours, %d faults, %d failures\n", s.tally.runs, s.tally.simulated/3600, s.tally.faults, s.failed)
-	}
 }

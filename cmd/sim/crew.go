@@ -1,0 +1,100 @@
+//go:build !js
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+)
+
+// hand is a process that runs one seed after another. Worlds that run side by
+// side need a process each, because raft draws from a variable of the process;
+// and one that lives on spares the next seed the cost of fresh memory.
+type hand struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+// maxLine bounds what a hand says of one run, in bytes.
+const maxLine = 16 << 20
+
+// workers is how many processes run seeds.
+func (p *program) workers() int {
+	n := p.jobs
+	if n == 0 {
+		n = runtime.NumCPU()
+	}
+	if seeds := p.last - p.first; seeds < uint64(n) {
+		n = int(seeds) + 1
+	}
+	return n
+}
+
+// hire starts a hand that runs seeds as this program was told to.
+func (p *program) hire() (*hand, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	h := &hand{cmd: exec.Command(self,
+		"-seeds", "-", "-json", "-j", "1", "-for", p.length.String(), "-members", p.members, "-mutant", p.mutant, "-network", p.network, "-o", p.out,
+		"-rate", strconv.FormatFloat(p.rate, 'g', -1, 64), "-faults="+strconv.FormatBool(p.faults), "-nochecks="+strconv.FormatBool(p.noChecks),
+	)}
+	h.cmd.Stderr = p.stderr
+	h.cmd.SysProcAttr = apart()
+	if h.in, err = h.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := h.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	h.out = bufio.NewScanner(out)
+	h.out.Buffer(nil, maxLine)
+	return h, h.cmd.Start()
+}
+
+// apart keeps an interrupt at the keyboard from a process: it is for the one
+// that people started, and what runs may end.
+func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// run runs one seed.
+func (h *hand) run(seed uint64) (*result, error) {
+	if _, err := fmt.Fprintln(h.in, seed); err != nil {
+		return nil, fmt.Errorf("seed %d: %w", seed, err)
+	}
+	if !h.out.Scan() {
+		err := h.out.Err()
+		if err == nil {
+			err = h.cmd.Wait()
+		}
+		return nil, fmt.Errorf("seed %d: the process that ran it is gone: %w", seed, err)
+	}
+	r := new(result)
+	if err := json.Unmarshal(h.out.Bytes(), r); err != nil {
+		return nil, fmt.Errorf("seed %d: %w", seed, err)
+	}
+	return r, nil
+}
+
+// dismiss ends the process when it has nothing to do. It has told of violations
+// already; that its status tells of them too is no failure.
+func (h *hand) dismiss() error {
+	if err := h.in.Close(); err != nil {
+		return err
+	}
+	err := h.cmd.Wait()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 {
+		return nil
+	}
+	return err
+}
