@@ -42,6 +42,17 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 	return nil
 }
 
+// Known is the log executed up to the newest moment that Cut has noted at index or
+// before it, nil if there is none. It must not be changed.
+func (h *History) Known(index uint64) *Fold {
+	for _, m := range slices.Backward(h.marks) {
+		if m.index <= index {
+			return m.fold
+		}
+	}
+	return nil
+}
+
 // forget drops what took place up to the mark: the log, and the operations that
 // have returned by then or are in that part of the log. Those without an answer
 // that the log does not show stay, for it may show them later; of those from

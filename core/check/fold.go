@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"vitrine/core/model"
 	"vitrine/core/pb"
@@ -69,6 +70,17 @@ func (f *Fold) Forget(index uint64) {
 	rest := copy(f.pending, f.pending[n:])
 	clear(f.pending[rest:])
 	f.pending = f.pending[:rest]
+}
+
+// Rebase is Forget by the work of another fold of the same log: what base has
+// executed need not be executed again.
+func (f *Fold) Rebase(base *Fold) {
+	if base.index <= f.index || base.index > f.last() {
+		return
+	}
+	pending := f.pending[base.index-f.index:]
+	*f = *base.clone()
+	f.pending = slices.Clone(pending)
 }
 
 // apply folds one entry into the state.

@@ -38,6 +38,10 @@ type Config struct {
 	// binary that carries mutants: go build -tags mutants.
 	Mutant string `json:"mutant,omitempty"`
 
+	// Judged is how many operations of the clients are kept before they are judged
+	// and forgotten, 0 = 5000; the rest is judged at the end.
+	Judged int `json:"judged,omitempty"`
+
 	LogWindow int  `json:"logWindow"` // entries of each log that State shows
 	NoChecks  bool `json:"noChecks"`  // measure the simulator without its checkers
 	Record    bool `json:"-"`         // keep what the clients decide among the commands, see World.Replay

@@ -124,7 +124,8 @@ func bucketNamed(name string) (backend.Bucket, bool) {
 	return 0, false
 }
 
-// forget tells the fold below which index no disk is any more.
+// forget tells the fold below which index no disk is any more. The history has
+// executed the log already.
 func (j *judge) forget() {
 	low := uint64(0)
 	for i, n := range j.w.nodes {
@@ -136,7 +137,9 @@ func (j *judge) forget() {
 			low = durable
 		}
 	}
-	j.fold.Forget(low)
+	if known := j.history.Known(low); known != nil {
+		j.fold.Rebase(known)
+	}
 }
 
 // hash compares the data of a member with everyone who has been at the same
@@ -203,8 +206,8 @@ func (w *World) inspect() {
 		w.broken(check.NoPanic, "the canary is dead")
 		return
 	}
-	w.judge.forget()
 	w.judge.cut()
+	w.judge.forget()
 	w.judge.turn = (w.judge.turn + 1) % len(w.nodes)
 	w.judge.image(w.nodes[w.judge.turn])
 	common := int64(0)
@@ -259,14 +262,14 @@ func (j *judge) judged(err error) {
 	}
 }
 
-// judgedOperations is how many operations are remembered before a part of them
-// is judged and forgotten: a world may live for hours.
-const judgedOperations = 2000
+// judgedOperations is Config.Judged by default. Whoever plays for hours forgets,
+// and whoever runs for a minute judges once.
+const judgedOperations = 5000
 
 // cut judges and forgets what is long over. No client waits for as long as four
 // times its patience.
 func (j *judge) cut() {
-	j.judged(j.history.Cut(j.w.Now(), 4*max(j.w.cfg.Workload.Timeout, j.w.cfg.Workload.Hasty, probePatience), judgedOperations))
+	j.judged(j.history.Cut(j.w.Now(), 4*max(j.w.cfg.Workload.Timeout, j.w.cfg.Workload.Hasty, probePatience), cmp.Or(j.w.cfg.Judged, judgedOperations)))
 }
 
 // SameStory compares two worlds that ran the same seed to its end, and returns

@@ -205,7 +205,7 @@ func (w *World) applied(n *node, e *event) {
 		in.Result = w.install(n, b.Snapshot)
 	} else {
 		w.judge.applied(b.Entries)
-		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed}, b.Entries)
+		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode}, b.Entries)
 	}
 	w.needCommit(n)
 	w.step(n, &in)

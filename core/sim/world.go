@@ -8,6 +8,7 @@ import (
 
 	"vitrine/core/consensus"
 	"vitrine/core/mutant"
+	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
 
@@ -52,9 +53,10 @@ type World struct {
 	commands  []Timed // done
 	scheduled []Timed // to be done
 	faults    faults
-	processed uint64 // events taken from the queue
-	skipped   []int  // scheduled commands that were not possible
-	busyUntil int64  // time of the last event
+	decode    func(data []byte) (*pb.InternalRaftRequest, error) // of an entry; see decoder
+	processed uint64                                             // events taken from the queue
+	skipped   []int                                              // scheduled commands that were not possible
+	busyUntil int64                                              // time of the last event
 	settling  bool
 	violation *Violation
 	stack     string
@@ -80,7 +82,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	}
 	w := &World{
 		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
-		stream: trace.NewStream(sinks...), mutant: bug, byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
+		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode, byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
 	}
 	w.wire = newDice(cfg.Seed, streamWire, 0).at(&w.now)
 	if !cfg.NoChecks {

@@ -64,8 +64,8 @@ func (s *Store) applyEntry(ctx ApplyContext, e *raftpb.Entry, r *Result) error {
 	case len(e.Data) == 0: // a new leader's first entry
 		s.batch.Reset(position)
 	default:
-		req := new(pb.InternalRaftRequest)
-		if err := req.UnmarshalVT(e.Data); err != nil {
+		req, err := ctx.decode(e.Data)
+		if err != nil {
 			return fmt.Errorf("%w %d: %v", ErrBadEntry, e.GetIndex(), err)
 		}
 		id = requestID(req)

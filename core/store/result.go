@@ -15,6 +15,17 @@ type ApplyContext struct {
 	// Proposer tells whether the request with this id was proposed here, so that its answer is wanted. Ranges inside
 	// a transaction are executed only then. Nil means that all answers are wanted.
 	Proposer func(id uint64) bool
+	// Decode reads the request in an entry, where a driver has better means than to read it anew: members that live in
+	// one process can share it, for nobody changes it. Nil = it is read anew.
+	Decode func(data []byte) (*pb.InternalRaftRequest, error)
+}
+
+func (c *ApplyContext) decode(data []byte) (*pb.InternalRaftRequest, error) {
+	if c.Decode != nil {
+		return c.Decode(data)
+	}
+	req := new(pb.InternalRaftRequest)
+	return req, req.UnmarshalVT(data)
 }
 
 // Result is everything that applying a run of entries has brought about.
