@@ -178,7 +178,7 @@ func (r *Replay) Count() (ops, faults int) {
 // operation reports whether a client, simulated or not, does it.
 func (c *Command) operation() bool {
 	switch c.Cmd {
-	case "put", "get", "delete", "txn", "compact", "watch", "cancel-watch", "hang-up", "vanish":
+	case "put", "get", "delete", "txn", "compact", "watch", "cancel-watch", "hang-up", "vanish", "ask-progress":
 		return true
 	}
 	return false
@@ -280,6 +280,10 @@ func undoes(later, earlier *Timed) bool {
 		return later.Cmd == "restart" && later.Member == earlier.Member
 	case "pause":
 		return later.Cmd == "resume" && later.Member == earlier.Member
+	case "isolate":
+		return later.Cmd == "heal" && later.Member == earlier.Member
+	case "clock":
+		return later.Cmd == "clock" && later.Member == earlier.Member && later.Name == earlier.Name
 	case "cut":
 		return later.Cmd == "heal" && slices.Equal(later.From, earlier.From) && slices.Equal(later.To, earlier.To) && later.OneWay == earlier.OneWay
 	}

@@ -173,12 +173,15 @@ func (s *Shrinker) lessChance() {
 		}
 	}
 	for i := 0; i < len(s.best.Commands); i++ {
-		if t := &s.best.Commands[i]; t.Cmd == "set" || t.Cmd == "stall" {
-			c := s.edit()
-			c.Commands[i].Value = "0"
-			if t.Value != "0" {
-				s.try(c)
-			}
+		c := s.edit()
+		switch t := &c.Commands[i]; t.Cmd {
+		case "set", "stall":
+			t.Value = "0"
+		case "crash":
+			t.Torn, t.Keep = 0, false
+		}
+		if !reflect.DeepEqual(c.Commands[i], s.best.Commands[i]) {
+			s.try(c)
 		}
 	}
 }
