@@ -78,7 +78,7 @@ stored:
 
 ## oracle: ours beside the real etcd: formats, etcdctl, clientv3, processes killed
 oracle: server
-	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) test -count=1 ./...
+	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) test -count=1 -parallel 4 ./...
 
 ## browser: the page in Chromium, which does not mind how well it is compressed
 browser:
