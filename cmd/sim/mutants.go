@@ -36,7 +36,7 @@ const (
 	rated = 100
 	// trialTime is what a mutant's seeds may take: one that makes the core run in
 	// circles is found by nobody else.
-	trialTime = 5 * time.Minute
+	trialTime = 10 * time.Minute
 )
 
 // try runs the seeds of a mutant: all of the rated ones, and more if none of
@@ -86,10 +86,11 @@ func (p *program) mutants() int {
 	} else {
 		err = p.tryAll(list, trials)
 	}
+	status := p.tellMutants(list, trials)
 	if err != nil {
 		return p.fail(err)
 	}
-	return p.tellMutants(list, trials)
+	return status
 }
 
 func (p *program) tryAll(list []mutant.Info, trials []*trial) error {
@@ -136,6 +137,9 @@ func (p *program) tellMutants(list []mutant.Info, trials []*trial) int {
 		fmt.Fprintf(p.stderr, format+"\n", args...)
 	}
 	for i, t := range trials {
+		if t == nil {
+			return status // the error tells
+		}
 		if t.First == 0 {
 			complain("%s survives %d seeds", t.Name, max(rated, list[i].Seeds))
 		} else if t.First > list[i].Seeds {

@@ -64,7 +64,7 @@ func Invariants() []Info {
 		{WatchFilter, "watch: filtered", "Only what was asked for comes, and previous pairs are the previous pairs."},
 		{Compaction, "compaction", "Older revisions than the compact one are refused, and newer ones never change, at every member."},
 		{Liveness, "liveness", "Once everything is healed the cluster converges and serves again, and nobody raises the term while the others follow a leader."},
-		{Bounded, "bounds", "No queue grows beyond its bound."},
+		{Bounded, "bounds", "No queue grows beyond its bound, and no storm of messages rises."},
 		{Deterministic, "determinism", "The same seed tells the same story, event by event."},
 		{NoPanic, "no panic", "Nothing that happens makes a member panic."},
 	}

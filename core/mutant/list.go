@@ -133,7 +133,7 @@ func List() []Info {
 		{FsyncLies, "fsync-lies", "fdatasync sometimes answers before the data is safe", "bbolt #562", []int{6, 8, 11}, 50},
 		{FsyncRetried, "fsync-retried", "a failed fdatasync is tried again, and the member goes on when the second try succeeds", "fsyncgate, PostgreSQL 2018", []int{8, 12}, 50},
 		{DiskReorders, "disk-reorders", "the log lane answers a later ticket before an earlier one is on disk", "raft, AsyncStorageWrites contract", []int{3, 5, 6, 7, 8}, 20},
-		{QuorumOffByOne, "quorum-off-by-one", "the leader counts one acknowledgement that it never got", "raft thesis 3.5", []int{4, 5, 8}, 50},
+		{QuorumOffByOne, "quorum-off-by-one", "the leader counts one acknowledgement that it never got", "raft thesis 3.5", []int{4, 5, 8, 28}, 50},
 		{CommitByCounting, "commit-by-counting", "an entry of an earlier term counts as committed when a majority has it", "raft thesis 3.6.2, figure 3.7", []int{4, 5, 7}, 400},
 		{AckUnheld, "ack-unheld", "a follower acknowledges all of its log, also what the leader has not matched", "raft thesis 3.5", []int{4, 5, 7, 8, 30}, 50},
 		{AppendWithoutTruncation, "append-without-truncation", "a conflicting tail of the log is kept on disk when it is overwritten", "raft thesis 3.5", []int{3, 5, 7, 8, 11}, 100},

@@ -72,6 +72,11 @@ func (w *World) valid(c *Command) error {
 		if len(c.From) == 0 || len(c.To) == 0 {
 			return fmt.Errorf("sim: cut: from and to, please")
 		}
+		for _, id := range c.From {
+			if slices.Contains(c.To, id) {
+				return fmt.Errorf("sim: cut: member %d is on both sides", id)
+			}
+		}
 	case "put", "get", "delete", "txn", "compact", "watch":
 		_, _, err := requestOf(c, 0)
 		return err

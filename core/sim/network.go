@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"vitrine/core/check"
 	"vitrine/core/consensus"
 	"vitrine/core/member"
 	"vitrine/core/trace"
@@ -59,6 +60,7 @@ func (w *World) send(n *node, s *consensus.Send) {
 		}
 	}
 	cause := w.emitMessage(trace.MessageSent, n, to, m, s.Cause)
+	w.weather(n)
 	l := w.link(n.ix, to.ix)
 	fate := l.dice.Uint64()
 	latency, second := w.latency(l.dice), w.latency(l.dice)
@@ -83,6 +85,23 @@ func (w *World) send(n *node, s *consensus.Send) {
 		w.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency+second, cause, notLost)
 	}
 }
+
+// weather counts the messages of each simulated second. A few for each operation
+// are right; members that answer answers raise a storm in which time stands still.
+func (w *World) weather(n *node) {
+	if at := w.now / second; at != w.sendingAt {
+		w.sendingAt, w.sending = at, 0
+	}
+	if w.sending++; w.sending > calmMessages+calmPerOperation*int(w.load.Rate) {
+		w.broken(check.Bounded, "%d messages between members within a second; the last is from member %d", w.sending, n.id)
+	}
+}
+
+// What is sent in a second when nothing is wrong, at most, with room to spare.
+const (
+	calmMessages     = 20_000
+	calmPerOperation = 100
+)
 
 // below compares 32 drawn bits with a probability.
 func below(bits uint64, p float64) bool { return float64(bits) < p*(1<<32) }

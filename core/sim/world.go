@@ -34,6 +34,10 @@ type World struct {
 
 	flights  slab[flight]
 	flightID uint64
+
+	sendingAt int64 // the second in which
+	sending   int   // so many messages were sent
+
 	reads    slab[read]
 	scans    slab[scan]
 	requests slab[request]
