@@ -70,8 +70,9 @@ func (c *Checker) synced(m *member, e *trace.Event) {
 	if e.Term == 0 {
 		m.durable.term = c.termAt(e.Index, m.log)
 	}
-	if m.log.index < e.Index && m.snapshots > 0 && e.Index <= c.committed.index {
-		m.log = m.durable // a snapshot became the log
+	// A snapshot became the log, or the sync is of entries that another leader's have replaced in memory.
+	if m.log.index < e.Index && m.snapshots > 0 && e.Index <= c.committed.index && c.has(c.committed, m.durable) {
+		m.log = m.durable
 	}
 }
 

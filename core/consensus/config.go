@@ -24,6 +24,8 @@ type Config struct {
 	SnapshotCount uint64
 	// CatchUpEntries is how many applied entries the log in memory keeps for slow followers. 5000.
 	CatchUpEntries uint64
+	// CompactEntries is after how many applied entries the log in memory is compacted again. 100.
+	CompactEntries uint64
 	// ReadRetry is how long a batch of reads waits before it asks again. 500 ms.
 	ReadRetry time.Duration
 	// Epoch tells one life of this member from its others: ids of reads are unique as long as it never goes back.
@@ -49,6 +51,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.SnapshotCount, limits.SnapshotCount)
 	set(&c.CatchUpEntries, limits.SnapshotCatchUpEntries)
+	set(&c.CompactEntries, limits.LogCompactEntries)
 	return c
 }
 

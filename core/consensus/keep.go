@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// compactEvery is after how many applied entries the log in memory is compacted.
-	compactEvery = 100
 	// keepAfterSnapshot is how long the log is kept after a follower has got a snapshot, so that what follows the
 	// snapshot is still there when the follower has installed it.
 	keepAfterSnapshot = 30 * time.Second
@@ -69,7 +67,7 @@ func (n *Node) marked(m *pb.WALSnapshot) {
 // compact forgets entries that are applied here and that followers have had time to fetch.
 func (n *Node) compact() {
 	k, applied := &n.keeping, n.log.applied
-	if applied < n.cfg.CatchUpEntries+n.log.base+compactEvery {
+	if applied < n.cfg.CatchUpEntries+n.log.base+n.cfg.CompactEntries {
 		return
 	}
 	kept := applied - n.log.base

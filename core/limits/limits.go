@@ -66,6 +66,9 @@ const (
 	// SnapshotCatchUpEntries is how many entries before a snapshot stay in memory
 	// for followers that lag.
 	SnapshotCatchUpEntries = 5_000
+	// LogCompactEntries is after how many applied entries the log in memory is
+	// compacted again.
+	LogCompactEntries = 100
 	// ReadIndexRetry is when an unanswered read index is asked for again.
 	ReadIndexRetry = 500 * time.Millisecond
 	// MaxPeerQueue bounds the messages that wait for one peer.

@@ -27,6 +27,7 @@ type Config struct {
 	NoPreVote      bool
 	SnapshotCount  uint64 // applied entries between two marks in the WAL
 	CatchUpEntries uint64 // applied entries kept in memory for followers
+	CompactEntries uint64 // applied entries between two compactions of the log in memory
 	// MaxRequestBytes bounds one request in the log, MaxTxnOps the operations of a txn, MaxPending the requests held.
 	MaxRequestBytes, MaxTxnOps, MaxPending int
 	SlowRequest                            time.Duration // replies that took longer tell their steps; negative = none do
@@ -70,7 +71,7 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	cfg.Tracer.At(now, cfg.Tracer.Caused())
 	node, err := consensus.New(consensus.Config{
 		ID: cfg.ID, ElectionTicks: cfg.ElectionTicks, HeartbeatTicks: cfg.HeartbeatTicks, NoPreVote: cfg.NoPreVote,
-		SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.CatchUpEntries, Epoch: cfg.Epoch, Tracer: cfg.Tracer,
+		SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.CatchUpEntries, CompactEntries: cfg.CompactEntries, Epoch: cfg.Epoch, Tracer: cfg.Tracer,
 	}, boot)
 	if err != nil {
 		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)

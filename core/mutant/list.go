@@ -101,6 +101,10 @@ func (i Info) Snapshots() bool {
 	return false
 }
 
+// Elections tells whether the mutant shows only where leaders follow one another
+// before they have done anything.
+func (i Info) Elections() bool { return i.ID == CommitByCounting }
+
 // Find returns the mutant of that name. The empty name is None.
 func Find(name string) (ID, error) {
 	if name == "" {
@@ -144,7 +148,7 @@ func List() []Info {
 		{TailLenient, "tail-lenient", "damage in the last segment is taken for a torn tail, and what had been promised is cut off", "found by this simulator", []int{6, 8, 9, 11}, 50},
 		{ChecksumUnchained, "checksum-unchained", "a new segment forgets the running checksum of the last", "etcd WAL format", []int{11}, 50},
 		{SegmentReleasedEarly, "segment-released-early", "a segment of the log goes before the mark that makes it superfluous is durable", "mutation of wal", []int{11}, 50},
-		{MarkBehindSnapshot, "mark-behind-snapshot", "a mark of the old store is written behind a received snapshot, and the last mark counts", "found by this simulator", []int{11}, 400},
+		{MarkBehindSnapshot, "mark-behind-snapshot", "a mark of the old store is written behind a received snapshot, and the last mark counts", "found by this simulator", []int{8, 11}, 400},
 		{SnapshotWithoutConfState, "snapshot-without-conf-state", "a snapshot is sent without the configuration it stands for", "raft thesis 4.2", []int{27}, 100},
 		{SnapshotTwice, "snapshot-twice", "a second received snapshot takes the image of the first, which is still to be installed", "etcd #18055", []int{11, 30}, 400},
 
@@ -155,8 +159,8 @@ func List() []Info {
 		{CompactEatsLatest, "compact-eats-latest", "compaction removes the newest revision of a key that it should keep", "mutation of mvcc", []int{9, 10, 16, 18, 21, 26, 30}, 50},
 		{CompactedReadable, "compacted-readable", "a revision that is compacted still gets an answer", "mutation of mvcc", []int{9, 10, 16, 18, 26, 30}, 20},
 		{TxnCompactedRead, "txn-compacted-read", "a transaction that reads a compacted revision fails on one member and not on another", "etcd #18667", []int{5, 9, 10, 16}, 200},
-		{TxnStaleCompare, "txn-stale-compare", "a transaction compares against the revision before the last write", "mutation of mvcc", []int{9, 16, 18}, 20},
-		{VersionSurvivesDelete, "version-survives-delete", "a key that was deleted and is put again goes on counting its versions", "mutation of mvcc", []int{9, 10, 16, 18}, 20},
+		{TxnStaleCompare, "txn-stale-compare", "a transaction compares against the revision before the last write", "mutation of mvcc", []int{9, 10, 16, 18}, 20},
+		{VersionSurvivesDelete, "version-survives-delete", "a key that was deleted and is put again goes on counting its versions", "mutation of mvcc", []int{9, 10, 16, 18, 26}, 20},
 		{MoreForgotten, "more-forgotten", "a range with a limit does not say that there is more", "mutation of mvcc", []int{16, 18}, 20},
 
 		{ReadIndexReused, "read-index-reused", "a late answer to an earlier question releases the reads of a later one", "etcd #20418", []int{16}, 400},
@@ -166,9 +170,9 @@ func List() []Info {
 		{ReadFromOldView, "read-from-old-view", "a serializable read is answered from a view that was opened before the last write", "mutation of mvcc", []int{18}, 20},
 		{ClientRetries, "client-retries", "a client repeats a write whose outcome it does not know", "jetcd 0.8.2, Jepsen", []int{16}, 100},
 
-		{ProgressUnsynced, "progress-unsynced", "a progress notification overtakes the events it speaks of", "etcd #15220", []int{24}, 100},
+		{ProgressUnsynced, "progress-unsynced", "a progress notification overtakes the events it speaks of", "etcd #15220", []int{24, 28}, 100},
 		{WatchBackInTime, "watch-back-in-time", "after a snapshot is installed watchers see old events again", "etcd #15271", []int{19, 20, 23, 24}, 200},
-		{EventTwice, "event-twice", "an event is delivered live and once more by catching up", "etcd #17247", []int{19, 20, 24}, 50},
+		{EventTwice, "event-twice", "an event is delivered live and once more by catching up", "etcd #17247", []int{19, 20, 24, 27}, 50},
 		{SlowWatcherDropped, "slow-watcher-dropped", "events for a stream without credit are thrown away", "etcd #17529", []int{21, 23, 24}, 100},
 		{ResumeSkipsCompaction, "resume-skips-compaction", "a watch that starts at the compact revision misses a delete", "etcd #19179", []int{21, 23, 24}, 200},
 		{FutureWatchEarly, "future-watch-early", "a watch that starts in the future hears of the present", "etcd #20221", []int{23, 24, 25}, 100},

@@ -168,7 +168,7 @@ func (w *World) memberConfig(n *node) member.Config {
 	return member.Config{
 		ID: n.id, ClusterID: clusterID, TickInterval: w.cfg.TickEvery,
 		ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
-		SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, SlowRequest: -1,
+		SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries, SlowRequest: -1,
 		Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: "3.7.0",
 		Epoch: w.epoch(n),
 		Watch: watch.Config{

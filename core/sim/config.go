@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,12 +17,13 @@ type Config struct {
 	ElectionTicks  int           `json:"electionTicks"`  // a follower waits between 1 and 2 times this
 	HeartbeatTicks int           `json:"heartbeatTicks"` // a leader sends one every so many ticks
 
-	SnapshotCount   uint64        `json:"snapshotCount"`   // applied entries between two local snapshots
-	SnapshotCatchUp uint64        `json:"snapshotCatchUp"` // entries kept behind a snapshot for slow followers
-	SegmentBytes    int64         `json:"segmentBytes"`    // WAL segment size
-	CommitEvery     time.Duration `json:"commitEvery"`     // backend: at most this long between write buffer and disk
-	CommitOps       int           `json:"commitOps"`       // backend: or so many operations
-	Progress        time.Duration `json:"progress"`        // interval of watch progress notifications
+	SnapshotCount   uint64        `json:"snapshotCount"`            // applied entries between two local snapshots
+	SnapshotCatchUp uint64        `json:"snapshotCatchUp"`          // entries kept behind a snapshot for slow followers
+	CompactEntries  uint64        `json:"compactEntries,omitempty"` // applied entries between two compactions of the log in memory, 0 = 100
+	SegmentBytes    int64         `json:"segmentBytes"`             // WAL segment size
+	CommitEvery     time.Duration `json:"commitEvery"`              // backend: at most this long between write buffer and disk
+	CommitOps       int           `json:"commitOps"`                // backend: or so many operations
+	Progress        time.Duration `json:"progress"`                 // interval of watch progress notifications
 
 	Network  Network  `json:"network"`
 	Disk     Disk     `json:"disk"`
@@ -29,6 +31,9 @@ type Config struct {
 	Watch    Watching `json:"watch"`
 	Workload Workload `json:"workload"`
 	Faults   bool     `json:"faults"` // draw faults from the seed, see Options
+
+	// Always names classes of faults that are on whatever the seed says.
+	Always []string `json:"always,omitempty"`
 
 	// FaultsFor ends the fault phase: then everything heals and the cluster must
 	// converge. 0 = the faults, if any, never end by themselves.
@@ -197,6 +202,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("sim: a network latency could be negative")
 	case c.Disk.Write < 0 || c.Disk.Fsync < 0 || c.Disk.Spike < 0:
 		return fmt.Errorf("sim: a disk latency is negative")
+	case slices.ContainsFunc(c.Always, func(name string) bool { return !slices.Contains(faultNames[:], name) }):
+		return fmt.Errorf("sim: always = %v: one of them is no class of faults", c.Always)
 	case c.SnapshotCount == 0 || c.SegmentBytes < 4096 || c.CommitEvery <= 0 || c.CommitOps < 1:
 		return fmt.Errorf("sim: snapshotCount, segmentBytes (at least 4096), commitEvery and commitOps must be positive")
 	}

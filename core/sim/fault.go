@@ -70,6 +70,7 @@ type Options struct {
 	// What is not a fault but varies as well, so that rare paths become common.
 	SnapshotCount   uint64 // 0 = as configured
 	SnapshotCatchUp uint64
+	CompactEntries  uint64
 	SegmentBytes    int64
 	CommitEvery     time.Duration
 	Progress        time.Duration
@@ -117,7 +118,7 @@ func (o *Options) String() string {
 		b.WriteString("no faults")
 	}
 	if o.SnapshotCount > 0 {
-		fmt.Fprintf(&b, " snapshots=%d-%d", o.SnapshotCount, o.SnapshotCatchUp)
+		fmt.Fprintf(&b, " snapshots=%d-%d/%d", o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries)
 	}
 	if o.SegmentBytes > 0 {
 		fmt.Fprintf(&b, " segments=%d", o.SegmentBytes)
@@ -203,8 +204,8 @@ func (o *Options) drawBroken(d *Dice) {
 
 // drawTuning varies what is not a fault: each thing in half of the runs.
 func (o *Options) drawTuning(d *Dice) {
-	if count, keep := 10+d.Uint64N(100), 1+d.Uint64N(30); d.Chance(0.5) {
-		o.SnapshotCount, o.SnapshotCatchUp = count, keep
+	if count, keep, every := 10+d.Uint64N(100), 1+d.Uint64N(30), 1+d.Uint64N(40); d.Chance(0.5) {
+		o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries = count, keep, every
 	}
 	if size := int64(4096 << d.Uint64N(5)); d.Chance(0.5) {
 		o.SegmentBytes = size
@@ -243,6 +244,7 @@ func (o *Options) drawTuning(d *Dice) {
 func (o *Options) tune(c *Config) {
 	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
 	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)
+	c.CompactEntries = cmp.Or(o.CompactEntries, c.CompactEntries)
 	c.SegmentBytes = cmp.Or(o.SegmentBytes, c.SegmentBytes)
 	c.CommitEvery = cmp.Or(o.CommitEvery, c.CommitEvery)
 	c.Progress = cmp.Or(o.Progress, c.Progress)
@@ -271,8 +273,9 @@ type faults struct {
 	dice    [faultClasses]*Dice
 	counts  [faultClasses]int
 
-	head, tombstone int64 // newest revision of all, and newest that deleted something
-	lurking         bool  // the next delete is compacted at once
+	head, tombstone int64  // newest revision of all, and newest that deleted something
+	lurking         bool   // the next delete is compacted at once
+	deposed         uint64 // the last leader that was cut off for being one
 }
 
 // Options are the drawn options of the run; their classes are all off if the
@@ -565,7 +568,8 @@ func (w *World) promised(n *node) {
 }
 
 // elected sees a new leader. The logs that conflict worst are those of leaders
-// who left an entry at home: three draws.
+// who left an entry at home, so whoever is elected dies or is cut off, and the one
+// before comes back into its place: three draws.
 func (w *World) elected(n *node) {
 	f := &w.faults
 	if !f.on || !f.options.On[faultCoup] || len(w.nodes) < 2 {
@@ -577,14 +581,21 @@ func (w *World) elected(n *node) {
 		return
 	}
 	f.counts[faultCoup]++
-	wait := time.Duration(1 + how>>8%4*(how>>16%uint64(2*time.Millisecond)))
-	if how%2 == 0 {
+	wait := time.Duration(1 + how>>16%uint64(2*time.Millisecond)) // before its first entry is anywhere else
+	if how>>8%2 == 0 {
+		wait = spread(how>>16, time.Millisecond, 250*time.Millisecond) // or after others have part of its log
+	}
+	if how%4 == 0 {
 		w.later(wait, powerFailure(n.id, how))
 		w.later(wait+spread(long, time.Millisecond, 3*time.Second), Command{Cmd: "restart", Member: n.id})
 		return
 	}
+	if f.deposed != 0 {
+		w.later(wait, Command{Cmd: "heal", Member: f.deposed})
+	}
+	f.deposed = n.id
 	w.later(wait, Command{Cmd: "isolate", Member: n.id})
-	w.later(wait+spread(long, 50*time.Millisecond, 5*time.Second), Command{Cmd: "heal", Member: n.id})
+	w.later(wait+spread(long, time.Second, 10*time.Second), Command{Cmd: "heal", Member: n.id})
 }
 
 // moment is one of those at which random crashes hardly ever hit: part of a log

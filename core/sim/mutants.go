@@ -13,14 +13,18 @@ const MutantRun = 60 * time.Second
 
 // MutantConfig is the run in which a mutant is looked for under a seed: the
 // ordinary faults, three members or five. Some need a busy cluster whose members
-// often lag behind the log.
+// often lag behind the log, or one that hardly ever agrees on a leader.
 func MutantConfig(info mutant.Info, seed uint64) Config {
 	cfg := DefaultConfig()
 	cfg.Seed, cfg.Members, cfg.Mutant = seed, 3+2*int(seed%2), info.Name
 	cfg.Faults, cfg.FaultsFor = true, MutantRun
-	if info.Snapshots() {
-		cfg.SnapshotCount, cfg.SnapshotCatchUp = 10, 1
+	switch {
+	case info.Snapshots():
+		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries, cfg.CommitEvery = 2, 1, 1, 10*time.Millisecond
 		cfg.Workload.Rate, cfg.Workload.Clients, cfg.Workload.Watches, cfg.Workload.Timeout = 200, 10, 8, 300*time.Millisecond
+		cfg.Always = []string{"disk", "stall", "pause"}
+	case info.Elections():
+		cfg.Members, cfg.Always = 3, []string{"exile", "coup", "partition"}
 	}
 	return cfg
 }

@@ -158,7 +158,9 @@ func (s *Shrinker) lessChance() {
 		func(c *Config) { c.Network = plain.Network },
 		func(c *Config) { c.Network.Jitter, c.Network.Uniform = 0, 0 },
 		func(c *Config) { c.Disk = plain.Disk },
-		func(c *Config) { c.SnapshotCount, c.SnapshotCatchUp = plain.SnapshotCount, plain.SnapshotCatchUp },
+		func(c *Config) {
+			c.SnapshotCount, c.SnapshotCatchUp, c.CompactEntries = plain.SnapshotCount, plain.SnapshotCatchUp, plain.CompactEntries
+		},
 		func(c *Config) { c.SegmentBytes = plain.SegmentBytes },
 		func(c *Config) { c.CommitEvery, c.CommitOps = plain.CommitEvery, plain.CommitOps },
 		func(c *Config) { c.Progress = plain.Progress },

@@ -82,6 +82,9 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	var drawn Options
 	if cfg.Faults {
 		drawn = drawOptions(cfg.Seed)
+		for _, name := range cfg.Always {
+			drawn.On[slices.Index(faultNames[:], name)] = true
+		}
 		drawn.tune(&cfg)
 	}
 	w := &World{
