@@ -154,7 +154,7 @@ func List() []Info {
 
 		{AppliedFirst, "applied-first", "the applied index reaches the disk before the data", "etcd #13766", []int{5, 9, 10}, 20},
 		{EntryTwice, "entry-twice", "after a restart the entries behind the last mark are applied to a store that has them", "etcd consistent index", []int{7, 9, 10, 30}, 20},
-		{CompactRevisionLost, "compact-revision-lost", "a restarted member forgets the revisions that compaction has emptied", "etcd #17780", []int{9, 10, 21, 23}, 100},
+		{CompactRevisionLost, "compact-revision-lost", "a restarted member forgets the revisions that compaction has emptied", "etcd #17780", []int{9, 10, 21, 23, 24}, 100},
 		{CompactEatsTombstone, "compact-eats-tombstone", "compaction at the revision of a delete drops the delete", "etcd #18089", []int{9, 21, 23, 24, 26}, 100},
 		{CompactEatsLatest, "compact-eats-latest", "compaction removes the newest revision of a key that it should keep", "mutation of mvcc", []int{9, 10, 16, 18, 21, 26, 30}, 50},
 		{CompactedReadable, "compacted-readable", "a revision that is compacted still gets an answer", "mutation of mvcc", []int{9, 10, 16, 18, 26, 30}, 20},
@@ -173,7 +173,7 @@ func List() []Info {
 		{ProgressUnsynced, "progress-unsynced", "a progress notification overtakes the events it speaks of", "etcd #15220", []int{24, 28}, 100},
 		{WatchBackInTime, "watch-back-in-time", "after a snapshot is installed watchers see old events again", "etcd #15271", []int{19, 20, 23, 24}, 200},
 		{EventTwice, "event-twice", "an event is delivered live and once more by catching up", "etcd #17247", []int{19, 20, 24, 27}, 50},
-		{SlowWatcherDropped, "slow-watcher-dropped", "events for a stream without credit are thrown away", "etcd #17529", []int{21, 23, 24}, 100},
+		{SlowWatcherDropped, "slow-watcher-dropped", "events for a stream without credit are thrown away", "etcd #17529", []int{21, 23, 24, 27}, 100},
 		{ResumeSkipsCompaction, "resume-skips-compaction", "a watch that starts at the compact revision misses a delete", "etcd #19179", []int{21, 23, 24}, 200},
 		{FutureWatchEarly, "future-watch-early", "a watch that starts in the future hears of the present", "etcd #20221", []int{23, 24, 25}, 100},
 		{CursorOffByOne, "cursor-off-by-one", "catching up begins one revision too late", "mutation of watch", []int{21, 23, 24}, 50},

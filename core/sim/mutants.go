@@ -24,7 +24,7 @@ func MutantConfig(info mutant.Info, seed uint64) Config {
 		cfg.Workload.Rate, cfg.Workload.Clients, cfg.Workload.Watches, cfg.Workload.Timeout = 200, 10, 8, 300*time.Millisecond
 		cfg.Always = []string{"disk", "stall", "pause"}
 	case info.Elections():
-		cfg.Members, cfg.Always = 3, []string{"exile", "coup", "partition"}
+		cfg.Members, cfg.TickEvery, cfg.Always = 3, 20*time.Millisecond, []string{"coup"}
 	}
 	return cfg
 }

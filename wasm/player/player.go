@@ -112,6 +112,7 @@ func config(s Settings) sim.Config {
 	cfg.Disk.Fsync = 6 * time.Millisecond
 	cfg.Disk.Write = time.Millisecond
 	cfg.Workload.Clients, cfg.Workload.Rate, cfg.Workload.Keys, cfg.Workload.Watches = 3, 4, 4, 1
+	cfg.Judged = 50 // soon, so that the lights are of now
 	cfg.LogWindow = 24
 	return cfg
 }
