@@ -53,12 +53,11 @@ unit:
 	$(GO) test ./...
 
 seeds: sim
-	bin/sim -seeds 1:200 -for 30s -members 3 -faults
+	bin/sim -seeds 1:200 -for 30s -members 3,5 -faults -q
 
 ## more-seeds: about three minutes of them
 more-seeds: sim
-	bin/sim -seeds 1001:1800 -for 60s -members 3 -faults
-	bin/sim -seeds 2001:2500 -for 60s -members 5 -faults
+	bin/sim -seeds 1001:5000 -for 60s -members 3,5 -faults -q
 
 ## soak: seeds until stopped; every failure is kept in build/soak with its shrunk twin
 soak: sim
