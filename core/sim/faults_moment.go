@@ -1,0 +1,95 @@
+package sim
+
+import "time"
+
+// Moments: what random faults hardly ever hit, and hurts most.
+
+// tombstone sees a delete in the moment of its first apply. Compaction at the
+// newest revision, when that is a delete, is where much has gone wrong.
+func (w *World) tombstone(rev int64, member uint64) {
+	f := &w.faults
+	f.tombstone = max(f.tombstone, rev)
+	if f.lurking && f.on {
+		f.lurking = false
+		f.counts[faultCompact]++
+		w.later(1, Command{Cmd: "compact", Rev: rev, Member: member})
+	}
+}
+
+// promised is a moment at which random crashes never hit: a vote, or a request
+// for votes, has only just left.
+func (w *World) promised(n *node) {
+	f := &w.faults
+	if !f.on || !f.options.On[faultVote] {
+		return
+	}
+	d := f.dice[faultVote]
+	hit, how, long := d.Chance(f.options.VoteCrash), d.Uint64(), d.Uint64()
+	if !hit {
+		return
+	}
+	f.counts[faultVote]++
+	wait := time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
+	w.later(wait, powerFailure(n.id, how))
+	w.later(wait+spread(long, time.Millisecond, 50*time.Millisecond), Command{Cmd: "restart", Member: n.id})
+}
+
+// elected sees a new leader. The logs that conflict worst are those of leaders
+// who left an entry at home, so whoever is elected dies or is cut off, and the one
+// before comes back into its place. It takes three acts to the figure 3.7 of the
+// raft thesis: two leaders keep their entries to themselves, then the first has
+// part of its log elsewhere when it must go. Three draws.
+func (w *World) elected(n *node) {
+	f := &w.faults
+	if !f.on || !f.options.On[faultCoup] || len(w.nodes) < 2 {
+		return
+	}
+	d := f.dice[faultCoup]
+	hit, how, long := d.Chance(f.options.Coup), d.Uint64(), d.Uint64()
+	if !hit {
+		return
+	}
+	f.counts[faultCoup]++
+	act := f.counts[faultCoup] % 3
+	if how>>8%4 == 0 {
+		act = int(how >> 10 % 3)
+	}
+	wait := time.Duration(1 + how>>16%uint64(400*time.Microsecond)) // before its first entry is anywhere else
+	if act == 0 {
+		wait = spread(how>>16, time.Millisecond, 250*time.Millisecond)
+	}
+	if how%4 == 0 {
+		w.later(wait, powerFailure(n.id, how))
+		w.later(wait+spread(long, time.Millisecond, 3*time.Second), Command{Cmd: "restart", Member: n.id})
+		return
+	}
+	if f.deposed != 0 {
+		w.later(wait, Command{Cmd: "heal", Member: f.deposed})
+	}
+	f.deposed = n.id
+	w.later(wait, Command{Cmd: "isolate", Member: n.id})
+	w.later(wait+spread(long, time.Second, 10*time.Second), Command{Cmd: "heal", Member: n.id})
+}
+
+// moment is one of those at which random crashes hardly ever hit: part of a log
+// was just overwritten, a segment just begun, an image just received, a
+// compaction is half done. The machine dies, or its disk hangs: three draws.
+func (w *World) moment(n *node) {
+	f := &w.faults
+	if !f.on || !f.options.On[faultMoment] {
+		return
+	}
+	d := f.dice[faultMoment]
+	hit, how, long := d.Chance(f.options.Moment), d.Uint64(), d.Uint64()
+	if !hit {
+		return
+	}
+	f.counts[faultMoment]++
+	wait := time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
+	if how%4 == 0 {
+		w.later(wait, Command{Cmd: "stall", Member: n.id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
+		return
+	}
+	w.later(wait, powerFailure(n.id, how))
+	w.later(wait+spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
+}

@@ -1,0 +1,223 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Options are what a run drew before it began.
+type Options struct {
+	On        [faultClasses]bool
+	Loss      float64
+	Duplicate float64
+	Jitter    time.Duration
+	Fsync     time.Duration
+	SpikeProb float64
+	Spike     time.Duration
+	Gap       [faultClasses]time.Duration // mean between two faults of a class
+	VoteCrash float64
+	Moment    float64
+	Coup      float64
+	Rotting   uint64        // who may rot: a permutation of the members; its top four bits are 0 if all may
+	Patience  time.Duration // of clients with one request in eight
+
+	// What is not a fault but varies as well, so that rare paths become common.
+	SnapshotCount   uint64 // 0 = as configured
+	SnapshotCatchUp uint64
+	CompactEntries  uint64
+	SegmentBytes    int64
+	CommitEvery     time.Duration
+	Progress        time.Duration
+	Keys            int
+	Rate            float64
+	Large           int
+	Clients         int
+	Timeout         time.Duration
+	Watch           Watching
+}
+
+// String is one line with everything that was drawn.
+func (o *Options) String() string {
+	var b strings.Builder
+	for class, on := range o.On {
+		if !on {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(faultNames[class])
+		switch faultClass(class) {
+		case faultLoss:
+			fmt.Fprintf(&b, "=%.3f", o.Loss)
+		case faultDuplicate:
+			fmt.Fprintf(&b, "=%.3f", o.Duplicate)
+		case faultDelay:
+			fmt.Fprintf(&b, "=%v", o.Jitter.Round(100*time.Microsecond))
+		case faultDisk:
+			fmt.Fprintf(&b, "=%v,%.3f*%v", o.Fsync.Round(100*time.Microsecond), o.SpikeProb, o.Spike.Round(time.Millisecond))
+		case faultVote:
+			fmt.Fprintf(&b, "=%.2f", o.VoteCrash)
+		case faultMoment:
+			fmt.Fprintf(&b, "=%.2f", o.Moment)
+		case faultCoup:
+			fmt.Fprintf(&b, "=%.2f", o.Coup)
+		case faultDeadline:
+			fmt.Fprintf(&b, "=%v", o.Patience.Round(time.Millisecond))
+		default:
+			fmt.Fprintf(&b, "/%v", o.Gap[class].Round(time.Millisecond))
+		}
+	}
+	if b.Len() == 0 {
+		b.WriteString("no faults")
+	}
+	if o.SnapshotCount > 0 {
+		fmt.Fprintf(&b, " snapshots=%d-%d/%d", o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries)
+	}
+	if o.SegmentBytes > 0 {
+		fmt.Fprintf(&b, " segments=%d", o.SegmentBytes)
+	}
+	if o.CommitEvery > 0 {
+		fmt.Fprintf(&b, " commit/%v", o.CommitEvery.Round(time.Millisecond))
+	}
+	if o.Progress > 0 {
+		fmt.Fprintf(&b, " progress/%v", o.Progress.Round(time.Millisecond))
+	}
+	if o.Keys > 0 {
+		fmt.Fprintf(&b, " keys=%d rate=%g", o.Keys, o.Rate)
+	}
+	if o.Large > 0 {
+		fmt.Fprintf(&b, " large=%d", o.Large)
+	}
+	if o.Clients > 0 {
+		fmt.Fprintf(&b, " clients=%d", o.Clients)
+	}
+	if o.Timeout > 0 {
+		fmt.Fprintf(&b, " timeout=%v", o.Timeout.Round(time.Millisecond))
+	}
+	if o.Watch.Pushes > 0 {
+		fmt.Fprintf(&b, " pushes=%d", o.Watch.Pushes)
+	}
+	if o.Watch.Recent > 0 {
+		fmt.Fprintf(&b, " recent=%d scan=%d", o.Watch.Recent, o.Watch.Revisions)
+	}
+	if o.Watch.Read > 0 {
+		fmt.Fprintf(&b, " read=%v", o.Watch.Read.Round(time.Millisecond))
+	}
+	if o.Watch.Turn > 0 {
+		fmt.Fprintf(&b, " turn/%v", o.Watch.Turn.Round(time.Millisecond))
+	}
+	return b.String()
+}
+
+// drawOptions draws the options of a seed: a fixed number of values.
+func drawOptions(seed uint64) (o Options) {
+	d := newDice(seed, streamOptions, 0)
+	for class := range faultWriteError {
+		o.On[class] = d.Chance(0.5)
+	}
+	o.On[faultBlackout] = o.On[faultBlackout] && d.Chance(0.1)
+	o.Loss = 0.3 * float64(d.Uint64N(1001)) / 1000 * float64(d.Uint64N(1001)) / 1000
+	o.Duplicate = 0.2 * float64(d.Uint64N(1001)) / 1000
+	o.Jitter = d.Exp(30*time.Millisecond) + time.Millisecond
+	o.Fsync = d.Exp(20*time.Millisecond) + time.Millisecond
+	o.SpikeProb = 0.02 * float64(d.Uint64N(1001)) / 1000
+	o.Spike = d.Between(100*time.Millisecond, 5*time.Second)
+	gap := func(c faultClass, lo, hi time.Duration) { o.Gap[c] = d.Between(lo, hi) }
+	gap(faultClog, 200*time.Millisecond, 3*time.Second)
+	gap(faultPartition, 2*time.Second, 12*time.Second)
+	gap(faultPause, time.Second, 8*time.Second)
+	gap(faultCrash, 500*time.Millisecond, 8*time.Second)
+	gap(faultStall, 2*time.Second, 10*time.Second)
+	gap(faultCompact, time.Second, 10*time.Second)
+	gap(faultTransfer, time.Second, 10*time.Second)
+	gap(faultCampaign, time.Second, 10*time.Second)
+	gap(faultBlackout, 10*time.Second, 40*time.Second)
+	o.VoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
+	o.Moment = 0.02 + 0.2*float64(d.Uint64N(1001))/1000
+	o.drawTuning(d)
+	o.drawBroken(newDice(seed, streamOptions, 1))
+	return o
+}
+
+// drawBroken draws the classes of disks that fail, of clocks, and of clients
+// that do not wait.
+func (o *Options) drawBroken(d *Dice) {
+	for class := faultWriteError; class < faultClasses; class++ {
+		o.On[class] = d.Chance(0.5)
+		o.Gap[class] = d.Between(3*time.Second, 20*time.Second)
+	}
+	o.Gap[faultDeadline] = 0 // it is a way of life
+	o.Gap[faultRot] = d.Between(10*time.Second, time.Minute)
+	o.Rotting = d.Uint64()
+	o.Patience = spread(d.Uint64(), 2*time.Millisecond, time.Second)
+	o.Gap[faultExile] = d.Between(2*time.Second, 15*time.Second)
+	o.Gap[faultCoup] = 0 // it comes with elections
+	o.Coup = 0.1 + 0.8*float64(d.Uint64N(1001))/1000
+}
+
+// drawTuning varies what is not a fault: each thing in half of the runs.
+func (o *Options) drawTuning(d *Dice) {
+	if count, keep, every := 10+d.Uint64N(100), 1+d.Uint64N(30), 1+d.Uint64N(40); d.Chance(0.5) {
+		o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries = count, keep, every
+	}
+	if size := int64(4096 << d.Uint64N(5)); d.Chance(0.5) {
+		o.SegmentBytes = size
+	}
+	if every := spread(d.Uint64(), 2*time.Millisecond, 5*time.Second); d.Chance(0.5) {
+		o.CommitEvery = every
+	}
+	if every := spread(d.Uint64(), 100*time.Millisecond, 2*time.Second); d.Chance(0.5) {
+		o.Progress = every
+	}
+	if keys, rate := 1+int(d.Uint64N(16)), float64(int(5)<<d.Uint64N(6)); d.Chance(0.5) {
+		o.Keys, o.Rate = keys, rate
+	}
+	if large := 512 << d.Uint64N(3); d.Chance(0.5) {
+		o.Large = large
+	}
+	if clients := 2 + int(d.Uint64N(10)); d.Chance(0.5) {
+		o.Clients = clients
+	}
+	if timeout := spread(d.Uint64(), 200*time.Millisecond, 5*time.Second); d.Chance(0.5) {
+		o.Timeout = timeout
+	}
+	pushes, recent, scan := 1+int(d.Uint64N(8)), 1+int(d.Uint64N(32)), 1+int(d.Uint64N(32))
+	if d.Chance(0.5) {
+		o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions = pushes, recent, scan
+	}
+	if read := spread(d.Uint64(), 5*time.Millisecond, 3*time.Second); d.Chance(0.5) {
+		o.Watch.Read, o.Watch.Pushes = read, pushes // who reads slowly has little on the way, or it would take minutes to read
+	}
+	if turn := spread(d.Uint64(), 200*time.Millisecond, 4*time.Second); d.Chance(0.5) {
+		o.Watch.Turn = turn
+	}
+}
+
+// tune puts the drawn variations into a configuration.
+func (o *Options) tune(c *Config) {
+	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
+	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)
+	c.CompactEntries = cmp.Or(o.CompactEntries, c.CompactEntries)
+	c.SegmentBytes = cmp.Or(o.SegmentBytes, c.SegmentBytes)
+	c.CommitEvery = cmp.Or(o.CommitEvery, c.CommitEvery)
+	c.Progress = cmp.Or(o.Progress, c.Progress)
+	if c.Workload.Rate > 0 && o.Keys > 0 {
+		c.Workload.Keys, c.Workload.Rate = o.Keys, o.Rate
+	}
+	if c.Workload.Clients > 0 {
+		c.Workload.Clients = cmp.Or(o.Clients, c.Workload.Clients)
+	}
+	c.Workload.Timeout = cmp.Or(o.Timeout, c.Workload.Timeout)
+	c.Workload.Large = cmp.Or(o.Large, c.Workload.Large)
+	if o.On[faultDeadline] {
+		c.Workload.Hasty = o.Patience
+	}
+	c.Watch.Pushes = cmp.Or(o.Watch.Pushes, c.Watch.Pushes)
+	c.Watch.Recent = cmp.Or(o.Watch.Recent, c.Watch.Recent)
+	c.Watch.Revisions = cmp.Or(o.Watch.Revisions, c.Watch.Revisions)
+	c.Watch.Read = cmp.Or(o.Watch.Read, c.Watch.Read)
+	c.Watch.Turn = cmp.Or(o.Watch.Turn, c.Watch.Turn)
+}
