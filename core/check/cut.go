@@ -100,7 +100,7 @@ type past struct {
 func (p *past) holds(o *operation) bool {
 	switch o.outcome() {
 	case succeeded:
-		if o.write != nil {
+		if o.write.acts() {
 			return o.write.index <= p.at.index
 		}
 		return o.ret < p.at.now || placeOfResponse(o.request, o.response) <= p.place

@@ -388,3 +388,20 @@ func BenchmarkHistory(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/3000, "ns/op-of-history")
 }
+
+// Two deletes that are alike find nothing at one revision, a compaction between
+// them; the answer is the second's, whoever comes first in the log.
+func TestLikesThatChangeNothing(t *testing.T) {
+	s := newServer(t)
+	s.call(1, 0, 1, put("a", "1"))
+	s.call(1, 2, 3, put("a", "2"))
+	missing := &pb.DeleteRangeRequest{Key: []byte("b")}
+	lost := s.h.Invoke(1, 4, missing)
+	s.do(missing)
+	s.call(2, 5, 6, &pb.CompactionRequest{Revision: 2})
+	s.call(2, 7, 8, missing)
+	s.h.Return(lost, 9, nil, errTimeout)
+	if err := s.h.Check(); err != nil {
+		t.Error(err)
+	}
+}

@@ -106,6 +106,14 @@ func (w *written) gave(c *candidate) bool {
 	return w.err == nil && (w.agreed && w == c.write || w.response != nil && sameResponse(c.response, w.response))
 }
 
+// gaveIdly tells whether the log gives an answer to a request that changed nothing
+// at a revision. Whoever claimed it: of requests that are alike any may be the one.
+func (l *replayed) gaveIdly(c *candidate, rev int64, where func(*written) bool) bool {
+	return slices.ContainsFunc(l.after(rev), func(w *written) bool {
+		return where(w) && !w.acts() && bytesOf(w.request) == bytesOf(c.request) && w.gave(c)
+	})
+}
+
 // lookFor finds the operation without an answer that w is: of equals the one that
 // was called first. If there is none, it was somebody's whom the history does not
 // know, at any time.
@@ -199,11 +207,11 @@ func (o *order) put(c *candidate, floor int) bool {
 
 // gives tells whether an operation gets its answer at a revision of an era.
 func (o *order) gives(c *candidate, rev int64, era int) bool {
-	if c.write != nil {
-		return c.write.era == era && c.write.agrees(c)
-	}
 	if c.outcome == succeeded {
-		return readOnly(c.request) && o.log.explainsIn(c.known, rev, era)
+		if readOnly(c.request) {
+			return o.log.explainsIn(c.known, rev, era)
+		}
+		return o.log.gaveIdly(c, rev, func(w *written) bool { return w.era == era })
 	}
 	s, _, _ := o.log.eraOf(era)
 	var err error
