@@ -40,76 +40,61 @@ type Options struct {
 
 // String is one line with everything that was drawn.
 func (o *Options) String() string {
-	var b strings.Builder
+	var words []string
 	for class, on := range o.On {
-		if !on {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(faultNames[class])
-		switch faultClass(class) {
-		case faultLoss:
-			fmt.Fprintf(&b, "=%.3f", o.Loss)
-		case faultDuplicate:
-			fmt.Fprintf(&b, "=%.3f", o.Duplicate)
-		case faultDelay:
-			fmt.Fprintf(&b, "=%v", o.Jitter.Round(100*time.Microsecond))
-		case faultDisk:
-			fmt.Fprintf(&b, "=%v,%.3f*%v", o.Fsync.Round(100*time.Microsecond), o.SpikeProb, o.Spike.Round(time.Millisecond))
-		case faultVote:
-			fmt.Fprintf(&b, "=%.2f", o.VoteCrash)
-		case faultMoment:
-			fmt.Fprintf(&b, "=%.2f", o.Moment)
-		case faultCoup:
-			fmt.Fprintf(&b, "=%.2f", o.Coup)
-		case faultDeadline:
-			fmt.Fprintf(&b, "=%v", o.Patience.Round(time.Millisecond))
-		default:
-			fmt.Fprintf(&b, "/%v", o.Gap[class].Round(time.Millisecond))
+		if on {
+			words = append(words, faultNames[class]+o.degree(faultClass(class)))
 		}
 	}
-	if b.Len() == 0 {
-		b.WriteString("no faults")
+	if len(words) == 0 {
+		words = append(words, "no faults")
 	}
-	if o.SnapshotCount > 0 {
-		fmt.Fprintf(&b, " snapshots=%d-%d/%d", o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries)
+	return strings.Join(append(words, o.tuning()...), " ")
+}
+
+// degree is how much there is of a fault: a measure, or the mean time between two.
+func (o *Options) degree(class faultClass) string {
+	switch class {
+	case faultLoss:
+		return fmt.Sprintf("=%.3f", o.Loss)
+	case faultDuplicate:
+		return fmt.Sprintf("=%.3f", o.Duplicate)
+	case faultDelay:
+		return fmt.Sprintf("=%v", o.Jitter.Round(100*time.Microsecond))
+	case faultDisk:
+		return fmt.Sprintf("=%v,%.3f*%v", o.Fsync.Round(100*time.Microsecond), o.SpikeProb, o.Spike.Round(time.Millisecond))
+	case faultVote:
+		return fmt.Sprintf("=%.2f", o.VoteCrash)
+	case faultMoment:
+		return fmt.Sprintf("=%.2f", o.Moment)
+	case faultCoup:
+		return fmt.Sprintf("=%.2f", o.Coup)
+	case faultDeadline:
+		return fmt.Sprintf("=%v", o.Patience.Round(time.Millisecond))
 	}
-	if o.SegmentBytes > 0 {
-		fmt.Fprintf(&b, " segments=%d", o.SegmentBytes)
+	return fmt.Sprintf("/%v", o.Gap[class].Round(time.Millisecond))
+}
+
+// tuning names what varies besides faults, as far as it does.
+func (o *Options) tuning() (words []string) {
+	say := func(drawn bool, format string, values ...any) {
+		if drawn {
+			words = append(words, fmt.Sprintf(format, values...))
+		}
 	}
-	if o.CommitEvery > 0 {
-		fmt.Fprintf(&b, " commit/%v", o.CommitEvery.Round(time.Millisecond))
-	}
-	if o.Progress > 0 {
-		fmt.Fprintf(&b, " progress/%v", o.Progress.Round(time.Millisecond))
-	}
-	if o.Keys > 0 {
-		fmt.Fprintf(&b, " keys=%d rate=%g", o.Keys, o.Rate)
-	}
-	if o.Large > 0 {
-		fmt.Fprintf(&b, " large=%d", o.Large)
-	}
-	if o.Clients > 0 {
-		fmt.Fprintf(&b, " clients=%d", o.Clients)
-	}
-	if o.Timeout > 0 {
-		fmt.Fprintf(&b, " timeout=%v", o.Timeout.Round(time.Millisecond))
-	}
-	if o.Watch.Pushes > 0 {
-		fmt.Fprintf(&b, " pushes=%d", o.Watch.Pushes)
-	}
-	if o.Watch.Recent > 0 {
-		fmt.Fprintf(&b, " recent=%d scan=%d", o.Watch.Recent, o.Watch.Revisions)
-	}
-	if o.Watch.Read > 0 {
-		fmt.Fprintf(&b, " read=%v", o.Watch.Read.Round(time.Millisecond))
-	}
-	if o.Watch.Turn > 0 {
-		fmt.Fprintf(&b, " turn/%v", o.Watch.Turn.Round(time.Millisecond))
-	}
-	return b.String()
+	say(o.SnapshotCount > 0, "snapshots=%d-%d/%d", o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries)
+	say(o.SegmentBytes > 0, "segments=%d", o.SegmentBytes)
+	say(o.CommitEvery > 0, "commit/%v", o.CommitEvery.Round(time.Millisecond))
+	say(o.Progress > 0, "progress/%v", o.Progress.Round(time.Millisecond))
+	say(o.Keys > 0, "keys=%d rate=%g", o.Keys, o.Rate)
+	say(o.Large > 0, "large=%d", o.Large)
+	say(o.Clients > 0, "clients=%d", o.Clients)
+	say(o.Timeout > 0, "timeout=%v", o.Timeout.Round(time.Millisecond))
+	say(o.Watch.Pushes > 0, "pushes=%d", o.Watch.Pushes)
+	say(o.Watch.Recent > 0, "recent=%d scan=%d", o.Watch.Recent, o.Watch.Revisions)
+	say(o.Watch.Read > 0, "read=%v", o.Watch.Read.Round(time.Millisecond))
+	say(o.Watch.Turn > 0, "turn/%v", o.Watch.Turn.Round(time.Millisecond))
+	return words
 }
 
 // drawOptions draws the options of a seed: a fixed number of values.
