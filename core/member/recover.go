@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"fmt"
 
 	"vitrine/core/backend"
@@ -12,8 +13,8 @@ import (
 )
 
 // A MissingImageError: the log begins at a snapshot that was received from the leader, but the store is older. Its
-// image was durable before the log took note of it (see Receive), so the driver has it: it makes the image of Index
-// the store and recovers again.
+// image was durable before the log took note of it (see Receive), and the note is durable now, so the driver has the
+// image: it makes the one of Index the store and recovers again.
 type MissingImageError struct{ Index uint64 }
 
 func (e *MissingImageError) Error() string {
@@ -34,12 +35,14 @@ func Recover(fs vfs.FS, dir string, durable backend.Applied, o wal.Options) (*wa
 			from = m
 		}
 	}
-	if from.GetIndex() > durable.Index {
-		return nil, nil, boot, &MissingImageError{Index: from.GetIndex()}
-	}
+	// To open the log is to sync it. What was read may have been in the page cache only: a store that ran ahead of it
+	// would be worthless if the log then lost its end.
 	w, r, err := wal.Open(fs, dir, from, o)
 	if err != nil {
 		return nil, nil, boot, fmt.Errorf("member: open log: %w", err)
+	}
+	if from.GetIndex() > durable.Index {
+		return nil, nil, boot, cmp.Or(w.Close(), error(&MissingImageError{Index: from.GetIndex()}))
 	}
 	boot = consensus.Boot{
 		HardState: r.HardState, Entries: r.Entries, Snapshot: from,

@@ -102,11 +102,11 @@ func Open(cfg Config) (*Node, error) {
 	if err := n.dirs.prepare(); err != nil {
 		return nil, err
 	}
-	found, err := n.recover()
+	boot, err := n.recover()
 	if err != nil {
 		return nil, err
 	}
-	if err := n.assemble(found); err != nil {
+	if err := n.assemble(boot); err != nil {
 		n.wal.Close()
 		n.store.Backend.Close()
 		return nil, err
@@ -122,7 +122,7 @@ const (
 )
 
 // recover brings back what the disk holds, or makes a new member's disk.
-func (n *Node) recover() (*wal.Recovered, error) {
+func (n *Node) recover() (boot consensus.Boot, err error) {
 	restart := wal.Exists(n.cfg.FS, n.dirs.wal)
 	if restart {
 		n.log.Info("Bootstrapping WAL from snapshot", zap.String("wal-dir", n.dirs.wal))
@@ -130,30 +130,29 @@ func (n *Node) recover() (*wal.Recovered, error) {
 	_, statErr := os.Stat(n.dirs.db())
 	b, err := n.openBackend()
 	if err != nil {
-		return nil, err
+		return boot, err
 	}
-	var found *wal.Recovered
 	switch {
 	case restart:
-		b, found, err = n.reopen(b, errors.Is(statErr, os.ErrNotExist))
+		b, boot, err = n.reopen(b, errors.Is(statErr, os.ErrNotExist))
 	case b.Applied().Index > 0: // a new log would belong to another life of this member
 		err = fmt.Errorf("the log of the database %s (index %d) is missing: there is none in %s", n.dirs.db(), b.Applied().Index, n.dirs.wal)
+		err = errors.Join(err, b.Close())
 	default:
-		found, err = n.found()
+		if boot, err = n.found(); err != nil {
+			err = errors.Join(err, b.Close())
+		}
 	}
 	if err != nil {
-		b.Close()
-		return nil, err
+		return boot, err
 	}
 	n.store, err = store.Open(b, store.Config{QuotaBytes: n.cfg.QuotaBytes}, nil)
 	if err != nil {
-		b.Close()
-		n.wal.Close()
-		return nil, err
+		return boot, errors.Join(err, b.Close(), n.wal.Close())
 	}
 	n.measure()
 	n.dirs.dropImages(math.MaxUint64) // none is needed any more; what raft still wants, a leader sends again
-	return found, nil
+	return boot, nil
 }
 
 func (n *Node) openBackend() (*backend.Backend, error) {
@@ -190,51 +189,46 @@ func (n *Node) mmapSize() int64 {
 	return 0
 }
 
-// reopen reads an existing log, from the newest mark that the database has reached. If the
-// log says that a snapshot was received and the database is older, the crash came
-// between saving the image and installing it: it is installed now.
-func (n *Node) reopen(b *backend.Backend, noDB bool) (*backend.Backend, *wal.Recovered, error) {
-	marks, err := wal.Snapshots(n.cfg.FS, n.dirs.wal)
+// reopen reads an existing log. If it begins at a received snapshot and the database is
+// older, the crash came between saving the image and installing it: it is installed now. On
+// an error the database is closed.
+func (n *Node) reopen(b *backend.Backend, noDB bool) (*backend.Backend, consensus.Boot, error) {
+	w, found, boot, err := member.Recover(n.cfg.FS, n.dirs.wal, b.Durable(), n.walOptions())
+	if missing, ok := errors.AsType[*member.MissingImageError](err); ok {
+		if b, err = n.catchUp(b, missing.Index, noDB); err != nil {
+			return nil, boot, err
+		}
+		w, found, boot, err = member.Recover(n.cfg.FS, n.dirs.wal, b.Durable(), n.walOptions())
+	}
 	if err != nil {
-		return b, nil, err
-	}
-	var from *pb.WALSnapshot
-	for _, m := range marks { // the newest is the one with the highest index, wherever it stands
-		if m.GetIndex() >= from.GetIndex() {
-			from = m
-		}
-	}
-	if from.GetIndex() > b.Applied().Index {
-		image := n.dirs.image(from.GetIndex())
-		if _, err := os.Stat(image); err != nil {
-			if noDB {
-				return b, nil, fmt.Errorf("database file (%v) of the backend is missing", n.dirs.db())
-			}
-			return b, nil, fmt.Errorf("failed to find database snapshot file (snap: snapshot file doesn't exist): the database %s stands at %d, the snapshot at %d", n.dirs.db(), b.Applied().Index, from.GetIndex())
-		}
-		n.log.Info("Recovering from snapshot backend", zap.Uint64("consistent-index", b.Applied().Index), zap.Uint64("snapshot-index", from.GetIndex()))
-		if err := b.Close(); err != nil {
-			return b, nil, err
-		}
-		if b, err = n.adopt(from.GetIndex()); err != nil {
-			return b, nil, err
-		}
-	}
-	w, found, err := wal.Open(n.cfg.FS, n.dirs.wal, from, n.walOptions())
-	if err != nil {
-		return b, nil, fmt.Errorf("failed to open WAL: %w", err)
+		return nil, boot, errors.Join(fmt.Errorf("failed to open WAL: %w", err), b.Close())
 	}
 	meta := &pb.WALMetadata{}
 	if err := meta.UnmarshalVT(found.Metadata); err != nil {
-		w.Close()
-		return b, nil, fmt.Errorf("failed to read WAL metadata: %w", err)
+		return nil, boot, errors.Join(fmt.Errorf("failed to read WAL metadata: %w", err), w.Close(), b.Close())
 	}
 	if found.Repaired {
 		n.log.Warn("repaired WAL", zap.Int64("truncated-bytes", found.Truncated))
 	}
 	n.id, n.cluster, n.wal = meta.GetNodeID(), meta.GetClusterID(), w
 	n.log.Info("restarting local member", zap.String("cluster-id", hexID(n.cluster)), zap.String("local-member-id", hexID(n.id)), zap.Uint64("commit-index", found.HardState.GetCommit()))
-	return b, found, nil
+	return b, boot, nil
+}
+
+// catchUp puts the received database of index in the place of an older one.
+func (n *Node) catchUp(b *backend.Backend, index uint64, noDB bool) (*backend.Backend, error) {
+	at := b.Applied().Index
+	if err := b.Close(); err != nil {
+		return nil, err
+	}
+	switch _, err := os.Stat(n.dirs.image(index)); {
+	case err != nil && noDB:
+		return nil, fmt.Errorf("database file (%v) of the backend is missing", n.dirs.db())
+	case err != nil:
+		return nil, fmt.Errorf("failed to find database snapshot file (snap: snapshot file doesn't exist): the database %s stands at %d, the snapshot at %d", n.dirs.db(), at, index)
+	}
+	n.log.Info("Recovering from snapshot backend", zap.Uint64("consistent-index", at), zap.Uint64("snapshot-index", index))
+	return n.adopt(index)
 }
 
 func (n *Node) walOptions() wal.Options {
@@ -242,12 +236,7 @@ func (n *Node) walOptions() wal.Options {
 }
 
 // assemble makes the member of what was found and gives it its surroundings.
-func (n *Node) assemble(found *wal.Recovered) error {
-	applied := n.store.Applied()
-	boot := consensus.Boot{HardState: found.HardState, Entries: found.Entries, Snapshot: &found.Snapshot, Applied: applied.Index}
-	if applied.Index > 0 {
-		boot.ConfState = applied.ConfState
-	}
+func (n *Node) assemble(boot consensus.Boot) error {
 	n.members.Store(n.store.Members.Clone())
 	m, err := member.New(member.Config{
 		ID: n.id, ClusterID: n.cluster, TickInterval: n.cfg.Tick, ElectionTicks: n.cfg.ElectionTicks, NoPreVote: !n.cfg.PreVote,

@@ -20,50 +20,45 @@ import (
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/wal"
-
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // found makes the disk of a member that has none: of a new cluster, whose log begins
 // with one conf change a member, or of one that joins a cluster and has all to learn.
-func (n *Node) found() (*wal.Recovered, error) {
+func (n *Node) found() (boot consensus.Boot, err error) {
 	if n.cfg.Verify != nil {
 		if err := n.cfg.Verify(); err != nil {
-			return nil, err
+			return boot, err
 		}
 	}
 	members := n.firstMembers()
-	var entries []*raftpb.Entry
-	var hs *raftpb.HardState
-	var err error
 	if n.cfg.NewCluster {
 		if n.alreadyKnown(members) {
-			return nil, fmt.Errorf("member %s has already been bootstrapped", hexID(n.id))
+			return boot, fmt.Errorf("member %s has already been bootstrapped", hexID(n.id))
 		}
-		entries, hs, err = consensus.Bootstrap(firstPeers(members))
+		boot.Entries, boot.HardState, err = consensus.Bootstrap(firstPeers(members))
 	} else {
 		err = n.join(members)
 	}
 	if err != nil {
-		return nil, err
+		return boot, err
 	}
 	n.log.Info("starting local member", zap.String("local-member-id", hexID(n.id)), zap.String("cluster-id", hexID(n.cluster)), zap.String("initial-cluster-token", n.cfg.Token))
 	meta, err := (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(n.cluster)}).MarshalVT()
 	if err != nil {
-		return nil, err
+		return boot, err
 	}
 	if n.wal, err = wal.Create(n.cfg.FS, n.dirs.wal, meta, n.walOptions()); err != nil {
-		return nil, fmt.Errorf("failed to create WAL: %w", err)
+		return boot, fmt.Errorf("failed to create WAL: %w", err)
 	}
-	if len(entries) > 0 {
-		if err = n.wal.Append(hs, entries); err == nil {
+	if len(boot.Entries) > 0 {
+		if err = n.wal.Append(boot.HardState, boot.Entries); err == nil {
 			err = n.wal.Sync()
 		}
 		if err != nil {
-			return nil, errors.Join(err, n.wal.Close())
+			return boot, errors.Join(err, n.wal.Close())
 		}
 	}
-	return &wal.Recovered{Metadata: meta, HardState: hs, Entries: entries}, nil
+	return boot, nil
 }
 
 // firstMembers are the members that the flags name. Their ids follow from URLs and
