@@ -46,7 +46,7 @@ test: vet unit seeds stored oracle browser
 
 vet:
 	$(GO) vet ./...
-	$(GO) vet -tags mutants,browser ./core/... ./cmd/sim ./web/...
+	$(GO) vet -tags mutants,browser,bars ./core/... ./cmd/sim ./web/...
 	$(WASM) $(GO) vet ./core/... ./wasm/... ./cmd/sim
 
 unit:
@@ -86,7 +86,7 @@ browser:
 
 ## bars: what the page costs: bytes, time to a running cluster, a frame, a second of the world, a pause
 bars: page
-	$(GO) test -count=1 -tags browser -v -run 'TestReadyTime|TestFrameTime|TestWorldSpeed|TestAPausedPageRests' ./web | grep -v '^=== '
+	$(GO) test -count=1 -tags browser,bars -v -run 'TestReadyTime|TestFrameTime|TestWorldSpeed|TestAPausedPageRests' ./web | grep -v '^=== '
 
 ## determinism: 50 seeds give the same hashes on this machine and in js/wasm
 determinism: sim

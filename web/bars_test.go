@@ -1,4 +1,4 @@
-//go:build browser && linux
+//go:build browser && bars && linux
 
 package web_test
 
@@ -63,7 +63,7 @@ func TestFrameTime(t *testing.T) {
 	b.leader()
 	clears(t, func() bool {
 		b.do(`vitrineHost.crowd(200)`)
-		if !b.holds(`vitrine.frameStats().frames >= 20`) {
+		if !b.holds(`vitrine.frameStats().frames >= 60`) {
 			t.Fatal("the page does not draw")
 		}
 		stats := eval[map[string]float64](b, `vitrine.frameStats()`)

@@ -25,7 +25,10 @@ func (s *Surface) SetAtlas(pixels []byte, w, h int) {
 	}
 	s.image = ebiten.NewImageWithOptions(goimage.Rect(0, 0, w, h), &ebiten.NewImageOptions{Unmanaged: true})
 	s.image.WritePixels(pixels)
-	s.options = ebiten.DrawTrianglesOptions{ColorScaleMode: ebiten.ColorScaleModePremultipliedAlpha, Filter: ebiten.FilterLinear}
+	s.options = ebiten.DrawTrianglesOptions{
+		ColorScaleMode: ebiten.ColorScaleModePremultipliedAlpha, Filter: ebiten.FilterLinear,
+		DisableMipmaps: true, // the atlas has the size of the screen, and to look for a level costs more than all else
+	}
 }
 
 // Present draws a batch, in one call unless it is huge.
