@@ -377,7 +377,7 @@ func (b *browser) until(what, js string) {
 	if b.holds(`((s) => ` + js + `)(vitrine.state())`) {
 		return
 	}
-	b.t.Fatalf("waited in vain for %s; state: %s", what, eval[string](b, `(() => { const { members, requests, now, playing } = vitrine.state(); return JSON.stringify({ now, playing, members: members.map((m) => [m.id, m.role, m.process, m.term]), focus: document.activeElement.outerHTML.slice(0, 120), requests: requests.filter((r) => r.client === 0).slice(-2) }) })()`))
+	b.t.Fatalf("waited in vain for %s; state: %s", what, eval[string](b, `(() => { const { members, requests, now, playing } = vitrine.state(); return JSON.stringify({ now, playing, members: members.map((m) => [m.id, m.role, m.process, m.term]), focus: document.activeElement.outerHTML.slice(0, 120), toast: document.getElementById('toast').textContent, requests: requests.filter((r) => r.client === 0).slice(-2) }) })()`))
 }
 
 // click presses the real mouse in the middle of an element.

@@ -261,6 +261,7 @@ func TestKeyboardOnly(t *testing.T) {
 	}
 	// A control that can do nothing now keeps the focus, and says why it does not act.
 	b.do(`document.getElementById('tool-crash').focus()`)
+	b.until("a leader to crash", `s.leader && document.getElementById('tool-crash').ariaDisabled === 'false'`)
 	b.keys(enter)
 	b.until("the crash", `s.members.some((m) => !m.alive) && document.getElementById('tool-crash').ariaDisabled === 'true'`)
 	if focus := eval[string](b, `document.activeElement.id`); focus != "tool-crash" {
