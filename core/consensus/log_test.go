@@ -177,6 +177,27 @@ func TestBootKeepsTheStoresCommit(t *testing.T) {
 	}
 }
 
+// TestBootWritesTheTermOfTheLog: of a torn write the entries may be left without their hard state. The term that they
+// tell is on the disk before anything is promised in it.
+func TestBootWritesTheTermOfTheLog(t *testing.T) {
+	n, err := New(Config{ID: 1}, Boot{
+		HardState: &raftpb.HardState{Term: new(uint64(2)), Vote: new(uint64(3)), Commit: new(uint64(7))},
+		Entries:   append(run(2, 1, 8), run(5, 9, 9)...), Applied: 7, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out Output
+	n.Ready(&out)
+	if len(out.Log) == 0 || out.Log[0].HardState.GetTerm() != 5 || out.Log[0].HardState.GetVote() != 0 || !out.Log[0].MustSync {
+		t.Fatalf("writes %+v, want the hard state of term 5 without a vote, synced", out.Log)
+	}
+	n.LogDone(out.Log[0].Ticket)
+	if s := n.Status(); s.Term != 5 || s.Vote != 0 || s.Commit != 7 {
+		t.Errorf("status %+v", s)
+	}
+}
+
 func TestIDs(t *testing.T) {
 	a, b, later := NewIDs(0x1234_0001, 1000), NewIDs(0x1234_0002, 1000), NewIDs(0x1234_0001, 1001)
 	seen := map[uint64]bool{}

@@ -122,7 +122,23 @@ func New(cfg Config, boot Boot) (*Node, error) {
 	n.reads.ids = NewIDs(cfg.ID, cfg.Epoch)
 	n.keeping = keeping{mark: log.base, marking: log.base, writtenTerm: n.term, writtenVote: n.vote}
 	n.dirty = true
+	n.confess(boot.HardState.GetTerm())
 	return n, nil
+}
+
+// confess writes down at boot what the log has told of the term. A crash may leave the entries of a write and not its
+// hard state; the node then lives in the term of its last entry, and the disk is to say so before the node promises
+// anything: etcd, if it is the next to start on that disk, goes by the hard state.
+func (n *Node) confess(written uint64) {
+	if n.term == written {
+		return
+	}
+	n.lastWrite++
+	n.out.Log = append(n.out.Log, LogWrite{
+		Ticket: n.lastWrite, HardState: &raftpb.HardState{Term: new(n.term), Vote: new(n.vote), Commit: new(n.commit)},
+		MustSync: true, Cause: n.t.Caused(),
+	})
+	n.writes = append(n.writes, pendingWrite{ticket: n.lastWrite})
 }
 
 // log checks what was found at boot and makes the log of it. raft would panic at what is refused here.
