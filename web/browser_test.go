@@ -279,6 +279,8 @@ func world(t *testing.T, seed, members int, speed float64) *browser {
 func (l *lab) dress(t *testing.T, s screen) {
 	t.Helper()
 	call(t, l.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.w, Height: s.h, DeviceScaleFactor: 1, Mobile: s.touch})
+	// Tab beyond the last control leads to the browser's own, and keys would follow.
+	call(t, l.tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	theme, motion := "dark", "no-preference"
 	if s.light {
 		theme = "light"
