@@ -303,3 +303,30 @@ func TestSeedsThatFoundBugs(t *testing.T) {
 		}
 	}
 }
+
+// TestSeedsThatFoundMore: the same, as cmd/sim runs them.
+func TestSeedsThatFoundMore(t *testing.T) {
+	for _, found := range []struct {
+		seed    uint64
+		members int
+		class   faultClass // without which it is another story
+		what    string
+	}{
+		{10921, 5, faultSyncError, "a received image was installed before the log that tells of it was synced"},
+		{30756, 3, faultSyncError, "a member lived in the term of its last entry, and its disk in an older one"},
+		{8418, 3, faultDeadline, "of two deletes that are alike and find nothing the checker took one for the other"},
+	} {
+		cfg := DefaultConfig()
+		cfg.Seed, cfg.Members, cfg.Faults, cfg.FaultsFor = found.seed, found.members, true, time.Minute
+		w, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := w.Run(time.Minute); v != nil {
+			t.Errorf("seed %d, which found that %s: %v", found.seed, found.what, v)
+		}
+		if !w.Options().On[found.class] {
+			t.Errorf("seed %d: no %s: the story has changed", found.seed, faultNames[found.class])
+		}
+	}
+}
