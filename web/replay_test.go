@@ -55,9 +55,7 @@ func TestGallery(t *testing.T) {
 		b.until("the last two seconds", `s.now >= s.replay.start`)
 		b.do(`vitrine.dispatch({ cmd: 'speed', value: 5 })`)
 		b.until("the violation of "+name, `s.replay.over && s.violation && s.violation.number === s.replay.violated && !s.playing`)
-		if i%4 == 0 {
-			b.shot("replay-" + name)
-		}
+		b.shot("replay-" + name)
 		if !eval[bool](b, `document.querySelectorAll('#feed li.lit').length > 0 && document.querySelector('#feed li.lit.bad') !== null`) {
 			t.Errorf("%s: the feed does not tell the story", name)
 		}

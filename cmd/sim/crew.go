@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 )
 
@@ -97,4 +98,39 @@ func (h *hand) dismiss() error {
 		return nil
 	}
 	return err
+}
+
+// crew hires as many hands as there are jobs and has them run seeds for as long as
+// take gives any; got hears of each result. After an error stop is called, which
+// lets what runs end.
+func (p *program) crew(jobs int, take func() (seed uint64, ok bool), got func(*result) error, stop func()) error {
+	errs := make([]error, jobs)
+	var wg sync.WaitGroup
+	for i := range jobs {
+		wg.Go(func() {
+			if errs[i] = p.work(take, got); errs[i] != nil {
+				stop()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// work has one hand run seeds.
+func (p *program) work(take func() (seed uint64, ok bool), got func(*result) error) error {
+	h, err := p.hire()
+	if err != nil {
+		return err
+	}
+	for seed, ok := take(); ok; seed, ok = take() {
+		r, err := h.run(seed)
+		if err != nil {
+			return err
+		}
+		if err := got(r); err != nil {
+			return err
+		}
+	}
+	return h.dismiss()
 }

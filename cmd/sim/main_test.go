@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"vitrine/core/sim"
@@ -22,10 +23,25 @@ func TestMain(m *testing.M) {
 }
 
 func invoke(args ...string) (status int, stdout, stderr string) {
-	var out, err bytes.Buffer
+	var out bytes.Buffer
+	var err shared
 	status = run(args, strings.NewReader(""), &out, &err)
 	return status, out.String(), err.String()
 }
+
+// shared takes what several hands complain of.
+type shared struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *shared) String() string { return s.text.String() }
 
 var hashLine = regexp.MustCompile(`(?m)^[0-9a-f]{16}\n\z`)
 

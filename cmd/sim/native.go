@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"runtime/pprof"
 	"sync"
@@ -39,40 +38,16 @@ func (d *dealer) stop() {
 func (p *program) parallel(jobs int) int {
 	d := &dealer{next: p.first, last: p.last}
 	results := make(chan *result, jobs)
-	errs := make([]error, jobs)
-	var wg sync.WaitGroup
-	for i := range jobs {
-		wg.Go(func() {
-			if errs[i] = p.work(d, results); errs[i] != nil {
-				d.stop()
-			}
-		})
-	}
+	var failed error
 	go func() {
-		wg.Wait()
-		close(results)
+		defer close(results)
+		failed = p.crew(jobs, d.take, func(r *result) error { results <- r; return nil }, d.stop)
 	}()
 	status := p.collect(results, d.stop)
-	if err := errors.Join(errs...); err != nil {
-		return p.fail(err)
+	if failed != nil { // no result comes after it
+		return p.fail(failed)
 	}
 	return status
-}
-
-// work runs seeds in a process of its own for as long as there are any.
-func (p *program) work(d *dealer, results chan<- *result) error {
-	h, err := p.hire()
-	if err != nil {
-		return err
-	}
-	for seed, ok := d.take(); ok; seed, ok = d.take() {
-		r, err := h.run(seed)
-		if err != nil {
-			return err
-		}
-		results <- r
-	}
-	return h.dismiss()
 }
 
 // collect prints results in order; after a violation it lets what runs end.

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -69,37 +68,12 @@ func (s *soak) search() error {
 	if jobs == 0 {
 		jobs = runtime.NumCPU()
 	}
-	errs := make([]error, jobs)
-	var wg sync.WaitGroup
-	for i := range jobs {
-		wg.Go(func() {
-			if errs[i] = s.work(); errs[i] != nil {
-				s.seeds.stop()
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-func (s *soak) work() error {
-	h, err := s.hire()
-	if err != nil {
-		return err
-	}
-	for seed, ok := s.take(); ok; seed, ok = s.take() {
-		r, err := h.run(seed)
-		if err != nil {
-			return err
-		}
+	return s.crew(jobs, s.take, func(r *result) error {
 		if r.Violation != nil {
 			s.keep(r)
 		}
-		if err := s.finished(r); err != nil {
-			return err
-		}
-	}
-	return h.dismiss()
+		return s.finished(r)
+	}, s.seeds.stop)
 }
 
 func (s *soak) take() (seed uint64, ok bool) {

@@ -16,40 +16,53 @@ func (w *World) tombstone(rev int64, member uint64) {
 	}
 }
 
+// strikes tells whether a fault of a class falls on something that has just
+// happened, and draws how: three draws.
+func (f *faults) strikes(class faultClass, p float64) (how, long uint64, hit bool) {
+	if !f.on || !f.options.On[class] {
+		return 0, 0, false
+	}
+	d := f.dice[class]
+	hit, how, long = d.Chance(p), d.Uint64(), d.Uint64()
+	if hit {
+		f.counts[class]++
+	}
+	return how, long, hit
+}
+
+// fells has the machine of a member lose power soon, and start again later.
+func (w *World) fells(n *node, wait, down time.Duration, how uint64) {
+	w.later(wait, powerFailure(n.id, how))
+	w.later(wait+down, Command{Cmd: "restart", Member: n.id})
+}
+
+// atOnce is now, or half of the time a little later.
+func atOnce(how uint64) time.Duration {
+	return time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
+}
+
 // promised is a moment at which random crashes never hit: a vote, or a request
 // for votes, has only just left.
 func (w *World) promised(n *node) {
-	f := &w.faults
-	if !f.on || !f.options.On[faultVote] {
-		return
+	if how, long, hit := w.faults.strikes(faultVote, w.faults.options.VoteCrash); hit {
+		w.fells(n, atOnce(how), spread(long, time.Millisecond, 50*time.Millisecond), how)
 	}
-	d := f.dice[faultVote]
-	hit, how, long := d.Chance(f.options.VoteCrash), d.Uint64(), d.Uint64()
-	if !hit {
-		return
-	}
-	f.counts[faultVote]++
-	wait := time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
-	w.later(wait, powerFailure(n.id, how))
-	w.later(wait+spread(long, time.Millisecond, 50*time.Millisecond), Command{Cmd: "restart", Member: n.id})
 }
 
 // elected sees a new leader. The logs that conflict worst are those of leaders
 // who left an entry at home, so whoever is elected dies or is cut off, and the one
 // before comes back into its place. It takes three acts to the figure 3.7 of the
 // raft thesis: two leaders keep their entries to themselves, then the first has
-// part of its log elsewhere when it must go. Three draws.
+// part of its log elsewhere when it must go.
 func (w *World) elected(n *node) {
 	f := &w.faults
-	if !f.on || !f.options.On[faultCoup] || len(w.nodes) < 2 {
+	if len(w.nodes) < 2 {
 		return
 	}
-	d := f.dice[faultCoup]
-	hit, how, long := d.Chance(f.options.Coup), d.Uint64(), d.Uint64()
+	how, long, hit := f.strikes(faultCoup, f.options.Coup)
 	if !hit {
 		return
 	}
-	f.counts[faultCoup]++
 	act := f.counts[faultCoup] % 3
 	if how>>8%4 == 0 {
 		act = int(how >> 10 % 3)
@@ -59,8 +72,7 @@ func (w *World) elected(n *node) {
 		wait = spread(how>>16, time.Millisecond, 250*time.Millisecond)
 	}
 	if how%4 == 0 {
-		w.later(wait, powerFailure(n.id, how))
-		w.later(wait+spread(long, time.Millisecond, 3*time.Second), Command{Cmd: "restart", Member: n.id})
+		w.fells(n, wait, spread(long, time.Millisecond, 3*time.Second), how)
 		return
 	}
 	if f.deposed != 0 {
@@ -73,23 +85,14 @@ func (w *World) elected(n *node) {
 
 // moment is one of those at which random crashes hardly ever hit: part of a log
 // was just overwritten, a segment just begun, an image just received, a
-// compaction is half done. The machine dies, or its disk hangs: three draws.
+// compaction is half done. The machine dies, or its disk hangs.
 func (w *World) moment(n *node) {
-	f := &w.faults
-	if !f.on || !f.options.On[faultMoment] {
-		return
+	how, long, hit := w.faults.strikes(faultMoment, w.faults.options.Moment)
+	switch {
+	case !hit:
+	case how%4 == 0:
+		w.later(atOnce(how), Command{Cmd: "stall", Member: n.id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
+	default:
+		w.fells(n, atOnce(how), spread(long, time.Millisecond, time.Second), how)
 	}
-	d := f.dice[faultMoment]
-	hit, how, long := d.Chance(f.options.Moment), d.Uint64(), d.Uint64()
-	if !hit {
-		return
-	}
-	f.counts[faultMoment]++
-	wait := time.Duration(1 + how>>8%2*(how>>16%uint64(2*time.Millisecond)))
-	if how%4 == 0 {
-		w.later(wait, Command{Cmd: "stall", Member: n.id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
-		return
-	}
-	w.later(wait, powerFailure(n.id, how))
-	w.later(wait+spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
 }
