@@ -34,13 +34,17 @@ func (w *World) use(n *node, what string, took int64, then eventKind, cause uint
 	w.q.push(event{at: from + took, kind: then, node: uint8(n.ix), life: n.life, cause: cause})
 }
 
+// longestSpike bounds a spike, in means: a tail without end would outlast the
+// time that a healed cluster gets to settle.
+const longestSpike = 4
+
 // fsyncTime draws how long a sync takes: three numbers.
 func (n *node) fsyncTime() int64 {
 	half := n.dial.Fsync / 2
 	took := half + n.disk.Exp(half)
 	spike, long := n.disk.Chance(n.dial.SpikeProb), n.disk.Exp(n.dial.Spike)
 	if spike {
-		took += long
+		took += min(long, longestSpike*n.dial.Spike)
 	}
 	return int64(took)
 }
