@@ -7,9 +7,12 @@ LDFLAGS := -s -w -X main.commit=$(VERSION)
 WASM    := GOOS=js GOARCH=wasm
 ORACLE  := cmd/server/oracle
 DATA    ?= build/run.etcd
+FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | grep . || echo 1))
+
+plus = $(shell echo $$(($(FRESH) + $(1))))
 
 .DEFAULT_GOAL := build
-.PHONY: build server sim page warm run cluster test vet unit seeds more-seeds soak mutants gallery stored oracle browser bars determinism race chaos fuzz bench generate fmt clean
+.PHONY: build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored oracle browser bars determinism race chaos fuzz bench generate fmt clean
 
 ## build: bin/vitrine with the page inside, and bin/sim
 build:
@@ -55,9 +58,12 @@ unit:
 seeds: sim
 	bin/sim -seeds 1:200 -for 30s -members 3,5 -faults -q
 
-## more-seeds: about three minutes of them
-more-seeds: sim
-	bin/sim -seeds 1001:5000 -for 60s -members 3,5 -faults -q
+## fresh-seeds: about five minutes of seeds that nobody has tried: the commit says where they begin
+fresh-seeds: sim
+	@echo "fresh seeds of $(VERSION); to try the same ones again: make fresh-seeds FRESH=$(FRESH)"
+	bin/sim -seeds $(FRESH):$(call plus,3999) -for 60s -members 1,3,4,5,7 -faults -q
+	bin/sim -seeds $(FRESH):$(call plus,39) -for 600s -members 2,3,5,9 -faults -q
+	bin/sim -seeds $(FRESH):$(call plus,39) -for 30s -members 3,5 -rate 1000 -q
 
 ## soak: seeds until stopped; every failure is kept in build/soak with its shrunk twin
 soak: sim
