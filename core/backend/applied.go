@@ -67,7 +67,8 @@ func encodeConfState(cs *raftpb.ConfState) []byte {
 	return data
 }
 
-// readApplied reads the position from the meta bucket of a store.
+// readApplied reads the position from the meta bucket of a store, without its
+// configuration: see SetConfState.
 func readApplied(v StoreView) (Applied, error) {
 	var a Applied
 	for _, field := range []struct {
@@ -82,12 +83,6 @@ func readApplied(v StoreView) (Applied, error) {
 			return Applied{}, fmt.Errorf("backend: meta key %q holds %d bytes, want 8", field.key, len(raw))
 		}
 		*field.to = binary.BigEndian.Uint64(raw)
-	}
-	if raw := v.Get(Meta, []byte(metaConfState)); raw != nil {
-		a.ConfState = &raftpb.ConfState{}
-		if err := json.Unmarshal(raw, a.ConfState); err != nil {
-			return Applied{}, fmt.Errorf("backend: meta key %q: %w", metaConfState, err)
-		}
 	}
 	return a, nil
 }

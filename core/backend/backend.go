@@ -6,6 +6,8 @@ import (
 
 	"vitrine/core/invariant"
 	"vitrine/core/mutant"
+
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Backend is a write buffer in front of a Store. See the package comment for
@@ -44,6 +46,14 @@ func (b *Backend) Applied() Applied { return b.applied }
 
 // Durable is the position that a crash would leave at least.
 func (b *Backend) Durable() Applied { return b.durable }
+
+// SetConfState says which configuration belongs to the position that New found.
+// Whoever knows the members says it, before the first Write. It is not read
+// from meta: there it is written for etcd, which never reads it at a start, and
+// the tools that restore a snapshot leave the configuration of the old cluster.
+func (b *Backend) SetConfState(cs *raftpb.ConfState) {
+	b.applied.ConfState, b.durable.ConfState = cs, cs
+}
 
 // Err is the error of the commit that failed, if one did. From then on nothing
 // becomes durable any more and the process has to stop.

@@ -311,6 +311,7 @@ func (m *mapModel) crash() {
 	if m.committing && m.ran {
 		m.durable = m.flight
 	}
+	m.durable.applied.ConfState = nil // nobody has said it yet: see SetConfState
 	m.now, m.committing, m.ops, m.views = m.durable.clone(), false, 0, map[int]state{}
 }
 

@@ -65,8 +65,8 @@ type Boot struct {
 	// Applied is the index up to which the store is durable. It may be ahead of HardState.Commit, which is not
 	// synced on its own account, but never ahead of the log.
 	Applied uint64
-	// ConfState is the configuration as of Applied, as the store has kept it. It may be nil if no change of
-	// configuration lies between Snapshot and Applied.
+	// ConfState is the configuration as of Applied by the store's members bucket. The log must agree with it: the
+	// record of Snapshot and the conf changes behind it up to Applied. It may be nil if there are none of those.
 	ConfState *raftpb.ConfState
 }
 

@@ -167,7 +167,8 @@ func TestBootRefusesWhatCannotBe(t *testing.T) {
 func TestBootKeepsTheStoresCommit(t *testing.T) {
 	n, err := New(Config{ID: 1}, Boot{
 		HardState: &raftpb.HardState{Term: new(uint64(2)), Vote: new(uint64(1)), Commit: new(uint64(3))},
-		Entries:   run(1, 1, 9), Applied: 7, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
+		Entries:   run(1, 1, 9), Applied: 7,
+		Snapshot: &pb.WALSnapshot{ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}}, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +183,8 @@ func TestBootKeepsTheStoresCommit(t *testing.T) {
 func TestBootWritesTheTermOfTheLog(t *testing.T) {
 	n, err := New(Config{ID: 1}, Boot{
 		HardState: &raftpb.HardState{Term: new(uint64(2)), Vote: new(uint64(3)), Commit: new(uint64(7))},
-		Entries:   append(run(2, 1, 8), run(5, 9, 9)...), Applied: 7, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
+		Entries:   append(run(2, 1, 8), run(5, 9, 9)...), Applied: 7,
+		Snapshot: &pb.WALSnapshot{ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}}, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -144,16 +144,6 @@ func (n *Node) confess(written uint64) {
 // log checks what was found at boot and makes the log of it. raft would panic at what is refused here.
 func (b Boot) log() (*memLog, error) {
 	l := &memLog{base: b.Snapshot.GetIndex(), baseTerm: b.Snapshot.GetTerm(), applied: b.Applied}
-	l.conf = b.ConfState
-	if l.conf == nil {
-		l.conf = b.Snapshot.GetConfState()
-	}
-	if l.conf == nil {
-		l.conf = &raftpb.ConfState{}
-	}
-	if err := checkConf(l.conf); err != nil {
-		return nil, err
-	}
 	term := l.baseTerm
 	for i, e := range b.Entries {
 		if want := l.base + uint64(i) + 1; e.GetIndex() != want || e.GetTerm() < term {
@@ -161,9 +151,6 @@ func (b Boot) log() (*memLog, error) {
 				e.GetIndex(), e.GetTerm(), want, term)
 		}
 		term = e.GetTerm()
-		if b.ConfState == nil && e.GetIndex() <= b.Applied && e.GetType() != raftpb.EntryNormal {
-			return nil, fmt.Errorf("consensus: the store is past the conf change at index %d but has no configuration", e.GetIndex())
-		}
 	}
 	l.entries = slices.Clip(b.Entries)
 	if l.applied < l.base {
@@ -174,6 +161,10 @@ func (b Boot) log() (*memLog, error) {
 	}
 	if b.HardState.GetCommit() > l.last() {
 		return nil, fmt.Errorf("consensus: committed up to %d, but the log ends at %d", b.HardState.GetCommit(), l.last())
+	}
+	var err error
+	if l.conf, err = b.conf(); err != nil {
+		return nil, err
 	}
 	// What the store contains was committed, even if the last hard state to say so was not synced.
 	l.hard = &raftpb.HardState{

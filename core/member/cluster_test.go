@@ -112,14 +112,14 @@ func (m *machine) start() {
 	t := m.c.t
 	m.tracer = trace.NewTracer(m.c.stream, m.id)
 	m.openStore()
-	w, _, boot, err := member.Recover(m.fs, dir, m.store.Backend.Durable(), wal.Options{})
+	w, _, boot, err := member.Recover(m.fs, dir, m.store.Backend, wal.Options{})
 	var missing *member.MissingImageError
 	if errors.As(err, &missing) {
 		if m.mem = m.images[missing.Index]; m.mem == nil {
 			t.Fatalf("member %d has no image of index %d", m.id, missing.Index)
 		}
 		m.openStore()
-		w, _, boot, err = member.Recover(m.fs, dir, m.store.Backend.Durable(), wal.Options{})
+		w, _, boot, err = member.Recover(m.fs, dir, m.store.Backend, wal.Options{})
 	}
 	must(t, err)
 	m.wal = w

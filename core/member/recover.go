@@ -6,6 +6,7 @@ import (
 
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
+	"vitrine/core/membership"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
@@ -21,10 +22,17 @@ func (e *MissingImageError) Error() string {
 	return fmt.Sprintf("member: the store is behind the received snapshot at index %d", e.Index)
 }
 
-// Recover reads a member's log and says where its life goes on, given how far its store is durable. It starts at the
-// newest mark, which is never ahead of the store unless it is a received snapshot.
-func Recover(fs vfs.FS, dir string, durable backend.Applied, o wal.Options) (*wal.WAL, *wal.Recovered, consensus.Boot, error) {
+// Recover reads a member's log and says where its life goes on, given its store, which nothing was written to yet. It
+// starts at the newest mark, which is never ahead of the store unless it is a received snapshot. The members are those
+// of the store's members bucket, with which the log must agree (see consensus.New): what meta/confState says is
+// written for etcd and never read, because tools that restore a snapshot leave there what it was before.
+func Recover(fs vfs.FS, dir string, b *backend.Backend, o wal.Options) (*wal.WAL, *wal.Recovered, consensus.Boot, error) {
 	var boot consensus.Boot
+	durable := b.Durable()
+	members, err := membership.Load(b, 0)
+	if err != nil {
+		return nil, nil, boot, fmt.Errorf("member: %w", err)
+	}
 	marks, err := wal.Snapshots(fs, dir)
 	if err != nil {
 		return nil, nil, boot, fmt.Errorf("member: read marks: %w", err)
@@ -46,7 +54,7 @@ func Recover(fs vfs.FS, dir string, durable backend.Applied, o wal.Options) (*wa
 	}
 	boot = consensus.Boot{
 		HardState: r.HardState, Entries: r.Entries, Snapshot: from,
-		Applied: durable.Index, ConfState: durable.ConfState,
+		Applied: durable.Index, ConfState: members.ConfState(),
 	}
 	if mutant.On(mutant.EntryTwice) {
 		boot.Applied = from.GetIndex()

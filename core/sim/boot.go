@@ -131,7 +131,7 @@ func (w *World) tryRecover(n *node) error {
 		return err
 	}
 	fs := vfs.WithFaults(n.fs, func(op vfs.Op) error { return w.doubt(n, op) })
-	log, found, boot, err := member.Recover(fs, walDir, b.Durable(), w.walOptions())
+	log, found, boot, err := member.Recover(fs, walDir, b, w.walOptions())
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ func Open(b *backend.Backend, cfg Config, t *trace.Tracer) (*Store, error) {
 	if s.Members, err = membership.Load(b, cfg.MaxLearners); err != nil {
 		return nil, err
 	}
+	b.SetConfState(s.Members.ConfState())
 	if s.Alarms, err = loadAlarms(b); err != nil {
 		return nil, err
 	}

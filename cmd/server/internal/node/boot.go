@@ -193,12 +193,12 @@ func (n *Node) mmapSize() int64 {
 // older, the crash came between saving the image and installing it: it is installed now. On
 // an error the database is closed.
 func (n *Node) reopen(b *backend.Backend, noDB bool) (*backend.Backend, consensus.Boot, error) {
-	w, found, boot, err := member.Recover(n.cfg.FS, n.dirs.wal, b.Durable(), n.walOptions())
+	w, found, boot, err := member.Recover(n.cfg.FS, n.dirs.wal, b, n.walOptions())
 	if missing, ok := errors.AsType[*member.MissingImageError](err); ok {
 		if b, err = n.catchUp(b, missing.Index, noDB); err != nil {
 			return nil, boot, err
 		}
-		w, found, boot, err = member.Recover(n.cfg.FS, n.dirs.wal, b.Durable(), n.walOptions())
+		w, found, boot, err = member.Recover(n.cfg.FS, n.dirs.wal, b, n.walOptions())
 	}
 	if err != nil {
 		return nil, boot, errors.Join(fmt.Errorf("failed to open WAL: %w", err), b.Close())
