@@ -206,3 +206,39 @@ func TestTrace(t *testing.T) {
 		t.Fatalf("%s\nwant\n%s", got, want)
 	}
 }
+
+// TestPreviousPairs holds the previous pairs of events as they are made to those
+// that a scan of the history finds, where a transaction changes a key twice.
+func TestPreviousPairs(t *testing.T) {
+	put := func(key, value string) func(w *Writer) {
+		return func(w *Writer) { w.put(&pb.PutRequest{Key: []byte(key), Value: []byte(value)}) }
+	}
+	del := func(key string) func(w *Writer) {
+		return func(w *Writer) { w.deleteRange(&pb.DeleteRangeRequest{Key: []byte(key)}) }
+	}
+	for name, steps := range map[string][]func(w *Writer){
+		"put and delete of a new key": {put("new", "1"), del("new")},
+		"put and delete":              {put("a", "1"), del("a")},
+		"delete and put":              {del("a"), put("a", "1")},
+		"put, delete and put":         {put("a", "1"), del("a"), put("a", "2"), del("b")},
+	} {
+		f := newFixture(t)
+		f.put("a", "0")
+		f.put("b", "0")
+		live := f.entry(func(w *Writer) {
+			w.withPrev = true
+			for _, step := range steps {
+				step(w)
+			}
+		})
+		scanned, _, err := f.s.Scan(live.Rev, live.Rev, 0, true)
+		if err != nil || len(scanned) != 1 || len(scanned[0].Events) != len(live.Events) {
+			t.Fatalf("%s: scanned %v, %v", name, scanned, err)
+		}
+		for i, e := range live.Events {
+			if got, want := e.Prev.String(), scanned[0].Events[i].Prev.String(); got != want {
+				t.Errorf("%s: event %d has the previous pair %s, history %s", name, i, got, want)
+			}
+		}
+	}
+}

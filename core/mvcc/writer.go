@@ -155,9 +155,23 @@ func (w *Writer) newEvent() (*pb.Event, *pb.KeyValue) {
 func (w *Writer) append(e *pb.Event, prev *pb.KeyValue) {
 	all := Event{Event: e, HasPrev: w.withPrev}
 	if w.withPrev {
-		all.Prev = prev
+		all.Prev = w.before(e.Kv.Key, prev)
 	}
 	w.events = append(w.events, all)
+}
+
+// before is the pair that a key had before this revision, as history has it,
+// given the one that it has had until now.
+func (w *Writer) before(key []byte, now *pb.KeyValue) *pb.KeyValue {
+	if len(w.events) == 0 || now != nil && now.ModRevision <= w.s.rev {
+		return now
+	}
+	rd := w.s.reader()
+	i, v, ok := rd.index.get(key, rd.rev)
+	if !ok {
+		return nil
+	}
+	return rd.one(i, v.mod)
 }
 
 // DeleteRange deletes the keys of a range in key order.
