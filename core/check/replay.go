@@ -63,6 +63,7 @@ type change struct {
 	kv      *pb.KeyValue // nil = deleted
 	prev    *pb.KeyValue // before this revision
 	created bool
+	undone  bool // by a later change of the key at the same revision
 }
 
 // bytesOf names a request by its kind and content.
@@ -137,13 +138,22 @@ func (l *replayed) execute(e *raftpb.Entry) {
 		})
 	}
 	if revision > before {
-		f.state.Changes(revision, func(key string, sub int64, kv *pb.KeyValue) {
-			l.changes = append(l.changes, change{
-				rev: revision, sub: sub, key: key, kv: kv, prev: f.state.Get([]byte(key), before),
-				created: kv != nil && kv.CreateRevision == kv.ModRevision,
-			})
-		})
+		l.note(revision, before)
 	}
+}
+
+// note adds the changes of the revision that has just been made.
+func (l *replayed) note(revision, before int64) {
+	s, first := l.front.state, len(l.changes)
+	s.Changes(revision, func(key string, sub int64, kv *pb.KeyValue) {
+		for i := first; i < len(l.changes); i++ {
+			l.changes[i].undone = l.changes[i].undone || l.changes[i].key == key
+		}
+		l.changes = append(l.changes, change{
+			rev: revision, sub: sub, key: key, kv: kv, prev: s.Get([]byte(key), before),
+			created: kv != nil && kv.CreateRevision == kv.ModRevision,
+		})
+	})
 }
 
 // era is the number of the era in which the log ends, from 1 on.

@@ -171,6 +171,27 @@ func (c *cursor) wanted() *change {
 	return nil
 }
 
+// owed is the next change that the watch must be told of by now.
+func (c *cursor) owed() *change {
+	for i := c.at; i < len(c.log.changes); i++ {
+		if x := &c.log.changes[i]; c.matches(x) && !c.mayLack(x) {
+			return x
+		}
+	}
+	return nil
+}
+
+// mayLack tells whether a watch may do without a change that the history may have
+// lost: of a revision that is compacted only the last change of each key stays.
+func (c *cursor) mayLack(x *change) bool {
+	return x.undone && x.rev <= c.log.front.state.CompactRevision()
+}
+
+// tells reports whether an event is of the kind and key of a change.
+func tells(e *pb.Event, x *change) bool {
+	return e.GetKv().GetModRevision() == x.rev && string(e.GetKv().GetKey()) == x.key && (e.Type == pb.Event_DELETE) == (x.kv == nil)
+}
+
 func (c *cursor) matches(x *change) bool { return c.wants(x.key, x.kv == nil) }
 
 // wants tells whether an event of this kind and name was asked for.
@@ -196,7 +217,7 @@ func (c *cursor) wants(name string, deleted bool) bool {
 // bookmark: everything up to rev has been delivered.
 func (c *cursor) bookmark(rev int64) error {
 	if !c.blind() {
-		if x := c.wanted(); x != nil && x.rev <= rev {
+		if x := c.owed(); x != nil && x.rev <= rev {
 			return breaks(WatchBookmarkable, "promised to be at %d, but %q of revision %d had not come", rev, x.key, x.rev)
 		}
 	}
@@ -230,7 +251,7 @@ func (c *cursor) events(r *pb.WatchResponse) error {
 		return nil
 	}
 	if !c.blind() {
-		if x := c.wanted(); x != nil && x.rev == c.seen {
+		if x := c.owed(); x != nil && x.rev == c.seen {
 			return breaks(WatchAtomic, "revision %d was torn: %q is missing", x.rev, x.key)
 		}
 	}
@@ -255,6 +276,10 @@ func (c *cursor) late(rev int64) int {
 func (c *cursor) expect(e *pb.Event) error {
 	rev := e.GetKv().GetModRevision()
 	x := c.wanted()
+	for x != nil && c.mayLack(x) && !tells(e, x) {
+		c.at++
+		x = c.wanted()
+	}
 	switch {
 	case x == nil:
 		return breaks(WatchReliable, "%q of revision %d is not in the log", e.GetKv().GetKey(), rev)
