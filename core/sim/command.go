@@ -91,7 +91,7 @@ type Command struct {
 
 // Compare is one condition of a txn command.
 type Compare struct {
-	Target string `json:"target"` // value, version, create, mod
+	Target string `json:"target"` // value, version, create, mod, lease
 	Key    string `json:"key"`
 	End    string `json:"end,omitempty"` // of a range, all keys of which must satisfy it
 	Op     string `json:"op"`            // = != > <
@@ -504,8 +504,8 @@ func (p *commandParser) compares() []Compare {
 			}
 		}
 		x.Value = p.word()
-		if !slices.Contains([]string{"value", "version", "create", "mod"}, x.Target) || x.Op == "" {
-			p.fail("a condition is value|version|create|mod KEY [to END] =|!=|>|< VALUE")
+		if !slices.Contains([]string{"value", "version", "create", "mod", "lease"}, x.Target) || x.Op == "" {
+			p.fail("a condition is value|version|create|mod|lease KEY [to END] =|!=|>|< VALUE")
 		}
 		list = append(list, x)
 		if p.take("]") {

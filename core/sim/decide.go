@@ -108,6 +108,24 @@ func (c *Command) firstKey() string {
 	return ""
 }
 
+// firstKeyOf is firstKey of the command of a transaction.
+func firstKeyOf(t *pb.TxnRequest) string {
+	if len(t.Compare) > 0 {
+		return string(t.Compare[0].Key)
+	}
+	for _, ops := range [][]*pb.RequestOp{t.Success, t.Failure} {
+		if len(ops) == 0 {
+			continue
+		}
+		if nested := ops[0].GetRequestTxn(); nested != nil {
+			return firstKeyOf(nested)
+		}
+		c := commandsOf(ops[:1])
+		return c[0].Key
+	}
+	return ""
+}
+
 // bytesOf is nil for nothing, as it comes off the wire.
 func bytesOf(s string) []byte {
 	if s == "" {
@@ -191,6 +209,8 @@ func compareText(x *pb.Compare) Compare {
 		c.Target, c.Value = "create", strconv.FormatInt(v.CreateRevision, 10)
 	case *pb.Compare_ModRevision:
 		c.Target, c.Value = "mod", strconv.FormatInt(v.ModRevision, 10)
+	case *pb.Compare_Lease:
+		c.Target, c.Value = "lease", strconv.FormatInt(v.Lease, 10)
 	}
 	return c
 }

@@ -427,6 +427,8 @@ func compareOf(x *Compare) (*pb.Compare, error) {
 		cmp.Target, cmp.TargetUnion = pb.Compare_CREATE, &pb.Compare_CreateRevision{CreateRevision: n}
 	case "mod":
 		cmp.Target, cmp.TargetUnion = pb.Compare_MOD, &pb.Compare_ModRevision{ModRevision: n}
+	case "lease":
+		cmp.Target, cmp.TargetUnion = pb.Compare_LEASE, &pb.Compare_Lease{Lease: n}
 	default:
 		return nil, fmt.Errorf("sim: txn: cannot compare the %q of a key", x.Target)
 	}

@@ -213,22 +213,7 @@ func (t *Timed) simpler() (list []Command) {
 	c := t.Command
 	switch c.Cmd {
 	case "txn":
-		for _, op := range slices.Concat(c.Then, c.Else) {
-			if op.Cmd != "txn" {
-				list = append(list, op)
-			}
-		}
-		list = append(list, Command{Cmd: "txn", Then: c.Then}, Command{Cmd: "txn", If: c.If, Then: c.Then}, Command{Cmd: "txn", Then: c.Else})
-		for i := range c.Then {
-			d := c
-			d.Then = slices.Delete(slices.Clone(c.Then), i, i+1)
-			list = append(list, d)
-		}
-		for i := range c.Else {
-			d := c
-			d.Else = slices.Delete(slices.Clone(c.Else), i, i+1)
-			list = append(list, d)
-		}
+		list = c.simplerTxn()
 	case "get":
 		list = append(list, Command{Cmd: "get", Key: c.Key}, Command{Cmd: "get", Key: c.Key, Serializable: c.Serializable},
 			Command{Cmd: "get", Key: c.Key, Rev: c.Rev}, Command{Cmd: "get", Key: c.Key, End: c.End, Rev: c.Rev})
@@ -239,6 +224,41 @@ func (t *Timed) simpler() (list []Command) {
 	case "watch":
 		list = append(list, Command{Cmd: "watch", Key: c.Key, End: c.End, Rev: c.Rev})
 	}
+	return list
+}
+
+// simplerTxn lists what could stand in for a transaction: one of its operations,
+// one of its branches, and itself with one thing less or with one operation
+// plainer or, where that is a transaction, opened.
+func (c Command) simplerTxn() (list []Command) {
+	for _, op := range slices.Concat(c.Then, c.Else) {
+		list = append(list, op)
+	}
+	list = append(list, Command{Cmd: "txn", Then: c.Then}, Command{Cmd: "txn", If: c.If, Then: c.Then}, Command{Cmd: "txn", Then: c.Else})
+	for i := range c.If {
+		d := c
+		d.If = slices.Delete(slices.Clone(c.If), i, i+1)
+		list = append(list, d)
+	}
+	edit := func(ops []Command, with func(d *Command, ops []Command)) {
+		for i, op := range ops {
+			replaced := [][]Command{nil}
+			if op.Cmd == "txn" {
+				replaced = append(replaced, op.Then, op.Else)
+			}
+			simple := Timed{Command: op}
+			for _, s := range simple.simpler() {
+				replaced = append(replaced, []Command{s})
+			}
+			for _, r := range replaced {
+				d := c
+				with(&d, slices.Replace(slices.Clone(ops), i, i+1, r...))
+				list = append(list, d)
+			}
+		}
+	}
+	edit(c.Then, func(d *Command, ops []Command) { d.Then = ops })
+	edit(c.Else, func(d *Command, ops []Command) { d.Else = ops })
 	return list
 }
 

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -102,18 +103,26 @@ func (w *World) think(c *client) {
 	case 3:
 		op, body = opDelete, w.makeDelete(k, k2, how)
 	case 4:
-		op, body = opTxn, w.makeTxn(c, k, k2, how)
+		if op = opTxn; how2%8 < 3 {
+			body = (&grammar{w, c, how}).txn()
+		} else {
+			body = w.makeTxn(c, k, k2, how)
+		}
 	case 5:
-		k, k2 = min(k, k2), max(k, k2)
-		body = w.makeRange(c, k, k2, how, how2)
+		r := (&grammar{w, c, how}).read()
+		k, body = slices.IndexFunc(l.keys, func(key []byte) bool { return string(key) == string(r.Key) }), r
 	case 6:
 		op, body = opCompact, &pb.CompactionRequest{Revision: c.compactAt(how), Physical: how>>16%4 == 0}
 	}
-	words := l.words[op][k]
-	if op == opCompact {
+	words, key := l.words[op][k], l.names[k]
+	switch t, ok := body.(*pb.TxnRequest); {
+	case ok:
+		key = firstKeyOf(t)
+		words = opNames[op] + " " + key
+	case op == opCompact:
 		words = opNames[op]
 	}
-	c.request = w.issue(c, op, body, words, l.names[k], -1, w.patience())
+	c.request = w.issue(c, op, body, words, key, -1, w.patience())
 	w.decided(c, body, w.requests.at(c.request).node)
 }
 
@@ -152,39 +161,6 @@ func (w *World) makeDelete(k, k2 int, how uint64) any {
 	r := &pb.DeleteRangeRequest{Key: w.load.keys[k], PrevKv: how%4 == 0}
 	if how>>8%8 == 0 && k < k2 {
 		r.RangeEnd = w.load.keys[k2]
-	}
-	return r
-}
-
-// makeRange asks for several keys with all the options there are, now or at a
-// revision of the past.
-func (w *World) makeRange(c *client, k, k2 int, how, how2 uint64) any {
-	r := &pb.RangeRequest{Key: w.load.keys[k], RangeEnd: w.load.end}
-	if how%2 == 0 {
-		r.RangeEnd = w.load.keys[k2]
-		if k == k2 {
-			r.RangeEnd = nil
-		}
-	}
-	r.Limit = int64(how >> 8 % 4)
-	r.SortOrder = pb.RangeRequest_SortOrder(how >> 16 % 3)
-	r.SortTarget = pb.RangeRequest_SortTarget(how >> 24 % 5)
-	r.KeysOnly = how>>32%8 == 0
-	r.CountOnly = how>>40%8 == 0
-	r.Serializable = how>>48%4 == 0
-	if how2%3 == 0 {
-		r.Revision = max(1, c.lastRev-int64(how2>>8%16))
-	}
-	near := max(1, c.lastRev-int64(how2>>16%32))
-	switch how2 >> 24 % 16 {
-	case 0:
-		r.MinModRevision = near
-	case 1:
-		r.MaxModRevision = near
-	case 2:
-		r.MinCreateRevision = near
-	case 3:
-		r.MaxCreateRevision = near
 	}
 	return r
 }
