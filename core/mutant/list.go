@@ -75,6 +75,13 @@ const (
 	// run that does not fail by it proves the checks to be cut off.
 	Canary
 
+	// Transactions of all shapes.
+	TxnOtherBranch
+	TxnSiblingsSwapped
+	TxnOwnWriteUnseen
+	TxnFirstKeyCompared
+	EventsMerged
+
 	count
 )
 
@@ -184,5 +191,11 @@ func List() []Info {
 		{MapOrder, "map-order", "responses leave in the order of a Go map", "the classic of deterministic simulation", []int{29}, 20},
 
 		{Canary, "canary", "nothing is wrong: an invariant is violated on purpose, and the run must fail", "coal mines", []int{30}, 1},
+
+		{TxnOtherBranch, "txn-other-branch", "a nested transaction whose branch is empty runs the other one", "mutation of mvcc", []int{5, 9, 10, 16}, 50},
+		{TxnSiblingsSwapped, "txn-siblings-swapped", "of transactions nested side by side each takes the branch of its neighbour", "mutation of mvcc", []int{9, 10, 16, 30}, 100},
+		{TxnOwnWriteUnseen, "txn-own-write-unseen", "a read in a transaction does not see what the transaction wrote before it", "mutation of mvcc", []int{16}, 20},
+		{TxnFirstKeyCompared, "txn-first-key-compared", "a compare of a range looks at its first key only", "mutation of mvcc", []int{9, 10, 16, 18}, 50},
+		{EventsMerged, "events-merged", "of a key that is changed twice at one revision watchers get the last change only", "mutation of mvcc", []int{21, 22}, 50},
 	}
 }

@@ -27,6 +27,9 @@ func (p *path) next() bool {
 }
 
 func branch(r *pb.TxnRequest, succeeded bool) []*pb.RequestOp {
+	if mutant.On(mutant.TxnOtherBranch) && len(r.Success) == 0 {
+		return r.Failure
+	}
 	if succeeded {
 		return r.Success
 	}
@@ -51,6 +54,9 @@ func (w *Writer) Txn(r *pb.TxnRequest, skipRanges bool) (*pb.TxnResponse, error)
 		return nil, err
 	}
 	p.at = 0
+	if n := len(p.taken); mutant.On(mutant.TxnSiblingsSwapped) && n > 2 && len(r.Compare) == 0 {
+		p.taken[n-1], p.taken[n-2] = p.taken[n-2], p.taken[n-1]
+	}
 	resp := w.execute(r, p, skipRanges)
 	resp.Header.Revision = w.revision()
 	return resp, nil
@@ -138,6 +144,11 @@ func (w *Writer) txnRange(r *pb.RangeRequest, skip bool) *pb.RangeResponse {
 	if skip {
 		return &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: w.revision()}}
 	}
+	if mutant.On(mutant.TxnOwnWriteUnseen) {
+		rd := w.s.reader()
+		resp, _ := rd.rangeKeys(r)
+		return resp
+	}
 	resp, err := w.Range(r)
 	invariant.Assert(err == nil, "mvcc: a range failed in a transaction that had been checked")
 	return resp
@@ -165,7 +176,7 @@ func (r *reader) compareOne(c *pb.Compare) bool {
 		} else {
 			holds = compareKeyValue(c, &kv)
 		}
-		return holds
+		return holds && !mutant.On(mutant.TxnFirstKeyCompared)
 	})
 	if !any {
 		return c.Target != pb.Compare_VALUE && compareKeyValue(c, &pb.KeyValue{})

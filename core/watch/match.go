@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"vitrine/core/mutant"
+	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -32,7 +33,9 @@ func (m *matcher) run(x *index, changes []*change, next int64, live bool) {
 	for _, c := range changes {
 		m.change = c
 		for i := range c.events {
-			m.at = i
+			if m.at = i; mutant.On(mutant.EventsMerged) && c.again(i) {
+				continue
+			}
 			x.visit(c.events[i].Kv.Key, m.matches)
 		}
 	}
@@ -47,6 +50,11 @@ func (m *matcher) run(x *index, changes []*change, next int64, live bool) {
 	clear(m.found)
 	m.found, m.change = m.found[:0], nil
 	m.h.encoder.forget()
+}
+
+// again tells whether a later event of the change is of the same key.
+func (c *change) again(i int) bool {
+	return slices.ContainsFunc(c.events[i+1:], func(e mvcc.Event) bool { return string(e.Kv.Key) == string(c.events[i].Kv.Key) })
 }
 
 // offer notes the current event for w if w wants it.
