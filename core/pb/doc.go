@@ -10,11 +10,12 @@
 //
 //	data, err := (&pb.PutRequest{Key: key, Value: value}).MarshalVT()
 //	request := &pb.InternalRaftRequest{}
-//	err = request.UnmarshalVT(data)
+//	err = pb.Unmarshal(data, request)
 //
-// MarshalVT writes fields in the order of their numbers and a oneof last: exactly
-// the bytes of proto.Marshal, several times faster. UnmarshalVT copies what it keeps. It
-// adds to the message it is called on, so start from an empty one.
+// Unmarshal is for whatever others have written: it accepts what etcd's decoder accepts, and bounds how deep messages
+// may be nested. MarshalVT writes fields in the order of their numbers and a oneof last: exactly
+// the bytes of proto.Marshal, several times faster. UnmarshalVT copies
+// what it keeps. It adds to the message it is called on, so start from an empty one.
 //
 // Messages of raft itself (entries, hard states, snapshots) are raftpb's.
 //

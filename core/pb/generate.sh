@@ -15,3 +15,6 @@ protoc -Ivitrine=. -I"$raft" \
   --go-vtproto_out=. --go-vtproto_opt="$options,features=marshal+unmarshal+size" \
   vitrine/mvcc.proto vitrine/auth.proto vitrine/membership.proto vitrine/rpc.proto \
   vitrine/internal.proto vitrine/lease.proto vitrine/wal.proto vitrine/snap.proto
+
+printf 'package pb\n\nvar shapes = [...]shape{{}}\n' > shapes.pb.go # the generator links the package
+go run ./internal/shapes/main.go
