@@ -20,7 +20,7 @@ func (d *decoder) decode(data []byte) (*pb.InternalRaftRequest, error) {
 		}
 	}
 	req := new(pb.InternalRaftRequest)
-	if err := req.UnmarshalVT(data); err != nil {
+	if err := pb.Unmarshal(data, req); err != nil {
 		return nil, err
 	}
 	d.requests[d.next&63] = struct {

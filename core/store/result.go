@@ -25,7 +25,7 @@ func (c *ApplyContext) decode(data []byte) (*pb.InternalRaftRequest, error) {
 		return c.Decode(data)
 	}
 	req := new(pb.InternalRaftRequest)
-	return req, req.UnmarshalVT(data)
+	return req, pb.Unmarshal(data, req)
 }
 
 // Result is everything that applying a run of entries has brought about.
