@@ -7,7 +7,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
-	"vitrine/cmd/server/internal/grpcapi"
+	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/member"
@@ -76,7 +76,7 @@ func (n *Node) apply(b *consensus.ApplyBatch) *store.Result {
 func (n *Node) noteRefusal(entries []*raftpb.Entry, o *store.Outcome, took time.Duration) {
 	at := slices.IndexFunc(entries, func(e *raftpb.Entry) bool { return e.GetIndex() == o.Index })
 	req := &pb.InternalRaftRequest{}
-	if at < 0 || entries[at].GetType() != raftpb.EntryNormal || req.UnmarshalVT(entries[at].Data) != nil {
+	if at < 0 || entries[at].GetType() != raftpb.EntryNormal || pb.Unmarshal(entries[at].Data, req) != nil {
 		return
 	}
 	var asked any
@@ -93,7 +93,7 @@ func (n *Node) noteRefusal(entries []*raftpb.Entry, o *store.Outcome, took time.
 	if k := kindOf(asked); k != kinds && n.metrics.applyFailures[k] != nil {
 		n.metrics.applyFailures[k].Observe(took.Seconds())
 	}
-	n.log.Warn("failed to apply request", zap.Duration("took", took), zap.String("request", grpcapi.Describe(asked)), zap.Uint64("index", o.Index), zap.Error(o.Err))
+	n.log.Warn("failed to apply request", zap.Duration("took", took), zap.String("request", api.Describe(asked)), zap.Uint64("index", o.Index), zap.Error(o.Err))
 }
 
 // commitBacklog is how many commits' worth of operations may wait in memory before applying waits for the disk.

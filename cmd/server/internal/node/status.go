@@ -6,7 +6,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/core/api"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -104,7 +103,7 @@ func (n *Node) noteSlowRead(kind int, request, response any, took time.Duration,
 		said = fmt.Sprintf("range_response_count:%d %s", len(r.Kvs), said)
 	}
 	n.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", n.cfg.SlowApply),
-		zap.String("prefix", prefix), zap.String("request", grpcapi.Describe(request)), zap.String("response", said), zap.Error(err))
+		zap.String("prefix", prefix), zap.String("request", api.Describe(request)), zap.String("response", said), zap.Error(err))
 }
 
 func (n *Node) noteSlowSync(took time.Duration) {
