@@ -1,24 +1,14 @@
 package grpcapi
 
 import (
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/gzip"  // clients may compress with it; gRPC bounds what it becomes
 	_ "google.golang.org/grpc/encoding/proto" // the codec that others fall back to
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"vitrine/core/pb"
 )
-
-// fast is what vtprotobuf generates for every message of core/pb.
-type fast interface {
-	SizeVT() int
-	MarshalToSizedBufferVT(b []byte) (int, error)
-	UnmarshalVT(b []byte) error
-}
 
 // frame is a message that is encoded already.
 type frame struct{ bytes *[]byte }
@@ -41,7 +31,7 @@ func (c *codec) Name() string { return "proto" }
 // Marshal implements encoding.CodecV2.
 func (c *codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
-	case fast:
+	case pb.Message:
 		size := m.SizeVT()
 		c.sent.Add(float64(size))
 		if mem.IsBelowBufferPoolingThreshold(size) {
@@ -66,47 +56,15 @@ func (c *codec) Marshal(v any) (mem.BufferSlice, error) {
 	return data, err
 }
 
-// Unmarshal implements encoding.CodecV2. The message owns its bytes afterwards.
+// Unmarshal implements encoding.CodecV2. The message owns its bytes afterwards. What protobuf would refuse is refused:
+// a client's bytes go into the log as they are understood here.
 func (c *codec) Unmarshal(data mem.BufferSlice, v any) error {
 	c.received.Add(float64(data.Len()))
-	m, ok := v.(fast)
+	m, ok := v.(pb.Message)
 	if !ok {
 		return c.others.Unmarshal(data, v)
 	}
 	b := data.MaterializeToBuffer(c.pool)
 	defer b.Free()
-	if err := m.UnmarshalVT(b.ReadOnlyData()); err != nil {
-		return fmt.Errorf("grpc: cannot read %T: %w", v, err)
-	}
-	if message := v.(proto.Message); strange(message) {
-		return proto.Unmarshal(b.ReadOnlyData(), message)
-	}
-	return nil
-}
-
-// strange tells whether a request has fields that we do not know. The generated code keeps such fields without a close
-// look, and what it would keep may be more than others can read: it must not get into the log.
-func strange(m proto.Message) bool {
-	switch m.(type) {
-	case *pb.TxnRequest, *pb.WatchRequest: // those with messages inside
-		return unknownIn(m.ProtoReflect())
-	}
-	return len(m.ProtoReflect().GetUnknown()) > 0
-}
-
-func unknownIn(m protoreflect.Message) bool {
-	found := len(m.GetUnknown()) > 0
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case found || f.Message() == nil:
-		case f.IsList():
-			for i := range v.List().Len() {
-				found = found || unknownIn(v.List().Get(i).Message())
-			}
-		default:
-			found = unknownIn(v.Message())
-		}
-		return !found
-	})
-	return found
+	return pb.Unmarshal(b.ReadOnlyData(), m)
 }

@@ -257,7 +257,7 @@ func TestSlowRequestIsNotedWithoutValues(t *testing.T) {
 }
 
 func TestCodecIsProto(t *testing.T) {
-	c := newCodec(prometheus.NewCounter(prometheus.CounterOpts{Name: "s"}), prometheus.NewCounter(prometheus.CounterOpts{Name: "r"}))
+	c := testCodec()
 	plain := encoding.GetCodecV2("proto")
 	for _, m := range []proto.Message{
 		&pb.PutRequest{Key: []byte("k"), Value: []byte("v"), Lease: -1},
@@ -287,7 +287,7 @@ func TestCodecIsProto(t *testing.T) {
 
 // Fields that we do not know are kept if others can read them, and else the request is refused.
 func TestCodecIsStrict(t *testing.T) {
-	c := newCodec(prometheus.NewCounter(prometheus.CounterOpts{Name: "s"}), prometheus.NewCounter(prometheus.CounterOpts{Name: "r"}))
+	c := testCodec()
 	good := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 5)
 	bad := append(protowire.AppendTag(nil, 99, protowire.VarintType), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f) // more than 64 bits
 	put, err := proto.Marshal(&pb.PutRequest{Key: []byte("k")})
@@ -316,6 +316,41 @@ func TestCodecIsStrict(t *testing.T) {
 		if back, err := proto.Marshal(test.into); err != nil || !bytes.Equal(back, test.b) {
 			t.Errorf("%T: %x became %x (%v)", test.into, test.b, back, err)
 		}
+	}
+}
+
+// A client that compresses is served, in kind, and cannot make the server unpack more than a request may have.
+func TestCompressedRequests(t *testing.T) {
+	f := &fake{answer: func(any) (any, error) { return &pb.PutResponse{}, nil }}
+	conn := start(t, f, zap.NewNop(), time.Hour)
+	put := func(size int) error {
+		return conn.Invoke(bounded(t), "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("k"), Value: make([]byte, size)}, &pb.PutResponse{}, grpc.UseCompressor("gzip"))
+	}
+	if err := put(1 << 20); err != nil {
+		t.Error(err)
+	}
+	if err := put(100 << 20); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a bomb: %v", err)
+	}
+}
+
+// A request may be nested as deep as protobuf says; one that goes deeper is refused before anything is built of it.
+func TestDeepRequestsAreRefused(t *testing.T) {
+	asked := make(chan any, 20)
+	f := &fake{answer: func(request any) (any, error) { asked <- request; return nil, api.ErrTooManyOps }}
+	conn := start(t, f, zap.NewNop(), 0) // every request leaves a line
+	txn := func(levels int) error {
+		deep := &pb.TxnRequest{}
+		for range levels - 1 {
+			deep = &pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestTxn{RequestTxn: deep}}}}
+		}
+		return conn.Invoke(bounded(t), "/etcdserverpb.KV/Txn", deep, &pb.TxnResponse{})
+	}
+	if err := txn(5000); status.Code(err) != codes.InvalidArgument || len(asked) != 1 {
+		t.Errorf("5000 levels: %v", err)
+	}
+	if err := txn(5001); status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "exceeded maximum recursion depth") || len(asked) != 1 {
+		t.Errorf("5001 levels: %v", err)
 	}
 }
 
