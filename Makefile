@@ -114,7 +114,7 @@ bench: server
 	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) run ./bench
 
 fuzz:
-	for p in $$($(GO) list ./core/...); do \
+	for p in $$($(GO) list ./core/... ./cmd/server/...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done; done
 
 generate:
