@@ -28,6 +28,12 @@ type Options struct {
 	NoSync bool
 	// LockTimeout bounds the wait for another process's lock; 0 waits forever.
 	LockTimeout time.Duration
+	// ReadOnly opens a file that must exist, and never writes to it. Buckets that it lacks are empty.
+	ReadOnly bool
+	// Damaged is called, on any goroutine, when a read meets damage that was not there when the file was opened. The
+	// error wraps ErrDamaged. A read has no way to return it, and nothing that it could return would be true: Damaged
+	// should end the process. If it returns, or is nil, the read panics with the error.
+	Damaged func(error)
 }
 
 const (
@@ -41,6 +47,9 @@ const (
 type DB struct {
 	db      *bbolt.DB
 	path    string
+	file    *os.File
+	data    uintptr // where the file is mapped
+	stuck   bool    // a commit is running, or has ended in a panic
 	options Options
 	names   [][]byte // by backend.Bucket
 	size    atomic.Int64
@@ -53,7 +62,7 @@ var (
 	_ backend.Grower = (*DB)(nil)
 )
 
-// Open opens or creates the file at path and its buckets, and locks it.
+// Open locks the file at path, checks it (see CheckFile) and opens it, or creates it with its buckets.
 func Open(path string, o Options) (*DB, error) {
 	if o.MmapSize == 0 {
 		o.MmapSize = defaultMmapSize
@@ -62,17 +71,27 @@ func Open(path string, o Options) (*DB, error) {
 	for _, b := range backend.Buckets() {
 		d.names = append(d.names, []byte(b.Name()))
 	}
-	if err := d.open(); err != nil {
-		return nil, fmt.Errorf("bolt: open %s: %w", path, err)
+	if err := d.open(true); err != nil {
+		return nil, err
 	}
 	return d, nil
 }
 
-func (d *DB) open() error {
-	if info, err := os.Stat(d.path); err == nil {
-		d.options.MmapSize = max(d.options.MmapSize, growth*info.Size())
+// open checks the file first if it is not one of this process.
+func (d *DB) open(check bool) (err error) {
+	defer d.caught(&err)()
+	f, size, err := d.lock()
+	if err != nil {
+		return err
 	}
+	if check && size > 0 {
+		if err := CheckFile(f, d.path, size); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	d.options.MmapSize = max(d.options.MmapSize, growth*size)
 	db, err := bbolt.Open(d.path, fileMode, &bbolt.Options{
+		ReadOnly:        d.options.ReadOnly,
 		Timeout:         d.options.LockTimeout,
 		NoFreelistSync:  true,
 		FreelistType:    bbolt.FreelistMapType,
@@ -84,16 +103,49 @@ func (d *DB) open() error {
 		MmapFlags:  populate,
 		NoSync:     d.options.NoSync,
 		NoGrowSync: d.options.NoSync,
+		OpenFile:   openOnce(f),
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("bolt: open %s: %w", d.path, err)
 	}
-	d.db = db
+	d.db, d.file, d.data = db, f, db.Info().Data
 	if err := d.createBuckets(); err != nil {
-		db.Close()
-		return err
+		return errors.Join(fmt.Errorf("bolt: open %s: %w", d.path, err), db.Close())
 	}
 	return nil
+}
+
+// ErrLocked is wrapped by the error of an Open that another process keeps from its lock.
+var ErrLocked = errors.New("the file is locked by another process")
+
+// lock opens the file and locks it before anybody reads it: a process that has it may just be writing.
+func (d *DB) lock() (f *os.File, size int64, err error) {
+	flag := os.O_RDWR | os.O_CREATE
+	if d.options.ReadOnly {
+		flag = os.O_RDONLY
+	}
+	if f, err = os.OpenFile(d.path, flag, fileMode); err != nil {
+		return nil, 0, fmt.Errorf("bolt: %w", err)
+	}
+	err = lockFile(f, d.options.ReadOnly, d.options.LockTimeout)
+	if err == nil {
+		var info os.FileInfo
+		if info, err = f.Stat(); err == nil {
+			return f, info.Size(), nil
+		}
+	}
+	return nil, 0, errors.Join(fmt.Errorf("bolt: open %s: %w", d.path, err), f.Close())
+}
+
+// openOnce hands bbolt the file that is locked and checked; later it opens the file anew for each copy that it makes.
+func openOnce(f *os.File) func(string, int, os.FileMode) (*os.File, error) {
+	return func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		if first := f; first != nil {
+			f = nil
+			return first, nil
+		}
+		return os.OpenFile(name, flag, mode)
+	}
 }
 
 // Grow implements backend.Grower: it closes the file and maps it anew with at
@@ -106,10 +158,7 @@ func (d *DB) Grow() error {
 		return err
 	}
 	d.options.MmapSize *= 2
-	if err := d.open(); err != nil {
-		return fmt.Errorf("bolt: open %s: %w", d.path, err)
-	}
-	return nil
+	return d.open(false)
 }
 
 // createBuckets writes nothing if all buckets are there.
@@ -122,7 +171,7 @@ func (d *DB) createBuckets() error {
 		d.measure(tx)
 		return nil
 	})
-	if err != nil || !missing {
+	if err != nil || !missing || d.options.ReadOnly {
 		return err
 	}
 	return d.update(func(tx *bbolt.Tx) error {
@@ -135,9 +184,21 @@ func (d *DB) createBuckets() error {
 	})
 }
 
-// update runs fn in a write transaction and notes the sizes it leaves behind.
-func (d *DB) update(fn func(tx *bbolt.Tx) error) error {
-	if err := d.db.Update(fn); err != nil {
+// update runs fn in a write transaction and notes the sizes it leaves behind. A panic leaves the transaction open: to
+// end it bbolt would read all pages again, on goroutines where nothing guards them.
+func (d *DB) update(fn func(tx *bbolt.Tx) error) (err error) {
+	defer d.caught(&err)()
+	d.stuck = true
+	tx, err := d.db.Begin(true)
+	if err == nil {
+		if err = fn(tx); err == nil {
+			err = tx.Commit()
+		} else {
+			err = errors.Join(err, tx.Rollback())
+		}
+	}
+	d.stuck = false
+	if err != nil {
 		return err
 	}
 	return d.db.View(func(tx *bbolt.Tx) error {
@@ -194,11 +255,18 @@ func (d *DB) OpenReads() int64 { return d.readers.Load() }
 // Path is the file's name.
 func (d *DB) Path() string { return d.path }
 
-// Close implements backend.Store. It waits for open views.
-func (d *DB) Close() error { return d.db.Close() }
+// Close implements backend.Store. It waits for open views. After a panic in a commit it lets the lock go and no more:
+// the transaction is still open, and the process is about to end.
+func (d *DB) Close() error {
+	if d.stuck {
+		return d.file.Close()
+	}
+	return d.db.Close()
+}
 
 // View implements backend.Store.
-func (d *DB) View() (backend.StoreView, error) {
+func (d *DB) View() (_ backend.StoreView, err error) {
+	defer d.caught(&err)()
 	tx, err := d.db.Begin(false)
 	if err != nil {
 		return nil, err
@@ -235,14 +303,30 @@ type view struct {
 	closed bool
 }
 
-func (v *view) Get(b backend.Bucket, key []byte) []byte { return v.buckets[b].Get(key) }
+func (v *view) Get(b backend.Bucket, key []byte) []byte {
+	if v.buckets[b] == nil {
+		return nil
+	}
+	r := v.reading()
+	defer r.end()
+	value := v.buckets[b].Get(key)
+	touch(value)
+	return value
+}
 
 func (v *view) Range(b backend.Bucket, start, end []byte, fn func(k, v []byte) bool) {
+	if v.buckets[b] == nil {
+		return
+	}
+	r := v.reading()
+	defer r.end()
 	c := v.buckets[b].Cursor()
-	for k, val := c.Seek(start); k != nil && (end == nil || string(k) < string(end)); k, val = c.Next() {
-		if !fn(k, val) {
+	for k, value := c.Seek(start); k != nil && (end == nil || string(k) < string(end)); k, value = c.Next() {
+		r.bbolt = false
+		if !fn(k, value) {
 			return
 		}
+		r.bbolt = true
 	}
 }
 
@@ -274,6 +358,7 @@ type snapshot struct{ view *view }
 
 func (s *snapshot) Size() int64 { return s.view.tx.Size() }
 
+// WriteTo reads the file itself, not the mapping.
 func (s *snapshot) WriteTo(w io.Writer) (int64, error) { return s.view.tx.WriteTo(w) }
 
 func (s *snapshot) Close() error {

@@ -29,11 +29,16 @@ func (d *DB) CompactTo(path string) (err error) {
 			err = errors.Join(err, os.Remove(path))
 		}
 	}()
-	if err := bbolt.Compact(to, d.db, compactTxBytes); err != nil {
+	if err := d.copyTo(to); err != nil {
 		return fmt.Errorf("bolt: compact %s: %w", d.path, err)
 	}
 	if d.options.NoSync {
 		return nil
 	}
 	return to.Sync()
+}
+
+func (d *DB) copyTo(to *bbolt.DB) (err error) {
+	defer d.caught(&err)()
+	return bbolt.Compact(to, d.db, compactTxBytes)
 }

@@ -171,11 +171,22 @@ func (n *Node) openBackend() (*backend.Backend, error) {
 }
 
 func (n *Node) openDB() (*bolt.DB, error) {
-	db, err := bolt.Open(n.dirs.db(), bolt.Options{NoSync: n.cfg.NoFsync, MmapSize: n.mmapSize(), LockTimeout: cmp.Or(n.cfg.LockTimeout, lockTimeout)})
+	db, err := bolt.Open(n.dirs.db(), bolt.Options{
+		NoSync: n.cfg.NoFsync, MmapSize: n.mmapSize(), LockTimeout: cmp.Or(n.cfg.LockTimeout, lockTimeout),
+		Damaged: n.endDamaged,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the database (is another process using it?): %w", err)
+		return nil, fmt.Errorf("cannot open the database: %w", err)
 	}
 	return db, nil
+}
+
+// endDamaged ends the process when a read of the database meets damage: it has no answer, and to stop in order would
+// take more reads.
+func (n *Node) endDamaged(err error) {
+	n.log.Error("the member has stopped", zap.Error(err))
+	_ = n.log.Sync() // there is nobody left to tell
+	os.Exit(1)
 }
 
 // lockTimeout is how long a start waits for a process that is just ending.

@@ -1,0 +1,11 @@
+//go:build !linux && !darwin && !freebsd && !netbsd && !openbsd && !dragonfly && !js
+
+package bolt
+
+import (
+	"os"
+	"time"
+)
+
+// lockFile leaves the lock to bbolt: here it cannot be taken twice by one open file.
+func lockFile(*os.File, bool, time.Duration) error { return nil }
