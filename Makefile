@@ -12,7 +12,7 @@ FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | g
 plus = $(shell echo $$(($(FRESH) + $(1))))
 
 .DEFAULT_GOAL := build
-.PHONY: build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored oracle browser bars determinism race chaos fuzz bench generate fmt clean
+.PHONY: build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored mutation oracle browser bars determinism race chaos fuzz bench generate fmt clean
 
 ## build: bin/vitrine with the page inside, and bin/sim
 build:
@@ -76,6 +76,12 @@ gallery:
 ## mutants: every planted bug must be caught, by the right invariant, within its budget of seeds
 mutants:
 	$(GO) run -tags mutants ./cmd/sim -mutants
+
+## mutation: a sample of small changes of the core, judged by unit tests and by the simulator;
+## results are kept in build/mutation, so it can be stopped and goes on where it was
+mutation:
+	$(GO) build -o build/mutation/mutation ./cmd/mutation
+	nice build/mutation/mutation -md
 
 ## stored: one seed for each planted bug, kept because it is known to catch it
 stored:

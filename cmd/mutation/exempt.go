@@ -1,0 +1,159 @@
+package main
+
+import (
+	"go/ast"
+	"go/types"
+	"slices"
+	"strings"
+)
+
+// What is left out, because no answer depends on it. The package's doc comment
+// has the same list in words.
+var (
+	// textMethods make texts for people.
+	textMethods = []string{"String", "GoString", "Error", "Format"}
+	// voices are packages whose calls are texts, traces and assertions.
+	voices = []string{"fmt", "errors", module + "/core/trace", module + "/core/invariant"}
+	// voiceNames are functions of the packages themselves that only trace: they
+	// are called so, or begin with trace.
+	voiceNames = []string{"emit", "panic"}
+)
+
+// exemptFunction: the whole function is left out.
+func (p *pass) exemptFunction(f *ast.FuncDecl) bool {
+	if voiceName(f.Name.Name) || f.Recv != nil && slices.Contains(textMethods, f.Name.Name) {
+		return true
+	}
+	if f.Recv != nil && strings.TrimLeft(p.text(f.Recv.List[0].Type), "*") == "logger" {
+		return true
+	}
+	results := f.Type.Results
+	return results != nil && len(results.List) == 1 && p.isTraceEvent(results.List[0].Type)
+}
+
+func voiceName(name string) bool {
+	return slices.Contains(voiceNames, name) || strings.HasPrefix(name, "trace")
+}
+
+func (p *pass) isTraceEvent(e ast.Expr) bool {
+	t := p.info.Types[e].Type
+	return t != nil && strings.TrimPrefix(t.String(), "*") == module+"/core/trace.Event"
+}
+
+// exempt: n and all below it are left out.
+func (p *pass) exempt(n ast.Node, stack []ast.Node) bool {
+	if e, ok := n.(ast.Expr); ok && p.info.Types[e].IsType() {
+		return true
+	}
+	switch n := n.(type) {
+	case *ast.FieldList:
+		return true
+	case *ast.CallExpr:
+		return p.speaks(n) || p.isCapacity(n)
+	case *ast.ExprStmt:
+		call, ok := n.X.(*ast.CallExpr)
+		return ok && p.speaks(call)
+	case *ast.CompositeLit:
+		return p.isTraceEvent(n)
+	case *ast.IfStmt:
+		return planted(n.Cond) && !mixed(n.Cond) || p.onlySpeaks(n.Body) && n.Else == nil
+	case *ast.CaseClause:
+		return slices.ContainsFunc(n.List, planted)
+	case ast.Expr:
+		return p.capacityOf(n, stack) || planted(n) && !mixed(n)
+	}
+	return false
+}
+
+// speaks: the call is to what tells people or checkers something.
+func (p *pass) speaks(call *ast.CallExpr) bool {
+	switch f := ast.Unparen(call.Fun).(type) {
+	case *ast.Ident:
+		return voiceName(f.Name)
+	case *ast.SelectorExpr:
+		o := p.info.Uses[f.Sel]
+		if o == nil || o.Pkg() == nil {
+			return false
+		}
+		if o.Pkg().Path() == "errors" && f.Sel.Name != "New" {
+			return false // Is, As and Join decide something
+		}
+		return slices.Contains(voices, o.Pkg().Path()) || o.Pkg() == p.pkg && voiceName(f.Sel.Name)
+	}
+	return false
+}
+
+// onlySpeaks: the block does nothing else.
+func (p *pass) onlySpeaks(b *ast.BlockStmt) bool {
+	for _, s := range b.List {
+		call, ok := s.(*ast.ExprStmt)
+		if !ok {
+			return false
+		}
+		if c, ok := call.X.(*ast.CallExpr); !ok || !p.speaks(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// isCapacity: the call only makes room.
+func (p *pass) isCapacity(call *ast.CallExpr) bool {
+	f, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	o := p.info.Uses[f.Sel]
+	return o != nil && o.Pkg() != nil && o.Pkg().Path() == "slices" && (f.Sel.Name == "Grow" || f.Sel.Name == "Clip")
+}
+
+// capacityOf: n is the capacity in a make.
+func (p *pass) capacityOf(n ast.Expr, stack []ast.Node) bool {
+	call, ok := stack[len(stack)-1].(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	name, ok := call.Fun.(*ast.Ident)
+	if !ok || name.Name != "make" || !p.builtin(name) {
+		return false
+	}
+	at := slices.Index(call.Args, n)
+	_, isMap := p.info.Types[call.Args[0]].Type.Underlying().(*types.Map)
+	return at == 2 || at == 1 && isMap
+}
+
+// planted: the expression asks for a bug that is planted on purpose. It is false
+// without the build tag mutants, so nothing that hangs on it can be reached.
+func planted(e ast.Expr) bool {
+	found := false
+	ast.Inspect(e, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == "mutant" && s.Sel.Name == "On" {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// mixed: it asks for something besides, which decides: a || mutant.On(b), or
+// a && !mutant.On(b).
+func mixed(e ast.Expr) bool {
+	b, ok := ast.Unparen(e).(*ast.BinaryExpr)
+	if !ok {
+		return false
+	}
+	switch b.Op.String() {
+	case "||":
+		return true
+	case "&&":
+		for _, side := range []ast.Expr{b.X, b.Y} {
+			if s := strings.TrimSpace(types.ExprString(side)); strings.HasPrefix(s, "mutant.On(") {
+				return false // false whatever else it asks
+			}
+		}
+		return true
+	}
+	return false
+}
