@@ -33,8 +33,11 @@ func URL(base, path string) string {
 	return "http://" + hex.EncodeToString([]byte(listen.SocketPath(*u))) + suffix + path
 }
 
-// With is a DialContext for http.Transport that reaches what URL names.
-func With(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+// Func is a DialContext for http.Transport.
+type Func = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// With is a Func that reaches what URL names.
+func With(d *net.Dialer) Func {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if host, _, err := net.SplitHostPort(address); err == nil {
 			if encoded, ok := strings.CutSuffix(host, suffix); ok {

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,8 +29,17 @@ func (t *Transport) Handler() http.Handler {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !t.tasks.Enter() {
+			http.Error(w, errClosed.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		defer t.tasks.Leave()
+		mux.ServeHTTP(w, r)
+	})
 }
+
+var errClosed = errors.New("peer: the member is stopping")
 
 // method answers any but the right one.
 func method(w http.ResponseWriter, r *http.Request, right string) bool {
@@ -134,7 +144,9 @@ func (t *Transport) serveMessage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.learnURLs(r)
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessageBytes))
+	body := t.upload(w, r)
+	defer body.release()
+	b, err := io.ReadAll(http.MaxBytesReader(w, io.NopCloser(body), maxMessageBytes))
 	if err != nil {
 		t.m.receiveFailed.WithLabelValues(host(r)).Inc()
 		http.Error(w, "error reading raft message", http.StatusBadRequest)
@@ -234,7 +246,8 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.learnURLs(r)
-	body := &upload{r.Body, http.NewResponseController(w)}
+	body := t.upload(w, r)
+	defer body.release()
 	m, err := readFrame(body, maxSnapshotHeader)
 	from := t.sender(m.GetFrom())
 	fail := func(code int, text string) {
@@ -273,16 +286,35 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// upload is a request's body that must not stand still for too long.
+// upload is a request's body that must not stand still for too long, and ends when the transport is closed.
 type upload struct {
+	t       *Transport
 	r       io.Reader
 	control *http.ResponseController
+	release func() bool
+}
+
+func (t *Transport) upload(w http.ResponseWriter, r *http.Request) *upload {
+	u := &upload{t: t, r: r.Body, control: http.NewResponseController(w)}
+	u.release = context.AfterFunc(t.ctx, func() { _ = u.deadline(time.Unix(1, 0)) }) // wakes a read that waits
+	return u
+}
+
+// deadline sets when a read must be over. A recorder in a test has no deadlines, and nothing that could stall.
+func (u *upload) deadline(at time.Time) error {
+	if err := u.control.SetReadDeadline(at); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 func (u *upload) Read(p []byte) (int, error) {
-	// A recorder in a test has no deadlines, and nothing that could stall.
-	if err := u.control.SetReadDeadline(time.Now().Add(snapshotStall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := u.deadline(time.Now().Add(snapshotStall)); err != nil {
 		return 0, err
+	}
+	// After the deadline is set: a transport that closes from here on sets another, behind this one.
+	if u.t.ctx.Err() != nil {
+		return 0, errClosed
 	}
 	return u.r.Read(p)
 }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/dial"
+	"vitrine/cmd/server/internal/tasks"
 )
 
 // Member is what the transport needs of the member behind it. Calls come from
@@ -50,6 +51,7 @@ type Config struct {
 	Member  Member
 	Log     *zap.Logger
 	Metrics *Metrics
+	Dial    dial.Func // how peers are reached; nil: over the network
 }
 
 // Transport sends messages to peers and receives theirs. Its methods may be called from any goroutine.
@@ -59,7 +61,8 @@ type Transport struct {
 	m    *Metrics
 	ctx  context.Context
 	stop context.CancelFunc
-	wg   sync.WaitGroup
+	// tasks are the requests of peers, the snapshots on their way to them, and peers that are being forgotten.
+	tasks tasks.Group
 
 	streams *http.Transport // silence for readTimeout breaks a connection
 	posts   *http.Transport
@@ -76,7 +79,10 @@ func New(cfg Config) *Transport {
 		cfg: cfg, log: cfg.Log, m: cfg.Metrics, ctx: ctx, stop: cancel,
 		peers: map[uint64]*peer{}, remotes: map[uint64]*peer{},
 	}
-	connect := dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})
+	connect := cfg.Dial
+	if connect == nil {
+		connect = dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})
+	}
 	t.streams = &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			return impatient(connect(ctx, network, addr))
@@ -178,7 +184,7 @@ func (t *Transport) addRemote(id uint64, urls []string) {
 	if len(t.remotes) >= maxRemotes {
 		oldest := slices.MinFunc(slices.Collect(maps.Values(t.remotes)), func(a, b *peer) int { return a.known.Compare(b.known) })
 		delete(t.remotes, oldest.id)
-		t.wg.Go(oldest.close)
+		t.tasks.Go(oldest.close)
 	}
 	r := newPeer(t, id, urls)
 	t.remotes[id] = r
@@ -238,34 +244,23 @@ func (t *Transport) Send(m *raftpb.Message) {
 	}
 }
 
-// SendSnapshot sends a snapshot message and the image that belongs to it, and closes the image.
+// SendSnapshot sends a snapshot message and the image that belongs to it, and closes the image. It returns when the peer
+// has answered, the transfer has failed or the transport is closed.
 func (t *Transport) SendSnapshot(m *raftpb.Message, image Image) {
+	defer image.Close()
 	p := t.get(m.GetTo())
-	if p == nil || !t.goes() {
-		image.Close()
+	if p == nil || !t.tasks.Enter() {
 		t.cfg.Member.SnapshotSent(m.GetTo(), false)
 		return
 	}
-	go func() {
-		defer t.wg.Done()
-		defer image.Close()
-		p.sendSnapshot(m, image)
-	}()
+	defer t.tasks.Leave()
+	p.sendSnapshot(m, image)
 }
 
-// goes registers a goroutine, unless the transport is closing.
-func (t *Transport) goes() bool {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if t.ctx.Err() != nil {
-		return false
-	}
-	t.wg.Add(1)
-	return true
-}
-
-// Close ends all connections and waits for their goroutines.
+// Close ends all connections and waits for everything that runs on them: goroutines of peers, snapshots on their way in
+// either direction, and requests that are being answered.
 func (t *Transport) Close() {
+	t.tasks.Close()
 	t.mu.Lock()
 	t.stop()
 	all := t.peers
@@ -279,7 +274,7 @@ func (t *Transport) Close() {
 	}
 	t.streams.CloseIdleConnections()
 	t.posts.CloseIdleConnections()
-	t.wg.Wait()
+	t.tasks.Wait()
 }
 
 // ID prints a member or cluster ID as etcd does.
