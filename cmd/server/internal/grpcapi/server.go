@@ -14,6 +14,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 
+	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/api"
 )
 
@@ -39,6 +40,7 @@ type Server struct {
 	metrics *metrics
 	grpc    *grpc.Server
 	health  *health.Server
+	readers tasks.Group // of what watch streams ask for
 }
 
 const (
@@ -88,7 +90,7 @@ func New(cfg Config) *Server {
 // Serve accepts connections until Stop.
 func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
 
-// Stop lets running calls finish for a while, then ends them.
+// Stop lets running calls finish for a while, then ends them. It returns when none runs any more.
 func (s *Server) Stop(patience time.Duration) {
 	s.health.Shutdown()
 	done := make(chan struct{})
@@ -104,6 +106,8 @@ func (s *Server) Stop(patience time.Duration) {
 		s.grpc.Stop()
 		<-done
 	}
+	s.readers.Close()
+	s.readers.Wait()
 }
 
 // othersUnary counts calls of services that are not ours (health).

@@ -25,12 +25,15 @@ func (s *Server) watch(ss grpc.ServerStream, m *method, requireLeader bool) erro
 	defer stream.Close()
 	ctx, cancel := context.WithCancelCause(ss.Context())
 	defer cancel(nil)
-	go func() {
+	// It outlives this call: reading ends when gRPC has ended the call.
+	if !s.readers.Go(func() {
 		// A client that only stops asking still wants to see.
 		if err := s.readWatchRequests(ss, m, stream); !errors.Is(err, io.EOF) {
 			cancel(err)
 		}
-	}()
+	}) {
+		return api.ErrStopped
+	}
 	err = s.push(ctx, ss, m, stream)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return api.ErrWatchCanceled

@@ -21,6 +21,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"vitrine/cmd/server/internal/tasks"
 )
 
 const (
@@ -103,11 +105,15 @@ type Splitter struct {
 	http  *half
 	once  sync.Once
 	done  chan struct{}
+	sorts tasks.Group // connections that have not shown yet what they speak
+
+	mu      sync.Mutex
+	unknown map[net.Conn]struct{} // those connections
 }
 
 // Split prepares to share l; Serve does it.
 func Split(l net.Listener) *Splitter {
-	s := &Splitter{under: l, done: make(chan struct{})}
+	s := &Splitter{under: l, done: make(chan struct{}), unknown: map[net.Conn]struct{}{}}
 	s.grpc = &half{s: s, conns: make(chan net.Conn)}
 	s.http = &half{s: s, conns: make(chan net.Conn)}
 	return s
@@ -119,8 +125,9 @@ func (s *Splitter) GRPC() net.Listener { return s.grpc }
 // HTTP is the listener for all others.
 func (s *Splitter) HTTP() net.Listener { return s.http }
 
-// Serve accepts until the listener is closed, and returns why it stopped.
+// Serve accepts until the listener is closed, and returns why it stopped, when nothing of it runs any more.
 func (s *Splitter) Serve() error {
+	defer s.sorts.Wait()
 	defer s.Close()
 	for {
 		c, err := s.under.Accept()
@@ -131,24 +138,50 @@ func (s *Splitter) Serve() error {
 			}
 			return err
 		}
-		go s.sort(c)
+		if !s.sorts.Go(func() { s.sort(c) }) {
+			c.Close()
+		}
 	}
 }
 
-// Close closes the listener and both halves.
+// Close closes the listener, both halves, and the connections that neither has taken.
 func (s *Splitter) Close() error {
 	var err error
 	s.once.Do(func() {
 		close(s.done)
+		s.sorts.Close()
 		err = s.under.Close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for c := range s.unknown {
+			c.Close()
+		}
 	})
 	return err
+}
+
+// hold notes a connection to be closed with the splitter, until the function that it returns is called.
+func (s *Splitter) hold(c net.Conn) (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unknown[c] = struct{}{}
+	select {
+	case <-s.done:
+		c.Close() // Close has looked already
+	default:
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.unknown, c)
+	}
 }
 
 const preface = "PRI * HTTP/2.0"
 
 // sort reads until the connection has shown what it speaks.
 func (s *Splitter) sort(c net.Conn) {
+	defer s.hold(c)()
 	if err := c.SetReadDeadline(time.Now().Add(prefaceTimeout)); err != nil {
 		c.Close()
 		return

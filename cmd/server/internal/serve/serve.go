@@ -31,6 +31,7 @@ import (
 	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/cmd/server/internal/listen"
 	"vitrine/cmd/server/internal/node"
+	"vitrine/cmd/server/internal/tasks"
 	"vitrine/cmd/server/internal/version"
 )
 
@@ -44,6 +45,7 @@ type Server struct {
 	peers, clients, metrics []net.Listener
 	splitters               []*listen.Splitter
 	https                   []*http.Server
+	requests                tasks.Group // of HTTP, whose servers close without waiting for them
 	failed                  chan error
 	wg                      sync.WaitGroup
 	stopping                chan struct{}
@@ -161,9 +163,25 @@ const readHeaderTimeout = 5 * time.Minute
 
 // http serves a handler on a listener.
 func (s *Server) http(l net.Listener, h http.Handler) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: zap.NewStdLog(s.log)}
+	server := s.httpServer(h)
 	s.https = append(s.https, server)
 	s.wg.Go(func() { s.ended("http", server.Serve(l)) })
+}
+
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: s.owned(h), ReadHeaderTimeout: readHeaderTimeout, ErrorLog: zap.NewStdLog(s.log)}
+}
+
+// owned counts the requests that h serves, so that the stop can wait for them.
+func (s *Server) owned(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.requests.Enter() {
+			http.Error(w, "this member is stopping", http.StatusServiceUnavailable)
+			return
+		}
+		defer s.requests.Leave()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // gate answers 503 until there is a handler behind it.
@@ -198,7 +216,7 @@ func (s *Server) awaitReady(h http.Handler) {
 	for _, l := range s.clients {
 		split := listen.Split(l)
 		s.splitters = append(s.splitters, split)
-		server := &http.Server{Handler: h, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: zap.NewStdLog(s.log)}
+		server := s.httpServer(h)
 		s.wg.Go(func() { s.ended("http", server.Serve(split.HTTP())) })
 		s.wg.Go(func() { s.ended("grpc", s.grpc.Serve(split.GRPC())) })
 		s.wg.Go(func() { s.ended("listener", split.Serve()) })
@@ -253,12 +271,14 @@ func (s *Server) Abort() {
 }
 
 func (s *Server) down(stopNode func() error) error {
+	s.requests.Close()
 	for _, h := range s.https {
 		h.Close()
 	}
 	err := stopNode()
 	s.closeListeners()
 	s.wg.Wait()
+	s.requests.Wait()
 	for _, split := range s.splitters {
 		split.Close()
 	}
