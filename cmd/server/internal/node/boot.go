@@ -13,9 +13,11 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/peer"
+	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/backend"
 	"vitrine/core/backend/bolt"
 	"vitrine/core/consensus"
+	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -94,7 +96,9 @@ func Open(cfg Config) (*Node, error) {
 		logLane: newLane[logWrite](), applyLane: newLane[applyBatch](), commits: newCommits(), keeper: keeper{make(chan struct{}, 1)},
 		calls: map[uint64]*call{}, streams: map[uint64]*stream{}, beats: map[uint64]time.Time{},
 		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
+		reconnects: make(chan struct{}, 1), images: make(chan struct{}, maxImages),
 	}
+	n.scans = tasks.NewPool(&n.tasks, limits.WatchScans)
 	n.inbox = newInbox(inboxLimit, inboxLimitBytes)
 	if n.cfg.FS == nil {
 		n.cfg.FS = vfs.OS{}
@@ -261,7 +265,7 @@ func (n *Node) assemble(boot consensus.Boot) error {
 	}
 	n.member = m
 	n.transport = peer.New(peer.Config{
-		Self: n.id, Cluster: n.cluster, URLs: n.cfg.PeerURLs, Member: (*peerSide)(n), Log: n.log, Metrics: peer.NewMetrics(n.cfg.Registry),
+		Self: n.id, Cluster: n.cluster, URLs: n.cfg.PeerURLs, Member: (*peerSide)(n), Log: n.log, Metrics: peer.NewMetrics(n.cfg.Registry), Dial: n.cfg.Dial,
 	})
 	n.reconnect()
 	n.registerGauges(n.cfg.Registry)
@@ -275,10 +279,20 @@ func (n *Node) storeInfo() member.StoreInfo {
 	}
 }
 
+// connect follows the membership. It does not run on the core loop, which must not wait for a peer's connections to end.
+func (n *Node) connect() {
+	for {
+		select {
+		case <-n.stopping:
+			return
+		case <-n.reconnects:
+			n.reconnect()
+		}
+	}
+}
+
 // reconnect makes the transport talk to the members, and to nobody else.
 func (n *Node) reconnect() {
-	n.connectMu.Lock()
-	defer n.connectMu.Unlock()
 	ms := n.Members()
 	for _, m := range ms.List() {
 		n.transport.Add(m.ID, m.PeerURLs)

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,13 +23,19 @@ type call struct {
 	isReady bool
 }
 
-var callPool = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+// newCall takes a used call or makes one.
+func (n *Node) newCall() *call {
+	if c, ok := n.callPool.Get().(*call); ok {
+		return c
+	}
+	return &call{done: make(chan struct{}, 1)}
+}
 
 // recycle gives a call back that the core loop is done with. One whose caller left early is not given back: the loop may
 // still finish it.
-func (c *call) recycle() {
+func (n *Node) recycle(c *call) {
 	c.request, c.reply, c.ready, c.isReady = api.Request{}, api.Reply{}, api.ReadReady{}, false
-	callPool.Put(c)
+	n.callPool.Put(c)
 }
 
 // Ask performs one request and returns its response. An error is an *api.Error, or the context's.
@@ -72,11 +77,11 @@ func (n *Node) ask(ctx context.Context, body any, requireLeader bool) (any, erro
 	if !c.isReady {
 		resp, err := c.reply.Response, c.reply.Err
 		n.noteSlow(c.reply.Slow)
-		c.recycle()
+		n.recycle(c)
 		return resp, err
 	}
 	ready := c.ready
-	c.recycle()
+	n.recycle(c)
 	return n.read(&ready)
 }
 
@@ -102,14 +107,14 @@ func (n *Node) raiseSpaceAlarm(ctx context.Context) {
 
 // submit hands a request to the core loop and waits for a reply or for leave to read.
 func (n *Node) submit(ctx context.Context, body any, requireLeader bool) (*call, error) {
-	c := callPool.Get().(*call)
+	c := n.newCall()
 	c.request = api.Request{ID: n.nextCall.Add(1), Body: body, RequireLeader: requireLeader}
 	if deadline, ok := ctx.Deadline(); ok {
 		c.request.Deadline = n.instant(deadline)
 	}
 	id := c.request.ID
 	if !n.inbox.offer(item{in: member.Input{Kind: member.Request, Request: &c.request}, call: c}) {
-		c.recycle()
+		n.recycle(c)
 		if n.inbox.isClosed() {
 			return nil, api.ErrStopped
 		}

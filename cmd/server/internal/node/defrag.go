@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/backend/bolt"
 	"vitrine/core/member"
@@ -18,6 +19,10 @@ import (
 // writes go on into the buffer in front, reads go on from the old file, and the exchange
 // takes a moment.
 func (n *Node) defragment() (*pb.DefragmentResponse, error) {
+	if !n.tasks.Enter() {
+		return nil, api.ErrStopped
+	}
+	defer n.tasks.Leave()
 	start := time.Now()
 	n.log.Info("starting defragment")
 	n.metrics.defragmenting.Inc()
@@ -60,11 +65,11 @@ func (n *Node) exchange(tmp string) error {
 		n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
 		return err
 	}
-	go func() { // waits for readers of the old file
+	n.retired.Go(func() { // waits for readers of the old file
 		if err := old.Close(); err != nil {
 			n.log.Warn("failed to close the old database", zap.Error(err))
 		}
-	}()
+	})
 	return nil
 }
 

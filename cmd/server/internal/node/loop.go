@@ -74,7 +74,7 @@ func (n *Node) handOut() {
 	}
 	for i := range out.Scans {
 		scan := out.Scans[i]
-		go n.scan(scan)
+		n.scans.Go(func() { n.scan(scan) })
 	}
 	for i := range out.Ends {
 		if s := n.streams[out.Ends[i].Stream]; s != nil {
@@ -132,7 +132,7 @@ func (n *Node) send(sends []consensus.Send) {
 	for i := range sends {
 		switch s := &sends[i]; {
 		case s.NeedImage:
-			go n.sendImage(s.Message)
+			n.startImage(s.Message)
 			continue
 		case s.Message.GetType() == raftpb.MsgHeartbeat:
 			n.noteBeat(s.Message.GetTo())

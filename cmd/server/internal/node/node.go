@@ -12,7 +12,9 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
+	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/peer"
+	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/api"
 	"vitrine/core/limits"
 	"vitrine/core/member"
@@ -58,6 +60,7 @@ type Config struct {
 	NoFsync                       bool
 	SegmentBytes                  int64         // of the log; 0: etcd's
 	FS                            vfs.FS        // the log's files; nil: the operating system's
+	Dial                          dial.Func     // how peers are reached; nil: over the network
 	LockTimeout                   time.Duration // of the wait for another process's lock on the database; 0: 10 s
 
 	Log      *zap.Logger
@@ -106,16 +109,23 @@ type Node struct {
 	commitIndex, appliedIndex   atomic.Uint64
 	learner, wantsPrev, leading atomic.Bool
 	members                     atomic.Pointer[membership.Members]
-	connectMu                   sync.Mutex
-	images                      atomic.Int64 // snapshots on their way to peers
+	reconnects                  chan struct{} // a token when the membership has changed
+	callPool                    sync.Pool     // of *call
 
 	ready    chan struct{} // closed when the cluster knows this member
 	failed   chan error    // gets the reason when the member has stopped for good
 	failOnce sync.Once
 	stopping chan struct{}
 	stopOnce sync.Once
-	lanes    sync.WaitGroup // log, apply, core
-	helpers  sync.WaitGroup // ticker, commit, housekeeping
+
+	// Every goroutine belongs to one of these, and shutdown waits for them in this order. What reads the store
+	// is in lanes, helpers or tasks, so that the store is closed behind its last reader.
+	lanes   sync.WaitGroup // log, apply, core
+	helpers sync.WaitGroup // ticker, commit, housekeeping, connections
+	tasks   tasks.Group    // scans, images, and calls while they read; none begins once the node is stopping
+	scans   *tasks.Pool
+	images  chan struct{}  // a token for each image on its way to a peer
+	retired sync.WaitGroup // databases that were replaced and wait for their last reader
 }
 
 // Start begins to work. Peer messages are taken from now on; client requests wait for a leader.
@@ -126,6 +136,7 @@ func (n *Node) Start() {
 	n.helpers.Go(n.commitAll)
 	n.helpers.Go(n.keepHouse)
 	n.helpers.Go(n.tick)
+	n.helpers.Go(n.connect)
 	n.keeper.wake()
 }
 
@@ -221,6 +232,10 @@ func (n *Node) Alarms() []*pb.AlarmMember {
 
 // StorageVersion is the version of the database's schema, "" while unknown.
 func (n *Node) StorageVersion() string {
+	if !n.tasks.Enter() {
+		return ""
+	}
+	defer n.tasks.Leave()
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	return n.store.StorageVersion()
@@ -272,7 +287,8 @@ func (n *Node) heir() uint64 {
 	return best
 }
 
-// Stop ends the node in order: what was written is made durable, files are closed.
+// Stop ends the node in order: what was written is made durable, files are closed. It waits for calls that are reading;
+// one whose answers nobody takes must be ended by whoever called (gRPC does it by closing the connection).
 func (n *Node) Stop() error { return n.shutdown(true) }
 
 // Kill ends the node as a crash of the process would: nothing is flushed.
@@ -281,6 +297,7 @@ func (n *Node) Kill() { _ = n.shutdown(false) }
 func (n *Node) shutdown(orderly bool) (err error) {
 	n.stopOnce.Do(func() {
 		close(n.stopping)
+		n.tasks.Close()
 		n.transport.Close()
 		n.inbox.close()
 		if orderly {
@@ -293,6 +310,8 @@ func (n *Node) shutdown(orderly bool) (err error) {
 		close(n.commits.stop)
 		n.lanes.Wait()
 		n.helpers.Wait()
+		n.tasks.Wait()
+		n.retired.Wait()
 		if orderly {
 			err = n.flushLast()
 		}

@@ -91,7 +91,7 @@ func (n *Node) leaveToRead(ctx context.Context, r *pb.RangeRequest, requireLeade
 	if err != nil {
 		return nil, err
 	}
-	defer c.recycle()
+	defer n.recycle(c)
 	if !c.isReady {
 		return nil, c.reply.Err
 	}
@@ -152,12 +152,20 @@ func nextChunk(limit int64, size, target int) int64 {
 
 // part reads the next keys without counting those behind them.
 func (n *Node) part(r *pb.RangeRequest) (*pb.RangeResponse, error) {
+	if !n.tasks.Enter() {
+		return nil, api.ErrStopped
+	}
+	defer n.tasks.Leave()
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	return n.store.KV.RangePart(r)
 }
 
 func (n *Node) countAfter(r *pb.RangeRequest, kvs []*pb.KeyValue) (int64, error) {
+	if !n.tasks.Enter() {
+		return 0, api.ErrStopped
+	}
+	defer n.tasks.Leave()
 	key := append(append([]byte(nil), kvs[len(kvs)-1].Key...), 0)
 	v := n.view()
 	defer v.Close()

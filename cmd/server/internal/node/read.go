@@ -16,6 +16,10 @@ func (n *Node) read(r *api.ReadReady) (any, error) {
 }
 
 func (n *Node) evaluate(r *api.ReadReady) (any, error) {
+	if !n.tasks.Enter() {
+		return nil, api.ErrStopped
+	}
+	defer n.tasks.Leave()
 	switch req := r.Body.(type) {
 	case *pb.StatusRequest:
 		return n.completeStatus(r.Partial), nil

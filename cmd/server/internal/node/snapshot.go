@@ -25,13 +25,21 @@ import (
 // maxImages bounds the databases that are on their way to peers at one time.
 const maxImages = 16
 
-// sendImage takes an image of the store for a follower that the log cannot help any more.
-func (n *Node) sendImage(m *raftpb.Message) {
-	defer n.images.Add(-1)
-	if n.images.Add(1) > maxImages {
-		(*peerSide)(n).SnapshotSent(m.GetTo(), false)
-		return
+// startImage begins to send an image, if there are not too many under way.
+func (n *Node) startImage(m *raftpb.Message) {
+	select {
+	case n.images <- struct{}{}:
+		if n.tasks.Go(func() { defer func() { <-n.images }(); n.sendImage(m) }) {
+			return
+		}
+		<-n.images
+	default:
 	}
+	(*peerSide)(n).SnapshotSent(m.GetTo(), false)
+}
+
+// sendImage takes an image of the store for a follower that the log cannot help any more, and sends it.
+func (n *Node) sendImage(m *raftpb.Message) {
 	image, at, err := n.image()
 	if err == nil && at.Index < m.GetSnapshot().GetMetadata().GetIndex() {
 		err = errors.Join(fmt.Errorf("the database stands at %d, raft asks for %d", at.Index, m.GetSnapshot().GetMetadata().GetIndex()), image.Close())
@@ -115,11 +123,11 @@ func (n *Node) install(s *raftpb.Snapshot) (*store.Result, error) {
 	n.store = fresh
 	n.measure()
 	n.mu.Unlock()
-	go func() { // waits for readers of the old database
+	n.retired.Go(func() { // waits for readers of the old database
 		if err := old.Backend.Close(); err != nil {
 			n.log.Warn("failed to close old backend", zap.Error(err))
 		}
-	}()
+	})
 	n.dirs.dropImages(index)
 	n.keeper.wake()
 	at := b.Applied()
@@ -156,10 +164,14 @@ func (n *Node) Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) err
 	}
 	refused := c.reply.Err
 	isReady := c.isReady
-	c.recycle()
+	n.recycle(c)
 	if !isReady {
 		return refused
 	}
+	if !n.tasks.Enter() {
+		return api.ErrStopped
+	}
+	defer n.tasks.Leave()
 	image, _, err := n.image()
 	if err != nil {
 		return api.AsError(err)

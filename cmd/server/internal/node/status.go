@@ -21,13 +21,14 @@ func (n *Node) noteMembers(r *store.Result) {
 		n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.String("cluster-version", fmt.Sprintf("%d.%d", v.Major, v.Minor)))
 		n.metrics.clusterVersion(*v)
 	}
-	if r.Members.IsRemoved(n.id) {
-		go func() { // a moment for the last messages to leave
-			n.sleep(time.Second)
-			n.fail(errRemoved)
-		}()
+	if r.Members.IsRemoved(n.id) && !before.IsRemoved(n.id) {
+		n.tasks.Go(func() {
+			if n.sleep(time.Second) { // a moment for the last messages to leave
+				n.fail(errRemoved)
+			}
+		})
 	}
-	go n.reconnect()
+	poke(n.reconnects)
 }
 
 // publishStatus makes what others need of the member readable without the core loop.
