@@ -108,6 +108,9 @@ var (
 	ErrCanceled         = fail(Canceled, "request canceled")
 	ErrDeadlineExceeded = fail(DeadlineExceeded, "context deadline exceeded")
 
+	// ErrContextDeadline ends what waited for a leader, or longer than its client: etcd passes its context's own error on.
+	ErrContextDeadline = &Error{DeadlineExceeded, "context deadline exceeded"}
+
 	// Not in the table: what etcd's server says with the code Unknown.
 	ErrTimeoutLeaderTransfer = fail(Unknown, "request timed out, leader transfer took too long")
 	ErrUnknownMethod         = fail(Unimplemented, "unknown method")

@@ -16,7 +16,10 @@ type Request struct {
 	Deadline trace.Instant
 	// RequireLeader is the client's `hasleader` metadata: no leader, no answer.
 	RequireLeader bool
-	Cause         uint64 // trace: the event that led to this request
+	// Own marks a question of the server itself (health, what other members ask): rules about what clients may ask of
+	// this kind of member do not apply.
+	Own   bool
+	Cause uint64 // trace: the event that led to this request
 }
 
 // A Reply answers a request. Err, if not nil, is an *Error.

@@ -131,7 +131,7 @@ func (s *Server) admit(r *Request, p *pending) *Error {
 	if p.op == NoOperation {
 		return ErrUnknownMethod
 	}
-	if s.node.IsLearner() && !forLearner(r.Body) {
+	if s.node.IsLearner() && !r.Own && !forLearner(r.Body) {
 		return ErrNotSupportedForLearner
 	}
 	if r.RequireLeader && s.node.Leader() == 0 {
@@ -199,9 +199,11 @@ func (s *Server) expire(p *pending) {
 	switch p.stage {
 	case moving:
 		err = ErrTimeoutLeaderTransfer
+	case queued: // raft never took it: there was no leader. etcd is still inside Propose then, and its context ends
+		err = ErrContextDeadline
 	case asking, catching, finishing:
 		if p.byClient {
-			err = ErrDeadlineExceeded
+			err = ErrContextDeadline
 		}
 	default:
 		err = s.timeoutCause(p.steps.Start)

@@ -23,7 +23,8 @@ import (
 
 // Node is the member behind the endpoints.
 type Node interface {
-	Ask(ctx context.Context, request any, requireLeader bool) (any, error)
+	// AskOwn performs a request of the server's own, past the rules for clients.
+	AskOwn(ctx context.Context, request any) (any, error)
 	Alarms() []*pb.AlarmMember
 	Leader() uint64
 	Learner() bool

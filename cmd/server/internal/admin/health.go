@@ -125,9 +125,9 @@ func (h *health) sick(r *http.Request) string {
 	return ""
 }
 
-// read is a read of no key in particular, through the same way as a client's.
+// read is a read of no key in particular, through the same machinery as a client's.
 func (h *health) read(ctx context.Context, serializable bool) error {
-	_, err := h.node.Ask(ctx, &pb.RangeRequest{Key: []byte{0}, KeysOnly: true, Limit: 1, Serializable: serializable}, false)
+	_, err := h.node.AskOwn(ctx, &pb.RangeRequest{Key: []byte{0}, KeysOnly: true, Limit: 1, Serializable: serializable})
 	return err
 }
 

@@ -149,7 +149,7 @@ func hashKV(n Node, log *zap.Logger) http.HandlerFunc {
 			http.Error(w, "error unmarshalling request", http.StatusBadRequest)
 			return
 		}
-		resp, err := n.Ask(r.Context(), req, false)
+		resp, err := n.AskOwn(r.Context(), req)
 		if err != nil {
 			log.Warn("failed to get hashKV", zap.Int64("requested-revision", req.Revision), zap.Error(err))
 			http.Error(w, strings.TrimPrefix(err.Error(), "etcdserver: "), http.StatusBadRequest)
@@ -172,7 +172,7 @@ func downgrade(n Node) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("X-Etcd-Cluster-ID", peer.ID(n.ClusterID()))
-		if _, err := n.Ask(r.Context(), &pb.MemberListRequest{Linearizable: true}, false); err != nil {
+		if _, err := n.AskOwn(r.Context(), &pb.MemberListRequest{Linearizable: true}); err != nil {
 			http.Error(w, fmt.Sprintf("failed linearized read: %v", err), http.StatusInternalServerError)
 			return
 		}

@@ -38,15 +38,26 @@ func (n *Node) recycle(c *call) {
 	n.callPool.Put(c)
 }
 
-// Ask performs one request and returns its response. An error is an *api.Error, or the context's.
+// Ask performs one request of a client and returns its response. An error is an *api.Error, or the context's.
 func (n *Node) Ask(ctx context.Context, body any, requireLeader bool) (any, error) {
-	kind := kindOf(body)
+	return n.measured(ctx, api.Request{Body: body, RequireLeader: requireLeader})
+}
+
+// AskOwn performs a request that the server itself makes: to see whether it is well, or because another member asks.
+// What clients may not ask of a learner, it may.
+func (n *Node) AskOwn(ctx context.Context, body any) (any, error) {
+	return n.measured(ctx, api.Request{Body: body, Own: true})
+}
+
+// measured performs a request and counts it.
+func (n *Node) measured(ctx context.Context, r api.Request) (any, error) {
+	body, kind := r.Body, kindOf(r.Body)
 	if kind == kinds {
-		return n.ask(ctx, body, requireLeader)
+		return n.ask(ctx, r)
 	}
 	start := time.Now()
 	n.metrics.began(kind)
-	resp, err := n.ask(ctx, body, requireLeader)
+	resp, err := n.ask(ctx, r)
 	took := time.Since(start)
 	n.metrics.ended(kind, took, err)
 	if took > n.cfg.SlowApply && reads(kind) {
@@ -55,7 +66,8 @@ func (n *Node) Ask(ctx context.Context, body any, requireLeader bool) (any, erro
 	return resp, err
 }
 
-func (n *Node) ask(ctx context.Context, body any, requireLeader bool) (any, error) {
+func (n *Node) ask(ctx context.Context, request api.Request) (any, error) {
+	body, requireLeader := request.Body, request.RequireLeader
 	if r, ok := body.(*pb.RangeRequest); ok && r.GetSerializable() && (!requireLeader || n.Leader() != 0) {
 		// Nobody has to be asked for a serializable range.
 		if err := api.Validate(r, n.cfg.MaxTxnOps); err != nil {
@@ -70,7 +82,7 @@ func (n *Node) ask(ctx context.Context, body any, requireLeader bool) (any, erro
 		n.raiseSpaceAlarm(ctx)
 		return nil, api.ErrNoSpace
 	}
-	c, err := n.submit(ctx, body, requireLeader)
+	c, err := n.submit(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -100,15 +112,16 @@ func (n *Node) raiseSpaceAlarm(ctx context.Context) {
 		return
 	}
 	alarm := &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: n.id, Alarm: pb.AlarmType_NOSPACE}
-	if _, err := n.ask(ctx, alarm, false); err != nil {
+	if _, err := n.ask(ctx, api.Request{Body: alarm, Own: true}); err != nil {
 		n.log.Warn("cannot raise the alarm about space", zap.Error(err))
 	}
 }
 
 // submit hands a request to the core loop and waits for a reply or for leave to read.
-func (n *Node) submit(ctx context.Context, body any, requireLeader bool) (*call, error) {
+func (n *Node) submit(ctx context.Context, request api.Request) (*call, error) {
 	c := n.newCall()
-	c.request = api.Request{ID: n.nextCall.Add(1), Body: body, RequireLeader: requireLeader}
+	c.request = request
+	c.request.ID = n.nextCall.Add(1)
 	if deadline, ok := ctx.Deadline(); ok {
 		c.request.Deadline = n.instant(deadline)
 	}

@@ -87,7 +87,7 @@ func (n *Node) leaveToRead(ctx context.Context, r *pb.RangeRequest, requireLeade
 	if r.Serializable && (!requireLeader || n.Leader() != 0) {
 		return &api.ReadReady{Body: r, Header: n.header()}, nil
 	}
-	c, err := n.submit(ctx, r, requireLeader)
+	c, err := n.submit(ctx, api.Request{Body: r, RequireLeader: requireLeader})
 	if err != nil {
 		return nil, err
 	}

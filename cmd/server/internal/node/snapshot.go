@@ -158,7 +158,7 @@ func (n *Node) adopt(index uint64) (*backend.Backend, error) {
 
 // Snapshot sends a client the database in pieces, and the SHA-256 of it all in the end.
 func (n *Node) Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) error) error {
-	c, err := n.submit(ctx, &pb.SnapshotRequest{}, false)
+	c, err := n.submit(ctx, api.Request{Body: &pb.SnapshotRequest{}})
 	if err != nil {
 		return err
 	}
