@@ -97,13 +97,6 @@ func (s *Server) memberList() *pb.MemberListResponse {
 			ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, IsLearner: m.IsLearner,
 		})
 	}
-	first := func(m *pb.Member) string {
-		if len(m.PeerURLs) == 0 {
-			return ""
-		}
-		return m.PeerURLs[0]
-	}
-	slices.SortStableFunc(resp.Members, func(a, b *pb.Member) int { return strings.Compare(first(a), first(b)) })
 	return resp
 }
 
