@@ -44,31 +44,38 @@ func Open(u url.URL) (net.Listener, error) {
 	return lc.Listen(context.Background(), "tcp", u.Host)
 }
 
-// Limit lets no more than n connections of l be open at a time; others wait to be accepted. Files of the
-// member's own must find a descriptor, whatever its clients do.
-func Limit(l net.Listener, n int) net.Listener {
-	return &limited{Listener: l, room: make(chan struct{}, n), done: make(chan struct{})}
+// Budget bounds the connections of several listeners together: files of the member's own must find a descriptor,
+// whatever its clients do.
+type Budget struct{ room chan struct{} } // a token for each open connection
+
+// NewBudget makes a budget of n connections.
+func NewBudget(n int) *Budget { return &Budget{make(chan struct{}, n)} }
+
+// Limit makes l part of the budget. A connection beyond it is taken from the system's queue and waits, one a listener, so
+// that a listener which nobody calls holds nothing.
+func (b *Budget) Limit(l net.Listener) net.Listener {
+	return &limited{Listener: l, budget: b, done: make(chan struct{})}
 }
 
 type limited struct {
 	net.Listener
-	room chan struct{} // a token for each open connection
-	done chan struct{}
-	once sync.Once
+	budget *Budget
+	done   chan struct{}
+	once   sync.Once
 }
 
 func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.room <- struct{}{}:
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.room
 		return nil, err
 	}
-	return &counted{Conn: c, from: l}, nil
+	select {
+	case l.budget.room <- struct{}{}:
+		return &counted{Conn: c, budget: l.budget}, nil
+	case <-l.done:
+		c.Close()
+		return nil, net.ErrClosed
+	}
 }
 
 func (l *limited) Close() error {
@@ -79,13 +86,13 @@ func (l *limited) Close() error {
 // counted gives its token back when it is closed for the first time.
 type counted struct {
 	net.Conn
-	from *limited
-	once sync.Once
+	budget *Budget
+	once   sync.Once
 }
 
 func (c *counted) Close() error {
 	err := c.Conn.Close()
-	c.once.Do(func() { <-c.from.room })
+	c.once.Do(func() { <-c.budget.room })
 	return err
 }
 

@@ -108,51 +108,59 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
-func TestLimit(t *testing.T) {
-	under, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := Limit(under, 2)
+// Several listeners share one budget, and one that nobody calls takes nothing from it.
+func TestBudget(t *testing.T) {
+	budget := NewBudget(2)
 	accepted := make(chan net.Conn)
 	ended := make(chan error)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				ended <- err
-				return
-			}
-			accepted <- c
+	var limits []net.Listener
+	for range 3 {
+		under, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	var conns []net.Conn
-	for range 4 {
-		c, err := net.Dial("tcp", under.Addr().String())
+		l := budget.Limit(under)
+		limits = append(limits, l)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					ended <- err
+					return
+				}
+				accepted <- c
+			}
+		}()
+	}
+	for i := range 4 {
+		c, err := net.Dial("tcp", limits[i%2].Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
 	}
+	none := func(what string) {
+		t.Helper()
+		select {
+		case <-accepted:
+			t.Fatal(what)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	var conns []net.Conn
 	for range 2 {
 		conns = append(conns, <-accepted)
 	}
-	select {
-	case <-accepted:
-		t.Fatal("a third connection was accepted")
-	case <-time.After(50 * time.Millisecond):
-	}
+	none("a third connection was accepted")
 	conns[0].Close()
 	conns[0].Close() // gives back one place only
 	conns = append(conns, <-accepted)
-	select {
-	case <-accepted:
-		t.Fatal("one place was given twice")
-	case <-time.After(50 * time.Millisecond):
-	}
-	l.Close() // while it waits for a place
-	if err := <-ended; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("accept after close: %v", err)
+	none("one place was given twice")
+	for _, l := range limits {
+		l.Close() // two while they wait for a place
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("accept after close: %v", err)
+		}
 	}
 	for _, c := range conns {
 		c.Close()

@@ -78,7 +78,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		Node: n, Log: log, Registry: registry,
 		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxConcurrentStreams: cfg.MaxConcurrentStreams,
 		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval, KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
-		SlowRequest: cfg.WarningUnaryRequestDuration,
+		SlowRequest: cfg.WarningUnaryRequestDuration, ElectionTimeout: cfg.ElectionTimeout,
 	})
 	n.Start()
 	peers.open(admin.Peer(n, log, n.Transport().Handler()))
@@ -132,22 +132,34 @@ func (s *Server) listen() error {
 	return nil
 }
 
-// reservedFiles is how many descriptors clients leave to the member's own files and its peers, as in etcd.
-const reservedFiles = 150
+const (
+	// reservedFiles is how many descriptors clients leave to the member's own files and its peers, as in etcd.
+	reservedFiles = 150
+	// metricsFiles is how many of those monitoring may take, which must find a way in beside a crowd of clients.
+	metricsFiles = 30
+)
 
-// limit bounds clients' connections by the descriptors there are.
+// limit bounds clients' connections, over all their listeners, by the descriptors there are.
 func (s *Server) limit() error {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return fmt.Errorf("cannot find the limit of open files: %w", err)
 	}
-	if files.Cur <= reservedFiles {
-		return fmt.Errorf("the limit of %d open files is too low, the server itself may need %d", files.Cur, reservedFiles)
+	own := uint64(reservedFiles + 2*len(s.clients)) // each listener is a file, and holds one connection that waits
+	if files.Cur <= own {
+		return fmt.Errorf("the limit of %d open files is too low, the server itself may need %d", files.Cur, own)
 	}
-	for i, l := range s.clients {
-		s.clients[i] = listen.Limit(l, int(min(files.Cur-reservedFiles, math.MaxInt32)))
-	}
+	share(s.clients, int(min(files.Cur-own, math.MaxInt32)))
+	share(s.metrics, metricsFiles)
 	return nil
+}
+
+// share gives listeners one budget of n connections.
+func share(ls []net.Listener, n int) {
+	budget := listen.NewBudget(n)
+	for i, l := range ls {
+		ls[i] = budget.Limit(l)
+	}
 }
 
 func (s *Server) closeListeners() {
