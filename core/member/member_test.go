@@ -189,7 +189,7 @@ func TestTimeouts(t *testing.T) {
 			t.Fatal("before 7 s")
 		}
 		c.tickOnly(1, 1)
-		c.wantErr(1, id, api.ErrTimeout)
+		c.wantErr(1, id, api.ErrContextDeadline)
 	})
 	t.Run("connection lost", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
@@ -233,7 +233,7 @@ func TestTimeouts(t *testing.T) {
 			ID: 99, Body: &pb.RangeRequest{Key: []byte("a")}, Deadline: c.now + trace.Instant(time.Second),
 		}})
 		c.tickOnly(1, 10)
-		c.wantErr(1, 99, api.ErrDeadlineExceeded)
+		c.wantErr(1, 99, api.ErrContextDeadline)
 	})
 }
 

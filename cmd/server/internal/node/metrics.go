@@ -107,8 +107,8 @@ func (m *metrics) ended(kind int, took time.Duration, err error) {
 func (m *metrics) proposalEnded(err error) {
 	switch {
 	case err == nil:
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, api.ErrTimeout),
-		errors.Is(err, api.ErrTimeoutDueToLeaderFail), errors.Is(err, api.ErrTimeoutDueToConnectionLost):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, api.ErrContextDeadline),
+		errors.Is(err, api.ErrTimeout), errors.Is(err, api.ErrTimeoutDueToLeaderFail), errors.Is(err, api.ErrTimeoutDueToConnectionLost):
 		m.proposalsFailed.Inc()
 	}
 }
