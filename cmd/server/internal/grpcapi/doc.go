@@ -36,6 +36,8 @@ type Node interface {
 	Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) error) error
 	// Watch opens a stream of watchers.
 	Watch(requireLeader bool) (WatchStream, error)
+	// Leader is the leader that this member knows of; 0 = none.
+	Leader() uint64
 	// Learner tells whether this member is one; a learner answers little.
 	Learner() bool
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +36,8 @@ type fake struct {
 	answer        func(request any) (any, error)
 	requireLeader bool
 	learner       bool
+	leaderless    atomic.Bool
+	parts         int // of a range stream; beyond the first it waits for the leader to be lost
 	streams       chan *fakeStream
 }
 
@@ -42,11 +46,24 @@ func (f *fake) Ask(_ context.Context, request any, requireLeader bool) (any, err
 	return f.answer(request)
 }
 
-func (f *fake) RangeStream(_ context.Context, _ *pb.RangeRequest, _ bool, send func(*pb.RangeStreamResponse) error) error {
+func (f *fake) RangeStream(ctx context.Context, _ *pb.RangeRequest, _ bool, send func(*pb.RangeStreamResponse) error) error {
+	for range f.parts {
+		if err := send(&pb.RangeStreamResponse{RangeResponse: &pb.RangeResponse{Count: 7}}); err != nil {
+			return err
+		}
+		f.leaderless.Store(true)
+		time.Sleep(time.Millisecond)
+	}
 	return errors.Join(send(&pb.RangeStreamResponse{RangeResponse: &pb.RangeResponse{Count: 1}}), api.ErrCompacted)
 }
 func (f *fake) Snapshot(context.Context, func(*pb.SnapshotResponse) error) error { return nil }
 func (f *fake) Learner() bool                                                    { return f.learner }
+func (f *fake) Leader() uint64 {
+	if f.leaderless.Load() {
+		return 0
+	}
+	return 1
+}
 func (f *fake) Watch(bool) (WatchStream, error) {
 	s := &fakeStream{requests: make(chan *pb.WatchRequest, 10), responses: make(chan []*watch.Response, 10), closed: make(chan struct{})}
 	f.streams <- s
@@ -80,17 +97,17 @@ func soon[T any](t *testing.T, c <-chan T, what string) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(patience):
+	case <-time.After(waiting):
 		t.Fatalf("never: %s", what)
 	}
 	return v
 }
 
-const patience = 30 * time.Second
+const waiting = 30 * time.Second
 
 // bounded is a context for one call.
 func bounded(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waiting)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -98,7 +115,7 @@ func bounded(t *testing.T) context.Context {
 func start(t *testing.T, f *fake, log *zap.Logger, slow time.Duration) *grpc.ClientConn {
 	t.Helper()
 	f.streams = make(chan *fakeStream, 10)
-	s := New(Config{Node: f, Log: log, Registry: prometheus.NewRegistry(), MaxRequestBytes: 1 << 20, MaxConcurrentStreams: 100, SlowRequest: slow})
+	s := New(Config{Node: f, Log: log, Registry: prometheus.NewRegistry(), MaxRequestBytes: 1 << 20, MaxConcurrentStreams: 100, SlowRequest: slow, ElectionTimeout: 20 * time.Millisecond})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -188,11 +205,49 @@ func TestStreamEndsWithItsError(t *testing.T) {
 	}
 }
 
+// Streams that ask for a leader are refused without one, and end when it is lost on the way; others go on.
+func TestStreamsAskForALeader(t *testing.T) {
+	f := &fake{}
+	conn := start(t, f, zap.NewNop(), time.Hour)
+	ask := func(method string, md ...string) (parts int, err error) {
+		ctx := metadata.AppendToOutgoingContext(bounded(t), md...)
+		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
+		if err == nil {
+			err = errors.Join(s.SendMsg(&pb.RangeRequest{Key: []byte("k")}), s.CloseSend())
+		}
+		for err == nil {
+			if err = s.RecvMsg(&pb.RangeStreamResponse{}); err == nil {
+				parts++
+			}
+		}
+		return parts, err
+	}
+	const ranges, snapshot = "/etcdserverpb.KV/RangeStream", "/etcdserverpb.Maintenance/Snapshot"
+	f.leaderless.Store(true)
+	for _, method := range []string{ranges, snapshot, "/etcdserverpb.Watch/Watch"} {
+		if parts, err := ask(method, "hasleader", "true"); parts != 0 || status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "etcdserver: no leader" {
+			t.Errorf("%s: %d parts, %v", method, parts, err)
+		}
+	}
+	if _, err := ask(snapshot); !errors.Is(err, io.EOF) {
+		t.Errorf("a snapshot from a member alone: %v", err)
+	}
+	f.leaderless.Store(false)
+	f.parts = 100_000
+	if parts, err := ask(ranges, "hasleader", "true"); parts == 0 || status.Convert(err).Message() != "etcdserver: no leader" {
+		t.Errorf("the leader is lost on the way: %d parts, %v", parts, err)
+	}
+	f.parts = 200
+	if parts, err := ask(ranges); parts != 201 || status.Code(err) != codes.OutOfRange {
+		t.Errorf("nobody asked for a leader: %d parts, %v", parts, err)
+	}
+}
+
 func TestWatchStream(t *testing.T) {
 	f := &fake{}
 	conn := start(t, f, zap.NewNop(), time.Hour)
 	open := func() (grpc.ClientStream, *fakeStream, context.CancelFunc) {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), waiting)
 		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/etcdserverpb.Watch/Watch")
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package grpcapi
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"net"
@@ -16,6 +17,7 @@ import (
 
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/api"
+	"vitrine/core/limits"
 )
 
 // Config is what the API needs besides a node.
@@ -30,6 +32,7 @@ type Config struct {
 	KeepAliveInterval    time.Duration
 	KeepAliveTimeout     time.Duration
 	SlowRequest          time.Duration // requests that take longer leave a line in the log
+	ElectionTimeout      time.Duration // three of them without a leader end the streams that ask for one
 }
 
 // Server serves the API.
@@ -37,6 +40,7 @@ type Server struct {
 	node    Node
 	log     *zap.Logger
 	slow    time.Duration
+	elect   time.Duration // how often a stream looks whether there is a leader
 	metrics *metrics
 	grpc    *grpc.Server
 	health  *health.Server
@@ -56,7 +60,7 @@ const (
 
 // New builds the server; nothing is served until Serve.
 func New(cfg Config) *Server {
-	s := &Server{node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest, metrics: newMetrics(cfg.Registry), health: health.NewServer()}
+	s := &Server{node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest, elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry), health: health.NewServer()}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
 		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes + requestOverhead),
@@ -126,11 +130,14 @@ func (s *Server) othersUnary(ctx context.Context, req any, info *grpc.UnaryServe
 // admit does what must be done before any request: metadata, and what a learner may answer.
 func (s *Server) admit(ctx context.Context, kind string, learnerToo bool) (requireLeader bool, err error) {
 	requireLeader, version := readMetadata(ctx)
+	if !learnerToo && s.node.Learner() {
+		return false, statusOf(api.ErrNotSupportedForLearner)
+	}
 	if err := s.metrics.countClient(kind, version); err != nil {
 		return false, err
 	}
-	if !learnerToo && s.node.Learner() {
-		return false, statusOf(api.ErrNotSupportedForLearner)
+	if requireLeader && s.node.Leader() == 0 {
+		return false, statusOf(api.ErrNoLeader)
 	}
 	return requireLeader, nil
 }

@@ -110,18 +110,34 @@ func (s *Server) rangeStream(ss grpc.ServerStream, m *method, requireLeader bool
 	if err != nil {
 		return err
 	}
-	return s.node.RangeStream(ss.Context(), request, requireLeader, func(r *pb.RangeStreamResponse) error {
-		m.sent.Inc()
-		return ss.SendMsg(r)
+	return s.inParts(ss, requireLeader, func(ctx context.Context) error {
+		return s.node.RangeStream(ctx, request, requireLeader, func(r *pb.RangeStreamResponse) error { return send(ctx, ss, m, r) })
 	})
 }
 
-func (s *Server) snapshot(ss grpc.ServerStream, m *method, _ bool) error {
+func (s *Server) snapshot(ss grpc.ServerStream, m *method, requireLeader bool) error {
 	if _, err := receive[pb.SnapshotRequest](ss, m); err != nil {
 		return err
 	}
-	return s.node.Snapshot(ss.Context(), func(r *pb.SnapshotResponse) error {
-		m.sent.Inc()
-		return ss.SendMsg(r)
+	return s.inParts(ss, requireLeader, func(ctx context.Context) error {
+		return s.node.Snapshot(ctx, func(r *pb.SnapshotResponse) error { return send(ctx, ss, m, r) })
 	})
+}
+
+// inParts lets serve send an answer in parts, as long as there is a leader if the client wants one.
+func (s *Server) inParts(ss grpc.ServerStream, requireLeader bool, serve func(context.Context) error) error {
+	if !requireLeader {
+		return serve(ss.Context())
+	}
+	ctx, ended := s.withLeader(ss.Context())
+	return ended(serve(ctx))
+}
+
+// send sends one part, unless the call has ended.
+func send(ctx context.Context, ss grpc.ServerStream, m *method, part any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.sent.Inc()
+	return ss.SendMsg(part)
 }
