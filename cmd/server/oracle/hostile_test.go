@@ -47,12 +47,12 @@ func sayRawStream(ctx context.Context, conn *grpc.ClientConn, method string, req
 	defer cancel()
 	s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method, grpc.ForceCodec(rawCodec{}))
 	if err == nil {
-		if err = s.SendMsg(request); err == nil || err == io.EOF {
+		for err = s.SendMsg(request); err == nil; { // to the end: etcd does not stop any more once a snapshot is left half read
 			var response []byte
 			err = s.RecvMsg(&response)
 		}
 	}
-	if err != nil {
+	if err != io.EOF {
 		c := status.Convert(err)
 		return fmt.Sprintf("%v: %s", c.Code(), strings.ReplaceAll(c.Message(), "\u00a0", " "))
 	}
