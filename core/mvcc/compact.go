@@ -16,17 +16,25 @@ const (
 	metaFinishedCompact  = "finishedCompactRev"
 )
 
-// metaRevision reads a compaction mark, -1 if there is none.
-func (s *Store) metaRevision(key string) (int64, error) {
-	raw := s.b.Get(backend.Meta, []byte(key))
-	if raw == nil {
-		return -1, nil
+// compactMarks reads the marks of the compaction that was begun last and of the one that was ended last, -1 where there
+// is none.
+func compactMarks(data getter) (scheduled, finished int64, err error) {
+	for _, mark := range []struct {
+		key string
+		rev *int64
+	}{{metaScheduledCompact, &scheduled}, {metaFinishedCompact, &finished}} {
+		*mark.rev = -1
+		raw := data.Get(backend.Meta, []byte(mark.key))
+		if raw == nil {
+			continue
+		}
+		r, _, err := ParseRevision(raw)
+		if err != nil {
+			return 0, 0, fmt.Errorf("mvcc: meta key %q: %w", mark.key, err)
+		}
+		*mark.rev = r.Main
 	}
-	r, _, err := ParseRevision(raw)
-	if err != nil {
-		return 0, fmt.Errorf("mvcc: meta key %q: %w", key, err)
-	}
-	return r.Main, nil
+	return scheduled, finished, nil
 }
 
 // compaction is the one in progress.

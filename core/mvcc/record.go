@@ -22,7 +22,7 @@ var errRecord = errors.New("mvcc: malformed KeyValue")
 func parseKeyValue(data []byte) (f fields, err error) {
 	for len(data) > 0 {
 		tag, n := binary.Uvarint(data)
-		if n <= 0 {
+		if n <= 0 || tag>>3 == 0 {
 			return f, errRecord
 		}
 		data = data[n:]

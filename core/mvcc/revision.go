@@ -14,6 +14,8 @@ func (r Revision) Before(other Revision) bool {
 	return r.Main < other.Main || (r.Main == other.Main && r.Sub < other.Sub)
 }
 
+func (r Revision) text() string { return fmt.Sprintf("%d.%d", r.Main, r.Sub) }
+
 // A revision as a key of the key bucket, so that byte order is revision order:
 //
 //	0        8   9        17  18

@@ -1,8 +1,6 @@
 package mvcc
 
 import (
-	"fmt"
-
 	"vitrine/core/backend"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
@@ -43,18 +41,14 @@ type Store struct {
 // was cut short. A nil tracer is fine.
 func Open(b *backend.Backend, t *trace.Tracer) (*Store, error) {
 	s := &Store{b: b, trace: t, index: newTreeIndex(), rev: 1, compactRev: -1}
-	finished, err := s.metaRevision(metaFinishedCompact)
+	scheduled, finished, err := compactMarks(b)
 	if err != nil {
-		return nil, err
-	}
-	scheduled, err := s.metaRevision(metaScheduledCompact)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.restoreIndex(); err != nil {
 		return nil, err
 	}
 	s.compactRev = max(finished, scheduled)
+	if err := s.restoreIndex(); err != nil {
+		return nil, err
+	}
 	// Compaction may have deleted the newest revisions.
 	if !mutant.On(mutant.CompactRevisionLost) {
 		s.rev = max(s.rev, s.compactRev)
@@ -68,25 +62,24 @@ func Open(b *backend.Backend, t *trace.Tracer) (*Store, error) {
 // restoreIndex reads every revision in order.
 func (s *Store) restoreIndex() error {
 	var failed error
+	seq := sequence{compactRev: s.compactRev}
 	s.b.Range(backend.Key, nil, nil, 0, func(k, v []byte) bool {
-		rev, dead, err := ParseRevision(k)
+		rev, dead, kv, err := seq.next(k, v)
+		if err == nil {
+			err = s.restoreKey(rev, dead, &kv)
+		}
 		if err != nil {
 			failed = err
 			return false
 		}
-		kv, err := parseKeyValue(v)
-		if err != nil {
-			failed = fmt.Errorf("mvcc: revision %d.%d: %w", rev.Main, rev.Sub, err)
-			return false
-		}
-		s.restoreKey(rev, dead, &kv)
 		s.rev = rev.Main
 		return true
 	})
 	return failed
 }
 
-func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) {
+// restoreKey adds a revision to the index. What the record says of the key must fit what came before it.
+func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) error {
 	i, ok := s.index.tree.Get(probe(kv.key))
 	switch {
 	case !ok:
@@ -98,10 +91,15 @@ func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) {
 		}
 		s.index.insert(kv.key, ki)
 	case !dead:
-		s.index.put(kv.key, rev)
+		made, _, _ := s.index.put(kv.key, rev)
+		if made.created != kv.created || made.number != kv.version {
+			return damaged("revision %s is version %d of a key created at %d, its record says %d and %d",
+				rev.text(), made.number, made.created, kv.version, kv.created)
+		}
 	case i.ki.alive():
 		s.index.tombstone(i, rev)
 	}
+	return nil
 }
 
 // Revision is the newest revision; 1 on an empty store.

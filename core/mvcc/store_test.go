@@ -3,6 +3,8 @@ package mvcc
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"vitrine/core/backend"
@@ -122,11 +124,16 @@ func TestSmoke(t *testing.T) {
 // TestOpenWhatEtcdLeaves opens key buckets with records that only etcd's tools
 // and compactions make.
 func TestOpenWhatEtcdLeaves(t *testing.T) {
-	open := func(pairs ...any) (*Store, error) {
+	open := func(compacted int64, pairs ...any) (*Store, error) {
 		store := backend.NewMem()
 		var ops []backend.Op
 		for i := 0; i < len(pairs); i += 2 {
 			ops = append(ops, backend.Op{Bucket: backend.Key, Key: pairs[i].([]byte), Value: pairs[i+1].([]byte)})
+		}
+		if compacted > 0 {
+			ops = append(ops, backend.Op{
+				Bucket: backend.Meta, Key: []byte(metaScheduledCompact), Value: AppendRevision(nil, Revision{Main: compacted}),
+			})
 		}
 		if err := store.Commit(ops); err != nil {
 			t.Fatal(err)
@@ -144,8 +151,8 @@ func TestOpenWhatEtcdLeaves(t *testing.T) {
 	}
 	bare := kv(0, 0, 0)
 
-	// A restore that bumps the revision leaves an empty record at it.
-	s, err := open(at(5), kv(3, 5, 2), at(1_000_005), []byte{})
+	// A restore that bumps the revision leaves an empty record at it, and marks it compacted.
+	s, err := open(1_000_005, at(5), kv(3, 5, 2), at(1_000_005), []byte{})
 	if err != nil || s.Revision() != 1_000_005 {
 		t.Fatal(s.Revision(), err)
 	}
@@ -155,8 +162,9 @@ func TestOpenWhatEtcdLeaves(t *testing.T) {
 	}
 
 	// The oldest record left may be a tombstone, and a life may follow it.
-	s, err = open(dead(4), bare, at(6), kv(6, 6, 1), at(7), kv(6, 7, 2))
-	if err != nil || s.Keys() != 1 {
+	b := marshalled(t, &pb.KeyValue{Key: []byte("b"), CreateRevision: 5, ModRevision: 5, Version: 1})
+	s, err = open(4, dead(4), bare, at(5), b, at(6), kv(6, 6, 1), at(7), kv(6, 7, 2))
+	if err != nil || s.Keys() != 2 {
 		t.Fatal(s.Keys(), err)
 	}
 	for rev, want := range map[int64]int64{4: 0, 5: 0, 6: 1, 7: 2} {
@@ -167,16 +175,28 @@ func TestOpenWhatEtcdLeaves(t *testing.T) {
 	}
 
 	// A tombstone without a life before it, twice.
-	if s, err = open(dead(4), bare, dead(5), bare); err != nil || s.Keys() != 0 || s.Revision() != 5 {
+	if s, err = open(4, dead(4), bare, dead(5), bare); err != nil || s.Keys() != 0 || s.Revision() != 5 {
 		t.Fatal(s.Keys(), s.Revision(), err)
 	}
 
 	// Damage is an error that says where.
-	if _, err = open([]byte("not a revision"), bare); err == nil {
-		t.Fatal("a bad revision was taken")
-	}
-	if _, err = open(at(9), []byte("\x0a\x7f")); err == nil || err.Error() != "mvcc: revision 9.0: mvcc: malformed KeyValue" {
-		t.Fatal(err)
+	sub := func(main, sub int64) []byte { return AppendRevision(nil, Revision{Main: main, Sub: sub}) }
+	for want, records := range map[string][]any{
+		"mvcc: bad revision 6e6f in the key bucket":                 {[]byte("no"), bare},
+		"revision 2.0: mvcc: malformed KeyValue":                    {at(2), []byte("\x0a\x7f")},
+		"revision 2.0 has no key":                                   {at(2), []byte{}},
+		"revision 2.0 holds a pair of revision 3":                   {at(2), kv(2, 3, 1)},
+		"revision 3.0 follows 0.0":                                  {at(3), kv(3, 3, 1)},
+		"revision 4.0 follows 2.0":                                  {at(2), kv(2, 2, 1), at(4), kv(2, 4, 2)},
+		"revision 2.1 follows 0.0":                                  {sub(2, 1), kv(2, 2, 1)},
+		"revision 2.2 follows 2.0":                                  {at(2), kv(2, 2, 1), sub(2, 2), kv(2, 2, 2)},
+		"revision 3.0 is version 2 of a key created at 2, its rec":  {at(2), kv(2, 2, 1), at(3), kv(2, 3, 3)},
+		"revision 3.0 is version 2 of a key created at 2, its reco": {at(2), kv(2, 2, 1), at(3), kv(1, 3, 2)},
+		"revision 4.0 is version 1 of a key created at 4, its rec":  {at(2), kv(2, 2, 1), dead(3), bare, at(4), kv(2, 4, 3)},
+	} {
+		if _, err = open(-1, records...); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 
@@ -240,5 +260,41 @@ func TestPreviousPairs(t *testing.T) {
 				t.Errorf("%s: event %d has the previous pair %s, history %s", name, i, got, want)
 			}
 		}
+	}
+}
+
+// TestHashAfterCompactionAtZero: the hash at revision 0 is the hash of everything, also after a compaction at revision 0,
+// which etcd takes once, and whether the store was opened anew or not.
+func TestHashAfterCompactionAtZero(t *testing.T) {
+	f := newFixture(t)
+	f.put("a", "1")
+	f.put("b", "2")
+	hashes := func() (out []string) {
+		for _, rev := range []int64{0, 1, 2, 3, 4} {
+			sum, from, current, err := f.s.HashKV(rev)
+			out = append(out, fmt.Sprintf("%d: %08x from %d at %d, %v", rev, sum, from, current, err))
+		}
+		return out
+	}
+	f.compact(0)
+	unfinished := hashes()
+	f.settle(1)
+	finished := hashes()
+	f.b.Flush()
+	f.crash()
+	reopened := hashes()
+	if !slices.Equal(finished, reopened) || !slices.Equal(unfinished, reopened) {
+		t.Errorf("while compacting %s\nafter it        %s\nopened again    %s", unfinished, finished, reopened)
+	}
+	if zero, newest := reopened[0], reopened[3]; zero[2:] != newest[2:] {
+		t.Errorf("the hash at 0 is %s, at the newest revision %s", zero, newest)
+	}
+	// At its own revision a later compaction answers with the hash that it has summed, at 0 with that of what is left.
+	f.compact(3)
+	f.settle(1)
+	_, at3, _, _ := f.s.HashKV(3)
+	_, at0, _, _ := f.s.HashKV(0)
+	if at3 != 0 || at0 != 3 {
+		t.Errorf("the hash at 3 begins at %d, the one at 0 at %d", at3, at0)
 	}
 }
