@@ -18,7 +18,6 @@ var causes = []struct {
 	{mvcc.ErrKeyNotFound, ErrKeyNotFound},
 	{store.ErrNoSpace, ErrNoSpace},
 	{store.ErrCorrupt, ErrCorrupt},
-	{store.ErrNotCapable, ErrNotCapable},
 	{membership.ErrIDRemoved, ErrMemberNotFound},
 	{membership.ErrIDNotFound, ErrMemberNotFound},
 	{membership.ErrIDExists, ErrMemberExist},

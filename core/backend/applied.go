@@ -69,7 +69,7 @@ func encodeConfState(cs *raftpb.ConfState) []byte {
 
 // readApplied reads the position from the meta bucket of a store, without its
 // configuration: see SetConfState.
-func readApplied(v StoreView) (Applied, error) {
+func ReadApplied(v StoreView) (Applied, error) {
 	var a Applied
 	for _, field := range []struct {
 		key string

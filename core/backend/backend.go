@@ -30,7 +30,7 @@ func New(s Store) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backend: open view: %w", err)
 	}
-	applied, err := readApplied(base)
+	applied, err := ReadApplied(base)
 	if err != nil {
 		base.Close()
 		return nil, err

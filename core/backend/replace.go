@@ -18,7 +18,7 @@ func (b *Backend) Replace(s Store) (old Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("backend: open view: %w", err)
 	}
-	at, err := readApplied(base)
+	at, err := ReadApplied(base)
 	if err != nil {
 		base.Close()
 		return nil, err

@@ -2,6 +2,7 @@ package member
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -65,9 +66,24 @@ type Member struct {
 	states   consensus.Output // of which only Reads are kept between polls
 }
 
-// New starts a member with what its driver found on disk. Poll it before the first Step.
+// ErrRemoved stops a member that has applied its own removal, and one that is started again after it.
+var ErrRemoved = errors.New("the member has been permanently removed from the cluster")
+
+// admit tells why a member must not start with what its driver found.
+func admit(cfg Config, boot consensus.Boot, info StoreInfo) error {
+	if info.Members != nil && info.Members.IsRemoved(cfg.ID) {
+		return ErrRemoved
+	}
+	return store.CheckLog(boot.Entries, boot.Applied, boot.HardState.GetCommit())
+}
+
+// New starts a member with what its driver found on disk. Poll it before the first Step. It refuses a member that was
+// removed from the cluster (ErrRemoved), and a log with committed entries that this build cannot apply.
 func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*Member, error) {
 	cfg = cfg.withDefaults()
+	if err := admit(cfg, boot, info); err != nil {
+		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)
+	}
 	cfg.Tracer.At(now, cfg.Tracer.Caused())
 	node, err := consensus.New(consensus.Config{
 		ID: cfg.ID, ElectionTicks: cfg.ElectionTicks, HeartbeatTicks: cfg.HeartbeatTicks, NoPreVote: cfg.NoPreVote,

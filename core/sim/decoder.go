@@ -1,6 +1,9 @@
 package sim
 
-import "vitrine/core/pb"
+import (
+	"vitrine/core/pb"
+	"vitrine/core/store"
+)
 
 // decoder remembers the requests in the last entries. All members apply the same ones
 // within a moment; what each keeps of them, keys and values, is then one copy.
@@ -19,8 +22,8 @@ func (d *decoder) decode(data []byte) (*pb.InternalRaftRequest, error) {
 			return r.req, nil
 		}
 	}
-	req := new(pb.InternalRaftRequest)
-	if err := pb.Unmarshal(data, req); err != nil {
+	req, err := store.Decode(data)
+	if err != nil {
 		return nil, err
 	}
 	d.requests[d.next&63] = struct {

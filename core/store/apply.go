@@ -8,6 +8,7 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/membership"
 	"vitrine/core/mutant"
+	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 
@@ -16,12 +17,11 @@ import (
 )
 
 var (
-	// ErrNotCapable answers requests about leases and users: every member refuses them alike.
-	ErrNotCapable = errors.New("etcdserver: not capable")
-	// ErrUnknownRequest answers a request of a kind that this version does not know.
+	// ErrUnknownRequest is a request that asks for nothing that this version knows.
 	ErrUnknownRequest = errors.New("etcdserver: unknown request")
-	// ErrBadEntry stops a member: an entry of the log cannot be read, so the state after it is not known.
-	ErrBadEntry = errors.New("etcdserver: cannot read raft entry")
+	// ErrBadEntry stops a member: an entry of the log cannot be read, or asks for what this build cannot do, so the
+	// state after it is not known. The error's text goes on with the index and the reason.
+	ErrBadEntry = errors.New("etcdserver: cannot apply raft entry")
 )
 
 // Apply applies committed entries in order. Those at or below the applied index were applied before and are skipped.
@@ -55,22 +55,24 @@ func (s *Store) applyEntry(ctx ApplyContext, e *raftpb.Entry, r *Result) error {
 	case e.GetType() == raftpb.EntryConfChange:
 		cc := new(raftpb.ConfChange)
 		if err := proto.Unmarshal(e.Data, cc); err != nil {
-			return fmt.Errorf("%w %d: %v", ErrBadEntry, e.GetIndex(), err)
+			return badEntry(e.GetIndex(), err)
 		}
 		id = cc.GetId()
 		s.applyConfChange(position, cc, r)
 	case e.GetType() != raftpb.EntryNormal:
-		return fmt.Errorf("%w %d: type %v", ErrBadEntry, e.GetIndex(), e.GetType())
+		return badEntry(e.GetIndex(), fmt.Errorf("type %v", e.GetType()))
 	case len(e.Data) == 0: // a new leader's first entry
 		s.batch.Reset(position)
 	default:
 		req, err := ctx.decode(e.Data)
 		if err != nil {
-			return fmt.Errorf("%w %d: %v", ErrBadEntry, e.GetIndex(), err)
+			return badEntry(e.GetIndex(), err)
 		}
 		id = requestID(req)
 		s.batch.Reset(position)
-		s.applyRequest(ctx, e.GetIndex(), id, req, r)
+		if err := s.applyRequest(ctx, e.GetIndex(), id, req, r); err != nil {
+			return badEntry(e.GetIndex(), err)
+		}
 	}
 	if !s.versioned {
 		s.setStorageVersion()
@@ -113,11 +115,15 @@ func (s *Store) applyConfChange(position backend.Applied, cc *raftpb.ConfChange,
 	r.Outcomes = append(r.Outcomes, outcome)
 }
 
-// applyRequest performs a request into the batch and notes its outcome.
-func (s *Store) applyRequest(ctx ApplyContext, index, id uint64, req *pb.InternalRaftRequest, r *Result) {
+// applyRequest performs a request into the batch and notes its outcome. An error means that it cannot be done here, and
+// nothing was. What the alarms refuse has no effect on any member.
+func (s *Store) applyRequest(ctx ApplyContext, index, id uint64, req *pb.InternalRaftRequest, r *Result) error {
 	wanted := ctx.Proposer == nil || ctx.Proposer(id)
 	o := Outcome{ID: id, Index: index}
 	if o.Err = s.Alarms.refuse(req); o.Err == nil {
+		if err := capable(req); err != nil {
+			return err
+		}
 		if wanted && !s.HasSpace(req) {
 			r.OverQuota = true
 		}
@@ -128,6 +134,7 @@ func (s *Store) applyRequest(ctx ApplyContext, index, id uint64, req *pb.Interna
 	if wanted && ctx.Proposer != nil {
 		s.stations(id, index, req)
 	}
+	return nil
 }
 
 // perform is the switch over all kinds of requests. What it returns besides the effects depends on the request and the
@@ -140,13 +147,13 @@ func (s *Store) perform(ctx ApplyContext, wanted bool, req *pb.InternalRaftReque
 		return nil, err
 	case req.DowngradeVersionTest != nil: // etcd's own tests put it into logs
 		return nil, nil
-	case req.Put != nil, req.DeleteRange != nil, req.Txn != nil:
-		return s.applyWrite(ctx, wanted, req, r)
 	case req.Range != nil:
 		if !wanted {
 			return nil, nil
 		}
 		return answer(s.KV.Range(req.Range))
+	case req.Put != nil, req.DeleteRange != nil, req.Txn != nil:
+		return s.applyWrite(ctx, wanted, req, r)
 	case req.Compaction != nil:
 		if err := s.KV.Compact(req.Compaction.Revision, s.batch); err != nil {
 			return nil, err
@@ -156,10 +163,11 @@ func (s *Store) perform(ctx ApplyContext, wanted bool, req *pb.InternalRaftReque
 		resp, changed := s.Alarms.apply(req.Alarm, s.batch)
 		r.AlarmsChanged = r.AlarmsChanged || changed
 		return resp, nil
-	case isLease(req), isAuth(req):
-		return nil, ErrNotCapable
+	case req.LeaseRevoke != nil: // no lease exists here: see capable
+		return nil, mvcc.ErrLeaseNotFound
 	}
-	return nil, ErrUnknownRequest
+	invariant.Assert(req.LeaseCheckpoint != nil || readsAuth(req), "store: a request that was to be refused is applied")
+	return nil, nil
 }
 
 // applyWrite performs a request that may write pairs, all of them at one revision.
@@ -208,18 +216,6 @@ func (s *Store) applyCluster(req *pb.InternalRaftRequest) error {
 		s.Members.SetDowngrade(d, s.batch)
 	}
 	return nil
-}
-
-func isLease(req *pb.InternalRaftRequest) bool {
-	return req.LeaseGrant != nil || req.LeaseRevoke != nil || req.LeaseCheckpoint != nil
-}
-
-func isAuth(req *pb.InternalRaftRequest) bool {
-	return req.AuthEnable != nil || req.AuthDisable != nil || req.AuthStatus != nil || req.Authenticate != nil ||
-		req.AuthUserAdd != nil || req.AuthUserDelete != nil || req.AuthUserGet != nil || req.AuthUserList != nil ||
-		req.AuthUserChangePassword != nil || req.AuthUserGrantRole != nil || req.AuthUserRevokeRole != nil ||
-		req.AuthRoleAdd != nil || req.AuthRoleDelete != nil || req.AuthRoleGet != nil || req.AuthRoleList != nil ||
-		req.AuthRoleGrantPermission != nil || req.AuthRoleRevokePermission != nil
 }
 
 // Steps of a request inside the state machine, in the words of etcd's own traces.

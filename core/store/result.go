@@ -16,7 +16,7 @@ type ApplyContext struct {
 	// a transaction are executed only then. Nil means that all answers are wanted.
 	Proposer func(id uint64) bool
 	// Decode reads the request in an entry, where a driver has better means than to read it anew: members that live in
-	// one process can share it, for nobody changes it. Nil = it is read anew.
+	// one process can share it, for nobody changes it. Nil = it is read anew, by Decode.
 	Decode func(data []byte) (*pb.InternalRaftRequest, error)
 }
 
@@ -24,8 +24,7 @@ func (c *ApplyContext) decode(data []byte) (*pb.InternalRaftRequest, error) {
 	if c.Decode != nil {
 		return c.Decode(data)
 	}
-	req := new(pb.InternalRaftRequest)
-	return req, pb.Unmarshal(data, req)
+	return Decode(data)
 }
 
 // Result is everything that applying a run of entries has brought about.

@@ -33,7 +33,8 @@ type Store struct {
 	versioned bool
 }
 
-// Open loads the state that the backend holds. A compaction that was interrupted is resumed by Housekeep.
+// Open loads the state that the backend holds, or says what in it is damaged (wrapping mvcc.ErrDamaged where it is the
+// pairs) or not supported by this build (wrapping ErrNotSupported). A compaction that was interrupted is resumed by Housekeep.
 func Open(b *backend.Backend, cfg Config, t *trace.Tracer) (*Store, error) {
 	s := &Store{Backend: b, cfg: cfg, trace: t, batch: backend.NewBatch()}
 	var err error
@@ -41,6 +42,9 @@ func Open(b *backend.Backend, cfg Config, t *trace.Tracer) (*Store, error) {
 		return nil, err
 	}
 	b.SetConfState(s.Members.ConfState())
+	if err := check(b, s.Members); err != nil {
+		return nil, err
+	}
 	if s.Alarms, err = loadAlarms(b); err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func TestTranscripts(t *testing.T) {
 //	put key=value [lease=] [prev] | del key [end] | get key | compact rev [physical] | old-put key=value (id in the field ID)
 //	txn ver key n ? op op : op op      ops: put:key=value del:key get:key[@rev]
 //	alarm get|on|off nospace|corrupt|none member
-//	lease | revoke | auth | unknown | version-test
+//	lease | revoke | checkpoint | auth-status | version-test
 //	version x.y.z | attr member name url | downgrade on|off x.y.z
 //	add|learner|promote|update|remove member url...    (add! writes another member into the context)
 func (j *journal) entry(line string) error {
@@ -155,9 +155,10 @@ func fill(req *pb.InternalRaftRequest, f []string) error {
 		req.LeaseGrant = &pb.LeaseGrantRequest{ID: 5, TTL: 10}
 	case "revoke":
 		req.LeaseRevoke = &pb.LeaseRevokeRequest{ID: 5}
-	case "auth":
-		req.AuthEnable = &pb.AuthEnableRequest{}
-	case "unknown":
+	case "checkpoint":
+		req.LeaseCheckpoint = &pb.LeaseCheckpointRequest{Checkpoints: []*pb.LeaseCheckpoint{{ID: 5}}}
+	case "auth-status":
+		req.AuthStatus = &pb.AuthStatusRequest{}
 	case "version-test":
 		req.DowngradeVersionTest = &pb.DowngradeVersionTestRequest{Ver: "3.6.0"}
 	case "version":

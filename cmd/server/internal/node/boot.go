@@ -152,7 +152,7 @@ func (n *Node) recover() (boot consensus.Boot, err error) {
 	}
 	n.store, err = store.Open(b, store.Config{QuotaBytes: n.cfg.QuotaBytes}, nil)
 	if err != nil {
-		return boot, errors.Join(err, b.Close(), n.wal.Close())
+		return boot, errors.Join(fmt.Errorf("cannot use the database %s: %w", n.dirs.db(), err), b.Close(), n.wal.Close())
 	}
 	n.measure()
 	n.dirs.dropImages(math.MaxUint64) // none is needed any more; what raft still wants, a leader sends again

@@ -265,8 +265,6 @@ func (n *peerSide) SnapshotSent(id uint64, ok bool) {
 // Expelled: a peer says that this member was removed. It knows; we may not, having been away.
 func (n *peerSide) Expelled(by uint64) {
 	if ms := n.members.Load(); ms.Get(n.id) != nil && len(ms.List()) > 1 {
-		(*Node)(n).fail(fmt.Errorf("%w (says member %s)", errRemoved, hexID(by)))
+		(*Node)(n).fail(fmt.Errorf("%w (says member %s)", member.ErrRemoved, hexID(by)))
 	}
 }
-
-var errRemoved = errors.New("the member has been permanently removed from the cluster")

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/core/api"
+	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/store"
 )
@@ -24,7 +25,7 @@ func (n *Node) noteMembers(r *store.Result) {
 	if r.Members.IsRemoved(n.id) && !before.IsRemoved(n.id) {
 		n.tasks.Go(func() {
 			if n.sleep(time.Second) { // a moment for the last messages to leave
-				n.fail(errRemoved)
+				n.fail(member.ErrRemoved)
 			}
 		})
 	}

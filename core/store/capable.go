@@ -1,0 +1,230 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vitrine/core/backend"
+	"vitrine/core/membership"
+	"vitrine/core/mvcc"
+	"vitrine/core/pb"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// ErrNotSupported is wrapped by errors that name what a database or a log asks for and this build cannot do. A member
+// that meets it stops, or does not start: whoever skips what was committed has another state than the others.
+var ErrNotSupported = errors.New("not supported by this build")
+
+// The versions of etcd whose data this build knows.
+var (
+	oldest  = membership.Version{Major: 3, Minor: 5}
+	version = membership.Version{Major: 3, Minor: 7}
+)
+
+func unsupported(format string, args ...any) error {
+	return fmt.Errorf("%s %w", fmt.Sprintf(format, args...), ErrNotSupported)
+}
+
+// Decode reads the request in an entry of the log. Bytes that are no request, and fields or kinds of requests that are
+// not known here, are errors.
+func Decode(data []byte) (*pb.InternalRaftRequest, error) {
+	req := new(pb.InternalRaftRequest)
+	err := pb.UnmarshalKnown(data, req)
+	if errors.Is(err, pb.ErrUnknownField) {
+		return nil, unsupported("%v is", err)
+	}
+	return req, err
+}
+
+// CheckData tells why a member could not apply an entry with these data, nil if it can. What it refuses must not be
+// proposed: once committed, it stops every member of this build.
+func CheckData(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	req, err := Decode(data)
+	if err != nil {
+		return err
+	}
+	return capable(req)
+}
+
+// CheckLog looks at the entries of a log behind the applied index and up to the commit index, which the member is about
+// to apply, and says which is the first that it cannot.
+func CheckLog(entries []*raftpb.Entry, applied, commit uint64) error {
+	for _, e := range entries {
+		if e.GetIndex() <= applied || e.GetIndex() > commit || e.GetType() != raftpb.EntryNormal {
+			continue
+		}
+		if err := CheckData(e.Data); err != nil {
+			return badEntry(e.GetIndex(), err)
+		}
+	}
+	return nil
+}
+
+func badEntry(index uint64, err error) error { return fmt.Errorf("%w %d: %w", ErrBadEntry, index, err) }
+
+// capable tells why a request cannot be applied here. This build has no leases, and never begins with any (see check),
+// so a request that etcd answers in that state without changing anything can be applied: to revoke a lease, or to attach
+// a key to it, fails alike where no lease exists. Authentication is off: to disable it and to ask for users changes
+// nothing. The rest would change the state.
+func capable(req *pb.InternalRaftRequest) error {
+	switch {
+	case req.ClusterVersionSet != nil:
+		return knownVersion("cluster version", req.ClusterVersionSet.Ver)
+	case req.Put != nil, req.Txn != nil, req.DeleteRange != nil, req.Range != nil, req.Compaction != nil, req.Alarm != nil:
+		return nil
+	case req.LeaseGrant != nil:
+		return unsupported("%s: leases are", kind(req))
+	case changesAuth(req):
+		return unsupported("%s: users and roles are", kind(req))
+	case kind(req) == "":
+		return ErrUnknownRequest
+	}
+	return nil
+}
+
+// knownVersion refuses versions newer than this build, as etcd does. One that cannot be read changes nothing.
+func knownVersion(what, text string) error {
+	if v, err := membership.ParseVersion(text); err == nil && v.ToMinor().Compare(version) > 0 {
+		return unsupported("%s %s, above %d.%d, is", what, text, version.Major, version.Minor)
+	}
+	return nil
+}
+
+func changesAuth(req *pb.InternalRaftRequest) bool {
+	return req.AuthEnable != nil || req.AuthUserAdd != nil || req.AuthUserDelete != nil ||
+		req.AuthUserChangePassword != nil || req.AuthUserGrantRole != nil || req.AuthUserRevokeRole != nil ||
+		req.AuthRoleAdd != nil || req.AuthRoleDelete != nil ||
+		req.AuthRoleGrantPermission != nil || req.AuthRoleRevokePermission != nil
+}
+
+// readsAuth: these change nothing, neither here nor where users exist.
+func readsAuth(req *pb.InternalRaftRequest) bool {
+	return req.AuthDisable != nil || req.AuthStatus != nil || req.Authenticate != nil ||
+		req.AuthUserGet != nil || req.AuthUserList != nil || req.AuthRoleGet != nil || req.AuthRoleList != nil
+}
+
+// kind is the name of what a request asks for, "" if it asks for nothing.
+func kind(req *pb.InternalRaftRequest) string {
+	m := req.ProtoReflect()
+	for i, all := 0, m.Descriptor().Fields(); i < all.Len(); i++ {
+		if f := all.Get(i); f.Message() != nil && f.Name() != "header" && m.Has(f) {
+			return string(f.Name())
+		}
+	}
+	return ""
+}
+
+// check tells what in a database this build cannot do, by name: nil if there is nothing. Users and roles are kept as
+// they are while authentication is off; they change no answer.
+func check(r membership.Reader, ms *membership.Members) error {
+	if v := r.Get(backend.Auth, []byte("authEnabled")); len(v) == 1 && v[0] == 1 {
+		return unsupported("store: authentication is enabled in the database, and is")
+	}
+	leases := 0
+	r.Range(backend.Lease, nil, nil, 0, func(_, _ []byte) bool {
+		leases++
+		return true
+	})
+	if leases > 0 {
+		return unsupported("store: the database has %d leases, which are", leases)
+	}
+	if err := checkKeys(r); err != nil {
+		return err
+	}
+	return checkVersions(r, ms)
+}
+
+// CheckImage tells why a database that a leader has sent must not become this member's, nil if it may: it must be one
+// that Open accepts, and stand at index or behind it. It keeps nothing of it in memory and leaves it open.
+func CheckImage(image backend.Store, index uint64) error {
+	v, err := image.View()
+	if err != nil {
+		return fmt.Errorf("store: image: %w", err)
+	}
+	defer v.Close()
+	at, err := backend.ReadApplied(v)
+	if err != nil {
+		return err
+	}
+	if at.Index < index {
+		return fmt.Errorf("store: the image stands at %d instead of %d", at.Index, index)
+	}
+	r := imageReader{v}
+	ms, err := membership.Load(r, 0)
+	if err != nil {
+		return err
+	}
+	if err := check(r, ms); err != nil {
+		return err
+	}
+	if _, err := loadAlarms(r); err != nil {
+		return err
+	}
+	if err := mvcc.Check(r); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+// imageReader is a view of a store as a reader of what is committed.
+type imageReader struct{ backend.StoreView }
+
+// Range stops at limit pairs, if that is not 0.
+func (r imageReader) Range(b backend.Bucket, start, end []byte, limit int, fn func(k, v []byte) bool) {
+	n := 0
+	r.StoreView.Range(b, start, end, func(k, v []byte) bool {
+		n++
+		return fn(k, v) && n != limit
+	})
+}
+
+// fixed are the buckets that have a fixed set of keys.
+var fixed = [...]struct {
+	bucket backend.Bucket
+	keys   string
+}{
+	{backend.Meta, "confState consistent_index finishedCompactRev scheduledCompactRev storageVersion term"},
+	{backend.Cluster, "clusterVersion downgrade"},
+	{backend.Auth, "authEnabled authRevision"},
+}
+
+// checkKeys refuses what a newer version has added to them.
+func checkKeys(r membership.Reader) (err error) {
+	for _, f := range fixed {
+		known := strings.Fields(f.keys)
+		r.Range(f.bucket, nil, nil, 0, func(k, _ []byte) bool {
+			if !slices.Contains(known, string(k)) {
+				err = unsupported("store: key %q of bucket %s is", k, f.bucket)
+			}
+			return err == nil
+		})
+	}
+	return err
+}
+
+// checkVersions refuses a database of a newer version than this one, or of one that had other buckets.
+func checkVersions(r membership.Reader, ms *membership.Members) error {
+	if v := ms.Version(); v != nil {
+		if err := knownVersion("store: cluster version", v.String()); err != nil {
+			return err
+		}
+	}
+	text := r.Get(backend.Meta, []byte(keyStorageVersion))
+	if text == nil { // set with the first cluster version of 3.6 or newer
+		return nil
+	}
+	v, err := membership.ParseVersion(string(text))
+	if err != nil {
+		return fmt.Errorf("store: storage version: %w", err)
+	}
+	if v.ToMinor().Compare(oldest) < 0 {
+		return unsupported("store: storage version %s, below %d.%d, is", text, oldest.Major, oldest.Minor)
+	}
+	return knownVersion("store: storage version", string(text))
+}

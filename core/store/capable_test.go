@@ -1,0 +1,216 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"vitrine/core/backend"
+	"vitrine/core/pb"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// stops are the kinds of requests that a member cannot apply and stops at, with what it says of them.
+var stops = map[string]string{
+	"lease_grant":                 "leases are not supported",
+	"auth_enable":                 "users and roles are not supported",
+	"auth_user_add":               "users and roles are not supported",
+	"auth_user_delete":            "users and roles are not supported",
+	"auth_user_change_password":   "users and roles are not supported",
+	"auth_user_grant_role":        "users and roles are not supported",
+	"auth_user_revoke_role":       "users and roles are not supported",
+	"auth_role_add":               "users and roles are not supported",
+	"auth_role_delete":            "users and roles are not supported",
+	"auth_role_grant_permission":  "users and roles are not supported",
+	"auth_role_revoke_permission": "users and roles are not supported",
+}
+
+// changesNothing are those that etcd answers without a change of the state while there are no leases and no users, so
+// that a member without either can apply them. The put is one that names a lease.
+var changesNothing = []string{
+	"lease_revoke", "lease_checkpoint", "auth_disable", "auth_status", "authenticate", "auth_user_get", "auth_user_list",
+	"auth_role_get", "auth_role_list", "downgrade_version_test", "put", "range",
+}
+
+// one is a request that has one field set, to an empty message or to one without which it means nothing.
+func one(field string) *pb.InternalRaftRequest {
+	req := &pb.InternalRaftRequest{}
+	m := req.ProtoReflect()
+	f := m.Descriptor().Fields().ByName(protoreflect.Name(field))
+	m.Set(f, m.NewField(f))
+	if req.Put != nil {
+		req.Put = &pb.PutRequest{Key: []byte("k"), Value: []byte("v"), Lease: 7}
+	}
+	return req
+}
+
+// TestEveryKindOfRequestIsDecided: a kind that this build does not apply as etcd does stops the member by name, and
+// changes neither the state nor the applied index.
+func TestEveryKindOfRequestIsDecided(t *testing.T) {
+	applied := map[string]bool{"header": true, "ID": true}
+	for _, f := range []string{
+		"range", "put", "delete_range", "txn", "compaction", "alarm", "cluster_version_set", "cluster_member_attr_set",
+		"downgrade_info_set",
+	} {
+		applied[f] = true
+	}
+	for _, f := range changesNothing {
+		applied[f] = true
+	}
+	all := (&pb.InternalRaftRequest{}).ProtoReflect().Descriptor().Fields()
+	for i := range all.Len() {
+		name := string(all.Get(i).Name())
+		if why := stops[name]; (why == "") == !applied[name] {
+			t.Errorf("%s is not decided", name)
+		}
+	}
+	for name, why := range stops {
+		m, j := newMachine(t, backend.NewMem()), &journal{}
+		j.request(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("a")}})
+		m.Apply(ApplyContext{}, j.entries)
+		before := m.dump()
+		j.request(one(name))
+		j.request(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("b")}})
+		for _, err := range []error{m.Apply(ApplyContext{}, j.entries).Err, CheckLog(j.entries, 1, 3)} {
+			said := err != nil && strings.Contains(err.Error(), " 2: "+name+": "+why)
+			if !said || !errors.Is(err, ErrBadEntry) || !errors.Is(err, ErrNotSupported) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if after := m.dump(); after != before || m.Applied().Index != 1 {
+			t.Errorf("%s: applied %d, %s", name, m.Applied().Index, after)
+		}
+		for _, span := range [][2]uint64{{2, 3}, {1, 1}} { // applied before, not committed yet
+			if err := CheckLog(j.entries, span[0], span[1]); err != nil {
+				t.Errorf("%s: applied %d, committed %d: %v", name, span[0], span[1], err)
+			}
+		}
+	}
+	for _, name := range changesNothing {
+		m, j := newMachine(t, backend.NewMem()), &journal{}
+		j.request(one(name))
+		if r := m.Apply(ApplyContext{}, j.entries); r.Err != nil || r.Index != 1 || r.Revision != 1 || len(r.Changes) > 0 {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if err := CheckLog(j.entries, 0, 1); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestUnreadableEntries: bytes that are no request, a request for nothing, and fields that are not known, at any depth.
+func TestUnreadableEntries(t *testing.T) {
+	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 999, protowire.VarintType), 1)
+	marshal := func(req *pb.InternalRaftRequest, in proto.Message) []byte {
+		if in != nil {
+			in.ProtoReflect().SetUnknown(unknown)
+		}
+		b, err := proto.Marshal(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	put := &pb.PutRequest{Key: []byte("k")}
+	nested := &pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}}}
+	txn := &pb.TxnRequest{Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestTxn{RequestTxn: nested}}}}
+	for want, data := range map[string][]byte{
+		"cannot parse":    {0x22, 0xff},
+		"unknown request": marshal(&pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 5}}, nil),
+		"unknown field: 2 of InternalRaftRequest is": {0x12, 0x00}, // the second version of the API
+		"unknown field: 999 of InternalRaftRequest":  append(marshal(&pb.InternalRaftRequest{Put: put}, nil), unknown...),
+		"unknown field: 999 of PutRequest":           marshal(&pb.InternalRaftRequest{Txn: txn}, put),
+		"cluster version 3.8.0, above 3.7, is": marshal(
+			&pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: "3.8.0"}}, nil),
+	} {
+		m, j := newMachine(t, backend.NewMem()), &journal{}
+		j.add(raftpb.EntryNormal, data)
+		applied := m.Apply(ApplyContext{}, j.entries).Err
+		for _, err := range []error{applied, CheckLog(j.entries, 0, 1), badEntry(1, CheckData(data))} {
+			said := err != nil && strings.Contains(err.Error(), "entry 1: ") && strings.Contains(err.Error(), want)
+			if !said || !errors.Is(err, ErrBadEntry) {
+				t.Errorf("%v, want %s", err, want)
+			}
+		}
+		if m.Applied().Index != 0 {
+			t.Errorf("%s: applied", want)
+		}
+	}
+}
+
+// TestDatabasesThatAreRefused names what in a database this build cannot do.
+func TestDatabasesThatAreRefused(t *testing.T) {
+	type pair struct {
+		bucket     backend.Bucket
+		key, value string
+	}
+	open := func(pairs ...pair) error {
+		mem := backend.NewMem()
+		for _, p := range pairs {
+			if err := mem.Commit([]backend.Op{{Bucket: p.bucket, Key: []byte(p.key), Value: []byte(p.value)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b, err := backend.New(mem)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Open(b, Config{}, nil)
+		if image := CheckImage(mem, 0); fmt.Sprint(image) != fmt.Sprint(err) {
+			t.Errorf("as an image: %v; as a database: %v", image, err)
+		}
+		return err
+	}
+	for want, p := range map[string]pair{
+		"authentication is enabled in the database":     {backend.Auth, "authEnabled", "\x01"},
+		"the database has 1 leases":                     {backend.Lease, "12345678", ""},
+		"storage version 3.8.0, above 3.7, is":          {backend.Meta, "storageVersion", "3.8.0"},
+		"storage version 4.0.0, above 3.7, is":          {backend.Meta, "storageVersion", "4.0.0"},
+		"storage version 3.4.0, below 3.5, is":          {backend.Meta, "storageVersion", "3.4.0"},
+		"storage version: membership: not a semantic":   {backend.Meta, "storageVersion", "new"},
+		"cluster version 3.8.0, above 3.7, is":          {backend.Cluster, "clusterVersion", "3.8.0"},
+		`key "shards" of bucket meta is not supported`:  {backend.Meta, "shards", "1"},
+		`key "shards" of bucket cluster is not support`: {backend.Cluster, "shards", "1"},
+		`key "shards" of bucket auth is not supported`:  {backend.Auth, "shards", "1"},
+	} {
+		if err := open(p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if err := open(
+		pair{backend.Auth, "authEnabled", "\x00"}, pair{backend.Auth, "authRevision", "\x00\x00\x00\x00\x00\x00\x00\x05"},
+		pair{backend.AuthUsers, "root", "x"}, pair{backend.AuthRoles, "root", "x"},
+		pair{backend.Meta, "storageVersion", "3.6.0"}, pair{backend.Cluster, "clusterVersion", "3.6.0"},
+	); err != nil {
+		t.Errorf("users while authentication is off: %v", err)
+	}
+}
+
+// TestImagesThatAreRefused: an image must stand where its snapshot says, at least.
+func TestImagesThatAreRefused(t *testing.T) {
+	mem := backend.NewMem()
+	m, j := newMachine(t, mem), &journal{}
+	for _, key := range []string{"a", "b", "c"} {
+		j.request(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte(key), Value: []byte("1")}})
+	}
+	m.Apply(ApplyContext{}, j.entries)
+	m.commit(t)
+	if err := CheckImage(mem, 3); err != nil {
+		t.Errorf("at its own index: %v", err)
+	}
+	if err := CheckImage(mem, 4); err == nil || !strings.Contains(err.Error(), "stands at 3 instead of 4") {
+		t.Errorf("behind its snapshot: %v", err)
+	}
+	key := []byte("\x00\x00\x00\x00\x00\x00\x00\x03_\x00\x00\x00\x00\x00\x00\x00\x00")
+	if err := mem.Commit([]backend.Op{{Bucket: backend.Key, Key: key, Delete: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckImage(mem, 3); err == nil || !strings.Contains(err.Error(), "revision 4.0 follows 2.0") {
+		t.Errorf("without one of its revisions: %v", err)
+	}
+}
