@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"vitrine/core/limits"
+	"vitrine/core/wal"
 )
 
 // Config is one member's configuration, checked.
@@ -35,6 +36,8 @@ type Config struct {
 	Name    string
 	DataDir string // holds member/
 	WALDir  string // empty: <DataDir>/member/wal
+
+	WALSegmentBytes int64 // from which on a segment of the log is closed and the next one begun
 
 	ListenPeerURLs      URLs
 	ListenClientURLs    URLs
@@ -112,6 +115,7 @@ const (
 	StateExisting = "existing"
 
 	maxElectionTimeout = 50 * time.Second
+	minWALSegmentBytes = 64 << 10
 	recommendedRequest = 10 << 20
 	recommendedQuota   = 8 << 30
 )
@@ -175,6 +179,7 @@ func (p *parser) member() {
 	fs.StringVar(&c.Name, "name", defaultName, "")
 	fs.StringVar(&c.DataDir, "data-dir", "", "")
 	fs.StringVar(&c.WALDir, "wal-dir", "", "")
+	fs.Int64Var(&c.WALSegmentBytes, "wal-segment-bytes", wal.DefaultSegmentBytes, "")
 	c.ListenPeerURLs.init(fs, "listen-peer-urls", defaultPeerURL)
 	c.ListenClientURLs.init(fs, "listen-client-urls", defaultClientURL)
 	c.ListenMetricsURLs.init(fs, "listen-metrics-urls", "")
@@ -365,6 +370,9 @@ func (c *Config) validateTuning() error {
 		if flag.value < 0 {
 			return fmt.Errorf("--%s must not be negative", flag.name)
 		}
+	}
+	if c.WALSegmentBytes < minWALSegmentBytes {
+		return fmt.Errorf("--wal-segment-bytes must be at least %d (set to %d)", minWALSegmentBytes, c.WALSegmentBytes)
 	}
 	return nil
 }

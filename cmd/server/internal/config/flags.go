@@ -120,6 +120,8 @@ Member:
     Path to the data directory.
   --wal-dir ''
     Path to the dedicated wal directory.
+  --wal-segment-bytes '64000000'
+    Size from which on a file of the log is closed and the next one begun (not a flag of etcd's, which has 64 MB built in).
   --snapshot-count '10000'
     Number of committed transactions to trigger a snapshot to disk.
   --snapshot-catchup-entries '5000'

@@ -107,7 +107,7 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 		BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
 		CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
 		ProgressInterval: cfg.WatchProgressNotifyInterval, SlowApply: cfg.WarningApplyDuration, SlowRequest: cfg.WarningUnaryRequestDuration,
-		NoFsync: cfg.UnsafeNoFsync, Log: log, Registry: registry,
+		NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes, Log: log, Registry: registry,
 	}
 }
 
