@@ -6,13 +6,14 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.commit=$(VERSION)
 WASM    := GOOS=js GOARCH=wasm
 ORACLE  := cmd/server/oracle
+CUT     := cmd/server/powercut
 DATA    ?= build/run.etcd
 FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | grep . || echo 1))
 
 plus = $(shell echo $$(($(FRESH) + $(1))))
 
 .DEFAULT_GOAL := build
-.PHONY: build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored mutation oracle browser bars determinism race chaos fuzz bench generate fmt clean
+.PHONY: build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few fuzz bench generate fmt clean
 
 ## build: bin/vitrine with the page inside, and bin/sim
 build:
@@ -114,6 +115,16 @@ race:
 ## chaos: 3 members, 20 times kill -9 of the leader under load
 chaos: server
 	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine VITRINE_CHAOS=20 $(GO) test -count=1 -v -timeout 20m -run TestLeaderKilled .
+
+## powercut: the power of the real server cut 300 times and that of the real etcd 100 times, side by side
+powercut: server
+	cd $(CUT) && $(GO) build -o $(CURDIR)/build/etcd-powercut ./internal/etcd
+	cd $(CUT) && $(GO) run . -vitrine $(CURDIR)/bin/vitrine -etcd $(CURDIR)/build/etcd-powercut -keep $(CURDIR)/build/powercut
+
+## powercut-few: ten of them, and proof that they find what is wrong on purpose
+powercut-few: server
+	cd $(CUT) && $(GO) vet ./... && VITRINE_BIN=$(CURDIR)/bin/vitrine POWERCUT_KEEP=$(CURDIR)/build/powercut $(GO) test -count=1 ./...
+	@cd $(CUT) && $(GO) run . || echo "POWER CUTS ARE LEFT OUT: only the model of the disk was tested"
 
 ## bench: puts and gets against etcd in one run, as ratios
 bench: server

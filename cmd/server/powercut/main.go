@@ -1,8 +1,8 @@
 // Command powercut cuts the power of real servers, again and again, and looks
 // at what comes back: vitrine and, beside it, etcd.
 //
-//	go run . -vitrine ../../../bin/vitrine                300 cuts of vitrine, 60 of etcd
-//	go run . -vitrine ... -seed 7 -life 12 -cuts 8 -etcd-cuts 0   one cluster again
+//	go run . -vitrine ../../../bin/vitrine -etcd ...      300 cuts of vitrine, 100 of etcd
+//	go run . -vitrine ... -seed 7 -life 12 -cuts 8        one cluster again, and etcd not
 //
 // The simulator replaces bbolt and the kernel's files by models of ours. Here the
 // servers are those that ship, on a file system in user space that keeps what was
@@ -23,7 +23,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -42,11 +41,12 @@ type options struct {
 }
 
 func main() {
+	trial.CheckDatabaseInstead()
 	var o options
-	flag.StringVar(&o.vitrine, "vitrine", "", "the `program` to try")
-	flag.StringVar(&o.etcd, "etcd", "", "the etcd `program` (built with internal/etcd; empty: build it)")
+	flag.StringVar(&o.vitrine, "vitrine", "", "the `program` to try; without one and without -etcd only whether it can be tried here")
+	flag.StringVar(&o.etcd, "etcd", "", "the `program` to compare with, built from internal/etcd; empty: none")
 	flag.IntVar(&o.cuts, "cuts", 300, "how often the power of vitrine is cut")
-	flag.IntVar(&o.etcdCuts, "etcd-cuts", 60, "how often that of etcd")
+	flag.IntVar(&o.etcdCuts, "etcd-cuts", 100, "how often that of etcd")
 	flag.Uint64Var(&o.seed, "seed", 1, "of everything that is drawn")
 	flag.IntVar(&o.life, "life", 1, "number of the first cluster")
 	flag.IntVar(&o.members, "members", 0, "of each cluster (0: one or three)")
@@ -62,6 +62,9 @@ func run(o options) int {
 		fmt.Fprintln(os.Stderr, "CANNOT CUT THE POWER HERE:", why)
 		return 2
 	}
+	if o.vitrine == "" && o.etcd == "" {
+		return 0
+	}
 	scratch, err := os.MkdirTemp("", "powercut")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -71,7 +74,7 @@ func run(o options) int {
 	config := trial.Config{Seed: o.seed, First: o.life, Cuts: o.cuts, Within: o.within, Members: o.members, Keep: o.keep, Scratch: scratch, Out: os.Stdout}
 	config.Server = trial.Vitrine(o.vitrine, o.segment)
 	var reports []*trial.Report
-	if o.cuts > 0 {
+	if o.vitrine != "" {
 		report, err := trial.Run(config)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -79,13 +82,7 @@ func run(o options) int {
 		}
 		reports = append(reports, report)
 	}
-	if o.etcdCuts > 0 {
-		if o.etcd == "" {
-			if o.etcd, err = buildEtcd(scratch); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 2
-			}
-		}
+	if o.etcd != "" {
 		config.Server, config.Cuts = trial.Etcd(o.etcd, o.segment), o.etcdCuts
 		report, err := trial.Run(config)
 		if err != nil {
@@ -95,18 +92,14 @@ func run(o options) int {
 		reports = append(reports, report)
 	}
 	trial.Print(os.Stdout, reports...)
-	if o.cuts > 0 && len(reports[0].Findings) > 0 {
-		fmt.Printf("what they leave is in %s\n", o.keep)
+	for _, r := range reports {
+		if len(r.Findings) > 0 {
+			fmt.Printf("what the findings leave is in %s\n", o.keep)
+			break
+		}
+	}
+	if o.vitrine != "" && len(reports[0].Findings) > 0 {
 		return 1
 	}
 	return 0
-}
-
-func buildEtcd(dir string) (string, error) {
-	path := filepath.Join(dir, "etcd")
-	out, err := exec.Command("go", "build", "-o", path, "./internal/etcd").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build ./internal/etcd: %w\n%s", err, out)
-	}
-	return path, nil
 }

@@ -280,7 +280,8 @@ func (fs *FS) sync(id uint64, kind Kind) fuse.Status {
 		return status
 	}
 	b := e.boot
-	return fuse.Status(b.do(Op{Kind: kind, Path: e.node.Path()}, func() (syscall.Errno, bool) {
+	op := Op{Kind: kind, Path: e.node.Path()}
+	return fuse.Status(b.do(op, func() (syscall.Errno, bool) {
 		began := b.disk.Now()
 		if b.options.SyncDelay > 0 {
 			fs.mu.Unlock()
@@ -291,9 +292,9 @@ func (fs *FS) sync(id uint64, kind Kind) fuse.Status {
 			}
 		}
 		switch {
+		case b.options.Lies != nil && b.options.Lies(op):
 		case kind == SyncDir:
 			b.disk.SyncDir(e.node, began)
-		case kind == DataSync && b.options.Lies:
 		default:
 			b.disk.Sync(e.node, began, kind == DataSync)
 		}

@@ -97,7 +97,7 @@ func (fs *FS) NewDisk(names disk.Names) *disk.Disk {
 // Options of a boot.
 type Options struct {
 	SyncDelay time.Duration // how long an fsync takes
-	Lies      bool          // fdatasync says that it is done, and does nothing
+	Lies      func(Op) bool // which fsyncs say that they are done, and do nothing; nil: none
 }
 
 // Boot is one life of a disk.
@@ -111,7 +111,6 @@ type Boot struct {
 	cutAt   string // what was cut
 	down    chan struct{}
 	gone    chan struct{} // closed when blocked calls may end
-	release sync.Once
 	traps   []*Trap
 	journal []Op
 	total   int
@@ -134,7 +133,11 @@ func (b *Boot) Dir() string { return filepath.Join(b.fs.dir, b.name) }
 func (b *Boot) Disk() *disk.Disk { return b.disk }
 
 // Down is closed when the power is gone.
-func (b *Boot) Down() <-chan struct{} { return b.down }
+func (b *Boot) Down() <-chan struct{} {
+	b.fs.mu.Lock()
+	defer b.fs.mu.Unlock()
+	return b.down
+}
 
 // CutAt names the call at which the power went.
 func (b *Boot) CutAt() string {
@@ -171,12 +174,24 @@ func (b *Boot) cut(why string) {
 	}
 }
 
-// Release lets blocked calls end, with an error. The processes must have been killed.
+// Release lets blocked calls end, with an error and without effect. The processes must have been killed.
 func (b *Boot) Release() {
-	b.release.Do(func() { close(b.gone) })
 	b.fs.mu.Lock()
 	defer b.fs.mu.Unlock()
-	delete(b.fs.boots, b.name)
+	if b.fs.boots[b.name] == b {
+		delete(b.fs.boots, b.name)
+		close(b.gone)
+	}
+}
+
+// Restart goes on after Release as if only the process had been killed: what was not
+// synced is still there, and still at risk.
+func (b *Boot) Restart() {
+	b.fs.mu.Lock()
+	defer b.fs.mu.Unlock()
+	b.fs.boots[b.name] = b
+	b.off, b.cutAt, b.traps = false, "", nil
+	b.down, b.gone = make(chan struct{}), make(chan struct{})
 }
 
 // Do runs fn while nothing changes any disk; Crash needs it, for the numbers of nodes.
@@ -299,8 +314,9 @@ func (b *Boot) do(op Op, work func() (syscall.Errno, bool)) syscall.Errno {
 
 // block waits until the process is dead.
 func (b *Boot) block() syscall.Errno {
+	gone := b.gone
 	b.fs.mu.Unlock()
-	<-b.gone
+	<-gone
 	b.fs.mu.Lock()
 	return syscall.EIO
 }

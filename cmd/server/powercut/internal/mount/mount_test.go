@@ -220,9 +220,38 @@ func TestACutFallsBetweenTwoCalls(t *testing.T) {
 	}
 }
 
+func lies(o Op) bool { return o.Kind == DataSync }
+
+// TestAKilledProcessLeavesItsWrites restarts after a kill: the next process finds what the first one has not
+// synced, and a cut after that may still take it.
+func TestAKilledProcessLeavesItsWrites(t *testing.T) {
+	fs := mountHere(t)
+	boot := fs.Boot("killed", fs.NewDisk(disk.POSIX), Options{Lies: lies})
+	boot.Arm(&Trap{Match: func(o Op) bool { return o.Kind == DataSync }, Count: 5})
+	cmd, _ := start(t, "syncer", boot.Dir())
+	<-boot.Down()
+	cmd.Process.Kill()
+	boot.Release()
+	cmd.Wait()
+	boot.Restart()
+	out, err := exec.Command("stat", "-c", "%s", filepath.Join(boot.Dir(), "f")).CombinedOutput()
+	if strings.TrimSpace(string(out)) != "5" {
+		t.Errorf("the next process finds %q, %v", out, err)
+	}
+	boot.Cut("now")
+	boot.Release()
+	for keep, want := range map[float64]int64{0: 0, 1: 5} {
+		var left *disk.Disk
+		fs.Do(func() { left = boot.Disk().CrashAt(rand.New(rand.NewPCG(1, 1)), keep, keep, keep) })
+		if n := left.Root().Lookup("f").Size(); n != want {
+			t.Errorf("with a chance of %v %d bytes are left", keep, n)
+		}
+	}
+}
+
 func TestALyingSyncLoses(t *testing.T) {
 	fs := mountHere(t)
-	boot := fs.Boot("liar", fs.NewDisk(disk.POSIX), Options{Lies: true})
+	boot := fs.Boot("liar", fs.NewDisk(disk.POSIX), Options{Lies: lies})
 	boot.Arm(&Trap{Match: func(o Op) bool { return o.Kind == DataSync }, Count: 5})
 	cmd, out := start(t, "syncer", boot.Dir())
 	<-boot.Down()

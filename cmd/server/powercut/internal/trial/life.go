@@ -71,7 +71,7 @@ type image struct {
 
 // newLife makes the machines of a cluster. What is drawn depends on the seed and the number alone.
 func newLife(config *Config, report *Report, fs *mount.FS, number int) (*life, error) {
-	r := rand.New(rand.NewPCG(config.Seed, uint64(number)))
+	r := newDice(config.Seed, number)
 	l := &life{
 		config: config, report: report, fs: fs, number: number, dice: r, history: newHistory(), images: map[*machine]image{},
 		names:     []disk.Names{disk.POSIX, disk.Journal}[r.IntN(2)],
@@ -103,13 +103,15 @@ func newLife(config *Config, report *Report, fs *mount.FS, number int) (*life, e
 	return l, nil
 }
 
+func newDice(seed uint64, number int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(number))) }
+
 // run lives until so many cuts are made or something is found.
 func (l *life) run(cuts int) error {
 	defer l.bury()
 	if err := l.birth(); err != nil || l.failed() {
 		return err
 	}
-	for l.cuts < cuts && !l.failed() {
+	for moments := 0; moments < 2*cuts && l.cuts < cuts && !l.failed(); moments++ {
 		if err := l.cut(draw(l.dice, len(l.machines))); err != nil {
 			return err
 		}
@@ -130,7 +132,8 @@ func (l *life) all() []int {
 // birth starts the cluster; a third of all lives is cut at once, before anything was promised.
 func (l *life) birth() error {
 	p := plan{aim: aim{name: "birth", match: func(mount.Op) bool { return true }}, victims: l.all()[:1]}
-	p.count, p.after = 1+l.dice.IntN(60), l.dice.IntN(2) == 0
+	p.count, p.after = 1+l.dice.IntN([]int{12, 60}[l.dice.IntN(2)]), l.dice.IntN(2) == 0
+	p.kill = l.dice.IntN(4) == 0
 	struck := l.dice.IntN(3) == 0
 	l.now = "birth"
 	for i, m := range l.machines {
@@ -152,6 +155,9 @@ func (l *life) birth() error {
 // cut takes the power away once, or twice if it goes again during the boot that follows.
 func (l *life) cut(p plan) error {
 	l.now = fmt.Sprintf("cut %d: %s %d", l.cuts+1, p.aim.name, p.count)
+	if p.kill {
+		l.now = fmt.Sprintf("kill after cut %d: %s %d", l.cuts, p.aim.name, p.count)
+	}
 	trigger := l.machines[p.victims[0]]
 	trap := &mount.Trap{Match: p.aim.match, Count: p.count, After: p.after}
 	if !p.aim.onBoot {
@@ -176,9 +182,7 @@ func (l *life) cut(p plan) error {
 			b.Cut("by the clock, with " + trigger.name)
 		}
 	}
-	hit := strings.HasPrefix(trigger.boot.CutAt(), "before") || strings.HasPrefix(trigger.boot.CutAt(), "after")
-	l.darken(p.victims)
-	l.count(p, hit)
+	l.darken(p.victims, p)
 	if p.aim.behind {
 		l.await(load, behindWrites)
 	} else if 2*(len(l.machines)-len(p.victims)) > len(l.machines) {
@@ -215,8 +219,8 @@ func (l *life) afterBoot(p plan) error {
 	}
 	select {
 	case <-m.boot.Down():
-		l.darken(p.victims[:1])
-		l.count(p, true)
+		p.aim.onBoot = false
+		l.darken(p.victims[:1], p)
 		if err := m.start(); err != nil {
 			return err
 		}
@@ -255,19 +259,34 @@ func (l *life) await(load *load, writes int64) {
 }
 
 // darken ends the victims, and throws the dice for their disks.
-func (l *life) darken(victims []int) {
+func (l *life) darken(victims []int, p plan) {
+	name, at := p.aim.name, l.machines[victims[0]].boot.CutAt()
+	hit := strings.HasPrefix(at, "before") || strings.HasPrefix(at, "after")
+	if p.aim.onBoot || !hit {
+		name = "by the clock" // the first of two, or the moment did not come
+	}
 	for _, i := range victims {
 		m := l.machines[i]
-		seed := l.dice.Uint64()
 		if ended(m.exited) {
 			l.find(kindExit, "%s has ended by itself: %s", m.name, m.lastWords())
 		}
+		if p.kill {
+			m.kill()
+			continue
+		}
+		seed := l.dice.Uint64()
 		l.images[m] = image{m.boot, seed}
 		m.down("with the others", rand.New(rand.NewPCG(seed, 0)))
 		if err := checkDatabase(m.disk); err != nil {
 			l.find(kindDatabase, "%s: the database, as the cut has left it: %v", m.name, err)
 		}
 	}
+	if p.kill {
+		l.report.kills++
+		return
+	}
+	l.cuts++
+	l.report.cut(name, l.names, len(l.machines))
 }
 
 func ended(exited chan struct{}) bool {
@@ -277,11 +296,6 @@ func ended(exited chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-func (l *life) count(p plan, hit bool) {
-	l.cuts++
-	l.report.cut(p.aim.name, l.names, len(l.machines), hit)
 }
 
 // serve waits for the members that were switched on, and verifies all.
@@ -345,14 +359,14 @@ func (l *life) findSome(kind Kind, texts []string) {
 // bury ends all processes, and keeps what is needed to understand a finding.
 func (l *life) bury() {
 	for _, m := range l.machines {
-		m.kill()
+		m.bury()
 		m.log.Close()
 	}
 	l.http.CloseIdleConnections()
 	sent, acked := l.history.count()
 	l.report.lived(sent, acked, l.findings)
 	if l.failed() && l.config.Keep != "" {
-		if err := l.keep(filepath.Join(l.config.Keep, fmt.Sprintf("%s-%d-%d", l.config.Server.Name, l.config.Seed, l.number))); err != nil {
+		if err := l.keep(filepath.Join(l.config.Keep, fmt.Sprintf("%s-%d-%d", strings.Fields(l.config.Server.Name)[0], l.config.Seed, l.number))); err != nil {
 			fmt.Fprintln(l.config.Out, "cannot keep the evidence:", err)
 		}
 	}

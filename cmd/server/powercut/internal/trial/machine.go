@@ -39,6 +39,7 @@ type machine struct {
 	disk    *disk.Disk // what the next boot finds
 	boots   int
 	boot    *mount.Boot
+	killed  bool // the process, and the power is still on
 	cmd     *exec.Cmd
 	exited  chan struct{} // closed when the process has ended
 	started time.Time
@@ -62,11 +63,17 @@ func addresses(r *rand.Rand, n int) (out []string, err error) {
 	return nil, fmt.Errorf("trial: no free ports: %w", err)
 }
 
-// start switches the machine on.
+// start switches the machine on, or starts the process again if only it has died.
 func (m *machine) start(traps ...*mount.Trap) error {
 	l := m.life
-	m.boots++
-	m.boot = l.fs.Boot(fmt.Sprintf("%s.%d.%d", m.name, l.number, m.boots), m.disk, mount.Options{SyncDelay: l.syncDelay, Lies: l.config.Lies})
+	if m.killed {
+		m.killed = false
+		m.boot.Restart()
+	} else {
+		m.boots++
+		name := fmt.Sprintf("%s.%d.%d", m.name, l.number, m.boots)
+		m.boot = l.fs.Boot(name, m.disk, mount.Options{SyncDelay: l.syncDelay, Lies: l.config.Lies})
+	}
 	for _, t := range traps {
 		m.boot.Arm(t)
 	}
@@ -104,12 +111,18 @@ func (m *machine) down(why string, r *rand.Rand) {
 	m.life.fs.Do(func() { m.disk = m.boot.Disk().Crash(r) })
 }
 
-// kill ends the process without a cut.
+// kill ends the process, at the moment of a trap or now, and leaves the power on.
 func (m *machine) kill() {
+	m.bury()
+	m.killed = true
+}
+
+// bury ends the process for good.
+func (m *machine) bury() {
 	if m.cmd == nil || m.cmd.Process == nil {
 		return
 	}
-	m.boot.Cut("the end of the trial")
+	m.boot.Cut("by kill -9")
 	_ = m.cmd.Process.Kill()
 	m.boot.Release()
 	<-m.exited
@@ -169,7 +182,7 @@ func (m *machine) lastWords() string {
 			return line
 		}
 		if strings.Contains(line, `"level":"error"`) || strings.Contains(line, `"level":"fatal"`) || strings.Contains(line, `"level":"panic"`) {
-			last = line
+			last, _, _ = strings.Cut(line, `,"stacktrace"`)
 		}
 	}
 	return last[:min(len(last), 600)]

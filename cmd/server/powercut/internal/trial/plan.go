@@ -37,12 +37,12 @@ const (
 //	member/snap/tmp*, *.snap.db a received database
 func aims() []aim {
 	return []aim{
-		{name: "any call", weight: 3, calls: 250, match: func(mount.Op) bool { return true }},
-		{name: "log write", weight: 2, calls: 60, match: func(o mount.Op) bool { return o.Kind == mount.Write && isSegment(o) }},
-		{name: "log sync", weight: 2, calls: 60, match: func(o mount.Op) bool { return isSync(o) && isSegment(o) }},
-		{name: "log turn", weight: 3, calls: 14, match: isTurn},
-		{name: "database write", weight: 2, calls: 25, match: func(o mount.Op) bool { return o.Kind == mount.Write && isDatabase(o) }},
-		{name: "database sync", weight: 2, calls: 12, match: func(o mount.Op) bool { return isSync(o) && isDatabase(o) }},
+		{name: "any call", weight: 3, calls: 600, match: func(mount.Op) bool { return true }},
+		{name: "log write", weight: 2, calls: 150, match: func(o mount.Op) bool { return o.Kind == mount.Write && isSegment(o) }},
+		{name: "log sync", weight: 2, calls: 150, match: func(o mount.Op) bool { return isSync(o) && isSegment(o) }},
+		{name: "log turn", weight: 3, calls: 40, match: isTurn},
+		{name: "database write", weight: 2, calls: 60, match: func(o mount.Op) bool { return o.Kind == mount.Write && isDatabase(o) }},
+		{name: "database sync", weight: 2, calls: 20, match: func(o mount.Op) bool { return isSync(o) && isDatabase(o) }},
 		{name: "defragment", weight: 3, calls: 20, ask: defragment, match: isCopy},
 		{name: "compaction", weight: 2, calls: 12, ask: compact, match: isDatabase},
 		{name: "boot", weight: 3, calls: 25, onBoot: true, match: func(mount.Op) bool { return true }},
@@ -77,6 +77,7 @@ type plan struct {
 	count   int   // of calls that match
 	after   bool  // the call has had its effect
 	victims []int // whose power goes; the first one's calls are counted
+	kill    bool  // only the process dies; the power goes later
 	pause   time.Duration
 }
 
@@ -96,6 +97,7 @@ func draw(r *rand.Rand, members int) plan {
 		}
 	}
 	p.count = 1 + r.IntN(p.aim.calls)
+	p.kill = r.IntN(5) == 0 && !p.aim.onBoot
 	p.after = r.IntN(2) == 0
 	p.pause = time.Duration(20+r.IntN(180)) * time.Millisecond
 	p.victims = r.Perm(members)[:1+[]int{0, 0, 1, 2}[r.IntN(4)]%members]

@@ -51,15 +51,15 @@ func (f Finding) String() string {
 type Config struct {
 	Server  Server
 	Seed    uint64
-	First   int           // number of the first life
-	Cuts    int           // to make in all
-	Within  time.Duration // stop earlier after so long; 0: do not
-	Members int           // of every cluster; 0: one or three, drawn
-	Lies    bool          // fdatasync does nothing: a control
-	Enough  int           // findings to stop at; 0: go on
-	Keep    string        // folder for evidence; empty: keep none
-	Scratch string        // folder for logs
-	Out     io.Writer     // findings, as they come
+	First   int                 // number of the first life
+	Cuts    int                 // to make in all
+	Within  time.Duration       // stop earlier after so long; 0: do not
+	Members int                 // of every cluster; 0: one or three, drawn
+	Lies    func(mount.Op) bool // fsyncs that do nothing, for a control
+	Until   Kind                // a kind of finding to stop at; empty: go on
+	Keep    string              // folder for evidence; empty: keep none
+	Scratch string              // folder for logs
+	Out     io.Writer           // findings, as they come
 }
 
 // Report is what a run has found.
@@ -71,20 +71,15 @@ type Report struct {
 	Findings    []Finding
 	Took        time.Duration
 
-	moments map[string]*[2]int // cuts by aim: at the moment that was meant, in all
-	kinds   map[string]int     // cuts by members and names
-	times   []time.Duration    // from the start of a process to an answer
+	kills   int             // of processes whose power stayed on
+	moments map[string]int  // cuts by moment
+	kinds   map[string]int  // cuts by members and names
+	times   []time.Duration // from the start of a process to an answer
 }
 
-func (r *Report) cut(aim string, names disk.Names, members int, hit bool) {
+func (r *Report) cut(moment string, names disk.Names, members int) {
 	r.Cuts++
-	if r.moments[aim] == nil {
-		r.moments[aim] = &[2]int{}
-	}
-	if hit {
-		r.moments[aim][0]++
-	}
-	r.moments[aim][1]++
+	r.moments[moment]++
 	r.kinds[fmt.Sprintf("%d members, %s", members, names)]++
 }
 
@@ -99,7 +94,7 @@ func (r *Report) lived(sent, acked int, findings []Finding) {
 
 // Run makes the cuts.
 func Run(config Config) (*Report, error) {
-	report := &Report{Server: config.Server.Name, moments: map[string]*[2]int{}, kinds: map[string]int{}}
+	report := &Report{Server: config.Server.Name, moments: map[string]int{}, kinds: map[string]int{}}
 	began := time.Now()
 	dir, err := os.MkdirTemp("", "powercut-mount")
 	if err != nil {
@@ -111,7 +106,7 @@ func Run(config Config) (*Report, error) {
 		return nil, err
 	}
 	for number := config.First; report.Cuts < config.Cuts && err == nil; number++ {
-		if config.Within > 0 && time.Since(began) > config.Within || config.Enough > 0 && len(report.Findings) >= config.Enough {
+		if config.Within > 0 && time.Since(began) > config.Within || report.lives(config.Until) > 0 {
 			break
 		}
 		var l *life
@@ -133,7 +128,7 @@ func contextWithin(d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), d)
 }
 
-// Lives is in how many lives there was a finding of a kind.
+// lives is in how many lives there was a finding of a kind.
 func (r *Report) lives(kind Kind, names ...disk.Names) int {
 	seen := map[int]bool{}
 	for _, f := range r.Findings {
@@ -166,14 +161,10 @@ func Print(out io.Writer, reports ...*Report) {
 	for _, kind := range keys(reports, func(r *Report) map[string]int { return r.kinds }) {
 		row("  "+kind, func(r *Report) string { return fmt.Sprint(r.kinds[kind]) })
 	}
-	for _, aim := range keys(reports, func(r *Report) map[string]*[2]int { return r.moments }) {
-		row("  at: "+aim, func(r *Report) string {
-			if m := r.moments[aim]; m != nil {
-				return fmt.Sprintf("%d of %d", m[0], m[1])
-			}
-			return "0"
-		})
+	for _, moment := range keys(reports, func(r *Report) map[string]int { return r.moments }) {
+		row("  at: "+moment, func(r *Report) string { return fmt.Sprint(r.moments[moment]) })
 	}
+	row("kills -9 between them", func(r *Report) string { return fmt.Sprint(r.kills) })
 	row("writes acknowledged, of sent", func(r *Report) string { return fmt.Sprintf("%d of %d", r.Acked, r.Sent) })
 	for _, kind := range Kinds() {
 		row("clusters with: "+string(kind), func(r *Report) string {
@@ -194,7 +185,7 @@ func Print(out io.Writer, reports ...*Report) {
 	}
 }
 
-func keys[V any](reports []*Report, of func(*Report) map[string]V) []string {
+func keys(reports []*Report, of func(*Report) map[string]int) []string {
 	all := map[string]bool{}
 	for _, r := range reports {
 		for k := range of(r) {

@@ -4,15 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
-	"go.etcd.io/bbolt"
-	bbolterrors "go.etcd.io/bbolt/errors"
 	clientv3 "go.etcd.io/etcd/client/v3"
-
-	"vitrine/powercut/internal/disk"
 )
 
 // patience is how long a member may take to serve, to catch up, to agree. The machine may be busy.
@@ -118,48 +112,4 @@ func (l *life) compareHashes(ctx context.Context) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// checkDatabase runs bbolt's own check on what a cut has left of a database. A file that was never
-// finished is none yet: whether the server copes with it is seen when it boots.
-func checkDatabase(d *disk.Disk) error {
-	var n *disk.Node
-	for _, name := range []string{"data", "member", "snap", "db"} {
-		at := d.Root()
-		if n != nil {
-			at = n
-		}
-		if n = at.Lookup(name); n == nil {
-			return nil
-		}
-	}
-	if n.Size() == 0 {
-		return nil
-	}
-	dir, err := os.MkdirTemp("", "powercut")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "db")
-	if err := d.Export(n, path); err != nil {
-		return err
-	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true})
-	if errors.Is(err, bbolterrors.ErrInvalid) || err != nil && n.Size() < 4*4096 {
-		return nil // not even begun
-	}
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return db.View(func(tx *bbolt.Tx) error {
-		var all []error
-		for err := range tx.Check() {
-			if all = append(all, err); len(all) == 3 {
-				break
-			}
-		}
-		return errors.Join(all...)
-	})
 }
