@@ -10,6 +10,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/consensus"
 	"vitrine/core/limits"
+	"vitrine/core/mutant"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/watch"
@@ -227,7 +228,7 @@ func (m *Member) closeStream(stream uint64) {
 
 // fence cuts the streams that require a leader after three election timeouts without one.
 func (m *Member) fence() {
-	if m.node.Leader() != 0 {
+	if m.node.Leader() != 0 || mutant.On(mutant.StreamUnfenced) {
 		m.headless = m.now
 		return
 	}

@@ -82,6 +82,22 @@ const (
 	TxnFirstKeyCompared
 	EventsMerged
 
+	// Streams and what is asked on them.
+	FragmentDropped
+	WatchIDReused
+	WatchIDIgnored
+	CancelIgnored
+	EventAfterCancel
+	ScanCutLoses
+	ScanCutRepeats
+	LeaderNotRequired
+	StreamUnfenced
+	ProgressBeforeStart
+	ProgressNever
+	ProgressUnanswered
+	ProgressStarved
+	PreviousInside
+
 	count
 )
 
@@ -197,5 +213,20 @@ func List() []Info {
 		{TxnOwnWriteUnseen, "txn-own-write-unseen", "a read in a transaction does not see what the transaction wrote before it", "mutation of mvcc", []int{16}, 20},
 		{TxnFirstKeyCompared, "txn-first-key-compared", "a compare of a range looks at its first key only", "mutation of mvcc", []int{9, 10, 16, 18}, 50},
 		{EventsMerged, "events-merged", "of a key that is changed twice at one revision watchers get the last change only", "mutation of mvcc", []int{21, 22}, 50},
+
+		{FragmentDropped, "fragment-dropped", "the second fragment of a revision that is split is never sent", "mutation of watch", []int{21, 22}, 100},
+		{WatchIDReused, "watch-id-reused", "a watcher without an id of its own gets one that another watcher had asked for", "mutation of watch", []int{31}, 100},
+		{WatchIDIgnored, "watch-id-ignored", "a watcher that asks for an id gets another one", "mutation of watch", []int{31}, 20},
+		{CancelIgnored, "cancel-ignored", "a request to cancel a watcher is read and forgotten", "mutation of watch", []int{31}, 20},
+		{EventAfterCancel, "event-after-cancel", "a canceled watcher stays in the index, and hears of the next change", "mutation of watch", []int{31, 30}, 50},
+		{ScanCutLoses, "scan-cut-loses", "a scan that its bytes cut short goes on after the revision that did not fit", "mutation of mvcc", []int{21, 23, 24}, 50},
+		{ScanCutRepeats, "scan-cut-repeats", "a scan that its bytes cut short goes on at the last revision that did fit", "mutation of mvcc", []int{19, 20, 23, 24, 27}, 50},
+		{LeaderNotRequired, "leader-not-required", "a request that requires a leader is taken by a member without one", "mutation of api", []int{36}, 50},
+		{StreamUnfenced, "stream-unfenced", "a stream that requires a leader is kept when the member has long lost its own", "mutation of member", []int{36}, 50},
+		{ProgressBeforeStart, "progress-before-start", "a watch that begins in the future is told how far it is", "etcd #20221", []int{32}, 100},
+		{ProgressNever, "progress-never", "the interval of progress notifications passes and nobody is notified", "mutation of watch", []int{32}, 50},
+		{ProgressUnanswered, "progress-unanswered", "a client that asks how far its watches are gets no answer", "mutation of watch", []int{32}, 20},
+		{ProgressStarved, "progress-starved", "a round of progress notifications ends where the credit of the stream does, each time with the same watchers", "found by this simulator", []int{32}, 100},
+		{PreviousInside, "previous-inside", "of a key that is changed twice at one revision an event carries the pair in between", "found by use", []int{25}, 50},
 	}
 }

@@ -43,6 +43,12 @@ func (r *reader) scan(from, to int64, maxBytes int, withPrev bool) (changes []Ch
 		if n := len(changes); n == 0 || changes[n-1].Rev != rev.Main {
 			if n > 0 && maxBytes > 0 && size >= maxBytes {
 				next = rev.Main
+				switch {
+				case mutant.On(mutant.ScanCutLoses):
+					next++
+				case mutant.On(mutant.ScanCutRepeats) && n > 1:
+					next = changes[n-1].Rev
+				}
 				return false
 			}
 			changes = append(changes, Change{Rev: rev.Main})

@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"vitrine/core/backend"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -163,7 +164,7 @@ func (w *Writer) append(e *pb.Event, prev *pb.KeyValue) {
 // before is the pair that a key had before this revision, as history has it,
 // given the one that it has had until now.
 func (w *Writer) before(key []byte, now *pb.KeyValue) *pb.KeyValue {
-	if len(w.events) == 0 || now != nil && now.ModRevision <= w.s.rev {
+	if len(w.events) == 0 || now != nil && now.ModRevision <= w.s.rev || mutant.On(mutant.PreviousInside) {
 		return now
 	}
 	rd := w.s.reader()

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"vitrine/core/pb"
+	"vitrine/core/trace"
 )
 
 // TestSlowStream: a stream that takes nothing costs a bounded number of responses, holds up no other, and gets
@@ -56,5 +58,36 @@ func TestSlowStream(t *testing.T) {
 	}
 	if c := w.hub.Counts(); c.Behind != 0 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestProgressWaitsForCredit: a round of progress notifications that is larger than the credit of its stream reaches
+// every watcher, a few at a time.
+func TestProgressWaitsForCredit(t *testing.T) {
+	w := newWorld(Config{StreamPushes: 2, ProgressInterval: time.Second})
+	w.open(1)
+	const watchers = 7
+	for range watchers {
+		w.create(1, &pb.WatchCreateRequest{Key: []byte("k"), ProgressNotify: true})
+	}
+	w.drain()
+	w.sent(1, watchers)
+	told := map[int64]int{}
+	for range 3 {
+		w.now += trace.Instant(2 * time.Second)
+		w.hub.Tick(w.now)
+		for w.drain(); len(w.pushes[1]) > 0; w.drain() {
+			if n := len(w.pushes[1]); n > 2 {
+				t.Fatalf("%d notifications on their way", n)
+			}
+			for _, r := range w.sent(1, 1) {
+				told[r.WatchID]++
+			}
+		}
+	}
+	for id := range int64(watchers) {
+		if told[id] != 3 {
+			t.Errorf("watcher %d was notified %d times in 3 rounds", id, told[id])
+		}
 	}
 }

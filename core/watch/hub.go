@@ -170,8 +170,12 @@ func (h *Hub) RequestSeen(now trace.Instant, id uint64, req *pb.WatchRequest, se
 			h.create(s, r.CreateRequest, max(seen, h.rev))
 		}
 	case *pb.WatchRequest_CancelRequest:
-		if w := s.byID[r.CancelRequest.GetWatchId()]; r.CancelRequest != nil && w != nil {
-			h.removeWatcher(w)
+		if w := s.byID[r.CancelRequest.GetWatchId()]; r.CancelRequest != nil && w != nil && !mutant.On(mutant.CancelIgnored) {
+			if mutant.On(mutant.EventAfterCancel) && !w.behind {
+				s.remove(w)
+			} else {
+				h.removeWatcher(w)
+			}
 			h.answer(s, &Response{WatchID: w.id, Canceled: true, Rev: h.rev})
 			h.emit(trace.WatchCanceled, w, 0, h.rev, "")
 		}
@@ -212,7 +216,7 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 		w.noPut = w.noPut || f == pb.WatchCreateRequest_NOPUT
 		w.noDelete = w.noDelete || f == pb.WatchCreateRequest_NODELETE
 	}
-	if w.id == 0 {
+	if w.id == 0 || mutant.On(mutant.WatchIDIgnored) {
 		w.id = s.freeID()
 	}
 	if w.next == 0 || mutant.On(mutant.FutureWatchEarly) && w.next > rev {
@@ -241,9 +245,12 @@ func (h *Hub) progressAll(s *stream) {
 		return
 	}
 	for _, w := range s.watchers {
-		if h.rev < w.start || h.rev+1 < w.next {
+		if (h.rev < w.start || h.rev+1 < w.next) && !mutant.On(mutant.ProgressBeforeStart) {
 			return
 		}
+	}
+	if mutant.On(mutant.ProgressUnanswered) {
+		return
 	}
 	h.push(s, &Response{WatchID: noWatcher, Rev: h.rev, Progress: true})
 }
@@ -253,7 +260,7 @@ func (h *Hub) Tick(now trace.Instant) {
 	if h.scanHold {
 		h.scanHold, h.dirty = false, true
 	}
-	if h.progressAt == 0 || now < h.progressAt {
+	if h.progressAt == 0 || now < h.progressAt || mutant.On(mutant.ProgressNever) {
 		return
 	}
 	h.progressAt = 0
@@ -271,16 +278,30 @@ func (h *Hub) Tick(now trace.Instant) {
 	}
 }
 
-// progressEach notifies the watchers of s that want it, are synced and had no event since the last time.
+// progressEach begins a round of notifications to the watchers of s that want them, are synced and had no event since
+// the last round.
 func (h *Hub) progressEach(s *stream) {
-	for _, w := range s.watchers {
-		if !w.progress {
-			continue
+	s.due = len(s.watchers)
+	h.progressRest(s)
+}
+
+// progressRest goes on with the round as far as the stream has credit; the rest of it follows when there is more.
+func (h *Hub) progressRest(s *stream) {
+	for s.due = min(s.due, len(s.watchers)); s.due > 0; s.due-- {
+		w := s.watchers[s.visit%len(s.watchers)]
+		if w.progress {
+			if w.quiet && !w.behind && h.rev >= w.start && h.rev+1 >= w.next {
+				if !h.hasCredit(s) {
+					if mutant.On(mutant.ProgressStarved) {
+						s.due, s.visit = 0, 0
+					}
+					return
+				}
+				h.push(s, &Response{WatchID: w.id, Rev: h.rev, Progress: true})
+			}
+			w.quiet = true
 		}
-		if w.quiet && !w.behind && h.rev >= w.start && h.rev+1 >= w.next && h.hasCredit(s) {
-			h.push(s, &Response{WatchID: w.id, Rev: h.rev, Progress: true})
-		}
-		w.quiet = true
+		s.visit++
 	}
 }
 
@@ -353,6 +374,9 @@ func (h *Hub) Sent(id uint64, n int) {
 	if s.blocked && s.pushes()*2 <= h.cfg.StreamPushes && s.bytes*2 <= h.cfg.StreamBytes {
 		s.blocked = false
 		h.admit(s)
+	}
+	if s.due > 0 {
+		h.progressRest(s)
 	}
 }
 

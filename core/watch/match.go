@@ -157,6 +157,10 @@ func (h *Hub) pushFragments(w *watcher, batch []*item, rev int64) {
 			}
 			n++
 		}
+		if mutant.On(mutant.FragmentDropped) && !first && n < len(batch) {
+			batch = batch[n:]
+			continue
+		}
 		h.launch(w.stream, &Response{WatchID: w.id, Rev: rev, Fragment: n < len(batch), Events: h.encoder.list(batch[:n], w.prev)}, !first)
 		h.emit(trace.WatchPushed, w, n, rev, "")
 		batch = batch[n:]

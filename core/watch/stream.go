@@ -1,6 +1,9 @@
 package watch
 
-import "vitrine/core/trace"
+import (
+	"vitrine/core/mutant"
+	"vitrine/core/trace"
+)
 
 // stream is one client stream and its watchers.
 type stream struct {
@@ -17,6 +20,7 @@ type stream struct {
 	free       int  // of them, those that no credit holds back
 	blocked    bool // out of credit: watchers behind wait for it
 	progressAt trace.Instant
+	due, visit int // watchers that the present round of progress notifications still visits, and the place of the next
 }
 
 // parcel is a push on its way. A free one was not held back by credit: an answer
@@ -59,7 +63,7 @@ type watcher struct {
 func (s *stream) pushes() int { return len(s.onTheWay) - s.sent }
 
 func (s *stream) freeID() int64 {
-	for s.byID[s.nextID] != nil {
+	for s.byID[s.nextID] != nil && !mutant.On(mutant.WatchIDReused) {
 		s.nextID++
 	}
 	s.nextID++
