@@ -29,6 +29,12 @@ const (
 	Bounded            = 28
 	Deterministic      = 29
 	NoPanic            = 30
+	WatchAnswered      = 31
+	WatchProgress      = 32
+	Timely             = 33
+	NothingLeft        = 34
+	Identity           = 35
+	LeaderRequired     = 36
 )
 
 // Info describes an invariant to people.
@@ -67,5 +73,11 @@ func Invariants() []Info {
 		{Bounded, "bounds", "No queue grows beyond its bound, and no storm of messages rises."},
 		{Deterministic, "determinism", "The same seed tells the same story, event by event."},
 		{NoPanic, "no panic", "Nothing that happens makes a member panic."},
+		{WatchAnswered, "watch: answered", "Each request on a watch stream is answered once, ids are as asked and unique, and a canceled watcher hears nothing more."},
+		{WatchProgress, "watch: progress", "Progress notifications come to those who want them, and none before the revision that a watch begins at."},
+		{Timely, "timely answers", "No request waits longer than its time, and a healthy cluster answers soon, whatever it is asked."},
+		{NothingLeft, "nothing left behind", "Of a request or a stream that is over, however it ended, a member keeps nothing."},
+		{Identity, "identity", "An answer names the cluster, the member, a term and a revision that are right, and tells of leaders and members what is so."},
+		{LeaderRequired, "leader required", "Who asks for a leader is refused, or cut off, where there is none, and nobody else is."},
 	}
 }

@@ -216,6 +216,9 @@ func (c *cursor) wants(name string, deleted bool) bool {
 
 // bookmark: everything up to rev has been delivered.
 func (c *cursor) bookmark(rev int64) error {
+	if rev < c.start {
+		return breaks(WatchProgress, "promised to be at %d, but it begins at %d", rev, c.start)
+	}
 	if !c.blind() {
 		if x := c.owed(); x != nil && x.rev <= rev {
 			return breaks(WatchBookmarkable, "promised to be at %d, but %q of revision %d had not come", rev, x.key, x.rev)
