@@ -97,7 +97,7 @@ func (w *World) boot(n *node) {
 		w.broken(11, "member %d does not boot after a crash: %v", n.id, err)
 		return
 	}
-	n.member = m
+	n.member, n.led = m, w.now
 	n.nextTick = w.now + 1 + int64(n.disk.Uint64N(uint64(n.tickEvery)))
 	w.q.push(event{at: n.nextTick, kind: evTick, node: uint8(n.ix), life: n.life})
 	n.member.Poll(&n.out)
@@ -173,7 +173,8 @@ func (w *World) memberConfig(n *node) member.Config {
 		Epoch: w.epoch(n),
 		Watch: watch.Config{
 			ProgressInterval: w.cfg.Progress, NoEncoding: true, StreamPushes: w.cfg.Watch.Pushes,
-			RecentRevisions: w.cfg.Watch.Recent, ScanRevisions: int64(w.cfg.Watch.Revisions),
+			RecentRevisions: w.cfg.Watch.Recent, ScanRevisions: int64(w.cfg.Watch.Revisions), ScanBytes: w.cfg.Watch.ScanBytes,
+			ResponseBytes: w.cfg.Watch.ResponseBytes, FragmentBytes: w.cfg.Watch.FragmentBytes,
 		},
 		Tracer: n.tracer,
 	}

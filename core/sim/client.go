@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vitrine/core/api"
+	"vitrine/core/check"
 	"vitrine/core/member"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
@@ -27,9 +28,20 @@ type client struct {
 
 	tombstone int64 // revision of its last delete
 
-	watching *watcher // a workload's watch
-	done     int
-	failed   int
+	stream *stream // of its watches, nil = it never had one
+	heard  []known // by member
+	done   int
+	failed int
+}
+
+// hears notes the newest revision that came from a member.
+func (c *client) hears(node int, life uint32, rev int64) {
+	switch k := &c.heard[node]; {
+	case k.life != life:
+		*k = known{rev, life}
+	case rev > k.rev:
+		k.rev = rev
+	}
 }
 
 // sight is what a client knows of a key.
@@ -190,9 +202,13 @@ func (w *World) arrive(n *node, e *event) {
 		return
 	}
 	r.stage = atMember
+	fenced, headless := mix(r.id)%requireLeader == 0, n.member.Leader() == 0
 	w.step(n, &member.Input{Kind: member.Request, Cause: e.cause, Request: &api.Request{
-		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: mix(r.id)%requireLeader == 0, Cause: e.cause,
+		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.cause,
 	}})
+	if r = w.requests.at(e.slot); fenced && headless && n.process == running && (r.stage != onReturn || r.err == nil) {
+		w.broken(check.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.id, r.words)
+	}
 }
 
 // refuse answers for a process that is not there.
@@ -328,6 +344,7 @@ func (w *World) finish(slot int32, response any, err error) {
 		r.status = StatusOK
 		r.rev = headerRevision(response)
 		c.lastRev = max(c.lastRev, r.rev)
+		c.hears(r.node, r.over, r.rev)
 		if d, ok := response.(*pb.DeleteRangeResponse); ok && d.Deleted > 0 {
 			c.tombstone = r.rev
 		}

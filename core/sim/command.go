@@ -41,11 +41,13 @@ import (
 //	delete       Key, End, PrevKV
 //	txn          If, Then, Else
 //	compact      Rev, Physical; negative = so many behind the newest revision that the client saw
-//	watch        Key, End, Rev, PrevKV, Progress, Filter (no-put, no-delete); answered by a request id
-//	cancel-watch Request; 0 = the newest watch
-//	hang-up      Client: the connection under its watch ends
-//	vanish       Client: the same, and the member does not hear of it
-//	ask-progress Client: it asks how far its watch has come
+//	watch        Key, End, Rev, PrevKV, Progress, Fragment, Filter (no-put, no-delete, or both with a comma), ID (the watch id that it asks for, 0 = any);
+//	             Leader: its stream wants a member that has a leader; a client's watches share a stream; answered by a request id
+//	cancel-watch Request; 0 = the newest watch; with Client: that client asks to cancel the watch with the id ID
+//	end-stream   Client: its watch stream ends, and all watches with it
+//	hang-up      Client: the connection under its watches ends
+//	vanish       Client: the same, and the member hears of it late
+//	ask-progress Client: it asks how far its watches have come
 //	stall        Member: its disk hangs for Value (a duration)
 //	fail         Member: an operation of its disk fails: Name (write, full, sync, read, commit), after Rev that do not
 //	rot          Member: its log decays: Name (bit, misdirected) at byte Rev of what is in use; Limit = which bit, how far astray
@@ -76,6 +78,9 @@ type Command struct {
 	IgnoreValue  bool   `json:"ignoreValue,omitempty"`
 	Physical     bool   `json:"physical,omitempty"`
 	Progress     bool   `json:"progress,omitempty"`
+	Fragment     bool   `json:"fragment,omitempty"`
+	Leader       bool   `json:"leader,omitempty"`
+	ID           int64  `json:"id,omitempty"`
 	MinMod       int64  `json:"minMod,omitempty"`
 	MaxMod       int64  `json:"maxMod,omitempty"`
 	MinCreate    int64  `json:"minCreate,omitempty"`
@@ -147,7 +152,7 @@ var verbs = map[string]bool{
 	"crash": true, "restart": true, "pause": true, "resume": true, "isolate": true,
 	"cut": true, "heal": true, "heal-all": true, "campaign": true, "transfer": true,
 	"put": true, "get": true, "delete": true, "txn": true, "compact": true,
-	"watch": true, "cancel-watch": true, "hang-up": true, "vanish": true, "ask-progress": true, "stall": true, "set": true,
+	"watch": true, "cancel-watch": true, "hang-up": true, "vanish": true, "ask-progress": true, "end-stream": true, "stall": true, "set": true,
 	"fail": true, "rot": true, "clock": true,
 }
 
@@ -228,17 +233,17 @@ type named[T any] struct {
 }
 
 // flags are the fields that are words by themselves.
-func (c *Command) flags() [9]named[bool] {
+func (c *Command) flags() [11]named[bool] {
 	return [...]named[bool]{
 		{"oneway", &c.OneWay}, {"keep", &c.Keep}, {"serializable", &c.Serializable}, {"keysOnly", &c.KeysOnly},
-		{"countOnly", &c.CountOnly}, {"prevKV", &c.PrevKV}, {"progress", &c.Progress}, {"ignoreValue", &c.IgnoreValue},
+		{"countOnly", &c.CountOnly}, {"prevKV", &c.PrevKV}, {"progress", &c.Progress}, {"fragment", &c.Fragment}, {"leader", &c.Leader}, {"ignoreValue", &c.IgnoreValue},
 		{"physical", &c.Physical},
 	}
 }
 
-// bounds are the filters of a get by revision.
-func (c *Command) bounds() [4]named[int64] {
-	return [...]named[int64]{{"minMod", &c.MinMod}, {"maxMod", &c.MaxMod}, {"minCreate", &c.MinCreate}, {"maxCreate", &c.MaxCreate}}
+// bounds are the filters of a get by revision, and other numbers.
+func (c *Command) bounds() [5]named[int64] {
+	return [...]named[int64]{{"id", &c.ID}, {"minMod", &c.MinMod}, {"maxMod", &c.MaxMod}, {"minCreate", &c.MinCreate}, {"maxCreate", &c.MaxCreate}}
 }
 
 func appendCompares(dst []byte, list []Compare) []byte {

@@ -81,11 +81,14 @@ type Process struct {
 // Watching describes how members and clients handle watches. Zeros are the
 // core's own bounds, and clients who read at once.
 type Watching struct {
-	Pushes    int           `json:"pushes,omitempty"`    // responses on their way to one stream
-	Recent    int           `json:"recent,omitempty"`    // newest revisions kept for catching up without a scan
-	Revisions int           `json:"revisions,omitempty"` // of one scan
-	Read      time.Duration `json:"read,omitempty"`      // what every second client takes to read a response
-	Turn      time.Duration `json:"turn,omitempty"`      // mean time for which a client leaves its watch alone, 0 = 4 s
+	Pushes        int           `json:"pushes,omitempty"`        // responses on their way to one stream
+	Recent        int           `json:"recent,omitempty"`        // newest revisions kept for catching up without a scan
+	Revisions     int           `json:"revisions,omitempty"`     // of one scan
+	ScanBytes     int           `json:"scanBytes,omitempty"`     // of one scan
+	ResponseBytes int           `json:"responseBytes,omitempty"` // from which a response takes no further revision
+	FragmentBytes int           `json:"fragmentBytes,omitempty"` // of a response that is split where fragments are asked for
+	Read          time.Duration `json:"read,omitempty"`          // what every second client takes to read a response
+	Turn          time.Duration `json:"turn,omitempty"`          // mean time for which a client leaves its watch alone, 0 = 4 s
 }
 
 // Workload describes the simulated clients.

@@ -29,7 +29,7 @@ func (w *World) decided(c *client, body any, node int) {
 }
 
 // free reports whether a simulated client can do this now: it asks one thing at
-// a time and holds one watch.
+// a time and holds few watches.
 func (w *World) free(c *Command) error {
 	x := w.clients[c.Client]
 	switch c.Cmd {
@@ -38,11 +38,11 @@ func (w *World) free(c *Command) error {
 			return fmt.Errorf("sim: %s: client %d waits for an answer", c.Cmd, c.Client)
 		}
 	case "watch":
-		if x.watching != nil && !x.watching.closed {
-			return fmt.Errorf("sim: watch: client %d has a watch", c.Client)
+		if x.stream != nil && !x.stream.closed && len(x.stream.watchers) >= maxWatchers {
+			return fmt.Errorf("sim: watch: client %d has %d watches", c.Client, maxWatchers)
 		}
-	case "cancel-watch", "hang-up", "vanish", "ask-progress":
-		if x.watching == nil || x.watching.closed || x.watching.stream == 0 {
+	case "cancel-watch", "end-stream", "hang-up", "vanish", "ask-progress":
+		if x.stream == nil || x.stream.closed {
 			return fmt.Errorf("sim: %s: client %d has no watch", c.Cmd, c.Client)
 		}
 	default:
@@ -57,13 +57,16 @@ func (w *World) performDecision(c *Command) error {
 	x := w.clients[c.Client]
 	switch c.Cmd {
 	case "cancel-watch":
-		w.cancelWatch(x.watching)
+		w.cancelNumber(x.stream, c.ID)
+		return nil
+	case "end-stream":
+		w.closeStream(x.stream)
 		return nil
 	case "ask-progress":
-		w.askProgress(x.watching)
+		w.askProgress(x.stream)
 		return nil
 	case "hang-up", "vanish":
-		w.breakWatch(x.watching, c.Cmd == brokenHow(true))
+		w.breakStream(x.stream, c.Cmd == brokenHow(true))
 		return nil
 	}
 	op, body, err := requestOf(c, x.lastRev)
@@ -79,7 +82,7 @@ func (w *World) performDecision(c *Command) error {
 		words += " " + key
 	}
 	if create, ok := body.(*pb.WatchCreateRequest); ok {
-		x.watching = w.watch(x, create, words, -1)
+		w.watch(x, create, c.Leader, words, -1)
 		return nil
 	}
 	x.request = w.issue(x, op, body, words, key, -1, w.patience())
@@ -166,9 +169,15 @@ func commandOf(body any) Command {
 	case *pb.CompactionRequest:
 		return Command{Cmd: "compact", Rev: r.Revision, Physical: r.Physical}
 	case *pb.WatchCreateRequest:
-		c := Command{Cmd: "watch", Key: string(r.Key), End: string(r.RangeEnd), Rev: r.StartRevision, PrevKV: r.PrevKv, Progress: r.ProgressNotify}
-		if len(r.Filters) > 0 {
-			c.Filter = filterNames[r.Filters[0]]
+		c := Command{
+			Cmd: "watch", Key: string(r.Key), End: string(r.RangeEnd), Rev: r.StartRevision, PrevKV: r.PrevKv, Progress: r.ProgressNotify,
+			Fragment: r.Fragment, ID: r.WatchId,
+		}
+		for i, f := range r.Filters {
+			if i > 0 {
+				c.Filter += ","
+			}
+			c.Filter += filterNames[f]
 		}
 		return c
 	case *pb.TxnRequest:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"vitrine/core/member"
@@ -38,7 +39,7 @@ func (w *World) perform(c *Command, fault bool) (request uint64, err error) {
 	case "set":
 		return 0, w.set(c)
 	case "cancel-watch":
-		w.cancelWatch(w.watchToCancel(c))
+		w.closeStream(w.watchToCancel(c).on)
 	default:
 		return w.performRequest(c)
 	}
@@ -80,7 +81,7 @@ func (w *World) valid(c *Command) error {
 	case "put", "get", "delete", "txn", "compact", "watch":
 		_, _, err := requestOf(c, 0)
 		return err
-	case "hang-up", "vanish":
+	case "hang-up", "vanish", "ask-progress", "end-stream":
 		if c.Client == 0 {
 			return fmt.Errorf("sim: %s: which client?", c.Cmd)
 		}
@@ -335,7 +336,7 @@ func (w *World) performRequest(c *Command) (uint64, error) {
 	}
 	words := c.String()
 	if create, ok := body.(*pb.WatchCreateRequest); ok {
-		return w.watch(w.clients[0], create, words, endpoint).id, nil
+		return w.watch(w.clients[0], create, c.Leader, words, endpoint).id, nil
 	}
 	slot := w.issue(w.clients[0], op, body, words, c.Key, endpoint, w.cfg.Workload.Timeout)
 	return w.requests.at(slot).id, nil
@@ -376,17 +377,27 @@ func requestOf(c *Command, lastRev int64) (opCode, any, error) {
 		}
 		return opCompact, &pb.CompactionRequest{Revision: max(1, rev), Physical: c.Physical}, nil
 	case "watch":
-		create := &pb.WatchCreateRequest{Key: key, RangeEnd: end, StartRevision: c.Rev, PrevKv: c.PrevKV, ProgressNotify: c.Progress}
-		if c.Filter != "" {
-			f, ok := filters[c.Filter]
-			if !ok {
-				return 0, nil, fmt.Errorf("sim: watch: filter %q is neither no-put nor no-delete", c.Filter)
-			}
-			create.Filters = []pb.WatchCreateRequest_FilterType{f}
-		}
-		return opWatch, create, nil
+		create, err := watchOf(c)
+		return opWatch, create, err
 	}
 	return 0, nil, fmt.Errorf("sim: %s is not a request", c.Cmd)
+}
+
+func watchOf(c *Command) (*pb.WatchCreateRequest, error) {
+	create := &pb.WatchCreateRequest{
+		Key: bytesOf(c.Key), RangeEnd: bytesOf(c.End), StartRevision: c.Rev, PrevKv: c.PrevKV, ProgressNotify: c.Progress,
+		Fragment: c.Fragment, WatchId: c.ID,
+	}
+	for name := range strings.SplitSeq(c.Filter, ",") {
+		f, ok := filters[name]
+		if !ok && name != "" {
+			return nil, fmt.Errorf("sim: watch: filter %q is neither no-put nor no-delete", name)
+		}
+		if ok {
+			create.Filters = append(create.Filters, f)
+		}
+	}
+	return create, nil
 }
 
 func txnOf(c *Command) (*pb.TxnRequest, error) {

@@ -338,7 +338,7 @@ func (w *World) drawClients(s *State) {
 		s.Watches, v = grow(s.Watches)
 		events := v.Events[:0]
 		*v = WatchState{
-			ID: wt.id, Client: wt.client, Key: string(wt.create.Key), End: string(wt.create.RangeEnd), Member: w.nodes[wt.node].id,
+			ID: wt.id, Client: wt.client, Key: string(wt.create.Key), End: string(wt.create.RangeEnd), Member: w.nodes[wt.on.node].id,
 			Open: wt.opened && !wt.closed, Reason: wt.reason, Next: wt.next, Received: wt.received, Events: append(events, wt.recent...),
 		}
 	}

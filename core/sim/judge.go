@@ -14,7 +14,6 @@ import (
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
-	"vitrine/core/watch"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -73,9 +72,34 @@ func (j *judge) watchOpened(wt *watcher) {
 	wt.judged.Opened(j.w.Now(), wt.next)
 }
 
-func (j *judge) watchResponse(wt *watcher, r *watch.Response) {
+func (j *judge) watchResponse(wt *watcher, r *pb.WatchResponse) {
 	if j != nil {
-		wt.judged.Received(j.w.Now(), r.Message(nil))
+		wt.judged.Received(j.w.Now(), r)
+	}
+}
+
+// streamOpened tells that a stream has a new connection.
+func (j *judge) streamOpened(s *stream) {
+	if j != nil {
+		s.judged = check.NewStream()
+	}
+}
+
+// streamAsked tells what a client sends over its stream.
+func (j *judge) streamAsked(s *stream, r *pb.WatchRequest) {
+	if j != nil {
+		s.judged.Asked(r)
+	}
+}
+
+// streamResponse holds a response to what was asked on its stream.
+func (j *judge) streamResponse(s *stream, r *pb.WatchResponse) {
+	if j == nil {
+		return
+	}
+	var v check.Violation
+	if errors.As(s.judged.Received(r), &v) {
+		j.violate(v.Number, fmt.Sprintf("client %d: %s", s.client, v.Text))
 	}
 }
 

@@ -53,7 +53,8 @@ type node struct {
 	proposed func(request uint64) bool // was it proposed here?
 	inbox    []event                   // what came while it was paused
 	nextTick int64
-	tickHeld bool // a tick is in the inbox; a timer does not pile them up
+	led      int64 // when it last had a leader, or started
+	tickHeld bool  // a tick is in the inbox; a timer does not pile them up
 
 	// Log lane: the first batch writes of logs are being executed.
 	logs     []consensus.LogWrite
@@ -121,6 +122,9 @@ func (w *World) step(n *node, in *member.Input) {
 	n.member.Step(trace.Instant(w.now), *in)
 	n.member.Poll(&n.out)
 	w.rand.use(nil)
+	if n.member.Leader() != 0 {
+		n.led = w.now
+	}
 	w.dispatch(n)
 }
 
@@ -167,6 +171,7 @@ func (w *World) tick(n *node) {
 	w.q.push(event{at: n.nextTick, kind: evTick, node: uint8(n.ix), life: n.life})
 	n.elapsed++
 	w.step(n, &member.Input{Kind: member.Tick})
+	w.headless(n)
 }
 
 // stop is a member's own end: a failed disk, a damaged log.

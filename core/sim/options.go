@@ -92,6 +92,7 @@ func (o *Options) tuning() (words []string) {
 	say(o.Timeout > 0, "timeout=%v", o.Timeout.Round(time.Millisecond))
 	say(o.Watch.Pushes > 0, "pushes=%d", o.Watch.Pushes)
 	say(o.Watch.Recent > 0, "recent=%d scan=%d", o.Watch.Recent, o.Watch.Revisions)
+	say(o.Watch.ScanBytes > 0, "bytes=%d/%d/%d", o.Watch.ScanBytes, o.Watch.ResponseBytes, o.Watch.FragmentBytes)
 	say(o.Watch.Read > 0, "read=%v", o.Watch.Read.Round(time.Millisecond))
 	say(o.Watch.Turn > 0, "turn/%v", o.Watch.Turn.Round(time.Millisecond))
 	return words
@@ -179,6 +180,9 @@ func (o *Options) drawTuning(d *Dice) {
 	if turn := spread(d.Uint64(), 200*time.Millisecond, 4*time.Second); d.Chance(0.5) {
 		o.Watch.Turn = turn
 	}
+	if scan, response, fragment := 1<<d.Uint64N(10), 1<<d.Uint64N(10), 64<<d.Uint64N(6); d.Chance(0.5) {
+		o.Watch.ScanBytes, o.Watch.ResponseBytes, o.Watch.FragmentBytes = scan, response, fragment
+	}
 }
 
 // tune puts the drawn variations into a configuration.
@@ -203,6 +207,9 @@ func (o *Options) tune(c *Config) {
 	c.Watch.Pushes = cmp.Or(o.Watch.Pushes, c.Watch.Pushes)
 	c.Watch.Recent = cmp.Or(o.Watch.Recent, c.Watch.Recent)
 	c.Watch.Revisions = cmp.Or(o.Watch.Revisions, c.Watch.Revisions)
+	c.Watch.ScanBytes = cmp.Or(o.Watch.ScanBytes, c.Watch.ScanBytes)
+	c.Watch.ResponseBytes = cmp.Or(o.Watch.ResponseBytes, c.Watch.ResponseBytes)
+	c.Watch.FragmentBytes = cmp.Or(o.Watch.FragmentBytes, c.Watch.FragmentBytes)
 	c.Watch.Read = cmp.Or(o.Watch.Read, c.Watch.Read)
 	c.Watch.Turn = cmp.Or(o.Watch.Turn, c.Watch.Turn)
 }

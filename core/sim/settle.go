@@ -26,7 +26,7 @@ func (w *World) Settle(limit time.Duration) bool {
 	}
 	w.Heal()
 	deadline := w.unread() + int64(limit)
-	probe := probe{w: w}
+	probe, roll := probe{w: w}, rollcall{w: w}
 	for w.violation == nil {
 		if w.Unrecoverable() != "" {
 			w.halted()
@@ -35,6 +35,14 @@ func (w *World) Settle(limit time.Duration) bool {
 		missing := w.missing()
 		if missing == "" {
 			missing = probe.missing()
+		}
+		if missing == "" && w.unread() > w.now {
+			missing = "a client has not read what was sent to it"
+		}
+		if missing == "" {
+			w.enter()
+			missing = roll.missing()
+			w.leave()
 		}
 		if missing == "" {
 			break
@@ -69,8 +77,8 @@ func (w *World) Heal() {
 // way to it: its own slowness is no fault of the cluster.
 func (w *World) unread() int64 {
 	last := w.now
-	for _, wt := range w.streams {
-		last = max(last, wt.arrival)
+	for _, s := range w.streams {
+		last = max(last, s.arrival)
 	}
 	return last
 }

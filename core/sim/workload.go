@@ -279,7 +279,7 @@ func (c *client) learn(w *World, r *request) {
 // newClients makes the visitor, number 0, and the simulated ones.
 func (w *World) newClients() {
 	for i := range w.cfg.Workload.Clients + 1 {
-		c := &client{id: i, dice: newDice(w.cfg.Seed, streamClient, uint64(i)), request: -1, seen: make([]sight, w.cfg.Workload.Keys), down: make([]int64, len(w.nodes))}
+		c := &client{id: i, dice: newDice(w.cfg.Seed, streamClient, uint64(i)), request: -1, seen: make([]sight, w.cfg.Workload.Keys), down: make([]int64, len(w.nodes)), heard: make([]known, len(w.nodes))}
 		c.next = c.dice.IntN(len(w.nodes))
 		c.asleep = true
 		w.clients = append(w.clients, c)
@@ -294,7 +294,7 @@ func (w *World) newClients() {
 		if i > 0 {
 			create.StartRevision = 1
 		}
-		w.watchAnew(c, create)
+		w.watchAnew(c, create, false)
 		w.turnLater(c)
 	}
 }
@@ -306,53 +306,80 @@ func (w *World) turnLater(c *client) {
 	w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(cmp.Or(w.cfg.Watch.Turn, watchTurn))) + 1, kind: evTurn, a: uint64(c.id)})
 }
 
-// turn makes a watching client lose its connection, ask how far it is, or give
-// up its watch for another one, perhaps of the past: four draws.
+// turn makes a watching client lose its connection, ask how far it is, end its
+// stream, or watch more or less: three draws.
 func (w *World) turn(e *event) {
 	c := w.clients[e.a]
 	w.turnLater(c)
-	what, how, back := c.dice.IntN(4), c.dice.Uint64(), int64(c.dice.Uint64N(100))
-	wt := c.watching
-	if w.load.off || w.load.gap == 0 || wt.stream == 0 {
+	what, how, back := c.dice.IntN(8), c.dice.Uint64(), int64(c.dice.Uint64N(100))
+	if w.load.off || w.load.gap == 0 {
 		return
 	}
-	switch what {
-	case 0, 1: // the connection breaks; the member hears of it, or not
-		w.breakWatch(wt, what == 0)
-		w.keep(Command{Cmd: brokenHow(what == 0), Client: c.id})
-	case 2:
-		w.cancelWatch(wt)
-		w.keep(Command{Cmd: "cancel-watch", Client: c.id})
-		create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: how%2 == 0, ProgressNotify: how>>8%2 == 0}
-		if how>>16%4 == 0 {
-			create.Key, create.RangeEnd = w.load.keys[how>>24%uint64(w.load.Keys)], nil
-		}
-		if how>>32%4 == 0 {
-			create.Filters = []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_FilterType(how >> 40 % 2)}
-		}
-		if how>>48%4 != 0 {
-			create.StartRevision = max(1, c.lastRev-back)
-		}
-		if how>>52%8 == 0 {
-			create.StartRevision = c.lastRev + 1 + back%32 // in the future
-		}
-		w.watchAnew(c, create)
-	case 3:
-		w.askProgress(wt)
+	s := c.stream
+	if s == nil || s.closed {
+		w.watchMore(c, how, back)
+		return
+	}
+	switch {
+	case what < 3: // the connection breaks; the member hears of it, or not yet
+		w.breakStream(s, what > 0)
+		w.keep(Command{Cmd: brokenHow(what > 0), Client: c.id})
+	case what == 3:
+		w.askProgress(s)
 		w.keep(Command{Cmd: "ask-progress", Client: c.id})
+	case what == 4:
+		w.closeStream(s)
+		w.keep(Command{Cmd: "end-stream", Client: c.id})
+		w.watchMore(c, how, back)
+	case len(s.watchers) < maxWatchers && what < 7:
+		w.watchMore(c, how, back)
+	default:
+		id := int64(how % (maxWatchers + 1)) // of one that is there, or of none
+		if k := len(s.watchers); k > 0 && how>>8%4 > 0 {
+			id = max(0, s.watchers[how>>16%uint64(k)].number)
+		}
+		w.cancelNumber(s, id)
+		w.keep(Command{Cmd: "cancel-watch", Client: c.id, ID: id})
 	}
 }
 
-// watchAnew opens the watch of a simulated client.
-func (w *World) watchAnew(c *client, create *pb.WatchCreateRequest) {
-	c.watching = w.watch(c, create, "watch "+string(create.Key), -1)
-	w.decided(c, create, c.watching.began)
+// watchMore opens a watch with options of all kinds.
+func (w *World) watchMore(c *client, how uint64, back int64) {
+	g := grammar{w, c, how}
+	create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: g.one(2), ProgressNotify: g.one(2), Fragment: g.one(2)}
+	if g.one(3) {
+		create.Key, create.RangeEnd = g.span()
+	}
+	if g.one(4) {
+		create.Filters = append(create.Filters, pb.WatchCreateRequest_FilterType(g.n(2)))
+		if g.one(4) {
+			create.Filters = []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_NOPUT, pb.WatchCreateRequest_NODELETE}
+		}
+	}
+	if !g.one(4) {
+		create.StartRevision = max(1, c.lastRev-back)
+	}
+	if g.one(8) {
+		create.StartRevision = c.lastRev + 1 + back%32 // in the future
+	}
+	if g.one(3) {
+		create.WatchId = int64(1 + g.n(maxWatchers)) // or one that is taken
+	}
+	w.watchAnew(c, create, g.one(3))
 }
 
-// breakWatch ends the connection under a watch.
-func (w *World) breakWatch(wt *watcher, heard bool) {
-	if heard {
-		w.q.push(event{at: w.now + w.clientLatency(), kind: evWatchArrive, slot: watchClose, node: uint8(wt.node), a: wt.stream})
+// watchAnew opens a watch of a simulated client.
+func (w *World) watchAnew(c *client, create *pb.WatchCreateRequest, fenced bool) {
+	joins := c.stream != nil && !c.stream.closed
+	fenced = fenced && !joins
+	wt := w.watch(c, create, fenced, "watch "+string(create.Key), -1)
+	if !w.cfg.Record {
+		return
 	}
-	w.reconnect(wt, int64(retryWait))
+	cmd := commandOf(create)
+	cmd.Client, cmd.Leader = c.id, fenced
+	if !joins {
+		cmd.Member = uint64(wt.on.began + 1)
+	}
+	w.keep(cmd)
 }

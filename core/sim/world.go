@@ -52,7 +52,9 @@ type World struct {
 
 	watchers []*watcher
 	streamID uint64
-	streams  map[uint64]*watcher // for look-ups, and for what no order can change
+	streams  map[uint64]*stream // by the present connection: for look-ups, and for what no order can change
+	opened   []*stream          // reused
+	asks     slab[*pb.WatchRequest]
 
 	commands  []Timed // done
 	scheduled []Timed // to be done
@@ -89,7 +91,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	}
 	w := &World{
 		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
-		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode, byRequest: map[uint64]int32{}, streams: map[uint64]*watcher{},
+		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode, byRequest: map[uint64]int32{}, streams: map[uint64]*stream{},
 	}
 	w.wire = newDice(cfg.Seed, streamWire, 0).at(&w.now)
 	if !cfg.NoChecks {

@@ -8,8 +8,8 @@ const shapes = ['app', 'ack', 'beat', 'prop', 'vote', 'prevote', 'read', 'snap']
 const checks = document.getElementById('checks');
 const lights = new Map(); // by id: {button, name, ok}
 
-// light gathers the invariants of watches, seven of them, into one.
-const light = (id) => (/^I(19|2[0-5])$/.test(id) ? 'watch' : id);
+// light gathers the invariants of watches, nine of them, into one.
+const light = (id) => (/^I(19|2[0-5]|3[12])$/.test(id) ? 'watch' : id);
 
 export function start(vitrine) {
   vitrine.subscribe((f) => {
