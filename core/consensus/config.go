@@ -28,6 +28,10 @@ type Config struct {
 	CompactEntries uint64
 	// ReadRetry is how long a batch of reads waits before it asks again. 500 ms.
 	ReadRetry time.Duration
+	// CheckProposal tells why an entry that another member asks this one to propose could not be applied, nil if it
+	// can be. What is committed and cannot be applied stops the whole cluster for good. Nil accepts everything that
+	// raft does.
+	CheckProposal func(*raftpb.Entry) error
 	// Epoch tells one life of this member from its others: ids of reads are unique as long as it never goes back.
 	// Milliseconds of a clock at start are good.
 	Epoch  uint64

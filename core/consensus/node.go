@@ -55,6 +55,7 @@ type Node struct {
 	reads      reads
 	keeping    keeping
 	rejected   uint64
+	refused    error  // the newest of them, until Refused tells it
 	maxReadAck uint64 // newest position of the read queue that we have asked followers to confirm in this term
 	counting   counting
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vitrine/core/backend"
+	"vitrine/core/limits"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -230,5 +231,30 @@ func TestNoMarkBehindASnapshot(t *testing.T) {
 	}
 	if !snapshot {
 		t.Error("no snapshot is written")
+	}
+}
+
+// What a peer sends may not make a member keep, or work on, more than members need.
+func TestMessagesAreBounded(t *testing.T) {
+	n, _ := follower(t)
+	ask := &raftpb.Message{Type: raftpb.MsgReadIndex.Enum(), From: new(uint64(2)), To: new(uint64(1)), Entries: []*raftpb.Entry{{Data: make([]byte, maxReadContext+1)}}}
+	if err := n.Receive(ask); !errors.Is(err, ErrBadMessage) {
+		t.Errorf("a read with a long name: %v", err)
+	}
+	voters := make([]uint64, limits.MaxMembers+1)
+	for i := range voters {
+		voters[i] = uint64(i + 1)
+	}
+	image := &raftpb.Message{Type: raftpb.MsgSnap.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(3)), Snapshot: &raftpb.Snapshot{
+		Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(9)), Term: new(uint64(2)), ConfState: &raftpb.ConfState{Voters: voters}},
+	}}
+	if err := n.Receive(image); !errors.Is(err, ErrBadMessage) {
+		t.Errorf("a snapshot of a cluster of %d: %v", len(voters), err)
+	}
+	if err := n.Refused(); !errors.Is(err, ErrBadMessage) {
+		t.Errorf("the reason is %v", err)
+	}
+	if err := n.Refused(); err != nil {
+		t.Errorf("it is told twice: %v", err)
 	}
 }

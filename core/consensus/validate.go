@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"vitrine/core/limits"
+
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/confchange"
 	"go.etcd.io/raft/v3/raftpb"
@@ -23,8 +25,7 @@ const maxTerm = 1 << 62
 func (n *Node) Receive(m *raftpb.Message) error {
 	m, err := n.vet(m)
 	if err != nil {
-		n.rejected++
-		return err
+		return n.refuse(err)
 	}
 	n.dirty = true
 	err = n.raw.Step(m)
@@ -37,9 +38,22 @@ func (n *Node) Receive(m *raftpb.Message) error {
 	case err == nil, errors.Is(err, raft.ErrProposalDropped):
 		return err
 	default:
-		n.rejected++
-		return fmt.Errorf("%w: %w", ErrBadMessage, err)
+		return n.refuse(fmt.Errorf("%w: %w", ErrBadMessage, err))
 	}
+}
+
+// refuse counts a message and keeps the reason for Refused.
+func (n *Node) refuse(err error) error {
+	n.rejected++
+	n.refused = err
+	return err
+}
+
+// Refused is why the newest message was refused since the last call, nil if none was.
+func (n *Node) Refused() error {
+	err := n.refused
+	n.refused = nil
+	return err
 }
 
 func bad(m *raftpb.Message, format string, args ...any) error {
@@ -110,7 +124,7 @@ func (n *Node) vetForwarded(m *raftpb.Message) (*raftpb.Message, error) {
 	fresh := &raftpb.Message{Type: m.Type, From: m.From, To: m.To, Context: m.Context}
 	fresh.Entries = make([]*raftpb.Entry, len(m.GetEntries()))
 	for i, e := range m.GetEntries() {
-		if err := vetProposal(m, e); err != nil {
+		if err := n.vetProposal(m, e); err != nil {
 			return nil, err
 		}
 		fresh.Entries[i] = &raftpb.Entry{Type: e.Type, Data: e.GetData()}
@@ -118,17 +132,32 @@ func (n *Node) vetForwarded(m *raftpb.Message) (*raftpb.Message, error) {
 	return fresh, nil
 }
 
-func vetProposal(m *raftpb.Message, e *raftpb.Entry) error {
-	switch e.GetType() {
-	case raftpb.EntryNormal:
-		return nil
-	case raftpb.EntryConfChange:
+// maxReadContext bounds what names a read that a follower asks for, in bytes: raft keeps it until a quorum has answered.
+// Members use eight.
+const maxReadContext = 64
+
+func (n *Node) vetProposal(m *raftpb.Message, e *raftpb.Entry) error {
+	switch {
+	case m.GetType() == raftpb.MsgReadIndex:
+		if len(e.GetData()) > maxReadContext {
+			return bad(m, "has a context of %d bytes", len(e.GetData()))
+		}
+		return nil // it names a read, and gets into no log
+	case e.GetType() == raftpb.EntryNormal:
+	case e.GetType() == raftpb.EntryConfChange:
 		if err := proto.Unmarshal(e.GetData(), &raftpb.ConfChange{}); err != nil {
 			return bad(m, "conf change: %v", err)
 		}
+	default:
+		return bad(m, "entry of type %v", e.GetType())
+	}
+	if n.cfg.CheckProposal == nil {
 		return nil
 	}
-	return bad(m, "entry of type %v", e.GetType())
+	if err := n.cfg.CheckProposal(e); err != nil {
+		return bad(m, "no member could apply it: %v", err)
+	}
+	return nil
 }
 
 // vetEntries checks that the entries of an append form a piece of a log.
@@ -219,7 +248,11 @@ func checkConf(cs *raftpb.ConfState) error {
 
 func restoreConf(cs *raftpb.ConfState) (tracker.ProgressTracker, error) {
 	t := tracker.MakeProgressTracker(1, 0)
-	for _, ids := range [][]uint64{cs.GetVoters(), cs.GetLearners(), cs.GetVotersOutgoing(), cs.GetLearnersNext()} {
+	all := [][]uint64{cs.GetVoters(), cs.GetLearners(), cs.GetVotersOutgoing(), cs.GetLearnersNext()}
+	for _, ids := range all {
+		if len(ids) > limits.MaxMembers {
+			return t, fmt.Errorf("consensus: configuration with %d members", len(ids))
+		}
 		for _, id := range ids {
 			if id == 0 || raft.IsLocalMsgTarget(id) {
 				return t, fmt.Errorf("consensus: configuration %s has member %x", confText(cs), id)

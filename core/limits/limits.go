@@ -75,6 +75,8 @@ const (
 	MaxPeerQueue = 4_096
 	// MaxPeerMessageBytes bounds one peer message that is not a snapshot.
 	MaxPeerMessageBytes = 512 << 20
+	// MaxMembers bounds the voters, and the learners, of a configuration that a peer sends. Clusters have less than ten.
+	MaxMembers = 1_024
 	// MaxLearners bounds the learners of a cluster.
 	MaxLearners = 1
 )
