@@ -42,18 +42,19 @@ type cluster struct {
 
 // machine is one member with its disk, which outlives it.
 type machine struct {
-	c      *cluster
-	id     uint64
-	fs     *vfs.Mem
-	mem    *backend.Mem
-	images map[uint64]*backend.Mem // received, by index
-	member *member.Member          // nil = crashed
-	wal    *wal.WAL
-	store  *store.Store
-	tracer *trace.Tracer
-	inbox  []member.Input
-	out    member.Output
-	log    func(consensus.LogWrite) error // before a write; an error fails it
+	c       *cluster
+	id      uint64
+	fs      *vfs.Mem
+	mem     *backend.Mem
+	images  map[uint64]*backend.Mem // received, by index
+	member  *member.Member          // nil = crashed
+	wal     *wal.WAL
+	store   *store.Store
+	tracer  *trace.Tracer
+	inbox   []member.Input
+	out     member.Output
+	refused []error                        // messages, with the reasons
+	log     func(consensus.LogWrite) error // before a write; an error fails it
 
 	replies map[uint64]api.Reply
 	pushes  map[uint64][]*pb.WatchResponse
@@ -193,6 +194,9 @@ func (m *machine) turn() bool {
 	}
 	m.member.Poll(&m.out)
 	o := &m.out
+	if o.Refused != nil {
+		m.refused = append(m.refused, o.Refused)
+	}
 	for _, s := range o.Sends {
 		m.send(s)
 	}

@@ -89,6 +89,7 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	node, err := consensus.New(consensus.Config{
 		ID: cfg.ID, ElectionTicks: cfg.ElectionTicks, HeartbeatTicks: cfg.HeartbeatTicks, NoPreVote: cfg.NoPreVote,
 		SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.CatchUpEntries, CompactEntries: cfg.CompactEntries, Epoch: cfg.Epoch, Tracer: cfg.Tracer,
+		CheckProposal: checkProposal,
 	}, boot)
 	if err != nil {
 		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)
@@ -265,6 +266,7 @@ func (m *Member) Poll(out *Output) {
 	out.Ends = append(out.Ends, m.ends...)
 	m.ends = m.ends[:0]
 	out.Pushes, out.Scans = m.hub.Drain(out.Pushes, out.Scans)
+	out.Refused = m.node.Refused()
 }
 
 // Status is a member seen from outside.

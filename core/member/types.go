@@ -72,6 +72,8 @@ type Output struct {
 	Pushes  []watch.Push // to watch streams
 	Scans   []watch.Scan // history that watchers need from the store
 	Ends    []StreamEnd
+	// Refused is why the newest of the peers' messages that were refused was, nil if none was.
+	Refused error
 	// Halt, if not nil, says why the member has stopped for good. It wants nothing done any more.
 	Halt error
 }
