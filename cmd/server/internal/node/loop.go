@@ -83,6 +83,7 @@ func (n *Node) handOut() {
 		}
 	}
 	n.publishStatus()
+	n.noteRefused(out.Refused)
 	if out.Halt != nil {
 		n.halted = out.Halt
 		n.fail(out.Halt)

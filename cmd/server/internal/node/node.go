@@ -91,6 +91,7 @@ type Node struct {
 	streams   map[uint64]*stream
 	beats     map[uint64]time.Time // a leader's last heartbeats, by peer
 	halted    error
+	refused   refused
 	published bool
 
 	// Of the log lane alone.

@@ -62,6 +62,25 @@ func (n *Node) countWatchers() {
 	n.metrics.behind.Store(int64(counts.Behind))
 }
 
+// refused is how many messages of peers were refused without a word in the log, and since when.
+type refused struct {
+	count uint64
+	since time.Time
+}
+
+// noteRefused says in the log why a peer's message was refused, at most once a second: whoever can send one can send many.
+func (n *Node) noteRefused(err error) {
+	if err == nil {
+		return
+	}
+	r := &n.refused
+	r.count++
+	if now := time.Now(); now.Sub(r.since) >= time.Second {
+		n.log.Warn("refused a message of a peer", zap.String("local-member-id", hexID(n.id)), zap.Uint64("refused-since-last", r.count), zap.Error(err))
+		*r = refused{since: now}
+	}
+}
+
 // Figures are what a member shows of itself (expvar, metrics).
 type Figures struct {
 	ID, Leader, Term, Commit, Applied uint64
