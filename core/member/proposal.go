@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"vitrine/core/membership"
-	"vitrine/core/pb"
+	"vitrine/core/store"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -23,7 +23,7 @@ func checkProposal(e *raftpb.Entry) error {
 	if len(e.GetData()) == 0 {
 		return errNoData
 	}
-	return pb.Check(e.GetData(), &pb.InternalRaftRequest{})
+	return store.CheckData(e.GetData())
 }
 
 // checkConfChange wants a change that says of which member, in words that etcd's members read, too: they panic at others.

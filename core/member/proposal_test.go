@@ -45,6 +45,8 @@ func TestForwardedProposalsAreJudged(t *testing.T) {
 		{"nothing", normal, nil},
 		{"cut", normal, []byte{0x1a, 9, 0x0a}},
 		{"varint of 80 bits", normal, append([]byte{8}, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1)},
+		{"of no kind", normal, []byte{8, 7}},
+		{"a lease", normal, []byte{0x42, 2, 0x08, 60}},
 		{"deep", normal, nested(20_000)},
 		{"no conf change", conf, []byte{0xff}},
 		{"conf change without context", conf, change(raftpb.ConfChangeAddNode, nil)},
