@@ -2,13 +2,10 @@ package pb
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // A Message is what clients, members and the log speak: any message of this package but those of the files (wal, snap).
@@ -134,43 +131,4 @@ func (s shape) find(number uint64) *field {
 		}
 	}
 	return nil
-}
-
-// ErrUnknownField is wrapped by UnmarshalKnown where a message has a field that this version of its type lacks.
-var ErrUnknownField = errors.New("unknown field")
-
-// UnmarshalKnown is Unmarshal for what is to be acted on: it refuses fields that are not known here, in m or in any
-// message inside it, for nobody can tell what they ask for.
-func UnmarshalKnown(b []byte, m Message) error {
-	if plain(b, m.shape(), MaxDepth) {
-		return m.UnmarshalVT(b)
-	}
-	if err := proto.Unmarshal(b, m); err != nil {
-		return err
-	}
-	return known(m.ProtoReflect())
-}
-
-// known looks for fields that the decoder has kept without knowing them.
-func known(m protoreflect.Message) (err error) {
-	if rest := m.GetUnknown(); len(rest) > 0 {
-		number, _, n := protowire.ConsumeTag(rest)
-		if n < 0 {
-			number = 0
-		}
-		return fmt.Errorf("%w: %d of %s", ErrUnknownField, number, m.Descriptor().Name())
-	}
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.Message() == nil || f.IsMap():
-		case f.IsList():
-			for i := 0; i < v.List().Len() && err == nil; i++ {
-				err = known(v.List().Get(i).Message())
-			}
-		default:
-			err = known(v.Message())
-		}
-		return err == nil
-	})
-	return err
 }

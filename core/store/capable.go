@@ -12,6 +12,7 @@ import (
 	"vitrine/core/pb"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // ErrNotSupported is wrapped by errors that name what a database or a log asks for and this build cannot do. A member
@@ -28,15 +29,11 @@ func unsupported(format string, args ...any) error {
 	return fmt.Errorf("%s %w", fmt.Sprintf(format, args...), ErrNotSupported)
 }
 
-// Decode reads the request in an entry of the log. Bytes that are no request, and fields or kinds of requests that are
-// not known here, are errors.
+// Decode reads the request in an entry of the log. Fields that are not known here are kept and have no effect, as in
+// etcd 3.7: what a later version adds counts from its cluster version on, which stops this build (see capable).
 func Decode(data []byte) (*pb.InternalRaftRequest, error) {
 	req := new(pb.InternalRaftRequest)
-	err := pb.UnmarshalKnown(data, req)
-	if errors.Is(err, pb.ErrUnknownField) {
-		return nil, unsupported("%v is", err)
-	}
-	return req, err
+	return req, pb.Unmarshal(data, req)
 }
 
 // CheckData tells why a member could not apply an entry with these data, nil if it can. What it refuses must not be
@@ -83,9 +80,18 @@ func capable(req *pb.InternalRaftRequest) error {
 	case changesAuth(req):
 		return unsupported("%s: users and roles are", kind(req))
 	case kind(req) == "":
-		return ErrUnknownRequest
+		return unknownRequest(req)
 	}
 	return nil
+}
+
+// unknownRequest says by its number what a later version, or one before 3.5, asks for.
+func unknownRequest(req *pb.InternalRaftRequest) error {
+	number, _, n := protowire.ConsumeTag(req.ProtoReflect().GetUnknown())
+	if n < 0 {
+		return fmt.Errorf("%w: it asks for nothing", ErrUnknownRequest)
+	}
+	return fmt.Errorf("%w: field %d", ErrUnknownRequest, number)
 }
 
 // knownVersion refuses versions newer than this build, as etcd does. One that cannot be read changes nothing.
@@ -124,7 +130,7 @@ func kind(req *pb.InternalRaftRequest) string {
 // they are while authentication is off; they change no answer.
 func check(r membership.Reader, ms *membership.Members) error {
 	if v := r.Get(backend.Auth, []byte("authEnabled")); len(v) == 1 && v[0] == 1 {
-		return unsupported("store: authentication is enabled in the database, and is")
+		return unsupported("store: authentication is enabled in the database, which is")
 	}
 	leases := 0
 	r.Range(backend.Lease, nil, nil, 0, func(_, _ []byte) bool {

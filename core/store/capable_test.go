@@ -103,7 +103,8 @@ func TestEveryKindOfRequestIsDecided(t *testing.T) {
 	}
 }
 
-// TestUnreadableEntries: bytes that are no request, a request for nothing, and fields that are not known, at any depth.
+// TestUnreadableEntries: bytes that are no request, a request for nothing or for what is not known, a version that is
+// not. Fields that are not known within a request that is have no effect, as in etcd.
 func TestUnreadableEntries(t *testing.T) {
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 999, protowire.VarintType), 1)
 	marshal := func(req *pb.InternalRaftRequest, in proto.Message) []byte {
@@ -120,11 +121,10 @@ func TestUnreadableEntries(t *testing.T) {
 	nested := &pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}}}
 	txn := &pb.TxnRequest{Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestTxn{RequestTxn: nested}}}}
 	for want, data := range map[string][]byte{
-		"cannot parse":    {0x22, 0xff},
-		"unknown request": marshal(&pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 5}}, nil),
-		"unknown field: 2 of InternalRaftRequest is": {0x12, 0x00}, // the second version of the API
-		"unknown field: 999 of InternalRaftRequest":  append(marshal(&pb.InternalRaftRequest{Put: put}, nil), unknown...),
-		"unknown field: 999 of PutRequest":           marshal(&pb.InternalRaftRequest{Txn: txn}, put),
+		"cannot parse":                         {0x22, 0xff},
+		"unknown request: it asks for nothing": marshal(&pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 5}}, nil),
+		"unknown request: field 2":             {0x12, 0x00}, // the second version of the API
+		"unknown request: field 999":           unknown,
 		"cluster version 3.8.0, above 3.7, is": marshal(
 			&pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: "3.8.0"}}, nil),
 	} {
@@ -140,6 +140,12 @@ func TestUnreadableEntries(t *testing.T) {
 		if m.Applied().Index != 0 {
 			t.Errorf("%s: applied", want)
 		}
+	}
+	m, j := newMachine(t, backend.NewMem()), &journal{}
+	j.add(raftpb.EntryNormal, append(marshal(&pb.InternalRaftRequest{Put: put}, nil), unknown...))
+	j.add(raftpb.EntryNormal, marshal(&pb.InternalRaftRequest{Txn: txn}, put))
+	if r := m.Apply(ApplyContext{}, j.entries); r.Err != nil || r.Index != 2 || r.Revision != 2 {
+		t.Errorf("requests with unknown fields: %+v", r)
 	}
 }
 
