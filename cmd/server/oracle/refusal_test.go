@@ -1,0 +1,210 @@
+package oracle
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// refused starts vitrine on the member's directory, which must end by itself and say all of this.
+func (m *member) refused(texts ...string) {
+	m.t.Helper()
+	m.kind = vitrine
+	start := time.Now()
+	m.start()
+	log := m.died()
+	for _, text := range texts {
+		if !strings.Contains(log, text) {
+			m.t.Errorf("the log does not say %q:\n%s", text, log)
+		}
+	}
+	if strings.Contains(log, "goroutine ") {
+		m.t.Errorf("a stack:\n%s", log)
+	}
+	m.t.Logf("refused after %v", time.Since(start).Round(time.Millisecond))
+}
+
+// TestAuthIsRefused: a directory of etcd in which a password is needed is not served without one. Users alone, while
+// authentication is off, change no answer.
+func TestAuthIsRefused(t *testing.T) {
+	processes(t)
+	m := run(t, []kind{etcd})[0]
+	c := dial(t, m)
+	_, err := c.Put(call(t), "k", "v")
+	ok(t, err)
+	_, err = c.UserAdd(call(t), "root", "secret")
+	ok(t, err)
+	_, err = c.UserGrantRole(call(t), "root", "root")
+	ok(t, err)
+	before, err := m.fingerprint(0)
+	ok(t, err)
+	m.stop()
+	become(t, m, vitrine, before)
+	m.stop()
+	become(t, m, etcd, before)
+	_, err = dial(t, m).AuthEnable(call(t))
+	ok(t, err)
+	m.stop()
+	m.refused("authentication is enabled in the database, which is not supported by this build", m.dir)
+}
+
+// TestLeasesAreRefused: leases that are in the log only, and leases in the database. Once all are gone vitrine serves
+// the directory.
+func TestLeasesAreRefused(t *testing.T) {
+	processes(t)
+	m := run(t, []kind{etcd}, "--backend-batch-interval", "10m")[0]
+	c := dial(t, m)
+	lease, err := c.Grant(call(t), 600)
+	ok(t, err)
+	for i := range 3 {
+		_, err = c.Put(call(t), fmt.Sprintf("leased%d", i), "v", clientv3.WithLease(lease.ID))
+		ok(t, err)
+	}
+	_, err = c.Put(call(t), "plain", "v")
+	ok(t, err)
+	before, err := m.fingerprint(0)
+	ok(t, err)
+	m.kill()
+	m.refused("lease_grant: leases are not supported by this build")
+	become(t, m, etcd, before)
+	if n := count(t, m, ""); n != 4 {
+		t.Errorf("etcd finds %d keys after vitrine has refused", n)
+	}
+	m.stop()
+	m.refused("the database has 1 leases, which are not supported by this build", m.dir)
+	m.kind = etcd
+	m.start()
+	m.ready()
+	_, err = dial(t, m).Revoke(call(t), lease.ID)
+	ok(t, err)
+	before, err = m.fingerprint(0)
+	ok(t, err)
+	m.stop()
+	become(t, m, vitrine, before)
+}
+
+// mixed runs two etcd and one vitrine, with an etcd as the leader.
+func mixed(t *testing.T) (all []*member, glass *member) {
+	t.Helper()
+	all = run(t, []kind{etcd, etcd, vitrine})
+	glass = all[2]
+	if l := leader(t, all); l == glass {
+		status, err := all[0].status()
+		ok(t, err)
+		_, err = dial(t, glass).MoveLeader(call(t), status.Header.MemberId)
+		ok(t, err)
+		if leader(t, all) == glass {
+			t.Fatal("leadership was not moved")
+		}
+	}
+	return all, glass
+}
+
+// TestLeaseInAMixedCluster: a client grants a lease at an etcd. The vitrine beside it stops and says why, and does not
+// go on with another state than the others.
+func TestLeaseInAMixedCluster(t *testing.T) {
+	processes(t)
+	all, glass := mixed(t)
+	c := dial(t, all[0])
+	_, err := c.Put(call(t), "k", "v")
+	ok(t, err)
+	lease, err := c.Grant(call(t), 600)
+	ok(t, err)
+	_, err = c.Put(call(t), "k", "leased", clientv3.WithLease(lease.ID))
+	ok(t, err)
+	if log := glass.died(); !strings.Contains(log, "lease_grant: leases are not supported by this build") {
+		t.Errorf("the log does not name the reason:\n%s", log)
+	}
+	_, err = c.Put(call(t), "k", "after")
+	ok(t, err)
+	glass.refused("lease_grant: leases are not supported by this build")
+	agree(t, all[:2])
+}
+
+// TestRemovedMemberIsStartedAgain: it ends by itself when it is removed, and each time that it is started again.
+func TestRemovedMemberIsStartedAgain(t *testing.T) {
+	processes(t)
+	all, glass := mixed(t)
+	status, err := glass.status()
+	ok(t, err)
+	for _, m := range all { // etcd takes a removal 5 s after the members have connected
+		m.ready()
+	}
+	time.Sleep(5 * time.Second)
+	_, err = dial(t, all[0]).MemberRemove(call(t), status.Header.MemberId)
+	ok(t, err)
+	const text = "the member has been permanently removed from the cluster"
+	if log := glass.died(); !strings.Contains(log, text) {
+		t.Errorf("the log does not name the reason:\n%s", log)
+	}
+	for range 2 {
+		start := time.Now()
+		glass.refused(text)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	}
+}
+
+// TestHashesAcrossRestarts asks for hashes at, below and above every revision of note, before and after a restart.
+// After "compact 0" the hash of revision 0 is that of everything, which etcd says only after a restart.
+func TestHashesAcrossRestarts(t *testing.T) {
+	processes(t)
+	hashes := func(m *member) (out []string) {
+		c := dial(t, m)
+		for _, rev := range []int64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 99} {
+			resp, err := c.HashKV(call(t), m.client, rev)
+			if err != nil {
+				out = append(out, fmt.Sprintf("%d: %v", rev, err))
+				continue
+			}
+			out = append(out, fmt.Sprintf("%d: %08x of %d from %d at %d", rev, resp.Hash, resp.HashRevision, resp.CompactRevision,
+				resp.Header.Revision))
+		}
+		return out
+	}
+	restart := func(m *member) {
+		m.stop()
+		m.start()
+		m.ready()
+	}
+	var seen [2][][]string
+	for i, k := range []kind{etcd, vitrine} {
+		m := run(t, []kind{k})[0]
+		write := func() {
+			c := dial(t, m)
+			for _, key := range []string{"a", "b", "a", "c"} {
+				_, err := c.Put(call(t), key, "v")
+				ok(t, err)
+			}
+			_, err := c.Delete(call(t), "b")
+			ok(t, err)
+		}
+		write()
+		_, err := dial(t, m).Compact(call(t), 0, clientv3.WithCompactPhysical())
+		ok(t, err)
+		fresh := hashes(m)
+		restart(m)
+		again := hashes(m)
+		if k == vitrine && strings.Join(fresh, "\n") != strings.Join(again, "\n") {
+			t.Errorf("before and after the restart:\n%s\n\n%s", strings.Join(fresh, "\n"), strings.Join(again, "\n"))
+		}
+		seen[i] = append(seen[i], fresh[1:], again)
+		write()
+		for _, rev := range []int64{4, 6, 11} {
+			_, err := dial(t, m).Compact(call(t), rev, clientv3.WithCompactPhysical())
+			ok(t, err)
+			seen[i] = append(seen[i], hashes(m))
+			restart(m)
+			seen[i] = append(seen[i], hashes(m))
+		}
+	}
+	for i := range seen[0] {
+		if got, want := strings.Join(seen[1][i], "\n"), strings.Join(seen[0][i], "\n"); got != want {
+			t.Errorf("round %d:\n%s\netcd:\n%s", i, got, want)
+		}
+	}
+}
