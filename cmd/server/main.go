@@ -40,7 +40,7 @@ func run(args []string) int {
 		printVersion()
 		return 0
 	case errors.Is(err, config.ErrHelp):
-		fmt.Print(config.Help)
+		config.Help(os.Stdout)
 		return 0
 	case errors.As(err, &usage):
 		return 2

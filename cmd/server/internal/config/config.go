@@ -5,7 +5,8 @@
 // VITRINE_<NAME> (upper case, dashes become underscores). A flag on the
 // command line beside a variable of the same name is a contradiction and refused,
 // as etcd does; VITRINE_ wins over ETCD_. A flag of etcd's that names something
-// this server does not do is refused by name instead of being swallowed.
+// this server does not do is taken at its default, which asks for nothing, and refused by name otherwise. One table knows
+// all of a flag: name, default, help, and where its value goes or why there is none.
 //
 //	cfg, err := config.Parse(os.Args[1:], os.Environ(), os.Stderr)
 //
@@ -20,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"net"
 	"net/url"
 	"sort"
@@ -28,7 +28,6 @@ import (
 	"time"
 
 	"vitrine/core/limits"
-	"vitrine/core/wal"
 )
 
 // Config is one member's configuration, checked.
@@ -105,10 +104,13 @@ const (
 	defaultPeerURL   = "http://localhost:2380"
 	defaultClientURL = "http://localhost:2379"
 
-	defaultSnapshotCount   = 10_000
-	defaultBatchInterval   = 100 * time.Millisecond
-	defaultBatchLimit      = 10_000
-	defaultCompactionBatch = 1000
+	defaultSnapshotCount    = 10_000
+	defaultCatchUpEntries   = 5000
+	defaultBatchInterval    = 100 * time.Millisecond
+	defaultBatchLimit       = 10_000
+	defaultCompactionBatch  = 1000
+	defaultCompactionSleep  = 10 * time.Millisecond
+	defaultProgressInterval = 10 * time.Minute
 
 	// StateNew and StateExisting are the values of --initial-cluster-state.
 	StateNew      = "new"
@@ -164,73 +166,8 @@ func newParser(c *Config, out io.Writer) *parser {
 	p := &parser{c: c, fs: flag.NewFlagSet("vitrine", flag.ContinueOnError), set: map[string]bool{}}
 	p.fs.SetOutput(out)
 	p.fs.Usage = func() { fmt.Fprint(out, usage) }
-	p.member()
-	p.clustering()
-	p.tuning()
-	p.observing()
-	for _, name := range notHere {
-		p.fs.Var(refused{name}, name, "")
-	}
+	p.register()
 	return p
-}
-
-func (p *parser) member() {
-	c, fs := p.c, p.fs
-	fs.StringVar(&c.Name, "name", defaultName, "")
-	fs.StringVar(&c.DataDir, "data-dir", "", "")
-	fs.StringVar(&c.WALDir, "wal-dir", "", "")
-	fs.Int64Var(&c.WALSegmentBytes, "wal-segment-bytes", wal.DefaultSegmentBytes, "")
-	c.ListenPeerURLs.init(fs, "listen-peer-urls", defaultPeerURL)
-	c.ListenClientURLs.init(fs, "listen-client-urls", defaultClientURL)
-	c.ListenMetricsURLs.init(fs, "listen-metrics-urls", "")
-	fs.UintVar(&p.heartbeatMs, "heartbeat-interval", 100, "")
-	fs.UintVar(&p.electionMs, "election-timeout", 1000, "")
-	fs.BoolVar(&c.ElectionTickAdvance, "initial-election-tick-advance", true, "")
-	fs.Uint64Var(&c.SnapshotCount, "snapshot-count", defaultSnapshotCount, "")
-	fs.Uint64Var(&c.SnapshotCatchUpEntries, "snapshot-catchup-entries", 5000, "")
-	fs.Int64Var(&c.QuotaBackendBytes, "quota-backend-bytes", 0, "")
-	fs.UintVar(&c.MaxTxnOps, "max-txn-ops", 128, "")
-	fs.UintVar(&c.MaxRequestBytes, "max-request-bytes", 1.5*1024*1024, "")
-	fs.BoolVar(&c.UnsafeNoFsync, "unsafe-no-fsync", false, "")
-	fs.BoolVar(&p.version, "version", false, "")
-}
-
-func (p *parser) clustering() {
-	c, fs := p.c, p.fs
-	c.AdvertisePeerURLs.init(fs, "initial-advertise-peer-urls", defaultPeerURL)
-	c.AdvertiseClientURLs.init(fs, "advertise-client-urls", defaultClientURL)
-	fs.StringVar(&p.cluster, "initial-cluster", "", "")
-	c.InitialClusterState = StateNew
-	fs.Var(choice{&c.InitialClusterState, []string{StateNew, StateExisting}}, "initial-cluster-state", "")
-	fs.StringVar(&c.InitialClusterToken, "initial-cluster-token", "etcd-cluster", "")
-	fs.BoolVar(&c.PreVote, "pre-vote", true, "")
-}
-
-func (p *parser) tuning() {
-	c, fs := p.c, p.fs
-	fs.DurationVar(&c.BackendBatchInterval, "backend-batch-interval", defaultBatchInterval, "")
-	fs.IntVar(&c.BackendBatchLimit, "backend-batch-limit", defaultBatchLimit, "")
-	fs.IntVar(&c.CompactionBatchLimit, "compaction-batch-limit", defaultCompactionBatch, "")
-	fs.DurationVar(&c.CompactionSleepInterval, "compaction-sleep-interval", 10*time.Millisecond, "")
-	fs.DurationVar(&c.WatchProgressNotifyInterval, "watch-progress-notify-interval", 10*time.Minute, "")
-	c.MaxConcurrentStreams = math.MaxUint32
-	fs.Var((*uint32Value)(&c.MaxConcurrentStreams), "max-concurrent-streams", "")
-	fs.DurationVar(&c.GRPCKeepAliveMinTime, "grpc-keepalive-min-time", 5*time.Second, "")
-	fs.DurationVar(&c.GRPCKeepAliveInterval, "grpc-keepalive-interval", 2*time.Hour, "")
-	fs.DurationVar(&c.GRPCKeepAliveTimeout, "grpc-keepalive-timeout", 20*time.Second, "")
-}
-
-func (p *parser) observing() {
-	c, fs := p.c, p.fs
-	fs.StringVar(&c.LogLevel, "log-level", "info", "")
-	fs.StringVar(&c.LogFormat, "log-format", "json", "")
-	fs.StringVar(&p.outputs, "log-outputs", "default", "")
-	logger := "zap"
-	fs.Var(choice{&logger, []string{"zap"}}, "logger", "")
-	fs.DurationVar(&c.WarningApplyDuration, "warning-apply-duration", 100*time.Millisecond, "")
-	fs.DurationVar(&c.WarningUnaryRequestDuration, "warning-unary-request-duration", 300*time.Millisecond, "")
-	fs.BoolVar(&c.EnablePprof, "enable-pprof", false, "")
-	fs.BoolVar(&c.UI, "ui", true, "")
 }
 
 // environment sets every flag that the command line did not.
@@ -270,7 +207,7 @@ func (p *parser) environment(environ []string) error {
 				continue
 			}
 			if err := p.fs.Set(f.Name, value); err != nil && failed == nil {
-				failed = fmt.Errorf("invalid value %q for %s: %w", value, key, err)
+				failed = fmt.Errorf("invalid value %q for %s: %w", value, key, p.explain(err))
 			}
 			p.set[f.Name] = true
 			p.note("recognized and used environment variable %s=%s", key, value)
@@ -296,9 +233,12 @@ func (p *parser) finish() error {
 	}
 	// Zero is etcd's way of asking for the default.
 	c.SnapshotCount = cmp.Or(c.SnapshotCount, defaultSnapshotCount)
+	c.SnapshotCatchUpEntries = cmp.Or(c.SnapshotCatchUpEntries, defaultCatchUpEntries)
 	c.BackendBatchInterval = cmp.Or(c.BackendBatchInterval, defaultBatchInterval)
 	c.BackendBatchLimit = cmp.Or(c.BackendBatchLimit, defaultBatchLimit)
 	c.CompactionBatchLimit = cmp.Or(c.CompactionBatchLimit, defaultCompactionBatch)
+	c.CompactionSleepInterval = cmp.Or(c.CompactionSleepInterval, defaultCompactionSleep)
+	c.WatchProgressNotifyInterval = cmp.Or(c.WatchProgressNotifyInterval, defaultProgressInterval)
 	c.HeartbeatInterval = time.Duration(p.heartbeatMs) * time.Millisecond
 	c.ElectionTimeout = time.Duration(p.electionMs) * time.Millisecond
 	if p.set["listen-client-urls"] && !p.set["advertise-client-urls"] {
@@ -515,15 +455,6 @@ func (c Cluster) duplicate() string {
 
 // URLs is a sorted list of URLs given as one flag, separated by commas.
 type URLs []url.URL
-
-func (us *URLs) init(fs *flag.FlagSet, name, value string) {
-	if value != "" {
-		if err := us.Set(value); err != nil {
-			panic(err) // a default of ours
-		}
-	}
-	fs.Var(us, name, "")
-}
 
 // Set implements flag.Value. Nothing leaves what was there before, as with etcd: a template that fills in
 // no value asks for the default.

@@ -1,68 +1,196 @@
 package config
 
 import (
+	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// notHere are flags of etcd 3.7 whose meaning this version does not have yet.
-// Taking them silently would promise something; they are refused by name, unless
-// their value says that nothing is wanted.
-var notHere = []string{
-	"auth-token", "auth-token-ttl", "auto-compaction-mode", "auto-compaction-retention", "auto-tls",
-	"backend-bbolt-freelist-type", "bcrypt-cost", "bootstrap-defrag-threshold-megabytes", "cert-file", "cipher-suites",
-	"client-cert-allowed-hostname", "client-cert-auth", "client-cert-file", "client-crl-file", "client-key-file",
-	"compact-hash-check-time", "config-file", "corrupt-check-time", "cors", "discovery-cacert", "discovery-cert",
-	"discovery-dial-timeout", "discovery-endpoints", "discovery-fallback", "discovery-insecure-skip-tls-verify",
-	"discovery-insecure-transport", "discovery-keepalive-time", "discovery-keepalive-timeout", "discovery-key",
-	"discovery-password", "discovery-request-timeout", "discovery-srv", "discovery-srv-name", "discovery-token",
-	"discovery-user", "distributed-tracing-address", "distributed-tracing-instance-id",
-	"distributed-tracing-sampling-rate", "distributed-tracing-service-name", "downgrade-check-time",
-	"enable-distributed-tracing", "enable-grpc-gateway", "enable-log-rotation", "feature-gates", "force-new-cluster",
-	"host-whitelist", "key-file", "listen-client-http-urls", "log-rotation-config-json", "max-learners",
-	"max-snapshots", "max-wals", "memory-mlock", "metrics", "peer-auto-tls", "peer-cert-allowed-cn",
-	"peer-cert-allowed-hostname", "peer-cert-file", "peer-client-cert-auth", "peer-client-cert-file",
-	"peer-client-key-file", "peer-crl-file", "peer-key-file", "peer-skip-client-san-verification",
-	"peer-trusted-ca-file", "raft-read-timeout", "raft-write-timeout", "self-signed-cert-validity",
-	"socket-reuse-address", "socket-reuse-port", "strict-reconfig-check", "tls-max-version", "tls-min-version",
-	"trusted-ca-file", "v2-deprecation",
+// register makes the flags of the table.
+func (p *parser) register() {
+	for _, s := range table() {
+		for i := range s.specs {
+			p.add(&s.specs[i])
+		}
+	}
+	for _, name := range ignored {
+		p.fs.Var(ignoredFlag{p, name}, name, "")
+	}
 }
 
-// refused is the value of a flag that etcd has and this server has not.
-type refused struct{ name string }
+// add makes one flag, and gives its field the default.
+func (p *parser) add(s *spec) {
+	if s.only != nil {
+		p.fs.Var(s.only, s.name, s.help)
+		return
+	}
+	switch to := s.field(p).(type) {
+	case *string:
+		p.fs.StringVar(to, s.name, s.def, s.help)
+	case *bool:
+		p.fs.BoolVar(to, s.name, false, s.help)
+	case *int:
+		p.fs.IntVar(to, s.name, 0, s.help)
+	case *int64:
+		p.fs.Int64Var(to, s.name, 0, s.help)
+	case *uint:
+		p.fs.UintVar(to, s.name, 0, s.help)
+	case *uint64:
+		p.fs.Uint64Var(to, s.name, 0, s.help)
+	case *time.Duration:
+		p.fs.DurationVar(to, s.name, 0, s.help)
+	case flag.Value:
+		p.fs.Var(to, s.name, s.help)
+	}
+	f := p.fs.Lookup(s.name)
+	if err := f.Value.Set(s.def); err != nil {
+		panic(fmt.Sprintf("config: the default of --%s: %v", s.name, err)) // a line of the table is wrong
+	}
+	f.DefValue = s.def
+}
 
-func (r refused) String() string { return "" }
+// kind is how a restricted flag's value is read.
+type kind uint8
 
-// IsBoolFlag makes the refusal come even when no value follows.
-func (r refused) IsBoolFlag() bool { return true }
-func (r refused) Set(s string) error {
-	if r.asksNothing(s) {
+const (
+	text kind = iota
+	boolean
+	number
+	duration
+	gates // name=value, separated by commas
+)
+
+// canonical writes a value of the kind in one way.
+func (k kind) canonical(s string) (string, error) {
+	switch k {
+	case boolean:
+		v, err := strconv.ParseBool(s)
+		return strconv.FormatBool(v), plain(err)
+	case number:
+		v, err := strconv.ParseInt(s, 0, 64)
+		return strconv.FormatInt(v, 10), plain(err)
+	case duration:
+		v, err := time.ParseDuration(s)
+		return v.String(), err
+	case gates:
+		return gatesAt(s)
+	}
+	return s, nil
+}
+
+// plain is the cause of a conversion's failure, without the function's name.
+func plain(err error) error {
+	var n *strconv.NumError
+	if errors.As(err, &n) {
+		return n.Err
+	}
+	return err
+}
+
+// gateDefaults are etcd 3.7's features, and whether they are on.
+var gateDefaults = map[string]bool{
+	"CompactHashCheck": false, "FastLeaseKeepAlive": true, "InitialCorruptCheck": false, "LeaseCheckpoint": false, "LeaseCheckpointPersist": false,
+	"PriorityRequest": false, "SetMemberLocalAddr": false, "StopGRPCServiceOnDefrag": false, "TxnModeWriteWithSharedBuffer": true, "AllAlpha": false,
+}
+
+// gatesAt leaves out the features that are asked to be as they are.
+func gatesAt(s string) (string, error) {
+	var differ []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(part, "=")
+		if !ok {
+			return "", fmt.Errorf("missing bool value for %s", part)
+		}
+		on, err := strconv.ParseBool(strings.TrimSpace(value))
+		if err != nil {
+			return "", fmt.Errorf("invalid value of %s: %w", part, plain(err))
+		}
+		if def, known := gateDefaults[strings.TrimSpace(name)]; !known {
+			return "", fmt.Errorf("unrecognized feature gate: %s", name)
+		} else if def != on {
+			differ = append(differ, part)
+		}
+	}
+	return strings.Join(differ, ","), nil
+}
+
+// restriction is the value of a flag whose meaning this version does not have, or only in part. Taking any value silently
+// would promise something; but a value that asks for what is done anyway is taken, above all the default.
+type restriction struct {
+	name, def string
+	kind      kind
+	why       string
+	also      []string      // values that ask for no more than the default does
+	idle      bool          // any value does, because what it is about is switched off
+	most      time.Duration // durations up to this one ask for no more, if not 0
+}
+
+func atMost(name string, most time.Duration) *restriction {
+	return &restriction{name: name, def: most.String(), kind: duration, why: fixedTimeout, most: most}
+}
+
+func (r *restriction) String() string   { return r.def }
+func (r *restriction) IsBoolFlag() bool { return r.kind == boolean }
+
+// Set takes or refuses a value.
+func (r *restriction) Set(s string) error {
+	got, err := r.kind.canonical(s)
+	if err != nil {
+		return fmt.Errorf("invalid value %q for flag --%s: %w", s, r.name, err)
+	}
+	want, err := r.kind.canonical(r.def)
+	if err != nil {
+		return err
+	}
+	if got == want || r.idle || slices.Contains(r.also, got) {
 		return nil
 	}
-	return fmt.Errorf("etcd's flag --%s is not supported by this version", r.name)
-}
-
-// asksNothing tells whether a value only asks for what this server does anyway.
-func (r refused) asksNothing(s string) bool {
-	switch r.name {
-	case "auto-compaction-retention", "bootstrap-defrag-threshold-megabytes":
-		return s == "0"
-	case "corrupt-check-time":
-		return s == "0" || s == "0s"
-	case "cors", "host-whitelist":
-		return s == "*"
-	case "metrics":
-		return s == "basic"
+	if d, err := time.ParseDuration(got); r.most != 0 && err == nil && d <= r.most {
+		return nil
 	}
-	return s == "" || s == "false"
+	return &refusal{name: r.name, value: s, why: r.why}
 }
 
-// explain drops the flag package's wrapping around a refusal, which would
-// otherwise read as if only the value were wrong.
+// A refusal names a flag of etcd's that this version cannot honour, and why.
+type refusal struct{ name, value, why string }
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("etcd's flag --%s is not supported by this version with the value %q: %s", r.name, r.value, r.why)
+}
+
+// ignored are flags of releases before 3.0 that etcd still takes without doing anything.
+var ignored = []string{
+	"cluster-active-size", "cluster-remove-delay", "cluster-sync-interval", "config", "force", "max-result-buffer",
+	"max-retry-attempts", "peer-heartbeat-interval", "peer-election-timeout", "retry-interval", "snapshot", "v", "vv",
+}
+
+type ignoredFlag struct {
+	p    *parser
+	name string
+}
+
+func (f ignoredFlag) String() string   { return "" }
+func (f ignoredFlag) IsBoolFlag() bool { return true }
+func (f ignoredFlag) Set(string) error {
+	f.p.note("flag --%s is no longer supported - ignoring", f.name)
+	return nil
+}
+
+// explain drops the flag package's wrapping around what a flag says of itself, which would otherwise be said twice.
 func (p *parser) explain(err error) error {
-	if _, after, ok := strings.Cut(err.Error(), "etcd's flag --"); ok {
-		return fmt.Errorf("etcd's flag --%s", after)
+	text := err.Error()
+	for _, start := range []string{"etcd's flag --", "invalid value "} {
+		if at := strings.LastIndex(text, start); at > 0 {
+			return errors.New(text[at:])
+		}
 	}
 	return err
 }
@@ -81,7 +209,7 @@ func (c choice) String() string {
 }
 
 func (c choice) Set(s string) error {
-	if !contains(c.values, s) {
+	if !slices.Contains(c.values, s) {
 		return fmt.Errorf("invalid value %q, valid values are %s", s, strings.Join(c.values, ", "))
 	}
 	*c.to = s
@@ -110,82 +238,12 @@ const usage = `Usage:
 `
 
 // Help lists the flags; each is also an environment variable, ETCD_<NAME> or VITRINE_<NAME>.
-const Help = usage + `
-Every flag can be given in the environment instead, as VITRINE_<NAME> or ETCD_<NAME>.
-
-Member:
-  --name 'default'
-    Human-readable name for this member.
-  --data-dir '${name}.etcd'
-    Path to the data directory.
-  --wal-dir ''
-    Path to the dedicated wal directory.
-  --wal-segment-bytes '64000000'
-    Size from which on a file of the log is closed and the next one begun (not a flag of etcd's, which has 64 MB built in).
-  --snapshot-count '10000'
-    Number of committed transactions to trigger a snapshot to disk.
-  --snapshot-catchup-entries '5000'
-    Number of entries for a slow follower to catch up after compacting the raft log.
-  --heartbeat-interval '100'
-    Time (in milliseconds) of a heartbeat interval.
-  --election-timeout '1000'
-    Time (in milliseconds) for an election to timeout.
-  --initial-election-tick-advance 'true'
-    Whether to fast-forward initial election ticks on boot for faster election.
-  --listen-peer-urls 'http://localhost:2380'
-    List of URLs to listen on for peer traffic.
-  --listen-client-urls 'http://localhost:2379'
-    List of URLs to listen on for client gRPC and HTTP traffic.
-  --listen-metrics-urls ''
-    List of URLs to listen on for the metrics and health endpoints.
-  --quota-backend-bytes '0'
-    Raise alarms when backend size exceeds the given quota (0: 2 GiB, negative: none).
-  --backend-batch-interval '100ms', --backend-batch-limit '10000'
-    The maximum time and number of operations before the backend is committed.
-  --max-txn-ops '128'
-    Maximum number of operations permitted in a transaction.
-  --max-request-bytes '1572864'
-    Maximum client request size in bytes the server will accept.
-  --max-concurrent-streams '4294967295'
-    Maximum concurrent streams that each client can open at a time.
-  --grpc-keepalive-min-time '5s', --grpc-keepalive-interval '2h', --grpc-keepalive-timeout '20s'
-    Pings: how often a client may, how often the server does, and how long it waits for an answer.
-
-Clustering:
-  --initial-advertise-peer-urls 'http://localhost:2380'
-    List of this member's peer URLs to advertise to the rest of the cluster.
-  --initial-cluster 'default=http://localhost:2380'
-    Initial cluster configuration for bootstrapping.
-  --initial-cluster-state 'new'
-    'new' when bootstrapping a cluster, 'existing' when joining one.
-  --initial-cluster-token 'etcd-cluster'
-    Initial cluster token; keeps clusters with equal URLs apart.
-  --advertise-client-urls 'http://localhost:2379'
-    List of this member's client URLs to advertise to the public.
-  --pre-vote 'true'
-    Run an additional election phase before disturbing a leader.
-
-Maintenance:
-  --compaction-batch-limit '1000', --compaction-sleep-interval '10ms'
-    The most revisions deleted in one step of a compaction, and the pause between steps.
-  --watch-progress-notify-interval '10m'
-    Duration of periodic watch progress notifications.
-
-Observing:
-  --log-level 'info'
-    debug, info, warn, error, panic, or fatal.
-  --log-format 'json'
-    json or console.
-  --log-outputs 'default'
-    Files, 'stdout' or 'stderr', separated by commas; 'default' is stderr.
-  --warning-apply-duration '100ms', --warning-unary-request-duration '300ms'
-    Applies and requests that take longer leave a warning in the log.
-  --enable-pprof 'false'
-    Serve profiles under /debug/pprof/ on the client port.
-  --ui 'true'
-    Serve the page under /ui/ on the client port, and lead browsers there.
-
-Unsafe:
-  --unsafe-no-fsync 'false'
-    Never sync the log; a crash of the machine will lose acknowledged data.
-`
+func Help(w io.Writer) {
+	fmt.Fprint(w, usage, "\nEvery flag can be given in the environment instead, as VITRINE_<NAME> or ETCD_<NAME>.\n")
+	for _, s := range table() {
+		fmt.Fprintf(w, "\n%s:\n", s.title)
+		for _, f := range s.specs {
+			fmt.Fprintf(w, "  --%s '%s'\n    %s\n", f.name, f.def, f.help)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package oracle
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.etcd.io/etcd/server/v3/embed"
+)
+
+// flagList is where vitrine's own tests find etcd's flags with their defaults.
+const flagList = "../internal/config/testdata/etcd-flags.txt"
+
+// liveFlags are the flags that etcd's library defines, and those that its main package adds.
+func liveFlags(t *testing.T) map[string]string {
+	t.Helper()
+	fs := flag.NewFlagSet("etcd", flag.ContinueOnError)
+	embed.NewConfig().AddFlags(fs)
+	flags := map[string]string{
+		"config-file": "", "discovery-fallback": "exit", "initial-cluster-state": "new", "v2-deprecation": "write-only", "version": "false",
+		"discovery": "", "discovery-proxy": "", // the help still has them
+	}
+	fs.VisitAll(func(f *flag.Flag) { flags[f.Name] = f.DefValue })
+	return flags
+}
+
+// TestFlagListIsEtcds: the list has every flag of etcd's, of its help too, at its default.
+func TestFlagListIsEtcds(t *testing.T) {
+	flags := liveFlags(t)
+	var lines []string
+	for name, def := range flags {
+		lines = append(lines, name+"\t"+def+"\n")
+	}
+	slices.Sort(lines)
+	want, err := os.ReadFile(flagList)
+	ok(t, err)
+	if got := strings.Join(lines, ""); got != string(want) {
+		t.Errorf("etcd's flags are not those of %s:\n%s", flagList, got)
+	}
+	help, err := exec.Command(binary(t, "etcd"), "--help").CombinedOutput()
+	ok(t, err)
+	for _, m := range regexp.MustCompile(`(?m)^  --([a-z0-9-]+)`).FindAllStringSubmatch(string(help), -1) {
+		if _, known := flags[m[1]]; !known {
+			t.Errorf("etcd's help has --%s", m[1])
+		}
+	}
+}
+
+// TestEveryDefaultSpelledOut: a server that is told all defaults starts, etcd's as ours.
+func TestEveryDefaultSpelledOut(t *testing.T) {
+	processes(t)
+	set := []string{ // by the harness
+		"name", "data-dir", "listen-client-urls", "advertise-client-urls", "listen-peer-urls", "initial-advertise-peer-urls",
+		"initial-cluster", "initial-cluster-token", "version",
+	}
+	for _, k := range []kind{etcd, vitrine} {
+		var args []string
+		for name, def := range liveFlags(t) {
+			if !slices.Contains(set, name) && (k == vitrine || def != "" && !strings.HasPrefix(name, "discovery")) { // etcd refuses some of its own
+				args = append(args, fmt.Sprintf("--%s=%s", name, def))
+			}
+		}
+		run(t, []kind{k}, args...)[0].stop()
+	}
+}
