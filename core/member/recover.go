@@ -2,6 +2,7 @@ package member
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"vitrine/core/backend"
@@ -33,7 +34,7 @@ func Recover(fs vfs.FS, dir string, b *backend.Backend, o wal.Options) (*wal.WAL
 	if err != nil {
 		return nil, nil, boot, fmt.Errorf("member: %w", err)
 	}
-	marks, err := wal.Snapshots(fs, dir)
+	marks, err := wal.Snapshots(fs, dir, o)
 	if err != nil {
 		return nil, nil, boot, fmt.Errorf("member: read marks: %w", err)
 	}
@@ -45,9 +46,15 @@ func Recover(fs vfs.FS, dir string, b *backend.Backend, o wal.Options) (*wal.WAL
 	}
 	// To open the log is to sync it. What was read may have been in the page cache only: a store that ran ahead of it
 	// would be worthless if the log then lost its end.
+	o.Applied = durable.Index
 	w, r, err := wal.Open(fs, dir, from, o)
 	if err != nil {
 		return nil, nil, boot, fmt.Errorf("member: open log: %w", err)
+	}
+	if r.Stale {
+		if err := again(w, from); err != nil {
+			return nil, nil, boot, errors.Join(fmt.Errorf("member: write mark: %w", err), w.Close())
+		}
 	}
 	if from.GetIndex() > durable.Index {
 		return nil, nil, boot, cmp.Or(w.Close(), error(&MissingImageError{Index: from.GetIndex()}))
@@ -60,4 +67,13 @@ func Recover(fs vfs.FS, dir string, b *backend.Backend, o wal.Options) (*wal.WAL
 		boot.Applied = from.GetIndex()
 	}
 	return w, r, boot, nil
+}
+
+// again writes the mark that a member starts from behind one that does not count (see wal.Snapshots). A later process
+// of etcd would take that one for good when its index is committed, and ask for its image.
+func again(w *wal.WAL, from *pb.WALSnapshot) error {
+	if err := w.SaveSnapshot(from); err != nil {
+		return err
+	}
+	return w.Sync()
 }

@@ -115,3 +115,94 @@ func TestMissingImageIsNamedByADurableLog(t *testing.T) {
 		t.Errorf("boots at %d: %v", boot.Snapshot.GetIndex(), err)
 	}
 }
+
+// staleMark is a log of entries up to 3 whose process got a snapshot at 180: its mark was written, and the hard state
+// that commits it was not, because the disk refused it or the process died between the two. The store is at 3.
+func staleMark(t *testing.T) *vfs.Mem {
+	t.Helper()
+	fs := vfs.NewMem()
+	w, err := wal.Create(fs, dir, []byte("m"), wal.Options{SegmentBytes: 1 << 16})
+	must(t, err)
+	must(t, w.Append(hardAt(1, 3), entriesOf(1, 1, 3)))
+	must(t, w.Sync())
+	must(t, w.SaveSnapshot(markAt(180, 2)))
+	must(t, w.Close())
+	return fs
+}
+
+func hardAt(term, commit uint64) *raftpb.HardState {
+	return &raftpb.HardState{Term: &term, Vote: new(uint64), Commit: &commit}
+}
+
+func markAt(index, term uint64) *pb.WALSnapshot {
+	return &pb.WALSnapshot{Index: &index, Term: &term, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}}
+}
+
+func entriesOf(term, first, last uint64) (es []*raftpb.Entry) {
+	for i := first; i <= last; i++ {
+		es = append(es, &raftpb.Entry{Index: new(i), Term: &term})
+	}
+	return es
+}
+
+// reboot recovers with a store at index, and expects to start from the mark at from.
+func reboot(t *testing.T, fs vfs.FS, index, from uint64) *wal.WAL {
+	t.Helper()
+	w, r, boot, err := member.Recover(fs, dir, storeOf(t, backend.Applied{Index: index, Term: 2}, 1, 2, 3), wal.Options{SegmentBytes: 1 << 16})
+	must(t, err)
+	if boot.Snapshot.GetIndex() != from || r.Snapshot.GetIndex() != from {
+		t.Fatalf("boots from the mark at %d, want %d", boot.Snapshot.GetIndex(), from)
+	}
+	return w
+}
+
+// The next process passes over the mark and drops its image. It gets an older snapshot from another leader, and goes
+// on beyond 180 by entries. The old mark must not count again when 180 is committed.
+func TestStaleMarkBehindAnotherSnapshot(t *testing.T) {
+	fs := staleMark(t)
+	w := reboot(t, fs, 3, 0)
+	must(t, w.SaveSnapshot(markAt(179, 2)))
+	must(t, w.Append(hardAt(5, 179), nil))
+	must(t, w.Append(hardAt(5, 181), append(entriesOf(2, 180, 180), entriesOf(5, 181, 181)...)))
+	must(t, w.Close())
+	must(t, reboot(t, fs, 179, 179).Close())
+}
+
+// The same by entries alone, which the store has not committed to its own disk yet when the process is killed.
+func TestStaleMarkThatEntriesOvertake(t *testing.T) {
+	fs := staleMark(t)
+	w := reboot(t, fs, 3, 0)
+	must(t, w.Append(hardAt(5, 200), entriesOf(2, 4, 200)))
+	must(t, w.Sync())
+	fs = fs.Clone()
+	w = reboot(t, fs, 50, 0)
+	must(t, w.SaveSnapshot(markAt(180, 2))) // of its own now, with the store durable up to there
+	must(t, w.Close())
+	must(t, reboot(t, fs, 190, 180).Close())
+}
+
+// The snapshot arrives a second time, and this time all of it is written: the first record and the second are of one
+// index, and what followed the first is gone.
+func TestStaleMarkThatComesAgain(t *testing.T) {
+	fs := staleMark(t)
+	w := reboot(t, fs, 3, 0)
+	must(t, w.Append(hardAt(1, 3), entriesOf(1, 4, 185)))
+	must(t, w.SaveSnapshot(markAt(180, 2)))
+	must(t, w.Append(hardAt(3, 181), entriesOf(3, 181, 182)))
+	must(t, w.Close())
+	w, r, _, err := member.Recover(fs, dir, storeOf(t, backend.Applied{Index: 180, Term: 2}, 1, 2, 3), wal.Options{SegmentBytes: 1 << 16})
+	must(t, err)
+	must(t, w.Close())
+	if r.Snapshot.GetIndex() != 180 || len(r.Entries) != 2 || r.Entries[0].GetTerm() != 3 {
+		t.Errorf("from %d with %d entries", r.Snapshot.GetIndex(), len(r.Entries))
+	}
+}
+
+// A log that ends before what the store contains has lost what was promised, and the error says which file and where.
+func TestLogBehindTheStoreIsNamed(t *testing.T) {
+	_, _, _, err := member.Recover(staleMark(t), dir, storeOf(t, backend.Applied{Index: 5, Term: 1}, 1, 2, 3), wal.Options{SegmentBytes: 1 << 16})
+	var corrupt *wal.CorruptError
+	if !errors.As(err, &corrupt) || !strings.HasSuffix(corrupt.File, ".wal") || corrupt.Offset == 0 || !strings.Contains(err.Error(), "index 5") {
+		t.Errorf("got %v", err)
+	}
+}

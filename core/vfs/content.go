@@ -35,6 +35,15 @@ func (t *table) get(i int64) *block {
 	return t.leaves[l].blocks[i%leafBlocks]
 }
 
+// hole returns how many bytes from an offset on have no leaf.
+func (t *table) hole(at int64) int64 {
+	const leafBytes = leafBlocks * BlockSize
+	if l := at / leafBytes; l < int64(len(t.leaves)) && t.leaves[l] != nil {
+		return 0
+	}
+	return leafBytes - at%leafBytes
+}
+
 func (t *table) set(i int64, b *block, by *owner) {
 	if t.get(i) == b {
 		return
@@ -73,6 +82,12 @@ func (c *content) readAt(p []byte, off int64) int {
 	p = p[:min(int64(len(p)), c.size-off)]
 	for n := 0; n < len(p); {
 		at := off + int64(n)
+		if hole := c.now.hole(at); hole > 0 {
+			hole = min(hole, int64(len(p)-n))
+			clear(p[n : int64(n)+hole])
+			n += int(hole)
+			continue
+		}
 		within := int(at % BlockSize)
 		part := p[n:min(len(p), n+BlockSize-within)]
 		if b := c.now.get(at / BlockSize); b != nil {

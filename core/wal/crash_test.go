@@ -64,7 +64,7 @@ func TestCrashes(t *testing.T) {
 			if disk, err = live(r, disk, o, p); err != nil {
 				t.Fatalf("seed %d, life %d: %v", seed, life, err)
 			}
-			snaps, err := Snapshots(disk, "m/wal")
+			snaps, err := Snapshots(disk, "m/wal", o)
 			if err != nil {
 				t.Fatalf("seed %d, life %d: snapshots: %v", seed, life, err)
 			}
@@ -184,27 +184,28 @@ func noise(r *rand.Rand) string {
 	return string(b)
 }
 
-// build makes a log of a few segments, cleanly closed, and returns the path of
-// the last one.
+// small is how the logs of build are kept.
+var small = Options{SegmentBytes: 3000}
+
+// build makes a log of a few segments, of which the last one was never synced
+// behind its head when its process was killed, and returns the path of that.
 func build(t testing.TB) (m *vfs.Mem, last string) {
-	m = vfs.NewMem()
-	w := create(t, m, Options{SegmentBytes: 3000})
+	disk := vfs.NewMem()
+	w := create(t, disk, small)
 	for i := uint64(1); i <= 60; i++ {
 		check(t, w.Append(hardState(1, 1, i), entries(1, i, 1)))
 	}
 	for i := uint64(61); len(w.Segments()) < 4 || w.Size() < 1500; i++ {
 		check(t, w.Append(nil, entries(1, i, 1)))
 	}
-	last = "m/wal/" + w.last().Name
-	check(t, w.Close())
-	return m, last
+	return disk.Clone(), "m/wal/" + w.last().Name
 }
 
 // records returns the offset of each record of a file, and the end of the last.
 func records(t testing.TB, m *vfs.Mem, name string) (offsets []int64) {
 	f, err := m.Open(name)
 	check(t, err)
-	d, err := newDecoder([]vfs.File{f})
+	d, err := newDecoder([]vfs.File{f}, 0)
 	check(t, err)
 	for {
 		if _, err := d.next(); err != nil {
@@ -223,7 +224,7 @@ func TestFlippedBitsAreNamed(t *testing.T) {
 	m, last := build(t)
 	names, err := m.List("m/wal")
 	check(t, err)
-	_, want := open(t, m.Clone(), nil, Options{})
+	_, want := open(t, m.Clone(), nil, small)
 	for _, name := range []string{"m/wal/" + names[1], last} {
 		offsets := records(t, m, name)
 		data, err := vfs.ReadFile(m, name)
@@ -252,7 +253,7 @@ func TestFlippedBitsAreNamed(t *testing.T) {
 
 func judge(t *testing.T, hurt *vfs.Mem, where, file string, start, end int64, want string) {
 	t.Helper()
-	w, log, err := Open(hurt, "m/wal", nil, Options{})
+	w, log, err := Open(hurt, "m/wal", nil, small)
 	var corrupt *CorruptError
 	switch {
 	case errors.As(err, &corrupt):
@@ -269,59 +270,6 @@ func judge(t *testing.T, hurt *vfs.Mem, where, file string, start, end int64, wa
 	}
 }
 
-// TestTornTails erases sectors at the end of the log, cuts the file off at
-// every length, and expects everything before the torn record.
-func TestTornTails(t *testing.T) {
-	m, last := build(t)
-	offsets := records(t, m, last)
-	_, whole := open(t, m.Clone(), nil, Options{})
-	end := offsets[len(offsets)-1]
-	for size := offsets[5]; size <= end; size++ {
-		hurt := m.Clone()
-		f, err := hurt.OpenReadWrite(last)
-		check(t, err)
-		check(t, f.Truncate(size))
-		w, log := open(t, hurt, nil, Options{})
-		clean := false
-		for _, at := range offsets {
-			clean = clean || at == size
-		}
-		if log.Repaired == clean {
-			t.Fatalf("cut at %d: repaired %v", size, log.Repaired)
-		}
-		if n := len(log.Entries); n > 0 && text(&Recovered{Entries: log.Entries}) != text(&Recovered{Entries: whole.Entries[:n]}) {
-			t.Fatalf("cut at %d: entries changed", size)
-		}
-		lost := len(whole.Entries) - len(log.Entries)
-		if want := lostRecords(offsets, size); lost != want {
-			t.Fatalf("cut at %d: %d entries lost, want %d", size, lost, want)
-		}
-		if log.Repaired {
-			broken, err := hurt.Stat(last + ".broken")
-			check(t, err)
-			if broken.Size != size || log.Truncated <= 0 {
-				t.Fatalf("cut at %d: .broken has %d bytes, %d dropped", size, broken.Size, log.Truncated)
-			}
-		}
-		next := whole.Entries[len(log.Entries)-1].GetIndex() + 1
-		check(t, w.Append(nil, entries(2, next, 3)))
-		check(t, w.Close())
-		_, again := open(t, hurt, nil, Options{})
-		if len(again.Entries) != len(log.Entries)+3 || again.Repaired {
-			t.Fatalf("cut at %d: %d entries after the repair, had %d + 3", size, len(again.Entries), len(log.Entries))
-		}
-	}
-}
-
-func lostRecords(offsets []int64, size int64) (n int) {
-	for _, end := range offsets[1:] {
-		if end > size {
-			n++
-		}
-	}
-	return n
-}
-
 func TestMissingSegmentsAreNoticed(t *testing.T) {
 	m, _ := build(t)
 	names, err := m.List("m/wal")
@@ -329,7 +277,7 @@ func TestMissingSegmentsAreNoticed(t *testing.T) {
 	for i, name := range names {
 		hurt := m.Clone()
 		check(t, hurt.Remove("m/wal/"+name))
-		_, _, err := Open(hurt, "m/wal", nil, Options{})
+		_, _, err := Open(hurt, "m/wal", nil, small)
 		var corrupt *CorruptError
 		if i == len(names)-1 {
 			check(t, err) // the end of a log cannot be missed by the log itself
@@ -343,7 +291,7 @@ func TestMissingSegmentsAreNoticed(t *testing.T) {
 	check(t, err)
 	check(t, other.Close())
 	check(t, hurt.Rename("other/"+segmentName(0, 0), "m/wal/"+names[0]))
-	if _, _, err := Open(hurt, "m/wal", nil, Options{}); err == nil {
+	if _, _, err := Open(hurt, "m/wal", nil, small); err == nil {
 		t.Error("a segment of another member was accepted")
 	}
 }

@@ -1,10 +1,12 @@
 package wal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"path"
 
 	"vitrine/core/mutant"
 	"vitrine/core/vfs"
@@ -35,25 +37,30 @@ const readBytes = 64 << 10
 // decoder reads the records of consecutive files.
 type decoder struct {
 	files  []vfs.File // the rest, the one being read first
+	full   int64      // bytes that the last file was made with; 0 = not known
+	seq    uint64     // of that file
 	size   int64      // of that file
 	offset int64      // in that file, behind the last valid record
 	at     int64      // in that file, of the last valid record
+	used   int64      // in the last file, once its end was judged: what follows is zeros
 	crc    uint32
 	first  bool // no record read yet: the first checksum is taken on trust
 
 	buf   []byte // file bytes from bufAt on
 	bufAt int64
+	place []byte // what a sync point must say
 }
 
-func newDecoder(files []vfs.File) (*decoder, error) {
-	d := &decoder{files: files, first: true}
+func newDecoder(files []vfs.File, full int64) (*decoder, error) {
+	d := &decoder{files: files, full: full, first: true}
 	return d, d.open()
 }
 
 // open starts reading the first of the files that are left.
 func (d *decoder) open() error {
+	segment, _ := parseSegmentName(path.Base(d.files[0].Name()))
 	info, err := d.files[0].Stat()
-	d.size, d.offset, d.buf, d.bufAt = info.Size, 0, d.buf[:0], 0
+	d.seq, d.size, d.offset, d.buf, d.bufAt = segment.Seq, info.Size, 0, d.buf[:0], 0
 	return err
 }
 
@@ -91,14 +98,17 @@ func (d *decoder) peek(at, n int64) ([]byte, error) {
 func (d *decoder) next() (record, error) {
 	for {
 		field, err := d.field()
-		if err != nil {
-			return record{}, err
+		var rec record
+		if err == nil && field != 0 {
+			rec, err = d.body(field)
 		}
-		if field != 0 {
-			return d.body(field)
-		}
-		if d.last() {
-			return record{}, io.EOF
+		switch {
+		case errors.Is(err, errTorn):
+			return record{}, d.end(errTorn)
+		case err != nil || field != 0:
+			return rec, err
+		case d.last():
+			return record{}, d.end(io.EOF)
 		}
 		d.files = d.files[1:]
 		if err := d.open(); err != nil {
@@ -109,32 +119,34 @@ func (d *decoder) next() (record, error) {
 
 // field reads a length field; 0 is the end of the file.
 func (d *decoder) field() (uint64, error) {
+	if d.offset == 0 {
+		if err := d.head(); err != nil {
+			return 0, err
+		}
+	}
 	p, err := d.peek(d.offset, frameBytes)
 	switch {
 	case err != nil:
 		return 0, err
-	case len(p) == 0:
-		return 0, nil
+	case zero(p):
+		return d.sector()
 	case len(p) < frameBytes && !d.last():
 		return 0, d.corrupt("the file ends within a length field")
 	case len(p) < frameBytes:
 		return 0, errTorn
 	}
-	field := binary.LittleEndian.Uint64(p)
-	if field != 0 {
-		return field, nil
+	return binary.LittleEndian.Uint64(p), nil
+}
+
+// sector looks at the rest of the sector in which a length of zero stands. A
+// disk writes a sector entirely or not at all. So if this one was never written
+// its rest is zero too; if not, a length was erased.
+func (d *decoder) sector() (end uint64, err error) {
+	rest, err := d.peek(d.offset, vfs.BlockSize-d.offset%vfs.BlockSize)
+	if err == nil && !zero(rest) {
+		err = d.corrupt("a length field of zero is followed by data in the same sector")
 	}
-	// A disk writes a sector entirely or not at all. So if this one was never
-	// written its rest is zero too; if not, a length was erased.
-	sector := vfs.BlockSize - d.offset%vfs.BlockSize
-	rest, err := d.peek(d.offset, sector)
-	if err != nil {
-		return 0, err
-	}
-	if !zero(rest) {
-		return 0, d.corrupt("a length field of zero is followed by data in the same sector")
-	}
-	return 0, nil
+	return 0, err
 }
 
 func (d *decoder) body(field uint64) (record, error) {
@@ -154,8 +166,12 @@ func (d *decoder) body(field uint64) (record, error) {
 	switch {
 	case !ok:
 		return record{}, d.damaged(n, p, "the record cannot be decoded")
+	case d.offset == 0 && rec.kind != crcRecord:
+		return record{}, d.corrupt("it begins with a record of type %d instead of a checksum", rec.kind)
 	case rec.kind == crcRecord && !d.first && rec.crc != d.crc:
-		return record{}, d.corrupt("checksum %08x does not continue %08x of the file before", rec.crc, d.crc)
+		return record{}, d.corrupt("checksum %08x does not continue %08x of what is before", rec.crc, d.crc)
+	case rec.kind == crcRecord && len(rec.data) > 0 && !d.isPlace(rec.data, d.offset):
+		return record{}, d.corrupt("the sync point belongs to another place")
 	case rec.kind == crcRecord:
 		d.crc = rec.crc
 	default:
@@ -172,11 +188,16 @@ func (d *decoder) body(field uint64) (record, error) {
 // beyond judges a length field that points beyond the end of the file: in the
 // last one, a crash that lost the size of a growing file leaves one.
 func (d *decoder) beyond(n int64) error {
+	if d.short() {
+		return d.cutOff()
+	}
 	p, err := d.peek(d.offset+frameBytes, d.size)
 	if err != nil {
 		return err
 	}
-	if promised, ok := d.promise(p); d.missingSector(p) || (ok && promised == n) || (!ok && len(p) < headBytes) {
+	// What is there of the record may be whole, and then its header says the same.
+	promised, head := promisedLen(p)
+	if d.missingSector(p) || head > 0 && promised == n || head == 0 && len(p) < headBytes {
 		return d.torn(n, p, fmt.Sprintf("a record of %d bytes reaches beyond the end of the file", n))
 	}
 	return d.corrupt("a record of %d bytes reaches beyond the end of the file", n)
@@ -250,10 +271,11 @@ func (d *decoder) missingSector(p []byte) bool {
 }
 
 func zero(p []byte) bool {
-	for _, b := range p {
-		if b != 0 {
+	for len(p) > len(zeros) {
+		if !bytes.Equal(p[:len(zeros)], zeros[:]) {
 			return false
 		}
+		p = p[len(zeros):]
 	}
-	return true
+	return bytes.Equal(p, zeros[:len(p)])
 }

@@ -29,7 +29,8 @@ func FuzzOpen(f *testing.F) {
 		check(t, err)
 		_, err = file.Write(data)
 		check(t, err)
-		w, log, err := Open(m, "m/wal", nil, Options{})
+		check(t, file.Preallocate(small.SegmentBytes)) // a shorter one is refused for that
+		w, log, err := Open(m, "m/wal", nil, small)
 		var corrupt *CorruptError
 		if errors.As(err, &corrupt) {
 			return
@@ -37,12 +38,12 @@ func FuzzOpen(f *testing.F) {
 		check(t, err)
 		check(t, w.Append(hardState(9, 9, 9), nil))
 		check(t, w.Close())
-		_, again := open(t, m, nil, Options{})
+		_, again := open(t, m, nil, small)
 		log.HardState = hardState(9, 9, 9)
 		if text(again) != text(log) || again.Repaired {
 			t.Fatalf("opened again:\n%s\nwant\n%s", text(again), text(log))
 		}
-		if _, err := Snapshots(m, "m/wal"); err != nil {
+		if _, err := Snapshots(m, "m/wal", small); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -53,6 +53,24 @@ type encoder struct {
 // must stand in front of the data, so it is taken before anything is copied.
 func (e *encoder) record(kind byte, head, body []byte) {
 	e.crc = castagnoli(castagnoli(e.crc, head), body)
+	e.frame(kind, head, body)
+}
+
+// syncPoint appends a checksum record that says: this is at offset in segment
+// seq, and all before it was durable when it was written.
+func (e *encoder) syncPoint(offset int64, seq uint64) {
+	e.scratch = appendPlace(e.scratch[:0], offset, seq)
+	e.frame(crcRecord, e.scratch, nil)
+}
+
+// appendPlace appends the data of a sync point: where it stands. A copy of it
+// elsewhere, in a stray block or in what a client wrote, is none.
+func appendPlace(b []byte, offset int64, seq uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendVarint(b, uint64(offset)), seq)
+}
+
+// frame appends a record that bears the checksum of now.
+func (e *encoder) frame(kind byte, head, body []byte) {
 	start := len(e.buf)
 	b := append(e.buf, 0, 0, 0, 0, 0, 0, 0, 0) // the frame, filled in below
 	b = append(b, 1<<3|byte(protowire.VarintType), kind, 2<<3|byte(protowire.VarintType))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
@@ -21,8 +22,10 @@ type Recovered struct {
 	HardState *raftpb.HardState // never nil; empty when none was ever saved
 	Entries   []*raftpb.Entry   // all after Snapshot, committed or not
 	Snapshot  pb.WALSnapshot    // the one started from
-	Repaired  bool              // the last record was torn and dropped
-	Truncated int64             // bytes of it that had reached the disk
+	// Stale: the last record of a snapshot in the log is not that of Snapshot, and does not count. See Snapshots.
+	Stale     bool
+	Repaired  bool  // the last record was torn and dropped
+	Truncated int64 // bytes of it that had reached the disk
 }
 
 // Open reads a log from a snapshot on (nil: from its beginning) and prepares it
@@ -77,73 +80,95 @@ func (w *WAL) recover(segments []Segment, from *pb.WALSnapshot) (*Recovered, err
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDecoder(files)
+	d, err := newDecoder(files, w.o.SegmentBytes)
 	if err != nil {
 		return nil, err
 	}
 	s := newScan(from)
-	switch err := s.run(d); {
-	case d.tornEnd(err) && mutant.On(mutant.TailStrict):
+	end := s.run(d)
+	if d.tornEnd(end) && mutant.On(mutant.TailStrict) {
 		return nil, d.corrupt("the last record is torn")
-	case d.tornEnd(err):
-		s.Repaired = true
-		if s.Truncated, err = w.saveBroken(d); err != nil {
-			return nil, fmt.Errorf("wal: repair: %w", err)
-		}
-	case err != nil:
-		return nil, err
+	}
+	if end != nil && !d.tornEnd(end) {
+		return nil, end
 	}
 	if !s.found {
 		return nil, ErrSnapshotNotFound
 	}
-	w.metadata, w.lastIndex, w.enc.crc = s.Metadata, s.last, d.crc
+	if err := s.promised(d, w.o.Applied); err != nil {
+		return nil, err
+	}
+	if end != nil {
+		s.Repaired, s.Truncated = true, max(0, d.used-d.offset)
+		if err := w.saveBroken(d); err != nil {
+			return nil, fmt.Errorf("wal: repair: %w", err)
+		}
+	}
+	w.metadata, w.lastIndex, w.enc.crc = s.Metadata, s.last(), d.crc
 	if hs := s.HardState; hs.GetTerm() != 0 || hs.GetVote() != 0 || hs.GetCommit() != 0 {
 		w.state, w.hasState = state{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}, true
 	}
-	return &s.Recovered, w.blankFrom(d.offset)
+	return &s.Recovered, w.blankRest(d)
 }
 
-// blankFrom makes the tail end at offset, followed by zeros, durably.
-func (w *WAL) blankFrom(offset int64) error {
-	if err := w.tail.Truncate(offset); err != nil {
+// promised compares where the log ends with what is known of it from elsewhere:
+// the commit index that it tells itself, and what a store has applied, which
+// was durable here before.
+func (s *scan) promised(d *decoder, applied uint64) error {
+	switch last := s.last(); {
+	case applied > last:
+		return d.corrupt("the log ends at index %d, but the store has applied what followed, up to index %d", last, applied)
+	case s.HardState.GetCommit() > max(last, s.highest):
+		return d.corrupt("the log ends at index %d, but says that index %d is committed", last, s.HardState.GetCommit())
+	}
+	return nil
+}
+
+// blankRest overwrites what follows the end with zeros, durably. The file never
+// becomes shorter, not even for a moment: see "The end of a log".
+func (w *WAL) blankRest(d *decoder) error {
+	if err := writeZeros(w.tail, d.offset, d.used); err != nil {
 		return err
 	}
 	if err := w.tail.Preallocate(w.o.SegmentBytes); err != nil {
 		return err
 	}
-	w.offset, w.zeroed = offset, offset
-	return w.syncFile(w.tail)
+	w.offset, w.zeroed = d.offset, max(d.offset, d.used)
+	if err := w.syncFile(w.tail); err != nil {
+		return err
+	}
+	if !w.o.UnsafeNoSync {
+		w.synced = w.offset
+	}
+	return nil
 }
 
-// saveBroken keeps a copy of a file with a torn tail and returns how many
-// bytes that tail has.
-func (w *WAL) saveBroken(d *decoder) (int64, error) {
-	end := d.offset
+// saveBroken keeps a copy of a file with a torn tail.
+func (w *WAL) saveBroken(d *decoder) error {
 	f, err := w.fs.Create(w.path(w.last().Name + brokenSuffix))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer f.Close()
 	for at := int64(0); at < d.size; {
 		p, err := d.peek(at, readBytes)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if trimmed := bytes.TrimRight(p, "\x00"); len(trimmed) > 0 {
+		if !zero(p) {
 			if _, err := f.WriteAt(p, at); err != nil {
-				return 0, err
+				return err
 			}
-			end = max(end, at+int64(len(trimmed)))
 		}
 		at += int64(len(p))
 	}
 	if err := f.Truncate(d.size); err != nil {
-		return 0, err
+		return err
 	}
 	if err := w.syncFile(f); err != nil {
-		return 0, err
+		return err
 	}
-	return end - d.offset, w.syncDir()
+	return w.syncDir()
 }
 
 func openAll(fsys vfs.FS, dir string, segments []Segment) (files []vfs.File, err error) {
@@ -167,12 +192,16 @@ func closeAll(files []vfs.File) {
 // scan takes in the records of a log.
 type scan struct {
 	Recovered
-	found         bool   // the snapshot to start from
-	last          uint64 // index of the last entry or snapshot
-	startTerm     uint64 // of the entry that the snapshot ends with; 0 if there is none
-	snapshots     []*pb.WALSnapshot
-	snapshotsOnly bool // entries are not wanted
+	found         bool              // the snapshot to start from
+	startTerm     uint64            // of the entry that the snapshot ends with; 0 if there is none
+	snapshots     []*pb.WALSnapshot // that count
+	pending       []*pb.WALSnapshot // of which that has yet to be said
+	highest       uint64            // index of those that count
+	snapshotsOnly bool              // entries are not wanted
 }
+
+// last is the index at which the log ends.
+func (s *scan) last() uint64 { return s.Snapshot.GetIndex() + uint64(len(s.Entries)) }
 
 func newScan(from *pb.WALSnapshot) *scan {
 	s := &scan{Recovered: Recovered{HardState: &raftpb.HardState{}}}
@@ -227,9 +256,10 @@ func (s *scan) record(rec record) error {
 		if term := s.HardState.GetTerm(); term < before {
 			return &badRecord{text: fmt.Sprintf("the hard state goes back from term %d to %d", before, term)}
 		}
+		s.confirm()
 		return nil
 	case entryRecord:
-		if s.snapshotsOnly {
+		if s.snapshotsOnly && len(s.pending) == 0 {
 			return nil
 		}
 		return s.entry(rec)
@@ -266,7 +296,10 @@ func (s *scan) entry(rec record) error {
 	if e.GetType() != raftpb.EntryNormal && (e.GetType() > raftpb.EntryConfChangeV2 || len(e.GetData()) == 0) {
 		return &badRecord{text: fmt.Sprintf("entry %d of type %d has %d bytes of data", e.GetIndex(), e.GetType(), len(e.GetData()))}
 	}
-	s.last = e.GetIndex()
+	s.refute(e.GetIndex())
+	if s.snapshotsOnly {
+		return nil
+	}
 	start := s.Snapshot.GetIndex()
 	if e.GetIndex() <= start {
 		s.Entries, s.startTerm = s.Entries[:0], 0
@@ -295,25 +328,54 @@ func (s *scan) snapshot(rec record) error {
 	if err := snap.UnmarshalVT(rec.data); err != nil {
 		return &badRecord{text: fmt.Sprintf("the snapshot cannot be decoded: %v", err)}
 	}
-	s.snapshots = append(s.snapshots, snap)
-	s.last = max(s.last, snap.GetIndex())
-	if s.snapshotsOnly || snap.GetIndex() != s.Snapshot.GetIndex() {
+	s.pending = append(s.pending, snap)
+	s.confirm()
+	if s.Stale = snap.GetIndex() != s.Snapshot.GetIndex(); s.snapshotsOnly || snap.GetIndex() != s.Snapshot.GetIndex() {
 		return nil
 	}
 	if snap.GetTerm() != s.Snapshot.GetTerm() {
 		return &badRecord{fmt.Sprintf("the snapshot at %d has term %d, not %d", snap.GetIndex(), snap.GetTerm(), s.Snapshot.GetTerm()), ErrSnapshotMismatch}
 	}
 	if s.startTerm != snap.GetTerm() {
-		s.Entries = s.Entries[:0]
+		s.Entries, s.startTerm = s.Entries[:0], snap.GetTerm()
 	}
 	s.found = true
 	return nil
 }
 
-// Snapshots returns the snapshots that a log knows and may be opened at: those
-// with an index that is known to be committed, oldest first. It changes nothing
-// and may be called while the log is open elsewhere.
-func Snapshots(fsys vfs.FS, dir string) ([]*pb.WALSnapshot, error) {
+// confirm takes the records for good that the hard state covers.
+func (s *scan) confirm() {
+	s.pending = slices.DeleteFunc(s.pending, func(snap *pb.WALSnapshot) bool {
+		covered := snap.GetIndex() <= s.HardState.GetCommit()
+		if covered {
+			s.snapshots = append(s.snapshots, snap)
+			s.highest = max(s.highest, snap.GetIndex())
+		}
+		return covered
+	})
+}
+
+// refute gives up the records of snapshots that did not become the log, since
+// an entry that they would cover was written behind them.
+func (s *scan) refute(entry uint64) {
+	s.pending = slices.DeleteFunc(s.pending, func(snap *pb.WALSnapshot) bool { return snap.GetIndex() >= entry })
+}
+
+// Snapshots returns the snapshots that a log knows and may be opened at, oldest
+// first. It changes nothing and may be called while the log is open elsewhere.
+//
+// A record counts if its index was known to be committed when it was written,
+// or becomes so by the first hard state behind it that says so, with no entry
+// at or below its index in between. The record of a received snapshot and the
+// hard state that commits it are two, and a crash can come between them. Then
+// the next process goes on without the snapshot, with entries or another
+// snapshot below that index; when they are committed one day, the old record
+// must not count again, since its image is gone.
+//
+// etcd counts every record whose index is committed in the end, and starts from
+// the last of them. For its sake a process that starts from another one than
+// the last in the log writes it again (Recovered.Stale).
+func Snapshots(fsys vfs.FS, dir string, o Options) ([]*pb.WALSnapshot, error) {
 	segments, err := listSegments(fsys, dir)
 	if err != nil {
 		return nil, err
@@ -327,7 +389,7 @@ func Snapshots(fsys vfs.FS, dir string) ([]*pb.WALSnapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDecoder(files)
+	d, err := newDecoder(files, o.withDefaults().SegmentBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -336,11 +398,5 @@ func Snapshots(fsys vfs.FS, dir string) ([]*pb.WALSnapshot, error) {
 	if err := s.run(d); err != nil && !d.tornEnd(err) {
 		return nil, err
 	}
-	var valid []*pb.WALSnapshot
-	for _, snap := range s.snapshots {
-		if snap.GetIndex() <= s.HardState.GetCommit() {
-			valid = append(valid, snap)
-		}
-	}
-	return valid, nil
+	return s.snapshots, nil
 }

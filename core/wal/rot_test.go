@@ -64,7 +64,7 @@ func TestLengthsAtTheEndOfASector(t *testing.T) {
 // that is called by another one must give itself away, wherever it stands.
 func TestTypesThatAreNotCovered(t *testing.T) {
 	m, last := build(t)
-	_, want := open(t, m.Clone(), nil, Options{})
+	_, want := open(t, m.Clone(), nil, small)
 	names, err := m.List("m/wal")
 	check(t, err)
 	kinds := map[byte]int{}
@@ -80,7 +80,7 @@ func TestTypesThatAreNotCovered(t *testing.T) {
 				hurt := m.Clone()
 				check(t, hurt.Damage(name, at, 1, func(p []byte) { p[0] ^= 1 << bit }))
 				where := fmt.Sprintf("type %d as %d at %d of %s", data[at], data[at]^1<<bit, start, name)
-				_, log, err := Open(hurt, "m/wal", nil, Options{})
+				_, log, err := Open(hurt, "m/wal", nil, small)
 				switch corrupt := (*CorruptError)(nil); {
 				case err == nil:
 					if text(log) != text(want) {

@@ -131,6 +131,7 @@ func (w *WAL) cut() error {
 	}
 	w.segments = append(w.segments, segment{next, lock})
 	w.offset, w.zeroed, w.unsynced = head, max(zeroed, head), false
+	w.synced, w.noted = head, head
 	return nil
 }
 

@@ -41,33 +41,70 @@
 // loses any of the 512-byte sectors that were not synced, leaves one of:
 //
 //   - a length of zero: the end, whatever comes after it;
-//   - a record in the last segment with a sector of zeros, or one that the end
-//     of the file cuts off: torn. Open copies the file to .broken and drops it.
+//   - a record in the last segment with a sector of zeros, or one that reaches
+//     beyond the end of a file that was growing: torn. Open copies the file to
+//     .broken and drops it.
 //
-// Nothing in either of them was ever synced. Everything else is a CorruptError
-// that names file and offset, and nobody should guess.
+// Damage can look the same: a block of zeros, a file that was cut off. So an end
+// is believed only if nothing tells that the log was once longer. It is corrupt,
+// with file and offset, if
 //
-//	         written, synced        zeros, written     zeros, reserved
-//	+------------------------------+------------------+-----------------+
-//	| records ................ end | 1 MiB ahead      | up to 64 MB     |
-//	+------------------------------+------------------+-----------------+
+//   - a sync point stands behind it: the first write after a sync opens with a
+//     checksum record that says where it is, and by being there says that all
+//     before it was durable;
+//   - the file is shorter than it was made. No step of a WAL leaves a last
+//     segment of less than SegmentBytes, not even for a moment;
+//   - the store has applied more (Options.Applied), or the log's own hard state
+//     has committed more: both were durable here before;
+//   - something other than zeros follows in the sector of the end.
 //
-// Three rules keep it so.
+// Everything else that is not a log is a CorruptError as well, and nobody should
+// guess.
+//
+//	       group, synced      group, synced     group         zeros, written   reserved
+//	+-------------------+--+----------------+--+------------+----------------+----------+
+//	| records ......... |sp| records ...... |sp| ....... end| 1 MiB ahead    | to 64 MB |
+//	+-------------------+--+----------------+--+------------+----------------+----------+
+//	                      ^ a sync point: a checksum record whose data is its own
+//	                        offset and segment number, two varints; 24 to 32 bytes
+//
+// etcd checks the checksum of such a record and passes over its data. It costs no
+// write of its own: it rides in the first one that comes after the sync.
+//
+// What can be told. Any damage to what a sync point stands behind: all but the
+// last group that was synced, and with Close that, too. Any cut of the file. Any
+// damage that changes bytes into others than zeros, wherever it is (a checksum
+// covers all but the type of a record, and that gives itself away).
+//
+// What cannot be told: zeros that take the place of the end of the log, so that
+// no sync point behind them is left, look like a group that was never synced. That
+// is the last group before a kill or a power loss, or, if a block larger than a
+// sector is lost, the groups in that block. Of these only the entries are known
+// that the store has applied and made durable, which it does within 100 ms; a
+// vote in it is lost. In a log that etcd wrote there are no sync points until this
+// package has opened it once: there only size, store and hard state tell. A last
+// segment that is gone, file and name, is known by the store alone.
+//
+// Four rules keep it so.
 //
 //  1. A new segment is reserved (zeros), gets its head, is synced, and only
 //     then renamed to a name that anybody reads.
-//  2. Opening a log cuts off what follows the end and syncs the zeros before
-//     the first append: leftovers of a torn write must not meet new records.
+//  2. Opening a log overwrites what follows the end with zeros and syncs them
+//     before the first append: leftovers of a torn write must not meet new
+//     records, nor their sync points. It does not truncate.
 //  3. A recycled segment loses its name, durably, before its contents are
 //     overwritten with zeros. It is used again only when all of it is zeros,
 //     and the sync of its head makes them durable before it gets a new name.
 //     etcd reads such a directory as any other; spare.tmp it passes over.
+//  4. A sync point is written only when a sync has returned and nothing was
+//     written since. Without syncs (UnsafeNoSync) there is none.
 //
-// In two places this is stricter than etcd, which takes any length beyond the
-// end of the file for a torn write and any length of zero for the end. Here the
-// record's own header must agree with the former, and the rest of the sector
-// must be zeros after the latter, or the log is corrupt: a flipped bit in a
-// length must not cut off what was promised.
+// In all this a log is read more strictly than by etcd, which takes any length
+// beyond the end of the file, and any record with a sector of zeros, for a torn
+// write, and any length of zero for the end: a flipped bit in a length, or a bad
+// block, must not cut off what was promised. The price: etcd truncates a log for
+// a moment when it opens it, and a process that is killed just then leaves a
+// file that is refused here; etcd itself puts it right at its next start.
 //
 // Reserved space is not enough for fast syncs: writing into it converts extents,
 // which is metadata, which is a journal commit. So the log stays a stretch of
@@ -117,6 +154,9 @@ type Options struct {
 	// Recycle keeps one released segment and overwrites it with zeros for
 	// the next cut, which then needs no new blocks from the file system.
 	Recycle bool
+	// Applied is an index that Open is told of: a store has applied the log up to
+	// there, so it was durable, and a log that ends before it is damaged.
+	Applied uint64
 	// UnsafeNoSync makes Sync and all other syncs do nothing.
 	UnsafeNoSync bool
 }
@@ -144,6 +184,8 @@ type WAL struct {
 	offset   int64 // where the next record goes
 	zeroed   int64 // the tail is physically zero from offset to here
 	unsynced bool
+	synced   int64 // the tail is durable up to here
+	noted    int64 // and says so itself up to here: by a sync point, or by its head
 	spare    *spare
 
 	enc encoder
@@ -211,7 +253,7 @@ func Create(fsys vfs.FS, dir string, metadata []byte, o Options) (*WAL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wal: create %s: %w", dir, err)
 	}
-	w.dir, w.zeroed = dir, w.offset
+	w.dir, w.zeroed, w.synced, w.noted = dir, w.offset, w.offset, w.offset
 	return w, w.adopt([]Segment{first})
 }
 
@@ -263,13 +305,17 @@ func (w *WAL) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	if w.err != nil {
 		return w.err
 	}
-	w.enc.buf = w.enc.buf[:0]
+	withState := hs.GetTerm() != 0 || hs.GetVote() != 0 || hs.GetCommit() != 0
+	if len(entries) == 0 && !withState {
+		return nil
+	}
+	w.begin()
 	last := w.lastIndex
 	for _, e := range entries {
 		w.enc.entry(e)
 		last = e.GetIndex()
 	}
-	if hs != nil && (hs.GetTerm() != 0 || hs.GetVote() != 0 || hs.GetCommit() != 0) {
+	if withState {
 		w.enc.state(hs)
 		w.state, w.hasState = state{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}, true
 	}
@@ -294,10 +340,20 @@ func (w *WAL) SaveSnapshot(s *pb.WALSnapshot) error {
 	if err != nil {
 		return err
 	}
-	w.enc.buf = w.enc.buf[:0]
+	w.begin()
 	w.enc.record(snapshotRecord, data, nil)
 	w.lastIndex = max(w.lastIndex, s.GetIndex())
 	return w.flush()
+}
+
+// begin empties the encoder for the records of one write. The first one after
+// a sync opens with a sync point.
+func (w *WAL) begin() {
+	w.enc.buf = w.enc.buf[:0]
+	if w.offset == w.synced && w.synced > w.noted {
+		w.enc.syncPoint(w.offset, w.last().Seq)
+		w.noted = w.synced
+	}
 }
 
 // flush writes the encoded records in one call.
@@ -310,14 +366,26 @@ func (w *WAL) flush() error {
 		return w.fail("write", err)
 	}
 	if _, err := w.tail.WriteAt(w.enc.buf, w.offset); err != nil {
-		// Half a record without a missing sector would look like corruption.
-		return w.fail("write", errors.Join(err, w.tail.Truncate(w.offset)))
+		return w.fail("write", errors.Join(err, w.takeBack()))
 	}
 	w.offset, w.unsynced = end, true
 	if cap(w.enc.buf) > keepBytes {
 		w.enc.buf = nil
 	}
 	return nil
+}
+
+// takeBack undoes a write that failed. Half a record without a missing sector
+// would look like corruption, and so would a file that is shorter than it was.
+func (w *WAL) takeBack() error {
+	info, err := w.tail.Stat()
+	if err == nil {
+		err = w.tail.Truncate(w.offset)
+	}
+	if err == nil {
+		err = w.tail.Truncate(info.Size)
+	}
+	return err
 }
 
 // keepBytes bounds the encoding buffer that is kept between two appends.
@@ -338,6 +406,9 @@ func (w *WAL) Sync() error {
 		return w.fail("sync", err)
 	}
 	w.unsynced = false
+	if !w.o.UnsafeNoSync {
+		w.synced = w.offset
+	}
 	return nil
 }
 
@@ -363,12 +434,19 @@ func (w *WAL) fail(what string, err error) error {
 	return w.err
 }
 
-// Close syncs the log and gives up its files.
+// Close syncs the log, ends it with a sync point, and gives up its files.
 func (w *WAL) Close() error {
 	if errors.Is(w.err, ErrClosed) {
 		return ErrClosed
 	}
 	err := w.Sync()
+	if err == nil {
+		w.begin()
+		err = w.flush()
+	}
+	if err == nil {
+		err = w.Sync()
+	}
 	w.err = ErrClosed
 	return errors.Join(err, w.release())
 }

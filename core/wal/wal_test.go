@@ -83,6 +83,8 @@ func TestGoldenBytes(t *testing.T) {
 	check(t, w.SaveSnapshot(mark(2, 1)))
 	check(t, w.Append(hardState(1, 2, 3), entries(1, 4, 12)))
 	check(t, w.Append(nil, entries(2, 14, 2)))
+	check(t, w.Sync())
+	check(t, w.Append(nil, entries(2, 16, 1))) // opens with a sync point
 	check(t, w.Close())
 
 	var dump strings.Builder
@@ -164,7 +166,7 @@ func TestRoundTripOverSegments(t *testing.T) {
 		for i := uint64(1); i <= 300; i += 3 {
 			batch := entries(1+i/100, i, 3)
 			want = append(want, batch...)
-			check(t, w.Append(hardState(1+i/100, 1, i), batch))
+			check(t, w.Append(hardState(1+i/100, 1, min(i, 240)), batch))
 			check(t, w.Sync())
 		}
 		if n := len(w.Segments()); n < 8 {
@@ -174,14 +176,14 @@ func TestRoundTripOverSegments(t *testing.T) {
 		check(t, w.Close())
 
 		w, log := open(t, m, nil, o)
-		if got, want := text(log), text(&Recovered{Metadata: []byte("metadata"), HardState: hardState(3, 1, 298), Entries: want}); got != want || log.Repaired {
+		if got, want := text(log), text(&Recovered{Metadata: []byte("metadata"), HardState: hardState(3, 1, 240), Entries: want}); got != want || log.Repaired {
 			t.Fatalf("whole log:\n%s\nwant\n%s", got, want)
 		}
 		check(t, w.Append(nil, entries(9, 250, 2))) // overrides what comes after
 		check(t, w.Close())
 		_, log = open(t, m, mark(100, 2), o)
 		all := append(append([]*raftpb.Entry{}, want[100:249]...), entries(9, 250, 2)...)
-		if got, want := text(log), text(&Recovered{Metadata: []byte("metadata"), HardState: hardState(3, 1, 298), Entries: all, Snapshot: pb.WALSnapshot{Index: new(uint64(100)), Term: new(uint64(2))}}); got != want {
+		if got, want := text(log), text(&Recovered{Metadata: []byte("metadata"), HardState: hardState(3, 1, 240), Entries: all, Snapshot: pb.WALSnapshot{Index: new(uint64(100)), Term: new(uint64(2))}}); got != want {
 			t.Fatalf("from the snapshot:\n%s\nwant\n%s", got, want)
 		}
 	}
@@ -196,7 +198,7 @@ func TestSnapshotsAndWhereToStart(t *testing.T) {
 		check(t, w.SaveSnapshot(mark(at, 1)))
 	}
 	check(t, w.Close())
-	snaps, err := Snapshots(m, "m/wal")
+	snaps, err := Snapshots(m, "m/wal", o)
 	check(t, err)
 	var got []uint64
 	for _, s := range snaps {
@@ -411,7 +413,7 @@ func TestNothingIsAcceptedAfterAFailure(t *testing.T) {
 			}
 		}
 		w.Close()
-		_, log := open(t, m, nil, Options{})
+		_, log := open(t, m, nil, Options{SegmentBytes: 1 << 12})
 		if len(log.Entries) < 2 || log.Entries[1].GetIndex() != 2 {
 			t.Errorf("%s: what was synced is lost: %s", name, text(log))
 		}
@@ -428,9 +430,21 @@ func TestAppendIsOneWriteAndNoAllocation(t *testing.T) {
 	if got := counts.Ops[vfs.OpWrite] - before; got != 1 {
 		t.Errorf("%d writes for one append", got)
 	}
-	discard := &WAL{fs: w.fs, o: w.o, tail: sink{}, zeroed: 1 << 40}
-	if n := testing.AllocsPerRun(50, func() { check(t, discard.Append(hs, batch)) }); n > 0 {
+	discard := &WAL{fs: w.fs, o: w.o, tail: sink{}, zeroed: 1 << 40, segments: w.segments}
+	if n := testing.AllocsPerRun(50, func() { check(t, discard.Append(hs, batch)); check(t, discard.Sync()) }); n > 0 {
 		t.Errorf("%v allocations for 50 entries", n)
+	}
+	check(t, w.Sync())
+	before = counts.Ops[vfs.OpWrite]
+	start := w.Size()
+	check(t, w.Append(hs, batch)) // with a sync point
+	middle := w.Size()
+	check(t, w.Append(hs, batch))
+	if got := counts.Ops[vfs.OpWrite] - before; got != 2 {
+		t.Errorf("%d writes for two appends behind a sync", got)
+	}
+	if point := (middle - start) - (w.Size() - middle); point <= 0 || point > 32 {
+		t.Errorf("a sync point takes %d bytes", point)
 	}
 	before = counts.Ops[vfs.OpSyncData]
 	check(t, w.Sync())
@@ -444,6 +458,7 @@ func TestAppendIsOneWriteAndNoAllocation(t *testing.T) {
 type sink struct{ vfs.File }
 
 func (sink) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
+func (sink) SyncData() error                        { return nil }
 
 func BenchmarkAppend(b *testing.B) {
 	w := &WAL{o: Options{}.withDefaults(), tail: sink{}, zeroed: 1 << 60}

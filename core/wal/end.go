@@ -1,0 +1,122 @@
+package wal
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// head looks at how a file begins. A segment has its head, durably, before it
+// has its name: what begins otherwise was never a part of a log, or is not one
+// any more.
+func (d *decoder) head() error {
+	p, err := d.peek(0, readBytes)
+	if err != nil {
+		return err
+	}
+	field := uint64(0)
+	if len(p) >= frameBytes {
+		field = binary.LittleEndian.Uint64(p)
+	}
+	n, _ := unframe(field)
+	whole, _ := frame(int(n))
+	start := p[:min(len(p), 24)]
+	switch {
+	case len(p) == 0:
+		return d.corrupt("the file is empty")
+	case int64(len(p)) == d.size && zero(p):
+		return d.corrupt("the file has nothing but %d zeros", len(p))
+	case field == 0:
+		return d.corrupt("the file begins with zeros instead of a record")
+	case whole == field && frameBytes+n > d.size:
+		return d.corrupt("the file ends at offset %d, within its first record", d.size)
+	case whole == field:
+		return nil
+	case isText(start):
+		return d.corrupt("the file is text, not a log: it begins with %q", start)
+	}
+	return d.corrupt("the file is not a log: it begins with % x", start)
+}
+
+func isText(p []byte) bool {
+	for _, b := range p {
+		if b < ' ' && b != '\n' && b != '\r' && b != '\t' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// end judges the end of the log, which was found to be clean (io.EOF) or torn,
+// by what else the file tells of where it was. See "The end of a log".
+func (d *decoder) end(found error) error {
+	if d.short() && d.size-d.offset < frameBytes {
+		return d.cutOff()
+	}
+	point, err := d.rest()
+	if err != nil {
+		return err
+	}
+	if point > 0 {
+		return d.corrupt("the log ends here, but all up to offset %d was durable when the sync point there was written", point)
+	}
+	return found
+}
+
+// short tells whether the last file has lost bytes at its end: it never has
+// fewer than it was made with.
+func (d *decoder) short() bool { return d.last() && d.size < d.full }
+
+func (d *decoder) cutOff() error {
+	return d.corrupt("the file ends at offset %d, though it was made with %d bytes", d.size, d.full)
+}
+
+// pointBytes is more than a sync point takes, in bytes, and a multiple of 8.
+const pointBytes = 64
+
+// rest reads what follows the end of the log, sets used, and returns the offset
+// of the first sync point that is there, 0 if there is none.
+func (d *decoder) rest() (point int64, err error) {
+	d.used = d.offset
+	for at := d.offset; at < d.size; {
+		p, err := d.peek(at, readBytes)
+		if err != nil {
+			return 0, err
+		}
+		step := int64(len(p))
+		if at+step < d.size {
+			step -= pointBytes // a sync point may begin here and end in the next piece
+		}
+		trimmed := int64(0)
+		if !bytes.Equal(p, zeros[:len(p)]) {
+			trimmed = int64(len(bytes.TrimRight(p, "\x00")))
+			d.used = max(d.used, at+trimmed)
+		}
+		for i := int64(0); i < min(step, trimmed) && point == 0; i += frameBytes {
+			if d.isPoint(p[i:], at+i) {
+				point = at + i
+			}
+		}
+		at += step
+	}
+	return point, nil
+}
+
+// isPoint tells whether p, which stands at offset at, begins with a sync point
+// of this place.
+func (d *decoder) isPoint(p []byte, at int64) bool {
+	if len(p) < frameBytes {
+		return false
+	}
+	field := binary.LittleEndian.Uint64(p)
+	n, _ := unframe(field)
+	if whole, _ := frame(int(n)); n == 0 || n > pointBytes || whole != field || int64(len(p)) < frameBytes+n {
+		return false
+	}
+	rec, ok := parseRecord(p[frameBytes : frameBytes+n])
+	return ok && rec.kind == crcRecord && len(rec.data) > 0 && d.isPlace(rec.data, at)
+}
+
+func (d *decoder) isPlace(data []byte, at int64) bool {
+	d.place = appendPlace(d.place[:0], at, d.seq)
+	return bytes.Equal(data, d.place)
+}
