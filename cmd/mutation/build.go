@@ -88,7 +88,7 @@ func (b *instrumented) sample(o *options) (drawn []*mutant) {
 // them in the place of those without.
 func (b *instrumented) writeSources() (overlay string, err error) {
 	replace := map[string]string{}
-	src := filepath.Join(b.dir, "src")
+	src := filepath.Join(b.dir, "_src") // a directory that ./... passes over
 	if err := errors.Join(os.RemoveAll(src), os.MkdirAll(src, 0o755)); err != nil {
 		return "", err
 	}
