@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -24,7 +23,7 @@ const (
 	// slower is how many times the CPU of a clean run a mutant may take.
 	slower = 5
 	// spareSeconds are added, since the limit counts whole seconds.
-	spareSeconds = 2
+	spareSeconds = 1
 	// memoryBytes bounds a mutant that allocates without end.
 	memoryBytes = 2 << 30
 	// patience is how many times longer than its CPU limit a run may take in real
@@ -38,16 +37,18 @@ type court struct {
 	judge   string
 	name    string // of the package, or judgeSim
 	reached []byte
-	story   string // what the clean run printed, hashed
-	limit   int    // seconds of CPU
+	story   string        // what the clean run printed
+	limit   int           // seconds of CPU
+	allowed time.Duration // of CPU between two lines of output
 }
 
 // outcome is what came of one run.
 type outcome struct {
-	killed bool
-	by     string // the first line that says so
-	story  string
-	cpu    time.Duration
+	killed  bool
+	by      string // the first line that says so
+	output  string
+	cpu     time.Duration
+	longest time.Duration // of CPU between two lines
 }
 
 // run starts the judge, with a mutant on or, for 0, clean.
@@ -65,18 +66,19 @@ func (c *court) run(n uint32, hits string) outcome {
 	}
 	cmd.Env = append(os.Environ(), fmt.Sprintf("VITRINE_MUTANT=%d", n), "VITRINE_MUTANT_HITS="+hits,
 		fmt.Sprintf("VITRINE_MUTANT_CPU=%d", limit), fmt.Sprintf("VITRINE_MUTANT_MEMORY=%d", memoryBytes))
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	o := outcome{story: fmt.Sprintf("%x", sha256.Sum256(stdout.Bytes()))[:16]}
+	dog := &watchdog{allowed: c.allowed}
+	err := dog.watch(cmd)
+	o := outcome{output: dog.text(), longest: dog.longest}
 	if cmd.ProcessState != nil {
 		o.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
+	case dog.bitten:
+		o.killed, o.by = true, "does not end"
 	case errors.As(err, &exit):
-		o.killed, o.by = true, reason(stdout.String()+stderr.String(), exit)
+		o.killed, o.by = true, reason(o.output, exit)
 	default:
 		o.killed, o.by = true, err.Error()
 	}
@@ -88,7 +90,7 @@ func (c *court) args() []string {
 		return []string{"-seeds", c.b.seeds, "-for", c.b.length.String(), "-members", c.b.members, "-faults",
 			"-hashes", "-j", "1", "-o", os.DevNull}
 	}
-	args := []string{"-test.failfast", "-test.timeout=10m"}
+	args := []string{"-test.v", "-test.failfast", "-test.timeout=10m"}
 	if c.rapid() {
 		args = append(args, "-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1ms")
 	}
@@ -130,7 +132,7 @@ func (b *instrumented) open(judge, name string) (*court, error) {
 	if o.killed {
 		return nil, fmt.Errorf("%s fails without a mutant: %s", name, o.by)
 	}
-	c.story = o.story
+	c.story, c.allowed = o.output, slower*o.longest+spareSeconds*time.Second
 	c.limit = int(slower*o.cpu.Seconds()) + spareSeconds
 	var err error
 	c.reached, err = os.ReadFile(hits)
@@ -213,6 +215,6 @@ func (t trial) verdict() verdict {
 	}
 	o := t.c.run(t.m.Number, "")
 	v.Killed, v.By, v.Seconds = o.killed, o.by, o.cpu.Seconds()
-	v.SameStory = !o.killed && o.story == t.c.story
+	v.SameStory = !o.killed && o.output == t.c.story
 	return v
 }
