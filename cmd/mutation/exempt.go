@@ -2,6 +2,7 @@ package main
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 	"slices"
 	"strings"
@@ -27,8 +28,64 @@ func (p *pass) exemptFunction(f *ast.FuncDecl) bool {
 	if f.Recv != nil && strings.TrimLeft(p.text(f.Recv.List[0].Type), "*") == "logger" {
 		return true
 	}
+	if p.plantedOnly[p.info.Defs[f.Name]] {
+		return true
+	}
 	results := f.Type.Results
-	return results != nil && len(results.List) == 1 && p.isTraceEvent(results.List[0].Type)
+	if results == nil || len(results.List) != 1 {
+		return false
+	}
+	t := p.info.Types[results.List[0].Type].Type
+	return p.isTraceEvent(results.List[0].Type) || t.String() == "[]"+module+"/core/limits.Use"
+}
+
+// findPlanted finds the functions that are called from planted bugs alone, and
+// from one another.
+func (l *loaded) findPlanted() {
+	for more := true; more; {
+		more = false
+		uses := map[types.Object]bool{} // of functions: whether all are planted
+		for _, f := range l.files {
+			p := &pass{loaded: l, file: f}
+			ast.PreorderStack(f, nil, func(n ast.Node, stack []ast.Node) bool {
+				id, ok := n.(*ast.Ident)
+				if !ok {
+					return true
+				}
+				if o, ok := l.info.Uses[id].(*types.Func); ok && o.Pkg() == l.pkg && !o.Exported() {
+					all, seen := uses[o]
+					uses[o] = (all || !seen) && p.inPlanted(stack)
+				}
+				return true
+			})
+		}
+		for o, all := range uses {
+			if all && !l.plantedOnly[o] {
+				l.plantedOnly[o], more = true, true
+			}
+		}
+	}
+}
+
+// inPlanted: the innermost node of the stack is part of a bug that is planted.
+func (p *pass) inPlanted(stack []ast.Node) bool {
+	for i, n := range stack {
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			if p.plantedOnly[p.info.Defs[n.Name]] {
+				return true
+			}
+		case *ast.IfStmt:
+			if onlyPlanted(n.Cond) && i+1 < len(stack) && stack[i+1] == n.Body {
+				return true
+			}
+		case *ast.CaseClause:
+			if slices.ContainsFunc(n.List, onlyPlanted) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func voiceName(name string) bool {
@@ -56,11 +113,11 @@ func (p *pass) exempt(n ast.Node, stack []ast.Node) bool {
 	case *ast.CompositeLit:
 		return p.isTraceEvent(n)
 	case *ast.IfStmt:
-		return planted(n.Cond) && !mixed(n.Cond) || p.onlySpeaks(n.Body) && n.Else == nil
+		return onlyPlanted(n.Cond) && n.Else == nil || p.onlySpeaks(n.Body) && n.Else == nil
 	case *ast.CaseClause:
-		return slices.ContainsFunc(n.List, planted)
+		return slices.ContainsFunc(n.List, onlyPlanted)
 	case ast.Expr:
-		return p.capacityOf(n, stack) || planted(n) && !mixed(n)
+		return p.capacityOf(n, stack) || onlyPlanted(n)
 	}
 	return false
 }
@@ -137,9 +194,15 @@ func planted(e ast.Expr) bool {
 	return found
 }
 
+// onlyPlanted: the expression is false for as long as no bug is planted.
+func onlyPlanted(e ast.Expr) bool { return planted(e) && !mixed(e) }
+
 // mixed: it asks for something besides, which decides: a || mutant.On(b), or
 // a && !mutant.On(b).
 func mixed(e ast.Expr) bool {
+	if not, ok := ast.Unparen(e).(*ast.UnaryExpr); ok {
+		return not.Op == token.NOT
+	}
 	b, ok := ast.Unparen(e).(*ast.BinaryExpr)
 	if !ok {
 		return false

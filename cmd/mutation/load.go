@@ -31,6 +31,8 @@ type loaded struct {
 	paths map[*ast.File]string
 	info  *types.Info
 	pkg   *types.Package
+
+	plantedOnly map[types.Object]bool // functions that only planted bugs call
 }
 
 // listing is what go list says of a package.
@@ -108,8 +110,12 @@ func check(name string, listed map[string]listing) (*loaded, error) {
 		return os.Open(listed[path].Export)
 	})}
 	var err error
-	p.pkg, err = conf.Check(l.ImportPath, p.fset, p.files, p.info)
-	return p, err
+	if p.pkg, err = conf.Check(l.ImportPath, p.fset, p.files, p.info); err != nil {
+		return nil, err
+	}
+	p.plantedOnly = map[types.Object]bool{}
+	p.findPlanted()
+	return p, nil
 }
 
 // mutants finds all that can be mutated in the package and writes the source

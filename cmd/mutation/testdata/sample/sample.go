@@ -94,7 +94,7 @@ func exempt(t *trace.Tracer, n int) (list []int) {
 	invariant.Assert(n > 0, "sample: n must be positive")
 	t.Emit(trace.Event{A: uint64(n + 1)})
 	if mutant.On(mutant.Canary) {
-		list = nil
+		list = bug(n)
 	}
 	if t.On() {
 		t.Emit(trace.Event{A: 1})
@@ -106,6 +106,8 @@ func exempt(t *trace.Tracer, n int) (list []int) {
 	_ = fmt.Sprint(n+1, wait, odd)
 	return room
 }
+
+func bug(n int) []int { return []int{n + 1} }
 
 type text int
 
