@@ -127,9 +127,6 @@ func (n *Node) dispatch(m *raftpb.Message) {
 // Now two entries have one index and one term, and everything that rests on log matching is lost. A request is itself
 // a promise: whoever asks as a candidate of a term never asks a second time.
 func (n *Node) holdRequests(p *pendingWrite) {
-	if len(n.requests) == 0 {
-		return
-	}
 	p.responses = append(slices.Clip(p.responses), n.requests...)
 	n.requests = nil
 }
@@ -168,18 +165,11 @@ func (n *Node) write(m *raftpb.Message) {
 	n.writes = append(n.writes, p)
 }
 
-func lastIndex(es []*raftpb.Entry) uint64 {
-	if len(es) == 0 {
-		return 0
-	}
-	return es[len(es)-1].GetIndex()
-}
-
 func (n *Node) apply(m *raftpb.Message) {
 	n.lastApply++
-	es := m.GetEntries()
+	es := m.GetEntries() // never empty
 	n.out.Applies = append(n.out.Applies, ApplyBatch{Ticket: n.lastApply, Entries: es, Cause: n.t.Caused()})
-	p := pendingApply{ticket: n.lastApply, index: lastIndex(es), responses: m.GetResponses()}
+	p := pendingApply{ticket: n.lastApply, index: es[len(es)-1].GetIndex(), responses: m.GetResponses()}
 	for _, e := range es {
 		if e.GetType() == raftpb.EntryConfChange {
 			p.changes = append(p.changes, e.GetIndex())

@@ -54,9 +54,6 @@ func (b Boot) conf() (*raftpb.ConfState, error) {
 		return nil, err
 	}
 	for id, s := range standings(cs) {
-		if members[id] == 0 {
-			members[id] = absent
-		}
 		if members[id]&s == 0 {
 			return nil, b.disagree(cs)
 		}

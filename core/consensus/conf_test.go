@@ -55,6 +55,8 @@ func TestBootComparesLogAndStore(t *testing.T) {
 		{"the last voter is not removed", confOf(one, nil), []step{{remove, 1}}, 11, confOf(one, nil), true},
 		{"removed and never again", confOf(three, nil), []step{{remove, 3}, {add, 3}}, 12, confOf([]uint64{1, 2}, nil), true},
 		{"a record without a configuration", nil, []step{{add, 2}}, 11, confOf([]uint64{1, 2}, nil), true},
+		{"a learner of the mark", confOf(one, []uint64{4}), nil, 10, confOf(one, []uint64{4}), true},
+		{"a learner of the mark is gone", confOf(one, []uint64{4}), nil, 10, confOf(one, nil), false},
 		{"no voters anywhere", nil, nil, 10, confOf(nil, nil), false},
 		{"an empty store behind a mark", confOf(three, nil), nil, 10, confOf(nil, nil), false},
 	} {
@@ -79,6 +81,62 @@ func TestBootComparesLogAndStore(t *testing.T) {
 			t.Errorf("%s: voters %v", c.name, n.Voters())
 		case !c.ok && (!errors.Is(err, ErrMembersDisagree) || !strings.Contains(err.Error(), "members bucket")):
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestBootRefusesChanges that the store says it has applied and that nobody can.
+func TestBootRefusesChanges(t *testing.T) {
+	change := func(typ raftpb.EntryType, data []byte) Boot {
+		e := run(1, 11, 11)
+		e[0].Type, e[0].Data = typ.Enum(), data
+		return Boot{
+			Snapshot: &pb.WALSnapshot{Index: new(uint64(10)), Term: new(uint64(1)), ConfState: confOf([]uint64{1}, nil)},
+			Entries:  e, Applied: 11, ConfState: confOf([]uint64{1}, nil),
+		}
+	}
+	badMark := change(raftpb.EntryNormal, nil)
+	badMark.Snapshot.ConfState = confOf([]uint64{1, 0}, nil)
+	ahead := change(raftpb.EntryConfChangeV2, nil)
+	ahead.Applied = 10
+	for _, c := range []struct {
+		name string
+		boot Boot
+		want string
+	}{
+		{"one that cannot be decoded", change(raftpb.EntryConfChange, []byte{0xff}), "cannot be decoded"},
+		{"a joint one", change(raftpb.EntryConfChangeV2, nil), "cannot have applied"},
+		{"a mark of nobody", badMark, "has member 0"},
+		{"none", change(raftpb.EntryNormal, nil), ""},
+		{"a joint one to come", ahead, ""},
+	} {
+		_, err := New(Config{ID: 1}, c.boot)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	// At the first index of a log without a mark there is no record that could be without a configuration.
+	first := &pb.WALSnapshot{Index: new(uint64(1)), Term: new(uint64(1))}
+	if _, err := New(Config{ID: 1}, Boot{Snapshot: first, Applied: 1}); err == nil {
+		t.Error("a mark without voters anywhere is taken")
+	}
+}
+
+// TestCheckConf: raft takes no configuration without voters, and no change that leaves none.
+func TestCheckConf(t *testing.T) {
+	if err := checkConf(confOf(nil, []uint64{4})); err == nil {
+		t.Error("learners alone are taken")
+	}
+	for _, c := range []struct {
+		cs  *raftpb.ConfState
+		typ raftpb.ConfChangeType
+		ok  bool
+	}{
+		{conf123(), remove, true}, {confOf([]uint64{1}, nil), remove, false}, {confOf([]uint64{2}, []uint64{2}), add, false},
+	} {
+		cc := &raftpb.ConfChange{Type: c.typ.Enum(), NodeId: new(uint64(1))}
+		if err := checkChange(c.cs, cc); (err == nil) != c.ok {
+			t.Errorf("%v of 1 to %s: %v", c.typ, confText(c.cs), err)
 		}
 	}
 }

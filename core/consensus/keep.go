@@ -37,11 +37,11 @@ type keeping struct {
 // written with it.
 func (n *Node) Backed(d backend.Applied) {
 	k := &n.keeping
-	if d.ConfState == nil || d.Index <= k.marking || d.Index-k.marking <= n.cfg.SnapshotCount {
+	if d.ConfState == nil || d.Index <= k.marking+n.cfg.SnapshotCount {
 		return
 	}
-	n.collect() // so that the hard state below is not older than one already on its way
-	if n.commit < d.Index || d.Index <= k.marking {
+	n.collect() // so that the hard state below repeats the newest one on its way
+	if n.commit < d.Index {
 		return
 	}
 	k.marking = d.Index
@@ -55,7 +55,6 @@ func (n *Node) Backed(d backend.Applied) {
 		MustSync:  true,
 		Cause:     n.t.Caused(),
 	})
-	k.writtenTerm, k.writtenVote = n.term, n.vote
 	n.writes = append(n.writes, pendingWrite{ticket: n.lastWrite, mark: mark})
 }
 

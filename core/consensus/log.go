@@ -115,7 +115,7 @@ func (l *memLog) LastIndex() (uint64, error) { return l.last(), nil }
 // Snapshot implements raft.Storage: the position of a snapshot that could be taken now, without its data (Send.NeedImage).
 func (l *memLog) Snapshot() (*raftpb.Snapshot, error) {
 	term, err := l.Term(l.applied)
-	if err != nil || l.applied == 0 || l.conf == nil {
+	if err != nil || l.applied == 0 {
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
 	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{

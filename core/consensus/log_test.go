@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 )
 
 // run makes entries of one term with the indexes from to.
@@ -43,6 +44,7 @@ func TestMemLogAppend(t *testing.T) {
 		{"over the tail", run(3, 13, 13), []uint64{1, 1, 1, 3}},
 		{"over everything", run(3, 11, 12), []uint64{1, 3, 3}},
 		{"from below the base", append(run(1, 9, 11), run(3, 12, 12)...), []uint64{1, 1, 3}},
+		{"from the base", append(run(1, 10, 10), run(3, 11, 12)...), []uint64{1, 3, 3}},
 		{"below the base alone", run(1, 8, 10), []uint64{1, 1, 1, 2, 2}},
 	} {
 		l := &memLog{base: 10, baseTerm: 1, entries: append(run(1, 11, 12), run(2, 13, 14)...)}
@@ -108,10 +110,45 @@ func TestMemLogBounds(t *testing.T) {
 	if m := s.GetMetadata(); err != nil || m.GetIndex() != 15 || m.GetTerm() != 2 || !slices.Equal(m.GetConfState().GetVoters(), []uint64{1}) {
 		t.Errorf("snapshot %v, %v", m, err)
 	}
-	l.compact(99)
-	l.compact(5)
-	if l.base != 10 {
-		t.Errorf("compacted to %d by an index that is not there", l.base)
+	for _, index := range []uint64{99, 21, 10, 5} {
+		if l.compact(index); l.base != 10 {
+			t.Errorf("compacted to %d by index %d, which is not there", l.base, index)
+		}
+	}
+}
+
+// TestMemLogCompact: to the last entry, too; the term at the new base is the one of the entry there.
+func TestMemLogCompact(t *testing.T) {
+	for index, want := range map[uint64][]uint64{11: {2, 3, 3}, 12: {3, 3}, 13: {3}} {
+		l := &memLog{base: 10, baseTerm: 1, entries: append(run(2, 11, 11), run(3, 12, 13)...)}
+		if l.compact(index); !slices.Equal(terms(l), want) {
+			t.Errorf("to %d: terms %v, want %v", index, terms(l), want)
+		}
+	}
+}
+
+// TestMemLogSnapshot: there is none of a store that has not come up to the base, where a received one is installed.
+func TestMemLogSnapshot(t *testing.T) {
+	joint := conf123(4)
+	joint.AutoLeave = new(true)
+	l := &memLog{entries: run(1, 1, 9), applied: 5, conf: conf123()}
+	l.install(20, 3, joint)
+	if _, err := l.Snapshot(); !errors.Is(err, raft.ErrSnapshotTemporarilyUnavailable) {
+		t.Errorf("before the store has it: %v", err)
+	}
+	for applied := range uint64(2) {
+		early := &memLog{entries: run(1, 1, 9), applied: applied, conf: conf123()}
+		if _, err := early.Snapshot(); (err == nil) != (applied > 0) {
+			t.Errorf("applied %d: %v", applied, err)
+		}
+	}
+	l.applied = 20
+	s, err := l.Snapshot()
+	if m := s.GetMetadata(); err != nil || m.GetIndex() != 20 || m.GetTerm() != 3 || !proto.Equal(m.GetConfState(), joint) {
+		t.Errorf("snapshot %v, %v", s, err)
+	}
+	if l.conf = conf123(); !proto.Equal(cloneConf(l.conf), l.conf) {
+		t.Errorf("the copy is %v", cloneConf(l.conf))
 	}
 }
 
@@ -125,6 +162,7 @@ func TestBootRefusesWhatCannotBe(t *testing.T) {
 	}
 	change := run(1, 1, 1)
 	change[0].Type = raftpb.EntryConfChange.Enum()
+	change[0].Data, _ = proto.Marshal(&raftpb.ConfChange{NodeId: new(uint64(1))})
 	for _, c := range []struct {
 		name string
 		boot Boot
@@ -145,6 +183,9 @@ func TestBootRefusesWhatCannotBe(t *testing.T) {
 		{"a store that lacks a configuration", Boot{HardState: hard(1), Entries: change, Applied: 1}, false, nil},
 	} {
 		n, err := New(Config{ID: 1}, c.boot)
+		if errors.Is(err, ErrMembersDisagree) {
+			t.Errorf("%s: %v, which is not what is wrong", c.name, err)
+		}
 		if (err == nil) != c.ok || c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("%s: %v", c.name, err)
 		}

@@ -228,7 +228,7 @@ func (n *Node) TransferLeader(to uint64) uint64 {
 	if to == 0 {
 		to = n.heir()
 	}
-	if to == 0 || to == n.cfg.ID || !slices.Contains(n.conf.GetVoters(), to) {
+	if to == n.cfg.ID || !slices.Contains(n.conf.GetVoters(), to) {
 		return 0
 	}
 	n.raw.TransferLeader(to)
@@ -406,7 +406,6 @@ func (n *Node) setConf(cs *raftpb.ConfState) {
 	n.conf = cs
 	n.ids = slices.Concat(cs.GetVoters(), cs.GetLearners(), cs.GetVotersOutgoing(), cs.GetLearnersNext())
 	slices.Sort(n.ids)
-	n.ids = slices.Compact(n.ids)
 }
 
 func (n *Node) knows(id uint64) bool {
@@ -444,18 +443,12 @@ func (n *Node) Status() Status {
 }
 
 func (n *Node) progress(ps []Progress) []Progress {
-	n.raw.WithProgress(func(id uint64, typ raft.ProgressType, pr tracker.Progress) {
+	n.raw.WithProgress(func(id uint64, typ raft.ProgressType, pr tracker.Progress) { // by id
 		ps = append(ps, Progress{
 			ID: id, Match: pr.Match, Next: pr.Next, State: pr.State, PendingSnapshot: pr.PendingSnapshot,
-			Learner: typ == raft.ProgressTypeLearner, Active: pr.RecentActive || id == n.cfg.ID,
+			Learner: typ == raft.ProgressTypeLearner, Active: pr.RecentActive,
 			Paused: pr.State == tracker.StateSnapshot || pr.MsgAppFlowPaused,
 		})
-	})
-	slices.SortFunc(ps, func(a, b Progress) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
 	})
 	return ps
 }

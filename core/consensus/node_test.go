@@ -145,6 +145,7 @@ func TestSupersedes(t *testing.T) {
 		{"another leader", ack(2, 2, 5, false), ack(3, 2, 6, false), 2},
 		{"a rejection", ack(2, 2, 5, false), ack(2, 2, 6, true), 2},
 		{"after a rejection", ack(2, 2, 5, true), ack(2, 2, 6, false), 2},
+		{"an append", ack(2, 2, 5, false), from2(raftpb.MsgApp, func(m *raftpb.Message) { m.To, m.Index = new(uint64(2)), new(uint64(6)) }), 2},
 		{"after a heartbeat's", heartbeat(2, 0), ack(2, 2, 6, false), 2},
 	} {
 		n := &Node{}

@@ -65,8 +65,6 @@ func bad(m *raftpb.Message, format string, args ...any) error {
 // network may deliver one message twice.
 func (n *Node) vet(m *raftpb.Message) (*raftpb.Message, error) {
 	switch {
-	case m == nil:
-		return nil, fmt.Errorf("%w: none", ErrBadMessage)
 	case m.GetFrom() == 0 || m.GetFrom() == n.cfg.ID || raft.IsLocalMsgTarget(m.GetFrom()):
 		return nil, bad(m, "no peer has this id")
 	case m.GetTo() != n.cfg.ID:
