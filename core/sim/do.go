@@ -334,7 +334,7 @@ func (w *World) performRequest(c *Command) (uint64, error) {
 	if c.Member != 0 {
 		endpoint = int(c.Member) - 1
 	}
-	words := c.String()
+	words := clip(c.String(), requestWords)
 	if create, ok := body.(*pb.WatchCreateRequest); ok {
 		return w.watch(w.clients[0], create, c.Leader, words, endpoint).id, nil
 	}

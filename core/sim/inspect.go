@@ -3,6 +3,8 @@ package sim
 import (
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"vitrine/core/check"
 	"vitrine/core/consensus"
@@ -272,9 +274,9 @@ func entryText(e *raftpb.Entry) string {
 	}
 	switch {
 	case r.Put != nil:
-		return clip(string(r.Put.Key), 8) + "=" + clip(string(r.Put.Value), 8)
+		return clip(r.Put.Key, entryWords) + "=" + clip(r.Put.Value, entryWords)
 	case r.DeleteRange != nil:
-		return "del " + clip(string(r.DeleteRange.Key), 8)
+		return "del " + clip(r.DeleteRange.Key, entryWords)
 	case r.Txn != nil:
 		return "txn"
 	case r.Compaction != nil:
@@ -283,11 +285,25 @@ func entryText(e *raftpb.Entry) string {
 	return "member"
 }
 
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n-1] + "~"
+// How many characters of a key or a value are shown: in an entry of a log, and
+// where a request and its answer are told.
+const (
+	entryWords   = 24
+	requestWords = 256
+)
+
+// clip returns the first n characters of a text. One that is longer ends in an
+// ellipsis; what is no UTF-8 shows as the replacement character.
+func clip[T string | []byte](text T, n int) string {
+	head := text[:min(len(text), n*utf8.UTFMax+utf8.UTFMax)]
+	for i, count := 0, 0; i < len(head); count++ {
+		if count == n {
+			return strings.ToValidUTF8(string(head[:i]), "\uFFFD") + "…"
+		}
+		_, size := utf8.DecodeRuneInString(string(head[i:min(len(head), i+utf8.UTFMax)]))
+		i += size
 	}
-	return s
+	return strings.ToValidUTF8(string(head), "\uFFFD")
 }
 
 func (w *World) drawNetwork(s *State) {
@@ -372,7 +388,7 @@ func answerText(response any) string {
 		case len(r.Kvs) == 0 && r.Count == 0:
 			return "not found"
 		case len(r.Kvs) == 1:
-			return string(r.Kvs[0].Key) + " = " + string(r.Kvs[0].Value)
+			return clip(r.Kvs[0].Key, requestWords) + " = " + clip(r.Kvs[0].Value, requestWords)
 		}
 		return strconv.FormatInt(r.Count, 10) + " keys"
 	case *pb.PutResponse:

@@ -88,9 +88,15 @@ func (g *Game) restyle() {
 	g.scene.Theme = theme
 	g.view.Reduced = g.host.Call("reduced").Bool()
 	g.scale = min(maxScale, js.Global().Get("devicePixelRatio").Float())
+	g.loadAtlas([]rune{'…'})
+}
+
+// loadAtlas makes the texture of the stage anew, with these characters beyond
+// ASCII.
+func (g *Game) loadAtlas(runes []rune) {
 	rasterise := func(spec js.Value, scale float64) js.Value { return g.host.Call("rasterise", spec, scale) }
 	text := func(key string) string { return g.host.Call("text", key).String() }
-	atlas, pixels, w, h := scene.Load(rasterise, text, g.scale)
+	atlas, pixels, w, h := scene.Load(rasterise, text, runes, g.scale)
 	g.scene.Atlas = atlas
 	g.surface.SetAtlas(pixels, w, h)
 	g.wake()
@@ -189,7 +195,12 @@ func (g *Game) Draw(screen *ebiten.Image) {
 	g.player.Fill(&g.view)
 	g.view.Wall = begin.Seconds()
 	g.view.Hover, g.view.Stroke, g.view.OneWay = g.pointer.hover, g.pointer.stroke, g.pointer.oneway
-	g.surface.Present(screen, g.scene.Draw(&g.view))
+	batch := g.scene.Draw(&g.view)
+	if runes, lacks := g.scene.Atlas.Wanted(); lacks {
+		g.loadAtlas(runes)
+		batch = g.scene.Draw(&g.view)
+	}
+	g.surface.Present(screen, batch)
 	g.stats.draw(g.clock() - begin)
 }
 

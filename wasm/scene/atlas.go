@@ -1,5 +1,10 @@
 package scene
 
+import (
+	"slices"
+	"unicode"
+)
+
 // Sprite is an image in the atlas, in device pixels. For a glyph or a word,
 // OffsetX and OffsetY lead from the pen on the baseline to the upper left
 // corner, and Advance moves the pen.
@@ -118,29 +123,77 @@ func (w Word) Font() FontID {
 	return FontLabel
 }
 
-// Atlas is the one texture of the stage.
+// Atlas is the one texture of the stage. Besides the printable ASCII characters
+// it holds those that were asked for: Wanted names the characters of drawn texts
+// that it lacks. Until an atlas that has them is loaded, each shows as a dot.
 type Atlas struct {
 	Scale   float64 // device pixels in a CSS pixel
 	Fonts   [fontCount]Font
 	Sprites [spriteCount]Sprite
 	Words   [wordCount]Sprite
+	Runes   []rune            // the characters beyond ASCII that it holds
+	more    map[rune][]Sprite // their glyphs, by FontID
+	wanted  []rune
 }
 
-// glyph of a character; what the atlas does not have shows as a dot.
-func (f *Font) glyph(r rune) *Sprite {
-	if r < ' ' || r > '~' {
-		return &f.Glyphs['.'-' ']
+// maxRunes bounds the characters beyond ASCII, so that no text fills the
+// texture. It is more than a stage of any size can show at once.
+const maxRunes = 1200
+
+// ellipsis marks a text that is cut.
+const ellipsis = '…'
+
+// glyph of a character.
+func (a *Atlas) glyph(font FontID, r rune) *Sprite {
+	f := &a.Fonts[font]
+	if r >= ' ' && r <= '~' {
+		return &f.Glyphs[r-' ']
 	}
-	return &f.Glyphs[r-' ']
+	if g := a.more[r]; g != nil {
+		return &g[font]
+	}
+	if unicode.IsGraphic(r) && len(a.wanted)+len(a.Runes) < maxRunes && !slices.Contains(a.wanted, r) {
+		a.wanted = append(a.wanted, r)
+	}
+	return &f.Glyphs['.'-' ']
+}
+
+// Wanted returns the characters that an atlas for the texts drawn so far must
+// hold, and true if this one lacks some of them.
+func (a *Atlas) Wanted() (runes []rune, lacks bool) {
+	if len(a.wanted) == 0 {
+		return a.Runes, false
+	}
+	return slices.Concat(a.Runes, a.wanted), true
 }
 
 // Width of a text in CSS pixels.
 func (a *Atlas) Width(font FontID, text string) float64 {
 	var w float32
 	for _, r := range text {
-		w += a.Fonts[font].glyph(r).Advance
+		w += a.glyph(font, r).Advance
 	}
 	return float64(w) / a.Scale
+}
+
+// Fit returns as much of a text as fits into width CSS pixels, whether that is
+// less than all of it, and how wide it is. A text that is cut gets an ellipsis,
+// whose width is counted (see pen.fitted), so that its beginning is not taken for
+// the whole. The time it takes grows with what fits, not with the text.
+func (a *Atlas) Fit(font FontID, text string, width float64) (head string, cut bool, w float64) {
+	limit := float32(width * a.Scale)
+	mark := a.glyph(font, ellipsis).Advance
+	var all, kept float32
+	end := -1 // of what can be kept with a mark behind it
+	for i, r := range text {
+		if all+mark <= limit {
+			end, kept = i, all+mark
+		}
+		if all += a.glyph(font, r).Advance; all > limit {
+			return text[:max(end, 0)], end >= 0, float64(kept) / a.Scale
+		}
+	}
+	return text, false, float64(all) / a.Scale
 }
 
 // WordWidth is the width of a word in CSS pixels.
@@ -168,13 +221,21 @@ func (p *pen) sprite(s *Sprite) {
 
 func (p *pen) text(font FontID, text string) {
 	for _, r := range text {
-		p.sprite(p.a.Fonts[font].glyph(r))
+		p.sprite(p.a.glyph(font, r))
+	}
+}
+
+// fitted writes what Fit has returned.
+func (p *pen) fitted(font FontID, head string, cut bool) {
+	p.text(font, head)
+	if cut {
+		p.sprite(p.a.glyph(font, ellipsis))
 	}
 }
 
 func (p *pen) bytes(font FontID, text []byte) {
 	for _, c := range text {
-		p.sprite(p.a.Fonts[font].glyph(rune(c)))
+		p.sprite(p.a.glyph(font, rune(c)))
 	}
 }
 

@@ -47,11 +47,8 @@ func (s *Scene) card(v *View, c *sim.ClientState) {
 		p.color = t.Muted
 	}
 	mark := r.X + r.W - pad - 5
-	text := r0.Text
-	for len(text) > 1 && p.at.X+s.Atlas.Width(font, text) > mark-6 {
-		text = text[:len(text)-1]
-	}
-	p.text(font, text)
+	head, cut, _ := s.Atlas.Fit(font, r0.Text, mark-6-p.at.X)
+	p.fitted(font, head, cut)
 	s.status(v, r0, Point{mark, r.Y + r.H/2})
 }
 

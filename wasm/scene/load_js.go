@@ -9,8 +9,8 @@ import (
 
 // Load has the browser rasterise an atlas by calling rasterise (web/js/atlas.js)
 // with the fonts, words and sprites of this package; text gives a word in the
-// reader's language. The pixels are premultiplied RGBA.
-func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key string) string, scale float64) (a *Atlas, pixels []byte, w, h int) {
+// reader's language, runes are characters beyond ASCII. The pixels are premultiplied RGBA.
+func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key string) string, runes []rune, scale float64) (a *Atlas, pixels []byte, w, h int) {
 	spec := map[string]any{}
 	var fonts, words, sprites []any
 	for _, f := range FontSpecs {
@@ -22,7 +22,7 @@ func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key s
 	for _, name := range SpriteNames {
 		sprites = append(sprites, name)
 	}
-	spec["fonts"], spec["words"], spec["sprites"] = fonts, words, sprites
+	spec["fonts"], spec["words"], spec["sprites"], spec["more"] = fonts, words, sprites, string(runes)
 	got := rasterise(js.ValueOf(spec), scale)
 
 	metrics := got.Get("metrics")
@@ -46,6 +46,14 @@ func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key s
 	}
 	for i := range a.Sprites {
 		a.Sprites[i] = next()
+	}
+	a.Runes, a.more = runes, make(map[rune][]Sprite, len(runes))
+	for _, r := range runes {
+		glyphs := make([]Sprite, fontCount)
+		for i := range glyphs {
+			glyphs[i] = next()
+		}
+		a.more[r] = glyphs
 	}
 	w, h = got.Get("width").Int(), got.Get("height").Int()
 	pixels = make([]byte, 4*w*h)

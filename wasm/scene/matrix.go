@@ -146,13 +146,9 @@ func (s *Scene) cellText(e *sim.EntryState, r Rect, alpha float64) {
 	}
 	p := s.pen(Point{r.X + 5, base}, t.Term(e.Term).Alpha(alpha))
 	s.number(p, FontTiny, e.Term)
-	text := e.Text
 	left, right := p.at.X+3, r.X+r.W-4
-	for len(text) > 1 && s.Atlas.Width(FontTiny, text) > right-left {
-		text = text[:len(text)-1]
-	}
-	w := s.Atlas.Width(FontTiny, text)
-	s.pen(Point{left + (right-left-w)/2, base}, t.Text.Alpha(alpha)).text(FontTiny, text)
+	head, cut, w := s.Atlas.Fit(FontTiny, e.Text, right-left)
+	s.pen(Point{left + (right-left-w)/2, base}, t.Text.Alpha(alpha)).fitted(FontTiny, head, cut)
 }
 
 // frontier is the line behind the last committed column.

@@ -415,3 +415,61 @@ func TestStyleSheetHasTheSameColors(t *testing.T) {
 		}
 	}
 }
+
+// A text is cut by what fits, between characters, and says that it is cut.
+func TestFitCutsByWhatFits(t *testing.T) {
+	a := testAtlas(2)
+	one := a.Width(FontTiny, "x")
+	for _, c := range []struct {
+		text  string
+		width float64
+		head  string
+		cut   bool
+	}{
+		{"v1343", 5 * one, "v1343", false},
+		{"v1343", 4.9 * one, "v13", true},
+		{"v1343", one, "", true},
+		{"v1343", 0.9 * one, "", false},
+		{"", 0, "", false},
+		{"键=值值值", 4 * one, "键=值", true},
+		{"\xff\xfe", one, "", true},
+	} {
+		head, cut, w := a.Fit(FontTiny, c.text, c.width+1e-6)
+		drawn := a.Width(FontTiny, head)
+		if cut {
+			drawn += a.Width(FontTiny, "…")
+		}
+		if head != c.head || cut != c.cut || math.Abs(w-drawn) > 1e-3 {
+			t.Errorf("Fit(%q, %.1f) = %q, %v, %.1f; want %q, %v, %.1f", c.text, c.width, head, cut, w, c.head, c.cut, drawn)
+		}
+	}
+}
+
+// To cut a text is to look at what fits, and no further: a frame has room for a
+// megabyte.
+func TestFitReadsOnlyWhatFits(t *testing.T) {
+	a := testAtlas(2)
+	var long strings.Builder
+	for r := rune(0x4e00); r < 0x4e00+1000; r++ {
+		long.WriteRune(r)
+	}
+	a.Fit(FontTiny, long.String(), 10*a.Width(FontTiny, "x"))
+	if got, _ := a.Wanted(); len(got) > 12 {
+		t.Errorf("looked at %d characters to show ten", len(got))
+	}
+}
+
+// What the atlas lacks is asked for once, and bounded.
+func TestAtlasAsksForCharacters(t *testing.T) {
+	a := testAtlas(1)
+	a.Width(FontTiny, "aé键\n\u200b键")
+	if got, lacks := a.Wanted(); string(got) != "é键" || !lacks {
+		t.Errorf("wanted %q, %v", string(got), lacks)
+	}
+	for r := rune(0x4e00); r < 0x4e00+2*maxRunes; r++ {
+		a.Width(FontTiny, string(r))
+	}
+	if got, _ := a.Wanted(); len(got) != maxRunes {
+		t.Errorf("%d characters wanted, the bound is %d", len(got), maxRunes)
+	}
+}

@@ -76,8 +76,9 @@ class Shelf {
 }
 
 // rasterise draws what spec asks for: {fonts: [{mono, weight, size}], sprites:
-// [name], words: [{text, font}]}. The answer's arrays hold, per glyph, word and
-// sprite: x, y, w, h, offsetX, offsetY, advance in device pixels.
+// [name], words: [{text, font}], more: characters beyond ASCII}. The answer's
+// array holds, for each glyph, word and sprite, and for each other character in
+// each font: x, y, w, h, offsetX, offsetY, advance in device pixels.
 export function rasterise(spec, scale) {
   const jobs = [];
   const shelf = new Shelf();
@@ -103,6 +104,7 @@ export function rasterise(spec, scale) {
   const glyphs = spec.fonts.map((f) => Array.from({ length: 95 }, (_, i) => text(String.fromCharCode(32 + i), f)));
   const words = spec.words.map((w) => text(w.text, spec.fonts[w.font]));
   const sprites = spec.sprites.map(sprite);
+  const more = [...spec.more].map((r) => spec.fonts.map((f) => text(r, f)));
 
   const canvas = document.createElement('canvas');
   canvas.width = width;
@@ -113,7 +115,7 @@ export function rasterise(spec, scale) {
   for (const job of jobs) { c.save(); job(c); c.restore(); }
   const pixels = c.getImageData(0, 0, canvas.width, canvas.height).data;
   for (let i = 0; i < pixels.length; i += 4) pixels[i] = pixels[i + 1] = pixels[i + 2] = pixels[i + 3]; // premultiplied white
-  return { width: canvas.width, height: canvas.height, pixels, metrics: new Float32Array([...glyphs.flat(), ...words, ...sprites].flat()) };
+  return { width: canvas.width, height: canvas.height, pixels, metrics: new Float32Array([...glyphs.flat(), ...words, ...sprites, ...more.flat()].flat()) };
 }
 
 // fontsReady waits for the two font files, but not for long.
