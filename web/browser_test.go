@@ -241,7 +241,7 @@ func (l *lab) hand(t *testing.T) *browser {
 const again = `(({ seed, members, speed }) => {
 	for (const d of document.querySelectorAll('dialog[open]')) d.close();
 	document.activeElement.blur();
-	document.getElementById('toast').hidden = true;
+	if (document.getElementById('toast').matches(':popover-open')) document.getElementById('toast').hidePopover();
 	const root = document.documentElement, ask = document.getElementById('ask');
 	if (root.lang !== 'en') document.getElementById('lang').click();
 	if (root.dataset.theme !== 'dark') document.getElementById('theme').click();

@@ -269,7 +269,7 @@ func TestKeyboardOnly(t *testing.T) {
 	}
 	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
 	b.keys(enter)
-	b.until("the reason", `!document.getElementById('toast').hidden && s.members.filter((m) => !m.alive).length === 1`)
+	b.until("the reason", `document.getElementById('toast').matches(':popover-open') && s.members.filter((m) => !m.alive).length === 1`)
 	b.do(`vitrine.dispatch({ cmd: 'heal-all' }); for (const m of vitrine.state().members) if (!m.alive) vitrine.dispatch({ cmd: 'restart', member: m.id }); vitrine.step(3e9); vitrine.dispatch({ cmd: 'play' })`)
 	b.do(`document.querySelector('[data-member="2"]').focus()`)
 	b.keys(enter)

@@ -49,7 +49,7 @@ func TestGallery(t *testing.T) {
 		}
 		b.click(fmt.Sprintf(`[data-mutant=%q] button`, name))
 		b.until(name, fmt.Sprintf(`s.replay && s.replay.name === %q && !document.querySelector('dialog[open]')`, name))
-		if !eval[bool](b, fmt.Sprintf(`location.search.includes('replay=%s') && document.getElementById('toast').hidden`, name)) {
+		if !eval[bool](b, fmt.Sprintf(`location.search.includes('replay=%s') && !document.getElementById('toast').matches(':popover-open')`, name)) {
 			t.Errorf("%s: the address or a message is wrong", name)
 		}
 		b.until("the last two seconds", `s.now >= s.replay.start`)
@@ -130,11 +130,11 @@ func TestSaveAndDrop(t *testing.T) {
 		b.do(fmt.Sprintf(`const d = new DataTransfer(); d.items.add(new File([%q], %q)); for (const kind of ['dragenter', 'dragover', 'drop']) document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: d, bubbles: true, cancelable: true }))`, text, name))
 	}
 	toast := func(what string) {
-		b.until("a word about "+what, fmt.Sprintf(`!document.getElementById('toast').hidden && document.getElementById('toast').textContent.includes(%q)`, what))
+		b.until("a word about "+what, fmt.Sprintf(`document.getElementById('toast').matches(':popover-open') && document.getElementById('toast').textContent.includes(%q)`, what))
 		if !eval[bool](b, `!vitrine.state().replay`) {
 			t.Errorf("%s: a replay was opened all the same", what)
 		}
-		b.do(`document.getElementById('toast').hidden = true`)
+		b.do(`document.getElementById('toast').hidePopover()`)
 	}
 	drop(strings.Replace(content, "hash "+want, "hash 0123456789abcdef", 1), "other.replay")
 	toast("Not the same build")

@@ -19,6 +19,8 @@ type Line struct {
 	From   []uint64 `json:"from,omitempty"`
 	To     []uint64 `json:"to,omitempty"`
 	Text   string   `json:"text,omitempty"`
+	// Request is the one that a line is about.
+	Request uint64 `json:"request,omitempty"`
 }
 
 // Teller turns events into lines. It remembers what a sentence needs to know of
@@ -63,7 +65,7 @@ func (t *Teller) Tell(e *trace.Event) (Line, bool) {
 		line.Kind, line.Text = simple[e.Kind], e.Text
 	case trace.RequestDone:
 		if e.Member == 0 && e.Text != "" {
-			line.Kind, line.Text = "requestFailed", e.Text
+			line.Kind, line.Text, line.Request = "requestFailed", e.Text, e.Request
 		}
 	case trace.Command, trace.Fault:
 		t.command(e, &line)

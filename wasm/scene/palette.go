@@ -48,22 +48,22 @@ type Theme struct {
 	Tint                         float64  // how much hue fills a shape
 }
 
-// The hues are Okabe and Ito's, safe for color-blind eyes, lightened on the
-// dark ground and darkened on the light one until text in them has a contrast
-// of 4.5:1 (the tests compute it).
+// A color means one thing: no term has the color of a fault, of what is fine or of
+// a broken rule, and text in each has a contrast of 4.5:1 on its ground (the tests
+// compute both). Patterns and numbers tell terms apart for eyes that cannot.
 var (
 	Dark = Theme{
 		Ground: Hex(0x0d1320), Raised: Hex(0x151e30), Line: Hex(0x26344d), Strong: Hex(0x4a5d80),
 		Text: Hex(0xe9edf5), Muted: Hex(0x9dabc3), Faint: Hex(0x8493ad),
-		Accent: Hex(0x8ab4ff), Good: Hex(0x3ecf9b), Fault: Hex(0xff9a6b), Broken: Hex(0xff6b6b),
-		Terms: [6]Color{Hex(0x5cb8ee), Hex(0xe9a820), Hex(0x2fc59a), Hex(0xde8fbf), Hex(0xf4834a), Hex(0xd6ca4a)},
+		Accent: Hex(0x8ab4ff), Good: Hex(0x3ecf9b), Fault: Hex(0xff9450), Broken: Hex(0xff6b6b),
+		Terms: [6]Color{Hex(0x5cb8ee), Hex(0xe6c23a), Hex(0xa893ff), Hex(0xe58fc0), Hex(0xa6cf4e), Hex(0xcbaa8a)},
 		Tint:  0.20,
 	}
 	Light = Theme{
 		Ground: Hex(0xfbfcfe), Raised: Hex(0xf1f4f9), Line: Hex(0xd3dae6), Strong: Hex(0x8795ad),
 		Text: Hex(0x172033), Muted: Hex(0x4d5b73), Faint: Hex(0x5f6d86),
 		Accent: Hex(0x1f5fd0), Good: Hex(0x0b7a55), Fault: Hex(0xb4430c), Broken: Hex(0xc81e1e),
-		Terms: [6]Color{Hex(0x0069a8), Hex(0x8a5a00), Hex(0x00755a), Hex(0xa63d7c), Hex(0xb8390e), Hex(0x47700a)},
+		Terms: [6]Color{Hex(0x0069a8), Hex(0x7d6200), Hex(0x5b45c9), Hex(0xa63d7c), Hex(0x3a6e10), Hex(0x6b5b66)},
 		Tint:  0.13,
 	}
 )

@@ -72,7 +72,29 @@ func build(root string, quality int) (raw, packed int64, err error) {
 			return 0, 0, err
 		}
 	}
+	if err := tellSize(filepath.Join(dist, "index.html"), filepath.Join(dist, "vitrine.wasm")); err != nil {
+		return 0, 0, err
+	}
 	return compress(dist, earlier, quality)
+}
+
+// tellSize writes into the page how many bytes its program has: what a browser
+// counts while it loads is unpacked, and the server tells the packed size.
+func tellSize(page, program string) error {
+	info, err := os.Stat(program)
+	if err != nil {
+		return err
+	}
+	html, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	const blank = `name="program-bytes" content="0"`
+	told := strings.Replace(string(html), blank, fmt.Sprintf(`name="program-bytes" content="%d"`, info.Size()), 1)
+	if told == string(html) {
+		return fmt.Errorf("%s has no place for the size of the program: %s", page, blank)
+	}
+	return os.WriteFile(page, []byte(told), 0o644)
 }
 
 // empty removes what an earlier build left, but not what git keeps.

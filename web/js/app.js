@@ -112,14 +112,19 @@ export function act(command) {
   }
 }
 
+// toast says something for a few seconds, above everything else: it is shown anew
+// each time, so that a dialog that was opened meanwhile does not cover it.
+const toastLimit = 300; // characters: an error may quote what a file holds
 let toastTimer;
 export function toast(message, hint = false) {
   const el = document.getElementById('toast');
-  el.textContent = message;
+  const characters = [...String(message)];
+  el.textContent = characters.length > toastLimit ? `${characters.slice(0, toastLimit).join('')}…` : message;
   el.classList.toggle('hint', hint); // no error: it says why nothing happens
-  el.hidden = false;
+  if (el.matches(':popover-open')) el.hidePopover();
+  el.showPopover();
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { el.hidden = true; }, 5000);
+  toastTimer = setTimeout(() => el.hidePopover(), 5000 + 20 * Math.min(characters.length, toastLimit));
 }
 
 // shown is the member that the inspector shows and the keys act on: the chosen

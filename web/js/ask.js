@@ -3,6 +3,7 @@
 import { act, toast } from './app.js';
 import { element, name } from './format.js';
 import { onLanguage, t } from './i18n.js';
+import { prefixEnd } from './prefix.js';
 import { sheet } from './sheet.js';
 
 export function start(vitrine) {
@@ -16,6 +17,8 @@ export function start(vitrine) {
   form.addEventListener('change', show);
   form.addEventListener('submit', (e) => {
     e.preventDefault();
+    const long = tooLong(form.elements);
+    if (long) { toast(t('ask.tooLong', { n: fieldLimit })); form.elements[long].focus(); return; }
     const c = command(op(), form.elements);
     if (!c) { toast(t('ask.noKey')); form.elements.key.focus(); return; }
     if (act(c) && op() === 'put') next(form.elements.value);
@@ -38,10 +41,10 @@ function next(input) {
   if (input.value !== '' && Number.isInteger(n)) input.value = n + 1;
 }
 
-// end of the range of all keys with this prefix, as clientv3 computes it.
-function prefixEnd(key) {
-  const last = key.codePointAt(key.length - 1);
-  return key.slice(0, -1) + String.fromCodePoint(last + 1);
+// tooLong says which field holds more than a request of a visitor should.
+const fieldLimit = 4096; // characters
+function tooLong(fields) {
+  return ['key', 'compare', 'value'].find((f) => [...fields[f].value].length > fieldLimit);
 }
 
 function command(op, fields) {

@@ -1,6 +1,6 @@
 // Time, the dials of network and disks, and the choices at the top.
 
-import { act, app, restyle } from './app.js';
+import { act, app, restyle, toast } from './app.js';
 import { clock, speed as speedText, span, text } from './format.js';
 import { language, onLanguage, t, use } from './i18n.js';
 
@@ -74,12 +74,17 @@ export function toggleTheme() {
 
 // again starts a new world and writes its seed and size into the address.
 export function again(change) {
-  const seed = Number($('seed').value);
-  const order = { cmd: 'reset', members: app.frame?.members.length, ...change };
-  if (Number.isSafeInteger(seed) && seed >= 0) order.seed = seed;
+  const typed = $('seed').value.trim(), seed = Number(typed);
+  if (typed === '' || !Number.isSafeInteger(seed) || seed < 0) { // say so, and show the seed that is
+    toast(t('top.badSeed', { text: typed.slice(0, 40) }));
+    $('seed').value = app.frame.seed;
+    $('seed').select();
+    return;
+  }
+  const order = { cmd: 'reset', members: app.frame?.members.length, ...change, seed };
   if (!act(order)) return;
   const address = new URL(location.href);
-  address.searchParams.set('seed', order.seed ?? app.frame.seed);
+  address.searchParams.set('seed', order.seed);
   address.searchParams.set('members', order.members);
   history.replaceState(null, '', address);
 }

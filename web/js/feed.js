@@ -1,7 +1,7 @@
 // What happened, in words; the newest first. The same words go to the live
 // region for those who listen.
 
-import { clock, element, name, paint, termColor } from './format.js';
+import { element, name, paint, stamp, termColor } from './format.js';
 import { has, list, onLanguage, t } from './i18n.js';
 
 const keep = 120;
@@ -16,6 +16,13 @@ export function start(vitrine) {
     if (f.epoch !== epoch) { epoch = f.epoch; items = []; ol.replaceChildren(); }
     if (!f.feed?.length) return;
     for (const item of f.feed) {
+      if (item.request) item.who = who(item.request, f);
+      const last = items.at(-1);
+      if (last && same(last, item)) { // a line that repeats is one line that counts
+        items[items.length - 1] = { ...item, times: (last.times ?? 1) + 1 };
+        ol.firstChild.replaceWith(line(items.at(-1)));
+        continue;
+      }
       items.push(item);
       ol.prepend(line(item));
       if (spoken.has(item.kind)) waiting.push(item);
@@ -41,9 +48,20 @@ function line(item) {
     else if (/^(term|任期) \d+$/.test(part)) p.append(paint(element('span', { class: 'term' }, part), termColor(Number(part.match(/\d+/)[0]))));
     else p.append(part);
   }
-  li.append(element('time', {}, clock(item.at).slice(1, -1)), p);
+  if (item.times) p.append(' ', element('em', {}, t('feed.times', { n: item.times })));
+  li.append(element('time', {}, stamp(item.at)), p);
   return li;
 }
+
+// who asked, what, and whom: the page knows the last requests only.
+function who(request, f) {
+  const r = (f.requests || []).find((r) => r.id === request);
+  if (!r) return '';
+  const client = r.client ? `C${r.client}` : t('stage.you');
+  return r.member ? t('feed.who', { client, text: r.text, member: name(r.member) }) : t('feed.whoNowhere', { client, text: r.text });
+}
+
+const same = (a, b) => a.kind === b.kind && !a.lit && !b.lit && words(a) === words(b);
 
 export function words(item) {
   const key = `feed.${item.kind}`;
@@ -52,6 +70,6 @@ export function words(item) {
   const names = (ids) => (sides ? (ids || []).map(name).join(' + ') : list((ids || []).map(name)));
   return t(key, {
     member: name(item.member || 0), peer: name(item.peer || 0), term: item.term ?? 0, index: item.index ?? 0, rev: item.rev ?? 0,
-    from: names(item.from), to: names(item.to), n: Math.max(item.n || 0, (item.from || []).length), text: item.text || '',
+    from: names(item.from), to: names(item.to), n: Math.max(item.n || 0, (item.from || []).length), text: item.text || '', who: item.who || t('feed.someone'),
   });
 }

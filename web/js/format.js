@@ -9,6 +9,14 @@ export function clock(ns) {
   return `${m >= 60 ? `${Math.floor(m / 60)}:` : ''}${two(m % 60)}:${two(s % 60)}.${String(ms % 1000).padStart(3, '0')}`;
 }
 
+// stamp: 0:27.95, as short as a list of many times wants it
+export function stamp(ns) {
+  const cs = Math.floor(ns / 1e7), s = Math.floor(cs / 100), m = Math.floor(s / 60);
+  const two = (n) => String(n).padStart(2, '0');
+  const minutes = m >= 60 ? `${Math.floor(m / 60)}:${two(m % 60)}` : m;
+  return `${minutes}:${two(s % 60)}.${two(cs % 100)}`;
+}
+
 // span: 640 ms, 1.2 s, 85 µs
 export function span(ns) {
   const abs = Math.abs(ns);

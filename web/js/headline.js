@@ -1,13 +1,15 @@
-// The one sentence that says what the cluster is doing.
+// The sentence that says what the cluster is doing, and what is wrong with it.
 
-import { name, paint, termColor, text } from './format.js';
+import { name, paint, span, termColor, text } from './format.js';
 import { has, list, t } from './i18n.js';
 import { app, isCut, serving } from './app.js';
 
 export function start(vitrine) {
   const title = document.getElementById('title-text'), sub = document.getElementById('subtitle'), mark = document.getElementById('mark');
+  let led = { id: 0, epoch: -1 }; // who led last, in which world
   vitrine.subscribe((f) => {
-    const h = headline(f);
+    if (f.leader || f.epoch !== led.epoch) led = { id: f.leader, epoch: f.epoch };
+    const h = headline(f, led.id);
     text(title, h.title);
     title.classList.toggle('bad', Boolean(h.bad));
     text(sub, h.sub);
@@ -16,46 +18,88 @@ export function start(vitrine) {
   });
 }
 
-export function headline(f) {
+// headline of a frame: {title, sub, term, leads, bad}. led is the member that led last.
+export function headline(f, led = 0) {
   if (app.broken?.epoch === f.epoch) return { title: t('head.stopped'), sub: app.broken.message, bad: true };
-  const n = f.members.length, quorum = Math.floor(n / 2) + 1;
-  const up = f.members.filter(serving);
-  const leader = f.members.find((m) => m.id === f.leader);
   if (f.violation) return { title: t('head.violation', { number: f.violation.number }), sub: rule(f.violation), bad: true };
-  if (leader && !deaf(f, leader)) {
-    const others = f.members.filter((m) => m.role === 'leader' && m.alive && m.id !== leader.id);
-    const away = up.filter((m) => m.id !== leader.id && isCut(f, leader.id, m.id));
-    const parts = [t('head.term', { term: leader.term }), members(f, up)];
-    if (others.length) parts.push(t('head.stale', { names: list(others.map((m) => name(m.id))), n: others.length }));
-    else if (away.length) parts.push(t('head.away', { names: list(away.map((m) => name(m.id))), n: away.length }));
-    else parts.push(t('head.committed', { n: f.commit }));
-    return { title: t('head.leads', { name: name(leader.id) }), sub: parts.join(' · '), leads: true, term: leader.term };
+  const up = f.members.filter(serving), quorum = Math.floor(f.members.length / 2) + 1;
+  const leader = f.members.find((m) => m.id === f.leader);
+  if (leader && !deaf(f, leader)) return leads(f, leader, up);
+  if (up.length < quorum) {
+    return { title: t('head.noQuorum', { up: up.length, n: f.members.length }), sub: join([...troubles(f), t('head.noQuorumSub', { missing: quorum - up.length })]) };
   }
-  if (up.length < quorum) return { title: t('head.noQuorum', { up: up.length, n }), sub: t('head.noQuorumSub', { missing: quorum - up.length }) };
-  if (leader) return { title: t('head.deaf', { name: name(leader.id) }), sub: t('head.deafSub'), term: leader.term };
-  const candidate = up.find((m) => m.role === 'candidate');
-  if (candidate) {
-    const votes = (candidate.votes || []).filter((v) => v.granted).length;
-    return { title: t('head.candidate', { name: name(candidate.id) }), sub: t('head.candidateSub', { term: candidate.term, votes, quorum }), term: candidate.term };
+  if (leader) return { title: t('head.deaf', { name: name(leader.id) }), sub: join([...troubles(f), t('head.deafSub')]), term: leader.term };
+  return leaderless(f, up, quorum, led);
+}
+
+function leads(f, leader, up) {
+  const others = f.members.filter((m) => m.role === 'leader' && m.alive && m.id !== leader.id);
+  const away = up.filter((m) => m.id !== leader.id && isCut(f, leader.id, m.id) && isCut(f, m.id, leader.id));
+  const parts = [t('head.term', { term: leader.term }), members(f, up), ...hung(f)];
+  if (others.length) parts.push(t('head.stale', { names: names(others), n: others.length }));
+  else if (away.length) parts.push(t('head.away', { names: names(away), n: away.length }));
+  else parts.push(...oneWay(f));
+  if (parts.length === 2) parts.push(t('head.committed', { n: f.commit }));
+  return { title: t('head.leads', { name: name(leader.id) }), sub: join(parts), leads: true, term: leader.term };
+}
+
+// leaderless: the member that led is the reason, if something happened to it.
+function leaderless(f, up, quorum, led) {
+  const wrong = troubles(f);
+  const candidates = up.filter((m) => m.role === 'candidate');
+  if (candidates.length) {
+    const term = Math.max(...candidates.map((m) => m.term));
+    const votes = candidates.map((m) => t('head.votes', { name: name(m.id), votes: votesOf(m), quorum }));
+    const one = candidates.length === 1;
+    return {
+      title: t('head.candidates', { names: names(candidates), n: candidates.length }), term,
+      sub: join([...wrong, t('head.term', { term }), ...(one ? [t('head.votesNeeded', { votes: votesOf(candidates[0]), quorum })] : votes)]),
+    };
   }
   const asking = up.find((m) => m.role === 'pre-candidate');
-  if (asking) return { title: t('head.preCandidate', { name: name(asking.id) }), sub: t('head.preCandidateSub', { term: asking.term + 1 }), term: asking.term };
-  return { title: t('head.none'), sub: t('head.noneSub') };
+  if (asking) return { title: t('head.preCandidate', { name: name(asking.id) }), sub: join([...wrong, t('head.preCandidateSub', { term: asking.term + 1 })]), term: asking.term };
+  const lost = f.members.find((m) => m.id === led);
+  if (lost && !serving(lost)) return { title: t('head.lost', { what: t(`head.is.${lost.process}`, { names: name(led), n: 1 }) }), sub: join([...wrong.slice(1), t('head.noneSub')]) };
+  return { title: t('head.none'), sub: join([...wrong, t('head.noneSub')]) };
 }
+
+const join = (parts) => parts.join(' · ');
+const names = (members) => list(members.map((m) => name(m.id)));
+const votesOf = (m) => (m.votes || []).filter((v) => v.granted).length;
 
 // rule says what should have held; the words of the checker are in the feed.
 function rule(v) {
   const key = `rule.I${v.number}.hint`;
-  return has(key) ? t(key) : v.text;
+  return has(key) ? t('head.should', { rule: t(key) }) : v.text;
 }
 
 // deaf: a leader that has not heard from a majority for longer than an
 // election takes.
 function deaf(f, leader) { return leader.quorumHeardAt > 0 && f.now - leader.quorumHeardAt > 8 * f.tick; }
 
+// What is wrong, in words: members that do not run, disks that hang, cuts that
+// let pass one direction.
+const troubles = (f) => [...notServing(f), ...hung(f), ...oneWay(f)];
+
+function notServing(f) {
+  return ['crashed', 'killed', 'stopped', 'paused', 'starting'].flatMap((process) => {
+    const some = f.members.filter((m) => m.process === process);
+    return some.length ? [t(`head.is.${process}`, { names: names(some), n: some.length })] : [];
+  });
+}
+
+function hung(f) {
+  return f.members.filter((m) => m.disk === 'stalled').map((m) => t('head.hung', { name: name(m.id), span: span(Math.max(0, Math.round((m.diskUntil - f.now) / 1e8) * 1e8)) }));
+}
+
+// oneWay names at most two directions: more would be no sentence.
+function oneWay(f) {
+  const all = f.cuts.filter(([from, to]) => !isCut(f, to, from));
+  const said = all.slice(0, 2).map(([from, to]) => t('head.oneWay', { from: name(from), to: name(to) }));
+  return all.length > 2 ? [t('head.oneWays', { n: all.length })] : said;
+}
+
 function members(f, up) {
   const n = f.members.length;
-  if (up.length === n) return t('head.allUp', { n });
-  const down = f.members.filter((m) => !serving(m)).map((m) => name(m.id));
-  return t('head.someDown', { names: list(down), n: down.length, up: up.length, all: n });
+  return up.length === n ? t('head.allUp', { n }) : t('head.someDown', { up: up.length, all: n, what: list(notServing(f)) });
 }

@@ -24,17 +24,41 @@ const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'sel
 export function start() {
   document.getElementById('help').addEventListener('click', help);
   document.addEventListener('keydown', pressed, true);
+  // A click acts once: if the button kept the focus, the next Space would press it
+  // again instead of playing, and crash the next leader. Who walks by Tab keeps it.
+  document.addEventListener('click', (e) => { if (e.detail > 0) release(e.target); });
+  document.addEventListener('change', (e) => { if (e.target.matches('select') && !e.target.closest('form, dialog')) e.target.blur(); });
   // A closed dialog would keep the focus until the next repaint, and a key
   // pressed before that would go to a button that nobody sees.
   for (const d of document.querySelectorAll('dialog')) d.addEventListener('close', () => { if (d.contains(document.activeElement)) document.activeElement.blur(); });
   const body = document.getElementById('help-body');
   const draw = () => body.replaceChildren(
     element('h3', {}, t('help.read')), element('ul', { class: 'figures' }, ...figures.map((k) => element('li', {}, icon(`m-${k}`), element('span', {}, t(`legend.${k}`))))), element('p', {}, t('help.hue')), element('p', {}, t('help.edges')),
-    element('h3', {}, t('help.keys')), element('div', { class: 'keys' }, ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`))))),
+    element('h3', {}, t('help.keys')), lettersBox(), element('div', { class: 'keys' }, ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`))))),
     element('h3', {}, t('help.mouse')), ...['help.click', 'help.drag', 'help.link'].map((k) => element('p', {}, t(k))),
     element('h3', {}, t('help.true')), element('p', {}, t('help.trueText')));
   onLanguage(draw);
   draw();
+}
+
+// release takes the focus from a button that the pointer has pressed.
+function release(target) {
+  const el = target.closest?.('button, input[type="checkbox"], input[type="range"]');
+  if (el && el === document.activeElement && !el.closest('dialog, #menu')) el.blur();
+}
+
+// Letters, digits and signs can be turned off: some who speak to their machine, or
+// whose hand rests on the keys, press them without wanting to.
+const lettersKey = 'vitrine.letters';
+let letters = true;
+try { letters = localStorage.getItem(lettersKey) !== 'off'; } catch { /* storage is off */ }
+
+function lettersBox() {
+  const set = (e) => {
+    letters = e.target.checked;
+    try { localStorage.setItem(lettersKey, letters ? 'on' : 'off'); } catch { /* storage is off */ }
+  };
+  return element('label', { class: 'check' }, element('input', { type: 'checkbox', id: 'letters', checked: letters, onchange: set }), element('span', {}, t('help.letters')));
 }
 
 export function help() {
@@ -53,7 +77,8 @@ function pressed(e) {
   if (e.key === 'Tab' || e.ctrlKey || e.metaKey || e.altKey) return;
   if (document.querySelector('dialog[open]') && e.key !== '?') return;
   if (e.target.closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea')) return;
-  if (e.key === ' ' && e.target.closest?.('button, input, summary')) return;
+  if (e.key === ' ' && e.target.closest?.('button, input:not([type="range"]), summary')) return;
+  if (e.key !== ' ' && !letters) return;
   if (!app.frame) return;
   if (/^[0-9]$/.test(e.key)) {
     if (Number(e.key) <= app.frame.members.length) { act({ cmd: 'select', member: Number(e.key) }); sheet('member'); }

@@ -2,7 +2,7 @@
 
 import { rasterise, fontsReady } from './atlas.js';
 import { rest } from './frames.js';
-import { app, attach, fail, publish, restyle, stopped, vitrine } from './app.js';
+import { app, attach, fail, publish, restyle, stopped, toast, vitrine } from './app.js';
 import * as i18n from './i18n.js';
 import { start as startHeadline } from './headline.js';
 import { start as startInspector } from './inspector.js';
@@ -19,15 +19,28 @@ import { start as startKeys } from './keys.js';
 import { start as startReplays } from './replays.js';
 
 const address = new URLSearchParams(location.search);
-const number = (key, fallback, low, high) => {
-  const n = Number(address.get(key));
-  return address.has(key) && n >= low && n <= high ? n : fallback;
+const wrong = []; // parameters of the address that say nothing: [key, value, low, high]
+const number = (key, fallback, low, high, whole) => {
+  if (!address.has(key)) return fallback;
+  const value = address.get(key), n = value.trim() === '' ? NaN : Number(value);
+  if (n >= low && n <= high && (!whole || Number.isInteger(n))) return n;
+  wrong.push([key, value, low, high]);
+  return fallback;
 };
 export const settings = {
-  seed: Math.floor(number('seed', 7, 0, 2 ** 53 - 1)),
-  members: Math.floor(number('members', 5, 1, 9)),
+  seed: number('seed', 7, 0, 2 ** 53 - 1, true),
+  members: number('members', 5, 1, 9, true),
   speed: number('speed', 0.02, 0.001, 1000),
 };
+
+// putRight says which parameters were left out, and takes them out of the address.
+function putRight() {
+  if (!wrong.length) return;
+  const url = new URL(location.href);
+  for (const [key] of wrong) url.searchParams.delete(key);
+  history.replaceState(null, '', url);
+  toast(wrong.map(([key, value, low, high]) => i18n.t('address.wrong', { key, value: value.slice(0, 40), low, high })).join(' '));
+}
 
 // The world of this visit survives the loss of the graphics context, upon
 // which ebiten reloads the page: seed and commands make it again.
@@ -79,8 +92,24 @@ async function world() {
 
 async function compiled(imports) {
   const response = await fetched('vitrine.wasm');
+  follow(response.clone());
   if (response.headers.get('Content-Type') === 'application/wasm') return WebAssembly.instantiateStreaming(response, imports);
   return WebAssembly.instantiate(await response.arrayBuffer(), imports); // a server that does not know the type
+}
+
+// follow tells how much of the program has come. A copy of the answer is counted:
+// the browser compiles the answer itself, and keeps what it has compiled.
+async function follow(copy) {
+  const total = Number(document.querySelector('meta[name="program-bytes"]')?.content), sub = document.getElementById('subtitle');
+  let got = 0;
+  try {
+    for (const reader = copy.body.getReader(); ;) {
+      const { done, value } = await reader.read();
+      if (done || app.frame || !sub.dataset.i18n) return;
+      got += value.length;
+      if (total && i18n.has('head.progress')) sub.textContent = i18n.t('head.progress', { percent: Math.min(100, Math.floor(100 * got / total)) });
+    }
+  } catch { /* the answer itself says what went wrong */ }
 }
 
 async function fetched(url) {
@@ -106,6 +135,7 @@ async function failed(err) {
 function alive() {
   document.documentElement.dataset.state = 'ready';
   for (const el of document.querySelectorAll('[inert]')) el.inert = false;
+  putRight();
 }
 
 function loadScript(src) {
