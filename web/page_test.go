@@ -41,7 +41,7 @@ func TestCrashTheLeaderByMouse(t *testing.T) {
 	b.click("#act-crash")
 	b.until("the crash", fmt.Sprintf(`!s.members[%d].alive && s.members[%d].process === 'crashed'`, first-1, first-1))
 	b.until("another leader", fmt.Sprintf(`s.leader > 0 && s.leader !== %d`, first))
-	b.until("the headline", fmt.Sprintf(`document.getElementById('title-text').textContent === 'S' + s.leader + ' leads' && document.getElementById('subtitle').textContent.includes('S%d is not')`, first))
+	b.until("the headline", fmt.Sprintf(`document.getElementById('title-text').textContent === 'S' + s.leader + ' leads' && document.getElementById('subtitle').textContent.includes('S%d crashed')`, first))
 	b.until("the feed", fmt.Sprintf(`document.getElementById('feed').textContent.includes('S%d crashed')`, first))
 	b.shot("crashed")
 	b.click("#act-restart")
@@ -344,7 +344,7 @@ func TestLanguageAndTheme(t *testing.T) {
 
 func TestTheAddressChoosesLanguageAndTheme(t *testing.T) {
 	b := open(t, desk, "seed=7&members=3&lang=zh&theme=light")
-	b.until("Chinese in light", `document.documentElement.lang === 'zh' && document.documentElement.dataset.theme === 'light' && document.getElementById('ask-title').textContent === '向集群提问'`)
+	b.until("Chinese in light", `document.documentElement.lang === 'zh' && document.documentElement.dataset.theme === 'light' && document.getElementById('ask-title').textContent === '向集群发请求'`)
 }
 
 // The address, reset, and the same story from the same seed: in the browser and

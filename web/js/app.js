@@ -112,8 +112,8 @@ export function act(command) {
   }
 }
 
-// toast says something for a few seconds, above everything else: it is shown anew
-// each time, so that a dialog that was opened meanwhile does not cover it.
+// toast says something for a few seconds, above everything else: it moves into the
+// open dialog, outside of which nothing is heard, and is shown anew each time.
 const toastLimit = 300; // characters: an error may quote what a file holds
 let toastTimer;
 export function toast(message, hint = false) {
@@ -122,6 +122,7 @@ export function toast(message, hint = false) {
   el.textContent = characters.length > toastLimit ? `${characters.slice(0, toastLimit).join('')}…` : message;
   el.classList.toggle('hint', hint); // no error: it says why nothing happens
   if (el.matches(':popover-open')) el.hidePopover();
+  ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append(el);
   el.showPopover();
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => el.hidePopover(), 5000 + 20 * Math.min(characters.length, toastLimit));
