@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -422,13 +423,13 @@ func TestDefaults(t *testing.T) {
 		CatchUpEntries: limits.SnapshotCatchUpEntries, CompactEntries: limits.LogCompactEntries,
 		ReadRetry: limits.ReadIndexRetry,
 	}
-	if got := (Config{}).withDefaults(); got != want {
+	if got := (Config{}).withDefaults(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	own := Config{
 		ElectionTicks: 5, HeartbeatTicks: 2, SnapshotCount: 3, CatchUpEntries: 4, CompactEntries: 6, ReadRetry: 7,
 	}
-	if got := own.withDefaults(); got != own {
+	if got := own.withDefaults(); !reflect.DeepEqual(got, own) {
 		t.Errorf("%+v, want %+v", got, own)
 	}
 }
