@@ -405,6 +405,10 @@ func duel(t *testing.T, seed uint64, steps int) {
 				t.Fatalf("seed %d: compact %d: %v, etcd %v", seed, rev, got, want)
 			}
 			o.settle()
+			if rev == 0 { // until it is opened again etcd takes the hash at 0 for that of the compaction, ours does not
+				o.reopen()
+				e.reopen()
+			}
 			hashes()
 		case n == 3:
 			o.reopen()
