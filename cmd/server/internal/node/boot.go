@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -59,6 +60,9 @@ func (d dirs) prepare() error {
 			return fmt.Errorf("cannot access data directory: %w", err)
 		}
 	}
+	if err := d.keepNames(); err != nil {
+		return err
+	}
 	names, err := os.ReadDir(d.snap)
 	if err != nil {
 		return err
@@ -71,6 +75,22 @@ func (d dirs) prepare() error {
 		}
 	}
 	return nil
+}
+
+// keepNames makes the names of the directories durable: a log that is synced into a directory whose name is not is
+// lost with it. Those that were there may have been made by a process that was killed before it came to this.
+func (d dirs) keepNames() error {
+	err := syncDir(filepath.Dir(d.data))
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil // we could not have made a directory in it
+	}
+	if err == nil {
+		err = syncDir(d.data)
+	}
+	if err == nil {
+		err = syncDir(d.member)
+	}
+	return err
 }
 
 // dropImages removes received databases up to index: they are installed, or of no use any more.
@@ -135,6 +155,9 @@ func (n *Node) recover() (boot consensus.Boot, err error) {
 	b, err := n.openBackend()
 	if err != nil {
 		return boot, err
+	}
+	if err := syncDir(n.dirs.snap); err != nil { // bbolt syncs the database, not its name
+		return boot, errors.Join(err, b.Close())
 	}
 	switch {
 	case restart:

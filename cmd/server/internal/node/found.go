@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -47,18 +48,40 @@ func (n *Node) found() (boot consensus.Boot, err error) {
 	if err != nil {
 		return boot, err
 	}
-	if n.wal, err = wal.Create(n.cfg.FS, n.dirs.wal, meta, n.walOptions()); err != nil {
+	if n.wal, err = n.firstLog(meta, &boot); err != nil {
 		return boot, fmt.Errorf("failed to create WAL: %w", err)
 	}
-	if len(boot.Entries) > 0 {
-		if err = n.wal.Append(boot.HardState, boot.Entries); err == nil {
-			err = n.wal.Sync()
-		}
-		if err != nil {
-			return boot, errors.Join(err, n.wal.Close())
-		}
-	}
 	return boot, nil
+}
+
+// firstLog writes the log of a new member aside and gives it its name when its entries are durable: a member that
+// finds a log without them has no voters, and would wait for a leader for ever.
+func (n *Node) firstLog(meta []byte, boot *consensus.Boot) (*wal.WAL, error) {
+	aside := n.dirs.wal + ".new"
+	if err := n.cfg.FS.RemoveAll(aside); err != nil {
+		return nil, err
+	}
+	w, err := wal.Create(n.cfg.FS, aside, meta, n.walOptions())
+	if err != nil {
+		return nil, err
+	}
+	if err = w.Append(boot.HardState, boot.Entries); err == nil {
+		err = w.Sync()
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		return nil, err
+	}
+	if err := n.cfg.FS.RemoveAll(n.dirs.wal); err != nil { // it holds no log
+		return nil, err
+	}
+	if err := n.cfg.FS.Rename(aside, n.dirs.wal); err != nil {
+		return nil, err
+	}
+	if err := n.cfg.FS.SyncDir(filepath.Dir(n.dirs.wal)); err != nil {
+		return nil, err
+	}
+	w, _, err = wal.Open(n.cfg.FS, n.dirs.wal, nil, n.walOptions())
+	return w, err
 }
 
 // firstMembers are the members that the flags name. Their ids follow from URLs and
