@@ -276,7 +276,7 @@ func (l *life) darken(victims []int, p plan) {
 		}
 		seed := l.dice.Uint64()
 		l.images[m] = image{m.boot, seed}
-		m.down("with the others", rand.New(rand.NewPCG(seed, 0)))
+		m.down("with the others", func(d *disk.Disk) *disk.Disk { return d.Crash(rand.New(rand.NewPCG(seed, 0))) })
 		if err := checkDatabase(m.disk); err != nil {
 			l.find(kindDatabase, "%s: the database, as the cut has left it: %v", m.name, err)
 		}

@@ -102,13 +102,13 @@ func (m *machine) start(traps ...*mount.Trap) error {
 	return nil
 }
 
-// down makes the machine dark: whatever runs there ends at once, and its disk is what the dice leave.
-func (m *machine) down(why string, r *rand.Rand) {
+// down makes the machine dark: whatever runs there ends at once, and its disk is what crash leaves.
+func (m *machine) down(why string, crash func(*disk.Disk) *disk.Disk) {
 	m.boot.Cut(why)
 	_ = m.cmd.Process.Kill() // it may have ended by itself
 	m.boot.Release()
 	<-m.exited
-	m.life.fs.Do(func() { m.disk = m.boot.Disk().Crash(r) })
+	m.life.fs.Do(func() { m.disk = crash(m.boot.Disk()) })
 }
 
 // kill ends the process, at the moment of a trap or now, and leaves the power on.

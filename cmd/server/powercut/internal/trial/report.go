@@ -77,6 +77,10 @@ type Report struct {
 	times   []time.Duration // from the start of a process to an answer
 }
 
+func newReport(server string) *Report {
+	return &Report{Server: server, moments: map[string]int{}, kinds: map[string]int{}}
+}
+
 func (r *Report) cut(moment string, names disk.Names, members int) {
 	r.Cuts++
 	r.moments[moment]++
@@ -94,7 +98,7 @@ func (r *Report) lived(sent, acked int, findings []Finding) {
 
 // Run makes the cuts.
 func Run(config Config) (*Report, error) {
-	report := &Report{Server: config.Server.Name, moments: map[string]int{}, kinds: map[string]int{}}
+	report := newReport(config.Server.Name)
 	began := time.Now()
 	dir, err := os.MkdirTemp("", "powercut-mount")
 	if err != nil {

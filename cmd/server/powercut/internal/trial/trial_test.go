@@ -44,7 +44,8 @@ func vitrineBin(t *testing.T) string {
 	return path
 }
 
-func run(t *testing.T, change func(*Config)) *Report {
+// available skips tests that cannot be run here.
+func available(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts servers")
@@ -52,6 +53,11 @@ func run(t *testing.T, change func(*Config)) *Report {
 	if why := mount.Unavailable(); why != nil {
 		t.Skipf("CANNOT CUT THE POWER HERE: %v", why)
 	}
+}
+
+func run(t *testing.T, change func(*Config)) *Report {
+	t.Helper()
+	available(t)
 	var out bytes.Buffer
 	config := Config{Server: Vitrine(vitrineBin(t), segmentBytes), Seed: 1, First: 1, Cuts: 5, Scratch: t.TempDir(), Out: &out, Within: time.Minute}
 	if dir := os.Getenv("POWERCUT_KEEP"); dir != "" {
@@ -205,11 +211,11 @@ func TestAimsKnowTheirFiles(t *testing.T) {
 
 // TestAReportSaysWhatWasFound prints two side by side.
 func TestAReportSaysWhatWasFound(t *testing.T) {
-	one := &Report{Server: "vitrine", moments: map[string]int{}, kinds: map[string]int{}}
+	one := newReport("vitrine")
 	one.cut("boot", disk.POSIX, 3)
 	one.served(30 * time.Millisecond)
 	one.lived(10, 9, nil)
-	two := &Report{Server: "etcd", moments: map[string]int{}, kinds: map[string]int{}}
+	two := newReport("etcd")
 	two.lived(10, 9, []Finding{{Life: 1, Kind: kindRefused, Text: "no 123"}, {Life: 2, Kind: kindRefused, Text: "no 456"}, {Life: 2, Kind: kindLost, Names: disk.Journal}})
 	var out bytes.Buffer
 	Print(&out, one, two)
