@@ -46,10 +46,11 @@ type machine struct {
 	logged  int64 // how long the log was then
 }
 
-// addresses returns loopback addresses that nobody listens on, below the range of outgoing connections.
+// addresses returns loopback addresses that nobody listens on, below those that other tests of the project and
+// outgoing connections take: an address stays ours while its server is down.
 func addresses(r *rand.Rand, n int) (out []string, err error) {
 	for range 10_000 {
-		l, failed := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+r.IntN(20_000)))
+		l, failed := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+r.IntN(10_000)))
 		if failed != nil {
 			err = failed
 			continue
