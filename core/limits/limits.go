@@ -8,7 +8,10 @@
 //	if len(txn.Success) > limits.MaxTxnOps { return api.ErrTooManyOps }
 package limits
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Use is how much of a bound is taken at the moment, of things with that name.
 type Use struct {
@@ -73,8 +76,21 @@ const (
 	ReadIndexRetry = 500 * time.Millisecond
 	// MaxPeerQueue bounds the messages that wait for one peer.
 	MaxPeerQueue = 4_096
-	// MaxPeerMessageBytes bounds one peer message that is not a snapshot.
-	MaxPeerMessageBytes = 512 << 20
+	// MaxPeerMessageBytes bounds one peer message that is not a database, or four requests of the largest size that a
+	// flag allows, if that is more: an append has a megabyte of entries or one entry. etcd takes 512 MiB, from anyone.
+	MaxPeerMessageBytes = 64 << 20
+	// PeerMessages is how many messages of the largest size may be held while they are received, over all connections
+	// of members; strangers, of whom some may be members that this one has not heard of, have room for one.
+	PeerMessages = 2
+	// MaxPeerEntries bounds the entries of one message: each costs memory, also an empty one.
+	MaxPeerEntries = 256 << 10
+	// MaxSnapshotMessageBytes bounds a snapshot message without its database. What is in it takes up to eight times
+	// as much in memory.
+	MaxSnapshotMessageBytes = 8 << 20
+	// MaxMessageContext bounds the context of a message, in bytes. Raft's longest has 16.
+	MaxMessageContext = 1 << 10
+	// PeerInboxBytes bounds the messages that wait for the core loop.
+	PeerInboxBytes = 128 << 20
 	// MaxMembers bounds the voters, and the learners, of a configuration that a peer sends. Clusters have less than ten.
 	MaxMembers = 1_024
 	// MaxLearners bounds the learners of a cluster.
@@ -99,6 +115,11 @@ const (
 	// looks at, CompactionPause the rest between steps.
 	CompactionBatch = 1_000
 	CompactionPause = 10 * time.Millisecond
+	// MinImageLimit is the least size of a database that a member takes from a leader, whatever its own quota.
+	MinImageLimit = 16 << 30
+	// ImageReserveBytes is the space on the disk that a database on its way leaves free: a log that cannot go on stops
+	// the member.
+	ImageReserveBytes = 256 << 20
 	// SnapshotChunkBytes is the size of a piece of a snapshot stream to a client.
 	SnapshotChunkBytes = 32 << 10
 )
@@ -149,3 +170,14 @@ const (
 	// FlightRecorderEvents is how many trace events a server remembers.
 	FlightRecorderEvents = 65_536
 )
+
+// ImageBytes bounds the database that a leader may send to a member with this quota, in bytes; a quota of 0 is etcd's
+// default, a negative one none. A database may be larger than the quota: the leader's own may be larger than ours (a
+// cluster of quotas of 8 GiB, the largest that etcd advises, with one member left at the default), or lowered since, and
+// alarms are disarmed to make room. Twice the own quota, or twice what etcd advises, is beyond all of these.
+func ImageBytes(quota int64) int64 {
+	if quota < 0 {
+		return math.MaxInt64
+	}
+	return max(MinImageLimit, 2*min(quota, math.MaxInt64/2))
+}
