@@ -29,7 +29,9 @@ func (n *Node) applyAll() {
 			if b.Snapshot != nil {
 				in.Kind = member.SnapshotApplied
 				var err error
-				if in.Result, err = n.install(b.Snapshot); err != nil {
+				in.Result, err = n.install(b.Snapshot)
+				n.received()
+				if err != nil {
 					n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
 					return
 				}

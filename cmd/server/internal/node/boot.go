@@ -108,6 +108,14 @@ func (d dirs) dropImages(index uint64) {
 	}
 }
 
+// dropImage removes one received database.
+func (d dirs) dropImage(index uint64) error {
+	if err := os.Remove(d.image(index)); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // Open finds or makes the member in its data directory, recovers it and connects it to
 // its peers. Nothing runs until Start, but peers may already be refused or answered.
 func Open(cfg Config) (*Node, error) {
@@ -116,7 +124,7 @@ func Open(cfg Config) (*Node, error) {
 		logLane: newLane[logWrite](), applyLane: newLane[applyBatch](), commits: newCommits(), keeper: keeper{make(chan struct{}, 1)},
 		calls: map[uint64]*call{}, streams: map[uint64]*stream{}, beats: map[uint64]time.Time{},
 		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
-		reconnects: make(chan struct{}, 1), images: make(chan struct{}, maxImages),
+		reconnects: make(chan struct{}, 1), images: make(chan struct{}, maxImages), receiving: make(chan struct{}, 1),
 	}
 	n.scans = tasks.NewPool(&n.tasks, limits.WatchScans)
 	n.inbox = newInbox(inboxLimit, inboxLimitBytes)
@@ -142,7 +150,7 @@ const (
 	// inboxLimit bounds requests and peer messages that wait for the core loop, inboxLimitBytes what is in
 	// the messages: a peer's first one beyond it is dropped, and raft sends it again.
 	inboxLimit      = 200_000
-	inboxLimitBytes = 512 << 20
+	inboxLimitBytes = limits.PeerInboxBytes
 )
 
 // recover brings back what the disk holds, or makes a new member's disk.
@@ -289,6 +297,7 @@ func (n *Node) assemble(boot consensus.Boot) error {
 	n.member = m
 	n.transport = peer.New(peer.Config{
 		Self: n.id, Cluster: n.cluster, URLs: n.cfg.PeerURLs, Member: (*peerSide)(n), Log: n.log, Metrics: peer.NewMetrics(n.cfg.Registry), Dial: n.cfg.Dial,
+		MaxRequestBytes: n.cfg.MaxRequestBytes,
 	})
 	n.reconnect()
 	n.registerGauges(n.cfg.Registry)

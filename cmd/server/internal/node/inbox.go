@@ -13,6 +13,8 @@ type item struct {
 	call *call
 	// stream is the queue of a watch stream that opens.
 	stream *stream
+	// image: a database has come with the message, and is on the disk.
+	image bool
 	// bytes are what a peer's message takes of the memory; a call's are the caller's.
 	bytes int
 }

@@ -49,6 +49,10 @@ func (n *Node) step(it *item) {
 		delete(n.streams, it.in.Stream)
 	case member.Tick:
 		n.countWatchers()
+	case member.Receive:
+		if it.image {
+			n.arrived = append(n.arrived, it.in.Message.GetSnapshot().GetMetadata().GetIndex())
+		}
 	case member.Applied, member.SnapshotApplied:
 		n.noteMembers(it.in.Result)
 	}
@@ -58,6 +62,7 @@ func (n *Node) step(it *item) {
 func (n *Node) handOut() {
 	out := &n.out
 	n.member.Poll(out)
+	n.judgeArrived(out)
 	n.logLane.push(out.Log)
 	n.send(out.Sends)
 	n.applyLane.push(out.Applies)

@@ -92,6 +92,7 @@ type Node struct {
 	beats     map[uint64]time.Time // a leader's last heartbeats, by peer
 	halted    error
 	refused   refused
+	arrived   []uint64 // indexes of databases whose messages this round has stepped
 	published bool
 
 	// Of the log lane alone.
@@ -125,8 +126,10 @@ type Node struct {
 	helpers sync.WaitGroup // ticker, commit, housekeeping, connections
 	tasks   tasks.Group    // scans, images, and calls while they read; none begins once the node is stopping
 	scans   *tasks.Pool
-	images  chan struct{}  // a token for each image on its way to a peer
-	retired sync.WaitGroup // databases that were replaced and wait for their last reader
+	images  chan struct{} // a token for each image on its way to a peer
+	// receiving has a token while a database is received, waits for raft to want it, or is installed.
+	receiving chan struct{}
+	retired   sync.WaitGroup // databases that were replaced and wait for their last reader
 }
 
 // Start begins to work. Peer messages are taken from now on; client requests wait for a leader.

@@ -56,7 +56,22 @@ func (n *Node) sendImage(m *raftpb.Message) {
 // ReceiveImage saves a database that a leader has sent, under a name that says where in
 // the log it stands, and durably, before the member hears of the message: from then on
 // the member may promise to have it.
-func (n *peerSide) ReceiveImage(m *raftpb.Message, image io.Reader) (int64, error) {
+func (n *peerSide) ReceiveImage(m *raftpb.Message, declared int64, image io.Reader) (int64, error) {
+	if err := n.wantImage(m, declared); err != nil {
+		return 0, err
+	}
+	size, err := n.saveImage(m, n.boundedImage(image))
+	if err == nil && !n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}, image: true}) {
+		err = errors.Join(errors.New("too many messages wait"), n.dirs.dropImage(m.GetSnapshot().GetMetadata().GetIndex()))
+	}
+	if err != nil {
+		(*Node)(n).received()
+	}
+	return size, err
+}
+
+// saveImage puts the database that comes with m into a file.
+func (n *peerSide) saveImage(m *raftpb.Message, image io.Reader) (int64, error) {
 	index := m.GetSnapshot().GetMetadata().GetIndex()
 	f, err := os.CreateTemp(n.dirs.snap, "tmp")
 	if err != nil {
@@ -85,9 +100,6 @@ func (n *peerSide) ReceiveImage(m *raftpb.Message, image io.Reader) (int64, erro
 	}
 	n.metrics.imageSave.Observe(time.Since(start).Seconds())
 	n.log.Info("saved database snapshot to disk", zap.Int64("bytes", size), zap.Uint64("snapshot-index", index))
-	if !n.Receive(m) {
-		return size, errors.New("too many messages wait")
-	}
 	return size, nil
 }
 
@@ -242,11 +254,20 @@ type peerSide Node
 
 // Receive takes a message from a peer, if there is room.
 func (n *peerSide) Receive(m *raftpb.Message) bool {
-	bytes := 0
+	return n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}, bytes: weight(m)})
+}
+
+// weight is about what a message takes of the memory, in bytes.
+func weight(m *raftpb.Message) int {
+	const message, entry = 300, 150
+	bytes := message + len(m.GetContext())
 	for _, e := range m.GetEntries() {
-		bytes += len(e.GetData())
+		bytes += entry + len(e.GetData())
 	}
-	return n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}, bytes: bytes})
+	if s := m.GetSnapshot(); s != nil {
+		bytes += len(s.GetData()) + 8*len(s.GetMetadata().GetConfState().GetVoters())
+	}
+	return bytes
 }
 
 // Removed tells whether a member has left for good.

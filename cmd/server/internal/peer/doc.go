@@ -23,11 +23,19 @@
 //	t.Send(message)
 //	defer t.Close()
 //
+// Whoever can reach the peer port can send to it. So a message has a bound, and
+// so have all that are being received at one time; strangers are refused before
+// their bodies are read, or have a small room of their own. See intake.
+//
 // A message handed to Send must not change afterwards: it is encoded on the
 // goroutine of its stream.
 package peer
 
-import "time"
+import (
+	"time"
+
+	"vitrine/core/limits"
+)
 
 // The protocol's times and bounds are etcd's.
 const (
@@ -46,10 +54,11 @@ const (
 	// probeInterval is the pause between two measurements of a round trip.
 	probeInterval = readTimeout - time.Second
 
-	streamQueue       = 4096 // messages waiting for one stream
-	pipelineQueue     = 64   // messages waiting for a POST
-	pipelineWorkers   = 4
-	maxMessageBytes   = 512 << 20
-	maxSnapshotHeader = 64 << 20
-	flushBytes        = 256 << 10 // encode no more than this before writing
+	// roomTimeout is how long a message may wait for room.
+	roomTimeout = 5 * time.Second
+
+	streamQueue     = limits.MaxPeerQueue // messages waiting for one stream
+	pipelineQueue   = 64                  // messages waiting for a POST
+	pipelineWorkers = 4
+	flushBytes      = 256 << 10 // encode no more than this before writing
 )

@@ -2,12 +2,14 @@ package peer
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 
 	"go.etcd.io/raft/v3/raftpb"
+
+	"vitrine/core/limits"
 )
 
 // kind tells the two streams of a peer apart.
@@ -39,9 +41,11 @@ type encoder interface {
 	heartbeat(dst []byte) []byte
 }
 
-// A decoder is an encoder's other end. A nil message is a link heartbeat.
+// A decoder is an encoder's other end. A nil message is a link heartbeat. What the message takes of the intake's room
+// is given back by the next call, or by release.
 type decoder interface {
 	next() (*raftpb.Message, error)
+	release()
 }
 
 func (k kind) encoder() encoder {
@@ -51,15 +55,16 @@ func (k kind) encoder() encoder {
 	return messageEncoder{}
 }
 
-func (k kind) decoder(r *bufio.Reader, self, from uint64) decoder {
+// decoder reads a stream of peer from to this member until ctx ends.
+func (k kind) decoder(ctx context.Context, r *bufio.Reader, in *intake, self, from uint64) decoder {
+	f := frames{ctx: ctx, r: r, claim: claim{of: in}}
 	if k == appends {
-		return &appendDecoder{r: r, self: self, from: from}
+		return &appendDecoder{frames: f, self: self, from: from}
 	}
-	return messageDecoder{r}
+	return &messageDecoder{f}
 }
 
-var errTooLong = errors.New("peer: message exceeds the limit")
-
+// readLength judges a length before anything is made of it.
 func readLength(r io.Reader, limit uint64) (int, error) {
 	var b [8]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {
@@ -72,32 +77,19 @@ func readLength(r io.Reader, limit uint64) (int, error) {
 	return int(n), nil
 }
 
-// readBytes reads n bytes into memory of their own, growing with what has
-// arrived, so that a false length costs no more than what is really sent.
-func readBytes(r io.Reader, n int) ([]byte, error) {
-	const step = 1 << 20
-	if n <= step {
-		b := make([]byte, n)
-		_, err := io.ReadFull(r, b)
-		return b, err
-	}
-	var b []byte
-	for len(b) < n {
-		at := len(b)
-		b = append(b, make([]byte, min(n-at, max(step, at)))...)
-		if _, err := io.ReadFull(r, b[at:]); err != nil {
-			return nil, err
-		}
-	}
-	return b, nil
+// frames reads what both streams have in common.
+type frames struct {
+	ctx context.Context
+	r   *bufio.Reader
+	claim
 }
 
-func readFrame(r io.Reader, limit uint64) (*raftpb.Message, error) {
-	n, err := readLength(r, limit)
+func (f *frames) message() (*raftpb.Message, error) {
+	n, err := readLength(f.r, uint64(f.of.limit))
 	if err != nil {
 		return nil, err
 	}
-	b, err := readBytes(r, n)
+	b, err := f.readPiece(f.ctx, f.r, n)
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +108,11 @@ func (messageEncoder) heartbeat(dst []byte) []byte {
 	return append(dst, 0, 0, 0, 0, 0, 0, 0, 2, 1<<3, byte(raftpb.MsgHeartbeat))
 }
 
-type messageDecoder struct{ r *bufio.Reader }
+type messageDecoder struct{ frames }
 
-func (d messageDecoder) next() (*raftpb.Message, error) {
-	m, err := readFrame(d.r, maxMessageBytes)
+func (d *messageDecoder) next() (*raftpb.Message, error) {
+	d.release()
+	m, err := d.message()
 	if err == nil && m.GetType() == raftpb.MsgHeartbeat && m.GetFrom() == 0 && m.GetTo() == 0 {
 		return nil, nil
 	}
@@ -166,13 +159,14 @@ func after(m *raftpb.Message) (term, index uint64) {
 }
 
 type appendDecoder struct {
-	r          *bufio.Reader
+	frames
 	self, from uint64
 	term       uint64
 	index      uint64
 }
 
 func (d *appendDecoder) next() (*raftpb.Message, error) {
+	d.release()
 	frame, err := d.r.ReadByte()
 	if err != nil {
 		return nil, err
@@ -183,7 +177,7 @@ func (d *appendDecoder) next() (*raftpb.Message, error) {
 	case frameCompact:
 		return d.compact()
 	case frameFull:
-		m, err := readFrame(d.r, maxMessageBytes)
+		m, err := d.message()
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +188,7 @@ func (d *appendDecoder) next() (*raftpb.Message, error) {
 }
 
 func (d *appendDecoder) compact() (*raftpb.Message, error) {
-	n, err := readLength(d.r, maxMessageBytes)
+	n, err := readLength(d.r, limits.MaxPeerEntries)
 	if err != nil {
 		return nil, err
 	}
@@ -202,16 +196,19 @@ func (d *appendDecoder) compact() (*raftpb.Message, error) {
 	r.words = [14]uint64{2: d.self, 3: d.from, 4: d.term, 5: d.term, 6: d.index}
 	m := &r.message
 	m.Type, m.To, m.From, m.Term, m.LogTerm, m.Index = &r.typ, &r.words[2], &r.words[3], &r.words[4], &r.words[5], &r.words[6]
-	var total uint64
+	total := 0
 	for range n {
-		size, err := readLength(d.r, maxMessageBytes)
+		size, err := readLength(d.r, uint64(d.of.limit-total))
 		if err != nil {
 			return nil, err
 		}
-		if total += uint64(size); total > maxMessageBytes {
-			return nil, errTooLong
+		if total += size; total > smallMessage {
+			// As much as it can become: a claim that grew in steps could wait for others that do the same.
+			if err := d.take(d.ctx, int64(d.of.limit)); err != nil {
+				return nil, err
+			}
 		}
-		b, err := readBytes(d.r, size)
+		b, err := d.readPiece(d.ctx, d.r, size)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,11 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+
+	"vitrine/core/limits"
 )
+
+func testIntake() *intake { return newIntake(limits.MaxPeerMessageBytes, limits.PeerMessages) }
 
 func entryOf(index, term uint64, data string) *raftpb.Entry {
 	return &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Term: &term, Index: &index, Data: []byte(data)}
@@ -131,7 +135,7 @@ func TestAppendStreamGolden(t *testing.T) {
 		t.Errorf("stream is\n%x, want\n%s", got, want)
 	}
 
-	dec := appends.decoder(bufio.NewReader(bytes.NewReader(got)), 2, 1)
+	dec := appends.decoder(t.Context(), bufio.NewReader(bytes.NewReader(got)), testIntake(), 2, 1)
 	for i, want := range []*raftpb.Message{
 		appendOf(5, 4, 10, 9, entryOf(11, 5, "k")),
 		appendOf(5, 5, 11, 11, entryOf(12, 5, "l"), entryOf(13, 5, "m")),
@@ -161,7 +165,7 @@ func TestMessageStreamGolden(t *testing.T) {
 	if want := "0000000000000002" + "0808" + "0000000000000008" + "0808100218012005"; hex.EncodeToString(got) != want {
 		t.Errorf("stream is %x, want %s", got, want)
 	}
-	dec := messages.decoder(bufio.NewReader(bytes.NewReader(got)), 2, 1)
+	dec := messages.decoder(t.Context(), bufio.NewReader(bytes.NewReader(got)), testIntake(), 2, 1)
 	if m, err := dec.next(); m != nil || err != nil {
 		t.Errorf("heartbeat: %v, %v", m, err)
 	}
@@ -180,16 +184,16 @@ func TestDecodersRefuseNonsense(t *testing.T) {
 		"endless message":   {messages, long, errTooLong},
 		"endless entries":   {appends, append([]byte{1}, long...), errTooLong},
 		"torn message":      {messages, []byte{0, 0, 0, 0, 0, 0, 0, 9, 8}, io.ErrUnexpectedEOF},
-		"false length":      {messages, []byte{0, 0, 0, 0, 0x10, 0, 0, 0, 8}, io.ErrUnexpectedEOF},
+		"false length":      {messages, []byte{0, 0, 0, 0, 0x02, 0, 0, 0, 8}, io.ErrUnexpectedEOF},
 		"torn field":        {messages, []byte{0, 0, 0, 0, 0, 0, 0, 1, 8}, errMalformed},
 		"full, torn length": {appends, []byte{2, 0, 0}, io.ErrUnexpectedEOF},
 	} {
-		d := test.k.decoder(bufio.NewReader(bytes.NewReader(test.in)), 2, 1)
+		d := test.k.decoder(t.Context(), bufio.NewReader(bytes.NewReader(test.in)), testIntake(), 2, 1)
 		if _, err := d.next(); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
-	d := appends.decoder(bufio.NewReader(bytes.NewReader([]byte{9})), 2, 1)
+	d := appends.decoder(t.Context(), bufio.NewReader(bytes.NewReader([]byte{9})), testIntake(), 2, 1)
 	if _, err := d.next(); err == nil || !strings.Contains(err.Error(), "unknown frame 9") {
 		t.Errorf("unknown frame: %v", err)
 	}

@@ -100,6 +100,33 @@ func (t *Transport) learnURLs(r *http.Request) {
 	}
 }
 
+// admit refuses a request by what its headers say of its sender, before anything of the body is read, and returns a claim
+// to the room that the sender has. Who the sender really is nobody knows without TLS; but a stranger cannot take the
+// members' room without their names.
+func (t *Transport) admit(w http.ResponseWriter, r *http.Request) *claim {
+	from, err := ParseID(r.Header.Get("X-Server-From"))
+	switch {
+	case err == nil && t.cfg.Member.Removed(from):
+		t.log.Warn("rejected a request of a removed member", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("from", ID(from)))
+		forbid(w, errFromRemoved)
+		return nil
+	case err == nil && t.get(from) != nil:
+		return &claim{of: t.members}
+	}
+	return &claim{of: t.strangers}
+}
+
+// bodyStatus tells a sender whether it is to blame.
+func bodyStatus(err error) int {
+	switch {
+	case errors.Is(err, errTooLong):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errNoRoom):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}
+
 var (
 	errFromRemoved = errors.New("cannot process message from removed member")
 	errToOther     = errors.New("cannot process message to mismatch member")
@@ -143,13 +170,19 @@ func (t *Transport) serveMessage(w http.ResponseWriter, r *http.Request) {
 	if !method(w, r, http.MethodPost) || !t.check(w, r) {
 		return
 	}
+	room := t.admit(w, r)
+	if room == nil {
+		return
+	}
+	defer room.release()
 	t.learnURLs(r)
-	body := t.upload(w, r)
+	body := t.upload(w, r, postTimeout)
 	defer body.release()
-	b, err := io.ReadAll(http.MaxBytesReader(w, io.NopCloser(body), maxMessageBytes))
+	body.until = time.Now().Add(postTimeout + uploadTime(max(r.ContentLength, 0)))
+	b, err := room.readBody(r.Context(), body, r.ContentLength)
 	if err != nil {
 		t.m.receiveFailed.WithLabelValues(host(r)).Inc()
-		http.Error(w, "error reading raft message", http.StatusBadRequest)
+		http.Error(w, "error reading raft message", bodyStatus(err))
 		return
 	}
 	m, err := decodeMessage(b)
@@ -245,10 +278,16 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		t.m.snapshotReceiveFailed.WithLabelValues("UNKNOWN_SNAPSHOT_SENDER").Inc()
 		return
 	}
+	room := t.admit(w, r)
+	if room == nil {
+		t.m.snapshotReceiveFailed.WithLabelValues("UNKNOWN_SNAPSHOT_SENDER").Inc()
+		return
+	}
+	defer room.release()
 	t.learnURLs(r)
-	body := t.upload(w, r)
+	body := t.upload(w, r, snapshotStall)
 	defer body.release()
-	m, err := readFrame(body, maxSnapshotHeader)
+	m, declared, err := room.readSnapshotMessage(r.Context(), body, r.ContentLength)
 	from := t.sender(m.GetFrom())
 	fail := func(code int, text string) {
 		t.m.snapshotReceiveFailed.WithLabelValues(from).Inc()
@@ -258,7 +297,7 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		t.m.receiveFailed.WithLabelValues(host(r)).Inc()
-		fail(http.StatusBadRequest, fmt.Sprintf("failed to decode raft message (%v)", err))
+		fail(bodyStatus(err), fmt.Sprintf("failed to decode raft message (%v)", err))
 		return
 	case m.GetType() != raftpb.MsgSnap:
 		fail(http.StatusBadRequest, "wrong raft message type")
@@ -271,10 +310,14 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	}
 	index := m.GetSnapshot().GetMetadata().GetIndex()
 	log := t.log.With(zap.String("local-member-id", ID(t.cfg.Self)), zap.String("remote-snapshot-sender-id", from), zap.Uint64("incoming-snapshot-index", index))
-	log.Info("receiving database snapshot")
+	log.Info("receiving database snapshot", zap.Int64("declared-bytes", declared))
 	t.m.snapshotReceiving.WithLabelValues(from).Inc()
 	defer t.m.snapshotReceiving.WithLabelValues(from).Dec()
-	n, err := t.cfg.Member.ReceiveImage(m, body)
+	n, err := t.cfg.Member.ReceiveImage(m, declared, body)
+	if errors.Is(err, ErrUnwanted) {
+		fail(http.StatusConflict, err.Error())
+		return
+	}
 	if err != nil {
 		fail(http.StatusInternalServerError, fmt.Sprintf("failed to save KV snapshot (%v)", err))
 		return
@@ -290,12 +333,17 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 type upload struct {
 	t       *Transport
 	r       io.Reader
+	stall   time.Duration
+	until   time.Time // when all of it must be there; zero: whenever it likes
 	control *http.ResponseController
 	release func() bool
 }
 
-func (t *Transport) upload(w http.ResponseWriter, r *http.Request) *upload {
-	u := &upload{t: t, r: r.Body, control: http.NewResponseController(w)}
+// uploadTime is what a message of so many bytes may take on top: a megabyte a second.
+func uploadTime(bytes int64) time.Duration { return time.Duration(bytes>>20) * time.Second }
+
+func (t *Transport) upload(w http.ResponseWriter, r *http.Request, stall time.Duration) *upload {
+	u := &upload{t: t, r: r.Body, stall: stall, control: http.NewResponseController(w)}
 	u.release = context.AfterFunc(t.ctx, func() { _ = u.deadline(time.Unix(1, 0)) }) // wakes a read that waits
 	return u
 }
@@ -309,7 +357,11 @@ func (u *upload) deadline(at time.Time) error {
 }
 
 func (u *upload) Read(p []byte) (int, error) {
-	if err := u.deadline(time.Now().Add(snapshotStall)); err != nil {
+	at := time.Now().Add(u.stall)
+	if !u.until.IsZero() && u.until.Before(at) {
+		at = u.until
+	}
+	if err := u.deadline(at); err != nil {
 		return 0, err
 	}
 	// After the deadline is set: a transport that closes from here on sets another, behind this one.

@@ -201,7 +201,8 @@ func (p *peer) readOnce(k kind) error {
 	log := p.t.log.With(zap.String("stream-reader-type", k.String()), zap.String("local-member-id", ID(p.t.cfg.Self)), zap.String("remote-peer-id", ID(p.id)))
 	log.Info("established TCP streaming connection with remote peer")
 	counted := &counter{r: body}
-	d := k.decoder(bufio.NewReaderSize(counted, 64<<10), p.t.cfg.Self, p.id)
+	d := k.decoder(ctx, bufio.NewReaderSize(counted, 64<<10), p.t.members, p.t.cfg.Self, p.id)
+	defer d.release()
 	received, failed := p.t.m.receivedBytes.WithLabelValues(ID(p.id)), p.t.m.receiveFailed.WithLabelValues(ID(p.id))
 	for {
 		m, err := d.next()

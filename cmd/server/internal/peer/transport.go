@@ -17,6 +17,7 @@ import (
 
 	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/tasks"
+	"vitrine/core/limits"
 )
 
 // Member is what the transport needs of the member behind it. Calls come from
@@ -24,8 +25,10 @@ import (
 type Member interface {
 	// Receive takes a message from a peer; false means that there is no room for it.
 	Receive(m *raftpb.Message) bool
-	// ReceiveImage saves the database that comes with a snapshot message, durably, and then takes the message.
-	ReceiveImage(m *raftpb.Message, image io.Reader) (int64, error)
+	// ReceiveImage saves the database that comes with a snapshot message, durably, and then takes the message. The
+	// sender has said how many bytes it has, or declared is -1. An error that wraps ErrUnwanted means that nothing of
+	// it was read.
+	ReceiveImage(m *raftpb.Message, declared int64, image io.Reader) (int64, error)
 	// Removed tells whether the member with this ID has left the cluster for good.
 	Removed(id uint64) bool
 	// Unreachable reports that messages to a peer are being lost.
@@ -52,7 +55,12 @@ type Config struct {
 	Log     *zap.Logger
 	Metrics *Metrics
 	Dial    dial.Func // how peers are reached; nil: over the network
+
+	MaxRequestBytes int // the largest request that the cluster's members take; 0: etcd's default
 }
+
+// ErrUnwanted is wrapped by the reasons why a member does not want a database that another sends.
+var ErrUnwanted = errors.New("peer: the database is not wanted")
 
 // Transport sends messages to peers and receives theirs. Its methods may be called from any goroutine.
 type Transport struct {
@@ -63,6 +71,8 @@ type Transport struct {
 	stop context.CancelFunc
 	// tasks are the requests of peers, the snapshots on their way to them, and peers that are being forgotten.
 	tasks tasks.Group
+
+	members, strangers *intake // what is being received
 
 	streams *http.Transport // silence for readTimeout breaks a connection
 	posts   *http.Transport
@@ -79,6 +89,8 @@ func New(cfg Config) *Transport {
 		cfg: cfg, log: cfg.Log, m: cfg.Metrics, ctx: ctx, stop: cancel,
 		peers: map[uint64]*peer{}, remotes: map[uint64]*peer{},
 	}
+	limit := messageLimit(cfg.MaxRequestBytes)
+	t.members, t.strangers = newIntake(limit, limits.PeerMessages), newIntake(limit, 1)
 	connect := cfg.Dial
 	if connect == nil {
 		connect = dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})

@@ -30,9 +30,10 @@ type side struct {
 	sent     chan bool
 	expelled chan uint64
 
-	mu      sync.Mutex
-	removed map[uint64]bool
-	full    bool
+	mu       sync.Mutex
+	removed  map[uint64]bool
+	full     bool
+	unwanted bool // images
 }
 
 func (s *side) Receive(m *raftpb.Message) bool {
@@ -46,7 +47,13 @@ func (s *side) Receive(m *raftpb.Message) bool {
 	return true
 }
 
-func (s *side) ReceiveImage(m *raftpb.Message, image io.Reader) (int64, error) {
+func (s *side) ReceiveImage(m *raftpb.Message, _ int64, image io.Reader) (int64, error) {
+	s.mu.Lock()
+	unwanted := s.unwanted
+	s.mu.Unlock()
+	if unwanted {
+		return 0, ErrUnwanted
+	}
 	b, err := io.ReadAll(image)
 	if err != nil {
 		return 0, err
@@ -345,6 +352,9 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/raft", nil, nil, 405, "Method Not Allowed\n"},
 		{"POST", "/raft", map[string]string{"X-Etcd-Cluster-ID": "def"}, body, 412, "cluster ID mismatch\n"},
 		{"POST", "/raft", nil, []byte{8}, 400, "error unmarshalling raft message\n"},
+		{"POST", "/raft", map[string]string{"X-Server-From": "7"}, body, 403, `{"message":"cannot process message from removed member"}`},
+		{"POST", "/raft/snapshot", map[string]string{"X-Server-From": "7"}, body, 403, `{"message":"cannot process message from removed member"}`},
+		{"POST", "/raft/snapshot", nil, append([]byte{0, 0, 0, 0, 0, 0x90, 0, 0}, body...), 413, "failed to decode raft message (peer: message exceeds the limit)\n"},
 		{"POST", "/raft", nil, body, 403, `{"message":"cannot process message from removed member"}`},
 		{"POST", "/raft", nil, other, 403, `{"message":"cannot process message to mismatch member"}`},
 		{"POST", "/raft/snapshot", nil, append(make([]byte, 7), append([]byte{byte(len(other))}, other...)...), 400, "wrong raft message type\n"},

@@ -8,6 +8,8 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"vitrine/core/limits"
 )
 
 // The messages of raft are generated for reflection; between members they are
@@ -169,10 +171,11 @@ type messageRoom struct {
 	typ     raftpb.MessageType
 	reject  bool
 	// by field number: to, from, term, logTerm, index, commit, rejectHint, vote
-	words [14]uint64
+	words    [14]uint64
+	snapshot int // bytes of the encoded snapshot, of all the fields that have a part of it
 }
 
-// decodeMessage reads a message whose bytes stay with it.
+// decodeMessage reads a message whose bytes stay with it. It refuses what takes much more memory than it has bytes.
 func decodeMessage(b []byte) (*raftpb.Message, error) {
 	r := &messageRoom{}
 	m := &r.message
@@ -223,12 +226,18 @@ func (r *messageRoom) decodeBytes(num protowire.Number, sub []byte) error {
 	m := &r.message
 	switch num {
 	case 7:
+		if len(m.Entries) == limits.MaxPeerEntries {
+			return errTooLong
+		}
 		e := &entryRoom{}
 		if err := e.decode(sub); err != nil {
 			return err
 		}
 		m.Entries = append(m.Entries, &e.entry)
 	case 9:
+		if r.snapshot += len(sub); r.snapshot > limits.MaxSnapshotMessageBytes {
+			return errTooLong
+		}
 		if m.Snapshot == nil {
 			m.Snapshot = &raftpb.Snapshot{}
 		}
@@ -236,6 +245,9 @@ func (r *messageRoom) decodeBytes(num protowire.Number, sub []byte) error {
 			return fmt.Errorf("%w: %w", errMalformed, err)
 		}
 	case 12:
+		if len(sub) > limits.MaxMessageContext {
+			return errTooLong
+		}
 		m.Context = sub[:len(sub):len(sub)]
 	}
 	return nil

@@ -1,0 +1,172 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"vitrine/cmd/server/internal/peer"
+	"vitrine/core/limits"
+	"vitrine/core/membership"
+)
+
+// untouched fails the test when somebody reads it.
+type untouched struct{ t *testing.T }
+
+func (u untouched) Read([]byte) (int, error) {
+	u.t.Error("the database was read")
+	return 0, io.EOF
+}
+
+func imageMessage(n *Node, from, term, index uint64, voters ...uint64) *raftpb.Message {
+	return &raftpb.Message{
+		Type: raftpb.MsgSnap.Enum(), From: &from, To: new(n.id), Term: &term,
+		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: &index, Term: new(uint64(1)), ConfState: &raftpb.ConfState{Voters: voters}}},
+	}
+}
+
+// received are the databases that lie beside the node's own.
+func received(t *testing.T, n *Node) []string {
+	t.Helper()
+	files, err := os.ReadDir(n.dirs.snap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range files {
+		if f.Name() != "db" {
+			names = append(names, f.Name())
+		}
+	}
+	return names
+}
+
+// What a member does not need is refused before it is read.
+func TestUnwantedImagesAreNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, testConfig(t.TempDir()))
+		term, ahead := n.term.Load(), n.commitIndex.Load()+100
+		const stranger = 99
+		for name, test := range map[string]struct {
+			m        *raftpb.Message
+			declared int64
+			text     string
+		}{
+			"stale":             {imageMessage(n, n.id, term, 1, n.id), -1, "committed here"},
+			"of an old term":    {imageMessage(n, n.id, term-1, ahead, n.id), -1, "is over"},
+			"of no term":        {imageMessage(n, n.id, 0, ahead, n.id), -1, "no log has"},
+			"of no index":       {imageMessage(n, n.id, term, 0, n.id), -1, "no log has"},
+			"without a place":   {&raftpb.Message{Type: raftpb.MsgSnap.Enum(), From: new(n.id)}, -1, "no log has"},
+			"of a stranger":     {imageMessage(n, stranger, term, ahead, n.id), -1, "member of neither"},
+			"larger than a log": {imageMessage(n, n.id, term, ahead, n.id), limits.ImageBytes(0) + 1, "larger than a member"},
+		} {
+			size, err := (*peerSide)(n).ReceiveImage(test.m, test.declared, untouched{t})
+			if !errors.Is(err, peer.ErrUnwanted) || !strings.Contains(err.Error(), test.text) || size != 0 {
+				t.Errorf("%s: %d bytes, %v", name, size, err)
+			}
+		}
+		if left := received(t, n); len(left) > 0 {
+			t.Errorf("%v are left", left)
+		}
+	})
+}
+
+// One database at a time: while it is under way another, also of the same place in the log, cannot replace it.
+func TestImagesAreReceivedOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, testConfig(t.TempDir()))
+		term, ahead := n.term.Load(), n.commitIndex.Load()+100
+		r, w := io.Pipe()
+		first := make(chan error, 1)
+		go func() {
+			_, err := (*peerSide)(n).ReceiveImage(imageMessage(n, n.id, term, ahead, n.id), -1, r)
+			first <- err
+		}()
+		synctest.Wait()
+		if _, err := (*peerSide)(n).ReceiveImage(imageMessage(n, n.id, term, ahead, n.id), -1, untouched{t}); !errors.Is(err, errReceiving) {
+			t.Errorf("the second: %v", err)
+		}
+		w.CloseWithError(io.ErrUnexpectedEOF)
+		if err := <-first; !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("the first: %v", err)
+		}
+		if left := received(t, n); len(left) > 0 || len(n.receiving) > 0 {
+			t.Errorf("%v are left, %d tokens", left, len(n.receiving))
+		}
+	})
+}
+
+// A database that raft does not want after all is removed at once, and the next one is taken.
+func TestImageThatRaftRefusesIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, testConfig(t.TempDir()))
+		term, ahead := n.term.Load(), n.commitIndex.Load()+100
+		for range 3 { // the configuration has no place for this member, so raft refuses it
+			body := bytes.NewReader(make([]byte, 100_000))
+			_, err := (*peerSide)(n).ReceiveImage(imageMessage(n, 5, term, ahead, 5, 6), -1, body)
+			if errors.Is(err, peer.ErrUnwanted) {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if left := received(t, n); len(left) > 0 || len(n.receiving) > 0 {
+				t.Fatalf("%v are left, %d tokens", left, len(n.receiving))
+			}
+		}
+	})
+}
+
+// A stale one is still answered: the leader learns from raft how far this member is, and sends no other.
+func TestStaleImageIsToldToRaft(t *testing.T) {
+	n := newInbox(10, math.MaxInt)
+	side := &peerSide{inbox: n, receiving: make(chan struct{}, 1)}
+	side.commitIndex.Store(50)
+	m := imageMessage(&Node{id: 1}, 2, 3, 49, 2, 1)
+	side.members.Store(&membership.Members{})
+	if err := side.wantImage(m, -1); !errors.Is(err, peer.ErrUnwanted) {
+		t.Fatal(err)
+	}
+	if len(n.items) != 1 || n.items[0].in.Message != m || n.items[0].image {
+		t.Errorf("raft hears %v", n.items)
+	}
+}
+
+func TestImagesAreBoundedInBytes(t *testing.T) {
+	space := int64(math.MaxInt64)
+	free := func() (int64, error) { return space, nil }
+	zeros := func() io.Reader { return io.LimitReader(zero{}, 1<<40) }
+	n, err := io.Copy(io.Discard, &boundedReader{r: zeros(), limit: 1 << 20, free: free})
+	if !errors.Is(err, errImageSize) || n > 1<<20+1<<16 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	space = 2 * limits.ImageReserveBytes
+	filling := writerFunc(func(p []byte) { space -= int64(len(p)) })
+	n, err = io.Copy(filling, &boundedReader{r: zeros(), limit: math.MaxInt64, free: free})
+	if !errors.Is(err, syscall.ENOSPC) || space < limits.ImageReserveBytes/2 {
+		t.Errorf("%d bytes, %d are left: %v", n, space, err)
+	}
+	if got, err := freeBytes(t.TempDir()); err != nil || got <= 0 {
+		t.Errorf("%d bytes are free (%v)", got, err)
+	}
+	for quota, want := range map[int64]int64{0: 16 << 30, -1: math.MaxInt64, 2 << 30: 16 << 30, 100 << 30: 200 << 30, math.MaxInt64: math.MaxInt64 - 1} {
+		if got := limits.ImageBytes(quota); got != want {
+			t.Errorf("quota %d: limit %d, want %d", quota, got, want)
+		}
+	}
+}
+
+type zero struct{}
+
+func (zero) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+type writerFunc func(p []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
