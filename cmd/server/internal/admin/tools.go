@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -145,10 +146,13 @@ func hashKV(n Node, log *zap.Logger) http.HandlerFunc {
 			return
 		}
 		req := &pb.HashKVRequest{}
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(questionTimeout)) // a recorder in a test has none
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion)).Decode(req); err != nil {
 			http.Error(w, "error unmarshalling request", http.StatusBadRequest)
 			return
 		}
+		_ = control.SetReadDeadline(time.Time{})
 		resp, err := n.AskOwn(r.Context(), req)
 		if err != nil {
 			log.Warn("failed to get hashKV", zap.Int64("requested-revision", req.Revision), zap.Error(err))
@@ -164,6 +168,9 @@ func hashKV(n Node, log *zap.Logger) http.HandlerFunc {
 
 // maxQuestion bounds what a member may send to ask something, in bytes.
 const maxQuestion = 64 << 10
+
+// questionTimeout is how long it may take to send it.
+const questionTimeout = 10 * time.Second
 
 // downgrade tells whether the cluster is on its way to an older version, as of now.
 func downgrade(n Node) http.HandlerFunc {

@@ -56,6 +56,8 @@ const (
 	// streamWindow and connWindow are what a client may send unasked, in bytes.
 	streamWindow = 1 << 20
 	connWindow   = 4 << 20
+	// handshakeTimeout is how long a connection may take to begin as HTTP/2 does.
+	handshakeTimeout = 10 * time.Second
 )
 
 // New builds the server; nothing is served until Serve.
@@ -66,6 +68,7 @@ func New(cfg Config) *Server {
 		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes + requestOverhead),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxConcurrentStreams(cfg.MaxConcurrentStreams),
+		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.ReadBufferSize(bufferBytes),
 		grpc.WriteBufferSize(bufferBytes),
 		// Fixed windows spare the pings that would estimate better ones.

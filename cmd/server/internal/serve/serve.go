@@ -137,6 +137,9 @@ const (
 	reservedFiles = 150
 	// metricsFiles is how many of those monitoring may take, which must find a way in beside a crowd of clients.
 	metricsFiles = 30
+	// peerFiles is how many descriptors the connections to the peer port may take, beside those: nine members have two
+	// streams each, some posts and questions.
+	peerFiles = 100
 )
 
 // limit bounds clients' connections, over all their listeners, by the descriptors there are.
@@ -145,12 +148,13 @@ func (s *Server) limit() error {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return fmt.Errorf("cannot find the limit of open files: %w", err)
 	}
-	own := uint64(reservedFiles + 2*len(s.clients)) // each listener is a file, and holds one connection that waits
+	own := uint64(reservedFiles + peerFiles + 2*len(s.clients) + 2*len(s.peers)) // each listener is a file, and holds one connection that waits
 	if files.Cur <= own {
 		return fmt.Errorf("the limit of %d open files is too low, the server itself may need %d", files.Cur, own)
 	}
 	share(s.clients, int(min(files.Cur-own, math.MaxInt32)))
 	share(s.metrics, metricsFiles)
+	share(s.peers, peerFiles)
 	return nil
 }
 
@@ -170,8 +174,9 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// readHeaderTimeout is how long a client may take to say what it wants.
-const readHeaderTimeout = 5 * time.Minute
+// handshakeTimeout is how long a connection may take to say what it wants, and how long it may stay open without wanting
+// anything. What it then does (a stream between members, a watch, a database on its way) has its own bounds.
+const handshakeTimeout = 10 * time.Second
 
 // http serves a handler on a listener.
 func (s *Server) http(l net.Listener, h http.Handler) {
@@ -181,7 +186,7 @@ func (s *Server) http(l net.Listener, h http.Handler) {
 }
 
 func (s *Server) httpServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: s.owned(h), ReadHeaderTimeout: readHeaderTimeout, ErrorLog: zap.NewStdLog(s.log)}
+	return &http.Server{Handler: s.owned(h), ReadHeaderTimeout: handshakeTimeout, IdleTimeout: handshakeTimeout, ErrorLog: zap.NewStdLog(s.log)}
 }
 
 // owned counts the requests that h serves, so that the stop can wait for them.
@@ -193,6 +198,10 @@ func (s *Server) owned(h http.Handler) http.Handler {
 		}
 		defer s.requests.Leave()
 		h.ServeHTTP(w, r)
+		if r.Body != http.NoBody {
+			// net/http reads what the handler has left of a small body, and would wait for it for ever.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(handshakeTimeout))
+		}
 	})
 }
 
