@@ -83,6 +83,9 @@ func (b *Backend) Write(batch *Batch) {
 // Pending is the number of changes that no commit has taken yet.
 func (b *Backend) Pending() int { return b.front.ops }
 
+// Buffered says whether something is written that no commit has taken yet.
+func (b *Backend) Buffered() bool { return !b.front.empty() }
+
 // Committing says whether a commit is in flight.
 func (b *Backend) Committing() bool { return b.frozen != nil && !b.again }
 

@@ -71,6 +71,7 @@ type content struct {
 	size     int64
 	diskSize int64
 	dirty    []int64 // blocks that may differ between now and disk; may repeat
+	held     held    // a value in their place
 }
 
 func newContent() content { return content{owner: new(owner)} }
@@ -167,6 +168,9 @@ func (c *content) cut(size int64) {
 }
 
 func (c *content) sync() {
+	if !c.settleHeld() {
+		return
+	}
 	for _, i := range c.dirty {
 		b := c.now.get(i)
 		if b != nil && b.owner == c.owner {
@@ -184,7 +188,7 @@ func (c *content) clone() content {
 	c.owner = new(owner)
 	return content{
 		owner: new(owner), now: c.now.clone(), disk: c.disk.clone(),
-		size: c.size, diskSize: c.diskSize, dirty: slices.Clone(c.dirty),
+		size: c.size, diskSize: c.diskSize, dirty: slices.Clone(c.dirty), held: c.held,
 	}
 }
 
@@ -192,6 +196,14 @@ func (c *content) clone() content {
 // there with a probability of keep percent, and an unsynced size likewise.
 func (c *content) crash(r *rand.Rand, keep uint64) content {
 	c.owner = new(owner)
+	if h := c.held; h.now != nil || h.disk != nil {
+		if h.now != h.disk && r.Uint64N(100) >= keep {
+			h.now, h.size = h.disk, h.diskSize
+		}
+		if h.now != nil {
+			return content{owner: new(owner), held: held{now: h.now, disk: h.now, size: h.size, diskSize: h.size}}
+		}
+	}
 	out := content{owner: new(owner), now: c.disk.clone(), size: c.diskSize}
 	dirty := slices.Clone(c.dirty)
 	slices.Sort(dirty)

@@ -13,6 +13,8 @@ func (m *Mem) Damage(name string, offset int64, n int, change func(p []byte)) er
 		return pathError("damage", name, fs.ErrNotExist)
 	case f.isDir:
 		return pathError("damage", name, errIsDir)
+	case f.content.held.now != nil:
+		return pathError("damage", name, errHolds)
 	case offset < 0 || n < 0:
 		return pathError("damage", name, errNegative)
 	}

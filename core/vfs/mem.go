@@ -118,6 +118,7 @@ func (m *Mem) Create(name string) (File, error) {
 		return nil, pathError("create", name, errIsDir)
 	default:
 		n.content.truncate(0)
+		n.content.held.now = nil
 	}
 	return &memFile{node: n, name: name, writable: true}, nil
 }
@@ -240,7 +241,7 @@ func (m *Mem) Stat(name string) (FileInfo, error) {
 	if n == nil {
 		return FileInfo{}, pathError("stat", name, fs.ErrNotExist)
 	}
-	return FileInfo{Name: path.Base(clean(name)), Size: n.content.size, IsDir: n.isDir}, nil
+	return FileInfo{Name: path.Base(clean(name)), Size: n.content.fileSize(), IsDir: n.isDir}, nil
 }
 
 // SyncDir makes the changes of dir durable, and with them the earlier changes
@@ -347,6 +348,8 @@ func (f *memFile) check(op string, write bool, number int64) error {
 		return pathError(op, f.name, errReadOnly)
 	case number < 0:
 		return pathError(op, f.name, errNegative)
+	case f.node.content.held.now != nil && op != "hold" && op != "sync" && op != "close" && op != "stat":
+		return pathError(op, f.name, errHolds)
 	}
 	return nil
 }
@@ -408,7 +411,7 @@ func (f *memFile) Close() error {
 }
 
 func (f *memFile) Stat() (FileInfo, error) {
-	return FileInfo{Name: path.Base(clean(f.name)), Size: f.node.content.size}, f.check("stat", false, 0)
+	return FileInfo{Name: path.Base(clean(f.name)), Size: f.node.content.fileSize()}, f.check("stat", false, 0)
 }
 
 func (f *memFile) Truncate(size int64) error {
