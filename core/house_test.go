@@ -26,6 +26,7 @@ var order = []string{
 	"mvcc", "lease", "auth", "membership",
 	"watch", "store",
 	"consensus", "api", "member",
+	"driver",
 	"model", "check",
 	"sim",
 }

@@ -108,7 +108,12 @@ func (w *WAL) recover(segments []Segment, from *pb.WALSnapshot) (*Recovered, err
 	if hs := s.HardState; hs.GetTerm() != 0 || hs.GetVote() != 0 || hs.GetCommit() != 0 {
 		w.state, w.hasState = state{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}, true
 	}
-	return &s.Recovered, w.blankRest(d)
+	if err := w.blankRest(d); err != nil {
+		return nil, err
+	}
+	// A process that was killed may have left the name of the last segment in the
+	// page cache only: what is appended from here on would go with it.
+	return &s.Recovered, w.syncDir()
 }
 
 // promised compares where the log ends with what is known of it from elsewhere:

@@ -233,8 +233,10 @@ func (w *WAL) retire(s segment) error {
 	if err != nil {
 		return err
 	}
-	if err := w.syncDir(); err != nil {
-		return err
+	if !recycle || !mutant.On(mutant.SpareNameUnsynced) {
+		if err := w.syncDir(); err != nil {
+			return err
+		}
 	}
 	if err := s.lock.Close(); err != nil || !recycle {
 		return err
@@ -245,6 +247,9 @@ func (w *WAL) retire(s segment) error {
 	}
 	info, err := f.Stat()
 	w.spare = &spare{file: f, size: info.Size}
+	if mutant.On(mutant.SpareUnclean) {
+		w.spare.cleaned = info.Size
+	}
 	return err
 }
 
