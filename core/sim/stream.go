@@ -208,6 +208,7 @@ func (w *World) streamRefused(e *event) {
 func (w *World) breakStreams(n *node) {
 	for _, s := range w.openStreams() {
 		if s.node == n.ix {
+			s.there = false
 			w.sendPush(pushed{stream: s.id, err: errReset})
 		}
 	}
