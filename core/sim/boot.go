@@ -1,63 +1,77 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/membership"
-	"vitrine/core/mutant"
 	"vitrine/core/pb"
-	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
 	"vitrine/core/watch"
-
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // clusterID is every simulated cluster's: ids have no meaning here.
 const clusterID = 0x76697472696e65
 
-const walDir = "member/wal"
+// layout is where a member keeps its files.
+func (n *node) layout() driver.Layout { return driver.At(".", "") }
 
-// image is a member's state as another one sent it: the durable bytes and
-// their position in the log.
-type image struct {
-	db      *backend.Mem
-	applied backend.Applied
+// filesOf makes the driver's files of a disk. They are those that a server has, but
+// that its database is the memory store and that faults stand between.
+func (w *World) filesOf(n *node) *driver.Disk {
+	d := &driver.Disk{
+		FS:     vfs.WithFaults(n.fs, func(op vfs.Op) error { return w.doubt(n, op) }),
+		Layout: n.layout(), Tracer: n.tracer,
+		WAL:  wal.Options{SegmentBytes: w.cfg.SegmentBytes, Recycle: true},
+		Hook: func(s driver.Step) error { return w.reaches(n, s) },
+	}
+	d.Open = func(path string) (backend.Store, error) { return backend.OpenMemFile(d.Watched(), path) }
+	return d
 }
 
-// format gives a node the disk that every first member starts from: a log
-// that names all members, in etcd's form.
+// format gives a node the disk that every first member starts from: a log that
+// names all members, in etcd's form. Power may fail meanwhile, as often as the
+// configuration says.
 func (w *World) format(n *node, peers []consensus.Peer) error {
-	n.fs, n.db = vfs.NewMem(), backend.NewMem()
-	meta, err := (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(uint64(clusterID))}).MarshalVT()
-	if err != nil {
-		return err
+	n.fs = vfs.NewMem()
+	for i := range w.cfg.Founding {
+		if f := &w.cfg.Founding[i]; f.Member == n.id {
+			how := powerFails
+			if f.Keep {
+				how = processDies
+			}
+			n.strikes.arm(driver.StepNamed(f.Step), strike{how: how, torn: f.Torn})
+		}
 	}
-	log, err := wal.Create(n.fs, walDir, meta, w.walOptions())
-	if err != nil {
-		return err
+	for {
+		d := w.filesOf(n)
+		started, err := d.Start(func() (driver.Birth, error) { return birth(n, peers) })
+		if n.strikes.struck() {
+			n.fs = n.strikes.left
+			n.strikes.clear()
+			continue
+		}
+		n.strikes.disarm()
+		if err != nil {
+			return err
+		}
+		return started.Close()
 	}
-	entries, hs, err := consensus.Bootstrap(peers)
-	if err != nil {
-		return err
-	}
-	if err := log.Append(hs, entries); err != nil {
-		return err
-	}
-	if err := log.Sync(); err != nil {
-		return err
-	}
-	return log.Close()
 }
 
-func (w *World) walOptions() wal.Options { return wal.Options{SegmentBytes: w.cfg.SegmentBytes} }
+// birth is what the log of a first member begins with.
+func birth(n *node, peers []consensus.Peer) (b driver.Birth, err error) {
+	b.Metadata, err = (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(uint64(clusterID))}).MarshalVT()
+	if err == nil {
+		b.Entries, b.HardState, err = consensus.Bootstrap(peers)
+	}
+	return b, err
+}
 
 // firstPeers are the members that a new cluster's log begins with.
 func (w *World) firstPeers() []consensus.Peer {
@@ -76,11 +90,14 @@ func nodeName(id uint64) string { return fmt.Sprintf("s%d", id) }
 // was planted.
 func (w *World) boot(n *node) {
 	n.life++
-	cause := uint64(0)
-	if err := w.recover(n); err != nil {
-		w.bootFailed(n, err)
+	boot, err := w.recover(n)
+	if err != nil {
+		if !n.strikes.struck() {
+			w.bootFailed(n, err)
+		}
 		return
 	}
+	cause := uint64(0)
 	n.process = running
 	cause = w.emit(trace.Event{
 		Kind: trace.MemberStarted, Member: n.id, Term: n.synced.inTerm, Peer: n.synced.vote,
@@ -89,9 +106,8 @@ func (w *World) boot(n *node) {
 	})
 	n.tracer.At(trace.Instant(w.now), cause)
 	w.rand.use(n)
-	m, err := member.New(w.memberConfig(n), n.bootLog, w.storeInfo(n), trace.Instant(w.now))
+	m, err := member.New(w.memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.now))
 	w.rand.use(nil)
-	n.bootLog = consensus.Boot{}
 	if err != nil {
 		w.stop(n, err)
 		w.broken(11, "member %d does not boot after a crash: %v", n.id, err)
@@ -105,42 +121,20 @@ func (w *World) boot(n *node) {
 	w.needHousekeeping(n)
 }
 
-// recover opens the disk as the server does. A log that begins at a received
-// snapshot which is not the database yet finds its image beside it.
-func (w *World) recover(n *node) error {
+// recover opens the disk, as a server does.
+func (w *World) recover(n *node) (consensus.Boot, error) {
 	n.wear.hit, n.wear.unsynced = nil, nil
-	var missing *member.MissingImageError
-	err := w.tryRecover(n)
-	if errors.As(err, &missing) {
-		img := n.imageAt(missing.Index)
-		if img == nil {
-			return err
-		}
-		n.db = img.db.Clone()
-		err = w.tryRecover(n)
-	}
-	if err == nil {
-		n.images = nil
-	}
-	return err
-}
-
-func (w *World) tryRecover(n *node) error {
-	b, err := backend.New(n.db)
+	n.files = w.filesOf(n)
+	started, err := n.files.Start(func() (b driver.Birth, err error) {
+		return b, fmt.Errorf("sim: the log of member %d is gone", n.id)
+	})
 	if err != nil {
-		return err
+		return consensus.Boot{}, err
 	}
-	fs := vfs.WithFaults(n.fs, func(op vfs.Op) error { return w.doubt(n, op) })
-	log, found, boot, err := member.Recover(fs, walDir, b, w.walOptions())
-	if err != nil {
-		return err
-	}
-	st, err := store.Open(b, store.Config{}, n.tracer)
-	if err != nil {
-		return err
-	}
-	n.wal, n.backend, n.store, n.bootLog = log, b, st, boot
+	n.log, n.images = started.Log, true
+	n.have(started.State)
 	n.starts++
+	found := started.Found
 	n.bootMark = found.Snapshot.GetIndex()
 	n.written = position{
 		index: found.Snapshot.GetIndex(), term: found.Snapshot.GetTerm(),
@@ -152,17 +146,11 @@ func (w *World) tryRecover(n *node) error {
 	n.synced = n.written
 	n.mirror = mirror{snap: n.bootMark}
 	n.mirror.append(found.Entries)
-	return nil
+	return started.Boot, nil
 }
 
-func (n *node) imageAt(index uint64) *image {
-	for _, img := range n.images {
-		if img.applied.Index == index {
-			return img
-		}
-	}
-	return nil
-}
+// have makes a state the one that a member's lanes work on.
+func (n *node) have(s *driver.State) { n.state, n.store, n.backend = s, s.Store, s.Store.Backend }
 
 func (w *World) memberConfig(n *node) member.Config {
 	return member.Config{
@@ -178,104 +166,4 @@ func (w *World) memberConfig(n *node) member.Config {
 		},
 		Tracer: n.tracer,
 	}
-}
-
-func (w *World) storeInfo(n *node) member.StoreInfo {
-	return member.StoreInfo{
-		Revision: n.store.KV.Revision(), CompactRevision: n.store.KV.CompactRevision(),
-		Members: n.store.Members.Clone(), Alarms: n.store.Alarms.List(pb.AlarmType_NONE),
-	}
-}
-
-// takeImage fills a MsgSnap: the sender's whole state as of now, and where in
-// the log that is.
-func (w *World) takeImage(n *node, m *raftpb.Message) *image {
-	if err := w.flush(n); err != nil {
-		return nil
-	}
-	snap, applied, err := n.store.Image()
-	if err != nil {
-		return nil
-	}
-	mem, ok := snap.(*backend.MemSnapshot)
-	if !ok || applied.Index < m.GetSnapshot().GetMetadata().GetIndex() {
-		return nil
-	}
-	defer mem.Close()
-	w.emit(trace.Event{Kind: trace.SnapshotSent, Member: n.id, Peer: m.GetTo(), Index: applied.Index, Term: applied.Term})
-	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: applied.ConfState, Index: &applied.Index, Term: &applied.Term}
-	return &image{db: mem.Mem(), applied: applied}
-}
-
-// flush makes everything that is applied durable: an image waits for the disk.
-func (w *World) flush(n *node) error {
-	if c := n.commit; c != nil {
-		n.backend.EndCommit(c, c.Run())
-		n.commit, n.commitTimer, n.keeping = nil, false, false
-		n.era++ // its event is void, and so are the others
-	}
-	err := n.backend.Flush()
-	w.needCommit(n)
-	w.needHousekeeping(n)
-	return err
-}
-
-// receiveImage writes an image to the disk; only then does the member hear of
-// the message.
-func (w *World) receiveImage(n, from *node, m *raftpb.Message, img *image, cause uint64) {
-	slot := w.flights.take()
-	*w.flights.at(slot) = flight{msg: m, image: img, from: uint8(from.ix), to: uint8(n.ix)}
-	w.q.push(event{at: max(w.now, n.busy.hungUntil) + n.fsyncTime(), kind: evImage, slot: slot, node: uint8(n.ix), life: n.life, cause: cause})
-}
-
-func (w *World) imageSaved(n *node, e *event) {
-	f := w.flights.at(e.slot)
-	m, img, from := f.msg, f.image, w.nodes[f.from]
-	*f = flight{}
-	w.flights.give(e.slot)
-	if mutant.On(mutant.SnapshotTwice) {
-		n.images = n.images[:0]
-	}
-	n.images = append(n.images, img)
-	w.moment(n)
-	w.report(from, n, member.SnapshotStatus, true, e.cause)
-	w.step(n, &member.Input{Kind: member.Receive, Message: m, Cause: e.cause})
-}
-
-// install makes a received image the state of a member.
-func (w *World) install(n *node, s *raftpb.Snapshot) *store.Result {
-	index := s.GetMetadata().GetIndex()
-	img := n.imageAt(index)
-	if img == nil {
-		w.broken(30, "member %d installs a snapshot at %d whose image it never received", n.id, index)
-		return &store.Result{Index: index}
-	}
-	db := img.db.Clone()
-	b, err := backend.New(db)
-	if err != nil {
-		w.broken(30, "member %d: a received image at %d does not open: %v", n.id, index, err)
-		return &store.Result{Index: index}
-	}
-	st, err := store.Open(b, store.Config{}, n.tracer)
-	if err != nil {
-		w.broken(30, "member %d: a received image at %d does not open: %v", n.id, index, err)
-		return &store.Result{Index: index}
-	}
-	n.db, n.backend, n.store = db, b, st
-	n.images = slices.DeleteFunc(n.images, func(i *image) bool {
-		return i.applied.Index <= index
-	})
-	n.commit, n.commitTimer, n.keeping = nil, false, false
-	n.era++ // commits and housekeeping of the old state are void
-	at := b.Applied()
-	return &store.Result{
-		Index: at.Index, Term: at.Term, Revision: st.KV.Revision(), CompactRevision: st.KV.CompactRevision(),
-		Members: st.Members.Clone(),
-	}
-}
-
-// markOf is the snapshot record of a received snapshot.
-func markOf(s *raftpb.Snapshot) *pb.WALSnapshot {
-	m := s.GetMetadata()
-	return &pb.WALSnapshot{Index: new(m.GetIndex()), Term: new(m.GetTerm()), ConfState: m.GetConfState()}
 }

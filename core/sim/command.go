@@ -51,6 +51,10 @@ import (
 //	stall        Member: its disk hangs for Value (a duration)
 //	fail         Member: an operation of its disk fails: Name (write, full, sync, read, commit), after Rev that do not
 //	rot          Member: its log decays: Name (bit, misdirected) at byte Rev of what is in use; Limit = which bit, how far astray
+//	strike       Member: before its step Name of package driver, after Rev that are let pass, Value: power fails (of what was not synced
+//	             Torn percent survive), its process dies (kill), the disk refuses (error), or it is full: Torn percent of a write get there
+//	defragment   Member
+//	garble       Member: of the next database that it receives the byte Rev has bit Limit changed
 //	clock        Member: it ticks at Value times the rate; Name = step: its time of day jumps by Value (a duration)
 //	set          Name, Value: see Settings; a disk setting with Member turns that disk only
 type Command struct {
@@ -153,7 +157,7 @@ var verbs = map[string]bool{
 	"cut": true, "heal": true, "heal-all": true, "campaign": true, "transfer": true,
 	"put": true, "get": true, "delete": true, "txn": true, "compact": true,
 	"watch": true, "cancel-watch": true, "hang-up": true, "vanish": true, "ask-progress": true, "end-stream": true, "stall": true, "set": true,
-	"fail": true, "rot": true, "clock": true,
+	"fail": true, "rot": true, "clock": true, "strike": true, "defragment": true, "garble": true,
 }
 
 // UnmarshalJSON takes value and rev as strings or numbers, so that a page may

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"vitrine/core/driver"
 )
 
 // Config is everything that a run depends on besides its commands: the same
@@ -24,6 +26,13 @@ type Config struct {
 	CommitEvery     time.Duration `json:"commitEvery"`              // backend: at most this long between write buffer and disk
 	CommitOps       int           `json:"commitOps"`                // backend: or so many operations
 	Progress        time.Duration `json:"progress"`                 // interval of watch progress notifications
+
+	// LongRange is how many keys a range may touch before it is read on a view,
+	// beside the writers; 0 = a server's 1000.
+	LongRange int `json:"longRange,omitempty"`
+
+	// Founding is when power fails while the disks of the first members are made.
+	Founding []Founding `json:"founding,omitempty"`
 
 	Network  Network  `json:"network"`
 	Disk     Disk     `json:"disk"`
@@ -50,6 +59,14 @@ type Config struct {
 	LogWindow int  `json:"logWindow"` // entries of each log that State shows
 	NoChecks  bool `json:"noChecks"`  // measure the simulator without its checkers
 	Record    bool `json:"-"`         // keep what the clients decide among the commands, see World.Replay
+}
+
+// Founding is one power loss, or kill, before a member has ever run.
+type Founding struct {
+	Member uint64 `json:"member"`
+	Step   string `json:"step"`           // of package driver, before which it happens
+	Keep   bool   `json:"keep,omitempty"` // only the process dies
+	Torn   int    `json:"torn,omitempty"` // percent of what was not synced that survives
 }
 
 // Network describes all links; a Command may cut single ones.
@@ -150,7 +167,7 @@ func DefaultConfig() Config {
 		Seed: 1, Members: 3,
 		TickEvery: 100 * time.Millisecond, ElectionTicks: 10, HeartbeatTicks: 1,
 		SnapshotCount: 1000, SnapshotCatchUp: 500, SegmentBytes: 1 << 20,
-		CommitEvery: 100 * time.Millisecond, CommitOps: 10_000, Progress: 10 * time.Minute,
+		CommitEvery: 100 * time.Millisecond, CommitOps: 10_000, Progress: 10 * time.Minute, LongRange: 4,
 		Network: LAN(),
 		Disk:    Disk{Write: 20 * time.Microsecond, Fsync: 2 * time.Millisecond},
 		Process: Process{Apply: 20 * time.Microsecond, PerItem: 10 * time.Microsecond, Read: 20 * time.Microsecond, Restart: 50 * time.Millisecond},
@@ -207,6 +224,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("sim: a disk latency is negative")
 	case slices.ContainsFunc(c.Always, func(name string) bool { return !slices.Contains(faultNames[:], name) }):
 		return fmt.Errorf("sim: always = %v: one of them is no class of faults", c.Always)
+	case slices.ContainsFunc(c.Founding, func(f Founding) bool { return !driver.StepNamed(f.Step).Founding() }):
+		return fmt.Errorf("sim: founding = %v: one of them is no step of a founding", c.Founding)
+	case c.LongRange < 0:
+		return fmt.Errorf("sim: longRange = %d: want a number of keys", c.LongRange)
 	case c.SnapshotCount == 0 || c.SegmentBytes < 4096 || c.CommitEvery <= 0 || c.CommitOps < 1:
 		return fmt.Errorf("sim: snapshotCount, segmentBytes (at least 4096), commitEvery and commitOps must be positive")
 	}

@@ -30,7 +30,7 @@ func (w *World) perform(c *Command, fault bool) (request uint64, err error) {
 	}
 	cause := w.emit(trace.Event{Kind: kind, Member: c.Member, Text: c.String()})
 	switch c.Cmd {
-	case "crash", "restart", "pause", "resume", "campaign", "transfer", "stall", "fail", "clock":
+	case "crash", "restart", "pause", "resume", "campaign", "transfer", "stall", "fail", "clock", "strike", "defragment", "garble":
 		w.performProcess(c, cause)
 	case "rot":
 		return 0, w.rot(c)
@@ -65,7 +65,7 @@ func (w *World) valid(c *Command) error {
 		}
 	}
 	switch c.Cmd {
-	case "crash", "restart", "pause", "resume", "isolate", "campaign", "transfer", "stall", "fail", "rot", "clock":
+	case "crash", "restart", "pause", "resume", "isolate", "campaign", "transfer", "stall", "fail", "rot", "clock", "strike", "defragment", "garble":
 		if c.Member == 0 {
 			return fmt.Errorf("sim: %s: which member?", c.Cmd)
 		}
@@ -103,6 +103,10 @@ func (w *World) valid(c *Command) error {
 	case c.Cmd == "clock":
 		_, err := clockRate(c)
 		return err
+	case c.Cmd == "strike":
+		return validStrike(c)
+	case c.Cmd == "garble" && (c.Rev < 0 || c.Limit < 0):
+		return fmt.Errorf("sim: garble: rev = %d, limit = %d: want a byte and a bit", c.Rev, c.Limit)
 	}
 	if c.Cmd == "stall" {
 		if d, err := parseDuration(c.Value); err != nil || d < 0 {
@@ -126,6 +130,10 @@ func (w *World) possible(c *Command) error {
 		ok = !n.alive() && n.process != starting
 	case "pause", "campaign":
 		ok = n.process == running
+	case "defragment":
+		if ok = n.process == running; ok && (n.defrag != nil || n.defragDue) {
+			return fmt.Errorf("sim: defragment: member %d does already", n.id)
+		}
 	case "resume":
 		ok = n.process == paused
 	case "fail":
@@ -169,6 +177,12 @@ func (w *World) performProcess(c *Command, cause uint64) {
 		w.fail(c)
 	case "clock":
 		w.turnClock(c)
+	case "strike":
+		w.strike(c, cause)
+	case "defragment":
+		w.beginDefrag(n)
+	case "garble":
+		n.garbled = new(*c)
 	}
 }
 

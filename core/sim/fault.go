@@ -39,6 +39,10 @@ const (
 	faultDeadline // clients give up soon
 	faultExile    // the leader is cut off and its clock is slow, the others' are fast
 	faultCoup     // who has just been elected dies or is cut off
+	faultStrike   // power or process end just before some step of a driver
+	faultRefusal  // a disk refuses some step of a driver
+	faultDefrag   // a database is defragmented
+	faultGarble   // a database on its way to a member is damaged
 	faultClasses
 )
 
@@ -46,6 +50,7 @@ var faultNames = [...]string{
 	"loss", "duplicate", "delay", "clog", "partition", "pause", "crash", "disk", "stall", "vote-crash",
 	"compact", "transfer", "campaign", "blackout", "moment",
 	"write-error", "disk-full", "sync-error", "read-error", "commit-error", "rot", "clock", "deadline", "exile", "coup",
+	"strike", "refusal", "defragment", "garble",
 }
 
 // faults draws misfortunes while a run's fault phase lasts.
@@ -178,6 +183,14 @@ func (w *World) drawFault(e *event) {
 		w.drawClock(w.nodes[victim], how, long)
 	case faultExile:
 		w.exile(long)
+	case faultStrike:
+		w.drawStrike(w.nodes[victim], how, long)
+	case faultRefusal:
+		w.drawRefusal(w.nodes[victim], how, long)
+	case faultDefrag:
+		w.inflict(class, Command{Cmd: "defragment", Member: id})
+	case faultGarble:
+		w.inflict(class, Command{Cmd: "garble", Member: id, Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how % 8)})
 	}
 }
 
@@ -217,6 +230,8 @@ func (w *World) endFaults() {
 	for _, n := range w.nodes {
 		n.dial = w.cfg.Disk
 		n.tickEvery, n.wear.armed = int64(w.cfg.TickEvery), [diskErrors]int{}
+		n.strikes.disarm()
+		n.garbled = nil
 		if !n.alive() && n.process != starting && (n.process != stopped || n.wear.hit != nil) {
 			w.start(n)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,8 @@ var (
 	diskErrorClasses = [...]faultClass{faultWriteError, faultFull, faultSyncError, faultReadError, faultCommitError}
 )
 
+const walDir = "member/wal"
+
 // wear is what is wrong with a disk, and what came of it.
 type wear struct {
 	armed    [diskErrors]int // this operation of the kind, from now on, fails; 0 = none does
@@ -52,8 +55,8 @@ func (n *node) permanent() bool { return n.wear.beyond != nil }
 
 func (n *node) arm(kind diskError, skip int64) { n.wear.armed[kind] = 1 + int(skip) }
 
-// strikes counts an operation and tells whether it is the one that fails.
-func (n *node) strikes(kind diskError) bool {
+// strikesError counts an operation and tells whether it is the one that fails.
+func (n *node) strikesError(kind diskError) bool {
 	if n.wear.armed[kind] == 0 {
 		return false
 	}
@@ -66,29 +69,40 @@ func (n *node) meets(kind diskError, err error) error {
 	return err
 }
 
-// doubt stands between a log and its disk (vfs.WithFaults).
+// doubt stands between a driver and its disk (vfs.WithFaults).
 func (w *World) doubt(n *node, op vfs.Op) error {
+	if n.strikes.struck() {
+		return errStruck
+	}
+	if op.Kind == vfs.OpWrite {
+		if err := n.cutShort(op); err != nil {
+			return err
+		}
+	}
 	switch op.Kind {
 	case vfs.OpWrite, vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
 		if n.wear.hit != nil && n.wear.kind != failRead {
 			w.broken(check.FailedDisk, "member %d goes on with %s of %s after its disk failed: %v", n.id, op.Kind, op.Path, n.wear.hit)
 		}
 	}
+	if path.Dir(op.Path) != walDir && op.Path != walDir {
+		return nil // the errors below are the log's
+	}
 	switch op.Kind {
 	case vfs.OpWrite:
-		full, broken := n.strikes(failFull), n.strikes(failWrite)
+		full, broken := n.strikesError(failFull), n.strikesError(failWrite)
 		if full {
-			return n.meets(failFull, &vfs.ShortWrite{Bytes: int(op.Size / 2), Err: errDiskFull})
+			return n.meets(failFull, shortWrite(op, 50))
 		}
 		if broken {
 			return n.meets(failWrite, errDiskIO)
 		}
 	case vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
-		if n.strikes(failSync) {
+		if n.strikesError(failSync) {
 			return n.meets(failSync, errDiskIO)
 		}
 	case vfs.OpRead:
-		if n.strikes(failRead) {
+		if n.strikesError(failRead) {
 			return n.meets(failRead, errDiskIO)
 		}
 	}

@@ -140,7 +140,7 @@ func (w *World) remember(n *node) {
 	l := &n.last
 	l.status = n.member.Status()
 	l.durable = n.backend.Durable().Index
-	l.keys, l.dbSize, l.inUse = n.store.KV.Keys(), n.db.Size(), n.db.SizeInUse()
+	l.keys, l.dbSize, l.inUse = n.store.KV.Keys(), n.backend.Store().Size(), n.backend.Store().SizeInUse()
 	// Hashing reads the whole history: not at every picture, and never twice.
 	at := n.store.KV.Revision()<<1 ^ n.store.KV.CompactRevision()
 	if at != l.hashed && (w.now >= l.hashAt+hashEvery || l.hashAt == 0) {
@@ -231,15 +231,15 @@ func (w *World) drawDisk(n *node, m *MemberState) {
 		m.Disk, m.DiskSince, m.DiskUntil = "stalled", n.busy.since, n.busy.hungUntil
 	case n.busy.what != "":
 		m.Disk, m.DiskSince, m.DiskUntil = n.busy.what, n.busy.since, n.busy.until
-	case n.commit != nil:
+	case n.commit != nil || n.defrag != nil:
 		m.Disk = "committing"
 	}
-	if n.wal == nil {
+	if n.log == nil {
 		return
 	}
 	m.Buffered = n.backend.Pending()
-	m.Segments = len(n.wal.Segments())
-	m.WALBytes = int64(m.Segments-1)*w.cfg.SegmentBytes + n.wal.Size()
+	m.Segments = len(n.log.Segments())
+	m.WALBytes = int64(m.Segments-1)*w.cfg.SegmentBytes + n.log.Size()
 }
 
 // drawLog fills the log window of a member.

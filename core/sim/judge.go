@@ -123,7 +123,7 @@ func (j *judge) image(n *node) {
 	if j == nil {
 		return
 	}
-	view, err := n.db.View()
+	view, err := n.database()
 	if err != nil {
 		j.w.broken(check.AtomicApply, "member %d: %v", n.id, err)
 		return

@@ -35,7 +35,7 @@ func TestJudgeIsWired(t *testing.T) {
 		{"nothing", 0, func(*World) {}},
 		{"a value on disk changes", 9, func(w *World) {
 			n := w.nodes[1]
-			v, err := n.db.View()
+			v, err := n.database()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +45,7 @@ func TestJudgeIsWired(t *testing.T) {
 				return len(data) == 0
 			})
 			value[len(value)-1] ^= 1
-			if err := n.db.Commit([]backend.Op{{Bucket: backend.Key, Key: key, Value: value}}); err != nil {
+			if err := n.backend.Store().Commit([]backend.Op{{Bucket: backend.Key, Key: key, Value: value}}); err != nil {
 				t.Fatal(err)
 			}
 		}},

@@ -1,12 +1,17 @@
 package sim
 
 import (
+	"cmp"
 	"time"
 
 	"vitrine/core/api"
+	"vitrine/core/check"
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/mutant"
+	"vitrine/core/mvcc"
+	"vitrine/core/pb"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -51,16 +56,13 @@ func (n *node) fsyncTime() int64 {
 
 // wrote puts the group into the file and starts its sync.
 func (w *World) wrote(n *node, e *event) {
-	mustSync, fragile, used := false, false, n.wal.Size()
-	for i := range n.batch {
-		l := &n.logs[i]
-		fragile = fragile || l.Mark != nil || l.Snapshot != nil
-		if err := w.appendLog(n, l); err != nil {
-			w.logFailed(n, err, e.cause)
-			return
-		}
-		mustSync = mustSync || l.MustSync
+	group, used := n.logs[:n.batch], n.log.Size()
+	mustSync, err := n.log.Append(group)
+	if err != nil {
+		w.logFailed(n, err, e.cause)
+		return
 	}
+	fragile := n.wrote(group, used)
 	last := &n.logs[n.batch-1]
 	e.cause = w.emitLog(n, trace.LogWritten, last.Ticket, n.written, e.cause)
 	if !mustSync {
@@ -72,38 +74,30 @@ func (w *World) wrote(n *node, e *event) {
 	}
 	n.syncing = true
 	w.use(n, "syncing", n.fsyncTime(), evSync, e.cause)
-	if fragile || n.wal.Size() > used+vfs.BlockSize { // half of it may survive
+	if fragile || n.log.Size() > used+vfs.BlockSize { // half of it may survive
 		w.moment(n)
 	}
 }
 
-func (w *World) appendLog(n *node, l *consensus.LogWrite) error {
-	if s := l.Snapshot; s != nil {
-		if err := n.wal.SaveSnapshot(markOf(s)); err != nil {
-			return err
+// wrote notes how far the log is written, and whether a crash would meet it in
+// the middle of something: fragile before the sync, delicate just after it.
+func (n *node) wrote(group []consensus.LogWrite, used int64) (fragile bool) {
+	n.delicate = n.delicate || n.log.Size() < used
+	for i := range group {
+		l := &group[i]
+		fragile = fragile || l.Mark != nil || l.Snapshot != nil
+		if s := l.Snapshot; s != nil {
+			n.written.index, n.written.term = s.GetMetadata().GetIndex(), s.GetMetadata().GetTerm()
 		}
-		n.written.index, n.written.term = s.GetMetadata().GetIndex(), s.GetMetadata().GetTerm()
-	}
-	if l.HardState != nil || len(l.Entries) > 0 {
-		used := n.wal.Size()
-		if err := n.wal.Append(l.HardState, l.Entries); err != nil {
-			return err
+		if k := len(l.Entries); k > 0 {
+			n.delicate = n.delicate || l.Entries[0].GetIndex() <= n.written.index
+			n.written.index, n.written.term = l.Entries[k-1].GetIndex(), l.Entries[k-1].GetTerm()
 		}
-		n.delicate = n.delicate || n.wal.Size() < used || len(l.Entries) > 0 && l.Entries[0].GetIndex() <= n.written.index
+		if h := l.HardState; h != nil {
+			n.written.vote, n.written.inTerm = h.GetVote(), h.GetTerm()
+		}
 	}
-	if k := len(l.Entries); k > 0 {
-		n.written.index, n.written.term = l.Entries[k-1].GetIndex(), l.Entries[k-1].GetTerm()
-	}
-	if h := l.HardState; h != nil {
-		n.written.vote, n.written.inTerm = h.GetVote(), h.GetTerm()
-	}
-	if l.Mark == nil {
-		return nil
-	}
-	if err := n.wal.SaveSnapshot(l.Mark); err != nil || !mutant.On(mutant.SegmentReleasedEarly) {
-		return err
-	}
-	return n.wal.Release(l.Release)
+	return fragile
 }
 
 func (w *World) emitLog(n *node, kind trace.Kind, ticket uint64, p position, cause uint64) uint64 {
@@ -115,14 +109,16 @@ func (n *node) sync() error {
 	if mutant.On(mutant.FsyncLies) && n.disk.Chance(0.1) {
 		return nil
 	}
-	return n.wal.Sync()
+	return n.log.Sync()
 }
 
 // wasSynced is the disk's part of a finished sync; a paused process learns of
 // it later.
 func (w *World) wasSynced(n *node, e *event) {
 	if e.a == 0 {
-		if err := n.sync(); err != nil {
+		if err := n.sync(); n.strikes.struck() {
+			return
+		} else if err != nil {
 			n.wear.unsynced, e.a = err, 1
 		}
 	}
@@ -153,13 +149,9 @@ func (w *World) wasSynced(n *node, e *event) {
 
 // logDone reports a finished group and starts the next one.
 func (w *World) logDone(n *node, ticket uint64, cause uint64) {
-	for i := range n.batch {
-		if r := n.logs[i].Release; r > 0 {
-			if err := n.wal.Release(r); err != nil {
-				w.logFailed(n, err, cause)
-				return
-			}
-		}
+	if err := n.log.Finish(n.logs[:n.batch]); err != nil {
+		w.logFailed(n, err, cause)
+		return
 	}
 	if mutant.On(mutant.DiskReorders) {
 		ticket = n.logs[len(n.logs)-1].Ticket
@@ -175,7 +167,12 @@ func (w *World) logDone(n *node, ticket uint64, cause uint64) {
 	}
 }
 
+// logFailed tells a member that its disk refused. A machine that has been struck
+// tells nobody anything.
 func (w *World) logFailed(n *node, err error, cause uint64) {
+	if n.strikes.struck() {
+		return
+	}
 	cause = w.emit(trace.Event{Kind: trace.LogFailed, Member: n.id, Text: err.Error(), Cause: cause})
 	if mutant.On(mutant.FsyncRetried) && n.syncing {
 		n.wear.unsynced = nil
@@ -198,6 +195,11 @@ func (w *World) startApply(n *node) {
 
 func (w *World) applied(n *node, e *event) {
 	b := n.applies[0]
+	if b.Snapshot != nil && n.exclusive() {
+		later := *e
+		n.install = &later
+		return
+	}
 	rest := copy(n.applies, n.applies[1:])
 	clear(n.applies[rest:])
 	n.applies = n.applies[:rest]
@@ -206,7 +208,9 @@ func (w *World) applied(n *node, e *event) {
 	in := member.Input{Kind: member.Applied, Ticket: b.Ticket, Cause: e.cause}
 	if b.Snapshot != nil {
 		in.Kind = member.SnapshotApplied
-		in.Result = w.install(n, b.Snapshot)
+		if in.Result = w.installImage(n, b.Snapshot); in.Result == nil {
+			return
+		}
 	} else {
 		w.judge.applied(b.Entries)
 		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode}, b.Entries)
@@ -220,12 +224,33 @@ func (w *World) applied(n *node, e *event) {
 	w.needHousekeeping(n)
 }
 
+// exclusive tells whether the database is in the hands of a commit or of a
+// defragmentation.
+func (n *node) exclusive() bool { return n.commit != nil || n.defrag != nil }
+
+// released lets those go on who waited for the database: a defragmentation, then
+// a snapshot, then whatever is to be committed.
+func (w *World) released(n *node) {
+	if n.process == running && n.defragDue && !n.exclusive() {
+		n.defragDue = false
+		w.beginDefrag(n)
+	}
+	if n.install != nil && !n.exclusive() {
+		e := *n.install
+		n.install, e.at = nil, w.now
+		w.q.push(e)
+	}
+	if n.process == running {
+		w.needCommit(n)
+	}
+}
+
 // needCommit arranges that what was applied becomes durable in time.
 func (w *World) needCommit(n *node) {
 	if n.backend.Pending() >= w.cfg.CommitOps {
 		w.beginCommit(n)
 	}
-	if !n.commitTimer && n.backend.Applied().Index > n.backend.Durable().Index {
+	if !n.commitTimer && n.backend.Buffered() {
 		n.commitTimer = true
 		w.q.push(event{at: w.now + int64(w.cfg.CommitEvery), kind: evCommitTimer, node: uint8(n.ix), life: n.life, a: n.era})
 	}
@@ -234,42 +259,101 @@ func (w *World) needCommit(n *node) {
 func (w *World) commitDue(n *node) {
 	n.commitTimer = false
 	w.beginCommit(n)
+	w.needCommit(n)
 }
 
 func (w *World) beginCommit(n *node) {
-	c := n.backend.BeginCommit()
+	if n.exclusive() || n.install != nil {
+		return
+	}
+	c, err := n.state.Begin()
+	if err != nil {
+		w.logFailed(n, err, 0)
+		return
+	}
 	if c == nil {
 		return
 	}
 	n.commit = c
-	took := n.fsyncTime()
-	w.q.push(event{at: max(w.now, n.busy.hungUntil) + took, kind: evCommitDone, node: uint8(n.ix), life: n.life, a: n.era})
+	if mutant.On(mutant.CommitReportedEarly) {
+		w.step(n, &member.Input{Kind: member.Backed, Backed: c.Applied()})
+	}
+	w.q.push(event{at: w.diskAt(n, n.fsyncTime()), kind: evCommitDone, node: uint8(n.ix), life: n.life, a: n.era})
 }
 
 func (w *World) committed(n *node) {
 	c := n.commit
 	n.commit = nil
-	var err error
-	if n.strikes(failCommit) {
-		err = n.meets(failCommit, errDiskIO)
-	} else {
-		err = c.Run()
+	var runErr error
+	if n.strikesError(failCommit) {
+		runErr = n.meets(failCommit, errDiskIO)
+	} else if runErr = c.Run(); n.strikes.struck() {
+		return
 	}
-	n.backend.EndCommit(c, err)
+	durable, _, err := n.state.End(c, runErr)
 	if err != nil {
 		w.logFailed(n, err, 0)
 		return
 	}
-	durable := n.backend.Durable()
 	cause := w.emit(trace.Event{Kind: trace.BackendCommitted, Member: n.id, Index: durable.Index, Term: durable.Term, A: uint64(c.Ops())})
 	w.step(n, &member.Input{Kind: member.Backed, Backed: durable, Cause: cause})
-	if n.process == running {
-		w.needCommit(n)
+	if n.process != running {
+		return
 	}
+	w.tellCompactions(n)
+	w.dropImages(n)
+	w.takeImages(n)
+	w.released(n)
 	if n.compacted {
 		n.compacted = false
 		w.moment(n)
 	}
+}
+
+// tellCompactions tells of those that are finished and durable.
+func (w *World) tellCompactions(n *node) {
+	for len(n.compactions) > 0 && n.process == running && n.state.Durable(n.compactions[0].at) {
+		rev := n.compactions[0].rev
+		n.compactions = n.compactions[1:]
+		w.step(n, &member.Input{Kind: member.Compacted, Revision: rev})
+	}
+}
+
+// beginDefrag rewrites the database of a member, when no commit is in flight. It
+// takes as long as some syncs do, and commits wait.
+func (w *World) beginDefrag(n *node) {
+	if n.exclusive() || n.install != nil {
+		n.defragDue = true
+		return
+	}
+	d, err := n.state.BeginDefrag()
+	if err != nil {
+		w.broken(check.NoPanic, "member %d: %v", n.id, err)
+		return
+	}
+	n.defrag = d
+	w.q.push(event{at: w.diskAt(n, 2*n.fsyncTime()), kind: evDefrag, node: uint8(n.ix), life: n.life})
+}
+
+// defragmented copies the database, and a little later puts the copy in its place.
+func (w *World) defragmented(n *node, e *event) {
+	if e.a == 0 {
+		if err := n.defrag.Copy(); err == nil {
+			e.a, e.at = 1, w.diskAt(n, n.fsyncTime())
+			w.q.push(*e)
+			return
+		}
+	} else if final, err := n.defrag.Rename(); err == nil {
+		if _, err := n.state.EndDefrag(n.defrag); err != nil {
+			w.logFailed(n, err, e.cause)
+			return
+		}
+	} else if final {
+		w.logFailed(n, err, e.cause)
+		return
+	}
+	n.defrag = nil
+	w.released(n)
 }
 
 // needHousekeeping keeps a compaction going in small steps.
@@ -289,7 +373,10 @@ const (
 func (w *World) housekeep(n *node) {
 	n.keeping = false
 	n.tracer.At(trace.Instant(w.now), 0)
-	more := n.store.Housekeep(housekeepLimit)
+	more, err := n.state.Housekeep(housekeepLimit)
+	if err != nil {
+		return // struck: nothing else is in the way of memory
+	}
 	n.compacted = !more
 	w.needCommit(n)
 	if more {
@@ -297,11 +384,16 @@ func (w *World) housekeep(n *node) {
 		w.needHousekeeping(n)
 		return
 	}
-	w.step(n, &member.Input{Kind: member.Compacted, Revision: n.store.KV.CompactRevision()})
+	n.compactions = append(n.compactions, mark{at: n.state.Mark(), rev: n.store.KV.CompactRevision()})
+	w.tellCompactions(n)
 }
 
-// read is a request that its member may answer from its store now.
-type read struct{ ready api.ReadReady }
+// read is a request that its member may answer from its store now. A long one is
+// answered from a view, beside what is applied meanwhile.
+type read struct {
+	ready api.ReadReady
+	view  *mvcc.View
+}
 
 func (w *World) startRead(n *node, r *api.ReadReady) {
 	slot := w.reads.take()
@@ -309,12 +401,31 @@ func (w *World) startRead(n *node, r *api.ReadReady) {
 	w.q.push(event{at: w.now + int64(w.process.Read), kind: evRead, slot: slot, node: uint8(n.ix), life: n.life})
 }
 
+// longReads is how much longer a long read takes than a short one.
+const longReads = 50
+
+func (w *World) dropRead(slot int32) (r read) {
+	r = *w.reads.at(slot)
+	if r.view != nil {
+		r.view.Close()
+	}
+	*w.reads.at(slot) = read{}
+	w.reads.give(slot)
+	return r
+}
+
 func (w *World) evaluate(n *node, e *event) {
-	r := w.reads.at(e.slot).ready
-	*w.reads.at(e.slot) = read{}
-	w.reads.give(e.slot)
+	open := w.reads.at(e.slot)
+	if open.view == nil && driver.Long(n.store, open.ready.Body, cmp.Or(w.cfg.LongRange, driver.ShortRange)) {
+		open.view = n.store.KV.View()
+		e.at = w.now + longReads*int64(w.process.Read)
+		w.q.push(*e)
+		return
+	}
 	n.tracer.At(trace.Instant(w.now), e.cause)
-	resp, err := n.store.Read(r.Body)
+	r := open.ready
+	resp, err := w.resultOf(n, open)
+	w.dropRead(e.slot)
 	resp, err = api.Finish(resp, r.Header, err)
 	text := ""
 	if err != nil {
@@ -322,6 +433,31 @@ func (w *World) evaluate(n *node, e *event) {
 	}
 	n.tracer.Emit(trace.Event{Kind: trace.RequestDone, Request: r.ID, Rev: headerRevision(resp), Text: text})
 	w.reply(n, &api.Reply{ID: r.ID, Response: resp, Err: err})
+}
+
+func (w *World) resultOf(n *node, r *read) (any, error) {
+	if r.view == nil {
+		return n.store.Read(r.ready.Body)
+	}
+	resp, err := driver.ReadView(r.view, r.ready.Body)
+	if !mutant.On(mutant.LongReadUnpinned) || err != nil {
+		return resp, err
+	}
+	now, err := n.store.Read(r.ready.Body)
+	if err == nil {
+		setHeaderRevision(now, r.view.Revision())
+	}
+	return now, err
+}
+
+// setHeaderRevision is the lie of a mutant.
+func setHeaderRevision(resp any, rev int64) {
+	switch r := resp.(type) {
+	case *pb.RangeResponse:
+		r.Header.Revision = rev
+	case *pb.TxnResponse:
+		r.Header.Revision = rev
+	}
 }
 
 // scan is a watcher's question for history.

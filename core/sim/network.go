@@ -5,6 +5,7 @@ import (
 
 	"vitrine/core/check"
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/trace"
 
@@ -36,6 +37,9 @@ type flight struct {
 	id            uint64
 	msg           *raftpb.Message
 	image         *image // of a MsgSnap
+	receipt       *driver.Receipt
+	data          []byte // of the image, still to be written
+	synced        bool   // the receipt is
 	sent, arrives int64
 	cause         uint64 // the MessageSent event
 	from, to      uint8
@@ -52,13 +56,16 @@ func (w *World) send(n *node, s *consensus.Send) {
 	if to == nil || to == n {
 		return
 	}
-	m, img := s.Message, (*image)(nil)
 	if s.NeedImage {
-		if img = w.takeImage(n, m); img == nil {
-			w.report(n, to, member.SnapshotStatus, false, s.Cause)
-			return
-		}
+		w.wantImage(n, s)
+		return
 	}
+	w.convey(n, to, s, nil)
+}
+
+// convey launches a message and what belongs to it.
+func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
+	m := s.Message
 	cause := w.emitMessage(trace.MessageSent, n, to, m, s.Cause)
 	w.weather(n)
 	l := w.link(n.ix, to.ix)

@@ -2,12 +2,13 @@ package sim
 
 import (
 	"vitrine/core/backend"
+	"vitrine/core/check"
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
-	"vitrine/core/wal"
 )
 
 // process is what a member's process is doing.
@@ -40,15 +41,15 @@ type node struct {
 
 	// The disk.
 	fs      *vfs.Mem
-	db      *backend.Mem
-	durable uint64   // applied index of db, while the process is down
-	images  []*image // received snapshots, durable, not yet the store
+	durable uint64 // applied index of the database, while the process is down
 
-	// The process.
+	// The process, over package driver.
 	member   *member.Member
-	store    *store.Store
-	backend  *backend.Backend
-	wal      *wal.WAL
+	files    *driver.Disk
+	log      *driver.Log
+	state    *driver.State
+	store    *store.Store     // of state
+	backend  *backend.Backend // of store
 	out      member.Output
 	proposed func(request uint64) bool // was it proposed here?
 	inbox    []event                   // what came while it was paused
@@ -68,15 +69,25 @@ type node struct {
 	applies  []consensus.ApplyBatch
 	applying bool
 
-	// Backend.
-	commit      *backend.Commit
+	// Backend. A commit, a defragmentation and the installation of a received
+	// database exclude one another.
+	commit      *driver.Commit
 	commitTimer bool
-	keeping     bool // a housekeeping event is scheduled
-	compacted   bool // a compaction has ended since the last commit
+	defrag      *driver.Defrag
+	defragDue   bool   // one waits for the commit in flight
+	install     *event // the application of a snapshot that waits for the same
+	keeping     bool   // a housekeeping event is scheduled
+	compacted   bool   // a compaction has ended since the last commit
+	compactions []mark // finished ones that are to be durable before anybody hears of them
+	wanted      []wantedImage
+	receipts    uint64 // of databases, begun
+	images      bool   // there may be received databases on the disk
 
 	wear          wear
-	tickEvery     int64 // its clock's idea of Config.TickEvery
-	wall          int64 // its time of day minus the world's
+	strikes       strikes
+	garbled       *Command // what happens to the next image that it receives
+	tickEvery     int64    // its clock's idea of Config.TickEvery
+	wall          int64    // its time of day minus the world's
 	busy          diskActivity
 	dial          Disk // this disk's figures
 	mirror        mirror
@@ -116,8 +127,19 @@ func (n *node) alive() bool { return n.process == running || n.process == paused
 // hold keeps an event for the time after the pause.
 func (n *node) hold(e event) { n.inbox = append(n.inbox, e) }
 
-// step gives a running member one input and does what it wants.
+// mark is a moment in the life of a database: what was written before it is to
+// be durable.
+type mark struct {
+	at  uint64 // see driver.State.Mark
+	rev int64  // up to which it was compacted
+}
+
+// step gives a running member one input and does what it wants. One whose machine
+// has just been struck does nothing any more.
 func (w *World) step(n *node, in *member.Input) {
+	if n.strikes.struck() {
+		return
+	}
 	w.rand.use(n)
 	n.member.Step(trace.Instant(w.now), *in)
 	n.member.Poll(&n.out)
@@ -189,8 +211,9 @@ func (w *World) stop(n *node, why error) {
 func (w *World) crash(n *node, c *Command, cause uint64) {
 	done := n.disk.Chance(0.5)
 	if n.commit != nil && done {
+		n.strikes.quiet = true
 		if err := n.commit.Run(); err != nil {
-			w.broken(30, "member %d: commit to memory failed: %v", n.id, err)
+			w.broken(check.NoPanic, "member %d: commit to memory failed: %v", n.id, err)
 		}
 	}
 	how, lost := killed, uint64(0)
@@ -214,25 +237,43 @@ func (w *World) quit(n *node, how process) {
 	for i := range held {
 		w.void(&held[i])
 	}
-	n.db = n.db.Clone()
-	n.durable = w.durable(n)
-	w.judge.image(n)
-	n.member, n.store, n.backend, n.wal = nil, nil, nil, nil
+	n.member, n.store, n.backend, n.state, n.log, n.files = nil, nil, nil, nil, nil, nil
 	n.logs, n.batch, n.syncing = nil, 0, false
 	n.applies, n.applying = nil, false
 	n.commit, n.commitTimer, n.keeping, n.compacted = nil, false, false, false
+	n.defrag, n.defragDue, n.install = nil, false, nil
+	n.compactions, n.wanted = nil, nil
+	n.strikes.quiet = false
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
+	n.durable = w.durable(n)
+	w.judge.image(n)
 	w.hangUp(n)
+}
+
+// database is what is committed to the database of a member: of one that is down,
+// what its disk holds.
+func (n *node) database() (backend.StoreView, error) {
+	if n.backend != nil {
+		return n.backend.Store().View()
+	}
+	db, err := backend.ReadMemFile(n.fs, n.layout().DB())
+	if err != nil {
+		return nil, err
+	}
+	return db.View()
 }
 
 // durable is the applied index of a disk's database.
 func (w *World) durable(n *node) uint64 {
-	b, err := backend.New(n.db)
-	if err != nil {
-		w.broken(11, "member %d: its database does not open: %v", n.id, err)
-		return 0
+	db, err := backend.ReadMemFile(n.fs, n.layout().DB())
+	if err == nil {
+		var b *backend.Backend
+		if b, err = backend.New(db); err == nil {
+			return b.Durable().Index
+		}
 	}
-	return b.Durable().Index
+	w.broken(check.Boot, "member %d: its database does not open: %v", n.id, err)
+	return 0
 }
 
 func (w *World) pause(n *node, cause uint64) {
@@ -261,8 +302,7 @@ func (w *World) void(e *event) {
 	case evArrive:
 		w.refuse(e)
 	case evRead:
-		*w.reads.at(e.slot) = read{}
-		w.reads.give(e.slot)
+		w.dropRead(e.slot)
 	case evScan:
 		*w.scans.at(e.slot) = scan{}
 		w.scans.give(e.slot)

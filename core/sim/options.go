@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"vitrine/core/driver"
+	"vitrine/core/vfs"
 )
 
 // Options are what a run drew before it began.
@@ -22,6 +25,7 @@ type Options struct {
 	Coup      float64
 	Rotting   uint64        // who may rot: a permutation of the members; its top four bits are 0 if all may
 	Patience  time.Duration // of clients with one request in eight
+	Founding  []Founding
 
 	// What is not a fault but varies as well, so that rare paths become common.
 	SnapshotCount   uint64 // 0 = as configured
@@ -125,13 +129,14 @@ func drawOptions(seed uint64) (o Options) {
 	o.Moment = 0.02 + 0.2*float64(d.Uint64N(1001))/1000
 	o.drawTuning(d)
 	o.drawBroken(newDice(seed, streamOptions, 1))
+	o.drawSteps(newDice(seed, streamOptions, 2))
 	return o
 }
 
 // drawBroken draws the classes of disks that fail, of clocks, and of clients
 // that do not wait.
 func (o *Options) drawBroken(d *Dice) {
-	for class := faultWriteError; class < faultClasses; class++ {
+	for class := faultWriteError; class <= faultCoup; class++ {
 		o.On[class] = d.Chance(0.5)
 		o.Gap[class] = d.Between(3*time.Second, 20*time.Second)
 	}
@@ -142,6 +147,30 @@ func (o *Options) drawBroken(d *Dice) {
 	o.Gap[faultExile] = d.Between(2*time.Second, 15*time.Second)
 	o.Gap[faultCoup] = 0 // it comes with elections
 	o.Coup = 0.1 + 0.8*float64(d.Uint64N(1001))/1000
+}
+
+// drawSteps draws the classes that concern the steps of a driver, and when power
+// fails while the first disks are made.
+func (o *Options) drawSteps(d *Dice) {
+	for class := faultStrike; class < faultClasses; class++ {
+		o.On[class] = d.Chance(0.5)
+	}
+	o.Gap[faultStrike] = d.Between(150*time.Millisecond, 1500*time.Millisecond)
+	o.Gap[faultRefusal] = d.Between(500*time.Millisecond, 5*time.Second)
+	o.Gap[faultDefrag] = d.Between(500*time.Millisecond, 6*time.Second)
+	o.Gap[faultGarble] = d.Between(2*time.Second, 15*time.Second)
+	// A short log in small segments, and much to write: then segments come and go,
+	// and members are often sent a database.
+	if count, keep, every := 2+d.Uint64N(60), 1+d.Uint64N(4), 1+d.Uint64N(4); d.Chance(0.5) {
+		o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries, o.SegmentBytes = count, keep, every, 4096
+		o.Keys, o.Rate, o.Large = cmp.Or(o.Keys, 8), max(o.Rate, 150), cmp.Or(o.Large, 1024)
+	}
+	for id := range uint64(MaxMembers) {
+		step, torn := driver.Step(d.Uint64N(uint64(driver.StepCount))), d.Uint64()
+		if o.On[faultStrike] && step.Founding() {
+			o.Founding = append(o.Founding, Founding{Member: id + 1, Step: step.String(), Keep: torn>>40%2 == 0, Torn: int(vfs.Survival(torn))})
+		}
+	}
 }
 
 // drawTuning varies what is not a fault: each thing in half of the runs.
@@ -187,6 +216,7 @@ func (o *Options) drawTuning(d *Dice) {
 
 // tune puts the drawn variations into a configuration.
 func (o *Options) tune(c *Config) {
+	c.Founding = append(c.Founding, o.Founding...)
 	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
 	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)
 	c.CompactEntries = cmp.Or(o.CompactEntries, c.CompactEntries)

@@ -25,7 +25,8 @@ const (
 	evCommand                      // a timed command
 	evFault                        // the fault drawer wakes up; a = class
 	evReport                       // a transport reports on a message; a = input kind, peer, ok
-	evImage                        // a received image is on disk; slot in World.flights
+	evImage                        // part of a received image is on disk, or all of it; slot in World.flights
+	evDefrag                       // a database is copied, or the copy is durable; a = which
 	evInspect                      // the checkers look at all members
 )
 

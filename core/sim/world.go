@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -62,6 +63,8 @@ type World struct {
 	decode    func(data []byte) (*pb.InternalRaftRequest, error) // of an entry; see decoder
 	processed uint64                                             // events taken from the queue
 	skipped   []int                                              // scheduled commands that were not possible
+	dying     *node                                              // its machine was struck between two steps of this event
+	struck    [driver.StepCount]int                              // how often, by step
 	busyUntil int64                                              // time of the last event
 	settling  bool
 	violation *Violation
@@ -103,6 +106,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		n := &node{
 			id: id, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk, tickEvery: int64(cfg.TickEvery),
 			raft: newDice(cfg.Seed, streamRaft, id), disk: newDice(cfg.Seed, streamDisk, id).at(&w.now), heard: make([]int64, cfg.Members),
+			strikes: newStrikes(),
 		}
 		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
 		w.nodes = append(w.nodes, n)
@@ -182,7 +186,11 @@ func (w *World) Do(c Command) (request uint64, err error) {
 	w.enter()
 	defer w.leave()
 	w.now = max(w.now, w.busyUntil+1)
-	return w.do(&c, false)
+	request, err = w.do(&c, false)
+	if w.dying != nil {
+		w.perish()
+	}
+	return request, err
 }
 
 // do performs a command and, if it was possible, keeps it for the replay.
@@ -284,6 +292,9 @@ func (w *World) next() {
 	default:
 		w.nodeEvent(n, &e)
 	}
+	if w.dying != nil {
+		w.perish()
+	}
 }
 
 // nodeEvent is something inside a member. It is void if the member has died
@@ -321,7 +332,9 @@ func (w *World) nodeEvent(n *node, e *event) {
 	case evReport:
 		w.reported(n, e)
 	case evImage:
-		w.imageSaved(n, e)
+		w.imageArrives(n, e)
+	case evDefrag:
+		w.defragmented(n, e)
 	}
 }
 

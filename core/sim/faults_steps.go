@@ -1,0 +1,259 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"vitrine/core/driver"
+	"vitrine/core/trace"
+	"vitrine/core/vfs"
+)
+
+// Steps: whatever a driver does to a disk can be struck just before any step of
+// it. The power fails, the process is killed, or the disk refuses this one thing.
+
+// strikeHow is what happens before a step.
+type strikeHow uint8
+
+const (
+	noStrike   strikeHow = iota
+	powerFails           // what was not synced is lost, but for each block of it with a chance
+	processDies
+	stepFails   // with an I/O error
+	stepFillsUp // the disk is full: of the next write some part gets there
+	strikeHows
+)
+
+var strikeNames = [strikeHows]string{"", "power", "kill", "error", "full"}
+
+// strike waits for its step.
+type strike struct {
+	how   strikeHow
+	skip  int64 // so many of these steps are taken first
+	torn  int   // percent: of unsynced blocks that survive, or of the write that gets there
+	cause uint64
+}
+
+// strikes are a machine's, by step.
+type strikes struct {
+	waiting []strike
+	left    *vfs.Mem    // what the disk was when a strike fell that ends the process
+	by      driver.Step // and before which step
+	how     strikeHow
+	cause   uint64
+	short   *strike // the next write is cut short
+	quiet   bool    // nothing strikes: the machine is lost anyway
+}
+
+// errStruck ends what a machine was doing when it was struck.
+var errStruck = errors.New("sim: the machine was struck")
+
+func newStrikes() strikes { return strikes{waiting: make([]strike, driver.StepCount)} }
+
+func (s *strikes) arm(step driver.Step, st strike) { s.waiting[step] = st }
+
+func (s *strikes) disarm() { clear(s.waiting); s.short = nil }
+
+// struck tells whether the machine has stopped in the middle of the present
+// event.
+func (s *strikes) struck() bool { return s.left != nil }
+
+func (s *strikes) clear() { s.left, s.by, s.how, s.cause = nil, driver.NoStep, noStrike, 0 }
+
+// reaches is called before each step of a driver (driver.Disk.Hook).
+func (w *World) reaches(n *node, step driver.Step) error {
+	s := &n.strikes
+	switch st := &s.waiting[step]; {
+	case s.struck():
+		return errStruck
+	case st.how == noStrike || s.quiet:
+		return nil
+	case st.skip > 0:
+		st.skip--
+		return nil
+	}
+	st := s.waiting[step]
+	s.waiting[step] = strike{}
+	w.struck[step]++
+	switch st.how {
+	case powerFails:
+		w.falls(n, step, &st, n.fs.CrashKeeping(n.disk, uint64(st.torn)))
+	case processDies:
+		w.falls(n, step, &st, n.fs.Clone())
+	case stepFails:
+		return n.refuses(step, errDiskIO)
+	case stepFillsUp:
+		s.short, s.by = &st, step
+		return nil
+	}
+	return errStruck
+}
+
+// falls keeps what the disk holds at this moment. The process ends with the event
+// that it is in the middle of; until then it does nothing that anybody can see.
+func (w *World) falls(n *node, step driver.Step, st *strike, left *vfs.Mem) {
+	n.strikes.left, n.strikes.by, n.strikes.how, n.strikes.cause = left, step, st.how, st.cause
+	if n.process != starting || w.now > 0 || n.starts > 0 {
+		w.dying = n
+	}
+}
+
+// perish ends the process that was struck.
+func (w *World) perish() {
+	n := w.dying
+	w.dying = nil
+	step, cause := n.strikes.by, n.strikes.cause
+	how, lost := crashed, uint64(1)
+	if n.strikes.how == processDies {
+		how, lost = killed, 0
+	}
+	n.fs = n.strikes.left
+	n.strikes.clear()
+	w.quit(n, how)
+	w.emit(trace.Event{Kind: trace.MemberCrashed, Member: n.id, A: lost, Text: step.String(), Cause: cause})
+	if w.faults.on {
+		long := w.faults.dice[faultStrike].Uint64()
+		w.later(spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
+	}
+}
+
+// refuses is a disk's answer to a step. Where it ends the process nothing more
+// may be written in this life.
+func (n *node) refuses(step driver.Step, err error) error {
+	kind := failWrite
+	switch step {
+	case driver.ImageCreate, driver.ImageWrite, driver.ImageSync, driver.ImageCheck, driver.ImageRename, driver.ImageDirSync,
+		driver.DefragCopy, driver.DefragSync, driver.DefragRename, driver.DropImage:
+		if n.process == running {
+			return err
+		}
+	}
+	switch {
+	case strings.HasSuffix(step.String(), "sync"):
+		kind = failSync
+	case n.process == starting:
+		kind = failRead
+	}
+	return n.meets(kind, err)
+}
+
+// cutShort makes the next write of a full disk the last one, and a short one.
+func (n *node) cutShort(op vfs.Op) error {
+	st, step := n.strikes.short, n.strikes.by
+	if st == nil || n.strikes.quiet {
+		return nil
+	}
+	n.strikes.short, n.strikes.by = nil, driver.NoStep
+	err := shortWrite(op, st.torn)
+	if n.refuses(step, err); n.wear.hit == err {
+		n.wear.kind = failFull
+	}
+	return err
+}
+
+// shortWrite is a write of which some percent get into the file. A system copies
+// by the page, so what is there ends with a block.
+func shortWrite(op vfs.Op, percent int) error {
+	end := (op.Offset + op.Size*int64(percent)/100) / vfs.BlockSize * vfs.BlockSize
+	return &vfs.ShortWrite{Bytes: int(max(0, end-op.Offset)), Err: errDiskFull}
+}
+
+// fillable are the steps that write.
+var fillable = [...]driver.Step{
+	driver.LogAppend, driver.LogMark, driver.LogSnapshot, driver.SegmentHead, driver.SpareClean, driver.ImageWrite, driver.CommitRun, driver.DefragCopy,
+}
+
+// validStrike refuses a strike that makes no sense.
+func validStrike(c *Command) error {
+	step, how := driver.StepNamed(c.Name), slices.Index(strikeNames[1:], c.Value)+1
+	switch {
+	case step == driver.NoStep || step.Founding():
+		return fmt.Errorf("sim: strike: there is no step %q", c.Name)
+	case how == 0:
+		return fmt.Errorf("sim: strike: %q is neither power, kill, error nor full", c.Value)
+	case c.Rev < 0 || c.Torn < 0 || c.Torn > 100:
+		return fmt.Errorf("sim: strike: rev = %d, torn = %d: want a number of steps and a percentage", c.Rev, c.Torn)
+	case strikeHow(how) == stepFails && !step.Writes(), strikeHow(how) == stepFillsUp && !slices.Contains(fillable[:], step):
+		return fmt.Errorf("sim: strike: %s cannot end with %q", c.Name, c.Value)
+	}
+	return nil
+}
+
+func (w *World) strike(c *Command, cause uint64) {
+	how := slices.Index(strikeNames[:], c.Value)
+	w.byID(c.Member).strikes.arm(driver.StepNamed(c.Name), strike{how: strikeHow(how), skip: c.Rev, torn: c.Torn, cause: cause})
+}
+
+// drawStrike strikes a member before some step: every second time before one that
+// members seldom take, and then whoever takes it.
+func (w *World) drawStrike(n *node, how, long uint64) {
+	c := Command{Cmd: "strike", Member: n.id, Value: strikeNames[powerFails]}
+	step, seldom := drawStep(how, func(driver.Step) bool { return true })
+	if c.Name = step.String(); !seldom {
+		if c.Rev = int64(long >> 8 % 8); c.Rev > 3 {
+			c.Rev = 0
+		}
+	}
+	if how>>20%4 == 0 {
+		c.Value = strikeNames[processDies]
+	} else {
+		c.Torn = int(vfs.Survival(long >> 16))
+	}
+	if !seldom {
+		w.inflict(faultStrike, c)
+		return
+	}
+	for _, n := range w.nodes {
+		c.Member = n.id
+		w.inflict(faultStrike, c)
+		if step == driver.RepairLog { // there is nothing to repair but what was torn
+			w.inflict(faultStrike, Command{Cmd: "strike", Member: n.id, Name: driver.LogSync.String(), Value: strikeNames[powerFails], Rev: 1 + int64(long>>24%64), Torn: 50})
+		}
+	}
+}
+
+// drawRefusal has a disk refuse a step.
+func (w *World) drawRefusal(n *node, how, long uint64) {
+	c := Command{Cmd: "strike", Member: n.id, Rev: int64(long >> 8 % 4)}
+	if how>>20%4 == 0 {
+		c.Name, c.Value, c.Torn = fillable[how>>24%uint64(len(fillable))].String(), strikeNames[stepFillsUp], int(long>>16%100)
+	} else {
+		step, _ := drawStep(how, driver.Step.Writes)
+		c.Name, c.Value = step.String(), strikeNames[stepFails]
+	}
+	w.inflict(faultRefusal, c)
+}
+
+// drawStep picks a step that fits, by drawn bits: every second time one of those
+// that a member does not take all the time.
+func drawStep(bits uint64, fits func(driver.Step) bool) (step driver.Step, seldom bool) {
+	seldom = bits>>32%2 == 0
+	all := slices.DeleteFunc(driver.Steps(), func(s driver.Step) bool {
+		return s.Founding() || !fits(s) || seldom && !(s == driver.RemoveLeftover || s == driver.RepairLog || s == driver.ImageTake || s >= driver.Release && s <= driver.DropImage)
+	})
+	return all[bits>>40%uint64(len(all))], seldom
+}
+
+// garble damages the image that a member is about to receive, if it was to be.
+func (w *World) garble(n *node, data []byte) {
+	g := n.garbled
+	if g == nil || len(data) == 0 {
+		return
+	}
+	n.garbled = nil
+	data[g.Rev%int64(len(data))] ^= 1 << (g.Limit & 7)
+}
+
+// Strikes counts, by step, how often a step was struck.
+func (w *World) Strikes() []Count {
+	var all []Count
+	for step, n := range w.struck {
+		if n > 0 {
+			all = append(all, Count{driver.Step(step).String(), n})
+		}
+	}
+	return all
+}
