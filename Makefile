@@ -56,8 +56,9 @@ vet:
 unit:
 	$(GO) test ./...
 
+## seeds: 200 of them, in which every step of the driver must have been struck
 seeds: sim
-	bin/sim -seeds 1:200 -for 30s -members 3,5 -faults -q
+	bin/sim -seeds 1:200 -for 30s -members 3,5 -faults -q -strikes
 
 ## fresh-seeds: about five minutes of seeds that nobody has tried: the commit says where they begin
 fresh-seeds: sim

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"vitrine/core/driver"
 	"vitrine/core/sim"
 )
 
@@ -32,8 +33,7 @@ func (p *program) many() int {
 			break
 		}
 	}
-	t.end()
-	return 0
+	return t.end()
 }
 
 // listed runs the seeds that come from the standard input, one a line, and goes
@@ -58,8 +58,7 @@ func (p *program) listed() int {
 	if err := lines.Err(); err != nil {
 		return p.fail(err)
 	}
-	t.end()
-	return status
+	return max(status, t.end())
 }
 
 // repeated is how many seeds there are to one that is run twice, to see that
@@ -97,7 +96,9 @@ func (p *program) once(seed uint64) (*sim.World, *result, error) {
 	return w, execute(w, func() { w.Run(p.length) }), nil
 }
 
-func (p *program) newTally() tally { return tally{program: p, told: time.Now()} }
+func (p *program) newTally() tally {
+	return tally{program: p, told: time.Now(), strikes: map[string]int{}}
+}
 
 // tally adds up runs and prints them.
 type tally struct {
@@ -110,6 +111,7 @@ type tally struct {
 	requests  int
 	peak      int64
 	told      time.Time
+	strikes   map[string]int
 }
 
 // add tells about one run; false says that it broke an invariant.
@@ -121,6 +123,9 @@ func (t *tally) add(r *result) bool {
 	t.faults += r.FaultsSum
 	t.requests += r.Requests.OK
 	t.peak = max(t.peak, r.Peak)
+	for step, n := range r.Strikes {
+		t.strikes[step] += n
+	}
 	switch {
 	case t.hashes:
 		fmt.Fprintf(t.stdout, "%d %s\n", r.Seed, r.Hash)
@@ -154,10 +159,33 @@ func (t *tally) progress() {
 	}
 }
 
-func (t *tally) end() {
+// end sums up, and is the exit status.
+func (t *tally) end() int {
 	if t.hashes || t.json {
-		return
+		return 0
 	}
 	fmt.Fprintf(t.stdout, "%d seeds, no violation: %.0f simulated seconds, %d events, %d requests answered, %d faults (%.0f an hour), %.0f times real time a core, %d MiB at most\n",
 		t.runs, t.simulated, t.events, t.requests, t.faults, float64(t.faults)/t.simulated*3600, t.simulated/t.cpu, t.peak>>20)
+	if !t.options.strikes {
+		return 0
+	}
+	return t.tellStrikes()
+}
+
+// tellStrikes prints how often each step of the driver was struck. A step that
+// never was says that these seeds prove nothing of it.
+func (t *tally) tellStrikes() (status int) {
+	sum := 0
+	for _, step := range driver.Steps() {
+		n := t.strikes[step.String()]
+		if sum += n; !t.quiet {
+			fmt.Fprintf(t.stdout, "%6d  %s\n", n, step)
+		}
+		if n == 0 {
+			fmt.Fprintf(t.stderr, "sim: step %s of the driver was never struck\n", step)
+			status = 1
+		}
+	}
+	fmt.Fprintf(t.stdout, "%d strikes between %d steps of the driver\n", sum, len(driver.Steps()))
+	return status
 }

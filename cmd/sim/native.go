@@ -66,7 +66,7 @@ func (p *program) collect(results <-chan *result, stop func()) int {
 		}
 	}
 	if status == 0 {
-		t.end()
+		return t.end()
 	}
 	return status
 }

@@ -34,6 +34,7 @@ type result struct {
 	Options   string         `json:"options"`
 	Faults    map[string]int `json:"faults"`
 	FaultsSum int            `json:"faultsTotal"`
+	Strikes   map[string]int `json:"strikes,omitempty"`
 	Requests  requests       `json:"requests"`
 	Revision  int64          `json:"revision"`
 	Violation *sim.Violation `json:"violation,omitempty"`
@@ -58,11 +59,14 @@ func execute(w *sim.World, run func()) *result {
 	r := &result{
 		Seed: cfg.Seed, Members: cfg.Members, Simulated: time.Duration(w.Now()).Seconds(), Real: real, CPU: cpu,
 		Speed: time.Duration(w.Now()).Seconds() / cpu, Events: w.Events(), Options: w.Options().String(),
-		Faults: map[string]int{}, Violation: w.Violation(), Hash: w.HashText(), Peak: peakBytes(),
+		Faults: map[string]int{}, Strikes: map[string]int{}, Violation: w.Violation(), Hash: w.HashText(), Peak: peakBytes(),
 	}
 	for _, f := range w.FaultCounts() {
 		r.Faults[f.Name] = f.N
 		r.FaultsSum += f.N
+	}
+	for _, x := range w.Strikes() {
+		r.Strikes[x.Name] = x.N
 	}
 	for _, c := range s.Clients {
 		r.Requests.OK += c.Done

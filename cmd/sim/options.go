@@ -24,6 +24,7 @@ type options struct {
 	json      bool
 	hashes    bool
 	noChecks  bool
+	strikes   bool
 	mutant    string
 	mutants   bool
 	markdown  bool
@@ -63,6 +64,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.Float64Var(&o.rate, "rate", sim.DefaultConfig().Workload.Rate, "client operations a simulated second")
 	f.StringVar(&o.network, "network", "lan", "latencies: lan or teaching")
 	f.BoolVar(&o.noChecks, "nochecks", false, "run without checkers, to measure them")
+	f.BoolVar(&o.strikes, "strikes", false, "with -seeds: print how often each step of the driver was struck; fail if one never was")
 	f.StringVar(&o.mutant, "mutant", "", "plant a bug in the core: see -mutants (needs a binary built with -tags mutants)")
 	f.BoolVar(&o.markdown, "md", false, "with -mutants: print the table in Markdown")
 	f.BoolVar(&o.mutants, "mutants", false, "plant every bug in turn and see that it is found")
