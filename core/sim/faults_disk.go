@@ -45,9 +45,17 @@ type wear struct {
 	armed    [diskErrors]int // this operation of the kind, from now on, fails; 0 = none does
 	hit      error           // what this life has met; it must write nothing more
 	kind     diskError       // of hit
+	now      uint64          // the present event, see World.processed
+	during   uint64          // that in which it was hit
 	rotten   bool            // bits of its log were changed
 	beyond   error           // the log does not open any more: it needs another disk
 	unsynced error           // a sync failed while the process was paused: it will hear of it
+}
+
+// takesBack tells whether a write that failed may just be undone: nothing has left
+// the process since.
+func (x *wear) takesBack(during uint64) bool {
+	return x.during == during && (x.kind == failWrite || x.kind == failFull)
 }
 
 // permanent tells that a member cannot come back by itself.
@@ -65,12 +73,13 @@ func (n *node) strikesError(kind diskError) bool {
 }
 
 func (n *node) meets(kind diskError, err error) error {
-	n.wear.hit, n.wear.kind = err, kind
+	n.wear.hit, n.wear.kind, n.wear.during = err, kind, n.wear.now
 	return err
 }
 
 // doubt stands between a driver and its disk (vfs.WithFaults).
 func (w *World) doubt(n *node, op vfs.Op) error {
+	n.wear.now = w.processed
 	if n.strikes.struck() {
 		return errStruck
 	}
@@ -81,7 +90,7 @@ func (w *World) doubt(n *node, op vfs.Op) error {
 	}
 	switch op.Kind {
 	case vfs.OpWrite, vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
-		if n.wear.hit != nil && n.wear.kind != failRead {
+		if n.wear.hit != nil && n.wear.kind != failRead && !(n.wear.takesBack(w.processed) && op.Kind == vfs.OpWrite) {
 			w.broken(check.FailedDisk, "member %d goes on with %s of %s after its disk failed: %v", n.id, op.Kind, op.Path, n.wear.hit)
 		}
 	}

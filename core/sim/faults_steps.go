@@ -78,6 +78,7 @@ func (w *World) reaches(n *node, step driver.Step) error {
 	st := s.waiting[step]
 	s.waiting[step] = strike{}
 	w.struck[step]++
+	n.wear.now = w.processed
 	switch st.how {
 	case powerFails:
 		w.falls(n, step, &st, n.fs.CrashKeeping(n.disk, uint64(st.torn)))

@@ -366,7 +366,7 @@ func (w *WAL) flush() error {
 		return w.fail("write", err)
 	}
 	if _, err := w.tail.WriteAt(w.enc.buf, w.offset); err != nil {
-		return w.fail("write", errors.Join(err, w.takeBack()))
+		return w.fail("write", errors.Join(err, w.takeBack(end)))
 	}
 	w.offset, w.unsynced = end, true
 	if cap(w.enc.buf) > keepBytes {
@@ -375,17 +375,15 @@ func (w *WAL) flush() error {
 	return nil
 }
 
-// takeBack undoes a write that failed. Half a record without a missing sector
-// would look like corruption, and so would a file that is shorter than it was.
-func (w *WAL) takeBack() error {
+// takeBack undoes a write up to end that failed: half a record without a missing
+// sector would look like corruption. The file is not truncated for it: a process
+// that is killed before it has its size again would leave one that is refused.
+func (w *WAL) takeBack(end int64) error {
 	info, err := w.tail.Stat()
-	if err == nil {
-		err = w.tail.Truncate(w.offset)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = w.tail.Truncate(info.Size)
-	}
-	return err
+	return writeZeros(w.tail, w.offset, min(end, info.Size))
 }
 
 // keepBytes bounds the encoding buffer that is kept between two appends.
