@@ -4,8 +4,10 @@ package bolt_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -71,8 +73,8 @@ func dump(b *backend.Backend) string {
 	return out.String()
 }
 
-// reopened opens a file that may be damaged, reads all of it and writes to it.
-func reopened(path string) (pairs string, err error) {
+// reopened opens a file that may be damaged, reads all of it, deletes keys, and copies it.
+func reopened(path string, deletes int) (pairs string, err error) {
 	db, err := bolt.Open(path, bolt.Options{NoSync: true, MmapSize: 1 << 22})
 	if err != nil {
 		return "", err
@@ -84,7 +86,7 @@ func reopened(path string) (pairs string, err error) {
 	pairs = dump(b)
 	batch := backend.NewBatch()
 	batch.Reset(backend.Applied{Index: 1 << 62, Term: 1 << 62})
-	for i := range 1500 {
+	for i := range deletes {
 		batch.Delete(backend.Key, fmt.Appendf(nil, "%08d", i))
 	}
 	b.Write(batch)
@@ -144,7 +146,7 @@ func TestDamage(t *testing.T) {
 					t.Fatal(err)
 				}
 				os.Remove(path + ".copy")
-				pairs, err := reopened(path)
+				pairs, err := reopened(path, 1500)
 				switch {
 				case err == nil && pairs == right:
 					counts["right"]++
@@ -325,6 +327,49 @@ func TestLocked(t *testing.T) {
 	if !errors.Is(err, bolt.ErrLocked) || !strings.Contains(err.Error(), path) {
 		t.Errorf("opened twice: %v", err)
 	}
+}
+
+// FuzzCheck: what a stranger sends as a database is refused, or can be read and written without a panic.
+func FuzzCheck(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "db")
+	b := open(f, path, 0)
+	for i := range 3 {
+		write(b, uint64(i+1), i*40, i*50+40, 60)
+		if err := b.Flush(); err != nil {
+			f.Fatal(err)
+		}
+	}
+	if err := b.Close(); err != nil {
+		f.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(uint32(0), []byte{}, false)
+	f.Add(uint32(3*4096), []byte{0, 1}, false)
+	f.Add(uint32(16+16), []byte{3}, true)
+	f.Fuzz(func(t *testing.T, at uint32, patch []byte, sealed bool) {
+		data := bytes.Clone(file)
+		copy(data[int(at)%len(data):], patch)
+		if sealed { // who writes a meta page can also sum it
+			for _, meta := range [][]byte{data[16:80], data[4096+16 : 4096+80]} {
+				h := fnv.New64a()
+				h.Write(meta[:56])
+				binary.LittleEndian.PutUint64(meta[56:], h.Sum64())
+			}
+		}
+		if bolt.CheckFile(bytes.NewReader(data), "image", int64(len(data))) != nil {
+			return
+		}
+		path := filepath.Join(t.TempDir(), "db")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reopened(path, 50); errors.Is(err, bolt.ErrDamaged) {
+			t.Fatalf("damage that the check has not seen: %v", err)
+		}
+	})
 }
 
 // BenchmarkCheck reads a file of a million pairs. BenchmarkOpen is what bbolt and the check take together.
