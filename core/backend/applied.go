@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"vitrine/core/invariant"
+
 	"go.etcd.io/raft/v3/raftpb"
 )
 
@@ -61,9 +63,7 @@ func (a Applied) overlay() []entry {
 // so field order and the presence of auto_leave follow that struct.
 func encodeConfState(cs *raftpb.ConfState) []byte {
 	data, err := json.Marshal(cs)
-	if err != nil {
-		panic(fmt.Sprintf("backend: encode conf state: %v", err)) // numbers and a bool cannot fail
-	}
+	invariant.Assert(err == nil, "backend: a conf state cannot be encoded") // it is numbers and a bool
 	return data
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"vitrine/core/invariant"
 )
 
 // Member is one member as it is written, in JSON, into the bucket members and into the context of a conf change.
@@ -55,9 +57,7 @@ func ParseContext(b []byte) (*Change, error) {
 
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // the types here have nothing that JSON cannot say
-	}
+	invariant.Assert(err == nil, "membership: a record cannot be encoded") // it has nothing that JSON cannot say
 	return b
 }
 

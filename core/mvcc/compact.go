@@ -121,7 +121,8 @@ func (s *Store) compactBucket(batch *backend.Batch, limit int) (more bool) {
 		if c.whole {
 			c.sum.add(k, v, rev, dead, kept)
 		}
-		if !kept || dead && (mutant.On(mutant.CompactEatsTombstone) || mutant.On(mutant.CompactRevisionLost) && rev.Main == s.rev) {
+		eaten := mutant.On(mutant.CompactEatsTombstone) || mutant.On(mutant.CompactRevisionLost) && rev.Main == s.rev
+		if !kept || dead && eaten {
 			batch.Delete(backend.Key, append([]byte(nil), k...))
 		}
 		if seen == limit {

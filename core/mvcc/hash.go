@@ -25,7 +25,8 @@ type hasher struct {
 
 func newHasher(compactRev, rev int64, keeps bool) hasher {
 	table := crc32.MakeTable(crc32.Castagnoli)
-	return hasher{table: table, crc: crc32.Checksum([]byte(backend.Key.Name()), table), compactRev: compactRev, rev: rev, keeps: keeps}
+	crc := crc32.Checksum([]byte(backend.Key.Name()), table)
+	return hasher{table: table, crc: crc, compactRev: compactRev, rev: rev, keeps: keeps}
 }
 
 // add takes the next record; kept matters at or before compactRev only.

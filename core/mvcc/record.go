@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"vitrine/core/invariant"
 	"vitrine/core/pb"
 )
 
@@ -93,8 +94,7 @@ func record(rev Revision, dead bool, kv *pb.KeyValue) (key, value []byte) {
 	if dead {
 		buf[revisionBytes] = tombstoneMark
 	}
-	if _, err := kv.MarshalToSizedBufferVT(buf[n:]); err != nil {
-		panic("mvcc: marshal KeyValue: " + err.Error()) // plain fields cannot fail
-	}
+	_, err := kv.MarshalToSizedBufferVT(buf[n:])
+	invariant.Assert(err == nil, "mvcc: a pair cannot be encoded") // it has plain fields only
 	return buf[:n:n], buf[n:]
 }

@@ -122,7 +122,8 @@ func (s *Store) checkTxn(rd *reader, req *pb.TxnRequest, p *path) error {
 func (w *Writer) execute(req *pb.TxnRequest, p *path, skipRanges bool) *pb.TxnResponse {
 	succeeded := p.next()
 	ops := branch(req, succeeded)
-	resp := &pb.TxnResponse{Header: &pb.ResponseHeader{}, Succeeded: succeeded, Responses: make([]*pb.ResponseOp, len(ops))}
+	resp := &pb.TxnResponse{Header: &pb.ResponseHeader{}, Succeeded: succeeded}
+	resp.Responses = make([]*pb.ResponseOp, len(ops))
 	for i, op := range ops {
 		out := &pb.ResponseOp{}
 		switch op := op.Request.(type) {

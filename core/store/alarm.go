@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"vitrine/core/backend"
+	"vitrine/core/invariant"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 )
@@ -96,9 +97,7 @@ func (a *Alarms) apply(r *pb.AlarmRequest, w membership.Writer) (resp *pb.AlarmR
 
 func alarmKey(m *pb.AlarmMember) []byte {
 	b, err := m.MarshalVT()
-	if err != nil {
-		panic(err) // two numbers
-	}
+	invariant.Assert(err == nil, "store: an alarm cannot be encoded") // two numbers
 	return b
 }
 

@@ -171,7 +171,9 @@ func (s *Store) perform(ctx ApplyContext, wanted bool, req *pb.InternalRaftReque
 }
 
 // applyWrite performs a request that may write pairs, all of them at one revision.
-func (s *Store) applyWrite(ctx ApplyContext, wanted bool, req *pb.InternalRaftRequest, r *Result) (resp any, err error) {
+func (s *Store) applyWrite(ctx ApplyContext, wanted bool, req *pb.InternalRaftRequest, r *Result) (any, error) {
+	var resp any
+	var err error
 	w := s.KV.Begin(s.batch, ctx.WithPrev)
 	switch {
 	case req.Put != nil:
@@ -207,7 +209,8 @@ func (s *Store) applyCluster(req *pb.InternalRaftRequest) error {
 		s.versioned = false
 	case req.ClusterMemberAttrSet != nil:
 		a := req.ClusterMemberAttrSet
-		return s.Members.SetAttributes(a.Member_ID, a.GetMemberAttributes().GetName(), a.GetMemberAttributes().GetClientUrls(), s.batch)
+		says := a.GetMemberAttributes()
+		return s.Members.SetAttributes(a.Member_ID, says.GetName(), says.GetClientUrls(), s.batch)
 	default:
 		d := membership.Downgrade{Enabled: req.DowngradeInfoSet.Enabled}
 		if d.Enabled {
@@ -220,7 +223,10 @@ func (s *Store) applyCluster(req *pb.InternalRaftRequest) error {
 
 // Steps of a request inside the state machine, in the words of etcd's own traces.
 var (
-	putSteps     = []string{"process raft request", "get key's previous created_revision and leaseID", "marshal mvccpb.KeyValue", "store kv pair into bolt db"}
+	putSteps = []string{
+		"process raft request", "get key's previous created_revision and leaseID", "marshal mvccpb.KeyValue",
+		"store kv pair into bolt db",
+	}
 	txnSteps     = []string{"process raft request", "compare", "check requests", "store kv pair into bolt db"}
 	deleteSteps  = []string{"process raft request", "delete keys from in-memory index tree", "store kv pair into bolt db"}
 	compactSteps = []string{"process raft request", "check and update compact revision", "schedule compaction"}

@@ -65,10 +65,10 @@ func CheckLog(entries []*raftpb.Entry, applied, commit uint64) error {
 
 func badEntry(index uint64, err error) error { return fmt.Errorf("%w %d: %w", ErrBadEntry, index, err) }
 
-// capable tells why a request cannot be applied here. This build has no leases, and never begins with any (see check),
-// so a request that etcd answers in that state without changing anything can be applied: to revoke a lease, or to attach
-// a key to it, fails alike where no lease exists. Authentication is off: to disable it and to ask for users changes
-// nothing. The rest would change the state.
+// capable tells why a request cannot be applied here. This build has no leases, and never begins with any (see check).
+// So a request that etcd answers in that state without changing anything can be applied: to revoke a lease, or to
+// attach a key to it, fails alike where no lease exists. Authentication is off: to disable it and to ask for users
+// changes nothing. The rest would change the state.
 func capable(req *pb.InternalRaftRequest) error {
 	switch {
 	case req.ClusterVersionSet != nil:

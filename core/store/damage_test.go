@@ -35,7 +35,7 @@ func onDisk(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	j, rnd := &journal{}, rand.New(rand.NewPCG(7, 8))
-	for _, e := range []string{"add 1 u", "add 2 v", "attr 1 n c", "version 3.7.0", "alarm on corrupt 2", "alarm off corrupt 2"} {
+	for _, e := range []string{"add 1 u", "attr 1 n c", "version 3.7.0", "alarm on corrupt 2", "alarm off corrupt 2"} {
 		if err := j.entry(e); err != nil {
 			t.Fatal(err)
 		}

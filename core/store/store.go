@@ -34,7 +34,8 @@ type Store struct {
 }
 
 // Open loads the state that the backend holds, or says what in it is damaged (wrapping mvcc.ErrDamaged where it is the
-// pairs) or not supported by this build (wrapping ErrNotSupported). A compaction that was interrupted is resumed by Housekeep.
+// pairs) or not supported by this build (wrapping ErrNotSupported). A compaction that was interrupted is resumed by
+// Housekeep.
 func Open(b *backend.Backend, cfg Config, t *trace.Tracer) (*Store, error) {
 	s := &Store{Backend: b, cfg: cfg, trace: t, batch: backend.NewBatch()}
 	var err error

@@ -1,7 +1,10 @@
 package oracle
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -207,4 +210,29 @@ func TestHashesAcrossRestarts(t *testing.T) {
 			t.Errorf("round %d:\n%s\netcd:\n%s", i, got, want)
 		}
 	}
+}
+
+// TestDamagedDatabase cuts the database under a running server, which must end with a line that names the file, and is
+// refused with such a line when it is started again.
+func TestDamagedDatabase(t *testing.T) {
+	processes(t)
+	m := run(t, []kind{vitrine})[0]
+	c := dial(t, m)
+	for i := range 30 {
+		_, err := c.Put(call(t), fmt.Sprintf("k%02d", i), strings.Repeat("x", 4000))
+		ok(t, err)
+	}
+	_, err := c.Snapshot(call(t)) // waits until all that was put is in the file
+	ok(t, err)
+	db := filepath.Join(m.dir, "member", "snap", "db")
+	ok(t, os.Truncate(db, 8192))
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if _, err := c.Get(ctx, "", clientv3.WithPrefix()); err == nil {
+		t.Error("keys were read from a file that has none")
+	}
+	if log := m.died(); !strings.Contains(log, db+": damaged database") || strings.Contains(log, "goroutine ") {
+		t.Errorf("the log does not say what is damaged, or has a stack:\n%s", log)
+	}
+	m.refused(db + ": damaged database: its 8192 bytes are 2 pages")
 }

@@ -14,6 +14,7 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"vitrine/core/backend"
+	"vitrine/core/invariant"
 )
 
 // Options of a database file. The zero value is etcd's default.
@@ -345,10 +346,8 @@ func (v *view) Close() {
 	}
 	v.closed = true
 	if v.refs.Add(-1) == 0 {
-		// Rollback of a read transaction fails only if it has ended already.
-		if err := v.tx.Rollback(); err != nil {
-			panic(fmt.Sprintf("bolt: end read transaction: %v", err))
-		}
+		err := v.tx.Rollback()
+		invariant.Assert(err == nil, "bolt: a read transaction has ended before its last reader")
 		v.db.readers.Add(-1)
 	}
 }
