@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -168,6 +169,43 @@ func (s *Server) setVersion(appliedTerm uint64) {
 	})
 }
 
+// Versions takes the least release of all members' servers, nil if not all are known. The leader lets the cluster's
+// version rise to it.
+func (s *Server) Versions(least *membership.Version) {
+	if s.members == nil || !s.node.IsLeader() || s.versioning {
+		return
+	}
+	next := nextVersion(s.members.Version(), least, s.members.Downgrade())
+	if next == nil {
+		return
+	}
+	s.versioning = true
+	s.propose(clusterVersion, &pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: next.ToMinor().String()}})
+}
+
+// nextVersion is what the cluster's version should become, by etcd's rules; nil = what it is. A cluster starts with the
+// lowest there is if it cannot know better.
+func nextVersion(current, least *membership.Version, down membership.Downgrade) *membership.Version {
+	switch {
+	case current == nil && least == nil:
+		return new(membership.MinVersion)
+	case current == nil:
+		return least
+	case least == nil:
+		return nil
+	case down.Enabled: // is not carried out by this version, and must not be undone
+		return nil
+	case current.Major == least.Major && current.Minor < least.Minor:
+		return least
+	}
+	return nil
+}
+
+// oneBelow: a cluster goes down one minor version at a time.
+func oneBelow(v, from membership.Version) bool {
+	return v.Major == from.Major && v.Minor == from.Minor-1
+}
+
 // raiseSpaceAlarm: a write from here went over the quota, so the cluster refuses further ones until space is made.
 func (s *Server) raiseSpaceAlarm() {
 	if s.alarming || slices.ContainsFunc(s.alarms, func(a *pb.AlarmMember) bool {
@@ -189,6 +227,7 @@ func (s *Server) ownEnded(p *pending) {
 	case spaceAlarm:
 		s.alarming = false
 	case clusterVersion:
+		s.versioning = false
 		if p.index == 0 { // it was never applied
 			s.versionTerm = 0
 		}

@@ -27,7 +27,7 @@ type Config struct {
 	// Name and ClientURLs are published to the cluster when the member has started. An empty Name publishes nothing.
 	Name       string
 	ClientURLs []string
-	// ClusterVersion is what this member, as leader, sets if the cluster has no version yet: "3.7.0". "" = nothing.
+	// ClusterVersion is what this member, as leader, sets if the cluster has no version yet: "3.7.0". "" = see Versions.
 	ClusterVersion string
 	Tracer         *trace.Tracer
 }
@@ -74,6 +74,7 @@ type Server struct {
 	publishAt                 trace.Instant // not again before: the cluster may have refused
 	stuck                     bool          // raft has dropped proposals since the last step
 	versionTerm               uint64        // the term in which the cluster version was last looked at
+	versioning                bool          // a cluster version is proposed
 	alarming                  bool          // the space alarm is proposed
 
 	replies []Reply

@@ -36,7 +36,7 @@ type Config struct {
 	// Name and ClientURLs are published to the cluster; an empty Name publishes nothing.
 	Name       string
 	ClientURLs []string
-	// ClusterVersion is set by the leader of a cluster that has none: "3.7.0". "" = nothing is set.
+	// ClusterVersion is set by the leader of a cluster that has none: "3.7.0". "" = the driver's input Versions decides.
 	ClusterVersion string
 	// Epoch tells this life of the member from its earlier ones: milliseconds of a clock that does not go back across
 	// restarts. Ids of proposals and reads are unique because of it.
@@ -148,6 +148,8 @@ func (m *Member) Step(now trace.Instant, in Input) {
 		m.node.Campaign()
 	case TransferLeadership:
 		m.node.TransferLeader(in.Peer)
+	case Versions:
+		m.api.Versions(in.Version)
 	case PeerUnreachable:
 		m.api.Lost(in.Peer)
 		m.node.Unreachable(in.Peer)

@@ -39,6 +39,9 @@ const (
 	Campaign       // stand for election now
 	// TransferLeadership hands leadership to Peer, or, if that is 0, to the voter that is most up to date.
 	TransferLeadership
+	// Versions: the servers of all members are of release Version or newer; nil = not all have said what they are. A
+	// driver that can ask them does so now and then while this member leads, and at the beginning of its leadership.
+	Versions
 )
 
 // Input is one thing that happens to a member.
@@ -58,6 +61,7 @@ type Input struct {
 	N        int
 	Backed   backend.Applied
 	Revision int64
+	Version  *membership.Version
 	Err      error
 }
 

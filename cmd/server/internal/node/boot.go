@@ -20,6 +20,7 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/limits"
 	"vitrine/core/member"
+	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/store"
 	"vitrine/core/vfs"
@@ -124,7 +125,8 @@ func Open(cfg Config) (*Node, error) {
 		logLane: newLane[logWrite](), applyLane: newLane[applyBatch](), commits: newCommits(), keeper: keeper{make(chan struct{}, 1)},
 		calls: map[uint64]*call{}, streams: map[uint64]*stream{}, beats: map[uint64]time.Time{},
 		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
-		reconnects: make(chan struct{}, 1), images: make(chan struct{}, maxImages), receiving: make(chan struct{}, 1),
+		reconnects: make(chan struct{}, 1), elected: make(chan struct{}, 1),
+		images: make(chan struct{}, maxImages), receiving: make(chan struct{}, 1),
 	}
 	n.scans = tasks.NewPool(&n.tasks, limits.WatchScans)
 	n.inbox = newInbox(inboxLimit, inboxLimitBytes)
@@ -284,11 +286,15 @@ func (n *Node) walOptions() wal.Options {
 // assemble makes the member of what was found and gives it its surroundings.
 func (n *Node) assemble(boot consensus.Boot) error {
 	n.members.Store(n.store.Members.Clone())
+	var err error
+	if n.release, err = membership.ParseVersion(n.cfg.Version); err != nil {
+		return err
+	}
 	m, err := member.New(member.Config{
 		ID: n.id, ClusterID: n.cluster, TickInterval: n.cfg.Tick, ElectionTicks: n.cfg.ElectionTicks, NoPreVote: !n.cfg.PreVote,
 		SnapshotCount: n.cfg.SnapshotCount, CatchUpEntries: n.cfg.CatchUpEntries,
 		MaxRequestBytes: n.cfg.MaxRequestBytes, MaxTxnOps: n.cfg.MaxTxnOps, SlowRequest: n.cfg.SlowRequest,
-		Name: n.cfg.Name, ClientURLs: n.cfg.ClientURLs, ClusterVersion: n.cfg.ClusterVersion,
+		Name: n.cfg.Name, ClientURLs: n.cfg.ClientURLs,
 		Epoch: uint64(time.Now().UnixMilli()), Watch: n.watchConfig(),
 	}, boot, n.storeInfo(), n.now())
 	if err != nil {

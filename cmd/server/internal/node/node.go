@@ -39,8 +39,7 @@ type Config struct {
 	Token      string
 	Verify     func() error // what must hold before a member is born
 
-	Version        string // etcd's, as Status says it
-	ClusterVersion string
+	Version string // etcd's, as Status says it
 
 	Tick          time.Duration
 	ElectionTicks int
@@ -112,7 +111,9 @@ type Node struct {
 	learner, wantsPrev, leading atomic.Bool
 	members                     atomic.Pointer[membership.Members]
 	reconnects                  chan struct{} // a token when the membership has changed
-	callPool                    sync.Pool     // of *call
+	elected                     chan struct{} // a token when this member has become leader
+	release                     membership.Version
+	callPool                    sync.Pool // of *call
 
 	ready    chan struct{} // closed when the cluster knows this member
 	failed   chan error    // gets the reason when the member has stopped for good
@@ -141,6 +142,7 @@ func (n *Node) Start() {
 	n.helpers.Go(n.keepHouse)
 	n.helpers.Go(n.tick)
 	n.helpers.Go(n.connect)
+	n.helpers.Go(n.followVersions)
 	n.keeper.wake()
 }
 

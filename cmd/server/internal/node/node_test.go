@@ -26,7 +26,7 @@ const patience = 40 * time.Second
 func testConfig(dir string) Config {
 	return Config{
 		Name: "m", DataDir: dir, PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"},
-		Cluster: map[string][]string{"m": {"http://127.0.0.1:1"}}, NewCluster: true, Token: "t", Version: "3.7.3", ClusterVersion: "3.7.0",
+		Cluster: map[string][]string{"m": {"http://127.0.0.1:1"}}, NewCluster: true, Token: "t", Version: "3.7.3",
 		Tick: 10 * time.Millisecond, ElectionTicks: 10, TickAdvance: true, PreVote: true,
 		MaxRequestBytes: 1 << 20, MaxTxnOps: 128, BackendInterval: 10 * time.Millisecond, BackendOps: 1000,
 		CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second, SlowRequest: time.Second,

@@ -19,7 +19,11 @@ func (n *Node) noteMembers(r *store.Result) {
 	}
 	before := n.members.Swap(r.Members)
 	if v := r.Members.Version(); v != nil && (before.Version() == nil || *before.Version() != *v) {
-		n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.String("cluster-version", fmt.Sprintf("%d.%d", v.Major, v.Minor)))
+		if from := before.Version(); from == nil {
+			n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.String("cluster-version", fmt.Sprintf("%d.%d", v.Major, v.Minor)))
+		} else {
+			n.log.Info("updated cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.Stringer("from", from), zap.Stringer("to", v))
+		}
 		n.metrics.clusterVersion(*v)
 	}
 	if r.Members.IsRemoved(n.id) && !before.IsRemoved(n.id) {
@@ -40,7 +44,9 @@ func (n *Node) publishStatus() {
 	n.commitIndex.Store(st.Commit)
 	n.appliedIndex.Store(st.Applied)
 	n.learner.Store(st.Learner)
-	n.leading.Store(st.Leading)
+	if !n.leading.Swap(st.Leading) && st.Leading {
+		poke(n.elected)
+	}
 	if n.lead.Swap(st.Lead) != st.Lead {
 		if st.Lead != 0 {
 			n.metrics.leaderChanges.Inc()

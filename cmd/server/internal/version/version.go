@@ -8,8 +8,6 @@ package version
 const (
 	// Etcd is the release of etcd whose behaviour this server has.
 	Etcd = "3.7.3"
-	// Cluster is the cluster version that a cluster of such members agrees on.
-	Cluster = "3.7.0"
 	// MinCluster is the lowest cluster version such a member can join.
 	MinCluster = "3.0.0"
 )

@@ -1,0 +1,130 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/dial"
+	"vitrine/core/member"
+	"vitrine/core/membership"
+)
+
+const (
+	// versionInterval is how often a leader looks whether the cluster's version can follow its members' releases.
+	versionInterval = 4 * time.Second
+	// versionTimeout bounds the members' answers.
+	versionTimeout = 2 * time.Second
+	// maxVersionAnswer bounds one of them in bytes.
+	maxVersionAnswer = 64 << 10
+)
+
+// followVersions lets a leader tell the core of which releases the members are: at the beginning of its leadership, and
+// again as long as the cluster's version is not this server's.
+func (n *Node) followVersions() {
+	ticker := time.NewTicker(versionInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-n.stopping:
+			return
+		case <-n.elected:
+		case <-ticker.C:
+		}
+		if n.leading.Load() && !n.versionSettled() {
+			n.inbox.put(member.Input{Kind: member.Versions, Version: n.leastVersion()})
+		}
+	}
+}
+
+// versionSettled tells whether the cluster's version is this server's, and is to stay so.
+func (n *Node) versionSettled() bool {
+	ms := n.Members()
+	v := ms.Version()
+	return v != nil && *v == n.release.ToMinor() && !ms.Downgrade().Enabled
+}
+
+// leastVersion is the oldest release among the members' servers, nil if one of them does not say.
+func (n *Node) leastVersion() *membership.Version {
+	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		select {
+		case <-n.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	transport := &http.Transport{DialContext: dial.With(&net.Dialer{}), DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	members := n.Members().List()
+	found := make([]*membership.Version, len(members))
+	var asking sync.WaitGroup
+	for i, m := range members {
+		if m.ID == n.id {
+			found[i] = &n.release
+			continue
+		}
+		asking.Go(func() {
+			v, err := askVersion(ctx, client, m.PeerURLs)
+			if err != nil {
+				n.log.Warn("failed to get version", zap.String("remote-member-id", hexID(m.ID)), zap.Error(err))
+				return
+			}
+			found[i] = &v
+		})
+	}
+	asking.Wait()
+	var least *membership.Version
+	for _, v := range found {
+		if v == nil {
+			return nil
+		}
+		if least == nil || v.Compare(*least) < 0 {
+			least = v
+		}
+	}
+	return least
+}
+
+// askVersion asks a member of which release its server is, at one of its URLs after the other.
+func askVersion(ctx context.Context, client *http.Client, urls []string) (v membership.Version, err error) {
+	err = fmt.Errorf("the member has no peer URL")
+	for _, u := range urls {
+		if v, err = askVersionAt(ctx, client, dial.URL(u, "/version")); err == nil {
+			return v, nil
+		}
+	}
+	return v, err
+}
+
+func askVersionAt(ctx context.Context, client *http.Client, url string) (membership.Version, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return membership.Version{}, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return membership.Version{}, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return membership.Version{}, fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	var answer struct {
+		Server string `json:"etcdserver"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxVersionAnswer)).Decode(&answer); err != nil {
+		return membership.Version{}, fmt.Errorf("%s: %w", url, err)
+	}
+	return membership.ParseVersion(answer.Server)
+}
