@@ -76,7 +76,7 @@ func (p *pass) inPlanted(stack []ast.Node) bool {
 				return true
 			}
 		case *ast.IfStmt:
-			if onlyPlanted(n.Cond) && i+1 < len(stack) && stack[i+1] == n.Body {
+			if onlyPlanted(n.Cond) && i+1 < len(stack) && stack[i+1] != n.Init && stack[i+1] != n.Else {
 				return true
 			}
 		case *ast.CaseClause:

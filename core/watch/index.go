@@ -23,13 +23,6 @@ type span struct {
 	open     bool // no end
 }
 
-func (s span) contains(key []byte) bool {
-	if !s.isRange {
-		return s.key == string(key)
-	}
-	return s.key <= string(key) && (s.open || string(key) < s.end)
-}
-
 func newIndex() *index { return &index{keys: make(map[string]*group)} }
 
 func (x *index) add(w *watcher) {
@@ -237,7 +230,7 @@ func stabNode(n *rangeNode, key []byte, fn func(g *group)) {
 	if string(key) < n.group.key {
 		return // and so are all ranges to the right
 	}
-	if n.group.contains(key) {
+	if n.group.open || string(key) < n.group.end {
 		fn(n.group)
 	}
 	stabNode(n.right, key, fn)

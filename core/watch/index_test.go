@@ -29,6 +29,9 @@ func TestIndex(t *testing.T) {
 				x.add(w)
 				all = append(all, w)
 			}
+			if err := auditTree(x.ranges.root, nil, nil); err != nil {
+				t.Fatal(err)
+			}
 			k := key.Draw(t, "probe")
 			var got []*watcher
 			x.visit(k, func(g *group) { got = append(got, g.watchers...) })
@@ -79,4 +82,25 @@ func depth(n *rangeNode) int {
 		return 0
 	}
 	return 1 + max(depth(n.left), depth(n.right))
+}
+
+// TestSpanOf: no key is the smallest key, and the end "\x00" is no end; any other end that begins so is one.
+func TestSpanOf(t *testing.T) {
+	for _, c := range []struct {
+		key, end string
+		want     span
+		ok       bool
+	}{
+		{"", "", span{key: "\x00"}, true},
+		{"a", "", span{key: "a"}, true},
+		{"a", "\x00", span{key: "a", isRange: true, open: true}, true},
+		{"", "\x00a", span{key: "\x00", end: "\x00a", isRange: true}, true},
+		{"a", "b", span{key: "a", end: "b", isRange: true}, true},
+		{"b", "b", span{key: "b", end: "b", isRange: true}, false},
+		{"a", "\x01", span{key: "a", end: "\x01", isRange: true}, false},
+	} {
+		if got, ok := spanOf([]byte(c.key), []byte(c.end)); got != c.want || ok != c.ok {
+			t.Errorf("%q to %q: %+v %v, want %+v %v", c.key, c.end, got, ok, c.want, c.ok)
+		}
+	}
 }

@@ -83,8 +83,9 @@ func (m *matcher) offer(w *watcher) {
 func (h *Hub) flush(w *watcher, next int64, live bool) {
 	if w.lacks != 0 { // from there on w needs a scan with previous pairs
 		next = w.lacks
-		for len(w.batch) > 0 && w.batch[len(w.batch)-1].rev >= next {
-			w.batch = w.batch[:len(w.batch)-1]
+		for last := len(w.batch) - 1; last >= 0 && w.batch[last].rev >= next; last-- {
+			w.batch[last] = nil
+			w.batch = w.batch[:last]
 		}
 	}
 	s, reached := w.stream, next

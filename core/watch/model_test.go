@@ -303,6 +303,9 @@ func (p *promises) step(t *rapid.T) {
 	if rapid.Bool().Draw(t, "drain") {
 		p.drain()
 	}
+	if err := audit(p.hub); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *promises) openStream() {

@@ -87,3 +87,40 @@ func TestEncodedOnce(t *testing.T) {
 		t.Error("previous pairs")
 	}
 }
+
+// TestSizeWire: the bound is the widest header, the three flags, and the rest to the byte.
+func TestSizeWire(t *testing.T) {
+	const header, flags = maxHeaderBytes, 6
+	for _, c := range []struct {
+		r    *Response
+		want int
+	}{
+		{&Response{}, 0},
+		{&Response{WatchID: 300}, 3},
+		{&Response{CompactRev: 1}, 2},
+		{&Response{Reason: "because"}, 2 + 7},
+		{&Response{WatchID: -1, CompactRev: 1 << 20, Reason: string(make([]byte, 200))}, 11 + 4 + 3 + 200},
+		{&Response{Events: &Encoded{size: 77}}, 77},
+	} {
+		if got := c.r.SizeWire(); got != header+flags+c.want {
+			t.Errorf("%s: %d, want %d", describe(c.r), got, header+flags+c.want)
+		}
+	}
+}
+
+// TestCreateHasNoPreviousPair, whatever the store has found.
+func TestCreateHasNoPreviousPair(t *testing.T) {
+	ev := &mvcc.Event{HasPrev: true, Event: &pb.Event{Kv: &pb.KeyValue{Key: []byte("a"), CreateRevision: 3, ModRevision: 3}}}
+	ev.Prev = &pb.KeyValue{Key: []byte("a")}
+	e := encoder{}
+	if got := e.list([]*item{{event: ev}}, true).Events[0]; got.PrevKv != nil {
+		t.Errorf("previous pair %v", got.PrevKv)
+	}
+	ev.Kv.CreateRevision = 2
+	if got := e.list([]*item{{event: ev}}, true).Events[0]; got.PrevKv == nil {
+		t.Error("no previous pair")
+	}
+	if l := (&encoder{skip: true}).list([]*item{{event: ev}, {event: ev}}, true); l.parts != nil || l.SizeBytes() == 0 {
+		t.Errorf("%d parts where nothing is to be encoded, %d bytes", len(l.parts), l.SizeBytes())
+	}
+}

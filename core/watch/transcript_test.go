@@ -40,6 +40,9 @@ func TestTranscripts(t *testing.T) {
 				if err := w.command(&out, strings.Fields(line)); err != nil {
 					d.Fatalf(t, "%s: %v", line, err)
 				}
+				if err := audit(w.hub); err != nil {
+					d.Fatalf(t, "%s: %v", line, err)
+				}
 			}
 			return out.String()
 		})

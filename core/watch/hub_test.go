@@ -1,0 +1,379 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"vitrine/core/limits"
+	"vitrine/core/mvcc"
+	"vitrine/core/pb"
+	"vitrine/core/trace"
+)
+
+func TestDefaults(t *testing.T) {
+	want := Config{
+		StreamPushes: limits.WatchStreamPushes, StreamBytes: limits.WatchStreamBytes,
+		ResponseBytes: limits.WatchResponseBytes, FragmentBytes: limits.MaxRequestBytes + limits.RequestOverheadBytes,
+		Scans: limits.WatchScans, ScanRevisions: limits.WatchScanRevisions, ScanBytes: limits.WatchScanBytes,
+		RecentRevisions: limits.WatchRecentRevisions, RecentBytes: limits.WatchRecentBytes,
+		ProgressInterval: limits.WatchProgressInterval,
+	}
+	if got := (Config{}).withDefaults(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	own := Config{1, 2, 3, 4, 5, 6, 7, 8, 9, time.Second, true}
+	if got := own.withDefaults(); got != own {
+		t.Errorf("%+v, want %+v", got, own)
+	}
+	if got := (Config{ProgressInterval: 1}).withDefaults().ProgressInterval; got != limits.WatchProgressIntervalMin {
+		t.Errorf("progress every %v", got)
+	}
+}
+
+// TestStrangers: what is said of a stream that is not there, or not any more, changes nothing.
+func TestStrangers(t *testing.T) {
+	w := newWorld(Config{})
+	w.open(1)
+	w.create(1, &pb.WatchCreateRequest{Key: []byte("k")})
+	w.drain()
+	w.hub.Close(9)
+	w.hub.Sent(9, 1)
+	w.askProgress(9)
+	w.hub.Open(1) // it is open
+	w.hub.Sent(1, 100)
+	for _, r := range []*pb.WatchRequest{
+		nil, {}, {RequestUnion: &pb.WatchRequest_CreateRequest{}}, {RequestUnion: &pb.WatchRequest_CancelRequest{}},
+		{RequestUnion: &pb.WatchRequest_ProgressRequest{}},
+	} {
+		w.hub.Request(w.now, 1, r)
+	}
+	w.cancel(1, 77)
+	if pushes, _ := w.hub.Drain(nil, nil); len(pushes) != 0 {
+		t.Errorf("%d pushes, the first %s", len(pushes), describe(pushes[0].Response))
+	}
+	if c := w.hub.Counts(); c != (Counts{Streams: 1, Watchers: 1}) || audit(w.hub) != nil {
+		t.Errorf("%+v, %v", c, audit(w.hub))
+	}
+}
+
+// TestTooManyWatchers of one stream are refused, in words that clients know.
+func TestTooManyWatchers(t *testing.T) {
+	w := newWorld(Config{})
+	w.open(1)
+	for range limits.MaxWatchersPerStream + 1 {
+		w.create(1, &pb.WatchCreateRequest{Key: []byte("k")})
+	}
+	var last *Response
+	w.onPush = func(_ uint64, r *Response) { last = r }
+	w.drain()
+	if !last.Created || !last.Canceled || last.WatchID != noWatcher || last.Reason != reasonTooMany {
+		t.Errorf("one too many: %s", describe(last))
+	}
+	if n := w.hub.Counts().Watchers; n != limits.MaxWatchersPerStream {
+		t.Errorf("%d watchers", n)
+	}
+}
+
+// TestBothFilters, in either order: nothing is left.
+func TestBothFilters(t *testing.T) {
+	w := newWorld(Config{})
+	w.open(1)
+	put, del := pb.WatchCreateRequest_NOPUT, pb.WatchCreateRequest_NODELETE
+	for _, fs := range [][]pb.WatchCreateRequest_FilterType{{put, del}, {del, put}} {
+		w.create(1, &pb.WatchCreateRequest{Key: []byte("k"), Filters: fs})
+	}
+	w.settle()
+	w.onPush = func(_ uint64, r *Response) { t.Errorf("%s", describe(r)) }
+	w.write(false, op{"k", "1"})
+	w.write(false, op{"k", ""})
+	w.publish(2)
+	w.settle()
+}
+
+// TestProgressBegins with the first request on a stream, not with its opening, and comes between one and one and a
+// tenth of an interval later.
+func TestProgressBegins(t *testing.T) {
+	for id := range uint64(50) {
+		w := newWorld(Config{ProgressInterval: time.Second})
+		w.open(id)
+		w.hub.Tick(w.now) // nothing is due
+		w.now += trace.Instant(900 * time.Millisecond)
+		w.hub.Tick(w.now)
+		w.create(id, &pb.WatchCreateRequest{Key: []byte("k"), ProgressNotify: true})
+		w.drain()
+		w.sent(id, 1)
+		for _, c := range []struct {
+			after time.Duration
+			want  int
+		}{{time.Second - 1, 0}, {100*time.Millisecond + 1, 1}} {
+			w.now += trace.Instant(c.after)
+			w.hub.Tick(w.now)
+			w.drain()
+			if got := len(w.pushes[id]); got != c.want {
+				t.Errorf("stream %d, %v later: %d notifications, want %d", id, c.after, got, c.want)
+			}
+		}
+		if err := audit(w.hub); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestCredit: a stream waits when it has as many pushes, or as many bytes, as it may have, and goes on when half of
+// both is free.
+func TestCredit(t *testing.T) {
+	for _, c := range []struct {
+		pushes, bytes int
+		blocked       bool // once more
+		credit, goes  bool
+	}{
+		{3, 99, false, true, true},
+		{4, 99, false, false, true},
+		{3, 100, false, false, true},
+		{1, 1, true, false, true},
+		{2, 50, true, false, true},
+		{3, 50, true, false, false},
+		{2, 51, true, false, false},
+	} {
+		h := NewHub(Config{StreamPushes: 4, StreamBytes: 100}, nil)
+		h.Open(1)
+		s := h.streams[1]
+		s.blocked = c.blocked
+		s.onTheWay = make([]parcel, c.pushes+1)
+		s.onTheWay[0].size, s.onTheWay[c.pushes].size, s.bytes = 7, c.bytes, c.bytes+7
+		s.sent = 1
+		s.bytes -= 7
+		if got := h.hasCredit(s); got != c.credit {
+			t.Errorf("%d pushes, %d bytes, blocked %v: credit %v", c.pushes, c.bytes, c.blocked, got)
+		}
+		if h.Sent(1, 0); c.blocked && s.blocked == c.goes {
+			t.Errorf("%d pushes, %d bytes: blocked %v", c.pushes, c.bytes, s.blocked)
+		}
+	}
+}
+
+// TestLongBatch: the bookkeeping of a thousand pushes, and of a batch of a hundred events.
+func TestLongBatch(t *testing.T) {
+	w := newWorld(Config{StreamPushes: 2000})
+	w.open(1)
+	w.create(1, &pb.WatchCreateRequest{Key: []byte("k")})
+	for i := range 300 {
+		w.write(false, op{"k", fmt.Sprint(i)})
+		w.publish(1)
+	}
+	w.create(1, &pb.WatchCreateRequest{Key: []byte("k"), StartRevision: 2}) // all of it at once
+	w.drain()
+	if err := audit(w.hub); err != nil {
+		t.Error(err)
+	}
+	for n := 1; len(w.pushes[1]) > 0; n = n%7 + 1 {
+		w.sent(1, n)
+		if err := audit(w.hub); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestResponseEnd: a response that has reached ResponseBytes takes no further revision, and none takes more revisions
+// than a scan.
+func TestResponseEnd(t *testing.T) {
+	h := NewHub(Config{}, nil)
+	w := &watcher{}
+	c := newChange(&mvcc.Change{Rev: 2, Events: []mvcc.Event{{Event: &pb.Event{Kv: &pb.KeyValue{Key: []byte("k")}}}}})
+	size := h.encoder.variant(c.item(0), false).size
+	for rev := range int64(5) {
+		it := *c.item(0)
+		it.rev = rev
+		w.batch = append(w.batch, &it)
+	}
+	for _, tc := range []struct{ bytes, revisions, want int }{
+		{1, 9, 1}, {size, 9, 1}, {size + 1, 9, 2}, {2 * size, 9, 2}, {100 * size, 9, 5}, {100 * size, 3, 3},
+	} {
+		h.cfg.ResponseBytes, h.cfg.ScanRevisions = tc.bytes, int64(tc.revisions)
+		if got := h.responseEnd(w, 0); got != tc.want {
+			t.Errorf("%d bytes, %d revisions: ends at %d, want %d", tc.bytes, tc.revisions, got, tc.want)
+		}
+	}
+}
+
+// TestFragments: one is full when the next event would bring it to FragmentBytes, none is empty, and all but the first
+// go whatever the credit.
+func TestFragments(t *testing.T) {
+	w := newWorld(Config{})
+	w.open(1)
+	w.create(1, &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, Fragment: true})
+	w.drain()
+	w.sent(1, 1)
+	var ops []op
+	for i := range 6 {
+		ops = append(ops, op{fmt.Sprint("k", i), "v"})
+	}
+	w.write(false, ops...)
+	one := NewHub(Config{}, nil).encoder.variant(newChange(&w.history[0]).item(0), false).size
+	empty := (&Response{Rev: 2}).SizeWire()
+	for _, c := range []struct {
+		bytes int
+		want  []int
+	}{
+		{1, []int{1, 1, 1, 1, 1, 1}},
+		{empty + 2*one, []int{1, 1, 1, 1, 1, 1}},
+		{empty + 2*one + 1, []int{2, 2, 2}},
+		{empty + 4*one + 1, []int{4, 2}},
+		{1 << 20, []int{6}},
+	} {
+		w.hub.cfg.FragmentBytes = c.bytes
+		w.publish(1)
+		w.write(false, ops...)
+		w.drain()
+		var got []int
+		for i, r := range w.pushes[1] {
+			got = append(got, len(r.Events.Events))
+			if r.Fragment != (i < len(w.pushes[1])-1) {
+				t.Errorf("%d bytes: response %d of %d: fragment %v", c.bytes, i, len(w.pushes[1]), r.Fragment)
+			}
+		}
+		if !slices.Equal(got, c.want) || w.hub.streams[1].free != len(c.want)-1 {
+			t.Errorf("%d bytes: %v, %d of them free", c.bytes, got, w.hub.streams[1].free)
+		}
+		w.sent(1, len(got))
+	}
+}
+
+// TestServes: recent changes do for who needs nothing older, and no previous pair from before they were looked up.
+func TestServes(t *testing.T) {
+	r := recent{first: 5, prevFrom: 8}
+	for _, c := range []struct {
+		next int64
+		prev bool
+		want bool
+	}{{4, false, false}, {5, false, true}, {7, true, false}, {8, true, true}} {
+		if got := r.serves(&watcher{next: c.next, prev: c.prev}); got != c.want {
+			t.Errorf("from %d, prev %v: %v", c.next, c.prev, got)
+		}
+	}
+}
+
+// behind is a world at revision 100 whose recent changes are of no use, with a watcher of k from each revision, on a
+// stream of its own.
+func behind(cfg Config, revs ...int64) *world {
+	cfg.RecentRevisions = 1
+	w := newWorld(cfg)
+	for i := range 99 {
+		w.write(false, op{"k", fmt.Sprint(i)})
+	}
+	w.publish(99)
+	for i, rev := range revs {
+		w.open(uint64(i + 1))
+		w.create(uint64(i+1), &pb.WatchCreateRequest{Key: []byte("k"), StartRevision: rev})
+	}
+	w.drain()
+	return w
+}
+
+// TestScansGoRound: a watcher that comes from far back does not hold up those that wait already.
+func TestScansGoRound(t *testing.T) {
+	w := behind(Config{Scans: 1, ScanRevisions: 10}, 2, 50)
+	var from []int64
+	for i := range 8 {
+		if len(w.scans) != 1 {
+			t.Fatalf("%d scans", len(w.scans))
+		}
+		from = append(from, w.scans[0].From)
+		w.hub.Scanned(w.now, w.scan(0))
+		id := uint64(10 + i)
+		w.open(id)
+		w.create(id, &pb.WatchCreateRequest{Key: []byte("k"), StartRevision: 2})
+		w.drain()
+	}
+	// One that has come after its revisions were scanned waits until the scans have gone round.
+	if want := []int64{2, 12, 22, 32, 42, 52, 62, 72}; !slices.Equal(from, want) {
+		t.Errorf("scans from %v, want %v", from, want)
+	}
+}
+
+// TestScanWithoutUse: one that fails, or brings nothing new, is not repeated before the next tick; one that shows that
+// history is gone ends its watchers.
+func TestScanWithoutUse(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		r            ScanResult
+		again, ended bool
+	}{
+		{"an error", ScanResult{Err: errors.New("disk")}, false, false},
+		{"nothing new", ScanResult{Next: 2}, false, false},
+		{"compacted, but not there", ScanResult{Err: mvcc.ErrCompacted, CompactRev: 2}, false, false},
+		{"compacted", ScanResult{Err: mvcc.ErrCompacted, CompactRev: 3}, false, true},
+		{"an error with a revision", ScanResult{Err: errors.New("disk"), CompactRev: 3}, false, false},
+		{"a bit", ScanResult{Next: 3}, true, false},
+		{"of another", ScanResult{ID: 77, Next: 3}, false, false},
+	} {
+		w := behind(Config{}, 2)
+		q := w.scans[0]
+		w.scans, w.pushes = nil, map[uint64][]*Response{}
+		if c.r.ID == 0 {
+			c.r.ID = q.ID
+		}
+		w.hub.Scanned(w.now, &c.r)
+		w.drain()
+		if got := len(w.scans) > 0; got != c.again {
+			t.Errorf("%s: asked again %v", c.name, got)
+		}
+		if got := len(w.pushes[1]) > 0 && w.pushes[1][0].CompactRev == 3; got != c.ended {
+			t.Errorf("%s: ended %v", c.name, got)
+		}
+		w.hub.Tick(w.now)
+		w.drain()
+		if held := !c.again && !c.ended && c.r.ID == q.ID; held && len(w.scans) != 1 {
+			t.Errorf("%s: %d scans after a tick", c.name, len(w.scans))
+		}
+		if err := audit(w.hub); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestScansBesideOneAnother: each revision is read by one of them only, and no more than Scans are in flight.
+func TestScansBesideOneAnother(t *testing.T) {
+	w := behind(Config{Scans: 3, ScanRevisions: 10}, 2, 5, 11, 12, 40, 60)
+	var got [][2]int64
+	ids := map[uint64]bool{}
+	for _, s := range w.scans {
+		got = append(got, [2]int64{s.From, s.To})
+		ids[s.ID] = true
+	}
+	if want := [][2]int64{{2, 11}, {12, 21}, {40, 49}}; !slices.Equal(got, want) || len(ids) != 3 {
+		t.Errorf("scans %v, want %v; %d ids", got, want, len(ids))
+	}
+	w.settle()
+	if c := w.hub.Counts(); c.Behind != 0 || c.Scans != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestServedMakesRoom: of nine watchers behind on one stream eight may catch up; seven of them wait for a scan. The
+// one that recent changes serve makes room for the ninth, which they serve, too, at once.
+func TestServedMakesRoom(t *testing.T) {
+	w := newWorld(Config{StreamPushes: 1, RecentRevisions: 3})
+	for i := range 9 {
+		w.write(false, op{"k", fmt.Sprint(i)})
+	}
+	w.publish(9)
+	w.open(1)
+	for i := range admittedPerPush + 1 {
+		rev, key := int64(9), "x"
+		if i < admittedPerPush-1 {
+			rev = 2
+		}
+		w.create(1, &pb.WatchCreateRequest{Key: []byte(key), StartRevision: rev})
+	}
+	w.drain()
+	if c := w.hub.Counts(); c.Behind != admittedPerPush-1 {
+		t.Errorf("%d are behind, want %d", c.Behind, admittedPerPush-1)
+	}
+	if err := audit(w.hub); err != nil {
+		t.Error(err)
+	}
+}
