@@ -112,6 +112,9 @@ func (p *pass) exempt(n ast.Node, stack []ast.Node) bool {
 		return ok && p.speaks(call)
 	case *ast.CompositeLit:
 		return p.isTraceEvent(n)
+	case *ast.BlockStmt:
+		parent, ok := stack[len(stack)-1].(*ast.IfStmt)
+		return ok && onlyPlanted(parent.Cond) && n == parent.Body
 	case *ast.IfStmt:
 		return onlyPlanted(n.Cond) && n.Else == nil || p.onlySpeaks(n.Body) && n.Else == nil
 	case *ast.CaseClause:

@@ -94,6 +94,9 @@ func (p *pass) statement(s ast.Stmt, stack []ast.Node) {
 	}
 	switch s := s.(type) {
 	case *ast.IfStmt:
+		if onlyPlanted(s.Cond) {
+			return
+		}
 		if s.Else == nil {
 			p.never(s.Cond, "if")
 		}

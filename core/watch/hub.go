@@ -231,7 +231,7 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 	}
 	h.answer(s, &Response{WatchID: w.id, Created: true, Rev: rev})
 	h.emit(trace.WatchCreated, w, 0, w.next, span.key)
-	if w.next <= h.rev && w.next < h.compactRev {
+	if w.next < h.compactRev {
 		h.cancelCompacted(w)
 		return
 	}

@@ -108,7 +108,7 @@ func TestProgressBegins(t *testing.T) {
 		for _, c := range []struct {
 			after time.Duration
 			want  int
-		}{{time.Second - 1, 0}, {100*time.Millisecond + 1, 1}} {
+		}{{time.Second - 1, 0}, {100*time.Millisecond + 1, 1}, {1, 1}} {
 			w.now += trace.Instant(c.after)
 			w.hub.Tick(w.now)
 			w.drain()
@@ -306,6 +306,7 @@ func TestScanWithoutUse(t *testing.T) {
 		{"nothing new", ScanResult{Next: 2}, false, false},
 		{"compacted, but not there", ScanResult{Err: mvcc.ErrCompacted, CompactRev: 2}, false, false},
 		{"compacted", ScanResult{Err: mvcc.ErrCompacted, CompactRev: 3}, false, true},
+		{"an error in the middle", ScanResult{Err: errors.New("disk"), Next: 3}, false, false},
 		{"an error with a revision", ScanResult{Err: errors.New("disk"), CompactRev: 3}, false, false},
 		{"a bit", ScanResult{Next: 3}, true, false},
 		{"of another", ScanResult{ID: 77, Next: 3}, false, false},
@@ -375,5 +376,106 @@ func TestServedMakesRoom(t *testing.T) {
 	}
 	if err := audit(w.hub); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestStreamsAreNotifiedApart: those opened together are spread over a tenth of the interval.
+func TestStreamsAreNotifiedApart(t *testing.T) {
+	h := NewHub(Config{ProgressInterval: time.Minute}, nil)
+	least, most := time.Hour, time.Duration(0)
+	for id := range uint64(100) {
+		every := h.progressInterval(&stream{id: id})
+		least, most = min(least, every), max(most, every)
+	}
+	if least < time.Minute || most > 66*time.Second || most-least < 5*time.Second {
+		t.Errorf("from %v to %v", least, most)
+	}
+}
+
+// TestWatchersOfAStreamTakeTurns: each that gets a response goes behind those that wait.
+func TestWatchersOfAStreamTakeTurns(t *testing.T) {
+	w := newWorld(Config{StreamPushes: 1, ResponseBytes: 1})
+	w.open(1)
+	for i := range 6 {
+		w.write(false, op{"k", fmt.Sprint(i)})
+	}
+	w.publish(6)
+	for range 3 {
+		w.create(1, &pb.WatchCreateRequest{Key: []byte("k"), StartRevision: 2})
+	}
+	w.drain()
+	w.sent(1, 3)
+	var turns []int64
+	for w.drain(); len(w.pushes[1]) > 0; w.drain() {
+		for _, r := range w.sent(1, 1) {
+			if !r.Created {
+				turns = append(turns, r.WatchID)
+			}
+		}
+	}
+	for i, id := range turns[:9] {
+		if id != turns[i%3] || i > 0 && i < 3 && id == turns[i-1] {
+			t.Fatalf("turns %v", turns)
+		}
+	}
+	if len(turns) != 18 {
+		t.Errorf("%d responses", len(turns))
+	}
+}
+
+// TestCanceledMakesRoom: when a watcher that catches up is canceled, the next one of its stream may.
+func TestCanceledMakesRoom(t *testing.T) {
+	w := behind(Config{StreamPushes: 1}, 2)
+	for range 2 * admittedPerPush {
+		w.create(1, &pb.WatchCreateRequest{Key: []byte("k"), StartRevision: 2})
+	}
+	w.cancel(1, 0)
+	if err := audit(w.hub); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSyncedIsNotCompacted: a watcher that has passed everything is not ended by a compaction behind it when the store
+// is replaced, though nothing has come for it for long.
+func TestSyncedIsNotCompacted(t *testing.T) {
+	w := newWorld(Config{})
+	w.open(1)
+	w.create(1, &pb.WatchCreateRequest{Key: []byte("quiet")})
+	for i := range 10 {
+		w.write(false, op{"k", fmt.Sprint(i)})
+	}
+	w.publish(10)
+	w.compact(9)
+	w.write(false, op{"quiet", "1"})
+	w.snapshot()
+	var got []string
+	w.onPush = func(_ uint64, r *Response) { got = append(got, describe(r)) }
+	w.settle()
+	if want := []string{"watch 0 rev 1 created", "watch 0 rev 12 quiet@12=1"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestRevisionWithoutChanges: the hub is where the store is, also if that has come there without an event.
+func TestRevisionWithoutChanges(t *testing.T) {
+	h := NewHub(Config{NoEncoding: true}, nil)
+	h.Publish(0, nil, 5, 0)
+	if h.Revision() != 5 {
+		t.Errorf("revision %d", h.Revision())
+	}
+	if !h.encoder.skip {
+		t.Error("encodes though nobody needs it")
+	}
+}
+
+// TestFree: answers to requests, and only they, are not held back by credit, and are counted apart.
+func TestFree(t *testing.T) {
+	w := newWorld(Config{})
+	w.open(1)
+	w.create(1, &pb.WatchCreateRequest{Key: []byte("k")})
+	w.write(false, op{"k", "1"})
+	w.publish(1)
+	if s := w.hub.streams[1]; s.free != 1 || s.pushes() != 2 {
+		t.Errorf("%d of %d are free", s.free, s.pushes())
 	}
 }
