@@ -28,7 +28,7 @@ func (p *pass) exemptFunction(f *ast.FuncDecl) bool {
 	if f.Recv != nil && strings.TrimLeft(p.text(f.Recv.List[0].Type), "*") == "logger" {
 		return true
 	}
-	if p.plantedOnly[p.info.Defs[f.Name]] {
+	if o := p.info.Defs[f.Name]; p.plantedOnly[o] || p.traceOnly[o] {
 		return true
 	}
 	results := f.Type.Results
@@ -65,6 +65,66 @@ func (l *loaded) findPlanted() {
 			}
 		}
 	}
+}
+
+// findTraceOnly finds the functions that do nothing but tell the trace: they return
+// nothing, assign to variables of their own, and call nothing else that could do anything.
+func (l *loaded) findTraceOnly() {
+	for _, f := range l.files {
+		p := &pass{loaded: l, file: f}
+		for _, decl := range f.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil && fn.Type.Results == nil && p.onlyTraces(fn.Body) {
+				l.traceOnly[l.info.Defs[fn.Name]] = true
+			}
+		}
+	}
+}
+
+func (p *pass) onlyTraces(body *ast.BlockStmt) bool {
+	traces, only := false, true
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if p.tracer(n) {
+				traces = true
+			} else if !p.harmless(n) {
+				only = false
+			}
+		case *ast.AssignStmt:
+			for _, x := range n.Lhs {
+				_, local := x.(*ast.Ident)
+				only = only && local
+			}
+		case *ast.IncDecStmt:
+			_, local := n.X.(*ast.Ident)
+			only = only && local
+		case *ast.FuncLit, *ast.GoStmt, *ast.DeferStmt, *ast.SendStmt:
+			only = false
+		}
+		return only
+	})
+	return traces && only
+}
+
+// tracer: the call is into core/trace.
+func (p *pass) tracer(call *ast.CallExpr) bool {
+	f, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	o := p.info.Uses[f.Sel]
+	return o != nil && o.Pkg() != nil && o.Pkg().Path() == module+"/core/trace"
+}
+
+// harmless: a conversion, a builtin function, or a getter of a message.
+func (p *pass) harmless(call *ast.CallExpr) bool {
+	switch f := ast.Unparen(call.Fun).(type) {
+	case *ast.Ident:
+		return p.info.Types[f].IsType() || p.builtin(f)
+	case *ast.SelectorExpr:
+		return p.info.Types[f].IsType() || strings.HasPrefix(f.Sel.Name, "Get")
+	}
+	return p.info.Types[call.Fun].IsType()
 }
 
 // inPlanted: the innermost node of the stack is part of a bug that is planted.
@@ -129,7 +189,7 @@ func (p *pass) exempt(n ast.Node, stack []ast.Node) bool {
 func (p *pass) speaks(call *ast.CallExpr) bool {
 	switch f := ast.Unparen(call.Fun).(type) {
 	case *ast.Ident:
-		return voiceName(f.Name)
+		return voiceName(f.Name) || p.traceOnly[p.info.Uses[f]]
 	case *ast.SelectorExpr:
 		o := p.info.Uses[f.Sel]
 		if o == nil || o.Pkg() == nil {
@@ -138,7 +198,7 @@ func (p *pass) speaks(call *ast.CallExpr) bool {
 		if o.Pkg().Path() == "errors" && f.Sel.Name != "New" {
 			return false // Is, As and Join decide something
 		}
-		return slices.Contains(voices, o.Pkg().Path()) || o.Pkg() == p.pkg && voiceName(f.Sel.Name)
+		return slices.Contains(voices, o.Pkg().Path()) || p.traceOnly[o] || o.Pkg() == p.pkg && voiceName(f.Sel.Name)
 	}
 	return false
 }

@@ -33,6 +33,7 @@ type loaded struct {
 	pkg   *types.Package
 
 	plantedOnly map[types.Object]bool // functions that only planted bugs call
+	traceOnly   map[types.Object]bool // functions that only tell the trace
 }
 
 // listing is what go list says of a package.
@@ -113,8 +114,9 @@ func check(name string, listed map[string]listing) (*loaded, error) {
 	if p.pkg, err = conf.Check(l.ImportPath, p.fset, p.files, p.info); err != nil {
 		return nil, err
 	}
-	p.plantedOnly = map[types.Object]bool{}
+	p.plantedOnly, p.traceOnly = map[types.Object]bool{}, map[types.Object]bool{}
 	p.findPlanted()
+	p.findTraceOnly()
 	return p, nil
 }
 

@@ -31,8 +31,8 @@
 //   - texts: calls of fmt and errors.New, the methods String, Error, Format, and
 //     the type logger;
 //   - what is told to the trace, and assertions: calls into core/trace and
-//     core/invariant, events, functions named emit or trace..., and what tells
-//     checkers how full things are (limits.Use);
+//     core/invariant, events, functions that do nothing else or are named emit or
+//     trace..., and what tells checkers how full things are (limits.Use);
 //   - capacities: the last argument of make, slices.Grow, slices.Clip;
 //   - bugs that are planted on purpose (mutant.On) and what hangs on them;
 //   - constants that are returned beside an error;

@@ -93,6 +93,7 @@ func exempt(t *trace.Tracer, n int) (list []int) {
 	list = append(list, n)
 	invariant.Assert(n > 0, "sample: n must be positive")
 	t.Emit(trace.Event{A: uint64(n + 1)})
+	tell(t, n)
 	if mutant.On(mutant.Canary) {
 		list = bug(n)
 	}
@@ -105,6 +106,15 @@ func exempt(t *trace.Tracer, n int) (list []int) {
 	_ = slices.Grow(room, 3)
 	_ = fmt.Sprint(n+1, wait, odd)
 	return room
+}
+
+// tell does nothing but trace.
+func tell(t *trace.Tracer, n int) {
+	for i := range n {
+		if even := i%2 == 0; even {
+			t.Emit(trace.Event{A: uint64(i)})
+		}
+	}
 }
 
 func bug(n int) []int { return []int{n + 1} }
