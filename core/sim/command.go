@@ -50,7 +50,8 @@ import (
 //	ask-progress Client: it asks how far its watches have come
 //	stall        Member: its disk hangs for Value (a duration)
 //	fail         Member: an operation of its disk fails: Name (write, full, sync, read, commit), after Rev that do not
-//	rot          Member: its log decays: Name (bit, misdirected) at byte Rev of what is in use; Limit = which bit, how far astray
+//	rot          Member: its log decays: Name (bit, misdirected, zeros, cut) at byte Rev of what is in use; Limit = which bit,
+//	             how far astray, or 1 for zeros of 4 KiB instead of a sector; cut only while the member is down
 //	strike       Member: before its step Name of package driver, after Rev that are let pass, Value: power fails (of what was not synced
 //	             Torn percent survive), its process dies (kill), the disk refuses (error), or it is full: Torn percent of a write get there
 //	defragment   Member

@@ -95,7 +95,7 @@ func (w *World) valid(c *Command) error {
 	case c.Cmd == "fail" && (!slices.Contains(diskErrorNames[:], c.Name) || c.Rev < 0):
 		return fmt.Errorf("sim: fail: a disk cannot fail to %q", c.Name)
 	case c.Cmd == "rot" && (!slices.Contains(rotNames[:], c.Name) || c.Rev < 0 || c.Limit < 0):
-		return fmt.Errorf("sim: rot: name %q is neither bit nor misdirected", c.Name)
+		return fmt.Errorf("sim: rot: a log does not decay by %q", c.Name)
 	case c.Cmd == "clock" && c.Name == "step":
 		if _, err := parseDuration(c.Value); err != nil {
 			return fmt.Errorf("sim: clock: step %q is not a duration", c.Value)

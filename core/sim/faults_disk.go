@@ -183,9 +183,8 @@ func writtenBytes(fs *vfs.Mem, name string) int64 {
 	}
 }
 
-// rot changes the log of a member on its disk: one bit, or a block that was
-// meant for another place. The position counts the bytes in use of all its
-// segments, and begins anew at their end.
+// rot changes the log of a member on its disk. The position counts the bytes in
+// use of all its segments, and begins anew at their end.
 func (w *World) rot(c *Command) error {
 	n := w.byID(c.Member)
 	names, err := n.fs.List(walDir)
@@ -204,23 +203,56 @@ func (w *World) rot(c *Command) error {
 	if total == 0 {
 		return fmt.Errorf("sim: rot: member %d has no log", n.id)
 	}
-	n.wear.rotten = true
 	at, k := c.Rev%total, 0
 	for at >= ends[k] {
 		at, k = at-ends[k], k+1
 	}
-	if c.Name == "bit" {
-		return n.fs.Damage(files[k], at, 1, func(p []byte) { p[0] ^= 1 << (c.Limit & 7) })
+	if c.Name == "cut" && n.alive() {
+		return fmt.Errorf("sim: rot: member %d runs, and its log is not cut off under it", n.id)
+	}
+	n.wear.rotten = true
+	return n.decay(c, files[k], at, ends[k])
+}
+
+// decay damages a file at a byte: a bit flips, a write puts its block into the
+// place of another one, a block is zeroed, or the rest is cut off.
+func (n *node) decay(c *Command, file string, at, end int64) error {
+	switch c.Name {
+	case "bit":
+		return n.fs.Damage(file, at, 1, func(p []byte) { p[0] ^= 1 << (c.Limit & 7) })
+	case "zeros":
+		return n.zero(file, at, [...]int64{vfs.BlockSize, 8 * vfs.BlockSize}[c.Limit%2])
+	case "cut":
+		f, err := n.fs.OpenReadWrite(file)
+		if err == nil {
+			err = errors.Join(f.Truncate(at), f.Sync(), f.Close())
+		}
+		return err
 	}
 	// The block lands a few blocks away from where it belongs, in the same file.
 	var stray [vfs.BlockSize]byte
-	blocks := (ends[k] + vfs.BlockSize - 1) / vfs.BlockSize
+	blocks := (end + vfs.BlockSize - 1) / vfs.BlockSize
 	from := at / vfs.BlockSize
 	to := (from + 1 + c.Limit%max(1, blocks)) % blocks
-	if err := n.fs.Damage(files[k], from*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(stray[:], p) }); err != nil {
+	if err := n.fs.Damage(file, from*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(stray[:], p) }); err != nil {
 		return err
 	}
-	return n.fs.Damage(files[k], to*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(p, stray[:]) })
+	return n.fs.Damage(file, to*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(p, stray[:]) })
+}
+
+// zero erases the block of size bytes around a byte. What was not promised for
+// certain cannot be told from what was lost in a crash, so the block lies before
+// a sync point, or is the first of its file.
+func (n *node) zero(file string, at, size int64) error {
+	last, durable, err := wal.Durable(n.fs, walDir)
+	if err != nil {
+		return err
+	}
+	block := at / size
+	if file == last && (block+1)*size > durable {
+		block %= max(1, durable/size)
+	}
+	return n.fs.Damage(file, block*size, int(size), func(p []byte) { clear(p) })
 }
 
 // Atlas: the members whose disks may decay, a minority, so that the others can
@@ -259,13 +291,18 @@ func (w *World) drawDiskFault(class faultClass, n *node, how, long uint64) {
 	if !w.mayRot(n) {
 		return // nobody may: there is but one copy
 	}
-	c := Command{Cmd: "rot", Member: n.id, Name: rotNames[how>>8%2], Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how >> 16 % (1 << 10))}
-	if w.inflict(class, c) && how>>9%2 == 0 { // else it is found some day
+	c := Command{Cmd: "rot", Member: n.id, Name: rotNames[how>>8%4], Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how >> 16 % (1 << 10))}
+	if c.Name == "cut" { // of a member that is down
+		w.crashAndRestart(class, powerFailure(n.id, how), spread(long, time.Millisecond, time.Second))
+		w.later(1, c)
+		return
+	}
+	if w.inflict(class, c) && how>>10%2 == 0 { // else it is found some day
 		w.crashLater(n, how, long)
 	}
 }
 
-var rotNames = [...]string{"bit", "misdirected"}
+var rotNames = [...]string{"bit", "misdirected", "zeros", "cut"}
 
 func (w *World) crashLater(n *node, how, long uint64) {
 	wait := spread(how, time.Millisecond, 100*time.Millisecond)

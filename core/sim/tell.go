@@ -110,6 +110,9 @@ func (t *Teller) role(e *trace.Event, line *Line) {
 	}
 }
 
+// rotKinds are the lines for what happens to a log on its disk.
+var rotKinds = map[string]string{"bit": "rotBit", "misdirected": "rotMisdirected", "zeros": "rotZeros", "cut": "rotCut"}
+
 // command tells what was done to the network and to clocks and disks; other
 // commands show by their own events.
 func (t *Teller) command(e *trace.Event, line *Line) {
@@ -137,5 +140,7 @@ func (t *Teller) command(e *trace.Event, line *Line) {
 		line.Kind = "transfer"
 	case "stall":
 		line.Kind, line.Text = "stalled", c.Value
+	case "rot":
+		line.Kind = rotKinds[c.Name]
 	}
 }

@@ -3,6 +3,8 @@ package wal
 import (
 	"bytes"
 	"encoding/binary"
+
+	"vitrine/core/vfs"
 )
 
 // head looks at how a file begins. A segment has its head, durably, before it
@@ -99,6 +101,32 @@ func (d *decoder) rest() (point int64, err error) {
 		at += step
 	}
 	return point, nil
+}
+
+// Durable returns the path of the last segment and the offset of the last sync
+// point in it: all before that was durable, whatever has become of it since. The
+// offset is 0 if there is none. It reads what is there, damaged or not.
+func Durable(fsys vfs.FS, dir string) (name string, offset int64, err error) {
+	segments, err := listSegments(fsys, dir)
+	if err != nil {
+		return "", 0, err
+	}
+	files, err := openAll(fsys, dir, segments[len(segments)-1:])
+	defer closeAll(files)
+	if err != nil {
+		return "", 0, err
+	}
+	d, err := newDecoder(files, 0)
+	if err != nil {
+		return "", 0, err
+	}
+	for {
+		point, err := d.rest()
+		if err != nil || point == 0 {
+			return files[0].Name(), offset, err
+		}
+		offset, d.offset = point, point+frameBytes
+	}
 }
 
 // isPoint tells whether p, which stands at offset at, begins with a sync point

@@ -262,19 +262,10 @@ func TestZeroedBlocksAreNamed(t *testing.T) {
 	for seed := range uint64(12) {
 		m, file, last, used := syncedLog(t, seed, 30, o)
 		_, log := open(t, m.Clone(), nil, o)
-		f, err := m.Open(file)
+		name, proved, err := Durable(m, "m/wal")
 		check(t, err)
-		d, err := newDecoder([]vfs.File{f}, 0)
-		check(t, err)
-		proved := int64(0) // offset of the last sync point
-		for {
-			rec, err := d.next()
-			if err != nil {
-				break
-			}
-			if rec.kind == crcRecord {
-				proved = d.at
-			}
+		if name != file || proved < used/2 || proved >= used {
+			t.Fatalf("seed %d: %s is durable up to %d of %d", seed, name, proved, used)
 		}
 		for _, block := range []int64{512, 4096} {
 			named := 0
