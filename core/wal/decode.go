@@ -37,7 +37,8 @@ const readBytes = 64 << 10
 // decoder reads the records of consecutive files.
 type decoder struct {
 	files  []vfs.File // the rest, the one being read first
-	full   int64      // bytes that the last file was made with; 0 = not known
+	full   int64      // bytes that the last file was made with at least; 0 = not known
+	made   int64      // the same of the file being read, as it says itself; 0 = it does not
 	seq    uint64     // of that file
 	size   int64      // of that file
 	offset int64      // in that file, behind the last valid record
@@ -60,7 +61,7 @@ func newDecoder(files []vfs.File, full int64) (*decoder, error) {
 func (d *decoder) open() error {
 	segment, _ := parseSegmentName(path.Base(d.files[0].Name()))
 	info, err := d.files[0].Stat()
-	d.seq, d.size, d.offset, d.buf, d.bufAt = segment.Seq, info.Size, 0, d.buf[:0], 0
+	d.seq, d.made, d.size, d.offset, d.buf, d.bufAt = segment.Seq, 0, info.Size, 0, d.buf[:0], 0
 	return err
 }
 
@@ -170,7 +171,7 @@ func (d *decoder) body(field uint64) (record, error) {
 		return record{}, d.corrupt("it begins with a record of type %d instead of a checksum", rec.kind)
 	case rec.kind == crcRecord && !d.first && rec.crc != d.crc:
 		return record{}, d.corrupt("checksum %08x does not continue %08x of what is before", rec.crc, d.crc)
-	case rec.kind == crcRecord && len(rec.data) > 0 && !d.isPlace(rec.data, d.offset):
+	case rec.kind == crcRecord && !d.saysPlace(rec.data):
 		return record{}, d.corrupt("the sync point belongs to another place")
 	case rec.kind == crcRecord:
 		d.crc = rec.crc

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 
 	"vitrine/core/vfs"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // head looks at how a file begins. A segment has its head, durably, before it
@@ -51,7 +53,7 @@ func isText(p []byte) bool {
 // end judges the end of the log, which was found to be clean (io.EOF) or torn,
 // by what else the file tells of where it was. See "The end of a log".
 func (d *decoder) end(found error) error {
-	if d.short() && d.size-d.offset < frameBytes {
+	if d.short() {
 		return d.cutOff()
 	}
 	point, err := d.rest()
@@ -64,12 +66,37 @@ func (d *decoder) end(found error) error {
 	return found
 }
 
-// short tells whether the last file has lost bytes at its end: it never has
-// fewer than it was made with.
-func (d *decoder) short() bool { return d.last() && d.size < d.full }
+// least is how many bytes the last file has at least: as many as it was made
+// with, or those from which on a segment is closed, if they are fewer now.
+func (d *decoder) least() int64 {
+	if d.made > 0 {
+		return min(d.made, d.full)
+	}
+	return d.full
+}
+
+// short tells whether the last file has lost bytes at its end.
+func (d *decoder) short() bool { return d.last() && d.size < d.least() }
 
 func (d *decoder) cutOff() error {
-	return d.corrupt("the file ends at offset %d, though it was made with %d bytes", d.size, d.full)
+	return d.corrupt("the file ends at offset %d, though it was made with %d bytes", d.size, d.least())
+}
+
+// saysPlace tells whether the data of a checksum record is right for the place
+// where it stands, and notes what the first of a file says of its size. Those
+// of etcd have none.
+func (d *decoder) saysPlace(data []byte) bool {
+	if len(data) == 0 {
+		return true
+	}
+	if d.offset > 0 {
+		return d.isPlace(data, d.offset)
+	}
+	d.place = appendPlace(d.place[:0], 0, d.seq)
+	size, ok := bytes.CutPrefix(data, d.place)
+	made, n := protowire.ConsumeVarint(size)
+	d.made = int64(made)
+	return ok && n == len(size) && d.made > 0
 }
 
 // pointBytes is more than a sync point takes, in bytes, and a multiple of 8.

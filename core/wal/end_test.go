@@ -333,6 +333,29 @@ func TestCutFilesAreNamed(t *testing.T) {
 	}
 }
 
+// TestSegmentsOfOtherSizes: the size of a segment may change between two starts.
+// What a file was made with it says itself.
+func TestSegmentsOfOtherSizes(t *testing.T) {
+	small, large := Options{SegmentBytes: 8 << 10}, Options{SegmentBytes: 64 << 10}
+	m, file, last, used := syncedLog(t, 5, 4, small)
+	_, want := open(t, m.Clone(), nil, small)
+	hurt := m.Clone()
+	f, err := hurt.OpenReadWrite(file)
+	check(t, err)
+	check(t, f.Truncate(used))
+	if !refused(t, hurt, large, file, text(want), "a cut file, opened with a larger size") {
+		t.Error("a cut file was taken for one that was made smaller")
+	}
+	for _, o := range []Options{large, small, large} {
+		w, log := open(t, m, nil, o)
+		if uint64(len(log.Entries)) != last || log.Repaired {
+			t.Fatalf("%d entries, want %d", len(log.Entries), last)
+		}
+		last = synced(t, w, rand.New(rand.NewPCG(last, 1)), 20, last)
+		m = m.Clone()
+	}
+}
+
 // TestTwoFaultsAreNamed: any two faults in the last segment never make a shorter
 // log, as long as the store tells what it has seen.
 func TestTwoFaultsAreNamed(t *testing.T) {

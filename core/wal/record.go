@@ -63,6 +63,13 @@ func (e *encoder) syncPoint(offset int64, seq uint64) {
 	e.frame(crcRecord, e.scratch, nil)
 }
 
+// first appends the checksum record that a segment begins with. It says where it
+// stands, too, and with how many bytes the file was made.
+func (e *encoder) first(seq uint64, made int64) {
+	e.scratch = protowire.AppendVarint(appendPlace(e.scratch[:0], 0, seq), uint64(made))
+	e.frame(crcRecord, e.scratch, nil)
+}
+
 // appendPlace appends the data of a sync point: where it stands. A copy of it
 // elsewhere, in a stray block or in what a client wrote, is none.
 func appendPlace(b []byte, offset int64, seq uint64) []byte {

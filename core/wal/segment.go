@@ -71,14 +71,14 @@ func listSegments(fsys vfs.FS, dir string) ([]Segment, error) {
 
 // writeHead writes the records that open a segment into a file that reads as
 // zeros, and makes them durable.
-func (w *WAL) writeHead(f vfs.File, first bool) (int64, error) {
+func (w *WAL) writeHead(f vfs.File, seq uint64) (int64, error) {
 	head := encoder{buf: w.enc.buf[:0], crc: w.enc.crc}
 	if mutant.On(mutant.ChecksumUnchained) {
 		head.crc = 0
 	}
-	head.record(crcRecord, nil, nil)
+	head.first(seq, w.o.SegmentBytes)
 	head.record(metadataRecord, w.metadata, nil)
-	if first {
+	if seq == 0 {
 		head.record(snapshotRecord, []byte{1 << 3, 0, 2 << 3, 0}, nil) // index 0, term 0
 	}
 	if w.hasState {
@@ -104,11 +104,11 @@ func (w *WAL) cut() error {
 	if err != nil {
 		return err
 	}
-	head, err := w.writeHead(f, false)
+	next := Segment{Seq: w.last().Seq + 1, Index: w.lastIndex + 1}
+	head, err := w.writeHead(f, next.Seq)
 	if err != nil {
 		return err
 	}
-	next := Segment{Seq: w.last().Seq + 1, Index: w.lastIndex + 1}
 	next.Name = segmentName(next.Seq, next.Index)
 	if err := w.fs.Rename(f.Name(), w.path(next.Name)); err != nil {
 		return err

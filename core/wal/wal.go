@@ -52,8 +52,10 @@
 //   - a sync point stands behind it: the first write after a sync opens with a
 //     checksum record that says where it is, and by being there says that all
 //     before it was durable;
-//   - the file is shorter than it was made. No step of a WAL leaves a last
-//     segment of less than SegmentBytes, not even for a moment;
+//   - the file is shorter than it was made, of which its first record tells, or
+//     than Options.SegmentBytes, if that is less or the record has no such thing,
+//     being etcd's. No step of a WAL leaves so short a last segment, not even for
+//     a moment;
 //   - the store has applied more (Options.Applied), or the log's own hard state
 //     has committed more: both were durable here before;
 //   - something other than zeros follows in the sector of the end.
@@ -66,7 +68,8 @@
 //	| records ......... |sp| records ...... |sp| ....... end| 1 MiB ahead    | to 64 MB |
 //	+-------------------+--+----------------+--+------------+----------------+----------+
 //	                      ^ a sync point: a checksum record whose data is its own
-//	                        offset and segment number, two varints; 24 to 32 bytes
+//	                        offset and segment number, two varints; 24 to 32 bytes.
+//	                        At offset 0 the size of the file follows as a third.
 //
 // etcd checks the checksum of such a record and passes over its data. It costs no
 // write of its own: it rides in the first one that comes after the sync.
@@ -231,7 +234,7 @@ func Create(fsys vfs.FS, dir string, metadata []byte, o Options) (*WAL, error) {
 	}
 	err = f.Preallocate(w.o.SegmentBytes)
 	if err == nil {
-		w.offset, err = w.writeHead(f, true)
+		w.offset, err = w.writeHead(f, first.Seq)
 	}
 	if err == nil {
 		err = w.syncDir()
