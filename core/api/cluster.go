@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -77,11 +78,15 @@ func (s *Server) moveLeader(p *pending, r *pb.MoveLeaderRequest) {
 	case !slices.Contains(s.node.Voters(), r.TargetID):
 		s.answer(p, nil, ErrBadLeaderTransferee)
 		return
-	case r.TargetID == s.cfg.MemberID:
+	case r.TargetID == s.cfg.MemberID && !mutant.On(mutant.MoveSelfHangs):
 		s.answer(p, &pb.MoveLeaderResponse{}, nil)
 		return
 	}
 	s.node.TransferLeader(r.TargetID)
+	if mutant.On(mutant.MoveAnsweredEarly) {
+		s.answer(p, &pb.MoveLeaderResponse{}, nil)
+		return
+	}
 	p.stage, p.target = moving, r.TargetID
 	s.moving = append(s.moving, p)
 }
@@ -208,6 +213,9 @@ func oneBelow(v, from membership.Version) bool {
 
 // raiseSpaceAlarm: a write from here went over the quota, so the cluster refuses further ones until space is made.
 func (s *Server) raiseSpaceAlarm() {
+	if mutant.On(mutant.SpaceAlarmForgotten) {
+		return
+	}
 	if s.alarming || slices.ContainsFunc(s.alarms, func(a *pb.AlarmMember) bool {
 		return a.MemberID == s.cfg.MemberID && a.Alarm == pb.AlarmType_NOSPACE
 	}) {

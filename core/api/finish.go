@@ -1,12 +1,18 @@
 package api
 
-import "vitrine/core/pb"
+import (
+	"vitrine/core/mutant"
+	"vitrine/core/pb"
+)
 
 // header is the identity of an answer that is made now. The cluster service leaves the revision out.
 func (s *Server) header(op Operation) Header {
 	h := Header{ClusterID: s.cfg.ClusterID, MemberID: s.cfg.MemberID, RaftTerm: s.node.Term(), Revision: s.revision}
 	if op == MemberList {
 		h.Revision = 0
+	}
+	if mutant.On(mutant.HeaderTermStale) {
+		h.RaftTerm--
 	}
 	return h
 }

@@ -104,7 +104,7 @@ func NewServer(cfg Config, node *consensus.Node, info Info) *Server {
 // At tells the server the time. It goes before any other input of the same step, and ends what has waited too long.
 func (s *Server) At(now trace.Instant) {
 	s.now, s.stuck = now, false
-	for len(s.deadlines) > 0 && s.deadlines[0].deadline <= now {
+	for len(s.deadlines) > 0 && s.deadlines[0].deadline <= now && !mutant.On(mutant.NeverExpires) {
 		s.expire(s.deadlines[0])
 	}
 }
@@ -166,7 +166,7 @@ func (s *Server) route(p *pending) {
 		s.read(p, r.Serializable)
 	case *pb.TxnRequest:
 		if readOnly(r) {
-			s.read(p, serializable(r))
+			s.read(p, serializable(r) || mutant.On(mutant.TxnReadLocal))
 			return
 		}
 		s.write(p, &pb.InternalRaftRequest{Txn: r})
@@ -191,6 +191,7 @@ func (s *Server) route(p *pending) {
 func (s *Server) Cancel(id uint64) {
 	if p := s.requests[id]; p != nil {
 		s.finish(p)
+		s.dropMoving()
 		s.traceDone(p, 0, ErrCanceled.Text)
 	}
 }
@@ -211,6 +212,14 @@ func (s *Server) expire(p *pending) {
 		err = s.timeoutCause(p.steps.Start)
 	}
 	s.answer(p, nil, err)
+	s.dropMoving()
+}
+
+// dropMoving forgets the changes of leader that nobody waits for: the leader may stay the same for ever.
+func (s *Server) dropMoving() {
+	if len(s.moving) > 0 && !mutant.On(mutant.MoveLeftBehind) {
+		s.moving = drop(s.moving)
+	}
 }
 
 // finish takes a request out of every book; lists drop it when they come by.
@@ -220,7 +229,7 @@ func (s *Server) finish(p *pending) {
 	if p.id != 0 {
 		delete(s.requests, p.id)
 	}
-	if p.proposal != 0 {
+	if p.proposal != 0 && !(mutant.On(mutant.ProposalLeftBehind) && p.index == 0) {
 		delete(s.proposals, p.proposal)
 	}
 	s.dequeue(p)
@@ -321,4 +330,18 @@ func (s *Server) Members() *membership.Members { return s.members }
 // Uses appends how much of its bounds the server has taken.
 func (s *Server) Uses(dst []limits.Use) []limits.Use {
 	return append(dst, limits.Use{Name: "requests held", Have: len(s.requests), Limit: s.cfg.MaxPending})
+}
+
+// Held appends what is in each of the server's books. Where no request is under way, all of them are empty.
+func (s *Server) Held(dst []limits.Use) []limits.Use {
+	for _, book := range [...]limits.Use{
+		{Name: "requests", Have: len(s.requests)}, {Name: "proposals", Have: len(s.proposals)}, {Name: "deadlines", Have: len(s.deadlines)},
+		{Name: "writes that wait for raft", Have: len(s.queue)}, {Name: "bytes that wait for raft", Have: s.queueBytes},
+		{Name: "reads that wait for a question", Have: len(s.waiting)}, {Name: "reads that wait for an index", Have: len(s.asked)},
+		{Name: "reads that wait for the store", Have: len(s.confirmed)}, {Name: "compactions that wait for their end", Have: len(s.finishing)},
+		{Name: "changes of leader", Have: len(s.moving)},
+	} {
+		dst = append(dst, book)
+	}
+	return dst
 }

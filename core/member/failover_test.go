@@ -174,6 +174,11 @@ func TestMoveLeader(t *testing.T) {
 	}
 	c.tick(60)
 	c.wantErr(3, id, api.ErrTimeoutLeaderTransfer)
+	for _, use := range c.machine(3).member.Held(nil) {
+		if use.Have != 0 {
+			t.Errorf("%d %s are left", use.Have, use.Name)
+		}
+	}
 }
 
 func TestTransferOnStop(t *testing.T) {

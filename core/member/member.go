@@ -224,7 +224,7 @@ func (m *Member) openStream(stream uint64, fenced bool) {
 
 func (m *Member) closeStream(stream uint64) {
 	m.hub.Close(stream)
-	if i := slices.Index(m.fenced, stream); i >= 0 {
+	if i := slices.Index(m.fenced, stream); i >= 0 && !mutant.On(mutant.StreamLeftBehind) {
 		m.fenced = slices.Delete(m.fenced, i, i+1)
 	}
 }
@@ -294,6 +294,13 @@ func (m *Member) Status() Status {
 // Uses appends how much of its bounds the member has taken.
 func (m *Member) Uses(dst []limits.Use) []limits.Use {
 	return m.hub.Uses(m.api.Uses(dst))
+}
+
+// Held appends what the member keeps for its clients, book by book: of api.Server.Held and watch.Hub.Held, and the streams
+// that require a leader.
+func (m *Member) Held(dst []limits.Use) []limits.Use {
+	dst = m.hub.Held(m.api.Held(dst))
+	return append(dst, limits.Use{Name: "streams that require a leader", Have: len(m.fenced)})
 }
 
 // WantsPrev tells whether the store should look up previous pairs when it applies (store.ApplyContext.WithPrev).

@@ -121,6 +121,19 @@ const (
 	ProgressStarved
 	PreviousInside
 
+	// Calls, alarms, and what is left behind.
+	NoSpaceLetThrough
+	AlarmNotLifted
+	SpaceAlarmForgotten
+	MoveSelfHangs
+	MoveAnsweredEarly
+	MoveLeftBehind
+	ProposalLeftBehind
+	StreamLeftBehind
+	NeverExpires
+	HeaderTermStale
+	TxnReadLocal
+
 	count
 )
 
@@ -274,5 +287,17 @@ func List() []Info {
 		{ProgressUnanswered, "progress-unanswered", "a client that asks how far its watches are gets no answer", "mutation of watch", []int{32}, 20},
 		{ProgressStarved, "progress-starved", "a round of progress notifications ends where the credit of the stream does, each time with the same watchers", "found by this simulator", []int{32}, 100},
 		{PreviousInside, "previous-inside", "of a key that is changed twice at one revision an event carries the pair in between", "found by use", []int{25}, 50},
+
+		{NoSpaceLetThrough, "no-space-let-through", "a transaction puts although the NOSPACE alarm is up", "mutation of store", []int{9, 10, 16, 37}, 100},
+		{AlarmNotLifted, "alarm-not-lifted", "an alarm is taken down in the answer only, and goes on refusing writes", "mutation of store", []int{9, 16, 27, 37}, 50},
+		{SpaceAlarmForgotten, "space-alarm-forgotten", "a member that goes over its quota raises no alarm", "mutation of api", []int{37, 28}, 50},
+		{MoveSelfHangs, "move-self-hangs", "a leader that is asked to hand over to itself waits to become what it is", "mutation of api", []int{33}, 20},
+		{MoveAnsweredEarly, "move-answered-early", "a change of leader is answered when it has begun", "mutation of api", []int{35}, 20},
+		{MoveLeftBehind, "move-left-behind", "a change of leader that never came about stays in the books until the leader changes", "found by this simulator", []int{34}, 300},
+		{ProposalLeftBehind, "proposal-left-behind", "a write that nobody waits for any more stays in the book of proposals", "mutation of api", []int{34}, 50},
+		{StreamLeftBehind, "stream-left-behind", "a stream that required a leader stays on the list of those after it has ended", "mutation of member", []int{34, 36}, 50},
+		{NeverExpires, "never-expires", "a member forgets to end what has waited too long", "mutation of api", []int{33, 34}, 100},
+		{HeaderTermStale, "header-term-stale", "headers carry the term before the present one", "mutation of api", []int{35}, 20},
+		{TxnReadLocal, "txn-read-local", "a transaction that only reads asks no quorum, whatever it was asked to do", "mutation of api", []int{16, 18}, 100},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 )
 
@@ -85,6 +86,10 @@ func (a *Alarms) apply(r *pb.AlarmRequest, w membership.Writer) (resp *pb.AlarmR
 			changed = true
 		}
 	case pb.AlarmRequest_DEACTIVATE:
+		if active && mutant.On(mutant.AlarmNotLifted) {
+			resp.Alarms = append(resp.Alarms, m)
+			break
+		}
 		if active {
 			resp.Alarms = append(resp.Alarms, m)
 			a.active = slices.Delete(slices.Clone(a.active), at, at+1)
@@ -111,7 +116,7 @@ func (a *Alarms) refuse(r *pb.InternalRaftRequest) error {
 		r.Compaction != nil || r.LeaseGrant != nil || r.LeaseRevoke != nil) {
 		return ErrCorrupt
 	}
-	if a.Active(pb.AlarmType_NOSPACE) && (r.Put != nil || r.LeaseGrant != nil || r.Txn != nil && txnCost(r.Txn) > 0) {
+	if a.Active(pb.AlarmType_NOSPACE) && (r.Put != nil || r.LeaseGrant != nil || r.Txn != nil && txnCost(r.Txn) > 0 && !mutant.On(mutant.NoSpaceLetThrough)) {
 		return ErrNoSpace
 	}
 	return nil

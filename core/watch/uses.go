@@ -18,3 +18,19 @@ func (h *Hub) Uses(dst []limits.Use) []limits.Use {
 		limits.Use{Name: "bytes of recent revisions for watchers", Have: h.recent.bytes, Limit: h.cfg.RecentBytes},
 	)
 }
+
+// Held appends what the hub keeps for its streams. Where every client has read everything, only streams and watchers are
+// left.
+func (h *Hub) Held(dst []limits.Use) []limits.Use {
+	c, pushes, bytes := h.Counts(), 0, 0
+	for _, s := range h.order {
+		pushes += s.pushes()
+		bytes += s.bytes
+	}
+	return append(dst,
+		limits.Use{Name: "watch streams", Have: c.Streams}, limits.Use{Name: "watchers", Have: c.Watchers},
+		limits.Use{Name: "watchers behind", Have: c.Behind}, limits.Use{Name: "scans", Have: c.Scans},
+		limits.Use{Name: "watchers in the index", Have: h.synced.size + h.behind.Len()},
+		limits.Use{Name: "watch responses on their way", Have: pushes}, limits.Use{Name: "bytes of watch responses on their way", Have: bytes},
+	)
+}
