@@ -17,7 +17,7 @@ func (h *History) repeated(l *replayed) error {
 		switch o := &h.ops[i]; {
 		case o.outcome() == unknown:
 			open[bytesOf(o.request)]++
-		case o.write != nil:
+		case o.write != nil, o.keptOut():
 			open[bytesOf(o.request)] += 0
 		}
 	}

@@ -85,7 +85,7 @@ func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
 	}
 	h.ops, h.dropped = slices.Clone(keep[front:]), h.dropped+front
 	h.log = slices.Clone(h.log[at.index-h.base.index:])
-	h.base = at.fold
+	h.base, h.since = at.fold, at.now
 	l.forget(h.base)
 }
 

@@ -28,22 +28,15 @@ const maxPending = 1 << 15
 type Fold struct {
 	state   *model.State
 	index   uint64 // of state
-	alarms  map[alarm]bool
 	pending []*raftpb.Entry
 	blind   bool // auth was used: permissions are not in the model
-}
-
-// alarm is one alarm that a member raised.
-type alarm struct {
-	member uint64
-	kind   pb.AlarmType
 }
 
 // NewFold is the fold of an empty log.
 func NewFold() *Fold {
 	s := model.New()
 	s.MaxTxnOps = 0 // what is in the log was admitted
-	return &Fold{state: s, alarms: map[alarm]bool{}}
+	return &Fold{state: s}
 }
 
 // Entries takes committed entries from whoever applies them first: all members
@@ -99,7 +92,7 @@ func requestIn(e *raftpb.Entry) *pb.InternalRaftRequest {
 }
 
 // perform does what the entry at index asks for, and returns the answer of the
-// model; neither response nor error if an alarm keeps the request out.
+// model; neither response nor error if the model has nothing to do with it.
 func (f *Fold) perform(index uint64, r *pb.InternalRaftRequest) (response any, err error) {
 	f.index = index
 	if r == nil {
@@ -107,13 +100,6 @@ func (f *Fold) perform(index uint64, r *pb.InternalRaftRequest) (response any, e
 	}
 	if r.AuthEnable != nil {
 		f.blind = true
-	}
-	switch {
-	case r.Alarm != nil:
-		f.alarm(r.Alarm)
-		return nil, nil
-	case f.refused(r):
-		return nil, nil
 	}
 	if body := requestOf(r); body != nil {
 		return f.state.Apply(body) // a refusal changes nothing
@@ -132,47 +118,14 @@ func requestOf(r *pb.InternalRaftRequest) any {
 		return r.Txn
 	case r.Compaction != nil:
 		return r.Compaction
+	case r.Alarm != nil:
+		return r.Alarm
 	case r.LeaseGrant != nil:
 		return r.LeaseGrant
 	case r.LeaseRevoke != nil:
 		return r.LeaseRevoke
 	}
 	return nil
-}
-
-func (f *Fold) alarm(r *pb.AlarmRequest) {
-	key := alarm{r.MemberID, r.Alarm}
-	switch r.Action {
-	case pb.AlarmRequest_ACTIVATE:
-		f.alarms[key] = true
-	case pb.AlarmRequest_DEACTIVATE:
-		delete(f.alarms, key)
-	}
-}
-
-// refused reports whether an alarm keeps the request out.
-func (f *Fold) refused(r *pb.InternalRaftRequest) bool {
-	if len(f.alarms) == 0 {
-		return false
-	}
-	noSpace, corrupt := false, false
-	for a := range f.alarms {
-		noSpace = noSpace || a.kind == pb.AlarmType_NOSPACE
-		corrupt = corrupt || a.kind == pb.AlarmType_CORRUPT
-	}
-	return corrupt || noSpace && (r.Put != nil || r.LeaseGrant != nil || r.Txn != nil && puts(r.Txn))
-}
-
-// puts reports whether a transaction may put.
-func puts(r *pb.TxnRequest) bool {
-	for _, branch := range [][]*pb.RequestOp{r.Success, r.Failure} {
-		for _, op := range branch {
-			if op.GetRequestPut() != nil || op.GetRequestTxn() != nil && puts(op.GetRequestTxn()) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // At is the state after the entry at index, nil if that is forgotten or not
@@ -190,11 +143,7 @@ func (f *Fold) At(index uint64) *model.State {
 
 // clone is a copy without what is pending.
 func (f *Fold) clone() *Fold {
-	c := &Fold{state: f.state.Clone(), index: f.index, alarms: make(map[alarm]bool, len(f.alarms)), blind: f.blind}
-	for a := range f.alarms {
-		c.alarms[a] = true
-	}
-	return c
+	return &Fold{state: f.state.Clone(), index: f.index, blind: f.blind}
 }
 
 // ErrForgotten says that an image is older than what the fold still knows.
@@ -230,6 +179,9 @@ func (f *Fold) Image(image Image) error {
 		return err
 	}
 	if err := sameLeases(image, state); err != nil {
+		return err
+	}
+	if err := sameAlarms(image, state); err != nil {
 		return err
 	}
 	return sameHistory(image, state, finished)
@@ -272,6 +224,25 @@ func sameLeases(image Image, s *model.State) error {
 		return fmt.Errorf("the image has %d leases that were never granted, or were revoked", len(have))
 	}
 	return nil
+}
+
+func sameAlarms(image Image, s *model.State) (err error) {
+	want := s.Alarms()
+	n := 0
+	image("alarm", func(k, _ []byte) bool {
+		a := &pb.AlarmMember{}
+		if e := a.UnmarshalVT(k); e != nil {
+			err = fmt.Errorf("an alarm is unreadable: %w", e)
+		} else if !slices.ContainsFunc(want, func(w *pb.AlarmMember) bool { return w.Alarm == a.Alarm && w.MemberID == a.MemberID }) {
+			err = fmt.Errorf("the image has the alarm %v of member %d, which is not up", a.Alarm, a.MemberID)
+		}
+		n++
+		return err == nil
+	})
+	if err == nil && n < len(want) {
+		err = fmt.Errorf("the image has %d alarms, by the log %d are up", n, len(want))
+	}
+	return err
 }
 
 // place is a revision: where the key bucket keeps a change.

@@ -63,7 +63,7 @@ func revision(main, sub int64, tombstone bool) string {
 // diskOf writes what a right database would hold at index.
 func diskOf(t *testing.T, s *model.State, index uint64) disk {
 	t.Helper()
-	d := disk{"key": {}, "meta": {"consistent_index": be64(index), "term": be64(2)}, "lease": {}}
+	d := disk{"key": {}, "meta": {"consistent_index": be64(index), "term": be64(2)}, "lease": {}, "alarm": {}}
 	s.History(func(key string, rev, sub int64, kv *pb.KeyValue) bool {
 		if kv == nil {
 			kv = &pb.KeyValue{Key: []byte(key)}
@@ -80,6 +80,13 @@ func diskOf(t *testing.T, s *model.State, index uint64) disk {
 	if c := s.CompactRevision(); c >= 0 {
 		d["meta"]["scheduledCompactRev"] = []byte(revision(c, 0, false))
 		d["meta"]["finishedCompactRev"] = []byte(revision(c, 0, false))
+	}
+	for _, a := range s.Alarms() {
+		key, err := a.MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d["alarm"][string(key)] = nil
 	}
 	for _, id := range s.Leases() {
 		d["lease"][string(be64(uint64(id)))] = []byte("x")

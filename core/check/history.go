@@ -21,6 +21,7 @@ type History struct {
 	log     []*raftpb.Entry
 	watches []*Watch
 	marks   []mark
+	since   trace.Instant   // when what is kept of the log began
 	lost    map[uint64]bool // hashes of requests without an answer that were forgotten
 }
 
@@ -53,8 +54,8 @@ func NewHistory() *History {
 }
 
 // Invoke records that client sends req: a *pb.RangeRequest, *pb.PutRequest,
-// *pb.DeleteRangeRequest, *pb.TxnRequest or *pb.CompactionRequest, which the
-// history keeps. It returns the number of the operation.
+// *pb.DeleteRangeRequest, *pb.TxnRequest, *pb.CompactionRequest or
+// *pb.AlarmRequest, which the history keeps. It returns the number of the operation.
 func (h *History) Invoke(client int, now trace.Instant, req any) (op int) {
 	h.ops = append(h.ops, operation{client: client, call: now, request: req})
 	return h.dropped + len(h.ops) - 1
@@ -100,6 +101,9 @@ func (h *History) check(l *replayed) error {
 	if err := h.linearizable(l); err != nil {
 		return err
 	}
+	if err := h.alarmsAnswered(l); err != nil {
+		return err
+	}
 	for _, w := range h.watches {
 		if err := w.check(l); err != nil {
 			number := WatchReliable
@@ -125,14 +129,14 @@ const (
 // outcome classifies the operation.
 func (o *operation) outcome() outcome {
 	switch {
-	case o.gone:
-		return void
+	case o.gone, o.alarm() != nil:
+		return void // alarms: see alarmsAnswered
 	case o.answered && o.err == nil:
 		return succeeded
 	case o.answered && model.Refusal(o.err):
 		switch text := model.Error(o.err.Error()); text {
-		case model.ErrNoSpace, model.ErrTooLarge, model.ErrTooManyOps:
-			return void // by quotas and flags, which the model does not know
+		case model.ErrNoSpace, model.ErrCorrupt, model.ErrTooLarge, model.ErrTooManyOps:
+			return void // by quotas, flags and alarms, of which nobody keeps when they were up
 		case model.ErrFutureRev, model.ErrCompacted:
 			if serializable(o.request) {
 				return void // so it was at that member

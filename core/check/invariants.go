@@ -35,6 +35,7 @@ const (
 	NothingLeft        = 34
 	Identity           = 35
 	LeaderRequired     = 36
+	Alarms             = 37
 )
 
 // Info describes an invariant to people.
@@ -79,5 +80,6 @@ func Invariants() []Info {
 		{NothingLeft, "nothing left behind", "Of a request or a stream that is over, however it ended, a member keeps nothing."},
 		{Identity, "identity", "An answer names the cluster, the member, a term and a revision that are right, and tells of leaders and members what is so."},
 		{LeaderRequired, "leader required", "Who asks for a leader is refused, or cut off, where there is none, and nobody else is."},
+		{Alarms, "alarms", "An alarm goes up when the space is used up, keeps out what it must and nothing else, and goes when it is taken down."},
 	}
 }

@@ -172,7 +172,7 @@ func (h *History) forgot(name string) bool {
 func (l *replayed) claim(c *candidate) {
 	if c.known.write == nil && !readOnly(c.request) {
 		for _, w := range l.after(c.place / 2) {
-			if !w.claimed && (c.place%2 == 0) == (w.after > w.before) && sameRequest(c.request, w.request) {
+			if !w.claimed && w.err == nil && (c.place%2 == 0) == (w.after > w.before) && sameRequest(c.request, w.request) {
 				w.claimed, c.known.write = true, w
 				break
 			}
@@ -373,6 +373,8 @@ func words(x any) string {
 		return fmt.Sprintf("delete %q..%q", r.Key, r.RangeEnd)
 	case *pb.CompactionRequest:
 		return fmt.Sprintf("compact %d", r.Revision)
+	case *pb.AlarmRequest:
+		return fmt.Sprintf("alarm %v %v of member %d", r.Action, r.Alarm, r.MemberID)
 	case *pb.TxnRequest:
 		return fmt.Sprintf("txn of %d compares, %d and %d operations", len(r.Compare), len(r.Success), len(r.Failure))
 	case *pb.RangeResponse:
@@ -419,6 +421,10 @@ func sameBody(want, got any) bool {
 	case *pb.DeleteRangeResponse:
 		g := got.(*pb.DeleteRangeResponse)
 		return w.Deleted == g.Deleted && samePairs(w.PrevKvs, g.PrevKvs)
+	case *pb.AlarmResponse:
+		return slices.EqualFunc(w.Alarms, got.(*pb.AlarmResponse).Alarms, func(a, b *pb.AlarmMember) bool {
+			return a.Alarm == b.Alarm && a.MemberID == b.MemberID
+		})
 	case *pb.TxnResponse:
 		g := got.(*pb.TxnResponse)
 		return w.Succeeded == g.Succeeded && slices.EqualFunc(w.Responses, g.Responses, sameOp)

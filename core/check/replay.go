@@ -14,7 +14,7 @@ import (
 // written is one request in the log and what it did.
 type written struct {
 	request  any
-	response any // by the model; neither this nor err if an alarm kept it out
+	response any // by the model
 	err      error
 	index    uint64
 	before   int64 // revision before it

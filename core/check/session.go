@@ -17,6 +17,9 @@ const maxSessions = 256
 // back (I18). Only a request that was sent after an answer had come is held to
 // it; those under way together may be answered in any order.
 func (c *Checker) heard(e *trace.Event) {
+	if e.Rev == 0 {
+		return // the answer is not about data
+	}
 	s := c.session(e.A, e.Peer, e.B)
 	if trace.Instant(e.C) >= s.at && e.Rev < s.rev {
 		c.violate(Serializable, e, "client %d was at revision %d by the word of member %d, which then answered from revision %d", e.A, s.rev, e.Peer, e.Rev)

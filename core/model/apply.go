@@ -13,11 +13,14 @@ import (
 )
 
 // Apply executes a request: *pb.RangeRequest, PutRequest, DeleteRangeRequest,
-// TxnRequest, CompactionRequest, LeaseGrantRequest or LeaseRevokeRequest. The
+// TxnRequest, CompactionRequest, AlarmRequest, LeaseGrantRequest or LeaseRevokeRequest. The
 // response is etcd's, with the revision as its whole header; an Error leaves the
 // state as it was. Responses share pairs with the state: do not change them.
 func (s *State) Apply(request any) (response any, err error) {
 	if err := Validate(request, s.MaxTxnOps); err != nil {
+		return nil, err
+	}
+	if err := s.alarmed(request); err != nil {
 		return nil, err
 	}
 	switch r := request.(type) {
@@ -36,6 +39,8 @@ func (s *State) Apply(request any) (response any, err error) {
 		return s.txn(r)
 	case *pb.CompactionRequest:
 		return answer(s.compact(r))
+	case *pb.AlarmRequest:
+		return s.alarm(r), nil
 	case *pb.LeaseGrantRequest:
 		return answer(s.grant(r))
 	case *pb.LeaseRevokeRequest:

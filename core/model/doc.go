@@ -17,8 +17,8 @@
 // A Clone costs almost nothing and shares what did not change, so a checker may
 // try many orders of the same operations.
 //
-// In scope: Range with all options, Put, DeleteRange, Txn, Compact, and of
-// leases what data depend on (that they exist; that revoking one deletes its
+// In scope: Range with all options, Put, DeleteRange, Txn, Compact, alarms and what
+// they refuse, and of leases what data depend on (that they exist; that revoking one deletes its
 // keys in one revision). Response headers carry the revision only. Ties in a
 // sorted Range come as etcd leaves them: as sort.Sort does, from key order.
 package model

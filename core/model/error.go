@@ -18,6 +18,7 @@ const (
 	ErrCompacted     Error = "etcdserver: mvcc: required revision has been compacted"
 	ErrFutureRev     Error = "etcdserver: mvcc: required revision is a future revision"
 	ErrNoSpace       Error = "etcdserver: mvcc: database space exceeded"
+	ErrCorrupt       Error = "etcdserver: corrupt cluster"
 	ErrLeaseNotFound Error = "etcdserver: requested lease not found"
 	ErrLeaseExist    Error = "etcdserver: lease already exists"
 	ErrLeaseTTL      Error = "etcdserver: too large lease TTL"
@@ -29,7 +30,7 @@ const (
 func Refusal(err error) bool {
 	switch Error(err.Error()) {
 	case ErrEmptyKey, ErrKeyNotFound, ErrValueProvided, ErrLeaseProvided, ErrTooManyOps, ErrDuplicateKey, ErrInvalidSort,
-		ErrCompacted, ErrFutureRev, ErrNoSpace, ErrLeaseNotFound, ErrLeaseExist, ErrLeaseTTL, ErrTooLarge:
+		ErrCompacted, ErrFutureRev, ErrNoSpace, ErrCorrupt, ErrLeaseNotFound, ErrLeaseExist, ErrLeaseTTL, ErrTooLarge:
 		return true
 	}
 	return false

@@ -319,3 +319,48 @@ func TestRefusal(t *testing.T) {
 		t.Error("refusals are known by their text")
 	}
 }
+
+// TestAlarms raises alarms and takes them down, and asks what they let through.
+func TestAlarms(t *testing.T) {
+	s := New()
+	alarm := func(action pb.AlarmRequest_AlarmAction, member uint64, kind pb.AlarmType) int {
+		resp, err := s.Apply(&pb.AlarmRequest{Action: action, MemberID: member, Alarm: kind})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(resp.(*pb.AlarmResponse).Alarms)
+	}
+	put := &pb.PutRequest{Key: []byte("a")}
+	nested := &pb.TxnRequest{Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestTxn{RequestTxn: &pb.TxnRequest{
+		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}},
+	}}}}}
+	holds := func(request any, want error) {
+		t.Helper()
+		if _, err := s.Clone().Apply(request); err != want {
+			t.Errorf("%T: %v, want %v", request, err, want)
+		}
+	}
+	if n := alarm(pb.AlarmRequest_ACTIVATE, 2, pb.AlarmType_NOSPACE) + alarm(pb.AlarmRequest_ACTIVATE, 2, pb.AlarmType_NOSPACE); n != 2 {
+		t.Errorf("raised twice: %d answers", n)
+	}
+	before := s.Clone()
+	holds(put, ErrNoSpace)
+	holds(nested, ErrNoSpace)
+	holds(&pb.DeleteRangeRequest{Key: []byte("a")}, nil)
+	holds(&pb.RangeRequest{Key: []byte("a")}, nil)
+	alarm(pb.AlarmRequest_ACTIVATE, 1, pb.AlarmType_CORRUPT)
+	holds(&pb.DeleteRangeRequest{Key: []byte("a")}, ErrCorrupt)
+	holds(&pb.CompactionRequest{Revision: 1}, ErrCorrupt)
+	holds(put, ErrCorrupt)
+	if all, some := alarm(pb.AlarmRequest_GET, 0, pb.AlarmType_NONE), alarm(pb.AlarmRequest_GET, 0, pb.AlarmType_CORRUPT); all != 2 || some != 1 {
+		t.Errorf("%d alarms, %d of a kind", all, some)
+	}
+	if n := alarm(pb.AlarmRequest_DEACTIVATE, 1, pb.AlarmType_CORRUPT) + alarm(pb.AlarmRequest_DEACTIVATE, 1, pb.AlarmType_NOSPACE); n != 1 {
+		t.Errorf("%d alarms were taken down of one that was up", n)
+	}
+	alarm(pb.AlarmRequest_DEACTIVATE, 2, pb.AlarmType_NOSPACE)
+	holds(put, nil)
+	if len(before.Alarms()) != 1 {
+		t.Errorf("an older state has %d alarms", len(before.Alarms()))
+	}
+}

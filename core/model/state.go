@@ -27,6 +27,7 @@ func before(a, b record) bool {
 type State struct {
 	records   *btree.BTreeG[record]
 	leases    *btree.BTreeG[int64]
+	alarms    []*pb.AlarmMember // by type and member; never changed in place
 	revision  int64
 	compacted int64
 	digest    uint64   // of everything that was written, in order
@@ -106,16 +107,16 @@ func (s *State) scan(in interval, rev int64, fn func(*pb.KeyValue)) {
 // must lie between the compact revision and Revision. It costs no copy.
 func (s *State) ReadAt(rev int64, request any) (response any, err error) {
 	then := *s
-	then.revision = rev
+	then.revision, then.alarms = rev, nil
 	return then.Apply(request)
 }
 
 // At is a copy that has gone back to revision rev, within the same bounds. It
 // serves to ask what a request would have been answered; its leases are those of
-// now.
+// now, and it has no alarms.
 func (s *State) At(rev int64) *State {
 	then := s.Clone()
-	then.revision = rev
+	then.revision, then.alarms = rev, nil
 	return then
 }
 
