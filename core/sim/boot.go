@@ -26,7 +26,7 @@ func (n *node) layout() driver.Layout { return driver.At(".", "") }
 func (w *World) filesOf(n *node) *driver.Disk {
 	d := &driver.Disk{
 		FS:     vfs.WithFaults(n.fs, func(op vfs.Op) error { return w.doubt(n, op) }),
-		Layout: n.layout(), Tracer: n.tracer,
+		Layout: n.layout(), Tracer: n.tracer, Store: w.storeConfig(),
 		WAL:  wal.Options{SegmentBytes: w.cfg.SegmentBytes, Recycle: true},
 		Hook: func(s driver.Step) error { return w.reaches(n, s) },
 	}
@@ -157,7 +157,7 @@ func (w *World) memberConfig(n *node) member.Config {
 		ID: n.id, ClusterID: clusterID, TickInterval: w.cfg.TickEvery,
 		ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
 		SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries, SlowRequest: -1,
-		Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: "3.7.0",
+		Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: clusterVersion,
 		Epoch: w.epoch(n),
 		Watch: watch.Config{
 			ProgressInterval: w.cfg.Progress, NoEncoding: true, StreamPushes: w.cfg.Watch.Pushes,

@@ -2,10 +2,12 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"vitrine/core/api"
 	"vitrine/core/check"
+	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
@@ -28,6 +30,10 @@ type client struct {
 
 	tombstone int64 // revision of its last delete
 
+	refused bool              // for an alarm
+	cleared bool              // it has made room since
+	alarms  []*pb.AlarmMember // that it will take down
+
 	stream *stream // of its watches, nil = it never had one
 	heard  []known // by member
 	done   int
@@ -42,6 +48,18 @@ func (c *client) hears(node int, life uint32, rev int64) {
 	case rev > k.rev:
 		k.rev = rev
 	}
+}
+
+// linearizable reports whether an answer must come from the newest state.
+func linearizable(op opCode, body any) bool {
+	asks := func(op *pb.RequestOp) bool { return !op.GetRequestRange().GetSerializable() }
+	switch r := body.(type) {
+	case *pb.RangeRequest:
+		return !r.Serializable
+	case *pb.TxnRequest:
+		return slices.ContainsFunc(r.Success, asks) || slices.ContainsFunc(r.Failure, asks)
+	}
+	return op < opMoveLeader
 }
 
 // sight is what a client knows of a key.
@@ -70,9 +88,24 @@ const (
 	opTxn
 	opCompact
 	opWatch
+	opAlarm
+	opMoveLeader
+	opStatus
+	opHash
+	opHashKV
+	opMembers
 )
 
-var opNames = [...]string{"", "put", "get", "delete", "txn", "compact", "watch"}
+var opNames = [...]string{"", "put", "get", "delete", "txn", "compact", "watch", "alarm", "move-leader", "status", "hash", "hash-kv", "members"}
+
+// readOnly operations are asked again where the first answer did not come.
+func (op opCode) readOnly() bool { return op == opGet || op >= opStatus }
+
+// judged operations are of the data, and part of the history.
+func (op opCode) judged() bool { return op < opMoveLeader }
+
+// keyed operations are about some key.
+func (op opCode) keyed() bool { return op < opAlarm && op != opCompact }
 
 // stage is where a request is on its way.
 type stage uint8
@@ -110,6 +143,9 @@ type request struct {
 	stations []StationState
 	over     uint32 // life of the member that answered: the connection
 	token    int    // of the judge's history
+	met      arrival
+	floor    int64            // the newest revision that its client had heard of when it asked
+	then     func(r *request) // when it is over
 }
 
 // errRefused and errReset are what a connection reports.
@@ -127,8 +163,8 @@ func (w *World) issue(c *client, op opCode, body any, words, key string, endpoin
 	stations := r.stations[:0]
 	*r = request{
 		id: w.requestID, client: c.id, op: op, body: body, words: words, key: key,
-		readOnly: op == opGet, pinned: endpoint >= 0, node: endpoint, status: StatusPending,
-		issued: w.now, deadline: w.now + int64(timeout), stations: stations,
+		readOnly: op.readOnly(), pinned: endpoint >= 0, node: endpoint, status: StatusPending,
+		issued: w.now, deadline: w.now + int64(timeout), stations: stations, floor: c.lastRev,
 	}
 	w.byRequest[r.id] = slot
 	w.open = append(w.open, slot)
@@ -202,6 +238,8 @@ func (w *World) arrive(n *node, e *event) {
 		return
 	}
 	r.stage = atMember
+	h := n.member.Header()
+	r.met = arrival{term: h.RaftTerm, rev: n.store.KV.Revision(), at: w.now, life: n.life}
 	fenced, headless := mix(r.id)%requireLeader == 0, n.member.Leader() == 0
 	w.step(n, &member.Input{Kind: member.Request, Cause: e.cause, Request: &api.Request{
 		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.cause,
@@ -236,6 +274,7 @@ func (w *World) reply(n *node, a *api.Reply) {
 		return
 	}
 	if r := w.requests.at(slot); r.stage == atMember && r.node == n.ix {
+		w.answeredRightly(n, r, a.Response, a.Err)
 		w.answer(slot, a.Response, a.Err)
 	}
 }
@@ -315,6 +354,7 @@ func (w *World) clientTimer(e *event) {
 	}
 	if r.stage == atMember {
 		if n := w.nodes[r.node]; n.process == running {
+			w.inTime(n, r)
 			w.step(n, &member.Input{Kind: member.Cancel, ID: r.id, Cause: r.cause})
 		}
 	}
@@ -323,6 +363,17 @@ func (w *World) clientTimer(e *event) {
 			w.faults.counts[faultDeadline]++
 		}
 		w.finish(e.slot, nil, errDeadline)
+	}
+}
+
+// inTime holds a member that has run all the while to its own time for a request
+// (I33): a client that waits longer is told. Only the deletions of a compaction
+// may take as long as they do.
+func (w *World) inTime(n *node, r *request) {
+	allowed := limits.RequestTimeout + 2*time.Duration(w.cfg.ElectionTicks)*w.cfg.TickEvery + 2*time.Duration(n.tickEvery)
+	compaction, _ := r.body.(*pb.CompactionRequest)
+	if w.now-r.met.at > int64(allowed) && n.life == r.met.life && n.resumed < r.met.at && !compaction.GetPhysical() {
+		w.broken(check.Timely, "member %d has had the request %q for %v and has not answered", n.id, r.words, time.Duration(w.now-r.met.at))
 	}
 }
 
@@ -339,10 +390,14 @@ func (w *World) finish(slot int32, response any, err error) {
 		}
 	}
 	text := ""
+	c.refusedFor(response, err)
 	switch {
 	case err == nil:
 		r.status = StatusOK
 		r.rev = headerRevision(response)
+		if r.rev < r.floor && linearizable(r.op, r.body) {
+			w.broken(check.Linearizable, "client %d had heard of revision %d, and then %q was answered at %d", c.id, r.floor, r.words, r.rev)
+		}
 		c.lastRev = max(c.lastRev, r.rev)
 		c.hears(r.node, r.over, r.rev)
 		if d, ok := response.(*pb.DeleteRangeResponse); ok && d.Deleted > 0 {
@@ -364,6 +419,9 @@ func (w *World) finish(slot int32, response any, err error) {
 	}
 	w.emit(done)
 	w.judge.complete(r, w.now)
+	if r.then != nil {
+		r.then(r)
+	}
 	w.retire(slot)
 	if c.request == slot {
 		c.request = -1

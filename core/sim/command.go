@@ -41,6 +41,12 @@ import (
 //	delete       Key, End, PrevKV
 //	txn          If, Then, Else
 //	compact      Rev, Physical; negative = so many behind the newest revision that the client saw
+//	alarm        Name (get, activate, deactivate), Value (nospace, corrupt, none at all), ID: whose
+//	move-leader  ID: to whom; asked of Member, which must lead
+//	status       asked of Member, as are
+//	hash
+//	hash-kv      Rev
+//	members      Serializable
 //	watch        Key, End, Rev, PrevKV, Progress, Fragment, Filter (no-put, no-delete, or both with a comma), ID (the watch id that it asks for, 0 = any);
 //	             Leader: its stream wants a member that has a leader; a client's watches share a stream; answered by a request id
 //	cancel-watch Request; 0 = the newest watch; with Client: that client asks to cancel the watch with the id ID
@@ -159,6 +165,7 @@ var verbs = map[string]bool{
 	"put": true, "get": true, "delete": true, "txn": true, "compact": true,
 	"watch": true, "cancel-watch": true, "hang-up": true, "vanish": true, "ask-progress": true, "end-stream": true, "stall": true, "set": true,
 	"fail": true, "rot": true, "clock": true, "strike": true, "defragment": true, "garble": true,
+	"alarm": true, "move-leader": true, "status": true, "hash": true, "hash-kv": true, "members": true,
 }
 
 // UnmarshalJSON takes value and rev as strings or numbers, so that a page may

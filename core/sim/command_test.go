@@ -30,6 +30,14 @@ var sampleCommands = []struct {
 	{`compact rev=-5`, Command{Cmd: "compact", Rev: -5}},
 	{`compact rev=7 physical`, Command{Cmd: "compact", Rev: 7, Physical: true}},
 	{`set name=loss value=0.25`, Command{Cmd: "set", Name: "loss", Value: "0.25"}},
+	{`watch client=2 key=a end="\x00" filter="no-put,no-delete" id=3 progress fragment leader`, Command{Cmd: "watch", Client: 2, Key: "a", End: "\x00", Filter: "no-put,no-delete", ID: 3, Progress: true, Fragment: true, Leader: true}},
+	{`cancel-watch client=2 id=3`, Command{Cmd: "cancel-watch", Client: 2, ID: 3}},
+	{`end-stream client=2`, Command{Cmd: "end-stream", Client: 2}},
+	{`alarm member=1 name=activate value=nospace id=2`, Command{Cmd: "alarm", Member: 1, Name: "activate", Value: "nospace", ID: 2}},
+	{`move-leader member=1 id=2`, Command{Cmd: "move-leader", Member: 1, ID: 2}},
+	{`hash-kv rev=5`, Command{Cmd: "hash-kv", Rev: 5}},
+	{`members serializable`, Command{Cmd: "members", Serializable: true}},
+	{`txn if=[lease a = 0] then=[get key=a]`, Command{Cmd: "txn", If: []Compare{{"lease", "a", "", "=", "0"}}, Then: []Command{{Cmd: "get", Key: "a"}}}},
 	{`cancel-watch request=9`, Command{Cmd: "cancel-watch", Request: 9}},
 }
 

@@ -25,6 +25,7 @@ type Config struct {
 	SegmentBytes    int64         `json:"segmentBytes"`             // WAL segment size
 	CommitEvery     time.Duration `json:"commitEvery"`              // backend: at most this long between write buffer and disk
 	CommitOps       int           `json:"commitOps"`                // backend: or so many operations
+	Quota           int64         `json:"quota,omitempty"`          // bytes in use from which writes raise NOSPACE, 0 = 2 GiB
 	Progress        time.Duration `json:"progress"`                 // interval of watch progress notifications
 
 	// LongRange is how many keys a range may touch before it is read on a view,
@@ -121,6 +122,9 @@ type Workload struct {
 	// it waits for Timeout.
 	Hasty time.Duration `json:"hasty,omitempty"`
 
+	// Alarms: clients that call raise some by hand.
+	Alarms bool `json:"alarms,omitempty"`
+
 	// Explicit clients do nothing by themselves: what they do is in the commands.
 	Explicit bool `json:"explicit,omitempty"`
 
@@ -134,12 +138,13 @@ type Mix struct {
 	Serializable int `json:"serializable"` // get
 	Delete       int `json:"delete"`
 	Txn          int `json:"txn"`
-	Range        int `json:"range"`   // many keys, all options, old revisions
-	Compact      int `json:"compact"` // a little behind the head
+	Range        int `json:"range"`          // many keys, all options, old revisions
+	Compact      int `json:"compact"`        // a little behind the head
+	Call         int `json:"call,omitempty"` // what operators ask, MoveLeader and alarms among it
 }
 
-func (m Mix) weights() [7]int {
-	return [...]int{m.Put, m.Get, m.Serializable, m.Delete, m.Txn, m.Range, m.Compact}
+func (m Mix) weights() [8]int {
+	return [...]int{m.Put, m.Get, m.Serializable, m.Delete, m.Txn, m.Range, m.Compact, m.Call}
 }
 
 func (m Mix) sum() (n int) {

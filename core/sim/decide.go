@@ -33,7 +33,7 @@ func (w *World) decided(c *client, body any, node int) {
 func (w *World) free(c *Command) error {
 	x := w.clients[c.Client]
 	switch c.Cmd {
-	case "put", "get", "delete", "txn", "compact":
+	case "put", "get", "delete", "txn", "compact", "alarm", "move-leader", "status", "hash", "hash-kv", "members":
 		if x.request >= 0 {
 			return fmt.Errorf("sim: %s: client %d waits for an answer", c.Cmd, c.Client)
 		}
@@ -78,7 +78,7 @@ func (w *World) performDecision(c *Command) error {
 	}
 	key := c.firstKey()
 	words := opNames[op]
-	if op != opCompact {
+	if op.keyed() {
 		words += " " + key
 	}
 	if create, ok := body.(*pb.WatchCreateRequest); ok {
@@ -154,6 +154,9 @@ var filterNames = [...]string{"no-put", "no-delete"}
 
 // commandOf is the opposite of requestOf.
 func commandOf(body any) Command {
+	if c, ok := commandOfCall(body); ok {
+		return c
+	}
 	switch r := body.(type) {
 	case *pb.PutRequest:
 		return Command{Cmd: "put", Key: string(r.Key), Value: string(r.Value), PrevKV: r.PrevKv, IgnoreValue: r.IgnoreValue}

@@ -78,7 +78,7 @@ func (w *World) valid(c *Command) error {
 				return fmt.Errorf("sim: cut: member %d is on both sides", id)
 			}
 		}
-	case "put", "get", "delete", "txn", "compact", "watch":
+	case "put", "get", "delete", "txn", "compact", "watch", "alarm", "move-leader", "status", "hash", "hash-kv", "members":
 		_, _, err := requestOf(c, 0)
 		return err
 	case "hang-up", "vanish", "ask-progress", "end-stream":
@@ -359,8 +359,13 @@ func (w *World) performRequest(c *Command) (uint64, error) {
 // requestOf translates a command to the API.
 func requestOf(c *Command, lastRev int64) (opCode, any, error) {
 	key, end, value := bytesOf(c.Key), bytesOf(c.End), bytesOf(c.Value)
-	if c.Key == "" && c.Cmd != "txn" && c.Cmd != "compact" {
-		return 0, nil, fmt.Errorf("sim: %s: which key?", c.Cmd)
+	switch c.Cmd {
+	case "alarm", "move-leader", "status", "hash", "hash-kv", "members":
+		return callOf(c)
+	case "put", "get", "delete", "watch":
+		if c.Key == "" {
+			return 0, nil, fmt.Errorf("sim: %s: which key?", c.Cmd)
+		}
 	}
 	switch c.Cmd {
 	case "put":

@@ -50,13 +50,13 @@ func (j *judge) violate(number int, text string) {
 }
 
 func (j *judge) invoke(r *request, now int64) {
-	if j != nil {
+	if j != nil && r.op.judged() {
 		r.token = j.history.Invoke(r.client, trace.Instant(now), r.body)
 	}
 }
 
 func (j *judge) complete(r *request, now int64) {
-	if j != nil {
+	if j != nil && r.op.judged() {
 		j.history.Return(r.token, trace.Instant(now), r.answer, r.err)
 	}
 }
@@ -214,8 +214,15 @@ func pairsSum(kvs []*pb.KeyValue) uint64 {
 // bounds looks how much a member holds.
 func (j *judge) bounds(n *node) {
 	j.uses = n.member.Uses(j.uses[:0])
+	if quota := n.store.Quota(); j.w.cfg.Quota > 0 {
+		j.uses = append(j.uses, limits.Use{Name: "bytes in its database", Have: int(n.backend.Store().SizeInUse()), Limit: int(quota + overQuota)})
+	}
 	j.checker.Bounds(j.w.Now(), n.id, j.uses)
 }
+
+// overQuota is how far a database may go beyond its quota until the alarm is up
+// everywhere.
+const overQuota = 64 << 10
 
 // holds tells whether an invariant has held so far.
 func (j *judge) holds(number int) bool { return j == nil || j.checker.Holds(number) }

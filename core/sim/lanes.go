@@ -437,7 +437,7 @@ func (w *World) evaluate(n *node, e *event) {
 
 func (w *World) resultOf(n *node, r *read) (any, error) {
 	if r.view == nil {
-		return n.store.Read(r.ready.Body)
+		return w.answerCall(n, &r.ready)
 	}
 	resp, err := driver.ReadView(r.view, r.ready.Body)
 	if !mutant.On(mutant.LongReadUnpinned) || err != nil {

@@ -55,6 +55,7 @@ type node struct {
 	inbox    []event                   // what came while it was paused
 	nextTick int64
 	led      int64 // when it last had a leader, or started
+	resumed  int64 // when it was last paused no more
 	tickHeld bool  // a tick is in the inbox; a timer does not pile them up
 
 	// Log lane: the first batch writes of logs are being executed.
@@ -284,7 +285,7 @@ func (w *World) pause(n *node, cause uint64) {
 // resume lets a paused process run: what waited for it comes at once, in its
 // old order.
 func (w *World) resume(n *node, cause uint64) {
-	n.process = running
+	n.process, n.resumed = running, w.now
 	w.emit(trace.Event{Kind: trace.MemberResumed, Member: n.id, Cause: cause})
 	held := n.inbox
 	n.inbox = nil

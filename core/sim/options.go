@@ -40,6 +40,9 @@ type Options struct {
 	Clients         int
 	Timeout         time.Duration
 	Watch           Watching
+	Calls           int // their weight
+	Alarms          bool
+	Quota           int64
 }
 
 // String is one line with everything that was drawn.
@@ -99,6 +102,9 @@ func (o *Options) tuning() (words []string) {
 	say(o.Watch.ScanBytes > 0, "bytes=%d/%d/%d", o.Watch.ScanBytes, o.Watch.ResponseBytes, o.Watch.FragmentBytes)
 	say(o.Watch.Read > 0, "read=%v", o.Watch.Read.Round(time.Millisecond))
 	say(o.Watch.Turn > 0, "turn/%v", o.Watch.Turn.Round(time.Millisecond))
+	say(o.Calls > 0, "calls=%d", o.Calls)
+	say(o.Alarms, "alarms")
+	say(o.Quota > 0, "quota=%d", o.Quota)
 	return words
 }
 
@@ -199,6 +205,9 @@ func (o *Options) drawTuning(d *Dice) {
 	if timeout := spread(d.Uint64(), 200*time.Millisecond, 5*time.Second); d.Chance(0.5) {
 		o.Timeout = timeout
 	}
+	if timeout := d.Between(8*time.Second, 20*time.Second); d.Chance(0.125) {
+		o.Timeout = timeout // longer than a member's own
+	}
 	pushes, recent, scan := 1+int(d.Uint64N(8)), 1+int(d.Uint64N(32)), 1+int(d.Uint64N(32))
 	if d.Chance(0.5) {
 		o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions = pushes, recent, scan
@@ -212,7 +221,17 @@ func (o *Options) drawTuning(d *Dice) {
 	if scan, response, fragment := 1<<d.Uint64N(10), 1<<d.Uint64N(10), 64<<d.Uint64N(6); d.Chance(0.5) {
 		o.Watch.ScanBytes, o.Watch.ResponseBytes, o.Watch.FragmentBytes = scan, response, fragment
 	}
+	if weight := 1 + int(d.Uint64N(8)); d.Chance(0.5) {
+		o.Calls = weight
+	}
+	o.Alarms = d.Chance(0.25)
+	if quota := int64(smallestQuota << d.Uint64N(4)); d.Chance(0.5) {
+		o.Quota = quota
+	}
 }
+
+// smallestQuota has room for all keys with their largest values.
+const smallestQuota = 96 << 10
 
 // tune puts the drawn variations into a configuration.
 func (o *Options) tune(c *Config) {
@@ -237,6 +256,10 @@ func (o *Options) tune(c *Config) {
 	c.Watch.Pushes = cmp.Or(o.Watch.Pushes, c.Watch.Pushes)
 	c.Watch.Recent = cmp.Or(o.Watch.Recent, c.Watch.Recent)
 	c.Watch.Revisions = cmp.Or(o.Watch.Revisions, c.Watch.Revisions)
+	if c.Workload.Rate > 0 {
+		c.Workload.Mix.Call, c.Workload.Alarms = cmp.Or(o.Calls, c.Workload.Mix.Call), o.Alarms
+		c.Quota = cmp.Or(o.Quota, c.Quota)
+	}
 	c.Watch.ScanBytes = cmp.Or(o.Watch.ScanBytes, c.Watch.ScanBytes)
 	c.Watch.ResponseBytes = cmp.Or(o.Watch.ResponseBytes, c.Watch.ResponseBytes)
 	c.Watch.FragmentBytes = cmp.Or(o.Watch.FragmentBytes, c.Watch.FragmentBytes)

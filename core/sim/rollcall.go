@@ -1,10 +1,16 @@
 package sim
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"vitrine/core/api"
 	"vitrine/core/check"
+	"vitrine/core/limits"
+	"vitrine/core/pb"
 )
 
 // A cluster that has settled is asked for everything once more: nothing is in the
@@ -14,22 +20,41 @@ import (
 type rollcall struct {
 	w     *World
 	at    int
-	since int64 // of the present question
-	asked int64 // when it was last asked
+	since int64 // of the present step
+	asked int64 // when it last asked
+	list  []question
+	again any // may be asked again where the answer is not the right one yet
+	wrong string
 }
 
-// missing asks what is next, and says what has not been answered yet.
+// question is what a member is asked in a roll call.
+type question struct {
+	to    *node
+	body  any
+	right func(answer any, err error) string // what is wrong with the answer
+	tries int
+}
+
+// missing does what is next, and says what has not been answered yet.
 func (c *rollcall) missing() string {
-	for _, step := range []func(c *rollcall) (waits string, late bool){
-		(*rollcall).watchesAnswered, (*rollcall).progressAsked, (*rollcall).progressNotified,
-	}[c.at:] {
+	steps := [...]struct {
+		number int // the promise that is broken by an answer that does not come
+		run    func(c *rollcall) (waits string, late bool)
+	}{
+		{check.WatchAnswered, (*rollcall).watchesAnswered},
+		{check.WatchProgress, (*rollcall).progressAsked}, {check.WatchProgress, (*rollcall).progressNotified},
+		{check.NothingLeft, (*rollcall).nothingLeft},
+		{check.Timely, (*rollcall).everythingAsked}, {check.Alarms, (*rollcall).spaceUsedUp}, {check.Timely, (*rollcall).leaderMoved},
+		{check.NothingLeft, (*rollcall).nothingLeft},
+	}
+	for c.at < len(steps) {
 		if c.since == 0 {
 			c.since = c.w.now
 		}
-		waits, late := step(c)
+		waits, late := steps[c.at].run(c)
 		switch {
 		case late:
-			c.w.broken(c.number(), "%s, %v after the cluster has settled", waits, time.Duration(c.w.now-c.since))
+			c.w.broken(steps[c.at].number, "%s, %v after the cluster has settled", waits, time.Duration(c.w.now-c.since))
 			return ""
 		case waits != "":
 			return waits
@@ -37,11 +62,6 @@ func (c *rollcall) missing() string {
 		c.at, c.since, c.asked = c.at+1, 0, 0
 	}
 	return ""
-}
-
-// number is the promise that an answer which does not come breaks.
-func (c *rollcall) number() int {
-	return [...]int{check.WatchAnswered, check.WatchProgress, check.WatchProgress}[c.at]
 }
 
 // answerTime is what a settled cluster may take for one answer.
@@ -107,4 +127,196 @@ func (c *rollcall) tellable(s *stream) bool {
 		}
 	}
 	return true
+}
+
+// soon is when a healthy cluster has answered, whatever it is asked.
+const soon = 3 * time.Second
+
+// maxTries is how often a question is asked that is not answered soon: what a
+// follower has under way is lost to it when the leader sends it a snapshot.
+const maxTries = 3
+
+// ask puts a question on the list; each is asked when the one before is answered.
+func (c *rollcall) ask(to *node, body any, right func(answer any, err error) string) {
+	c.list = append(c.list, question{to: to, body: body, right: right})
+	if len(c.list) == 1 {
+		c.next()
+	}
+}
+
+func (c *rollcall) next() {
+	q := &c.list[0]
+	q.tries++
+	cmd := commandOf(q.body)
+	op, _, _ := requestOf(&cmd, 0)
+	slot := c.w.issue(c.w.clients[0], op, q.body, cmd.String(), cmd.firstKey(), q.to.ix, soon)
+	c.w.requests.at(slot).then = func(r *request) {
+		q := &c.list[0]
+		wrong := q.right(r.answer, r.err)
+		switch {
+		case (r.err == errDeadline || wrong != "" && q.body == c.again) && q.tries < maxTries:
+			c.next()
+			return
+		case wrong != "" && c.wrong == "":
+			c.wrong = fmt.Sprintf("member %d answers %q: %s", q.to.id, r.words, wrong)
+		}
+		if c.list = c.list[1:]; len(c.list) > 0 {
+			c.next()
+		}
+	}
+}
+
+// heard is what the answers of a step have come to.
+func (c *rollcall) heard() (string, bool) {
+	if len(c.list) > 0 {
+		return "members are asked for everything", false
+	}
+	return c.wrong, c.wrong != ""
+}
+
+func fine(_ any, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// everythingAsked asks each member for each kind of answer.
+func (c *rollcall) everythingAsked() (string, bool) {
+	if c.asked > 0 {
+		return c.heard()
+	}
+	c.asked = c.w.now
+	key := []byte(probeKey)
+	leader := c.w.leader().id
+	for _, n := range c.w.core() {
+		for _, body := range []any{
+			&pb.PutRequest{Key: key, Value: fmt.Append(nil, "r", n.id), PrevKv: true}, &pb.RangeRequest{Key: key}, &pb.RangeRequest{Key: key, Serializable: true},
+			&pb.TxnRequest{Success: []*pb.RequestOp{getOp(key)}}, &pb.TxnRequest{Success: []*pb.RequestOp{putOp(key, fmt.Append(nil, "t", n.id)), getOp(key)}},
+			&pb.AlarmRequest{}, &pb.HashRequest{}, &pb.HashKVRequest{},
+			&pb.CompactionRequest{Revision: n.store.KV.Revision(), Physical: true},
+			&pb.DeleteRangeRequest{Key: []byte(probeKey + "-none")},
+		} {
+			c.ask(n, body, func(answer any, err error) string {
+				if err != nil && errors.Is(err, api.ErrCompacted) {
+					return "" // another member was asked first
+				}
+				return fine(answer, err)
+			})
+		}
+		c.ask(n, &pb.StatusRequest{}, func(answer any, err error) string {
+			if s, ok := answer.(*pb.StatusResponse); ok && s.Leader != leader {
+				return fmt.Sprintf("the leader is %d, not %d", leader, s.Leader)
+			}
+			return fine(answer, err)
+		})
+		for _, linearizable := range []bool{false, true} {
+			c.ask(n, &pb.MemberListRequest{Linearizable: linearizable}, func(answer any, err error) string {
+				if l, ok := answer.(*pb.MemberListResponse); ok && len(l.Members) != len(c.w.nodes) {
+					return fmt.Sprintf("there are %d members of %d", len(l.Members), len(c.w.nodes))
+				}
+				return fine(answer, err)
+			})
+		}
+	}
+	return c.heard()
+}
+
+// spaceUsedUp takes all the space that a small quota gives: the alarm goes up and
+// keeps puts out, everywhere, and nothing else; and once it is taken down, puts
+// come through.
+func (c *rollcall) spaceUsedUp() (string, bool) {
+	if c.asked > 0 {
+		return c.heard()
+	}
+	c.asked = c.w.now
+	first := c.w.core()[0]
+	quota := int(c.w.cfg.Quota)
+	if quota == 0 || quota > limits.MaxRequestBytes/4 {
+		return "", false
+	}
+	key := []byte(probeKey)
+	put := &pb.PutRequest{Key: key, Value: []byte("1")}
+	c.again = put // the alarm may be on its way
+	c.ask(first, &pb.PutRequest{Key: key, Value: bytes.Repeat([]byte{'x'}, quota)}, fine)
+	for _, n := range c.w.core() {
+		c.ask(n, put, refusal(api.ErrNoSpace))
+		c.ask(n, &pb.TxnRequest{Success: []*pb.RequestOp{getOp(key)}, Failure: []*pb.RequestOp{nest(putOp(key, nil))}}, refusal(api.ErrNoSpace))
+		c.ask(n, &pb.RangeRequest{Key: key}, fine)
+	}
+	up := func(n int) func(any, error) string {
+		return func(answer any, err error) string {
+			r, ok := answer.(*pb.AlarmResponse)
+			if !ok || len(r.Alarms) != n || n > 0 && (r.Alarms[0].MemberID != first.id || r.Alarms[0].Alarm != pb.AlarmType_NOSPACE) {
+				return fmt.Sprintf("%v, and %d alarms", err, len(r.GetAlarms()))
+			}
+			return ""
+		}
+	}
+	own := func(action pb.AlarmRequest_AlarmAction) *pb.AlarmRequest {
+		return &pb.AlarmRequest{Action: action, MemberID: first.id, Alarm: pb.AlarmType_NOSPACE}
+	}
+	c.ask(first, &pb.AlarmRequest{}, up(1))
+	c.ask(first, own(pb.AlarmRequest_ACTIVATE), up(1)) // it is up already
+	c.ask(first, &pb.DeleteRangeRequest{Key: key}, fine)
+	c.ask(first, &pb.CompactionRequest{Revision: first.store.KV.Revision() + 1}, fine)
+	c.ask(first, own(pb.AlarmRequest_DEACTIVATE), up(1))
+	c.ask(first, own(pb.AlarmRequest_DEACTIVATE), up(0))
+	c.ask(first, put, fine)
+	return c.heard()
+}
+
+func refusal(want *api.Error) func(any, error) string {
+	return func(_ any, err error) string {
+		if err != error(want) {
+			return fmt.Sprintf("%v, not %q", err, want.Text)
+		}
+		return ""
+	}
+}
+
+// leaderMoved asks for all changes of leader that are refused or need none, and
+// last for one.
+func (c *rollcall) leaderMoved() (string, bool) {
+	if c.asked > 0 {
+		return c.heard()
+	}
+	c.asked = c.w.now
+	leader, core := c.w.leader(), c.w.core()
+	c.ask(leader, &pb.MoveLeaderRequest{TargetID: leader.id}, fine)
+	c.ask(leader, &pb.MoveLeaderRequest{TargetID: MaxMembers + 1}, refusal(api.ErrBadLeaderTransferee))
+	for _, n := range core {
+		if n != leader {
+			c.ask(n, &pb.MoveLeaderRequest{TargetID: n.id}, refusal(api.ErrNotLeader))
+		}
+	}
+	if next := core[(slices.Index(core, leader)+1)%len(core)]; next != leader {
+		c.ask(leader, &pb.MoveLeaderRequest{TargetID: next.id}, fine)
+	}
+	return c.heard()
+}
+
+// nothingLeft looks into the books of all members. A connection that vanished
+// stays there until it is given up.
+func (c *rollcall) nothingLeft() (string, bool) {
+	for _, n := range c.w.core() {
+		streams, watchers, fenced := 0, 0, 0
+		for _, s := range c.w.openStreams() {
+			if s.there && s.node == n.ix {
+				streams, watchers = streams+1, watchers+len(s.watchers)
+				if s.fenced {
+					fenced++
+				}
+			}
+		}
+		allowed := map[string]int{
+			"watch streams": streams, "watchers": watchers, "watchers in the index": watchers, "streams that require a leader": fenced,
+		}
+		for _, use := range n.member.Held(nil) {
+			if use.Have != allowed[use.Name] {
+				return fmt.Sprintf("member %d holds %d %s, there should be %d", n.id, use.Have, use.Name, allowed[use.Name]), c.over(keepalive + answerTime)
+			}
+		}
+	}
+	return "", false
 }

@@ -122,6 +122,14 @@ func (p *probe) missing() string {
 	w.enter()
 	defer w.leave()
 	switch p.state {
+	case -1: // an alarm is up
+		if c := w.clients[0]; c.refused || len(c.alarms) > 0 {
+			op, body := c.repair()
+			w.issue(c, op, body, opNames[op], "", -1, probePatience)
+			return "alarms are taken down"
+		}
+		p.state = 0
+		fallthrough
 	case 0:
 		p.put = w.issue(w.clients[0], opPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, probePatience)
 		p.state = 1
@@ -129,6 +137,9 @@ func (p *probe) missing() string {
 	case 1:
 		if w.requests.at(p.put).status != StatusOK {
 			p.state = 0
+			if w.clients[0].refused {
+				p.state = -1
+			}
 			return "a write fails: " + w.requests.at(p.put).err.Error()
 		}
 		p.get = w.issue(w.clients[0], opGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, probePatience)

@@ -281,7 +281,9 @@ func (w *World) pushArrives(e *event) {
 	w.beginsLate(s, p.response, e.life)
 	w.deliverWatch(s, p.response)
 	if events > 0 {
-		w.clients[s.client].hears(s.node, e.life, p.response.Events[events-1].Kv.ModRevision)
+		c, rev := w.clients[s.client], p.response.Events[events-1].Kv.ModRevision
+		c.lastRev = max(c.lastRev, rev)
+		c.hears(s.node, e.life, rev)
 	}
 }
 

@@ -17,7 +17,7 @@ type workload struct {
 	keys  [][]byte // shared by all requests, never changed
 	names []string
 	end   []byte // after the last key
-	words [8][]string
+	words [len(opNames)][]string
 	gap   time.Duration // mean between two thoughts of one client
 	off   bool
 }
@@ -113,14 +113,19 @@ func (w *World) think(c *client) {
 		k, body = slices.IndexFunc(l.keys, func(key []byte) bool { return string(key) == string(r.Key) }), r
 	case 6:
 		op, body = opCompact, &pb.CompactionRequest{Revision: c.compactAt(how), Physical: how>>16%4 == 0}
+	case 7:
+		op, body = (&grammar{w, c, how}).call()
+	}
+	if (c.refused || len(c.alarms) > 0) && how2>>40%3 == 0 {
+		op, body = c.repair()
 	}
 	words, key := l.words[op][k], l.names[k]
 	switch t, ok := body.(*pb.TxnRequest); {
 	case ok:
 		key = firstKeyOf(t)
 		words = opNames[op] + " " + key
-	case op == opCompact:
-		words = opNames[op]
+	case !op.keyed():
+		words, key = opNames[op], ""
 	}
 	c.request = w.issue(c, op, body, words, key, -1, w.patience())
 	w.decided(c, body, w.requests.at(c.request).node)
