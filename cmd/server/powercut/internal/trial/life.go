@@ -311,7 +311,7 @@ func (l *life) serve(victims []int) {
 			l.find(kind, "%s: %v", m.name, err)
 			return
 		}
-		l.report.served(time.Since(m.started))
+		l.report.served(time.Since(m.started), fmt.Sprintf("life %d, %s", l.number, l.now))
 	}
 	for _, m := range l.machines {
 		if ended(m.exited) {

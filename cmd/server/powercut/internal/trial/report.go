@@ -75,6 +75,7 @@ type Report struct {
 	moments map[string]int  // cuts by moment
 	kinds   map[string]int  // cuts by members and names
 	times   []time.Duration // from the start of a process to an answer
+	slowest string          // what came before the longest of them
 }
 
 func newReport(server string) *Report {
@@ -87,7 +88,12 @@ func (r *Report) cut(moment string, names disk.Names, members int) {
 	r.kinds[fmt.Sprintf("%d members, %s", members, names)]++
 }
 
-func (r *Report) served(d time.Duration) { r.times = append(r.times, d) }
+func (r *Report) served(d time.Duration, when string) {
+	if len(r.times) == 0 || d > slices.Max(r.times) {
+		r.slowest = when
+	}
+	r.times = append(r.times, d)
+}
 
 func (r *Report) lived(sent, acked int, findings []Finding) {
 	r.Lives++
@@ -183,6 +189,7 @@ func Print(out io.Writer, reports ...*Report) {
 	})
 	row("took", func(r *Report) string { return r.Took.Round(time.Second).String() })
 	for _, r := range reports {
+		fmt.Fprintf(out, "%s: the longest time to serve was in %s\n", r.Server, r.slowest)
 		for _, text := range r.refusals() {
 			fmt.Fprintf(out, "%s: %s\n", r.Server, text)
 		}

@@ -213,13 +213,13 @@ func TestAimsKnowTheirFiles(t *testing.T) {
 func TestAReportSaysWhatWasFound(t *testing.T) {
 	one := newReport("vitrine")
 	one.cut("boot", disk.POSIX, 3)
-	one.served(30 * time.Millisecond)
+	one.served(30*time.Millisecond, "life 1")
 	one.lived(10, 9, nil)
 	two := newReport("etcd")
 	two.lived(10, 9, []Finding{{Life: 1, Kind: kindRefused, Text: "no 123"}, {Life: 2, Kind: kindRefused, Text: "no 456"}, {Life: 2, Kind: kindLost, Names: disk.Journal}})
 	var out bytes.Buffer
 	Print(&out, one, two)
-	for _, want := range []string{"3 members, posix", "30ms/30ms/30ms", "9 of 10", "2 (0 with journal)", "1 (1 with journal)", "etcd: 2 times: no 456"} {
+	for _, want := range []string{"3 members, posix", "30ms/30ms/30ms", "9 of 10", "2 (0 with journal)", "1 (1 with journal)", "etcd: 2 times: no 456", "vitrine: the longest time to serve was in life 1"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, &out)
 		}
