@@ -120,7 +120,7 @@ chaos: server
 ## powercut: the power of the real server cut 300 times and that of the real etcd 100 times, side by side
 powercut: server
 	cd $(CUT) && $(GO) build -o $(CURDIR)/build/etcd-powercut ./internal/etcd
-	cd $(CUT) && VITRINE_BIN=$(CURDIR)/bin/vitrine POWERCUT_EVERY_CALL=1 $(GO) test -count=1 -run TestTheCallsOfABirth ./internal/trial
+	cd $(CUT) && VITRINE_BIN=$(CURDIR)/bin/vitrine POWERCUT_EVERY_CALL=1 $(GO) test -count=1 -timeout 20m -run TestTheCallsOfABirth ./internal/trial
 	cd $(CUT) && $(GO) run . -vitrine $(CURDIR)/bin/vitrine -etcd $(CURDIR)/build/etcd-powercut -keep $(CURDIR)/build/powercut
 
 ## powercut-few: ten of them, and proof that they find what is wrong on purpose

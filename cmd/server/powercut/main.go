@@ -20,10 +20,12 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"vitrine/powercut/internal/mount"
@@ -71,25 +73,20 @@ func run(o options) int {
 		return 2
 	}
 	defer os.RemoveAll(scratch)
-	config := trial.Config{Seed: o.seed, First: o.life, Cuts: o.cuts, Within: o.within, Members: o.members, Keep: o.keep, Scratch: scratch, Out: os.Stdout}
-	config.Server = trial.Vitrine(o.vitrine, o.segment)
-	var reports []*trial.Report
+	config := trial.Config{Seed: o.seed, First: o.life, Within: o.within, Members: o.members, Keep: o.keep, Scratch: scratch, Out: os.Stdout}
+	var configs []trial.Config
 	if o.vitrine != "" {
-		report, err := trial.Run(config)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 2
-		}
-		reports = append(reports, report)
+		config.Server, config.Cuts = trial.Vitrine(o.vitrine, o.segment), o.cuts
+		configs = append(configs, config)
 	}
 	if o.etcd != "" {
 		config.Server, config.Cuts = trial.Etcd(o.etcd, o.segment), o.etcdCuts
-		report, err := trial.Run(config)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 2
-		}
-		reports = append(reports, report)
+		configs = append(configs, config)
+	}
+	reports, err := runAll(configs)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
 	}
 	trial.Print(os.Stdout, reports...)
 	for _, r := range reports {
@@ -102,4 +99,15 @@ func run(o options) int {
 		return 1
 	}
 	return 0
+}
+
+// runAll tries all servers at once: they wait for their clocks most of the time.
+func runAll(configs []trial.Config) ([]*trial.Report, error) {
+	reports, failed := make([]*trial.Report, len(configs)), make([]error, len(configs))
+	var wait sync.WaitGroup
+	for i := range configs {
+		wait.Go(func() { reports[i], failed[i] = trial.Run(configs[i]) })
+	}
+	wait.Wait()
+	return reports, errors.Join(failed...)
 }

@@ -23,6 +23,7 @@ func TestTheCallsOfABirth(t *testing.T) {
 	}
 	for name, kill := range map[string]bool{"cut": false, "killed": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			fs, err := mount.New(t.TempDir())
 			if err != nil {
 				t.Fatal(err)
@@ -44,13 +45,17 @@ func TestTheCallsOfABirth(t *testing.T) {
 // bornAt strikes a birth at one call; false means that there are fewer.
 func bornAt(t *testing.T, fs *mount.FS, config *Config, call int, kill bool) bool {
 	t.Helper()
-	l, err := newLife(config, newReport("vitrine"), fs, call)
+	number := 2 * call // each its own ports
+	if kill {
+		number++
+	}
+	l, err := newLife(config, newReport("vitrine"), fs, number)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.bury()
 	m := l.machines[0]
-	l.names = disk.POSIX
+	l.names, l.syncDelay = disk.POSIX, 0
 	m.disk.SetNames(disk.POSIX)
 	if err := m.start(&mount.Trap{Match: func(mount.Op) bool { return true }, Count: call}); err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ package trial
 
 import (
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -86,7 +87,8 @@ func newLife(config *Config, report *Report, fs *mount.FS, number int) (*life, e
 	if l.dir, err = os.MkdirTemp(config.Scratch, fmt.Sprintf("life-%d-", number)); err != nil {
 		return nil, err
 	}
-	ports, err := addresses(rand.New(rand.NewPCG(uint64(os.Getpid()), uint64(number))), 2*members)
+	own := crc32.ChecksumIEEE([]byte(config.Server.Name)) // another server may be tried beside this one
+	ports, err := addresses(rand.New(rand.NewPCG(uint64(os.Getpid())<<32|uint64(own), uint64(number))), 2*members)
 	if err != nil {
 		return nil, err
 	}

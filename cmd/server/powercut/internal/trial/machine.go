@@ -78,12 +78,16 @@ func (m *machine) start(traps ...*mount.Trap) error {
 	for _, t := range traps {
 		m.boot.Arm(t)
 	}
+	heartbeat, election := "20", "200" // milliseconds
+	if len(l.machines) == 1 {
+		heartbeat, election = "10", "50" // nobody else has to be waited for
+	}
 	args := append([]string{
 		"--name", m.name, "--data-dir", filepath.Join(m.boot.Dir(), "data"),
 		"--listen-client-urls", m.client, "--advertise-client-urls", m.client,
 		"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer,
 		"--initial-cluster", l.initial, "--initial-cluster-token", fmt.Sprint("life-", l.number),
-		"--heartbeat-interval", "20", "--election-timeout", "200", "--log-level", "warn",
+		"--heartbeat-interval", heartbeat, "--election-timeout", election, "--log-level", "warn",
 		"--snapshot-count", "60", "--snapshot-catchup-entries", "10", "--backend-batch-interval", "25ms",
 		"--compaction-batch-limit", "40", "--compaction-sleep-interval", "2ms",
 	}, l.config.Server.Args...)

@@ -123,7 +123,7 @@ func Run(config Config) (*Report, error) {
 		if l, err = newLife(&config, report, fs, number); err == nil {
 			err = l.run(min(cutsPerLife, config.Cuts-report.Cuts))
 			for _, f := range l.findings {
-				fmt.Fprintln(config.Out, f)
+				fmt.Fprintf(config.Out, "%s: %s\n", config.Server.Name, f)
 			}
 		}
 	}
