@@ -20,12 +20,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"vitrine/powercut/internal/mount"
@@ -45,7 +48,7 @@ type options struct {
 func main() {
 	trial.CheckDatabaseInstead()
 	var o options
-	flag.StringVar(&o.vitrine, "vitrine", "", "the `program` to try; without one and without -etcd only whether it can be tried here")
+	flag.StringVar(&o.vitrine, "vitrine", "", "the `program` to try; without this and -etcd: only see whether one can")
 	flag.StringVar(&o.etcd, "etcd", "", "the `program` to compare with, built from internal/etcd; empty: none")
 	flag.IntVar(&o.cuts, "cuts", 300, "how often the power of vitrine is cut")
 	flag.IntVar(&o.etcdCuts, "etcd-cuts", 100, "how often that of etcd")
@@ -73,7 +76,11 @@ func run(o options) int {
 		return 2
 	}
 	defer os.RemoveAll(scratch)
-	config := trial.Config{Seed: o.seed, First: o.life, Within: o.within, Members: o.members, Keep: o.keep, Scratch: scratch, Out: os.Stdout}
+	config := trial.Config{Seed: o.seed, First: o.life, Within: o.within, Members: o.members, Keep: o.keep}
+	config.Scratch, config.Out = scratch, os.Stdout
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	config.Stop = ctx.Done()
 	var configs []trial.Config
 	if o.vitrine != "" {
 		config.Server, config.Cuts = trial.Vitrine(o.vitrine, o.segment), o.cuts

@@ -240,7 +240,7 @@ func (d *Disk) SyncDir(dir *Node, upTo uint64) {
 // isNew tells whether a file's inode is still to be written by the journal.
 func (d *Disk) isNew(n *Node) bool {
 	return slices.ContainsFunc(d.pending, func(s step) bool {
-		return slices.ContainsFunc(s.changes, func(c change) bool { return c.before == nil && c.after == n && len(s.changes) == 1 })
+		return len(s.changes) == 1 && s.changes[0].before == nil && s.changes[0].after == n
 	})
 }
 
@@ -255,8 +255,8 @@ func (d *Disk) commitNames(upTo uint64, pick func(step) bool) {
 	needed := map[place]bool{}
 	var commit, keep []step
 	for _, s := range slices.Backward(d.pending) {
-		chosen := s.seq <= upTo && (pick(s) || slices.ContainsFunc(s.changes, func(c change) bool { return needed[place{c.dir, c.name}] }))
-		if !chosen {
+		builtUpon := slices.ContainsFunc(s.changes, func(c change) bool { return needed[place{c.dir, c.name}] })
+		if s.seq > upTo || !pick(s) && !builtUpon {
 			keep = append(keep, s)
 			continue
 		}

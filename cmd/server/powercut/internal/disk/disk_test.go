@@ -91,7 +91,9 @@ func TestSectorsAreLostOneByOne(t *testing.T) {
 	var want []string
 	for mask := range 8 {
 		p := bytes.Repeat([]byte("a"), 3*SectorBytes)
-		for k, span := range [][2]int{{SectorBytes - 1, SectorBytes}, {SectorBytes, 2 * SectorBytes}, {2 * SectorBytes, 2*SectorBytes + 1}} {
+		const one, two = SectorBytes, 2 * SectorBytes
+		spans := [][2]int{{one - 1, one}, {one, two}, {two, two + 1}}
+		for k, span := range spans {
 			if mask&(1<<k) != 0 {
 				copy(p[span[0]:span[1]], bytes.Repeat([]byte("b"), SectorBytes))
 			}

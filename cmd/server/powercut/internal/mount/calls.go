@@ -245,7 +245,8 @@ func (fs *FS) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, f
 		return 0, status
 	}
 	off := int64(in.Offset)
-	errno := e.boot.do(Op{Kind: Write, Path: e.node.Path(), Off: off, Len: int64(len(data))}, func() (syscall.Errno, bool) {
+	op := Op{Kind: Write, Path: e.node.Path(), Off: off, Len: int64(len(data))}
+	errno := e.boot.do(op, func() (syscall.Errno, bool) {
 		e.boot.disk.Write(e.node, data, off)
 		return 0, true
 	})
@@ -351,6 +352,8 @@ func (fs *FS) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList
 
 func (fs *FS) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
 	const blocks = 1 << 28 // a terabyte, all free
-	*out = fuse.StatfsOut{Blocks: blocks, Bfree: blocks, Bavail: blocks, Files: blocks, Ffree: blocks, Bsize: 4096, Frsize: 4096, NameLen: 255}
+	*out = fuse.StatfsOut{
+		Blocks: blocks, Bfree: blocks, Bavail: blocks, Files: blocks, Ffree: blocks, Bsize: 4096, Frsize: 4096, NameLen: 255,
+	}
 	return fuse.OK
 }

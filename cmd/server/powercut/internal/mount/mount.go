@@ -119,7 +119,8 @@ type Boot struct {
 
 // Boot switches a machine on. The name must be new.
 func (fs *FS) Boot(name string, d *disk.Disk, o Options) *Boot {
-	b := &Boot{fs: fs, name: name, disk: d, options: o, down: make(chan struct{}), gone: make(chan struct{}), began: time.Now()}
+	b := &Boot{fs: fs, name: name, disk: d, options: o, began: time.Now()}
+	b.down, b.gone = make(chan struct{}), make(chan struct{})
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.boots[name] = b

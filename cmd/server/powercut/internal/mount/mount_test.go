@@ -33,7 +33,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var children = map[string]func(dir string) error{"mapped": mapped, "syncer": syncer, "script": script, "bolt": boltWriter}
+var children = map[string]func(dir string) error{
+	"mapped": mapped, "syncer": syncer, "script": script, "bolt": boltWriter,
+}
 
 func start(t *testing.T, what, dir string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
@@ -129,8 +131,9 @@ func script(dir string) error {
 		return err
 	}
 	_, copied := io.Copy(f, strings.NewReader("hello"))
-	err = errors.Join(copied, f.Sync(), syscall.Fallocate(int(f.Fd()), 0, 0, 1<<20), f.Truncate(5), f.Chmod(0o600), f.Close(),
-		os.MkdirAll(at("a/b"), 0o700), os.Rename(f.Name(), at("a/b/f")), os.WriteFile(at("a/b/g"), []byte("old"), 0o600),
+	err = errors.Join(copied, f.Sync(), syscall.Fallocate(int(f.Fd()), 0, 0, 1<<20), f.Truncate(5), f.Chmod(0o600),
+		f.Close(), os.MkdirAll(at("a/b"), 0o700), os.Rename(f.Name(), at("a/b/f")),
+		os.WriteFile(at("a/b/g"), []byte("old"), 0o600),
 		os.WriteFile(at("a/b/g"), []byte("x"), 0o600), os.Rename(at("a/b/f"), at("a/b/g")))
 	if err != nil {
 		return err

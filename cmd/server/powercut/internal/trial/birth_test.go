@@ -12,9 +12,9 @@ import (
 	"vitrine/powercut/internal/mount"
 )
 
-// TestTheCallsOfABirth cuts or kills a new member at calls that it makes before it serves: each twelfth, or each one
-// if POWERCUT_EVERY_CALL is set, as make powercut does. It must come to serve after all, and then keep a write through the worst of all cuts, which leaves
-// what was synced and nothing else. POSIX's promises are the weakest.
+// TestTheCallsOfABirth cuts or kills a new member at calls that it makes before it serves: each twelfth, or each
+// one if POWERCUT_EVERY_CALL is set, as make powercut does. It must come to serve after all, and then keep a write
+// through the worst of all cuts, which leaves what was synced and nothing else. POSIX's promises are the weakest.
 func TestTheCallsOfABirth(t *testing.T) {
 	available(t)
 	bin, stride := vitrineBin(t), 12

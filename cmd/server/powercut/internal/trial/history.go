@@ -130,7 +130,8 @@ func (h *history) settle(upTo int64, who string) (lost, wrong []string) {
 	defer h.mu.Unlock()
 	for _, op := range h.ops {
 		if op.acked && op.rev > upTo {
-			lost = append(lost, fmt.Sprintf("%s stands at revision %d, and %v was acknowledged at %d", who, upTo, op.branches[0], op.rev))
+			lost = append(lost, fmt.Sprintf("%s stands at revision %d, and %v was acknowledged at %d",
+				who, upTo, op.branches[0], op.rev))
 		}
 	}
 	if h.last > upTo {
@@ -140,11 +141,12 @@ func (h *history) settle(upTo int64, who string) (lost, wrong []string) {
 		events := h.revs[rev]
 		op := h.explain(rev, events)
 		if a := h.acked[rev]; a != nil && op != a {
-			lost = append(lost, fmt.Sprintf("%v was acknowledged at revision %d, where there is %v", a.branches[0], rev, events))
+			lost = append(lost, fmt.Sprintf("%v was acknowledged at revision %d, where there is %v",
+				a.branches[0], rev, events))
 			continue
 		}
 		if op == nil {
-			wrong = append(wrong, fmt.Sprintf("revision %d is %v, which nobody has asked for, or at another revision", rev, events))
+			wrong = append(wrong, fmt.Sprintf("%s: revision %d is %v, which nobody has asked for there", who, rev, events))
 			continue
 		}
 		op.seen = rev
@@ -160,7 +162,8 @@ func (h *history) explain(rev int64, events []event) *operation {
 		return nil
 	}
 	fits := func(op *operation) bool {
-		return op.seen == 0 && (!op.acked || op.rev == rev) && slices.ContainsFunc(op.branches, func(b []event) bool { return h.matches(b, events) })
+		return op.seen == 0 && (!op.acked || op.rev == rev) &&
+			slices.ContainsFunc(op.branches, func(b []event) bool { return h.matches(b, events) })
 	}
 	if op := h.acked[rev]; op != nil {
 		if fits(op) {
@@ -169,7 +172,8 @@ func (h *history) explain(rev int64, events []event) *operation {
 		return nil
 	}
 	for _, e := range events {
-		if id, err := strconv.Atoi(strings.TrimRight(e.token, "te")); err == nil && !e.remove && id < len(h.ops) && fits(h.ops[id]) {
+		id, err := strconv.Atoi(strings.TrimRight(e.token, "te"))
+		if err == nil && !e.remove && id < len(h.ops) && fits(h.ops[id]) {
 			return h.ops[id]
 		}
 	}

@@ -27,14 +27,14 @@ func told(t *testing.T, acked ...int) (*history, [][]event) {
 }
 
 // see has a member tell revisions from 2 on.
-func see(t *testing.T, h *history, revisions ...[]event) int64 {
+func see(t *testing.T, h *history, revs ...[]event) int64 {
 	t.Helper()
-	for i, events := range revisions {
+	for i, events := range revs {
 		if err := h.observe(int64(2+i), events, "m"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return int64(1 + len(revisions))
+	return int64(1 + len(revs))
 }
 
 func TestARightHistoryIsRight(t *testing.T) {
@@ -56,22 +56,23 @@ func TestARightHistoryIsRight(t *testing.T) {
 }
 
 func TestWrongHistoriesAreFoundOut(t *testing.T) {
+	type revs = [][]event
 	for name, test := range map[string]struct {
 		acked []int
-		see   func(e [][]event) [][]event
+		see   func(e revs) revs
 		want  string
 	}{
-		"the last write is lost":      {[]int{0, 1, 2}, func(e [][]event) [][]event { return e[:2] }, "was acknowledged at 4"},
-		"all is lost":                 {[]int{0}, func(e [][]event) [][]event { return nil }, "was acknowledged at 2"},
-		"another write is there":      {[]int{0}, func(e [][]event) [][]event { return e[1:2] }, "was acknowledged at revision 2"},
-		"half a transaction":          {nil, func(e [][]event) [][]event { return [][]event{e[0], e[1][:1]} }, "nobody has asked for"},
-		"a write at two revisions":    {nil, func(e [][]event) [][]event { return [][]event{e[0], e[0]} }, "nobody has asked for"},
-		"a write that nobody sent":    {nil, func(e [][]event) [][]event { return [][]event{{put("a", "9|x")}} }, "nobody has asked for"},
-		"a value that is torn":        {nil, func(e [][]event) [][]event { return [][]event{{put("a", "0|")}} }, "nobody has asked for"},
-		"a delete of what is not":     {nil, func(e [][]event) [][]event { return [][]event{e[2]} }, "nobody has asked for"},
-		"a revision that is empty":    {nil, func(e [][]event) [][]event { return [][]event{e[0], nil, e[1]} }, "revision 3 is []"},
-		"order turned round":          {[]int{0, 1}, func(e [][]event) [][]event { return [][]event{e[1], e[0]} }, "was acknowledged at revision 2"},
-		"acknowledged, but elsewhere": {[]int{1}, func(e [][]event) [][]event { return [][]event{e[0], e[2], e[1]} }, "was acknowledged at revision 3"},
+		"the last write is lost":      {[]int{0, 1, 2}, func(e revs) revs { return e[:2] }, "acknowledged at 4"},
+		"all is lost":                 {[]int{0}, func(e revs) revs { return nil }, "acknowledged at 2"},
+		"another write is there":      {[]int{0}, func(e revs) revs { return e[1:2] }, "acknowledged at revision 2"},
+		"half a transaction":          {nil, func(e revs) revs { return revs{e[0], e[1][:1]} }, "nobody has"},
+		"a write at two revisions":    {nil, func(e revs) revs { return revs{e[0], e[0]} }, "nobody has"},
+		"a write that nobody sent":    {nil, func(e revs) revs { return revs{{put("a", "9|x")}} }, "nobody has"},
+		"a value that is torn":        {nil, func(e revs) revs { return revs{{put("a", "0|")}} }, "nobody has"},
+		"a delete of what is not":     {nil, func(e revs) revs { return revs{e[2]} }, "nobody has"},
+		"a revision that is empty":    {nil, func(e revs) revs { return revs{e[0], nil, e[1]} }, "revision 3 is []"},
+		"order turned round":          {[]int{0, 1}, func(e revs) revs { return revs{e[1], e[0]} }, "at revision 2"},
+		"acknowledged, but elsewhere": {[]int{1}, func(e revs) revs { return revs{e[0], e[2], e[1]} }, "at revision 3"},
 	} {
 		h, e := told(t, test.acked...)
 		lost, wrong := h.settle(see(t, h, test.see(e)...), "m")
@@ -96,7 +97,9 @@ func TestStatesAreCompared(t *testing.T) {
 	h, e := told(t)
 	h.settle(see(t, h, e[0], e[1]), "m")
 	right := func() map[string]pair {
-		return map[string]pair{"a": {put("a", "0|x"), 2, 2, 1}, "b": {put("b", "1t|x"), 3, 3, 1}, "c": {put("c", "1t|x"), 3, 3, 1}}
+		return map[string]pair{
+			"a": {put("a", "0|x"), 2, 2, 1}, "b": {put("b", "1t|x"), 3, 3, 1}, "c": {put("c", "1t|x"), 3, 3, 1},
+		}
 	}
 	if d := h.differs(right()); d != "" {
 		t.Error(d)

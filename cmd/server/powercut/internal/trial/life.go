@@ -22,6 +22,7 @@
 package trial
 
 import (
+	"context"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -94,7 +95,8 @@ func newLife(config *Config, report *Report, fs *mount.FS, number int) (*life, e
 	}
 	var initial []string
 	for i := range members {
-		m := &machine{life: l, index: i, name: fmt.Sprint("m", i+1), client: "http://" + ports[2*i], peer: "http://" + ports[2*i+1], disk: fs.NewDisk(l.names)}
+		m := &machine{life: l, name: fmt.Sprint("m", i+1), disk: fs.NewDisk(l.names)}
+		m.client, m.peer = "http://"+ports[2*i], "http://"+ports[2*i+1]
 		if m.log, err = os.Create(filepath.Join(l.dir, m.name+".log")); err != nil {
 			return nil, err
 		}
@@ -113,7 +115,7 @@ func (l *life) run(cuts int) error {
 	if err := l.birth(); err != nil || l.failed() {
 		return err
 	}
-	for moments := 0; moments < 2*cuts && l.cuts < cuts && !l.failed(); moments++ {
+	for moments := 0; moments < 2*cuts && l.cuts < cuts && !l.failed() && !ended(l.config.Stop); moments++ {
 		if err := l.cut(draw(l.dice, len(l.machines))); err != nil {
 			return err
 		}
@@ -174,7 +176,7 @@ func (l *life) cut(p plan) error {
 		deadline = time.After(p.pause)
 	}
 	if p.aim.ask != nothing {
-		go l.request(trigger, trap, p)
+		go l.request(trigger.client, trigger.boot, trap, p)
 	}
 	select {
 	case <-trigger.boot.Down():
@@ -232,19 +234,19 @@ func (l *life) afterBoot(p plan) error {
 	return nil
 }
 
-// request asks the member for what the aim is about, once it has work to do, and sets the trap.
-func (l *life) request(m *machine, trap *mount.Trap, p plan) {
+// request asks a member for what the aim is about, once it has work to do, and sets the trap.
+func (l *life) request(client string, boot *mount.Boot, trap *mount.Trap, p plan) {
 	time.Sleep(p.pause)
-	c, err := dial(m.client)
+	c, err := dial(client)
 	if err != nil {
 		return
 	}
 	defer c.Close()
-	ctx, cancel := contextWithin(2 * time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	m.boot.Arm(trap)
+	boot.Arm(trap)
 	if p.aim.ask == defragment {
-		_, _ = c.Defragment(ctx, m.client) // the power goes meanwhile
+		_, _ = c.Defragment(ctx, client) // the power goes meanwhile
 		return
 	}
 	if rev := l.history.lastSeen() * 9 / 10; rev > 1 {
@@ -291,7 +293,7 @@ func (l *life) darken(victims []int, p plan) {
 	l.report.cut(name, l.names, len(l.machines))
 }
 
-func ended(exited chan struct{}) bool {
+func ended(exited <-chan struct{}) bool {
 	select {
 	case <-exited:
 		return true
@@ -344,7 +346,9 @@ func (l *life) boots(victims []int) []*mount.Boot {
 
 // find notes what must not be.
 func (l *life) find(kind Kind, format string, args ...any) {
-	l.findings = append(l.findings, Finding{Life: l.number, Cut: l.cuts, Names: l.names, Members: len(l.machines), Kind: kind, When: l.now, Text: fmt.Sprintf(format, args...)})
+	l.findings = append(l.findings, Finding{
+		Life: l.number, Names: l.names, Members: len(l.machines), Kind: kind, When: l.now, Text: fmt.Sprintf(format, args...),
+	})
 }
 
 // findSome notes the first of several findings of a kind, and how many there are.
@@ -368,7 +372,8 @@ func (l *life) bury() {
 	sent, acked := l.history.count()
 	l.report.lived(sent, acked, l.findings)
 	if l.failed() && l.config.Keep != "" {
-		if err := l.keep(filepath.Join(l.config.Keep, fmt.Sprintf("%s-%d-%d", strings.Fields(l.config.Server.Name)[0], l.config.Seed, l.number))); err != nil {
+		server, _, _ := strings.Cut(l.config.Server.Name, " ")
+		if err := l.keep(filepath.Join(l.config.Keep, fmt.Sprintf("%s-%d-%d", server, l.config.Seed, l.number))); err != nil {
 			fmt.Fprintln(l.config.Out, "cannot keep the evidence:", err)
 		}
 	}
@@ -383,7 +388,8 @@ func (l *life) keep(dir string) error {
 		return err
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "seed %d, life %d, %d members, names durable as in %s, fsync takes %v\n", l.config.Seed, l.number, len(l.machines), l.names, l.syncDelay)
+	fmt.Fprintf(&text, "seed %d, life %d, %d members, names durable as in %s, fsync takes %v\n",
+		l.config.Seed, l.number, len(l.machines), l.names, l.syncDelay)
 	for _, f := range l.findings {
 		fmt.Fprintln(&text, f)
 	}

@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"vitrine/powercut/internal/disk"
@@ -30,7 +32,6 @@ type Server struct {
 // machine is a member with a disk of its own.
 type machine struct {
 	life   *life
-	index  int
 	name   string
 	client string // URL
 	peer   string // URL
@@ -94,6 +95,7 @@ func (m *machine) start(traps ...*mount.Trap) error {
 	m.cmd = exec.Command(l.config.Server.Bin, args...)
 	m.cmd.Env = append(os.Environ(), l.config.Server.Env...)
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // who interrupts the trial does not mean the servers
 	m.logged, _ = m.log.Seek(0, io.SeekEnd)
 	m.started = time.Now()
 	if err := m.cmd.Start(); err != nil {
@@ -180,13 +182,14 @@ func (m *machine) lastWords() string {
 	if err != nil {
 		return err.Error()
 	}
+	grave := regexp.MustCompile(`"level":"(error|fatal|panic)"`)
 	lines := strings.Split(strings.TrimSpace(string(data[min(m.logged, int64(len(data))):])), "\n")
 	last := lines[len(lines)-1]
 	for _, line := range lines {
 		if strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") || strings.Contains(line, "SIGBUS") {
 			return line
 		}
-		if strings.Contains(line, `"level":"error"`) || strings.Contains(line, `"level":"fatal"`) || strings.Contains(line, `"level":"panic"`) {
+		if grave.MatchString(line) {
 			last, _, _ = strings.Cut(line, `,"stacktrace"`)
 		}
 	}

@@ -38,10 +38,10 @@ const (
 func aims() []aim {
 	return []aim{
 		{name: "any call", weight: 3, calls: 600, match: func(mount.Op) bool { return true }},
-		{name: "log write", weight: 2, calls: 150, match: func(o mount.Op) bool { return o.Kind == mount.Write && isSegment(o) }},
+		{name: "log write", weight: 2, calls: 150, match: func(o mount.Op) bool { return isWrite(o) && isSegment(o) }},
 		{name: "log sync", weight: 2, calls: 150, match: func(o mount.Op) bool { return isSync(o) && isSegment(o) }},
 		{name: "log turn", weight: 3, calls: 40, match: isTurn},
-		{name: "database write", weight: 2, calls: 60, match: func(o mount.Op) bool { return o.Kind == mount.Write && isDatabase(o) }},
+		{name: "database write", weight: 2, calls: 60, match: func(o mount.Op) bool { return isWrite(o) && isDatabase(o) }},
 		{name: "database sync", weight: 2, calls: 20, match: func(o mount.Op) bool { return isSync(o) && isDatabase(o) }},
 		{name: "defragment", weight: 3, calls: 20, ask: defragment, match: isCopy},
 		{name: "compaction", weight: 2, calls: 12, ask: compact, match: isDatabase},
@@ -50,6 +50,7 @@ func aims() []aim {
 	}
 }
 
+func isWrite(o mount.Op) bool    { return o.Kind == mount.Write }
 func isSync(o mount.Op) bool     { return o.Kind == mount.Sync || o.Kind == mount.DataSync }
 func isSegment(o mount.Op) bool  { return path.Ext(o.Path) == ".wal" }
 func isDatabase(o mount.Op) bool { return path.Base(o.Path) == "db" }
@@ -68,7 +69,8 @@ func isCopy(o mount.Op) bool {
 
 func isImage(o mount.Op) bool {
 	base := path.Base(o.Path)
-	return strings.HasPrefix(base, "tmp") || strings.HasSuffix(base, ".snap.db") || o.Kind == mount.SyncDir && base == "snap"
+	return strings.HasPrefix(base, "tmp") || strings.HasSuffix(base, ".snap.db") ||
+		o.Kind == mount.SyncDir && base == "snap"
 }
 
 // plan is one cut, drawn.

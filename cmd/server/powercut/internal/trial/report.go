@@ -1,7 +1,6 @@
 package trial
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -36,11 +35,11 @@ func Kinds() []Kind {
 
 // Finding is something that must not be.
 type Finding struct {
-	Life, Cut, Members int
-	Names              disk.Names
-	Kind               Kind
-	When               string
-	Text               string
+	Life, Members int
+	Names         disk.Names
+	Kind          Kind
+	When          string
+	Text          string
 }
 
 func (f Finding) String() string {
@@ -56,6 +55,7 @@ type Config struct {
 	Within  time.Duration       // stop earlier after so long; 0: do not
 	Members int                 // of every cluster; 0: one or three, drawn
 	Lies    func(mount.Op) bool // fsyncs that do nothing, for a control
+	Stop    <-chan struct{}     // closed: begin no further cluster; nil: never
 	Until   Kind                // a kind of finding to stop at; empty: go on
 	Keep    string              // folder for evidence; empty: keep none
 	Scratch string              // folder for logs
@@ -115,10 +115,11 @@ func Run(config Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	for number := config.First; report.Cuts < config.Cuts && err == nil; number++ {
-		if config.Within > 0 && time.Since(began) > config.Within || report.lives(config.Until) > 0 {
-			break
-		}
+	done := func() bool {
+		return report.Cuts >= config.Cuts || config.Within > 0 && time.Since(began) > config.Within ||
+			report.lives(config.Until) > 0 || ended(config.Stop)
+	}
+	for number := config.First; err == nil && !done(); number++ {
 		var l *life
 		if l, err = newLife(&config, report, fs, number); err == nil {
 			err = l.run(min(cutsPerLife, config.Cuts-report.Cuts))
@@ -132,10 +133,6 @@ func Run(config Config) (*Report, error) {
 		err = closed
 	}
 	return report, err
-}
-
-func contextWithin(d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), d)
 }
 
 // lives is in how many lives there was a finding of a kind.

@@ -59,7 +59,8 @@ func run(t *testing.T, change func(*Config)) *Report {
 	t.Helper()
 	available(t)
 	var out bytes.Buffer
-	config := Config{Server: Vitrine(vitrineBin(t), segmentBytes), Seed: 1, First: 1, Cuts: 5, Scratch: t.TempDir(), Out: &out, Within: time.Minute}
+	config := Config{Server: Vitrine(vitrineBin(t), segmentBytes), Seed: 1, First: 1, Cuts: 5, Out: &out}
+	config.Within, config.Scratch = time.Minute, t.TempDir()
 	if dir := os.Getenv("POWERCUT_KEEP"); dir != "" {
 		config.Keep = dir
 	}
@@ -165,7 +166,8 @@ func TestPlansReachEveryAimAndEveryNumberOfVictims(t *testing.T) {
 		l := &life{dice: newDice(1, number)}
 		p := draw(l.dice, 3)
 		aimed[p.aim.name], victims[len(p.victims)] = true, true
-		if again := draw(newDice(1, number), 3); fmt.Sprint(again.count, again.victims, again.aim.name) != fmt.Sprint(p.count, p.victims, p.aim.name) {
+		text := func(p plan) string { return fmt.Sprint(p.count, p.after, p.kill, p.victims, p.aim.name, p.pause) }
+		if again := draw(newDice(1, number), 3); text(again) != text(p) {
 			t.Fatal("a seed draws two plans")
 		}
 		if one := draw(newDice(1, number), 1); len(one.victims) != 1 || one.aim.behind {
@@ -198,9 +200,9 @@ func TestAimsKnowTheirFiles(t *testing.T) {
 		{mount.Op{Kind: mount.Write, Path: "data/member/snap/db"}, []string{"database write", "compaction"}},
 		{mount.Op{Kind: mount.Sync, Path: "data/member/snap/db"}, []string{"database sync", "compaction"}},
 		{mount.Op{Kind: mount.Write, Path: "data/member/snap/db.tmp.defragment"}, []string{"defragment"}},
-		{mount.Op{Kind: mount.Rename, Path: "data/member/snap/db.tmp.123", To: "data/member/snap/db"}, []string{"defragment"}},
+		{mount.Op{Kind: mount.Rename, Path: "data/member/snap/db.tmp.123"}, []string{"defragment"}},
 		{mount.Op{Kind: mount.Write, Path: "data/member/snap/tmp1234"}, []string{"snapshot install"}},
-		{mount.Op{Kind: mount.Rename, Path: "data/member/snap/00000000000000aa.snap.db", To: "data/member/snap/db"}, []string{"snapshot install"}},
+		{mount.Op{Kind: mount.Rename, Path: "data/member/snap/00000000000000aa.snap.db"}, []string{"snapshot install"}},
 		{mount.Op{Kind: mount.SyncDir, Path: "data/member/snap"}, []string{"defragment", "snapshot install"}},
 	} {
 		if got := matching(test.op); !slices.Equal(got, test.want) {
@@ -216,10 +218,16 @@ func TestAReportSaysWhatWasFound(t *testing.T) {
 	one.served(30*time.Millisecond, "life 1")
 	one.lived(10, 9, nil)
 	two := newReport("etcd")
-	two.lived(10, 9, []Finding{{Life: 1, Kind: kindRefused, Text: "no 123"}, {Life: 2, Kind: kindRefused, Text: "no 456"}, {Life: 2, Kind: kindLost, Names: disk.Journal}})
+	two.lived(10, 9, []Finding{
+		{Life: 1, Kind: kindRefused, Text: "no 123"}, {Life: 2, Kind: kindRefused, Text: "no 456"},
+		{Life: 2, Kind: kindLost, Names: disk.Journal},
+	})
 	var out bytes.Buffer
 	Print(&out, one, two)
-	for _, want := range []string{"3 members, posix", "30ms/30ms/30ms", "9 of 10", "2 (0 with journal)", "1 (1 with journal)", "etcd: 2 times: no 456", "vitrine: the longest time to serve was in life 1"} {
+	for _, want := range []string{
+		"3 members, posix", "30ms/30ms/30ms", "9 of 10", "2 (0 with journal)", "1 (1 with journal)",
+		"etcd: 2 times: no 456", "vitrine: the longest time to serve was in life 1",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, &out)
 		}
