@@ -306,7 +306,7 @@ func (b *Boot) do(op Op, work func() (syscall.Errno, bool)) syscall.Errno {
 	if !alive {
 		return b.block()
 	}
-	if trap != nil {
+	if trap != nil && slices.Contains(b.traps, trap) { // it may have been disarmed while an fsync took its time
 		b.spring(trap, &op, "after")
 		return b.block()
 	}

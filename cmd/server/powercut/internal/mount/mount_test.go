@@ -223,6 +223,33 @@ func TestACutFallsBetweenTwoCalls(t *testing.T) {
 	}
 }
 
+// TestADisarmedTrapStaysOpen disarms a trap that has counted a call which is still under way.
+func TestADisarmedTrapStaysOpen(t *testing.T) {
+	fs := mountHere(t)
+	boot := fs.Boot("disarmed", fs.NewDisk(disk.POSIX), Options{SyncDelay: 300 * time.Millisecond})
+	counted := make(chan struct{})
+	boot.Arm(&Trap{Count: 1, After: true, Match: func(o Op) bool {
+		if o.Kind == DataSync {
+			close(counted)
+		}
+		return o.Kind == DataSync
+	}})
+	cmd, out := start(t, "syncer", boot.Dir())
+	<-counted
+	boot.Disarm()
+	time.Sleep(450 * time.Millisecond)
+	if at := boot.CutAt(); at != "" {
+		t.Errorf("cut %s", at)
+	}
+	cmd.Process.Kill()
+	boot.Cut("now")
+	boot.Release()
+	cmd.Wait()
+	if !strings.HasPrefix(out.String(), "1\n") {
+		t.Errorf("the process says %q", out)
+	}
+}
+
 func lies(o Op) bool { return o.Kind == DataSync }
 
 // TestAKilledProcessLeavesItsWrites restarts after a kill: the next process finds what the first one has not
