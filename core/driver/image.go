@@ -150,6 +150,9 @@ type renamed interface{ Renamed(path string) }
 // image that cannot be read must not cost the member the database that can.
 func (d *Disk) Adopt(index uint64) (*store.Store, error) {
 	image := d.imageFor(index)
+	if !d.exists(image) { // to open it would create it
+		return nil, fmt.Errorf("failed to find database snapshot file %s (snap: snapshot file doesn't exist)", image)
+	}
 	s, err := d.openImage(AdoptCheck, image, index)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the snapshot at %d: %w", index, err)
@@ -197,6 +200,10 @@ func (d *Disk) DropImages(durable uint64) error {
 	return nil
 }
 
+// DropImage removes one that raft did not want. The caller knows that nothing in
+// the log asks for it, and that nobody receives another of its name.
+func (d *Disk) DropImage(index uint64) error { return d.remove(DropImage, d.Layout.Image(index)) }
+
 // Installed is what a member is told of a state that replaced its own.
 func Installed(s *store.Store) *store.Result {
 	at := s.Backend.Applied()
@@ -224,9 +231,6 @@ func (s *State) Image(index uint64) (backend.Snapshot, backend.Applied, error) {
 	image, at, err := s.Store.Image()
 	if err != nil {
 		return nil, at, err
-	}
-	if mutant.On(mutant.ImageAheadOfData) {
-		at = s.Store.Applied()
 	}
 	if at.Index < index {
 		return nil, at, errors.Join(fmt.Errorf("the database stands at %d, raft asks for %d", at.Index, index), image.Close())

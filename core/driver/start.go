@@ -149,11 +149,11 @@ func (d *Disk) recover(b *backend.Backend, noDB bool) (*Started, error) {
 		w, found, boot, err = d.recoverLog(b)
 	}
 	if err != nil {
-		return nil, errors.Join(err, b.Close())
+		return nil, errors.Join(fmt.Errorf("failed to open WAL: %w", err), b.Close())
 	}
 	if adopted == nil {
 		if adopted, err = d.load(b); err != nil {
-			return nil, errors.Join(err, w.Close())
+			return nil, errors.Join(fmt.Errorf("cannot use the database %s: %w", d.Layout.DB(), err), w.Close())
 		}
 	}
 	return &Started{Log: &Log{WAL: w, disk: d}, State: &State{Store: adopted, disk: d}, Found: found, Boot: boot}, nil

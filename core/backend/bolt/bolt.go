@@ -253,6 +253,10 @@ func (d *DB) SizeInUse() int64 { return d.inUse.Load() }
 // OpenReads is how many read transactions are open.
 func (d *DB) OpenReads() int64 { return d.readers.Load() }
 
+// Renamed tells the database that its file has another name now. It must not run
+// beside Grow.
+func (d *DB) Renamed(path string) { d.path = path }
+
 // Path is the file's name.
 func (d *DB) Path() string { return d.path }
 

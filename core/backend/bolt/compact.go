@@ -14,11 +14,11 @@ import (
 const compactTxBytes = 4 << 20
 
 // CompactTo writes what is committed into a new file without the free pages
-// between it, and syncs it. It may run beside views, not beside Commit.
+// between it, which the caller syncs. It may run beside views, not beside Commit.
 func (d *DB) CompactTo(path string) (err error) {
 	to, err := bbolt.Open(path, fileMode, &bbolt.Options{
 		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-		NoSync: true, NoGrowSync: true, // one sync at the end is enough for a file that nobody reads yet
+		NoSync: true, NoGrowSync: true, // nobody reads the file before the caller has synced it
 	})
 	if err != nil {
 		return fmt.Errorf("bolt: open %s: %w", path, err)
@@ -32,10 +32,7 @@ func (d *DB) CompactTo(path string) (err error) {
 	if err := d.copyTo(to); err != nil {
 		return fmt.Errorf("bolt: compact %s: %w", d.path, err)
 	}
-	if d.options.NoSync {
-		return nil
-	}
-	return to.Sync()
+	return nil
 }
 
 func (d *DB) copyTo(to *bbolt.DB) (err error) {
