@@ -46,8 +46,8 @@ func (n *Node) applyAll() {
 func (n *Node) apply(b *consensus.ApplyBatch) *store.Result {
 	start := time.Now()
 	n.mu.Lock()
-	r := n.store.Apply(store.ApplyContext{WithPrev: n.wantsPrev.Load(), Proposer: n.ours}, b.Entries)
-	pending, compacting := n.store.Backend.Pending(), n.store.Compacting()
+	r := n.state.Store.Apply(store.ApplyContext{WithPrev: n.wantsPrev.Load(), Proposer: n.ours}, b.Entries)
+	pending, compacting := n.state.Store.Backend.Pending(), n.state.Store.Compacting()
 	n.mu.Unlock()
 	took := time.Since(start)
 	n.metrics.countApplied(r, took)
@@ -179,40 +179,38 @@ func (n *Node) commit() (whole bool, err error) {
 	n.commitMu.Lock()
 	defer n.commitMu.Unlock()
 	n.mu.Lock()
-	b := n.store.Backend
-	c := b.BeginCommit()
+	c, err := n.state.Begin()
 	n.mu.Unlock()
-	if c == nil {
-		return true, nil
+	if c == nil || err != nil {
+		return true, err
 	}
 	start := time.Now()
 	runErr := c.Run()
 	n.metrics.backendCommit.Observe(time.Since(start).Seconds())
 	n.mu.Lock()
-	b.EndCommit(c, runErr)
+	durable, whole, err := n.state.End(c, runErr)
 	n.measure()
-	err = b.Err()
-	durable := b.Durable()
 	n.mu.Unlock()
 	if err != nil {
 		return false, err
 	}
 	n.inbox.put(member.Input{Kind: member.Backed, Backed: durable})
-	return runErr == nil, nil
+	return whole, nil
 }
 
 // measure notes how much of its quota the database takes. The caller holds mu.
-func (n *Node) measure() { n.inUse.Store(n.store.Backend.Store().SizeInUse()) }
+func (n *Node) measure() { n.inUse.Store(n.state.Store.Backend.Store().SizeInUse()) }
 
 // flush makes everything applied so far durable.
 func (n *Node) flush() { n.commits.waitIdle() }
 
 // image is a consistent copy of the database with everything applied before the call, and its position.
-func (n *Node) image() (backend.Snapshot, backend.Applied, error) {
+// It stands at index at least, or there is an error.
+func (n *Node) image(index uint64) (backend.Snapshot, backend.Applied, error) {
 	n.flush()
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.store.Image()
+	return n.state.Image(index)
 }
 
 // keeper deletes what compactions have made unreachable, step by step with pauses.
@@ -240,11 +238,12 @@ func (n *Node) keepHouse() {
 			var rev int64
 			step := time.Now()
 			n.mu.Lock()
-			was, before := n.store.Compacting(), n.store.Backend.Pending()
-			if more = n.store.Housekeep(n.cfg.CompactionBatch); !more {
-				rev = n.store.KV.CompactRevision()
+			was, before := n.state.Store.Compacting(), n.state.Store.Backend.Pending()
+			more, _ = n.state.Housekeep(n.cfg.CompactionBatch) // no hook, no error
+			if !more {
+				rev = n.state.Store.KV.CompactRevision()
 			}
-			deleted += n.store.Backend.Pending() - before
+			deleted += n.state.Store.Backend.Pending() - before
 			n.mu.Unlock()
 			n.metrics.compactionPause.Observe(float64(time.Since(step).Milliseconds()))
 			if more || !was {

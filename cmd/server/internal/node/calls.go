@@ -76,7 +76,10 @@ func (n *Node) ask(ctx context.Context, request api.Request) (any, error) {
 		return n.read(&api.ReadReady{Body: r, Header: n.header()})
 	}
 	if _, ok := body.(*pb.DefragmentRequest); ok {
-		return answer(n.defragment())
+		if err := n.defragment(); err != nil {
+			return nil, err
+		}
+		return &pb.DefragmentResponse{}, nil
 	}
 	if n.overQuota(body) && (!requireLeader || n.Leader() != 0) {
 		n.raiseSpaceAlarm(ctx)

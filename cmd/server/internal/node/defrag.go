@@ -1,26 +1,22 @@
 package node
 
 import (
-	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	"go.uber.org/zap"
 
 	"vitrine/core/api"
 	"vitrine/core/backend"
-	"vitrine/core/backend/bolt"
+	"vitrine/core/driver"
 	"vitrine/core/member"
-	"vitrine/core/pb"
 )
 
 // defragment rewrites the database without its free pages. Only commits wait for it:
 // writes go on into the buffer in front, reads go on from the old file, and the exchange
 // takes a moment.
-func (n *Node) defragment() (*pb.DefragmentResponse, error) {
+func (n *Node) defragment() error {
 	if !n.tasks.Enter() {
-		return nil, api.ErrStopped
+		return api.ErrStopped
 	}
 	defer n.tasks.Leave()
 	start := time.Now()
@@ -31,38 +27,43 @@ func (n *Node) defragment() (*pb.DefragmentResponse, error) {
 	n.commitMu.Lock()
 	defer n.commitMu.Unlock()
 	n.mu.RLock()
-	db, ok := n.store.Backend.Store().(*bolt.DB)
+	d, err := n.state.BeginDefrag()
+	before := n.state.Store.Backend.Store().Size()
 	n.mu.RUnlock()
-	if !ok {
-		return nil, errors.New("node: this backend has no file")
+	if err == nil {
+		err = d.Copy()
 	}
-	before := db.Size()
-	tmp := n.dirs.db() + ".tmp.defragment"
-	if err := db.CompactTo(tmp); err != nil {
+	if err != nil {
 		n.log.Warn("failed to defragment", zap.Error(err))
-		return nil, err
+		return err
 	}
-	if err := n.exchange(tmp); err != nil {
-		return nil, err
+	if err := n.exchange(d); err != nil {
+		return err
 	}
 	n.metrics.defrag.Observe(time.Since(start).Seconds())
 	n.mu.RLock()
-	after := n.store.Backend.Store().Size()
+	after := n.state.Store.Backend.Store().Size()
 	n.mu.RUnlock()
 	n.log.Info("finished defragment", zap.Int64("bytes-before", before), zap.Int64("bytes-after", after), zap.Duration("took", time.Since(start)))
-	return &pb.DefragmentResponse{}, nil
+	return nil
 }
 
-// exchange makes the copy the database. From the rename on the old file has no name, so
-// what would be committed to it would be lost: any error then is the end of the member.
-func (n *Node) exchange(tmp string) error {
-	if err := os.Rename(tmp, n.dirs.db()); err != nil {
-		return errors.Join(err, os.Remove(tmp))
+// exchange makes the copy the database. Some errors are the end of the member.
+func (n *Node) exchange(d *driver.Defrag) error {
+	final, err := d.Rename()
+	var old backend.Store
+	if err == nil {
+		final = true
+		n.mu.Lock()
+		if old, err = n.state.EndDefrag(d); err == nil {
+			n.measure()
+		}
+		n.mu.Unlock()
 	}
-	old, err := n.openCopy()
 	if err != nil {
-		err = fmt.Errorf("node: cannot go on with the defragmented database: %w", err)
-		n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
+		if final {
+			n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
+		}
 		return err
 	}
 	n.retired.Go(func() { // waits for readers of the old file
@@ -71,21 +72,4 @@ func (n *Node) exchange(tmp string) error {
 		}
 	})
 	return nil
-}
-
-func (n *Node) openCopy() (old backend.Store, err error) {
-	if err := syncDir(n.dirs.snap); err != nil {
-		return nil, err
-	}
-	db, err := n.openDB()
-	if err != nil {
-		return nil, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if old, err = n.store.Backend.Replace(db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	n.measure()
-	return old, nil
 }

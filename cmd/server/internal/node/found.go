@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,70 +17,34 @@ import (
 	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/peer"
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
-	"vitrine/core/wal"
 )
 
-// found makes the disk of a member that has none: of a new cluster, whose log begins
-// with one conf change a member, or of one that joins a cluster and has all to learn.
-func (n *Node) found() (boot consensus.Boot, err error) {
+// birth is what the log of a member that has none begins with: of a new cluster, one
+// conf change a member; of a member that joins a cluster and has all to learn, nothing.
+func (n *Node) birth() (b driver.Birth, err error) {
 	if n.cfg.Verify != nil {
 		if err := n.cfg.Verify(); err != nil {
-			return boot, err
+			return b, err
 		}
 	}
 	members := n.firstMembers()
 	if n.cfg.NewCluster {
 		if n.alreadyKnown(members) {
-			return boot, fmt.Errorf("member %s has already been bootstrapped", hexID(n.id))
+			return b, fmt.Errorf("member %s has already been bootstrapped", hexID(n.id))
 		}
-		boot.Entries, boot.HardState, err = consensus.Bootstrap(firstPeers(members))
+		b.Entries, b.HardState, err = consensus.Bootstrap(firstPeers(members))
 	} else {
 		err = n.join(members)
 	}
 	if err != nil {
-		return boot, err
+		return b, err
 	}
 	n.log.Info("starting local member", zap.String("local-member-id", hexID(n.id)), zap.String("cluster-id", hexID(n.cluster)), zap.String("initial-cluster-token", n.cfg.Token))
-	meta, err := (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(n.cluster)}).MarshalVT()
-	if err != nil {
-		return boot, err
-	}
-	if n.wal, err = n.firstLog(meta, &boot); err != nil {
-		return boot, fmt.Errorf("failed to create WAL: %w", err)
-	}
-	return boot, nil
-}
-
-// firstLog writes the log of a new member aside and gives it its name when its entries are durable: a member that
-// finds a log without them has no voters, and would wait for a leader for ever.
-func (n *Node) firstLog(meta []byte, boot *consensus.Boot) (*wal.WAL, error) {
-	aside := n.dirs.wal + ".new"
-	if err := n.cfg.FS.RemoveAll(aside); err != nil {
-		return nil, err
-	}
-	w, err := wal.Create(n.cfg.FS, aside, meta, n.walOptions())
-	if err != nil {
-		return nil, err
-	}
-	if err = w.Append(boot.HardState, boot.Entries); err == nil {
-		err = w.Sync()
-	}
-	if err = errors.Join(err, w.Close()); err != nil {
-		return nil, err
-	}
-	if err := n.cfg.FS.RemoveAll(n.dirs.wal); err != nil { // it holds no log
-		return nil, err
-	}
-	if err := n.cfg.FS.Rename(aside, n.dirs.wal); err != nil {
-		return nil, err
-	}
-	if err := n.cfg.FS.SyncDir(filepath.Dir(n.dirs.wal)); err != nil {
-		return nil, err
-	}
-	w, _, err = wal.Open(n.cfg.FS, n.dirs.wal, nil, n.walOptions())
-	return w, err
+	b.Metadata, err = (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(n.cluster)}).MarshalVT()
+	return b, err
 }
 
 // firstMembers are the members that the flags name. Their ids follow from URLs and

@@ -19,7 +19,7 @@ const defaultQuota = limits.QuotaBackendBytes
 func (n *Node) hash() (*pb.HashResponse, error) {
 	start := time.Now()
 	n.mu.Lock()
-	view, rev := n.store.Backend.View(), n.store.KV.Revision()
+	view, rev := n.state.Store.Backend.View(), n.state.Store.KV.Revision()
 	n.mu.Unlock()
 	defer view.Close()
 	buckets := slices.Clone(backend.Buckets())

@@ -328,7 +328,7 @@ func (n *Node) registerGauges(reg prometheus.Registerer) {
 		return func() float64 {
 			n.mu.RLock()
 			defer n.mu.RUnlock()
-			return f(n.store)
+			return f(n.state.Store)
 		}
 	}
 	r.gaugeFunc("etcd", "mvcc", "db_total_size_in_bytes", "Total size of the underlying database physically allocated in bytes.", locked(func(s *store.Store) float64 { return float64(s.Backend.Store().Size()) }))

@@ -9,20 +9,18 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/peer"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/api"
+	"vitrine/core/driver"
 	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
-	"vitrine/core/store"
 	"vitrine/core/vfs"
-	"vitrine/core/wal"
 	"vitrine/core/watch"
 )
 
@@ -58,7 +56,7 @@ type Config struct {
 	SlowRequest                   time.Duration
 	NoFsync                       bool
 	SegmentBytes                  int64         // of the log; 0: etcd's
-	FS                            vfs.FS        // the log's files; nil: the operating system's
+	FS                            vfs.FS        // all files; nil: the operating system's
 	Dial                          dial.Func     // how peers are reached; nil: over the network
 	LockTimeout                   time.Duration // of the wait for another process's lock on the database; 0: 10 s
 
@@ -74,7 +72,7 @@ type Node struct {
 	start   time.Time
 	id      uint64
 	cluster uint64
-	dirs    dirs
+	disk    *driver.Disk
 
 	inbox     *inbox
 	logLane   *lane[logWrite]
@@ -95,15 +93,16 @@ type Node struct {
 	published bool
 
 	// Of the log lane alone.
-	wal     *wal.WAL
-	entries []*raftpb.Entry
+	journal *driver.Log
 
 	// mu guards the store: the apply lane writes, readers read. commitMu is held for a
 	// commit of the backend and for the exchange of the store; it goes before mu.
 	commitMu sync.Mutex
 	mu       sync.RWMutex
-	store    *store.Store
+	state    *driver.State
 	inUse    atomic.Int64 // bytes of the database, as of its last commit
+	openTook atomic.Int64 // what opening the database has taken
+	receipts atomic.Uint64
 
 	nextCall, nextStream        atomic.Uint64
 	term, lead                  atomic.Uint64
@@ -233,7 +232,7 @@ func (n *Node) Members() *membership.Members { return n.members.Load() }
 func (n *Node) Alarms() []*pb.AlarmMember {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.store.Alarms.List(pb.AlarmType_NONE)
+	return n.state.Store.Alarms.List(pb.AlarmType_NONE)
 }
 
 // StorageVersion is the version of the database's schema, "" while unknown.
@@ -244,13 +243,13 @@ func (n *Node) StorageVersion() string {
 	defer n.tasks.Leave()
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.store.StorageVersion()
+	return n.state.Store.StorageVersion()
 }
 
 // header is the identity of an answer that is made without the core loop.
 func (n *Node) header() api.Header {
 	n.mu.RLock()
-	rev := n.store.KV.Revision()
+	rev := n.state.Store.KV.Revision()
 	n.mu.RUnlock()
 	return api.Header{ClusterID: n.cluster, MemberID: n.id, RaftTerm: n.term.Load(), Revision: rev}
 }
@@ -321,7 +320,7 @@ func (n *Node) shutdown(orderly bool) (err error) {
 		if orderly {
 			err = n.flushLast()
 		}
-		err = errors.Join(err, n.wal.Close(), n.store.Backend.Close())
+		err = errors.Join(err, n.journal.Close(), n.state.Store.Backend.Close())
 	})
 	return err
 }
@@ -330,10 +329,10 @@ func (n *Node) shutdown(orderly bool) (err error) {
 func (n *Node) flushLast() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err := n.store.Backend.Err(); err != nil {
+	if err := n.state.Store.Backend.Err(); err != nil {
 		return err
 	}
-	return n.store.Backend.Flush()
+	return n.state.Store.Backend.Flush()
 }
 
 func (n *Node) watchConfig() watch.Config {

@@ -174,7 +174,7 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.mu.RLock()
-	compacting := n.store.Compacting()
+	compacting := n.state.Store.Compacting()
 	n.mu.RUnlock()
 	if compacting {
 		t.Error("the compaction is still under way")
@@ -182,7 +182,7 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 	n.Kill()
 	n = open(t, cfg)
 	n.mu.RLock()
-	rev := n.store.KV.CompactRevision()
+	rev := n.state.Store.KV.CompactRevision()
 	n.mu.RUnlock()
 	if rev != last {
 		t.Errorf("compact revision %d after the restart, want %d", rev, last)

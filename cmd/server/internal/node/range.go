@@ -5,39 +5,23 @@ import (
 	"math"
 
 	"vitrine/core/api"
+	"vitrine/core/driver"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 )
 
-// A range that may touch more keys than this is read on a view, beside the writers.
-const shortRange = 1000
-
-// long tells whether a range may take longer than a writer should wait.
-func (n *Node) long(r *pb.RangeRequest) bool {
-	if len(r.RangeEnd) == 0 {
-		return false
-	}
+// long tells whether a read may take longer than a writer should wait.
+func (n *Node) long(req any) bool {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.store.KV.Exceeds(r.Key, r.RangeEnd, shortRange)
-}
-
-func (n *Node) longTxn(r *pb.TxnRequest) bool {
-	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
-		for _, op := range ops {
-			if q := op.GetRequestRange(); q != nil && n.long(q) {
-				return true
-			}
-		}
-	}
-	return false
+	return driver.Long(n.state.Store, req, driver.ShortRange)
 }
 
 // view is a stable image of the store for one reader. Opening it takes the write lock for a moment.
 func (n *Node) view() *mvcc.View {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.store.KV.View()
+	return n.state.Store.KV.View()
 }
 
 const (
@@ -158,7 +142,7 @@ func (n *Node) part(r *pb.RangeRequest) (*pb.RangeResponse, error) {
 	defer n.tasks.Leave()
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.store.KV.RangePart(r)
+	return n.state.Store.KV.RangePart(r)
 }
 
 func (n *Node) countAfter(r *pb.RangeRequest, kvs []*pb.KeyValue) (int64, error) {

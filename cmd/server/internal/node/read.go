@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"vitrine/core/api"
+	"vitrine/core/driver"
 	"vitrine/core/pb"
 )
 
@@ -29,36 +30,21 @@ func (n *Node) evaluate(r *api.ReadReady) (any, error) {
 		return n.hash()
 	case *pb.SnapshotRequest:
 		return &pb.SnapshotResponse{}, nil // leave to take one
-	case *pb.RangeRequest:
-		if n.long(req) {
-			v := n.view()
-			defer v.Close()
-			return answer(v.Range(req))
-		}
-	case *pb.TxnRequest:
-		if n.longTxn(req) {
-			v := n.view()
-			defer v.Close()
-			return answer(v.Txn(req))
-		}
+	}
+	if n.long(r.Body) {
+		v := n.view()
+		defer v.Close()
+		return driver.ReadView(v, r.Body)
 	}
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.store.Read(r.Body)
-}
-
-// answer makes a response an any that is nil if there is an error.
-func answer[T any](resp *T, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	return resp, nil
+	return n.state.Store.Read(r.Body)
 }
 
 // completeStatus adds what the store knows to what consensus knows.
 func (n *Node) completeStatus(s *pb.StatusResponse) *pb.StatusResponse {
 	n.mu.RLock()
-	st := n.store
+	st := n.state.Store
 	s.DbSize, s.DbSizeInUse = st.Backend.Store().Size(), st.Backend.Store().SizeInUse()
 	s.StorageVersion = st.StorageVersion()
 	n.mu.RUnlock()

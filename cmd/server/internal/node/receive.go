@@ -58,7 +58,7 @@ func (n *peerSide) mayLead(id uint64, cs *raftpb.ConfState) bool {
 
 // boundedImage ends an image with an error where it becomes too large, for a member or for the disk.
 func (n *peerSide) boundedImage(image io.Reader) io.Reader {
-	return &boundedReader{r: image, limit: limits.ImageBytes(n.cfg.QuotaBytes), free: func() (int64, error) { return freeBytes(n.dirs.snap) }}
+	return &boundedReader{r: image, limit: limits.ImageBytes(n.cfg.QuotaBytes), free: func() (int64, error) { return freeBytes(n.disk.Layout.Snap) }}
 }
 
 type boundedReader struct {
@@ -119,7 +119,7 @@ func (n *Node) judgeArrived(out *member.Output) {
 
 // forgetImage removes a database that nobody wants. It can be large, so that it takes a while.
 func (n *Node) forgetImage(index uint64) {
-	if err := n.dirs.dropImage(index); err != nil {
+	if err := n.disk.DropImage(index); err != nil {
 		n.log.Warn("cannot remove a database", zap.Error(err))
 	}
 	n.received()

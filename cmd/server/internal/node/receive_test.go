@@ -37,7 +37,7 @@ func imageMessage(n *Node, from, term, index uint64, voters ...uint64) *raftpb.M
 // received are the databases that lie beside the node's own.
 func received(t *testing.T, n *Node) []string {
 	t.Helper()
-	files, err := os.ReadDir(n.dirs.snap)
+	files, err := os.ReadDir(n.disk.Layout.Snap)
 	if err != nil {
 		t.Fatal(err)
 	}

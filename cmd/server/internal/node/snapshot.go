@@ -7,15 +7,13 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
 	"vitrine/core/api"
-	"vitrine/core/backend"
+	"vitrine/core/driver"
 	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
@@ -40,10 +38,7 @@ func (n *Node) startImage(m *raftpb.Message) {
 
 // sendImage takes an image of the store for a follower that the log cannot help any more, and sends it.
 func (n *Node) sendImage(m *raftpb.Message) {
-	image, at, err := n.image()
-	if err == nil && at.Index < m.GetSnapshot().GetMetadata().GetIndex() {
-		err = errors.Join(fmt.Errorf("the database stands at %d, raft asks for %d", at.Index, m.GetSnapshot().GetMetadata().GetIndex()), image.Close())
-	}
+	image, at, err := n.image(m.GetSnapshot().GetMetadata().GetIndex())
 	if err != nil {
 		n.log.Warn("cannot take an image of the database", zap.Error(err))
 		(*peerSide)(n).SnapshotSent(m.GetTo(), false)
@@ -62,7 +57,7 @@ func (n *peerSide) ReceiveImage(m *raftpb.Message, declared int64, image io.Read
 	}
 	size, err := n.saveImage(m, n.boundedImage(image))
 	if err == nil && !n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}, image: true}) {
-		err = errors.Join(errors.New("too many messages wait"), n.dirs.dropImage(m.GetSnapshot().GetMetadata().GetIndex()))
+		err = errors.Join(errors.New("too many messages wait"), n.disk.DropImage(m.GetSnapshot().GetMetadata().GetIndex()))
 	}
 	if err != nil {
 		(*Node)(n).received()
@@ -73,47 +68,28 @@ func (n *peerSide) ReceiveImage(m *raftpb.Message, declared int64, image io.Read
 // saveImage puts the database that comes with m into a file.
 func (n *peerSide) saveImage(m *raftpb.Message, image io.Reader) (int64, error) {
 	index := m.GetSnapshot().GetMetadata().GetIndex()
-	f, err := os.CreateTemp(n.dirs.snap, "tmp")
+	r, err := n.disk.Receive(index, n.receipts.Add(1), limits.ImageBytes(n.cfg.QuotaBytes))
 	if err != nil {
 		return 0, err
 	}
-	size, err := io.Copy(f, image)
+	if _, err := io.Copy(r, image); err != nil {
+		return r.Size(), errors.Join(err, r.Abort())
+	}
 	start := time.Now()
-	if err == nil && !n.cfg.NoFsync {
-		err = f.Sync()
-	}
+	err = r.Sync()
 	n.metrics.imageSync.Observe(time.Since(start).Seconds())
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
 	if err == nil {
-		err = os.Chmod(f.Name(), 0o600)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), n.dirs.image(index))
-	}
-	if err == nil {
-		err = syncDir(n.dirs.snap)
+		err = r.Keep()
 	}
 	if err != nil {
-		return size, errors.Join(err, os.Remove(f.Name()))
+		return r.Size(), err
 	}
 	n.metrics.imageSave.Observe(time.Since(start).Seconds())
-	n.log.Info("saved database snapshot to disk", zap.Int64("bytes", size), zap.Uint64("snapshot-index", index))
-	return size, nil
+	n.log.Info("saved database snapshot to disk", zap.Int64("bytes", r.Size()), zap.Uint64("snapshot-index", index))
+	return r.Size(), nil
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// install makes a received database the store. The log has its record already, so a
-// crash before, between or after these steps finds one of the two files that it needs:
-// the image by its own name, or the image as the database.
+// install makes a received database the store: see driver.Disk.Adopt.
 func (n *Node) install(s *raftpb.Snapshot) (*store.Result, error) {
 	index := s.GetMetadata().GetIndex()
 	n.log.Info("applying snapshot", zap.Uint64("current-applied-index", n.appliedIndex.Load()), zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("incoming-leader-snapshot-term", s.GetMetadata().GetTerm()))
@@ -121,51 +97,32 @@ func (n *Node) install(s *raftpb.Snapshot) (*store.Result, error) {
 	defer n.metrics.installing.Dec()
 	n.commitMu.Lock() // no commit of the old backend is in flight from here on
 	defer n.commitMu.Unlock()
-	b, err := n.adopt(index)
+	fresh, err := n.disk.Adopt(index)
 	if err != nil {
 		return nil, fmt.Errorf("cannot install the snapshot at %d: %w", index, err)
 	}
 	n.log.Info("applySnapshot: opened snapshot backend")
-	fresh, err := store.Open(b, store.Config{QuotaBytes: n.cfg.QuotaBytes}, nil)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot read the snapshot at %d: %w", index, err), b.Close())
-	}
 	n.mu.Lock()
-	old := n.store
-	n.store = fresh
-	n.measure()
+	old, err := n.state.Exchange(fresh)
+	if err == nil {
+		n.measure()
+	}
 	n.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	n.retired.Go(func() { // waits for readers of the old database
 		if err := old.Backend.Close(); err != nil {
 			n.log.Warn("failed to close old backend", zap.Error(err))
 		}
 	})
-	n.dirs.dropImages(index)
+	r := driver.Installed(fresh)
+	if err := n.disk.DropImages(r.Index); err != nil {
+		n.log.Warn("failed to remove a received database", zap.Error(err)) // the next start tries again
+	}
 	n.keeper.wake()
-	at := b.Applied()
-	n.log.Info("applied snapshot", zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("current-applied-index", at.Index), zap.Int64("revision", fresh.KV.Revision()))
-	return &store.Result{
-		Index: at.Index, Term: at.Term, Revision: fresh.KV.Revision(), CompactRevision: fresh.KV.CompactRevision(),
-		Members: fresh.Members.Clone(), Alarms: fresh.Alarms.List(pb.AlarmType_NONE),
-	}, nil
-}
-
-// adopt gives the received database at index the name of the database, and opens it.
-func (n *Node) adopt(index uint64) (*backend.Backend, error) {
-	if err := os.Rename(n.dirs.image(index), n.dirs.db()); err != nil {
-		return nil, fmt.Errorf("failed to rename database snapshot file: %w", err)
-	}
-	if err := syncDir(filepath.Dir(n.dirs.db())); err != nil {
-		return nil, err
-	}
-	b, err := n.openBackend()
-	if err != nil {
-		return nil, err
-	}
-	if at := b.Applied().Index; at < index {
-		return nil, errors.Join(fmt.Errorf("the received database stands at %d instead of %d", at, index), b.Close())
-	}
-	return b, nil
+	n.log.Info("applied snapshot", zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("current-applied-index", r.Index), zap.Int64("revision", r.Revision))
+	return r, nil
 }
 
 // Snapshot sends a client the database in pieces, and the SHA-256 of it all in the end.
@@ -184,7 +141,7 @@ func (n *Node) Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) err
 		return api.ErrStopped
 	}
 	defer n.tasks.Leave()
-	image, _, err := n.image()
+	image, _, err := n.image(0)
 	if err != nil {
 		return api.AsError(err)
 	}

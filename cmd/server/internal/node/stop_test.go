@@ -69,8 +69,8 @@ func slow(t *testing.T, n *Node) *slowStore {
 	defer n.commitMu.Unlock()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s := &slowStore{Store: n.store.Backend.Store(), reads: newHold(), commits: newHold(), images: newHold()}
-	if _, err := n.store.Backend.Replace(s); err != nil {
+	s := &slowStore{Store: n.state.Store.Backend.Store(), reads: newHold(), commits: newHold(), images: newHold()}
+	if _, err := n.state.Store.Backend.Replace(s); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -403,7 +403,7 @@ func TestStopDuringADefragment(t *testing.T) {
 			if got := count(t, n, "k", "l"); got != 20 {
 				t.Fatalf("%d keys after round %d", got, round)
 			}
-			if left, err := filepath.Glob(filepath.Join(n.dirs.snap, "*.tmp*")); err != nil || len(left) > 0 {
+			if left, err := filepath.Glob(filepath.Join(n.disk.Layout.Snap, "*.tmp*")); err != nil || len(left) > 0 {
 				t.Fatalf("%v are left (%v)", left, err)
 			}
 		}

@@ -95,7 +95,7 @@ func (s *stream) Request(r *pb.WatchRequest) {
 		<-s.room
 	}
 	s.n.mu.RLock()
-	rev := s.n.store.KV.Revision() // the core may not have heard of it yet, but a client may have read it
+	rev := s.n.state.Store.KV.Revision() // the core may not have heard of it yet, but a client may have read it
 	s.n.mu.RUnlock()
 	s.n.inbox.put(member.Input{Kind: member.WatchRequest, Stream: s.id, Watch: r, Revision: rev})
 }
@@ -152,7 +152,7 @@ func (s *stream) Close() {
 // scan reads history for the hub.
 func (n *Node) scan(q watch.Scan) {
 	n.mu.RLock()
-	r := n.store.Scan(q)
+	r := n.state.Store.Scan(q)
 	n.mu.RUnlock()
 	n.inbox.put(member.Input{Kind: member.Scanned, Scan: r})
 }
