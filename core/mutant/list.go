@@ -81,7 +81,6 @@ const (
 	ImageNameUnsynced
 	ImageUnchecked
 	ImageDroppedEarly
-	ImageAheadOfData
 	NewestImageInstalled
 	AdoptNameUnsynced
 	CommitReportedEarly
@@ -155,7 +154,7 @@ func (i Info) Convicted(number int) bool { return slices.Contains(i.Convicts, nu
 func (i Info) Snapshots() bool {
 	switch i.ID {
 	case WatchBackInTime, SnapshotWithoutConfState, SnapshotTwice, MarkBehindSnapshot,
-		ImageUnsynced, ImageNameUnsynced, ImageUnchecked, ImageDroppedEarly, ImageAheadOfData, NewestImageInstalled, AdoptNameUnsynced:
+		ImageUnsynced, ImageNameUnsynced, ImageUnchecked, ImageDroppedEarly, NewestImageInstalled, AdoptNameUnsynced:
 		return true
 	}
 	return false
@@ -246,21 +245,20 @@ func List() []Info {
 		{SpareUnclean, "spare-unclean", "a released segment is used again with its old records in it", "raft-wal, recycled segments", []int{6, 8, 11}, 100},
 		{SpareNameUnsynced, "spare-name-unsynced", "a released segment is overwritten before its old name is gone from the disk", "mutation of wal", []int{11}, 300},
 		{DirectoriesUnsynced, "directories-unsynced", "the directories of a new member are not made durable, and with them goes all that is synced in them", "found by this simulator", []int{6, 8, 11}, 50},
-		{StoreNameUnsynced, "store-name-unsynced", "the name of a new database is not made durable before anything relies on it", "found by this simulator", []int{8, 11}, 50},
+		{StoreNameUnsynced, "store-name-unsynced", "the name of a new database is not made durable before anything relies on it", "found by this simulator", []int{8, 9, 11}, 50},
 		{StoreReadUnsynced, "store-read-unsynced", "after a kill a start relies on a commit that is in the page cache only", "found by this simulator", []int{8, 9, 11}, 300},
-		{LeftoverTaken, "leftover-taken", "a copy that a defragmentation left half-made is taken for the database at the next start", "etcd #15271, leftovers", []int{8, 9, 11}, 100},
+		{LeftoverTaken, "leftover-taken", "a copy that a defragmentation left half-made is taken for the database at the next start", "mutation of driver", []int{8, 9, 11}, 300},
 		{ImageUnsynced, "image-unsynced", "a received database is not synced before the member promises to have it", "mutation of driver", []int{8, 11}, 100},
 		{ImageNameUnsynced, "image-name-unsynced", "a received database gets its name, and the directory is not synced", "mutation of driver", []int{8, 11}, 100},
-		{ImageUnchecked, "image-unchecked", "nobody looks into a received database before the log begins at it", "found by use", []int{8, 11, 12}, 100},
+		{ImageUnchecked, "image-unchecked", "nobody looks into a received database before the log begins at it", "found by use", []int{8, 11, 12, 30}, 100},
 		{ImageDroppedEarly, "image-dropped-early", "a received database that is still to be installed is taken for a leftover", "mutation of driver", []int{11, 30}, 300},
-		{ImageAheadOfData, "image-ahead-of-data", "an image is sent with the position of what is applied instead of what it contains", "etcd, createMergedSnapshotMessage", []int{5, 7, 9, 10, 11, 27}, 100},
 		{NewestImageInstalled, "newest-image-installed", "of several received databases the newest is installed, whatever the log says", "etcd #18055", []int{3, 5, 7, 8, 9, 11, 28, 30}, 400},
-		{AdoptNameUnsynced, "adopt-name-unsynced", "a received database becomes the database, and the directory is not synced", "mutation of driver", []int{8, 11}, 200},
-		{CommitReportedEarly, "commit-reported-early", "a commit of the database is reported before it ran", "etcd 3.5 data inconsistency", []int{8, 11}, 50},
-		{DefragUnsynced, "defrag-unsynced", "a defragmented copy is not synced before it replaces the database", "etcd #11728", []int{8, 11}, 100},
-		{DefragRenamedEarly, "defrag-renamed-early", "a defragmented copy is renamed first and synced then", "mutation of driver", []int{8, 11}, 200},
-		{DefragNameUnsynced, "defrag-name-unsynced", "a defragmented copy replaces the database, and the directory is not synced", "mutation of driver", []int{8, 11}, 100},
-		{DefragKeepsOld, "defrag-keeps-old", "after a defragmentation the member goes on committing to the old file, which has no name any more", "mutation of driver", []int{8, 11}, 50},
+		{AdoptNameUnsynced, "adopt-name-unsynced", "a received database becomes the database, and the directory is not synced", "mutation of driver", []int{8, 9, 11}, 200},
+		{CommitReportedEarly, "commit-reported-early", "a commit of the database is reported before it ran", "etcd 3.5 data inconsistency", []int{8, 9, 11}, 50},
+		{DefragUnsynced, "defrag-unsynced", "a defragmented copy is not synced before it replaces the database", "etcd #11728", []int{8, 9, 11}, 100},
+		{DefragRenamedEarly, "defrag-renamed-early", "a defragmented copy is renamed first and synced then", "mutation of driver", []int{8, 9, 11}, 300},
+		{DefragNameUnsynced, "defrag-name-unsynced", "a defragmented copy replaces the database, and the directory is not synced", "mutation of driver", []int{8, 9, 11}, 100},
+		{DefragKeepsOld, "defrag-keeps-old", "after a defragmentation the member goes on committing to the old file, which has no name any more", "mutation of driver", []int{8, 9, 11}, 50},
 		{LongReadUnpinned, "long-read-unpinned", "a long range says at which revision it began and answers from the store as it ends", "mutation of driver", []int{16, 18}, 100},
 
 		{MapOrder, "map-order", "responses leave in the order of a Go map", "the classic of deterministic simulation", []int{29}, 20},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vitrine/core/driver"
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 )
@@ -128,7 +129,7 @@ func (n *node) refuses(step driver.Step, err error) error {
 	switch step {
 	case driver.ImageCreate, driver.ImageWrite, driver.ImageSync, driver.ImageCheck, driver.ImageRename, driver.ImageDirSync,
 		driver.DefragCopy, driver.DefragSync, driver.DefragRename, driver.DropImage:
-		if n.process == running {
+		if n.process == running && !(step == driver.DefragSync && mutant.On(mutant.DefragRenamedEarly)) {
 			return err
 		}
 	}

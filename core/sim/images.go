@@ -8,7 +8,6 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
 	"vitrine/core/member"
-	"vitrine/core/mutant"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 
@@ -44,7 +43,7 @@ func (w *World) wantImage(n *node, s *consensus.Send) {
 func (w *World) takeImages(n *node) {
 	rest := n.wanted[:0]
 	for i := range n.wanted {
-		if wi := n.wanted[i]; n.state.Durable(wi.mark) || mutant.On(mutant.ImageAheadOfData) {
+		if wi := n.wanted[i]; n.state.Durable(wi.mark) {
 			w.takeImage(n, &wi.send)
 		} else {
 			rest = append(rest, wi)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vitrine/core/api"
+	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
@@ -275,15 +276,18 @@ func (w *World) beginCommit(n *node) {
 		return
 	}
 	n.commit = c
-	if mutant.On(mutant.CommitReportedEarly) {
-		w.step(n, &member.Input{Kind: member.Backed, Backed: c.Applied()})
-	}
 	w.q.push(event{at: w.diskAt(n, n.fsyncTime()), kind: evCommitDone, node: uint8(n.ix), life: n.life, a: n.era})
 }
 
 func (w *World) committed(n *node) {
 	c := n.commit
-	n.commit = nil
+	if mutant.On(mutant.CommitReportedEarly) && !n.reported {
+		n.reported = true
+		w.backed(n, c, c.Applied())
+		w.q.push(event{at: w.diskAt(n, n.fsyncTime()), kind: evCommitDone, node: uint8(n.ix), life: n.life, a: n.era})
+		return
+	}
+	n.commit, n.reported = nil, false
 	var runErr error
 	if n.strikesError(failCommit) {
 		runErr = n.meets(failCommit, errDiskIO)
@@ -295,8 +299,7 @@ func (w *World) committed(n *node) {
 		w.logFailed(n, err, 0)
 		return
 	}
-	cause := w.emit(trace.Event{Kind: trace.BackendCommitted, Member: n.id, Index: durable.Index, Term: durable.Term, A: uint64(c.Ops())})
-	w.step(n, &member.Input{Kind: member.Backed, Backed: durable, Cause: cause})
+	w.backed(n, c, durable)
 	if n.process != running {
 		return
 	}
@@ -308,6 +311,12 @@ func (w *World) committed(n *node) {
 		n.compacted = false
 		w.moment(n)
 	}
+}
+
+// backed tells that a commit is durable.
+func (w *World) backed(n *node, c *driver.Commit, durable backend.Applied) {
+	cause := w.emit(trace.Event{Kind: trace.BackendCommitted, Member: n.id, Index: durable.Index, Term: durable.Term, A: uint64(c.Ops())})
+	w.step(n, &member.Input{Kind: member.Backed, Backed: durable, Cause: cause})
 }
 
 // tellCompactions tells of those that are finished and durable.
@@ -402,7 +411,7 @@ func (w *World) startRead(n *node, r *api.ReadReady) {
 }
 
 // longReads is how much longer a long read takes than a short one.
-const longReads = 50
+const longReads = 500
 
 func (w *World) dropRead(slot int32) (r read) {
 	r = *w.reads.at(slot)

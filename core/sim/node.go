@@ -74,6 +74,7 @@ type node struct {
 	// database exclude one another.
 	commit      *driver.Commit
 	commitTimer bool
+	reported    bool // the commit in flight was, too early
 	defrag      *driver.Defrag
 	defragDue   bool   // one waits for the commit in flight
 	install     *event // the application of a snapshot that waits for the same
@@ -242,7 +243,7 @@ func (w *World) quit(n *node, how process) {
 	n.logs, n.batch, n.syncing = nil, 0, false
 	n.applies, n.applying = nil, false
 	n.commit, n.commitTimer, n.keeping, n.compacted = nil, false, false, false
-	n.defrag, n.defragDue, n.install = nil, false, nil
+	n.defrag, n.defragDue, n.install, n.reported = nil, false, nil, false
 	n.compactions, n.wanted = nil, nil
 	n.strikes.quiet = false
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}

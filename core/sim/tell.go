@@ -58,6 +58,9 @@ func (t *Teller) Tell(e *trace.Event) (Line, bool) {
 		if e.A == 1 {
 			line.Kind = "crashed"
 		}
+		if e.Text != "" { // before that step
+			line.Kind, line.Text = line.Kind+"At", e.Text
+		}
 	case trace.MemberStopped:
 		t.forget(e.Member)
 		line.Kind, line.Text = "stopped", e.Text
@@ -142,5 +145,13 @@ func (t *Teller) command(e *trace.Event, line *Line) {
 		line.Kind, line.Text = "stalled", c.Value
 	case "rot":
 		line.Kind = rotKinds[c.Name]
+	case "strike":
+		if how := strikeNames[stepFails]; c.Value == how || c.Value == strikeNames[stepFillsUp] {
+			line.Kind, line.Text = "refuses", c.Name
+		}
+	case "defragment":
+		line.Kind = "defragment"
+	case "garble":
+		line.Kind = "garbled"
 	}
 }
