@@ -229,12 +229,19 @@ func (w *World) drawRefusal(n *node, how, long uint64) {
 	w.inflict(faultRefusal, c)
 }
 
+// rarest are the steps that a member hardly ever takes.
+var rarest = [...]driver.Step{
+	driver.RemoveLeftover, driver.RepairLog, driver.LogSnapshot, driver.SegmentRemove, driver.Exchange, driver.DropImage,
+	driver.DefragOpen, driver.DefragExchange, driver.ImageTake,
+}
+
 // drawStep picks a step that fits, by drawn bits: every second time one of those
-// that a member does not take all the time.
+// that a member does not take all the time, and of these one of the rarest.
 func drawStep(bits uint64, fits func(driver.Step) bool) (step driver.Step, seldom bool) {
-	seldom = bits>>32%2 == 0
+	seldom, rare := bits>>32%2 == 0, bits>>33%2 == 0
 	all := slices.DeleteFunc(driver.Steps(), func(s driver.Step) bool {
-		return s.Founding() || !fits(s) || seldom && !(s == driver.RemoveLeftover || s == driver.RepairLog || s == driver.ImageTake || s >= driver.Release && s <= driver.DropImage)
+		listed := slices.Contains(rarest[:], s)
+		return s.Founding() || !fits(s) || seldom && rare && !listed || seldom && !rare && !listed && !(s >= driver.Release && s <= driver.DropImage)
 	})
 	return all[bits>>40%uint64(len(all))], seldom
 }
