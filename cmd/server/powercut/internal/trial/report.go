@@ -56,7 +56,6 @@ type Config struct {
 	Members int                 // of every cluster; 0: one or three, drawn
 	Lies    func(mount.Op) bool // fsyncs that do nothing, for a control
 	Stop    <-chan struct{}     // closed: begin no further cluster; nil: never
-	Until   Kind                // a kind of finding to stop at; empty: go on
 	Keep    string              // folder for evidence; empty: keep none
 	Scratch string              // folder for logs
 	Out     io.Writer           // findings, as they come
@@ -117,7 +116,7 @@ func Run(config Config) (*Report, error) {
 	}
 	done := func() bool {
 		return report.Cuts >= config.Cuts || config.Within > 0 && time.Since(began) > config.Within ||
-			report.lives(config.Until) > 0 || ended(config.Stop)
+			ended(config.Stop)
 	}
 	for number := config.First; err == nil && !done(); number++ {
 		var l *life
