@@ -62,3 +62,15 @@ func TestDescriptionsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDescribe: the words for a request are bounded, whatever it is.
+func FuzzDescribe(f *testing.F) {
+	f.Add([]byte("\n\x0b\x10\x04\x1a\x01k\x82\x04\x01l@\x03\x12\x08\x12\x06\n\x01k\x12\x01v"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, r := range []pb.Message{&pb.TxnRequest{}, &pb.RangeRequest{}, &pb.PutRequest{}, &pb.DeleteRangeRequest{}, &pb.CompactionRequest{}} {
+			if pb.Unmarshal(b, r) == nil && len(api.Describe(r)) > 5<<10 {
+				t.Errorf("%T from %x", r, b)
+			}
+		}
+	})
+}
