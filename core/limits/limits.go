@@ -130,11 +130,15 @@ const (
 	// WatchStreamBytes their bytes; a stream that is full waits and catches up.
 	WatchStreamPushes = 128
 	WatchStreamBytes  = 16 << 20
+	// WatchTotalBytes bounds the bytes on their way to all streams. When they are taken, by streams that nobody reads,
+	// each still has WatchStreamLeastBytes, so that those which are read go on.
+	WatchTotalBytes       = 64 << 20
+	WatchStreamLeastBytes = 256 << 10
 	// WatchControlPushes bounds, beside them, the answers to a client's own
 	// requests: a driver takes no more requests from one who does not read.
 	WatchControlPushes = 128
 	// WatchResponseBytes is the size from which a response takes no further revision.
-	WatchResponseBytes = 1 << 20
+	WatchResponseBytes = 256 << 10
 	// WatchScans bounds the catch-up reads under way for all watchers together.
 	WatchScans = 8
 	// WatchScanRevisions and WatchScanBytes bound one catch-up read.

@@ -91,3 +91,55 @@ func TestProgressWaitsForCredit(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamsShareABound: streams that take nothing cost a bounded number of bytes together, and one that takes goes on
+// beside them. All get everything in the end.
+func TestStreamsShareABound(t *testing.T) {
+	const total, least, streams = 20_000, 2_000, 40
+	w := newWorld(Config{TotalBytes: total, LeastBytes: least, ResponseBytes: 500, RecentRevisions: 10, ScanRevisions: 50})
+	for id := range uint64(streams) {
+		w.open(id)
+		w.create(id, &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte("l")})
+	}
+	w.drain()
+	got := map[uint64]int{}
+	w.onPush = func(id uint64, r *Response) {
+		if r.Events != nil {
+			got[id] += len(r.Events.Events)
+		}
+	}
+	for id := range uint64(streams) {
+		w.sent(id, 1)
+	}
+	const writes = 500
+	read := 0
+	for i := range writes {
+		w.write(false, op{fmt.Sprint("k", i%10), strings.Repeat("v", 300)})
+		w.publish(1)
+		w.drain()
+		for _, r := range w.sent(0, 10) {
+			if r.Events != nil {
+				read += len(r.Events.Events)
+			}
+		}
+		if most := total + streams*(least+1000); w.hub.bytes > most {
+			t.Fatalf("%d bytes are on their way, bound %d", w.hub.bytes, most)
+		}
+	}
+	if read < writes-streams {
+		t.Errorf("the stream that takes got %d of %d events while the others took nothing", read, writes)
+	}
+	w.settle()
+	if w.hub.bytes != 0 || w.hub.Counts().Behind != 0 {
+		t.Errorf("%d bytes are on their way in the end, %+v", w.hub.bytes, w.hub.Counts())
+	}
+	for id := range uint64(streams) {
+		if got[id] != writes {
+			t.Errorf("stream %d got %d of %d events", id, got[id], writes)
+		}
+	}
+	w.hub.Close(3)
+	if w.hub.bytes != 0 {
+		t.Errorf("%d bytes after a stream has gone", w.hub.bytes)
+	}
+}

@@ -29,6 +29,8 @@ const noWatcher = -1
 type Config struct {
 	StreamPushes     int           // responses on their way to one stream
 	StreamBytes      int           // bytes on their way to one stream
+	TotalBytes       int           // bytes on their way to all streams, beyond the least that each has
+	LeastBytes       int           // bytes on their way to one stream that TotalBytes does not hold back
 	ResponseBytes    int           // a response that has reached this size takes no further revision
 	FragmentBytes    int           // a response of this size is split for watchers that ask for fragments
 	Scans            int           // scans in flight
@@ -43,6 +45,8 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.StreamPushes = cmp.Or(c.StreamPushes, limits.WatchStreamPushes)
 	c.StreamBytes = cmp.Or(c.StreamBytes, limits.WatchStreamBytes)
+	c.TotalBytes = cmp.Or(c.TotalBytes, limits.WatchTotalBytes)
+	c.LeastBytes = cmp.Or(c.LeastBytes, limits.WatchStreamLeastBytes)
 	c.ResponseBytes = cmp.Or(c.ResponseBytes, limits.WatchResponseBytes)
 	c.FragmentBytes = cmp.Or(c.FragmentBytes, limits.MaxRequestBytes+limits.RequestOverheadBytes)
 	c.Scans = cmp.Or(c.Scans, limits.WatchScans)
@@ -63,6 +67,7 @@ type Hub struct {
 
 	streams map[uint64]*stream
 	order   []*stream // all streams, for visits in a fixed order
+	bytes   int       // on their way to all of them
 	prevs   int       // watchers that want previous pairs
 	created uint64    // watchers ever created
 	synced  *index
@@ -138,6 +143,7 @@ func (h *Hub) Close(id uint64) {
 	for len(s.watchers) > 0 {
 		h.removeWatcher(s.watchers[len(s.watchers)-1])
 	}
+	h.bytes -= s.bytes
 	delete(h.streams, id)
 	last := len(h.order) - 1
 	h.order[s.slot] = h.order[last]
@@ -361,6 +367,7 @@ func (h *Hub) Sent(id uint64, n int) {
 	for ; n > 0 && s.sent < len(s.onTheWay); n-- {
 		p := s.onTheWay[s.sent]
 		s.bytes -= p.size
+		h.bytes -= p.size
 		if p.free {
 			s.free--
 		}
@@ -370,8 +377,9 @@ func (h *Hub) Sent(id uint64, n int) {
 		s.onTheWay = s.onTheWay[:copy(s.onTheWay, s.onTheWay[s.sent:])]
 		s.sent = 0
 	}
-	// Resuming at half credit makes each catch-up worth its scan.
-	if s.blocked && s.pushes()*2 <= h.cfg.StreamPushes && s.bytes*2 <= h.cfg.StreamBytes {
+	// Resuming at half credit makes each catch-up worth its scan. Where all streams together have too much, a stream that
+	// is blocked has more than its least on the way, so that it comes by here again.
+	if s.blocked && s.pushes()*2 <= h.cfg.StreamPushes && s.bytes*2 <= h.cfg.StreamBytes && h.fits(s) {
 		s.blocked = false
 		h.admit(s)
 	}
@@ -421,6 +429,7 @@ func (h *Hub) launch(s *stream, r *Response, free bool) {
 	p := parcel{size: r.SizeWire(), free: free}
 	s.onTheWay = append(s.onTheWay, p)
 	s.bytes += p.size
+	h.bytes += p.size
 	if free {
 		s.free++
 	}
@@ -428,8 +437,11 @@ func (h *Hub) launch(s *stream, r *Response, free bool) {
 }
 
 func (h *Hub) hasCredit(s *stream) bool {
-	return !s.blocked && s.pushes() < h.cfg.StreamPushes && s.bytes < h.cfg.StreamBytes || mutant.On(mutant.StreamUnbounded)
+	return !s.blocked && s.pushes() < h.cfg.StreamPushes && s.bytes < h.cfg.StreamBytes && h.fits(s) || mutant.On(mutant.StreamUnbounded)
 }
+
+// fits tells whether a stream may have more on its way beside all others. What is shared by several counts for each.
+func (h *Hub) fits(s *stream) bool { return h.bytes < h.cfg.TotalBytes || s.bytes < h.cfg.LeastBytes }
 
 func (h *Hub) emit(kind trace.Kind, w *watcher, events int, rev int64, text string) {
 	if h.trace == nil {

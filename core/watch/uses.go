@@ -10,6 +10,7 @@ func (h *Hub) Uses(dst []limits.Use) []limits.Use {
 		pushes, free, watchers = max(pushes, s.pushes()-s.free), max(free, s.free), max(watchers, len(s.watchers))
 	}
 	return append(dst,
+		limits.Use{Name: "bytes on their way to all watch streams", Have: max(0, h.bytes-len(h.order)*h.cfg.LeastBytes), Limit: h.cfg.TotalBytes + h.cfg.StreamBytes},
 		limits.Use{Name: "watch responses on their way to one stream", Have: pushes, Limit: h.cfg.StreamPushes},
 		limits.Use{Name: "answers to its requests on their way to one stream", Have: free, Limit: limits.WatchControlPushes},
 		limits.Use{Name: "watchers of one stream", Have: watchers, Limit: limits.MaxWatchersPerStream},

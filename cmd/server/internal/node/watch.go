@@ -33,7 +33,7 @@ const (
 	// Credit goes back in portions: one input of the core loop for many responses. What is
 	// held back is small against the hub's bound.
 	creditPushes = 16
-	creditBytes  = 1 << 20
+	creditBytes  = limits.WatchStreamLeastBytes / 2
 )
 
 // Watch opens a stream of watchers.
