@@ -82,6 +82,40 @@ const maxHeaderBytes = 2 + 4*11
 // AppendWire appends the bytes of the WatchResponse that carries h (its revision is overwritten by the response's own)
 // and returns the extended slice. The events are copied, never encoded again.
 func (r *Response) AppendWire(dst []byte, h *pb.ResponseHeader) []byte {
+	dst = r.AppendHead(dst, h)
+	if r.Events == nil {
+		return dst
+	}
+	if r.Events.parts == nil {
+		for _, ev := range r.Events.Events {
+			dst = appendEvent(dst, ev, ev.SizeVT())
+		}
+		return dst
+	}
+	for _, part := range r.Events.parts {
+		dst = append(dst, part...)
+	}
+	return dst
+}
+
+// Parts are the bytes of the events, which follow those of AppendHead. They are shared and must not change; a driver
+// that sends them from where they are has no copy of what a slow client does not take.
+func (r *Response) Parts() [][]byte {
+	if r.Events == nil {
+		return nil
+	}
+	if r.Events.parts == nil { // the hub was told not to encode
+		parts := make([][]byte, len(r.Events.Events))
+		for i, ev := range r.Events.Events {
+			parts[i] = appendEvent(nil, ev, ev.SizeVT())
+		}
+		return parts
+	}
+	return r.Events.parts
+}
+
+// AppendHead is AppendWire without the events.
+func (r *Response) AppendHead(dst []byte, h *pb.ResponseHeader) []byte {
 	dst = r.appendHeader(dst, h)
 	if r.WatchID != 0 {
 		dst = append(dst, tagWatchID)
@@ -104,18 +138,6 @@ func (r *Response) AppendWire(dst []byte, h *pb.ResponseHeader) []byte {
 	}
 	if r.Fragment {
 		dst = append(dst, tagFragment, 1)
-	}
-	if r.Events == nil {
-		return dst
-	}
-	if r.Events.parts == nil {
-		for _, ev := range r.Events.Events {
-			dst = appendEvent(dst, ev, ev.SizeVT())
-		}
-		return dst
-	}
-	for _, part := range r.Events.parts {
-		dst = append(dst, part...)
 	}
 	return dst
 }

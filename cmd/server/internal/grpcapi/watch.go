@@ -65,14 +65,12 @@ func (s *Server) push(ctx context.Context, ss grpc.ServerStream, m *method, stre
 			return err
 		}
 		for _, r := range responses {
-			b := pool.Get(r.SizeWire())
-			*b = r.AppendWire((*b)[:0], header)
-			size := len(*b)
-			if err := ss.SendMsg(frame{b}); err != nil {
+			f := frameOf(pool, r, header)
+			if err := ss.SendMsg(f); err != nil {
 				return err
 			}
 			m.sent.Inc()
-			stream.Sent(1, size)
+			stream.Sent(1, f.size)
 		}
 		clear(responses)
 	}
