@@ -22,7 +22,7 @@ const (
 	gcMax = 400 // percent, up to gcRoom/4 of live heap
 	gcMin = 100
 	// gcRoom is the garbage that a heap of any size may gather.
-	gcRoom = 512 << 20
+	gcRoom = 96 << 20
 )
 
 // watchGC looks at the live heap after every collection, through an object that is garbage at once.
