@@ -16,6 +16,7 @@ import (
 func TestDefaults(t *testing.T) {
 	want := Config{
 		StreamPushes: limits.WatchStreamPushes, StreamBytes: limits.WatchStreamBytes,
+		TotalBytes: limits.WatchTotalBytes, LeastBytes: limits.WatchStreamLeastBytes,
 		ResponseBytes: limits.WatchResponseBytes, FragmentBytes: limits.MaxRequestBytes + limits.RequestOverheadBytes,
 		Scans: limits.WatchScans, ScanRevisions: limits.WatchScanRevisions, ScanBytes: limits.WatchScanBytes,
 		RecentRevisions: limits.WatchRecentRevisions, RecentBytes: limits.WatchRecentBytes,
@@ -24,7 +25,7 @@ func TestDefaults(t *testing.T) {
 	if got := (Config{}).withDefaults(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	own := Config{1, 2, 3, 4, 5, 6, 7, 8, 9, time.Second, true}
+	own := Config{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, time.Second, true}
 	if got := own.withDefaults(); got != own {
 		t.Errorf("%+v, want %+v", got, own)
 	}
