@@ -96,3 +96,21 @@ func (w *World) moment(n *node) {
 		w.fells(n, atOnce(how), spread(long, time.Millisecond, time.Second), how)
 	}
 }
+
+// afterSnapshot is how long a mark counts as one behind a received snapshot.
+const afterSnapshot = int64(200 * time.Millisecond)
+
+// noted is the moment in which a log takes note of a received snapshot, or writes a mark soon behind one. There are few
+// of them, and what is wrong with a note shows only to a process that starts before the next. The power fails, or the
+// process dies, at once or when the sync, the install and the next mark have had their time.
+func (w *World) noted(n *node) {
+	how, long, hit := w.faults.strikes(faultMoment, w.faults.options.NoteCrash)
+	if !hit {
+		return
+	}
+	wait := atOnce(how)
+	if how>>32%2 == 0 {
+		wait = spread(how>>33, time.Millisecond, 64*time.Millisecond)
+	}
+	w.fells(n, wait, spread(long, time.Millisecond, time.Second), how)
+}

@@ -75,7 +75,15 @@ func (w *World) wrote(n *node, e *event) {
 	}
 	n.syncing = true
 	w.use(n, "syncing", n.fsyncTime(), evSync, e.cause)
-	if fragile || n.log.Size() > used+vfs.BlockSize { // half of it may survive
+	for i := range group {
+		if group[i].Snapshot != nil {
+			n.received = w.now
+		}
+	}
+	switch {
+	case fragile && n.received > 0 && w.now < n.received+afterSnapshot:
+		w.noted(n)
+	case fragile || n.log.Size() > used+vfs.BlockSize: // half of it may survive
 		w.moment(n)
 	}
 }

@@ -22,6 +22,7 @@ type Options struct {
 	Gap       [faultClasses]time.Duration // mean between two faults of a class
 	VoteCrash float64
 	Moment    float64
+	NoteCrash float64 // of moments in which a log takes note of a received snapshot
 	Coup      float64
 	Rotting   uint64        // who may rot: a permutation of the members; its top four bits are 0 if all may
 	Patience  time.Duration // of clients with one request in eight
@@ -73,7 +74,7 @@ func (o *Options) degree(class faultClass) string {
 	case faultVote:
 		return fmt.Sprintf("=%.2f", o.VoteCrash)
 	case faultMoment:
-		return fmt.Sprintf("=%.2f", o.Moment)
+		return fmt.Sprintf("=%.2f,%.2f", o.Moment, o.NoteCrash)
 	case faultCoup:
 		return fmt.Sprintf("=%.2f", o.Coup)
 	case faultDeadline:
@@ -161,6 +162,7 @@ func (o *Options) drawSteps(d *Dice) {
 	for class := faultStrike; class < faultClasses; class++ {
 		o.On[class] = d.Chance(0.5)
 	}
+	o.NoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
 	o.Gap[faultStrike] = d.Between(150*time.Millisecond, 1500*time.Millisecond)
 	o.Gap[faultRefusal] = d.Between(500*time.Millisecond, 5*time.Second)
 	o.Gap[faultDefrag] = d.Between(500*time.Millisecond, 6*time.Second)
