@@ -133,6 +133,9 @@ const (
 	HeaderTermStale
 	TxnReadLocal
 
+	// What a damaged log tells.
+	EndBelieved
+
 	count
 )
 
@@ -297,5 +300,7 @@ func List() []Info {
 		{NeverExpires, "never-expires", "a member forgets to end what has waited too long", "mutation of api", []int{33, 34}, 100},
 		{HeaderTermStale, "header-term-stale", "headers carry the term before the present one", "mutation of api", []int{35}, 20},
 		{TxnReadLocal, "txn-read-local", "a transaction that only reads asks no quorum, whatever it was asked to do", "mutation of api", []int{16, 18}, 100},
+
+		{EndBelieved, "end-believed", "zeros, or the end of the file, in the middle of a log are taken for its end, whatever tells of more", "found by this simulator", []int{6, 8, 9, 11}, 100},
 	}
 }

@@ -2,8 +2,10 @@ package wal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 
+	"vitrine/core/mutant"
 	"vitrine/core/vfs"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -53,6 +55,10 @@ func isText(p []byte) bool {
 // end judges the end of the log, which was found to be clean (io.EOF) or torn,
 // by what else the file tells of where it was. See "The end of a log".
 func (d *decoder) end(found error) error {
+	if mutant.On(mutant.EndBelieved) {
+		_, err := d.rest()
+		return cmp.Or(err, found)
+	}
 	if d.short() {
 		return d.cutOff()
 	}
