@@ -97,10 +97,18 @@ func (c *court) args() []string {
 	return args
 }
 
+// testFiles are those of the package.
+func (c *court) testFiles() []string {
+	files, _ := filepath.Glob(filepath.Join(c.b.root, filepath.FromSlash(below(c.name)), "*_test.go")) // the pattern is a good one
+	return files
+}
+
+// tested: the package has tests of its own.
+func (c *court) tested() bool { return len(c.testFiles()) > 0 }
+
 // rapid: the tests draw values, and are to draw the same ones every time.
 func (c *court) rapid() bool {
-	files, _ := filepath.Glob(filepath.Join(c.b.root, filepath.FromSlash(below(c.name)), "*_test.go"))
-	for _, f := range files {
+	for _, f := range c.testFiles() {
 		if src, err := os.ReadFile(f); err == nil && bytes.Contains(src, []byte(`"pgregory.net/rapid"`)) {
 			return true
 		}
@@ -124,6 +132,10 @@ func reason(output string, exit *exec.ExitError) string {
 // open makes a court: the clean run says what is reached and how long it takes.
 func (b *instrumented) open(judge, name string) (*court, error) {
 	c := &court{b: b, judge: judge, name: name}
+	if judge == judgeUnit && !c.tested() {
+		c.reached = make([]byte, len(b.mutants)+1)
+		return c, nil
+	}
 	hits := filepath.Join(b.dir, strings.ReplaceAll(name, "/", "+")+".hits")
 	if err := os.WriteFile(hits, make([]byte, len(b.mutants)+1), 0o644); err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	o := new(options)
 	f := flag.NewFlagSet("mutation", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&o.packages, "packages", "consensus,wal,mvcc,watch,store", "packages of the core")
+	f.StringVar(&o.packages, "packages", "consensus,wal,driver,mvcc,watch,store", "packages of the core")
 	f.IntVar(&o.sample, "sample", 120, "mutants of each package, 0 = all")
 	f.Uint64Var(&o.seed, "seed", 1, "of the sample")
 	f.StringVar(&o.seeds, "seeds", "1:80", "that the simulator runs for each mutant, first:last")

@@ -1,0 +1,226 @@
+package mvcc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"vitrine/core/backend"
+	"vitrine/core/pb"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// TestMalformedPairs: what is no KeyValue is refused; what protobuf lets stand beside one is skipped.
+func TestMalformedPairs(t *testing.T) {
+	long := bytes.Repeat([]byte{0xff}, 11)
+	for _, c := range []struct {
+		name, data string
+		ok         bool
+	}{
+		{"nothing", "", true},
+		{"a key", "\x0a\x01k", true},
+		{"an unknown number", "\x78\x05\x0a\x01k", true},
+		{"unknown bytes", "\x7a\x02xx\x0a\x01k", true},
+		{"an unknown fixed32", "\x7d1234\x0a\x01k", true},
+		{"an unknown fixed64", "\x7912345678\x0a\x01k", true},
+		{"a tag that is cut off", "\x80", false},
+		{"a tag that is too long", string(long), false},
+		{"field 0", "\x00\x01", false},
+		{"field 0 behind another", "\x10\x01\x02\x00", false},
+		{"a number that is cut off", "\x10\x80", false},
+		{"a number that is too long", "\x10" + string(long), false},
+		{"no number", "\x10", false},
+		{"a length that is cut off", "\x0a", false},
+		{"bytes that are cut off", "\x0a\x02k", false},
+		{"bytes without end", "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01k", false},
+		{"a fixed32 that is cut off", "\x7d123", false},
+		{"a fixed64 that is cut off", "\x791234567", false},
+		{"a group", "\x7b\x7c", false},
+		{"no wire type", "\x7e\x01", false},
+	} {
+		f, err := parseKeyValue([]byte(c.data))
+		if (err == nil) != c.ok || c.ok && c.data != "" && string(f.key) != "k" {
+			t.Errorf("%s: key %q, %v", c.name, f.key, err)
+		}
+	}
+}
+
+// TestExceeds: more keys than asked for, in a range that ends, that does not, and for one key.
+func TestExceeds(t *testing.T) {
+	f := newFixture(t)
+	for _, k := range []string{"\x00", "\x00a", "b", "c"} {
+		f.put(k, "v")
+	}
+	for _, c := range []struct {
+		key, end string
+		keys     int
+	}{
+		{"b", "", 0}, {"\x00", "\x00", 4}, {"b", "\x00", 2}, {"\x00", "\x00b", 2}, {"b", "c", 1}, {"x", "\x00", 0},
+	} {
+		for n := range 6 {
+			if got := f.s.Exceeds([]byte(c.key), []byte(c.end), n); got != (c.keys > n) {
+				t.Errorf("%q to %q has %d keys, more than %d: %v", c.key, c.end, c.keys, n, got)
+			}
+		}
+	}
+}
+
+// TestFilters: each of the four bounds by itself, for one key and for a range.
+func TestFilters(t *testing.T) {
+	f := newFixture(t)
+	f.put("a", "1") // 2
+	f.put("b", "1") // 3
+	f.put("a", "2") // 4
+	for _, c := range []struct {
+		name string
+		req  *pb.RangeRequest
+		want string // of a, b
+	}{
+		{"none", &pb.RangeRequest{}, "ab"},
+		{"modified at 4 or later", &pb.RangeRequest{MinModRevision: 4}, "a"},
+		{"modified at 5 or later", &pb.RangeRequest{MinModRevision: 5}, ""},
+		{"modified at 3 or before", &pb.RangeRequest{MaxModRevision: 3}, "b"},
+		{"modified at 4 or before", &pb.RangeRequest{MaxModRevision: 4}, "ab"},
+		{"created at 3 or later", &pb.RangeRequest{MinCreateRevision: 3}, "b"},
+		{"created at 2 or later", &pb.RangeRequest{MinCreateRevision: 2}, "ab"},
+		{"created at 2 or before", &pb.RangeRequest{MaxCreateRevision: 2}, "a"},
+		{"created at 1 or before", &pb.RangeRequest{MaxCreateRevision: 1}, ""},
+	} {
+		for _, key := range []string{"a", "b", "*"} {
+			req := proto.Clone(c.req).(*pb.RangeRequest)
+			req.Key, req.Limit = []byte(key), 1
+			if key == "*" {
+				req.Key, req.RangeEnd, req.Limit = []byte("a"), []byte{0}, 0
+			}
+			resp, err := f.s.Range(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, want := "", ""
+			for _, kv := range resp.Kvs {
+				got += string(kv.Key)
+			}
+			for _, k := range c.want {
+				if key == "*" || key == string(k) {
+					want += string(k)
+				}
+			}
+			if got != want {
+				t.Errorf("%s, of %s: %q, want %q", c.name, key, got, want)
+			}
+		}
+	}
+}
+
+// TestCompactionGoesInSteps: no step goes over more than its share of the index or of the bucket, and together they go
+// over all of it.
+func TestCompactionGoesInSteps(t *testing.T) {
+	const keys = 50
+	f := newFixture(t)
+	for round := range 2 {
+		for i := range keys {
+			f.put(fmt.Sprintf("k%02d", i), fmt.Sprint(round))
+		}
+	}
+	f.compact(f.s.rev)
+	steps := 0
+	for done := false; !done; steps++ {
+		f.reset()
+		done = f.s.CompactStep(f.batch, 2)
+		f.b.Write(f.batch)
+	}
+	// 50 keys of the index, 16 a step; 100 records, 2 a step; one step that finds the end.
+	if want := 4 + keys + 1; steps != want {
+		t.Errorf("%d steps, want %d", steps, want)
+	}
+	left := 0
+	f.b.Range(backend.Key, nil, nil, 0, func(_, _ []byte) bool { left++; return true })
+	if left != keys {
+		t.Errorf("%d records are left, want %d", left, keys)
+	}
+}
+
+// TestHashWhileCompacting: it does not depend on how far the deletion has come, also where nothing is kept.
+func TestHashWhileCompacting(t *testing.T) {
+	f := newFixture(t)
+	for i := range 40 {
+		f.put(fmt.Sprintf("k%02d", i), "v")
+	}
+	f.del("k", "l")
+	f.put("x", "1")
+	f.compact(f.s.rev - 1) // all of k is gone there
+	var want uint32
+	for i, done := 0, false; !done; i++ {
+		got, _, _, err := f.s.HashKV(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			want = got
+		}
+		if got != want {
+			t.Fatalf("after %d steps the hash is %x, at first it was %x", i, got, want)
+		}
+		f.reset()
+		done = f.s.CompactStep(f.batch, 3)
+		f.b.Write(f.batch)
+	}
+	if got, _, _, _ := f.s.HashKV(0); got != want {
+		t.Errorf("at the end the hash is %x, at first it was %x", got, want)
+	}
+}
+
+// TestDamagedHistory: a record that is wrong is named, also where history is compacted; the one that etcdutl writes to
+// raise the revision is none.
+func TestDamagedHistory(t *testing.T) {
+	pair := func(mod int64) []byte {
+		return marshalled(t, &pb.KeyValue{Key: fmt.Append(nil, mod), CreateRevision: mod, ModRevision: mod, Version: 1})
+	}
+	at := func(main int64) []byte { return AppendRevision(nil, Revision{Main: main}) }
+	mark := func(key string, value []byte) func(b *backend.Batch) {
+		return func(b *backend.Batch) { b.Put(backend.Meta, []byte(key), value) }
+	}
+	record := func(main int64, value []byte) func(b *backend.Batch) {
+		return func(b *backend.Batch) { b.Put(backend.Key, at(main), value) }
+	}
+	compacted := mark(metaScheduledCompact, at(5))
+	type writes []func(b *backend.Batch)
+	for _, c := range []struct {
+		name   string
+		writes writes
+		ok     bool
+	}{
+		{"right", writes{compacted, record(3, pair(3)), record(6, pair(6))}, true},
+		{"a raised revision", writes{compacted, record(3, pair(3)), record(5, nil), record(6, pair(6))}, true},
+		{"raised, and not compacted", writes{compacted, record(6, nil)}, false},
+		{"of another revision, compacted", writes{compacted, record(3, pair(4)), record(6, pair(6))}, false},
+		{"without a key, compacted", writes{compacted, record(3, []byte("\x18\x03")), record(6, pair(6))}, false},
+		{"a gap", writes{compacted, record(6, pair(6)), record(8, pair(8))}, false},
+		{"a gap behind the compaction", writes{compacted, record(7, pair(7))}, false},
+		{"the first missing", writes{record(3, pair(3))}, false},
+		{"no pair", writes{record(2, []byte{0x80})}, false},
+		{"no revision", writes{func(b *backend.Batch) { b.Put(backend.Key, []byte("k"), pair(2)) }}, false},
+		{"no mark", writes{mark(metaFinishedCompact, []byte("5"))}, false},
+	} {
+		b, err := backend.New(backend.NewMem())
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := backend.NewBatch()
+		batch.Reset(backend.Applied{Index: 1, Term: 1})
+		for _, write := range c.writes {
+			write(batch)
+		}
+		b.Write(batch)
+		checked := Check(b)
+		_, opened := Open(b, nil)
+		if (checked == nil) != c.ok || (opened == nil) != c.ok {
+			t.Errorf("%s: checked %v, opened %v", c.name, checked, opened)
+		}
+		if c.name != "no mark" && !c.ok && (!errors.Is(checked, ErrDamaged) || !errors.Is(opened, ErrDamaged)) {
+			t.Errorf("%s: checked %v, opened %v", c.name, checked, opened)
+		}
+	}
+}
