@@ -43,6 +43,8 @@ func audit(h *Hub) error {
 		return fmt.Errorf("progress is due at %d, not at %d", progressAt, h.progressAt)
 	case len(h.match.found) != 0 || dangling(h.match.found) || h.match.change != nil:
 		return fmt.Errorf("a delivery goes on: %d found", len(h.match.found))
+	case slices.ContainsFunc(h.pushes[len(h.pushes):cap(h.pushes)], func(p Push) bool { return p.Response != nil }):
+		return fmt.Errorf("pushes that were handed out are kept")
 	case len(h.scans) > h.cfg.Scans:
 		return fmt.Errorf("%d scans in flight", len(h.scans))
 	}

@@ -187,7 +187,6 @@ func (h *Hub) Scanned(_ trace.Instant, r *ScanResult) {
 	changes := make([]*change, len(r.Changes))
 	for i := range r.Changes {
 		changes[i] = newChange(&r.Changes[i])
-		changes[i].prevKnown = scan.WithPrev
 	}
 	if len(ready) > 0 {
 		h.deliver(ready, changes, r.Next)

@@ -71,7 +71,7 @@ func (m *matcher) offer(w *watcher) {
 		w.found = true
 		m.found = append(m.found, w)
 	}
-	if w.prev && !c.prevKnown && lacksPrev(ev) {
+	if w.prev && lacksPrev(ev) {
 		w.lacks = c.rev
 		return
 	}

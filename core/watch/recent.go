@@ -13,9 +13,7 @@ type change struct {
 	rev    int64
 	events []mvcc.Event
 	items  []item // made when the first watcher wants one
-	// prevKnown: previous pairs were looked up; one that is not there does not exist (any more).
-	prevKnown bool
-	bytes     int // about what it holds in memory; in recent only
+	bytes  int    // about what it holds in memory; in recent only
 }
 
 // item is one event on its way to watchers.

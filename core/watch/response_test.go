@@ -116,6 +116,9 @@ func TestCreateHasNoPreviousPair(t *testing.T) {
 	if got := e.list([]*item{{event: ev}}, true).Events[0]; got.PrevKv != nil {
 		t.Errorf("previous pair %v", got.PrevKv)
 	}
+	if v := e.variant(&item{event: ev}, false); v.size != len(v.wire[0]) {
+		t.Errorf("%d bytes are counted as %d", len(v.wire[0]), v.size)
+	}
 	ev.Kv.CreateRevision = 2
 	if got := e.list([]*item{{event: ev}}, true).Events[0]; got.PrevKv == nil {
 		t.Error("no previous pair")
