@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -128,35 +129,37 @@ func TestFailingDiskStopsTheMember(t *testing.T) {
 
 // The log is made of several segments, and old ones go once the database has what they hold.
 func TestLogIsReleased(t *testing.T) {
-	cfg := testConfig(t.TempDir())
-	cfg.SegmentBytes, cfg.SnapshotCount, cfg.CatchUpEntries = 64<<10, 50, 10
-	n := open(t, cfg)
-	value := strings.Repeat("x", 2000)
-	for i := range 400 {
-		if _, err := put(n, fmt.Sprint("k", i%10), value); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig(t.TempDir())
+		cfg.SegmentBytes, cfg.SnapshotCount, cfg.CatchUpEntries = 64<<10, 50, 10
+		n := open(t, cfg)
+		value := strings.Repeat("x", 2000)
+		for i := range 400 {
+			if _, err := put(n, fmt.Sprint("k", i%10), value); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	segments := func() int {
-		names, err := filepath.Glob(filepath.Join(cfg.DataDir, "member", "wal", "*.wal"))
-		if err != nil {
-			t.Fatal(err)
+		segments := func() int {
+			names, err := filepath.Glob(filepath.Join(cfg.DataDir, "member", "wal", "*.wal"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(names)
 		}
-		return len(names)
-	}
-	for deadline := time.Now().Add(patience); segments() > 6; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d segments of 64 KB are left of 800 KB", segments())
+		for deadline := time.Now().Add(patience); segments() > 6; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d segments of 64 KB are left of 800 KB", segments())
+			}
+			if _, err := put(n, "k0", value); err != nil { // marks are made as entries come
+				t.Fatal(err)
+			}
 		}
-		if _, err := put(n, "k0", value); err != nil { // marks are made as entries come
-			t.Fatal(err)
+		n.Kill()
+		n = open(t, cfg)
+		if got := count(t, n, "k", "l"); got != 10 {
+			t.Errorf("%d keys after the restart", got)
 		}
-	}
-	n.Kill()
-	n = open(t, cfg)
-	if got := count(t, n, "k", "l"); got != 10 {
-		t.Errorf("%d keys after the restart", got)
-	}
+	})
 }
 
 func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
-	"vitrine/cmd/server/internal/port"
+	"vitrine/cmd/server/internal/dial"
 )
 
 // side is one member of a pair: a transport, its server, and what arrived.
@@ -78,21 +78,19 @@ func (s *side) Expelled(by uint64) {
 	}
 }
 
-func newSide(t *testing.T, id, cluster uint64, addr string) *side {
+// newSide is a member on a network in memory.
+func newSide(t *testing.T, w *wires, id, cluster uint64) *side {
 	t.Helper()
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return serveSide(t, id, cluster, l, "http://"+l.Addr().String())
+	host := fmt.Sprint("m", id)
+	return serveSide(t, id, cluster, w.listen(host), "http://"+host, w.dial)
 }
 
-func serveSide(t *testing.T, id, cluster uint64, l net.Listener, url string) *side {
+func serveSide(t *testing.T, id, cluster uint64, l net.Listener, url string, dial dial.Func) *side {
 	s := &side{
 		id: id, url: url, received: make(chan *raftpb.Message, 10000), images: make(chan string, 1),
 		sent: make(chan bool, 10), expelled: make(chan uint64, 1), removed: map[uint64]bool{},
 	}
-	s.t = New(Config{Self: id, Cluster: cluster, URLs: []string{s.url}, Member: s, Log: zap.NewNop(), Metrics: NewMetrics(prometheus.NewRegistry())})
+	s.t = New(Config{Self: id, Cluster: cluster, URLs: []string{s.url}, Member: s, Log: zap.NewNop(), Metrics: NewMetrics(prometheus.NewRegistry()), Dial: dial})
 	s.server = &http.Server{Handler: s.t.Handler()}
 	go s.server.Serve(l)
 	t.Cleanup(s.close)
@@ -118,8 +116,8 @@ func (s *side) expect(t *testing.T, typ raftpb.MessageType, index uint64) *raftp
 	return nil
 }
 
-func pair(t *testing.T) (a, b *side) {
-	a, b = newSide(t, 1, 77, port.Free(t)), newSide(t, 2, 77, port.Free(t))
+func pair(t *testing.T, w *wires) (a, b *side) {
+	a, b = newSide(t, w, 1, 77), newSide(t, w, 2, 77)
 	a.t.Add(2, []string{b.url})
 	b.t.Add(1, []string{a.url})
 	return a, b
@@ -190,33 +188,37 @@ func message(typ raftpb.MessageType, from, to, index uint64) *raftpb.Message {
 }
 
 func TestStreamsKeepOrder(t *testing.T) {
-	a, b := pair(t)
-	until(t, "streams", a.streaming(2))
-	for i := uint64(10); i < 1000; i++ {
-		m := appendOf(3, 3, i, i, entryOf(i+1, 3, "value"))
-		a.t.Send(m)
-	}
-	for i := uint64(10); i < 1000; i++ {
-		m := b.expect(t, raftpb.MsgApp, i)
-		if len(m.Entries) != 1 || m.Entries[0].GetIndex() != i+1 || string(m.Entries[0].Data) != "value" || m.GetFrom() != 1 || m.GetTo() != 2 || m.GetLogTerm() != 3 {
-			t.Fatalf("message %v", m)
+	bubble(t, func(t *testing.T, w *wires) {
+		a, b := pair(t, w)
+		until(t, "streams", a.streaming(2))
+		for i := uint64(10); i < 1000; i++ {
+			m := appendOf(3, 3, i, i, entryOf(i+1, 3, "value"))
+			a.t.Send(m)
 		}
-	}
-	b.t.Send(message(raftpb.MsgAppResp, 2, 1, 5))
-	a.expect(t, raftpb.MsgAppResp, 5)
-	if a.t.ActiveSince(2).IsZero() {
-		t.Error("peer is not active although messages arrive")
-	}
+		for i := uint64(10); i < 1000; i++ {
+			m := b.expect(t, raftpb.MsgApp, i)
+			if len(m.Entries) != 1 || m.Entries[0].GetIndex() != i+1 || string(m.Entries[0].Data) != "value" || m.GetFrom() != 1 || m.GetTo() != 2 || m.GetLogTerm() != 3 {
+				t.Fatalf("message %v", m)
+			}
+		}
+		b.t.Send(message(raftpb.MsgAppResp, 2, 1, 5))
+		a.expect(t, raftpb.MsgAppResp, 5)
+		if a.t.ActiveSince(2).IsZero() {
+			t.Error("peer is not active although messages arrive")
+		}
+	})
 }
 
 func TestPostWhileStreamsAreDown(t *testing.T) {
-	a, b := newSide(t, 1, 77, port.Free(t)), newSide(t, 2, 77, port.Free(t))
-	a.t.Add(2, []string{b.url}) // b does not know a, so it opens no stream
-	a.t.Send(message(raftpb.MsgHeartbeat, 1, 2, 8))
-	b.expect(t, raftpb.MsgHeartbeat, 8)
-	// b has learned from the request where a is, and can answer.
-	b.t.Send(message(raftpb.MsgHeartbeatResp, 2, 1, 8))
-	a.expect(t, raftpb.MsgHeartbeatResp, 8)
+	bubble(t, func(t *testing.T, w *wires) {
+		a, b := newSide(t, w, 1, 77), newSide(t, w, 2, 77)
+		a.t.Add(2, []string{b.url}) // b does not know a, so it opens no stream
+		a.t.Send(message(raftpb.MsgHeartbeat, 1, 2, 8))
+		b.expect(t, raftpb.MsgHeartbeat, 8)
+		// b has learned from the request where a is, and can answer.
+		b.t.Send(message(raftpb.MsgHeartbeatResp, 2, 1, 8))
+		a.expect(t, raftpb.MsgHeartbeatResp, 8)
+	})
 }
 
 func TestUnixSockets(t *testing.T) {
@@ -227,7 +229,7 @@ func TestUnixSockets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sides[id] = serveSide(t, id, 77, l, fmt.Sprint("unix://m", id))
+		sides[id] = serveSide(t, id, 77, l, fmt.Sprint("unix://m", id), nil)
 	}
 	a, b := sides[1], sides[2]
 	a.t.Add(2, []string{b.url})
@@ -240,19 +242,20 @@ func TestUnixSockets(t *testing.T) {
 }
 
 func TestReconnect(t *testing.T) {
-	a, b := pair(t)
-	until(t, "streams", a.streaming(2))
-	addr := strings.TrimPrefix(b.url, "http://")
-	b.close()
-	// Without anything being sent: what is sent on a stream that nobody reads is lost.
-	until(t, "loss noticed", func() bool { return a.streams(2) == 0 && a.t.ActiveSince(2).IsZero() })
-	b = newSide(t, 2, 77, addr)
-	b.t.Add(1, []string{a.url})
-	until(t, "streams again", a.streaming(2))
-	a.insist(t, message(raftpb.MsgTimeoutNow, 1, 2, 4), b)
-	if a.t.ActiveSince(2).IsZero() {
-		t.Error("peer is not active although messages arrive")
-	}
+	bubble(t, func(t *testing.T, w *wires) {
+		a, b := pair(t, w)
+		until(t, "streams", a.streaming(2))
+		b.close()
+		// Without anything being sent: what is sent on a stream that nobody reads is lost.
+		until(t, "loss noticed", func() bool { return a.streams(2) == 0 && a.t.ActiveSince(2).IsZero() })
+		b = newSide(t, w, 2, 77)
+		b.t.Add(1, []string{a.url})
+		until(t, "streams again", a.streaming(2))
+		a.insist(t, message(raftpb.MsgTimeoutNow, 1, 2, 4), b)
+		if a.t.ActiveSince(2).IsZero() {
+			t.Error("peer is not active although messages arrive")
+		}
+	})
 }
 
 type text string
@@ -268,37 +271,41 @@ func snapshotTo(to uint64) *raftpb.Message {
 }
 
 func TestSnapshot(t *testing.T) {
-	a, b := pair(t)
-	image := text(strings.Repeat("database", 100000))
-	a.t.SendSnapshot(snapshotTo(2), image)
-	if got := soon(t, b.images, "an image"); got != string(image) {
-		t.Errorf("image has %d bytes, want %d", len(got), len(image))
-	}
-	m := b.expect(t, raftpb.MsgSnap, 0)
-	if m.GetSnapshot().GetMetadata().GetIndex() != 9 {
-		t.Errorf("message %v", m)
-	}
-	if !soon(t, a.sent, "a word to the sender") {
-		t.Error("sender was told of a failure")
-	}
-	a.t.SendSnapshot(snapshotTo(99), image)
-	if soon(t, a.sent, "a word to the sender") {
-		t.Error("a snapshot to nobody succeeded")
-	}
+	bubble(t, func(t *testing.T, w *wires) {
+		a, b := pair(t, w)
+		image := text(strings.Repeat("database", 100000))
+		a.t.SendSnapshot(snapshotTo(2), image)
+		if got := soon(t, b.images, "an image"); got != string(image) {
+			t.Errorf("image has %d bytes, want %d", len(got), len(image))
+		}
+		m := b.expect(t, raftpb.MsgSnap, 0)
+		if m.GetSnapshot().GetMetadata().GetIndex() != 9 {
+			t.Errorf("message %v", m)
+		}
+		if !soon(t, a.sent, "a word to the sender") {
+			t.Error("sender was told of a failure")
+		}
+		a.t.SendSnapshot(snapshotTo(99), image)
+		if soon(t, a.sent, "a word to the sender") {
+			t.Error("a snapshot to nobody succeeded")
+		}
+	})
 }
 
 func TestFullInboxLosesAMessage(t *testing.T) {
-	a, b := pair(t)
-	until(t, "streams", a.streaming(2))
-	b.mu.Lock()
-	b.full = true
-	b.mu.Unlock()
-	a.t.Send(message(raftpb.MsgHeartbeat, 1, 2, 1))
-	failed := func() bool {
-		families, err := gather(b.t.m)
-		return err == nil && families > 0
-	}
-	until(t, "failure counted", failed)
+	bubble(t, func(t *testing.T, w *wires) {
+		a, b := pair(t, w)
+		until(t, "streams", a.streaming(2))
+		b.mu.Lock()
+		b.full = true
+		b.mu.Unlock()
+		a.t.Send(message(raftpb.MsgHeartbeat, 1, 2, 1))
+		failed := func() bool {
+			families, err := gather(b.t.m)
+			return err == nil && families > 0
+		}
+		until(t, "failure counted", failed)
+	})
 }
 
 // gather sums the receive failures.
@@ -321,111 +328,119 @@ func gather(m *Metrics) (float64, error) {
 }
 
 func TestRefusals(t *testing.T) {
-	s := newSide(t, 1, 0xabc, port.Free(t))
-	s.removed[7] = true
-	s.t.Add(3, []string{"http://127.0.0.1:1"})
-	good := map[string]string{"X-Server-From": "3", "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc", "X-Raft-To": "1"}
-	body, err := appendMessage(nil, message(raftpb.MsgHeartbeat, 7, 1, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := appendMessage(nil, message(raftpb.MsgHeartbeat, 3, 9, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		method, path string
-		header       map[string]string // differences from good
-		body         []byte
-		code         int
-		text         string
-	}{
-		{"GET", "/raft/stream/message/3", map[string]string{"X-Etcd-Cluster-ID": "def"}, nil, 412, "cluster ID mismatch\n"},
-		{"GET", "/raft/stream/message/3", map[string]string{"X-Server-Version": "2.3.0"}, nil, 412, "incompatible version\n"},
-		{"GET", "/raft/stream/message/3", map[string]string{"X-Min-Cluster-Version": "3.8.0"}, nil, 412, "incompatible version\n"},
-		{"GET", "/raft/stream/message/3", map[string]string{"X-Raft-To": "5"}, nil, 412, "to field mismatch\n"},
-		{"GET", "/raft/stream/msgapp/7", nil, nil, 410, "removed member\n"},
-		{"GET", "/raft/stream/msgapp/8", nil, nil, 404, "error sender not found\n"},
-		{"GET", "/raft/stream/msgapp/zz", nil, nil, 404, "invalid from\n"},
-		{"GET", "/raft/stream/other/3", nil, nil, 404, "invalid path\n"},
-		{"POST", "/raft/stream/message/3", nil, nil, 405, "Method Not Allowed\n"},
-		{"GET", "/raft", nil, nil, 405, "Method Not Allowed\n"},
-		{"POST", "/raft", map[string]string{"X-Etcd-Cluster-ID": "def"}, body, 412, "cluster ID mismatch\n"},
-		{"POST", "/raft", nil, []byte{8}, 400, "error unmarshalling raft message\n"},
-		{"POST", "/raft", map[string]string{"X-Server-From": "7"}, body, 403, `{"message":"cannot process message from removed member"}`},
-		{"POST", "/raft/snapshot", map[string]string{"X-Server-From": "7"}, body, 403, `{"message":"cannot process message from removed member"}`},
-		{"POST", "/raft/snapshot", nil, append([]byte{0, 0, 0, 0, 0, 0x90, 0, 0}, body...), 413, "failed to decode raft message (peer: message exceeds the limit)\n"},
-		{"POST", "/raft", nil, body, 403, `{"message":"cannot process message from removed member"}`},
-		{"POST", "/raft", nil, other, 403, `{"message":"cannot process message to mismatch member"}`},
-		{"POST", "/raft/snapshot", nil, append(make([]byte, 7), append([]byte{byte(len(other))}, other...)...), 400, "wrong raft message type\n"},
-		{"POST", "/raft/snapshot", nil, []byte{1}, 400, "failed to decode raft message (unexpected EOF)\n"},
-	} {
-		req := httptest.NewRequest(test.method, test.path, bytes.NewReader(test.body))
-		for k, v := range good {
-			req.Header.Set(k, v)
+	bubble(t, func(t *testing.T, w *wires) {
+		s := newSide(t, w, 1, 0xabc)
+		s.removed[7] = true
+		s.t.Add(3, []string{"http://127.0.0.1:1"})
+		good := map[string]string{"X-Server-From": "3", "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc", "X-Raft-To": "1"}
+		body, err := appendMessage(nil, message(raftpb.MsgHeartbeat, 7, 1, 0))
+		if err != nil {
+			t.Fatal(err)
 		}
-		for k, v := range test.header {
-			req.Header.Set(k, v)
+		other, err := appendMessage(nil, message(raftpb.MsgHeartbeat, 3, 9, 0))
+		if err != nil {
+			t.Fatal(err)
 		}
-		w := httptest.NewRecorder()
-		s.t.Handler().ServeHTTP(w, req)
-		if w.Code != test.code || w.Body.String() != test.text {
-			t.Errorf("%s %s %v: %d %q, want %d %q", test.method, test.path, test.header, w.Code, w.Body, test.code, test.text)
+		for _, test := range []struct {
+			method, path string
+			header       map[string]string // differences from good
+			body         []byte
+			code         int
+			text         string
+		}{
+			{"GET", "/raft/stream/message/3", map[string]string{"X-Etcd-Cluster-ID": "def"}, nil, 412, "cluster ID mismatch\n"},
+			{"GET", "/raft/stream/message/3", map[string]string{"X-Server-Version": "2.3.0"}, nil, 412, "incompatible version\n"},
+			{"GET", "/raft/stream/message/3", map[string]string{"X-Min-Cluster-Version": "3.8.0"}, nil, 412, "incompatible version\n"},
+			{"GET", "/raft/stream/message/3", map[string]string{"X-Raft-To": "5"}, nil, 412, "to field mismatch\n"},
+			{"GET", "/raft/stream/msgapp/7", nil, nil, 410, "removed member\n"},
+			{"GET", "/raft/stream/msgapp/8", nil, nil, 404, "error sender not found\n"},
+			{"GET", "/raft/stream/msgapp/zz", nil, nil, 404, "invalid from\n"},
+			{"GET", "/raft/stream/other/3", nil, nil, 404, "invalid path\n"},
+			{"POST", "/raft/stream/message/3", nil, nil, 405, "Method Not Allowed\n"},
+			{"GET", "/raft", nil, nil, 405, "Method Not Allowed\n"},
+			{"POST", "/raft", map[string]string{"X-Etcd-Cluster-ID": "def"}, body, 412, "cluster ID mismatch\n"},
+			{"POST", "/raft", nil, []byte{8}, 400, "error unmarshalling raft message\n"},
+			{"POST", "/raft", map[string]string{"X-Server-From": "7"}, body, 403, `{"message":"cannot process message from removed member"}`},
+			{"POST", "/raft/snapshot", map[string]string{"X-Server-From": "7"}, body, 403, `{"message":"cannot process message from removed member"}`},
+			{"POST", "/raft/snapshot", nil, append([]byte{0, 0, 0, 0, 0, 0x90, 0, 0}, body...), 413, "failed to decode raft message (peer: message exceeds the limit)\n"},
+			{"POST", "/raft", nil, body, 403, `{"message":"cannot process message from removed member"}`},
+			{"POST", "/raft", nil, other, 403, `{"message":"cannot process message to mismatch member"}`},
+			{"POST", "/raft/snapshot", nil, append(make([]byte, 7), append([]byte{byte(len(other))}, other...)...), 400, "wrong raft message type\n"},
+			{"POST", "/raft/snapshot", nil, []byte{1}, 400, "failed to decode raft message (unexpected EOF)\n"},
+		} {
+			req := httptest.NewRequest(test.method, test.path, bytes.NewReader(test.body))
+			for k, v := range good {
+				req.Header.Set(k, v)
+			}
+			for k, v := range test.header {
+				req.Header.Set(k, v)
+			}
+			w := httptest.NewRecorder()
+			s.t.Handler().ServeHTTP(w, req)
+			if w.Code != test.code || w.Body.String() != test.text {
+				t.Errorf("%s %s %v: %d %q, want %d %q", test.method, test.path, test.header, w.Code, w.Body, test.code, test.text)
+			}
 		}
-	}
+	})
 }
 
 func TestRemovedMemberIsTold(t *testing.T) {
-	a, b := newSide(t, 1, 77, port.Free(t)), newSide(t, 2, 77, port.Free(t))
-	b.removed[1] = true
-	a.t.Add(2, []string{b.url})
-	if by := soon(t, a.expelled, "an expulsion"); by != 2 {
-		t.Errorf("told by %d", by)
-	}
+	bubble(t, func(t *testing.T, w *wires) {
+		a, b := newSide(t, w, 1, 77), newSide(t, w, 2, 77)
+		b.removed[1] = true
+		a.t.Add(2, []string{b.url})
+		if by := soon(t, a.expelled, "an expulsion"); by != 2 {
+			t.Errorf("told by %d", by)
+		}
+	})
 }
 
 func TestProbe(t *testing.T) {
-	a, b := pair(t)
-	if err := a.t.get(2).probeOnce(t.Context()); err != nil {
-		t.Error(err)
-	}
-	b.server.Close()
-	if err := a.t.get(2).probeOnce(t.Context()); err == nil {
-		t.Error("a closed peer answers probes")
-	}
+	bubble(t, func(t *testing.T, w *wires) {
+		a, b := pair(t, w)
+		if err := a.t.get(2).probeOnce(t.Context()); err != nil {
+			t.Error(err)
+		}
+		b.server.Close()
+		if err := a.t.get(2).probeOnce(t.Context()); err == nil {
+			t.Error("a closed peer answers probes")
+		}
+	})
 }
 
 // Strangers cannot make a member remember more and more, nor keep a new one from being answered.
 func TestStrangersAreBounded(t *testing.T) {
-	s, joiner := newSide(t, 1, 77, port.Free(t)), newSide(t, 2, 77, port.Free(t))
-	say := func(from uint64, url string) {
-		body, err := appendMessage(nil, message(raftpb.MsgHeartbeat, from, 1, 0))
-		if err != nil {
-			t.Fatal(err)
+	bubble(t, func(t *testing.T, w *wires) {
+		s, joiner := newSide(t, w, 1, 77), newSide(t, w, 2, 77)
+		say := func(from uint64, url string) {
+			body, err := appendMessage(nil, message(raftpb.MsgHeartbeat, from, 1, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := httptest.NewRequest("POST", "/raft", bytes.NewReader(body))
+			for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": ID(77), "X-PeerURLs": url} {
+				req.Header.Set(k, v)
+			}
+			w := httptest.NewRecorder()
+			if s.t.Handler().ServeHTTP(w, req); w.Code != http.StatusNoContent {
+				t.Fatalf("answer %d %s", w.Code, w.Body)
+			}
 		}
-		req := httptest.NewRequest("POST", "/raft", bytes.NewReader(body))
-		for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": ID(77), "X-PeerURLs": url} {
-			req.Header.Set(k, v)
+		for i := range uint64(100) {
+			say(1000+i, "http://127.0.0.1:1")
 		}
-		w := httptest.NewRecorder()
-		if s.t.Handler().ServeHTTP(w, req); w.Code != http.StatusNoContent {
-			t.Fatalf("answer %d %s", w.Code, w.Body)
+		say(2, joiner.url)
+		s.insist(t, message(raftpb.MsgHeartbeatResp, 1, 2, 8), joiner)
+		s.t.mu.RLock()
+		known := len(s.t.remotes)
+		s.t.mu.RUnlock()
+		if known > maxRemotes {
+			t.Errorf("%d strangers are remembered", known)
 		}
-	}
-	for i := range uint64(100) {
-		say(1000+i, "http://127.0.0.1:1")
-	}
-	say(2, joiner.url)
-	s.insist(t, message(raftpb.MsgHeartbeatResp, 1, 2, 8), joiner)
-	s.t.mu.RLock()
-	known := len(s.t.remotes)
-	s.t.mu.RUnlock()
-	if known > maxRemotes {
-		t.Errorf("%d strangers are remembered", known)
-	}
-	series := make(chan prometheus.Metric, 1000)
-	s.t.m.receivedBytes.Collect(series)
-	if len(series) != 1 {
-		t.Errorf("%d senders are counted apart", len(series))
-	}
+		series := make(chan prometheus.Metric, 1000)
+		s.t.m.receivedBytes.Collect(series)
+		if len(series) != 1 {
+			t.Errorf("%d senders are counted apart", len(series))
+		}
+	})
 }
