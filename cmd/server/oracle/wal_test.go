@@ -462,3 +462,42 @@ func export(t *testing.T, image *vfs.Mem, dir string) {
 		ok(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 	}
 }
+
+// TestWALStaleMarkIsVoidForEtcd: etcd counts every mark whose index is committed in the end, and starts from the last.
+// So a process that passes over one writes the mark that it starts from once more (member.Recover does).
+func TestWALStaleMarkIsVoidForEtcd(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "wal")
+	w := createLog(t, "vitrine", dir).(vitrineLog)
+	entries := func(first, last uint64) (es []*raftpb.Entry) {
+		for i := first; i <= last; i++ {
+			es = append(es, logEntry(1, i))
+		}
+		return es
+	}
+	ok(t, w.save(logState(1, 3), entries(1, 3)))
+	ok(t, w.snapshot(50, 1)) // of a snapshot that never became the log
+	ok(t, w.Close())
+	o := wal.Options{SegmentBytes: segmentBytes}
+	again, log, err := wal.Open(vfs.OS{}, dir, nil, o)
+	ok(t, err)
+	if !log.Stale {
+		t.Fatal("the mark is not noticed")
+	}
+	ok(t, again.SaveSnapshot(&log.Snapshot))
+	ok(t, again.Sync())
+	ok(t, vitrineLog{again}.save(logState(1, 60), entries(4, 60)))
+	ok(t, again.Close())
+	valid, err := etcdwal.ValidSnapshotEntries(zap.NewNop(), dir)
+	ok(t, err)
+	if last := valid[len(valid)-1]; last.GetIndex() != 0 {
+		t.Errorf("etcd starts from the mark at %d", last.GetIndex())
+	}
+	ours, err := wal.Snapshots(vfs.OS{}, dir, o)
+	ok(t, err)
+	for _, s := range ours {
+		if s.GetIndex() != 0 {
+			t.Errorf("the mark at %d counts here", s.GetIndex())
+		}
+	}
+	ok(t, readOurs(t, dir, 0, 0).equal(readTheirs(t, dir, 0, 0)))
+}
