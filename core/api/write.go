@@ -90,7 +90,7 @@ func (s *Server) dequeue(p *pending) {
 // outcome answers the request that an entry came from, if it came from here.
 func (s *Server) outcome(o *store.Outcome) {
 	p := s.proposals[o.ID]
-	if p == nil || !consensus.Ours(s.cfg.MemberID, o.ID) {
+	if p == nil || p.stage == done || !consensus.Ours(s.cfg.MemberID, o.ID) {
 		return
 	}
 	p.index = o.Index

@@ -26,9 +26,12 @@ const maxPending = 1 << 15
 // It keeps one state, at an index that no durable image has fallen behind, and
 // the entries since then; a state in between is made when an image asks.
 type Fold struct {
+	// Decode, if set, reads a request where somebody has read it already.
+	Decode func(data []byte) (*pb.InternalRaftRequest, error)
+
 	state   *model.State
 	index   uint64 // of state
-	pending []*raftpb.Entry
+	pending []logged
 	blind   bool // auth was used: permissions are not in the model
 }
 
@@ -44,7 +47,7 @@ func NewFold() *Fold {
 func (f *Fold) Entries(entries []*raftpb.Entry) {
 	for _, e := range entries {
 		if e.GetIndex() == f.last()+1 {
-			f.pending = append(f.pending, e)
+			f.pending = append(f.pending, read(e, f.Decode))
 		}
 	}
 	if len(f.pending) > maxPending {
@@ -57,7 +60,7 @@ func (f *Fold) last() uint64 { return f.index + uint64(len(f.pending)) }
 // Forget says that no image below index will be asked about any more.
 func (f *Fold) Forget(index uint64) {
 	n := 0
-	for ; n < len(f.pending) && f.pending[n].GetIndex() <= index; n++ {
+	for ; n < len(f.pending) && f.pending[n].index <= index; n++ {
 		f.apply(f.pending[n])
 	}
 	rest := copy(f.pending, f.pending[n:])
@@ -71,24 +74,36 @@ func (f *Fold) Rebase(base *Fold) {
 	if base.index <= f.index || base.index > f.last() {
 		return
 	}
-	pending := f.pending[base.index-f.index:]
+	pending, decode := f.pending[base.index-f.index:], f.Decode
 	*f = *base.clone()
-	f.pending = slices.Clone(pending)
+	f.pending, f.Decode = slices.Clone(pending), decode
 }
 
 // apply folds one entry into the state.
-func (f *Fold) apply(e *raftpb.Entry) { f.perform(e.GetIndex(), requestIn(e)) }
+func (f *Fold) apply(e logged) { f.perform(e.index, e.request) }
 
-// requestIn is what an entry asks for, nil if it is nothing for the state.
-func requestIn(e *raftpb.Entry) *pb.InternalRaftRequest {
+// logged is an entry of the log, read.
+type logged struct {
+	index, term uint64
+	request     *pb.InternalRaftRequest // nil if it is nothing for the state
+}
+
+// read reads an entry with decode, or by itself if that is nil.
+func read(e *raftpb.Entry, decode func(data []byte) (*pb.InternalRaftRequest, error)) logged {
+	l := logged{index: e.GetIndex(), term: e.GetTerm()}
 	if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 {
-		return nil
+		return l
 	}
-	r := &pb.InternalRaftRequest{}
-	if err := r.UnmarshalVT(e.GetData()); err != nil {
-		return nil // members ignore it too, or I5 tells
+	if decode == nil {
+		decode = func(data []byte) (*pb.InternalRaftRequest, error) {
+			r := &pb.InternalRaftRequest{}
+			return r, r.UnmarshalVT(data)
+		}
 	}
-	return r
+	if r, err := decode(e.GetData()); err == nil {
+		l.request = r // else members ignore it too, or I5 tells
+	}
+	return l
 }
 
 // perform does what the entry at index asks for, and returns the answer of the
@@ -165,7 +180,7 @@ func (f *Fold) Image(image Image) error {
 		return fmt.Errorf("the image says that %d is applied, but only %d was ever applied", index, f.last())
 	}
 	if index > f.index {
-		want := f.pending[index-f.index-1].GetTerm()
+		want := f.pending[index-f.index-1].term
 		if v := meta["term"]; len(v) != 8 || binary.BigEndian.Uint64(v) != want {
 			return fmt.Errorf("the image at index %d names term %x, the entry has term %d", index, v, want)
 		}

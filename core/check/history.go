@@ -14,11 +14,14 @@ import (
 
 // History is what clients asked and heard, and what the log says about it.
 type History struct {
+	// Decode, if set, reads a request where somebody has read it already.
+	Decode func(data []byte) (*pb.InternalRaftRequest, error)
+
 	base    *Fold // the log before what is kept
 	known   *replayed
 	ops     []operation
 	dropped int // operations before ops
-	log     []*raftpb.Entry
+	log     []logged
 	watches []*Watch
 	marks   []mark
 	since   trace.Instant   // when what is kept of the log began
@@ -84,7 +87,7 @@ func (h *History) Len() int { return len(h.ops) }
 func (h *History) Entries(entries []*raftpb.Entry) {
 	for _, e := range entries {
 		if e.GetIndex() == h.last()+1 {
-			h.log = append(h.log, e)
+			h.log = append(h.log, read(e, h.Decode))
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"vitrine/core/model"
 	"vitrine/core/pb"
 
-	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -115,14 +114,14 @@ func (h *History) advance() *replayed {
 }
 
 // execute folds one entry and notes what it did.
-func (l *replayed) execute(e *raftpb.Entry) {
+func (l *replayed) execute(e logged) {
 	f := l.front
-	r := requestIn(e)
+	r := e.request
 	before, compacted, last := f.state.Revision(), f.state.CompactRevision(), (*model.State)(nil)
 	if c := r.GetCompaction(); c != nil && c.Revision > compacted && c.Revision <= before {
 		last = f.state.Clone()
 	}
-	response, err := f.perform(e.GetIndex(), r)
+	response, err := f.perform(e.index, r)
 	revision := f.state.Revision()
 	compacts := f.state.CompactRevision() > compacted
 	if compacts {

@@ -32,6 +32,7 @@ type judge struct {
 
 func newJudge(w *World) *judge {
 	j := &judge{w: w, checker: check.New(check.Options{}), fold: check.NewFold(), history: check.NewHistory()}
+	j.fold.Decode, j.history.Decode = w.decode, w.decode
 	report := check.Report(w.stream)
 	j.checker.OnViolation = func(v check.Violation) {
 		report(v)
@@ -218,6 +219,33 @@ func (j *judge) bounds(n *node) {
 		j.uses = append(j.uses, limits.Use{Name: "bytes in its database", Have: int(n.backend.Store().SizeInUse()), Limit: int(quota + overQuota)})
 	}
 	j.checker.Bounds(j.w.Now(), n.id, j.uses)
+	j.books(n)
+}
+
+// ownProposals bounds what a member proposes by itself at a time: its name, a
+// version, an alarm.
+const ownProposals = 3
+
+// books holds the books that keep nothing of a request that is over to the number
+// of requests that are not.
+func (j *judge) books(n *node) {
+	j.uses = n.member.Held(j.uses[:0])
+	requests := 0
+	for _, use := range j.uses {
+		switch use.Name {
+		case "requests":
+			requests = use.Have
+			continue
+		case "proposals", "deadlines":
+			use.Have -= ownProposals
+		case "changes of leader":
+		default:
+			continue
+		}
+		if use.Have > requests {
+			j.w.broken(check.NothingLeft, "member %d holds more %s than its %d requests", n.id, use.Name, requests)
+		}
+	}
 }
 
 // overQuota is how far a database may go beyond its quota until the alarm is up
@@ -239,8 +267,9 @@ func (w *World) inspect() {
 	}
 	w.judge.cut()
 	w.judge.forget()
-	w.judge.turn = (w.judge.turn + 1) % len(w.nodes)
-	w.judge.image(w.nodes[w.judge.turn])
+	if w.judge.turn++; w.judge.turn%2 == 0 { // it is the dearest
+		w.judge.image(w.nodes[w.judge.turn/2%len(w.nodes)])
+	}
 	common := int64(0)
 	for _, n := range w.nodes {
 		if n.process == running {
