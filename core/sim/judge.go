@@ -267,8 +267,8 @@ func (w *World) inspect() {
 	}
 	w.judge.cut()
 	w.judge.forget()
-	if w.judge.turn++; w.judge.turn%2 == 0 { // it is the dearest
-		w.judge.image(w.nodes[w.judge.turn/2%len(w.nodes)])
+	if w.judge.turn++; w.judge.turn%2 == 1 { // it is the dearest
+		w.judge.image(w.nodes[(w.judge.turn/2+1)%len(w.nodes)])
 	}
 	common := int64(0)
 	for _, n := range w.nodes {
