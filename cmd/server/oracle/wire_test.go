@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -71,8 +72,13 @@ func plainValue(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	return v.String()
 }
 
+// The server's end of a deadline reaches the client as a reset stream, if that
+// comes before the client's own end of it: gRPC words the two differently.
 func plainError(err error) string {
 	s := status.Convert(err)
+	if s.Code() == codes.DeadlineExceeded && s.Message() == "stream terminated by RST_STREAM with error code: CANCEL" {
+		return fmt.Sprintf("error %v: %v", s.Code(), context.DeadlineExceeded)
+	}
 	return fmt.Sprintf("error %v: %s", s.Code(), s.Message())
 }
 
