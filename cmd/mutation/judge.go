@@ -24,6 +24,8 @@ const (
 	slower = 5
 	// spareSeconds are added, since the limit counts whole seconds.
 	spareSeconds = 1
+	// slowSeconds is from when on a test is one of the slow ones.
+	slowSeconds = 0.2
 	// memoryBytes bounds a mutant that allocates without end.
 	memoryBytes = 2 << 30
 	// patience is how many times longer than its CPU limit a run may take in real
@@ -40,6 +42,7 @@ type court struct {
 	story   string        // what the clean run printed
 	limit   int           // seconds of CPU
 	allowed time.Duration // of CPU between two lines of output
+	slow    string        // a pattern of the tests that take long, "" if there are none
 }
 
 // outcome is what came of one run.
@@ -51,15 +54,45 @@ type outcome struct {
 	longest time.Duration // of CPU between two lines
 }
 
+// try runs a mutant: before the quick tests, which see most, and then before the slow ones.
+func (c *court) try(n uint32) outcome {
+	if c.slow == "" {
+		return c.run(n, "")
+	}
+	o := c.run(n, "", "-test.skip="+c.slow)
+	if !o.killed {
+		used := o.cpu
+		o = c.run(n, "", "-test.run="+c.slow)
+		o.cpu += used
+	}
+	return o
+}
+
+// slowTests is a pattern of the tests that took longer than slowSeconds.
+func slowTests(output string) string {
+	var names []string
+	for line := range strings.Lines(output) {
+		var name string
+		var seconds float64
+		if n, _ := fmt.Sscanf(line, "--- PASS: %s (%fs)", &name, &seconds); n == 2 && seconds > slowSeconds {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "^(" + strings.Join(names, "|") + ")$"
+}
+
 // run starts the judge, with a mutant on or, for 0, clean.
-func (c *court) run(n uint32, hits string) outcome {
+func (c *court) run(n uint32, hits string, more ...string) outcome {
 	limit := c.limit
 	if n == 0 {
 		limit = 600
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(patience*limit)*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.b.binary(c.name), c.args()...)
+	cmd := exec.CommandContext(ctx, c.b.binary(c.name), append(c.args(), more...)...)
 	cmd.Dir = c.b.dir
 	if c.judge == judgeUnit {
 		cmd.Dir = filepath.Join(c.b.root, filepath.FromSlash(below(c.name)))
@@ -146,6 +179,9 @@ func (b *instrumented) open(judge, name string) (*court, error) {
 	}
 	c.story, c.allowed = o.output, slower*o.longest+spareSeconds*time.Second
 	c.limit = int(slower*o.cpu.Seconds()) + spareSeconds
+	if judge == judgeUnit {
+		c.slow = slowTests(o.output)
+	}
 	var err error
 	c.reached, err = os.ReadFile(hits)
 	return c, err
@@ -225,7 +261,7 @@ func (t trial) verdict() verdict {
 	if !v.Reached {
 		return v
 	}
-	o := t.c.run(t.m.Number, "")
+	o := t.c.try(t.m.Number)
 	v.Killed, v.By, v.Seconds = o.killed, o.by, o.cpu.Seconds()
 	v.SameStory = !o.killed && o.output == t.c.story
 	return v

@@ -128,3 +128,20 @@ func TestReport(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowTests finds the tests by themselves, not their parts.
+func TestSlowTests(t *testing.T) {
+	const output = `=== RUN   TestQuick
+--- PASS: TestQuick (0.01s)
+--- PASS: TestLong (1.50s)
+    --- PASS: TestLong/part (1.49s)
+--- PASS: TestLonger (2.00s)
+PASS
+`
+	if got := slowTests(output); got != "^(TestLong|TestLonger)$" {
+		t.Errorf("slow are %q", got)
+	}
+	if got := slowTests("--- PASS: TestQuick (0.01s)\n"); got != "" {
+		t.Errorf("slow are %q", got)
+	}
+}
