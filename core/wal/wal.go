@@ -257,7 +257,10 @@ func Create(fsys vfs.FS, dir string, metadata []byte, o Options) (*WAL, error) {
 		return nil, fmt.Errorf("wal: create %s: %w", dir, err)
 	}
 	w.dir, w.zeroed, w.synced, w.noted = dir, w.offset, w.offset, w.offset
-	return w, w.adopt([]Segment{first})
+	if err := w.adopt([]Segment{first}); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // makeDirs makes dir and returns the directories whose entries that changed.

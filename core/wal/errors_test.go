@@ -1,0 +1,205 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+
+	"vitrine/core/vfs"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// lived is the life of a log, call by call, up to the first error: it is made, grows over some segments with and
+// without a spare, loses its tail, and is opened again.
+func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error) {
+	o := Options{SegmentBytes: 3000, Recycle: true}
+	fsys := vfs.WithFaults(m, fault)
+	try := func(name string, do func() error) {
+		if err == nil {
+			call = name
+			err = do()
+		}
+	}
+	reopen := func(name string) {
+		try(name, func() (e error) { w, _, e = Open(fsys, "m/wal", mark(20, 1), o); return e })
+	}
+	index := uint64(1)
+	grow := func(n int) {
+		for range n {
+			try("append", func() error { return w.Append(hardState(1, 1, index-1), entries(1, index, 10)) })
+			try("sync", func() error { return w.Sync() })
+			index += 10
+		}
+	}
+	try("create", func() (e error) { w, e = Create(fsys, "m/wal", []byte("metadata"), o); return e })
+	grow(4)
+	try("snapshot", func() error { return w.SaveSnapshot(mark(20, 1)) })
+	grow(10)
+	try("release", func() error { return w.Release(20) })
+	grow(10)
+	try("release", func() error { return w.Release(60) })
+	try("append", func() error { return w.Append(nil, []*raftpb.Entry{entry(1, index, strings.Repeat("x", 1500))}) })
+	if err == nil { // the process ends before it is synced, and the power goes: a sector of it is lost
+		name, end := path.Join("m/wal", w.last().Name), w.offset
+		m = m.Clone()
+		fsys = vfs.WithFaults(m, fault)
+		f, openErr := m.OpenReadWrite(name)
+		if openErr != nil {
+			return nil, "test", openErr
+		}
+		_, err = f.WriteAt(make([]byte, 512), (end-700)/512*512)
+	}
+	reopen("open with a torn tail")
+	grow(3)
+	try("close", func() error { return w.Close() })
+	return w, call, err
+}
+
+// TestEveryErrorIsTold: whichever operation on the disk fails, the call in which it did says so, and from then on the
+// log says the same to every call. An operation whose failure changes nothing is named here.
+func TestEveryErrorIsTold(t *testing.T) {
+	eio := errors.New("input/output error")
+	total := 0
+	if _, call, err := lived(vfs.NewMem(), func(vfs.Op) error { total++; return nil }); err != nil {
+		t.Fatalf("%s: %v", call, err)
+	}
+	if total < 100 {
+		t.Fatalf("only %d operations", total)
+	}
+	for n := range total {
+		at := 0
+		var failed vfs.Op
+		w, call, err := lived(vfs.NewMem(), func(op vfs.Op) error {
+			if at++; at == n+1 {
+				failed = op
+				return eio
+			}
+			return nil
+		})
+		what := fmt.Sprintf("operation %d of %d, %v of %s", n, total, failed.Kind, path.Base(failed.Path))
+		switch {
+		case n < 2 && (failed.Kind == vfs.OpStat || failed.Kind == vfs.OpList):
+			// Create asks what there is already; if that cannot be told it is made.
+		case !errors.Is(err, eio):
+			t.Errorf("%s: %s went on: %v", what, call, err)
+		case call == "append" || call == "sync" || call == "snapshot" || call == "release":
+			for name, again := range map[string]error{
+				"append": w.Append(nil, entries(1, 999, 1)), "sync": w.Sync(), "snapshot": w.SaveSnapshot(mark(1, 1)),
+				"release": w.Release(1),
+			} {
+				if again == nil || again.Error() != err.Error() {
+					t.Errorf("%s: %s says %v, and then %s says %v", what, call, err, name, again)
+				}
+			}
+		case w != nil && !strings.HasPrefix(call, "close"):
+			t.Errorf("%s: %s has failed and gives a log", what, call)
+		}
+	}
+}
+
+// TestSpareThatIsNotClean is not used: a segment that holds old records behind new ones would be no log.
+func TestSpareThatIsNotClean(t *testing.T) {
+	const chunk = 1 << 20
+	m := vfs.NewMem()
+	o := Options{SegmentBytes: 4 * chunk, Recycle: true}
+	w := create(t, m, o)
+	index := uint64(0)
+	grow := func(n int) {
+		for range n {
+			index++
+			check(t, w.Append(nil, []*raftpb.Entry{entry(1, index, strings.Repeat("x", chunk))}))
+			check(t, w.Sync())
+		}
+	}
+	grow(7) // the first segment is full, the second nearly
+	check(t, w.SaveSnapshot(mark(5, 1)))
+	check(t, w.Release(6))
+	if w.spare == nil {
+		t.Fatal("no spare")
+	}
+	grow(1)
+	if len(w.Segments()) != 2 || w.spare == nil || w.spare.cleaned >= w.spare.size {
+		t.Fatalf("%d segments, spare %+v", len(w.Segments()), w.spare)
+	}
+	grow(5) // meanwhile it is cleaned, and becomes the next
+	if len(w.Segments()) != 3 || w.spare != nil {
+		t.Errorf("%d segments, spare %+v", len(w.Segments()), w.spare)
+	}
+	check(t, w.Close())
+	w, log := open(t, m, mark(5, 1), o)
+	if n := len(log.Entries); n != 8 || log.Repaired {
+		t.Errorf("%d entries, repaired %v", n, log.Repaired)
+	}
+	check(t, w.Close())
+}
+
+// TestSpareOfAnotherSize grows to the size that segments have now.
+func TestSpareOfAnotherSize(t *testing.T) {
+	m := vfs.NewMem()
+	w := create(t, m, Options{SegmentBytes: 2000, Recycle: true})
+	w.o.SegmentBytes = 6000
+	index := uint64(1)
+	for len(w.Segments()) < 2 {
+		check(t, w.Append(nil, entries(1, index, 5)))
+		index += 5
+	}
+	check(t, w.SaveSnapshot(mark(index-1, 1)))
+	check(t, w.Release(index))
+	for len(w.Segments()) < 2 {
+		check(t, w.Append(nil, entries(1, index, 5)))
+		index += 5
+	}
+	check(t, w.Sync())
+	for _, s := range w.Segments()[1:] {
+		if info, err := m.Stat(path.Join("m/wal", s.Name)); err != nil || info.Size != 6000 {
+			t.Errorf("%s has %d bytes, %v", s.Name, info.Size, err)
+		}
+	}
+	check(t, w.Close())
+}
+
+// TestLeftoversGo: what a life that ended early has left aside is gone after a start.
+func TestLeftoversGo(t *testing.T) {
+	m := vfs.NewMem()
+	check(t, create(t, m, Options{}).Close())
+	for _, name := range []string{nextName, spareName} {
+		f, err := m.Create(path.Join("m/wal", name))
+		check(t, err)
+		check(t, f.Close())
+	}
+	w, _ := open(t, m, nil, Options{})
+	for _, name := range []string{nextName, spareName} {
+		if _, err := m.Stat(path.Join("m/wal", name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	check(t, w.Close())
+}
+
+// TestHardStateInEachSegment: whatever part of it is set, it stands at the head of every segment, also after a start.
+func TestHardStateInEachSegment(t *testing.T) {
+	for _, hs := range []*raftpb.HardState{hardState(3, 0, 0), hardState(0, 3, 0), hardState(0, 0, 3), hardState(1, 2, 3)} {
+		m := vfs.NewMem()
+		o := Options{SegmentBytes: 2000}
+		w := create(t, m, o)
+		check(t, w.Append(hs, entries(1, 1, 3)))
+		check(t, w.Close())
+		w, _ = open(t, m, nil, o)
+		for index := uint64(4); len(w.Segments()) < 3; index += 5 {
+			check(t, w.Append(nil, entries(1, index, 5)))
+		}
+		last := w.Segments()[2]
+		check(t, w.SaveSnapshot(mark(last.Index-1, 1)))
+		check(t, w.Release(last.Index))
+		check(t, w.Close())
+		w, log := open(t, m, mark(last.Index-1, 1), o)
+		if got := log.HardState; got.GetTerm() != hs.GetTerm() || got.GetVote() != hs.GetVote() || got.GetCommit() != hs.GetCommit() {
+			t.Errorf("hard state %v, want %v", got, hs)
+		}
+		check(t, w.Close())
+	}
+}
