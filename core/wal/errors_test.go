@@ -5,18 +5,20 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
 	"vitrine/core/vfs"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 )
 
 // lived is the life of a log, call by call, up to the first error: it is made, grows over some segments with and
 // without a spare, loses its tail, and is opened again.
 func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error) {
-	o := Options{SegmentBytes: 3000, Recycle: true}
+	o := Options{SegmentBytes: 1500, Recycle: true}
 	fsys := vfs.WithFaults(m, fault)
 	try := func(name string, do func() error) {
 		if err == nil {
@@ -25,7 +27,7 @@ func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error
 		}
 	}
 	reopen := func(name string) {
-		try(name, func() (e error) { w, _, e = Open(fsys, "m/wal", mark(20, 1), o); return e })
+		try(name, func() (e error) { w, _, e = Open(fsys, "m/wal", mark(150, 1), o); return e })
 	}
 	index := uint64(1)
 	grow := func(n int) {
@@ -41,8 +43,15 @@ func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error
 	grow(10)
 	try("release", func() error { return w.Release(20) })
 	grow(10)
-	try("release", func() error { return w.Release(60) })
-	try("append", func() error { return w.Append(nil, []*raftpb.Entry{entry(1, index, strings.Repeat("x", 1500))}) })
+	try("snapshot", func() error { return w.SaveSnapshot(mark(150, 1)) })
+	try("release", func() error { return w.Release(150) }) // one becomes the spare
+	grow(1)
+	try("release", func() error { return w.Release(150) })
+	grow(10)
+	for err == nil && w.offset > 400 { // to the beginning of a segment
+		grow(1)
+	}
+	try("append", func() error { return w.Append(nil, []*raftpb.Entry{entry(1, index, strings.Repeat("x", 1000))}) })
 	if err == nil { // the process ends before it is synced, and the power goes: a sector of it is lost
 		name, end := path.Join("m/wal", w.last().Name), w.offset
 		m = m.Clone()
@@ -51,7 +60,7 @@ func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error
 		if openErr != nil {
 			return nil, "test", openErr
 		}
-		_, err = f.WriteAt(make([]byte, 512), (end-700)/512*512)
+		_, err = f.WriteAt(make([]byte, 512), (end-300)/512*512)
 	}
 	reopen("open with a torn tail")
 	grow(3)
@@ -63,12 +72,18 @@ func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error
 // log says the same to every call. An operation whose failure changes nothing is named here.
 func TestEveryErrorIsTold(t *testing.T) {
 	eio := errors.New("input/output error")
-	total := 0
-	if _, call, err := lived(vfs.NewMem(), func(vfs.Op) error { total++; return nil }); err != nil {
+	total, spares := 0, 0
+	if _, call, err := lived(vfs.NewMem(), func(op vfs.Op) error {
+		total++
+		if op.Kind == vfs.OpWrite && path.Base(op.Path) == spareName {
+			spares++
+		}
+		return nil
+	}); err != nil {
 		t.Fatalf("%s: %v", call, err)
 	}
-	if total < 100 {
-		t.Fatalf("only %d operations", total)
+	if total < 100 || spares == 0 {
+		t.Fatalf("only %d operations, %d of them on a spare", total, spares)
 	}
 	for n := range total {
 		at := 0
@@ -201,5 +216,42 @@ func TestHardStateInEachSegment(t *testing.T) {
 			t.Errorf("hard state %v, want %v", got, hs)
 		}
 		check(t, w.Close())
+	}
+}
+
+// TestRecordsThatMeanNothing: a record whose checksum is right, and that is no message of its type or has fields that
+// nobody knows, is named.
+func TestRecordsThatMeanNothing(t *testing.T) {
+	whole, err := proto.Marshal(entry(1, 1, "x"))
+	check(t, err)
+	state, err := proto.Marshal(hardState(1, 1, 0))
+	check(t, err)
+	for _, c := range []struct {
+		name string
+		kind byte
+		data []byte
+		ok   bool
+	}{
+		{"an entry", entryRecord, whole, true},
+		{"no entry", entryRecord, []byte{0xff}, false},
+		{"an entry with more", entryRecord, append(slices.Clip(whole), "\x7a\x01x"...), false},
+		{"a hard state", stateRecord, state, true},
+		{"no hard state", stateRecord, []byte{0xff}, false},
+		{"a hard state with more", stateRecord, append(slices.Clip(state), "\x7a\x01x"...), false},
+		{"no snapshot", snapshotRecord, []byte{0xff}, false},
+		{"no type", 9, whole, false},
+	} {
+		m := vfs.NewMem()
+		w := create(t, m, Options{})
+		w.enc.record(c.kind, c.data, nil)
+		check(t, w.flush())
+		check(t, w.Close())
+		opened, _, err := Open(m, "m/wal", nil, Options{})
+		if corrupt := new(CorruptError); (err == nil) != c.ok || err != nil && !errors.As(err, &corrupt) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if opened != nil {
+			check(t, opened.Close())
+		}
 	}
 }
