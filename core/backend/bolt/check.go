@@ -45,8 +45,8 @@ func checkOpen(f *os.File) error {
 // of each element, the order of the keys within a page and between the bounds that its parent sets. No page may be
 // reached twice, or be free as well. The buckets must be etcd's, with pairs and nothing else in them. The time it takes
 // grows with the number of pages that hold keys, not with the size of values, and is less than what bbolt itself needs
-// to rebuild the free list. What it cannot see is a change within a key that keeps their order, or within a value:
-// pages have no checksum.
+// to rebuild the free list. What it cannot see is a change within a key that keeps their order, within a value,
+// or of the length of the last value of a page: pages have no checksum.
 func CheckFile(f io.ReaderAt, name string, size int64) error {
 	c := &checker{f: f, size: size}
 	err := c.file()

@@ -93,6 +93,19 @@ func reopened(path string, deletes int) (pairs string, err error) {
 	return pairs, errors.Join(b.Flush(), db.CompactTo(path+".copy"), b.Close())
 }
 
+// oneLength tells whether two shapes differ in one line only: the length of the last value of a page is held against
+// nothing but the page's end.
+func oneLength(a, b string) bool {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	different := 0
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			different++
+		}
+	}
+	return len(x) == len(y) && different <= 1
+}
+
 // shape is how many pairs there are in each bucket, and how long their keys and values.
 func shape(pairs string) string {
 	var out strings.Builder
@@ -106,8 +119,8 @@ func shape(pairs string) string {
 
 // TestDamage flips bits, overwrites, clears and exchanges pages, and cuts the file short. Whatever it does, opening,
 // reading, writing and copying end with the right pairs, or those before the last commit, or with an error that names
-// the file, or, where keys and values have been hit, which no checksum covers, with other bytes in as many pairs. They
-// never end with a panic, or with SIGBUS.
+// the file, or, where keys and values have been hit, or the length of the last value of a page, which no checksum
+// covers, with other bytes in as many pairs. They never end with a panic, or with SIGBUS.
 func TestDamage(t *testing.T) {
 	file, right, before := history(t)
 	path := filepath.Join(t.TempDir(), "db")
@@ -152,7 +165,7 @@ func TestDamage(t *testing.T) {
 					counts["right"]++
 				case err == nil && pairs == before: // the newer meta page is gone; the log has what came after the other
 					counts["the commit before"]++
-				case err == nil && shape(pairs) == shape(right):
+				case err == nil && oneLength(shape(pairs), shape(right)):
 					counts["other bytes"]++
 				case err == nil:
 					t.Errorf("accepted with other pairs")
