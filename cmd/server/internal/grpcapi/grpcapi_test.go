@@ -384,7 +384,7 @@ func TestCompressedRequests(t *testing.T) {
 	if err := put(1 << 20); err != nil {
 		t.Error(err)
 	}
-	if err := put(100 << 20); status.Code(err) != codes.ResourceExhausted {
+	if err := put(16 << 20); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("a bomb: %v", err)
 	}
 }
