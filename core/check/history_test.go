@@ -405,3 +405,45 @@ func TestLikesThatChangeNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCompactedRevision: a transaction that deletes, puts and deletes a key makes
+// three events at revision 3, of which a compaction there keeps the last.
+func TestCompactedRevision(t *testing.T) {
+	inner := func(ops ...*pb.RequestOp) *pb.RequestOp {
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: &pb.TxnRequest{Success: ops}}}
+	}
+	wipe := func(end string) *pb.RequestOp {
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: del("a", end)}}
+	}
+	again := inner(&pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: put("a", "2")}})
+	gone, back := deleted("a", 3), event("a", "2", 3, 3, 1)
+	for _, c := range []struct {
+		name    string
+		compact int64
+		events  []*pb.Event
+		right   bool
+	}{
+		{"all", 3, []*pb.Event{gone, back, gone}, true},
+		{"the last two", 3, []*pb.Event{back, gone}, true},
+		{"the last", 3, []*pb.Event{gone}, true},
+		{"not the last", 3, []*pb.Event{gone, back}, false},
+		{"the last, and nothing was compacted", 2, []*pb.Event{gone}, false},
+	} {
+		s := newServer(t)
+		for _, r := range []any{
+			put("a", "1"), &pb.TxnRequest{Success: []*pb.RequestOp{wipe("\x00"), again, inner(wipe(""))}}, put("b", "1"),
+			&pb.CompactionRequest{Revision: c.compact},
+		} {
+			if _, err := s.do(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := s.h.Watch(1, &pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 3})
+		w.Opened(1, 3)
+		w.Received(2, response(3, c.events...))
+		w.Received(3, response(4))
+		if err := s.h.Check(); (err == nil) != c.right {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}

@@ -187,6 +187,26 @@ func (c *cursor) mayLack(x *change) bool {
 	return x.undone && x.rev <= c.log.front.state.CompactRevision()
 }
 
+// lacks reports whether of the changes of a key at one revision, from x on, not all
+// are among the events that follow: then the first ones are missing.
+func (c *cursor) lacks(x *change, events []*pb.Event) bool {
+	left := 0
+	for _, y := range c.log.changes[c.at:] {
+		if y.rev != x.rev {
+			break
+		}
+		if y.key == x.key && c.matches(&y) {
+			left++
+		}
+	}
+	for _, e := range events {
+		if e.GetKv().GetModRevision() == x.rev && string(e.GetKv().GetKey()) == x.key {
+			left--
+		}
+	}
+	return left > 0
+}
+
 // tells reports whether an event is of the kind and key of a change.
 func tells(e *pb.Event, x *change) bool {
 	return e.GetKv().GetModRevision() == x.rev && string(e.GetKv().GetKey()) == x.key && (e.Type == pb.Event_DELETE) == (x.kv == nil)
@@ -244,7 +264,7 @@ func (c *cursor) events(r *pb.WatchResponse) error {
 			return breaks(WatchBookmarkable, "an event of revision %d under a header of %d", rev, header)
 		}
 		if !c.blind() {
-			if err := c.expect(e); err != nil {
+			if err := c.expect(r, i); err != nil {
 				return err
 			}
 		}
@@ -275,11 +295,12 @@ func (c *cursor) late(rev int64) int {
 	return WatchUnique
 }
 
-// expect compares an event with the next change of the log.
-func (c *cursor) expect(e *pb.Event) error {
+// expect compares an event of a response with the next change of the log.
+func (c *cursor) expect(r *pb.WatchResponse, i int) error {
+	e := r.Events[i]
 	rev := e.GetKv().GetModRevision()
 	x := c.wanted()
-	for x != nil && c.mayLack(x) && !tells(e, x) {
+	for x != nil && c.mayLack(x) && (!tells(e, x) || !r.Fragment && c.lacks(x, r.Events[i:])) {
 		c.at++
 		x = c.wanted()
 	}

@@ -215,7 +215,7 @@ func List() []Info {
 		{SnapshotTwice, "snapshot-twice", "a second received snapshot takes the image of the first, which is still to be installed", "etcd #18055", []int{11, 30}, 400},
 
 		{AppliedFirst, "applied-first", "the applied index reaches the disk before the data", "etcd #13766", []int{5, 9, 10}, 20},
-		{EntryTwice, "entry-twice", "after a restart the entries behind the last mark are applied to a store that has them", "etcd consistent index", []int{7, 9, 10, 30}, 20},
+		{EntryTwice, "entry-twice", "after a restart the entries behind the last mark are applied to a store that has them", "etcd consistent index", []int{7, 9, 10, 11, 30}, 20},
 		{CompactRevisionLost, "compact-revision-lost", "a restarted member forgets the revisions that compaction has emptied", "etcd #17780", []int{9, 10, 21, 23, 24}, 100},
 		{CompactEatsTombstone, "compact-eats-tombstone", "compaction at the revision of a delete drops the delete", "etcd #18089", []int{9, 21, 23, 24, 26}, 100},
 		{CompactEatsLatest, "compact-eats-latest", "compaction removes the newest revision of a key that it should keep", "mutation of mvcc", []int{9, 10, 16, 18, 21, 26, 30}, 50},
@@ -229,7 +229,7 @@ func List() []Info {
 		{ReadWithoutQuorum, "read-without-quorum", "a leader answers linearizable reads by its own commit index, and asks nobody whether it still leads", "raft thesis 6.4, etcd #741", []int{16, 18}, 100},
 		{ReadOnLease, "read-on-lease", "a leader answers linearizable reads on a lease, with clocks that differ", "raft thesis 6.4.1", []int{16, 18}, 100},
 		{ReplyBeforeApply, "reply-before-apply", "a read is served when its index is known, not when it is applied", "raft thesis 6.4", []int{16}, 50},
-		{ReadFromOldView, "read-from-old-view", "a serializable read is answered from a view that was opened before the last write", "mutation of mvcc", []int{18}, 20},
+		{ReadFromOldView, "read-from-old-view", "a serializable read is answered from a view that was opened before the last write", "mutation of mvcc", []int{18, 35}, 20},
 		{ClientRetries, "client-retries", "a client repeats a write whose outcome it does not know", "jetcd 0.8.2, Jepsen", []int{16}, 100},
 
 		{ProgressUnsynced, "progress-unsynced", "a progress notification overtakes the events it speaks of", "etcd #15220", []int{24, 28}, 100},
