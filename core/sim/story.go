@@ -207,7 +207,18 @@ func (r *Recorder) lines(marked map[uint64]bool, v *Violation) []Line {
 			return false
 		})
 	}
-	return lines
+	return violatedLast(lines)
+}
+
+// violatedLast tells the violation at the end. A checker that looks at an answer
+// before its event is emitted would have it told before the answer.
+func violatedLast(lines []Line) []Line {
+	at := slices.IndexFunc(lines, func(l Line) bool { return l.Kind == "violated" })
+	if at < 0 {
+		return lines
+	}
+	violated := lines[at]
+	return append(slices.Delete(lines, at, at+1), violated)
 }
 
 // decision: somebody outside the members did it.
