@@ -90,7 +90,7 @@ func (w *World) doubt(n *node, op vfs.Op) error {
 	}
 	switch op.Kind {
 	case vfs.OpWrite, vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
-		if n.wear.hit != nil && n.wear.kind != failRead && !(n.wear.takesBack(w.processed) && op.Kind == vfs.OpWrite) {
+		if n.wear.hit != nil && n.wear.unsynced == nil && n.wear.kind != failRead && !(n.wear.takesBack(w.processed) && op.Kind == vfs.OpWrite) {
 			w.broken(check.FailedDisk, "member %d goes on with %s of %s after its disk failed: %v", n.id, op.Kind, op.Path, n.wear.hit)
 		}
 	}

@@ -136,6 +136,7 @@ func (w *World) wasSynced(n *node, e *event) {
 			n.hold(*e)
 			return
 		}
+		n.wear.unsynced = nil // it has heard
 		w.logFailed(n, err, e.cause)
 		return
 	}
