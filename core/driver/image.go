@@ -175,8 +175,10 @@ func (d *Disk) Adopt(index uint64) (*store.Store, error) {
 
 // imageFor is the name of the image that stands at index.
 func (d *Disk) imageFor(index uint64) string {
-	if images, err := d.Images(); mutant.On(mutant.NewestImageInstalled) && err == nil && len(images) > 0 {
-		return d.Layout.Image(images[len(images)-1])
+	if mutant.On(mutant.NewestImageInstalled) {
+		if images, err := d.Images(); err == nil && len(images) > 0 {
+			return d.Layout.Image(images[len(images)-1])
+		}
 	}
 	return d.Layout.Image(index)
 }

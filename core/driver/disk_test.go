@@ -1,0 +1,554 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"vitrine/core/backend"
+	"vitrine/core/consensus"
+	"vitrine/core/mvcc"
+	"vitrine/core/pb"
+	"vitrine/core/store"
+	"vitrine/core/vfs"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// counted is a database that is missed until it is closed.
+type counted struct {
+	*backend.MemFile
+	open *int
+}
+
+func (c *counted) Close() error {
+	*c.open--
+	return c.MemFile.Close()
+}
+
+// counting lets a disk count the databases that are open.
+func counting(d *Disk) *int {
+	open, plain := new(int), d.Open
+	d.Open = func(path string) (backend.Store, error) {
+		db, err := plain(path)
+		if err != nil {
+			return nil, err
+		}
+		*open++
+		return &counted{db.(*backend.MemFile), open}, nil
+	}
+	return open
+}
+
+// born starts a member on a new disk.
+func born(t *testing.T, d *Disk) *Started {
+	t.Helper()
+	s, err := d.Start(birthOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func touch(t *testing.T, fsys vfs.FS, name, text string) {
+	t.Helper()
+	f, err := fsys.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDiskErrorAnywhere has every operation of the file system fail once. The driver reports it, unless nothing is lost
+// by it, and the member comes back with all that it had promised.
+func TestDiskErrorAnywhere(t *testing.T) {
+	image, meta := imageAt(t, 40)
+	broken := errors.New("broken")
+	total := 0
+	tell := func(fail int) (failed vfs.Op, err error) {
+		mem, n := vfs.NewMem(), 0
+		l := &life{t: t, promised: &promises{what: fmt.Sprint("operation ", fail)}}
+		l.disk = diskOn(vfs.WithFaults(mem, func(op vfs.Op) error {
+			if n++; n == fail {
+				failed = op
+				return broken
+			}
+			return nil
+		}))
+		err = l.tell(image, meta)
+		total = n
+		if fail > 0 {
+			comesBack(t, mem.Clone(), &struckAt{promised: *l.promised, op: failed, number: fail}, "after an error")
+		}
+		return failed, err
+	}
+	if _, err := tell(0); err != nil {
+		t.Fatal(err)
+	}
+	for n, all := 1, total; n <= all; n++ {
+		// Whether something is there is asked so that it is made if it is not, and what makes it fails for the same
+		// reason. Leftovers are looked for at the next start again.
+		op, err := tell(n)
+		asked := op.Kind == vfs.OpStat || op.Kind == vfs.OpList && strings.HasPrefix(path.Base(op.Path), "wal")
+		if !errors.Is(err, broken) && !asked {
+			t.Errorf("%d: %s %s failed, and the driver says %v", n, op.Kind, op.Path, err)
+		}
+	}
+}
+
+// TestStartClosesWhatItOpened, whichever step of it fails.
+func TestStartClosesWhatItOpened(t *testing.T) {
+	broken := errors.New("broken")
+	_, meta := imageAt(t, 40)
+	for _, step := range Steps() {
+		for skip := range 3 {
+			mem := vfs.NewMem()
+			d := diskOn(mem)
+			if !step.Founding() {
+				l := &life{t: t, disk: d, promised: &promises{}}
+				l.start()
+				l.group(3, 100, 0)
+				if skip > 0 { // the log begins at an image that was not installed
+					image, _ := imageAt(t, 40)
+					l.receive(image, 40)
+					group := []consensus.LogWrite{{Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: &raftpb.HardState{
+						Term: new(uint64(1)), Vote: new(uint64(self)), Commit: meta.Index,
+					}}}
+					if _, err := l.started.Log.Append(group); err != nil {
+						t.Fatal(err)
+					}
+				}
+				l.check(l.started.Close())
+			}
+			open, n := counting(d), 0
+			d.Hook = func(s Step) error {
+				if s == step {
+					if n++; n == skip+1 {
+						return broken
+					}
+				}
+				return nil
+			}
+			s, err := d.Start(birthOf)
+			if (err == nil) != (n <= skip) || err != nil && !errors.Is(err, broken) {
+				t.Errorf("%s %d: %v", step, skip, err)
+			}
+			want := 0
+			if s != nil {
+				want = 1
+			}
+			if *open != want {
+				t.Errorf("%s %d: %d databases are open, want %d", step, skip, *open, want)
+			}
+			if s == nil {
+				continue
+			}
+			segment := s.Log.Segments()[0].Name
+			if err := s.Close(); err != nil || *open != 0 {
+				t.Errorf("%s %d: close: %v, %d databases are open", step, skip, err, *open)
+			}
+			if _, err := mem.Lock(path.Join(d.Layout.WAL, segment)); err != nil {
+				t.Errorf("%s %d: the log is not given up: %v", step, skip, err)
+			}
+		}
+	}
+}
+
+// TestImageNames: sixteen digits and a suffix, and nothing else.
+func TestImageNames(t *testing.T) {
+	for name, want := range map[string]uint64{
+		"0000000000000028.snap.db": 40, "ffffffffffffffff.snap.db": ^uint64(0), "0000000000000000.snap.db": 0,
+	} {
+		if got, ok := imageIndex(name); got != want || !ok {
+			t.Errorf("%s: %d, %v", name, got, ok)
+		}
+	}
+	for _, name := range []string{
+		"", "db", "28.snap.db", "00000000000000028.snap.db", "000000000000002g.snap.db", "0000000000000028", "0000000000000028.snap",
+	} {
+		if got, ok := imageIndex(name); ok {
+			t.Errorf("%q is taken for the image at %d", name, got)
+		}
+	}
+	l := At("data", "elsewhere/wal/")
+	if l.WAL != "elsewhere/wal" || l.Image(40) != "data/member/snap/0000000000000028.snap.db" || l.DB() != "data/member/snap/db" {
+		t.Errorf("%+v, image %s", l, l.Image(40))
+	}
+}
+
+// TestLeftovers: what was on its way is removed, what a member needs is not, nor what is not its own.
+func TestLeftovers(t *testing.T) {
+	mem := vfs.NewMem()
+	d := diskOn(mem)
+	born(t, d).Close()
+	gone := []string{
+		d.Layout.received(1), d.Layout.received(23), d.Layout.copy(), path.Join(d.Layout.founding(), "x"),
+		path.Join(d.Layout.founding()+".tmp", "x"),
+	}
+	stay := []string{d.Layout.Image(90), d.Layout.Image(100), path.Join(d.Layout.Snap, "notes"), path.Join(d.Layout.Snap, "db.old")}
+	for _, dir := range []string{d.Layout.founding(), d.Layout.founding() + ".tmp"} {
+		if err := mem.MkdirAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range append(slices.Clone(gone), stay...) {
+		touch(t, mem, name, "x")
+	}
+	if err := born(t, d).Close(); err != nil {
+		t.Error(err)
+	}
+	for _, name := range gone {
+		if _, err := mem.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	for _, name := range append(stay, d.Layout.DB()) {
+		if _, err := mem.Stat(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if images, err := d.Images(); err != nil || !slices.Equal(images, []uint64{90, 100}) {
+		t.Errorf("images %v, %v", images, err)
+	}
+	for _, c := range []struct {
+		durable uint64
+		want    []uint64
+	}{{89, []uint64{90, 100}}, {90, []uint64{100}}, {99, []uint64{100}}, {100, nil}} {
+		if err := d.DropImages(c.durable); err != nil {
+			t.Error(err)
+		}
+		if images, _ := d.Images(); !slices.Equal(images, c.want) {
+			t.Errorf("durable up to %d: images %v, want %v", c.durable, images, c.want)
+		}
+	}
+}
+
+// TestReceiptIsBounded, in bytes, and leaves nothing behind that was not kept.
+func TestReceiptIsBounded(t *testing.T) {
+	image, _ := imageAt(t, 40)
+	mem := vfs.NewMem()
+	d := diskOn(mem)
+	born(t, d).Close()
+	receive := func(limit int64, data ...[]byte) (r *Receipt, err error) {
+		if r, err = d.Receive(40, 1, limit); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range data {
+			if err == nil {
+				_, err = r.Write(part)
+			}
+		}
+		return r, err
+	}
+	left := func() (names []string) {
+		all, err := mem.List(d.Layout.Snap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(all, func(name string) bool { return name == "db" })
+	}
+	half := len(image) / 2
+	size := int64(len(image))
+	if _, err := receive(size-1, image[:half], image[half:]); !errors.Is(err, ErrImageTooLarge) || len(left()) != 0 {
+		t.Errorf("one byte too many: %v, left %v", err, left())
+	}
+	r, err := receive(size, image[:half], image[half:])
+	if err != nil || r.Size() != size {
+		t.Errorf("as many bytes as allowed: %d, %v", r.Size(), err)
+	}
+	if err := r.Abort(); err != nil || len(left()) != 0 {
+		t.Errorf("given up: %v, left %v", err, left())
+	}
+	if err := r.Abort(); err != nil {
+		t.Errorf("given up twice: %v", err)
+	}
+	r, _ = receive(size, image[:half]) // the rest is lost
+	if err := errors.Join(r.Sync(), r.Keep()); err == nil || len(left()) != 0 {
+		t.Errorf("half an image is kept: %v, left %v", err, left())
+	}
+	r, _ = receive(size, image)
+	if err := mem.Remove(r.name); err != nil { // somebody else was quicker
+		t.Fatal(err)
+	}
+	if err := r.Abort(); err != nil {
+		t.Errorf("what is gone cannot be removed: %v", err)
+	}
+	r, _ = receive(size, image)
+	if err := errors.Join(r.Sync(), r.Keep(), r.Abort()); err != nil || !slices.Equal(left(), []string{"0000000000000028.snap.db"}) {
+		t.Errorf("kept: %v, left %v", err, left())
+	}
+	short := &Receipt{disk: d, index: 41, name: d.Layout.received(2), limit: size}
+	touch(t, mem, short.name, string(image))
+	if err := short.Keep(); err == nil || !strings.Contains(err.Error(), "stands at 40 instead of 41") {
+		t.Errorf("an image of an earlier index: %v", err)
+	}
+}
+
+// TestStartNamesWhatIsMissing, and tells of the image that it installs.
+func TestStartNamesWhatIsMissing(t *testing.T) {
+	image, meta := imageAt(t, 40)
+	for _, c := range []struct {
+		name   string
+		spoil  func(mem *vfs.Mem, d *Disk)
+		want   string
+		caught bool
+	}{
+		{"nothing", func(*vfs.Mem, *Disk) {}, "", true},
+		{"the image", func(mem *vfs.Mem, d *Disk) { mem.Remove(d.Layout.Image(40)) },
+			"failed to find database snapshot file (snap: snapshot file doesn't exist): the database data/member/snap/db stands at 4, the snapshot at 40", false},
+		{"the database", func(mem *vfs.Mem, d *Disk) { mem.Remove(d.Layout.DB()) }, "", true},
+		{"both", func(mem *vfs.Mem, d *Disk) { mem.Remove(d.Layout.Image(40)); mem.Remove(d.Layout.DB()) },
+			"database file (data/member/snap/db) of the backend is missing", false},
+		{"the log", func(mem *vfs.Mem, d *Disk) { mem.RemoveAll(d.Layout.WAL) },
+			"the log of the database data/member/snap/db (index 4) is missing: there is none in data/member/wal", false},
+		{"a right image", func(mem *vfs.Mem, d *Disk) { touch(t, mem, d.Layout.Image(40), "no image") },
+			"cannot read the snapshot at 40", true},
+	} {
+		mem := vfs.NewMem()
+		d := diskOn(mem)
+		l := &life{t: t, disk: d, promised: &promises{what: c.name}}
+		l.start()
+		l.group(3, 100, 0)
+		l.commit()
+		l.receive(image, 40)
+		group := []consensus.LogWrite{{Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: &raftpb.HardState{
+			Term: new(uint64(1)), Vote: new(uint64(self)), Commit: meta.Index,
+		}}}
+		if _, err := l.started.Log.Append(group); err != nil {
+			t.Fatal(err)
+		}
+		l.check(l.started.Close())
+		c.spoil(mem, d)
+		caught, opened := false, []uint64(nil)
+		d.CatchUp = func(at, index uint64) { caught = at < 5 && index == 40 }
+		d.Opened = func(_ string, at backend.Applied) { opened = append(opened, at.Index) }
+		s, err := d.Start(birthOf)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+		if caught != c.caught || len(opened) == 0 || c.want == "" && opened[len(opened)-1] != 40 {
+			t.Errorf("%s: told of catching up %v, of databases at %v", c.name, caught, opened)
+		}
+		if s == nil {
+			continue
+		}
+		if at := s.State.Store.Applied().Index; at != 40 {
+			t.Errorf("%s: the state stands at %d", c.name, at)
+		}
+		if images, _ := d.Images(); len(images) != 0 {
+			t.Errorf("%s: images %v are left", c.name, images)
+		}
+		l.check(s.Close())
+	}
+}
+
+// TestAdoptNeedsItsImage: to open one that is not there would create it.
+func TestAdoptNeedsItsImage(t *testing.T) {
+	mem := vfs.NewMem()
+	d := diskOn(mem)
+	s := born(t, d)
+	if _, err := d.Adopt(40); err == nil || !strings.Contains(err.Error(), "failed to find database snapshot file") {
+		t.Errorf("%v", err)
+	}
+	if images, _ := d.Images(); len(images) != 0 {
+		t.Errorf("images %v", images)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDirectoryWithoutALog is no log: what is in its place goes.
+func TestDirectoryWithoutALog(t *testing.T) {
+	mem := vfs.NewMem()
+	d := diskOn(mem)
+	if err := mem.MkdirAll(d.Layout.WAL); err != nil {
+		t.Fatal(err)
+	}
+	touch(t, mem, path.Join(d.Layout.WAL, "notes"), "x")
+	if err := born(t, d).Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := mem.Stat(path.Join(d.Layout.WAL, "notes")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the notes: %v", err)
+	}
+	failed := errors.New("no birth")
+	if _, err := diskOn(vfs.NewMem()).Start(func() (Birth, error) { return Birth{}, failed }); !errors.Is(err, failed) {
+		t.Errorf("without a birth: %v", err)
+	}
+}
+
+// TestDamagedDatabase is refused at the start, by its name, and closed.
+func TestDamagedDatabase(t *testing.T) {
+	mem := vfs.NewMem()
+	d := diskOn(mem)
+	s := born(t, d)
+	batch := backend.NewBatch()
+	batch.Reset(backend.Applied{Index: 1, Term: 1})
+	batch.Put(backend.Key, []byte("no revision"), nil)
+	s.State.Store.Backend.Write(batch)
+	if err := errors.Join(s.State.Store.Backend.Flush(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	open := counting(d)
+	if _, err := d.Start(birthOf); !errors.Is(err, mvcc.ErrDamaged) || !strings.Contains(err.Error(), d.Layout.DB()) || *open != 0 {
+		t.Errorf("%v, %d databases are open", err, *open)
+	}
+	touch(t, mem, d.Layout.DB(), "no database")
+	if _, err := d.Start(birthOf); err == nil {
+		t.Error("started on what is no database")
+	}
+}
+
+// TestDurable tells when all that was written before a mark is durable.
+func TestDurable(t *testing.T) {
+	l := &life{t: t, disk: diskOn(vfs.NewMem()), promised: &promises{}}
+	l.start()
+	st := l.started.State
+	clean := st.Mark()
+	if !st.Durable(clean) {
+		t.Error("nothing is written, and it is not durable")
+	}
+	l.group(1, 10, 0)
+	first := st.Mark()
+	c, err := st.Begin()
+	l.check(err)
+	l.group(1, 10, 0)
+	second := st.Mark()
+	if st.Durable(first) || st.Durable(second) || first == second {
+		t.Errorf("marks %d, %d: durable before the commit has ended", first, second)
+	}
+	at, whole, err := st.End(c, c.Run())
+	l.check(err)
+	if !whole || at.Index != 2 || !st.Durable(first) || st.Durable(second) {
+		t.Errorf("after the first commit: at %d, whole %v, durable %v and %v", at.Index, whole, st.Durable(first), st.Durable(second))
+	}
+	if third := st.Mark(); third != second {
+		t.Errorf("mark %d, want %d: no commit has begun", third, second)
+	}
+	l.commit()
+	if !st.Durable(second) {
+		t.Error("after the second commit it is not durable")
+	}
+	if c, err := st.Begin(); c != nil || err != nil {
+		t.Errorf("a commit of nothing: %v, %v", c, err)
+	}
+	l.group(1, 10, 0)
+	image, at, err := st.Image(3)
+	l.check(err)
+	if at.Index != 3 {
+		t.Errorf("the image stands at %d", at.Index)
+	}
+	l.check(image.Close())
+	if _, _, err := st.Image(4); err == nil || !strings.Contains(err.Error(), "stands at 3, raft asks for 4") {
+		t.Errorf("an image of what is not durable: %v", err)
+	}
+	last := st.Mark()
+	fresh := born(t, diskOn(vfs.NewMem())).State.Store
+	old, err := st.Exchange(fresh)
+	l.check(err)
+	if old == fresh || st.Store != fresh || !st.Durable(last) {
+		t.Errorf("after an exchange: durable %v", st.Durable(last))
+	}
+}
+
+// TestGroups: neighbours become one write with the newest state; a snapshot or a mark keeps its place.
+func TestGroups(t *testing.T) {
+	mem, writes := vfs.NewMem(), 0
+	d := diskOn(vfs.WithFaults(mem, func(op vfs.Op) error {
+		if op.Kind == vfs.OpWrite && strings.HasSuffix(op.Path, ".wal") {
+			writes++
+		}
+		return nil
+	}))
+	d.WAL.SegmentBytes = 1 << 20
+	l := &life{t: t, disk: d, promised: &promises{}}
+	l.start() // and the database stands at 1
+	s := l.started
+	if err := s.Log.WAL.Append(&raftpb.HardState{Term: new(uint64(1))}, nil); err != nil { // and zeros are ahead
+		t.Fatal(err)
+	}
+	state := func(commit uint64) *raftpb.HardState {
+		return &raftpb.HardState{Term: new(uint64(1)), Vote: new(uint64(self)), Commit: &commit}
+	}
+	mark := &pb.WALSnapshot{Index: new(uint64(1)), Term: new(uint64(1)), ConfState: s.State.Store.Members.ConfState()}
+	entry := func(i uint64) []*raftpb.Entry { return []*raftpb.Entry{putEntry(t, i, 10)} }
+	for _, c := range []struct {
+		name  string
+		group []consensus.LogWrite
+		sync  bool
+		least int
+	}{
+		{"nothing", nil, false, 0},
+		{"a state", []consensus.LogWrite{{HardState: state(1)}}, false, 1},
+		{"entries", []consensus.LogWrite{{Entries: entry(2), MustSync: true}, {Entries: entry(3), MustSync: true}}, true, 1},
+		{"one that need not be synced, last", []consensus.LogWrite{{Entries: entry(4), MustSync: true}, {HardState: state(2)}}, true, 1},
+		{"one that need not be synced, first", []consensus.LogWrite{{HardState: state(3)}, {Entries: entry(5), MustSync: true}}, true, 1},
+		{"a mark alone", []consensus.LogWrite{{Mark: mark, MustSync: true}}, true, 1},
+		{"a mark between", []consensus.LogWrite{
+			{Entries: entry(6), MustSync: true},
+			{HardState: state(4), Mark: mark, MustSync: true},
+			{Entries: entry(7), MustSync: true},
+		}, true, 3},
+	} {
+		writes = 0
+		sync, err := s.Log.Append(c.group)
+		if err != nil || sync != c.sync || writes != c.least {
+			t.Errorf("%s: must be synced %v, %d writes, %v", c.name, sync, writes, err)
+		}
+	}
+	if err := s.Log.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = born(t, d)
+	if hs := s.Found.HardState; len(s.Found.Entries) != 6 || hs.GetCommit() != 4 {
+		t.Errorf("%d entries, commit %d", len(s.Found.Entries), hs.GetCommit())
+	}
+}
+
+// TestLong: a read is long if one of its ranges is.
+func TestLong(t *testing.T) {
+	l := &life{t: t, disk: diskOn(vfs.NewMem()), promised: &promises{}}
+	l.start()
+	l.group(5, 10, 0) // five keys, k0 to k4
+	all := &pb.RangeRequest{Key: []byte("k"), RangeEnd: []byte("l")}
+	one := &pb.RangeRequest{Key: []byte("k1")}
+	op := func(r *pb.RangeRequest) *pb.RequestOp {
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: r}}
+	}
+	put := &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{}}}
+	for _, c := range []struct {
+		name string
+		req  any
+		long bool
+	}{
+		{"a range", all, true},
+		{"a key", one, false},
+		{"a transaction of keys", &pb.TxnRequest{Success: []*pb.RequestOp{op(one), put}, Failure: []*pb.RequestOp{op(one)}}, false},
+		{"a range if it succeeds", &pb.TxnRequest{Success: []*pb.RequestOp{put, op(one), op(all)}}, true},
+		{"a range if it fails", &pb.TxnRequest{Failure: []*pb.RequestOp{op(one), op(all)}}, true},
+		{"a write", &pb.PutRequest{}, false},
+	} {
+		if got := Long(l.started.State.Store, c.req, 4); got != c.long {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		if Long(l.started.State.Store, c.req, 5) {
+			t.Errorf("%s touches more than five keys", c.name)
+		}
+	}
+	if _, err := ReadView(nil, &pb.PutRequest{}); !errors.Is(err, store.ErrUnknownRequest) {
+		t.Errorf("a write is read: %v", err)
+	}
+}
