@@ -42,6 +42,13 @@ func (p *pass) exemptFunction(f *ast.FuncDecl) bool {
 // findPlanted finds the functions that are called from planted bugs alone, and
 // from one another.
 func (l *loaded) findPlanted() {
+	for _, f := range l.files {
+		for _, decl := range f.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && guarded(fn) {
+				l.plantedOnly[l.info.Defs[fn.Name]] = true
+			}
+		}
+	}
 	for more := true; more; {
 		more = false
 		uses := map[types.Object]bool{} // of functions: whether all are planted
@@ -125,6 +132,30 @@ func (p *pass) harmless(call *ast.CallExpr) bool {
 		return p.info.Types[f].IsType() || strings.HasPrefix(f.Sel.Name, "Get")
 	}
 	return p.info.Types[call.Fun].IsType()
+}
+
+// guarded: the function returns at once unless a bug is planted.
+func guarded(fn *ast.FuncDecl) bool {
+	if fn.Body == nil || len(fn.Body.List) == 0 {
+		return false
+	}
+	first, ok := fn.Body.List[0].(*ast.IfStmt)
+	if !ok || len(first.Body.List) != 1 {
+		return false
+	}
+	if _, returns := first.Body.List[0].(*ast.ReturnStmt); !returns {
+		return false
+	}
+	cond := ast.Unparen(first.Cond)
+	for {
+		b, ok := cond.(*ast.BinaryExpr)
+		if !ok || b.Op != token.LOR {
+			break
+		}
+		cond = ast.Unparen(b.X)
+	}
+	not, ok := cond.(*ast.UnaryExpr)
+	return ok && not.Op == token.NOT && planted(not.X) && !mixed(not.X)
 }
 
 // inPlanted: the innermost node of the stack is part of a bug that is planted.

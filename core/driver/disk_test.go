@@ -87,7 +87,10 @@ func TestDiskErrorAnywhere(t *testing.T) {
 		err = l.tell(image, meta)
 		total = n
 		if fail > 0 {
-			comesBack(t, mem.Clone(), &struckAt{promised: *l.promised, op: failed, number: fail}, "after an error")
+			struck := &struckAt{promised: *l.promised, op: failed, number: fail}
+			lost := mem.LoseUnsynced()
+			comesBack(t, mem.Clone(), struck, "after an error")
+			comesBack(t, lost, struck, "after an error and a power loss")
 		}
 		return failed, err
 	}
@@ -173,14 +176,16 @@ func TestImageNames(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"", "db", "28.snap.db", "00000000000000028.snap.db", "000000000000002g.snap.db", "0000000000000028", "0000000000000028.snap",
+		"", "db", "28.snap.db", "00000000000000028.snap.db", "000000000000002g.snap.db", "0000000000000028",
+		"0000000000000028.snap",
 	} {
 		if got, ok := imageIndex(name); ok {
 			t.Errorf("%q is taken for the image at %d", name, got)
 		}
 	}
 	l := At("data", "elsewhere/wal/")
-	if l.WAL != "elsewhere/wal" || l.Image(40) != "data/member/snap/0000000000000028.snap.db" || l.DB() != "data/member/snap/db" {
+	snap := "data/member/snap/"
+	if l.WAL != "elsewhere/wal" || l.Image(40) != snap+"0000000000000028.snap.db" || l.DB() != snap+"db" {
 		t.Errorf("%+v, image %s", l, l.Image(40))
 	}
 }
@@ -194,7 +199,9 @@ func TestLeftovers(t *testing.T) {
 		d.Layout.received(1), d.Layout.received(23), d.Layout.copy(), path.Join(d.Layout.founding(), "x"),
 		path.Join(d.Layout.founding()+".tmp", "x"),
 	}
-	stay := []string{d.Layout.Image(90), d.Layout.Image(100), path.Join(d.Layout.Snap, "notes"), path.Join(d.Layout.Snap, "db.old")}
+	stay := []string{
+		d.Layout.Image(90), d.Layout.Image(100), path.Join(d.Layout.Snap, "notes"), path.Join(d.Layout.Snap, "db.old"),
+	}
 	for _, dir := range []string{d.Layout.founding(), d.Layout.founding() + ".tmp"} {
 		if err := mem.MkdirAll(dir); err != nil {
 			t.Fatal(err)
@@ -238,6 +245,7 @@ func TestReceiptIsBounded(t *testing.T) {
 	mem := vfs.NewMem()
 	d := diskOn(mem)
 	born(t, d).Close()
+	open := counting(d)
 	receive := func(limit int64, data ...[]byte) (r *Receipt, err error) {
 		if r, err = d.Receive(40, 1, limit); err != nil {
 			t.Fatal(err)
@@ -283,8 +291,12 @@ func TestReceiptIsBounded(t *testing.T) {
 		t.Errorf("what is gone cannot be removed: %v", err)
 	}
 	r, _ = receive(size, image)
-	if err := errors.Join(r.Sync(), r.Keep(), r.Abort()); err != nil || !slices.Equal(left(), []string{"0000000000000028.snap.db"}) {
+	kept := []string{"0000000000000028.snap.db"}
+	if err := errors.Join(r.Sync(), r.Keep(), r.Abort()); err != nil || !slices.Equal(left(), kept) {
 		t.Errorf("kept: %v, left %v", err, left())
+	}
+	if *open != 0 {
+		t.Errorf("%d databases are open", *open)
 	}
 	short := &Receipt{disk: d, index: 41, name: d.Layout.received(2), limit: size}
 	touch(t, mem, short.name, string(image))
@@ -304,7 +316,7 @@ func TestStartNamesWhatIsMissing(t *testing.T) {
 	}{
 		{"nothing", func(*vfs.Mem, *Disk) {}, "", true},
 		{"the image", func(mem *vfs.Mem, d *Disk) { mem.Remove(d.Layout.Image(40)) },
-			"failed to find database snapshot file (snap: snapshot file doesn't exist): the database data/member/snap/db stands at 4, the snapshot at 40", false},
+			"snapshot file doesn't exist): the database data/member/snap/db stands at 4, the snapshot at 40", false},
 		{"the database", func(mem *vfs.Mem, d *Disk) { mem.Remove(d.Layout.DB()) }, "", true},
 		{"both", func(mem *vfs.Mem, d *Disk) { mem.Remove(d.Layout.Image(40)); mem.Remove(d.Layout.DB()) },
 			"database file (data/member/snap/db) of the backend is missing", false},
@@ -400,7 +412,8 @@ func TestDamagedDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := counting(d)
-	if _, err := d.Start(birthOf); !errors.Is(err, mvcc.ErrDamaged) || !strings.Contains(err.Error(), d.Layout.DB()) || *open != 0 {
+	_, err := d.Start(birthOf)
+	if !errors.Is(err, mvcc.ErrDamaged) || !strings.Contains(err.Error(), d.Layout.DB()) || *open != 0 {
 		t.Errorf("%v, %d databases are open", err, *open)
 	}
 	touch(t, mem, d.Layout.DB(), "no database")
@@ -422,6 +435,9 @@ func TestDurable(t *testing.T) {
 	first := st.Mark()
 	c, err := st.Begin()
 	l.check(err)
+	if frozen := st.Mark(); st.Durable(frozen) || frozen != first {
+		t.Errorf("mark %d, want %d: what is being committed is not durable", frozen, first)
+	}
 	l.group(1, 10, 0)
 	second := st.Mark()
 	if st.Durable(first) || st.Durable(second) || first == second {
@@ -430,7 +446,7 @@ func TestDurable(t *testing.T) {
 	at, whole, err := st.End(c, c.Run())
 	l.check(err)
 	if !whole || at.Index != 2 || !st.Durable(first) || st.Durable(second) {
-		t.Errorf("after the first commit: at %d, whole %v, durable %v and %v", at.Index, whole, st.Durable(first), st.Durable(second))
+		t.Errorf("after the first commit: at %d, whole %v, durable %v, %v", at.Index, whole, st.Durable(first), st.Durable(second))
 	}
 	if third := st.Mark(); third != second {
 		t.Errorf("mark %d, want %d: no commit has begun", third, second)
@@ -456,7 +472,7 @@ func TestDurable(t *testing.T) {
 	fresh := born(t, diskOn(vfs.NewMem())).State.Store
 	old, err := st.Exchange(fresh)
 	l.check(err)
-	if old == fresh || st.Store != fresh || !st.Durable(last) {
+	if old == nil || old == fresh || st.Store != fresh || !st.Durable(last) {
 		t.Errorf("after an exchange: durable %v", st.Durable(last))
 	}
 }
@@ -491,8 +507,13 @@ func TestGroups(t *testing.T) {
 		{"nothing", nil, false, 0},
 		{"a state", []consensus.LogWrite{{HardState: state(1)}}, false, 1},
 		{"entries", []consensus.LogWrite{{Entries: entry(2), MustSync: true}, {Entries: entry(3), MustSync: true}}, true, 1},
-		{"one that need not be synced, last", []consensus.LogWrite{{Entries: entry(4), MustSync: true}, {HardState: state(2)}}, true, 1},
-		{"one that need not be synced, first", []consensus.LogWrite{{HardState: state(3)}, {Entries: entry(5), MustSync: true}}, true, 1},
+		{"last one that need not be synced", []consensus.LogWrite{
+			{Entries: entry(4), MustSync: true}, {HardState: state(2)},
+		}, true, 1},
+		{"first one that need not be synced", []consensus.LogWrite{
+			{HardState: state(3)}, {Entries: entry(5), MustSync: true},
+		}, true, 1},
+		{"a mark last", []consensus.LogWrite{{Entries: entry(6), MustSync: true}, {Mark: mark, MustSync: true}}, true, 2},
 		{"a mark alone", []consensus.LogWrite{{Mark: mark, MustSync: true}}, true, 1},
 		{"a mark between", []consensus.LogWrite{
 			{Entries: entry(6), MustSync: true},
@@ -504,6 +525,11 @@ func TestGroups(t *testing.T) {
 		sync, err := s.Log.Append(c.group)
 		if err != nil || sync != c.sync || writes != c.least {
 			t.Errorf("%s: must be synced %v, %d writes, %v", c.name, sync, writes, err)
+		}
+	}
+	for _, e := range s.Log.entries[:cap(s.Log.entries)] {
+		if e != nil {
+			t.Error("an entry that was written is kept")
 		}
 	}
 	if err := s.Log.Sync(); err != nil {
@@ -536,7 +562,9 @@ func TestLong(t *testing.T) {
 	}{
 		{"a range", all, true},
 		{"a key", one, false},
-		{"a transaction of keys", &pb.TxnRequest{Success: []*pb.RequestOp{op(one), put}, Failure: []*pb.RequestOp{op(one)}}, false},
+		{"a transaction of keys", &pb.TxnRequest{
+			Success: []*pb.RequestOp{op(one), put}, Failure: []*pb.RequestOp{op(one)},
+		}, false},
 		{"a range if it succeeds", &pb.TxnRequest{Success: []*pb.RequestOp{put, op(one), op(all)}}, true},
 		{"a range if it fails", &pb.TxnRequest{Failure: []*pb.RequestOp{op(one), op(all)}}, true},
 		{"a write", &pb.PutRequest{}, false},
@@ -548,7 +576,162 @@ func TestLong(t *testing.T) {
 			t.Errorf("%s touches more than five keys", c.name)
 		}
 	}
+	v := l.started.State.Store.KV.View()
+	defer v.Close()
+	if resp, err := ReadView(v, all); err != nil || resp.(*pb.RangeResponse).Count != 5 {
+		t.Errorf("%v, %v", resp, err)
+	}
+	if resp, err := ReadView(v, &pb.RangeRequest{Key: []byte("k"), Revision: 99}); resp != nil || !errors.Is(err, mvcc.ErrFutureRev) {
+		t.Errorf("of the future: %v, %v", resp, err)
+	}
 	if _, err := ReadView(nil, &pb.PutRequest{}); !errors.Is(err, store.ErrUnknownRequest) {
 		t.Errorf("a write is read: %v", err)
+	}
+}
+
+// TestFinish gives up what a durable mark has made superfluous, and tells when it cannot.
+func TestFinish(t *testing.T) {
+	mem, fail := vfs.NewMem(), false
+	broken := errors.New("broken")
+	d := diskOn(vfs.WithFaults(mem, func(op vfs.Op) error {
+		if fail && (op.Kind == vfs.OpRemove || op.Kind == vfs.OpRename) {
+			return broken
+		}
+		return nil
+	}))
+	l := &life{t: t, disk: d, promised: &promises{}}
+	l.start()
+	for range 6 {
+		l.group(4, 900, 0)
+	}
+	before := len(l.started.Log.Segments())
+	l.commit()
+	l.group(1, 10, l.promised.applied) // with a mark at the end of the group
+	if after := len(l.started.Log.Segments()); after >= before || after > 2 {
+		t.Errorf("%d segments, before it were %d", after, before)
+	}
+	for range 6 {
+		l.group(4, 900, 0)
+	}
+	fail = true
+	group := []consensus.LogWrite{{}, {Release: l.last}}
+	if err := l.started.Log.Finish(group); !errors.Is(err, broken) {
+		t.Errorf("what cannot be released: %v", err)
+	}
+	fail = false
+	l.check(l.started.State.Store.Backend.Close())
+}
+
+// TestCloseTells of a log that cannot be closed.
+func TestCloseTells(t *testing.T) {
+	s := born(t, diskOn(vfs.NewMem()))
+	if err := s.Log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s.Close() == nil {
+		t.Error("closed twice")
+	}
+}
+
+// TestDeepDirectories: all that is made on the way is durable when the member is told that it is there. One that this
+// process may not sync was made by somebody else.
+func TestDeepDirectories(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		fault error
+		ok    bool
+	}{{nil, true}, {fs.ErrPermission, true}, {broken, false}} {
+		mem := vfs.NewMem()
+		disk := func(m *vfs.Mem) *Disk {
+			d := diskOn(vfs.WithFaults(m, func(op vfs.Op) error {
+				if op.Kind == vfs.OpSyncDir && op.Path == "." {
+					return c.fault
+				}
+				return nil
+			}))
+			d.Layout = At("far/down/data", "logs/of/all/wal")
+			return d
+		}
+		s, err := disk(mem).Start(birthOf)
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, broken) {
+			t.Errorf("%v: %v", c.fault, err)
+		}
+		if s == nil || c.fault != nil {
+			continue
+		}
+		lost := mem.LoseUnsynced()
+		again, err := disk(lost).Start(func() (Birth, error) { return Birth{}, errors.New("it is born again") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(again.Found.Entries) != 1 {
+			t.Errorf("%d entries", len(again.Found.Entries))
+		}
+	}
+}
+
+// TestNoFile: a database without a file cannot be defragmented.
+func TestNoFile(t *testing.T) {
+	d := diskOn(vfs.NewMem())
+	d.Open = func(string) (backend.Store, error) { return backend.NewMem(), nil }
+	if _, err := born(t, d).State.BeginDefrag(); !errors.Is(err, ErrNoFile) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestRemovalsThatFail are told, together with why something was to be removed.
+func TestRemovalsThatFail(t *testing.T) {
+	image, _ := imageAt(t, 40)
+	stuck, broken := errors.New("stuck"), errors.New("broken")
+	mem, fail, hook := vfs.NewMem(), error(nil), NoStep
+	d := diskOn(vfs.WithFaults(mem, func(op vfs.Op) error {
+		if op.Kind == vfs.OpRemove {
+			return fail
+		}
+		return nil
+	}))
+	d.Hook = func(s Step) error {
+		if s == hook {
+			return broken
+		}
+		return nil
+	}
+	l := &life{t: t, disk: d, promised: &promises{}}
+	l.start()
+	for _, f := range []error{stuck, fs.ErrNotExist} {
+		told := func(what string, err error, because error) {
+			t.Helper()
+			if because != nil && !errors.Is(err, because) || errors.Is(err, f) != (f == stuck) {
+				t.Errorf("%s, and %v: %v", what, f, err)
+			}
+		}
+		fail, hook = f, NoStep
+		r, err := d.Receive(40, 7, 10)
+		l.check(err)
+		_, err = r.Write(image)
+		told("too large", err, ErrImageTooLarge)
+		r, err = d.Receive(41, 8, 10)
+		l.check(err)
+		told("given up", r.Abort(), nil)
+		touch(t, mem, d.Layout.Image(3), "x")
+		told("dropped", d.DropImages(3), nil)
+		touch(t, mem, path.Join(d.Layout.Snap, "tmp9"), "x")
+		told("left over", d.removeLeftovers(), nil)
+		hook = DefragCopy
+		f, err := l.started.State.BeginDefrag()
+		l.check(err)
+		told("not copied", f.Copy(), broken)
+	}
+}
+
+// TestInstalled is what a member hears of a state that has replaced its own.
+func TestInstalled(t *testing.T) {
+	l := &life{t: t, disk: diskOn(vfs.NewMem()), promised: &promises{}}
+	l.start()
+	l.group(3, 10, 0)
+	st := l.started.State.Store
+	r, info := Installed(st), Info(st)
+	if r.Index != 4 || r.Term != 1 || r.Revision != 4 || info.Revision != 4 || len(r.Members.List()) != 1 || len(info.Members.List()) != 1 {
+		t.Errorf("%+v, %+v", r, info)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,7 +96,11 @@ func (d *Disk) makeDirs() error {
 	if err := d.makeDir(path.Dir(d.Layout.WAL)); err != nil {
 		return err
 	}
-	return d.syncDirs(path.Dir(d.Layout.WAL), d.Layout.Member, d.Layout.Data, path.Dir(d.Layout.Data))
+	names := []string{path.Dir(d.Layout.WAL), d.Layout.Member, d.Layout.Data, path.Dir(d.Layout.Data)}
+	if above := path.Dir(names[0]); !slices.Contains(names, above) { // of a directory of the log's own
+		names = append(names, above)
+	}
+	return d.syncDirs(names...)
 }
 
 // makeDir makes a directory with its parents. The names of parents that are made
