@@ -239,7 +239,7 @@ func List() []Info {
 		{ResumeSkipsCompaction, "resume-skips-compaction", "a watch that starts at the compact revision misses a delete", "etcd #19179", []int{21, 23, 24}, 200},
 		{FutureWatchEarly, "future-watch-early", "a watch that starts in the future hears of the present", "etcd #20221", []int{23, 24, 25}, 100},
 		{CursorOffByOne, "cursor-off-by-one", "catching up begins one revision too late", "mutation of watch", []int{21, 23, 24}, 50},
-		{RevisionTorn, "revision-torn", "a response ends in the middle of a revision", "mutation of watch", []int{22, 27}, 20},
+		{RevisionTorn, "revision-torn", "a response ends in the middle of a revision", "mutation of watch", []int{22, 27, 32}, 20},
 		{PreviousStale, "previous-stale", "the previous pair of an event is looked up one revision too early", "mutation of mvcc", []int{25}, 50},
 		{StreamUnbounded, "stream-unbounded", "responses to a client that does not read pile up without end", "etcd #16839", []int{28}, 50},
 
@@ -268,8 +268,8 @@ func List() []Info {
 
 		{Canary, "canary", "nothing is wrong: an invariant is violated on purpose, and the run must fail", "coal mines", []int{30}, 1},
 
-		{TxnOtherBranch, "txn-other-branch", "a nested transaction whose branch is empty runs the other one", "mutation of mvcc", []int{5, 9, 10, 16}, 50},
-		{TxnSiblingsSwapped, "txn-siblings-swapped", "of transactions nested side by side each takes the branch of its neighbour", "mutation of mvcc", []int{9, 10, 16, 30}, 100},
+		{TxnOtherBranch, "txn-other-branch", "a nested transaction whose branch is empty runs the other one", "mutation of mvcc", []int{5, 9, 10, 16, 18}, 50},
+		{TxnSiblingsSwapped, "txn-siblings-swapped", "of transactions nested side by side each takes the branch of its neighbour", "mutation of mvcc", []int{9, 10, 16, 21, 30}, 100},
 		{TxnOwnWriteUnseen, "txn-own-write-unseen", "a read in a transaction does not see what the transaction wrote before it", "mutation of mvcc", []int{16}, 20},
 		{TxnFirstKeyCompared, "txn-first-key-compared", "a compare of a range looks at its first key only", "mutation of mvcc", []int{9, 10, 16, 18}, 50},
 		{EventsMerged, "events-merged", "of a key that is changed twice at one revision watchers get the last change only", "mutation of mvcc", []int{21, 22}, 50},
@@ -278,7 +278,7 @@ func List() []Info {
 		{WatchIDReused, "watch-id-reused", "a watcher without an id of its own gets one that another watcher had asked for", "mutation of watch", []int{31}, 100},
 		{WatchIDIgnored, "watch-id-ignored", "a watcher that asks for an id gets another one", "mutation of watch", []int{31}, 20},
 		{CancelIgnored, "cancel-ignored", "a request to cancel a watcher is read and forgotten", "mutation of watch", []int{31}, 20},
-		{EventAfterCancel, "event-after-cancel", "a canceled watcher stays in the index, and hears of the next change", "mutation of watch", []int{31, 30}, 50},
+		{EventAfterCancel, "event-after-cancel", "a canceled watcher stays in the index, and hears of the next change", "mutation of watch", []int{31, 30, 34}, 50},
 		{ScanCutLoses, "scan-cut-loses", "a scan that its bytes cut short goes on after the revision that did not fit", "mutation of mvcc", []int{21, 23, 24}, 50},
 		{ScanCutRepeats, "scan-cut-repeats", "a scan that its bytes cut short goes on at the last revision that did fit", "mutation of mvcc", []int{19, 20, 23, 24, 27}, 50},
 		{LeaderNotRequired, "leader-not-required", "a request that requires a leader is taken by a member without one", "mutation of api", []int{36}, 50},
