@@ -210,7 +210,7 @@ func List() []Info {
 		{TailLenient, "tail-lenient", "damage in the last segment is taken for a torn tail, and what had been promised is cut off", "found by this simulator", []int{6, 8, 9, 11}, 50},
 		{ChecksumUnchained, "checksum-unchained", "a new segment forgets the running checksum of the last", "etcd WAL format", []int{11}, 50},
 		{SegmentReleasedEarly, "segment-released-early", "a segment of the log goes before the mark that makes it superfluous is durable", "mutation of wal", []int{11}, 50},
-		{MarkBehindSnapshot, "mark-behind-snapshot", "a mark of the old store is written behind a received snapshot, and the last mark counts", "found by this simulator", []int{8, 11}, 400},
+		{MarkBehindSnapshot, "mark-behind-snapshot", "a mark of the old store is written behind a received snapshot, and the last mark counts", "found by this simulator", []int{8, 11}, 500},
 		{SnapshotWithoutConfState, "snapshot-without-conf-state", "a snapshot is sent without the configuration it stands for", "raft thesis 4.2", []int{27}, 100},
 		{SnapshotTwice, "snapshot-twice", "a second received snapshot takes the image of the first, which is still to be installed", "etcd #18055", []int{11, 30}, 400},
 
