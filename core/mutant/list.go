@@ -239,7 +239,7 @@ func List() []Info {
 		{ResumeSkipsCompaction, "resume-skips-compaction", "a watch that starts at the compact revision misses a delete", "etcd #19179", []int{21, 23, 24}, 200},
 		{FutureWatchEarly, "future-watch-early", "a watch that starts in the future hears of the present", "etcd #20221", []int{23, 24, 25}, 100},
 		{CursorOffByOne, "cursor-off-by-one", "catching up begins one revision too late", "mutation of watch", []int{21, 23, 24}, 50},
-		{RevisionTorn, "revision-torn", "a response ends in the middle of a revision", "mutation of watch", []int{22, 27, 32}, 20},
+		{RevisionTorn, "revision-torn", "a response ends in the middle of a revision", "mutation of watch", []int{21, 22, 27, 32}, 20},
 		{PreviousStale, "previous-stale", "the previous pair of an event is looked up one revision too early", "mutation of mvcc", []int{25}, 50},
 		{StreamUnbounded, "stream-unbounded", "responses to a client that does not read pile up without end", "etcd #16839", []int{28}, 50},
 
