@@ -37,6 +37,12 @@ func (l *Log) Append(group []consensus.LogWrite) (mustSync bool, err error) {
 			if err := l.SaveSnapshot(markOf(w.Snapshot)); err != nil {
 				return mustSync, err
 			}
+			// The state that commits the snapshot stands before any entry behind it: if a power loss took
+			// that state and left the entries, the record would be void and the log would have a gap.
+			m.state = w.HardState
+			if err := m.flush(); err != nil {
+				return mustSync, err
+			}
 		}
 		m.add(w)
 		if w.Mark != nil {
