@@ -735,3 +735,39 @@ func TestInstalled(t *testing.T) {
 		t.Errorf("%+v, %+v", r, info)
 	}
 }
+
+// TestStartFailsAtEachStep of those that are many: directories that are made, leftovers that are removed.
+func TestStartFailsAtEachStep(t *testing.T) {
+	broken := errors.New("broken")
+	for _, step := range []Step{MakeDirs, SyncDirs, RemoveLeftover} {
+		for fail, all := 0, 0; fail <= all; fail++ {
+			mem, n := vfs.NewMem(), 0
+			d := diskOn(mem)
+			d.Layout = At("far/data", "logs/deep/wal")
+			for _, dir := range []string{d.Layout.Snap, d.Layout.founding(), d.Layout.founding() + ".tmp"} {
+				if step != RemoveLeftover {
+					break
+				}
+				if err := mem.MkdirAll(dir); err != nil {
+					t.Fatal(err)
+				}
+				touch(t, mem, path.Join(dir, "tmp1"), "x")
+			}
+			d.Hook = func(s Step) error {
+				if s == step {
+					if n++; n == fail {
+						return broken
+					}
+				}
+				return nil
+			}
+			s, err := d.Start(birthOf)
+			if all = max(all, n); (fail == 0) != (err == nil) || fail > 0 && (!errors.Is(err, broken) || s != nil) {
+				t.Errorf("%s %d of %d: %v", step, fail, all, err)
+			}
+			if fail == 0 && all < 3 {
+				t.Errorf("only %d times %s", all, step)
+			}
+		}
+	}
+}

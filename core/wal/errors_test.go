@@ -152,27 +152,48 @@ func TestSpareThatIsNotClean(t *testing.T) {
 	check(t, w.Close())
 }
 
+// unreserved is a file on a full disk.
+type unreserved struct {
+	vfs.File
+	err error
+}
+
+func (f unreserved) Preallocate(int64) error { return f.err }
+
 // TestSpareOfAnotherSize grows to the size that segments have now.
 func TestSpareOfAnotherSize(t *testing.T) {
 	m := vfs.NewMem()
 	w := create(t, m, Options{SegmentBytes: 2000, Recycle: true})
-	w.o.SegmentBytes = 6000
 	index := uint64(1)
 	for len(w.Segments()) < 2 {
 		check(t, w.Append(nil, entries(1, index, 5)))
 		index += 5
 	}
+	w.o.SegmentBytes = 6000
+	check(t, w.Append(nil, entries(1, index, 5)))
+	index += 5
 	check(t, w.SaveSnapshot(mark(index-1, 1)))
 	check(t, w.Release(index))
+	if w.spare == nil || w.spare.size >= w.o.SegmentBytes {
+		t.Fatalf("spare %+v", w.spare)
+	}
+	w.spare.cleaned = w.spare.size
+	full := errors.New("no space left on device")
+	spare := w.spare.file
+	w.spare.file = unreserved{spare, full}
+	failed := *w // whose tail ends here
+	failed.segments = slices.Clone(w.segments)
+	if err := failed.cut(); !errors.Is(err, full) {
+		t.Errorf("a spare that cannot grow: %v", err)
+	}
+	w.spare.file = spare
 	for len(w.Segments()) < 2 {
 		check(t, w.Append(nil, entries(1, index, 5)))
 		index += 5
 	}
 	check(t, w.Sync())
-	for _, s := range w.Segments()[1:] {
-		if info, err := m.Stat(path.Join("m/wal", s.Name)); err != nil || info.Size != 6000 {
-			t.Errorf("%s has %d bytes, %v", s.Name, info.Size, err)
-		}
+	if info, err := m.Stat(path.Join("m/wal", w.last().Name)); err != nil || info.Size != 6000 || w.spare != nil {
+		t.Errorf("%s has %d bytes, %v; spare %+v", w.last().Name, info.Size, err, w.spare)
 	}
 	check(t, w.Close())
 }
@@ -254,4 +275,76 @@ func TestRecordsThatMeanNothing(t *testing.T) {
 			check(t, opened.Close())
 		}
 	}
+}
+
+// TestReadErrors: what cannot be read is told at the start, whichever read it is, of large records too.
+func TestReadErrors(t *testing.T) {
+	eio := errors.New("input/output error")
+	m := vfs.NewMem()
+	w := create(t, m, Options{})
+	check(t, w.Append(hardState(1, 1, 0), []*raftpb.Entry{entry(1, 1, strings.Repeat("x", 300_000)), entry(1, 2, "y")}))
+	check(t, w.Close())
+	reads := 0
+	for n := 0; n <= reads; n++ {
+		at := 0
+		w, _, err := Open(vfs.WithFaults(m.Clone(), func(op vfs.Op) error {
+			if op.Kind == vfs.OpRead {
+				if at++; at == n {
+					return eio
+				}
+			}
+			return nil
+		}), "m/wal", nil, Options{})
+		if reads = max(reads, at); (n == 0) != (err == nil) || n > 0 && (!errors.Is(err, eio) || w != nil) {
+			t.Errorf("read %d of %d: %v", n, reads, err)
+		}
+	}
+	if reads < 4 {
+		t.Errorf("only %d reads", reads)
+	}
+}
+
+// TestForeignSegment: one of another log, which is right in itself, does not continue this one.
+func TestForeignSegment(t *testing.T) {
+	o := Options{SegmentBytes: 2000}
+	made := func(text string) (m *vfs.Mem, second string) {
+		m = vfs.NewMem()
+		w := create(t, m, o)
+		for index := uint64(1); len(w.Segments()) < 2; index++ {
+			check(t, w.Append(nil, []*raftpb.Entry{entry(1, index, text)}))
+		}
+		check(t, w.Append(nil, []*raftpb.Entry{entry(1, w.lastIndex+1, text)}))
+		check(t, w.Sync())
+		second = path.Join("m/wal", w.Segments()[1].Name)
+		check(t, w.Close())
+		return m, second
+	}
+	ours, name := made("ours")
+	theirs, other := made("them")
+	if name != other {
+		t.Fatalf("segments %s and %s", name, other)
+	}
+	data, err := vfs.ReadFile(theirs, name)
+	check(t, err)
+	f, err := ours.Create(name)
+	check(t, err)
+	_, err = f.Write(data)
+	check(t, err)
+	check(t, f.Close())
+	_, _, err = Open(ours, "m/wal", nil, o)
+	if corrupt := new(CorruptError); !errors.As(err, &corrupt) || corrupt.File != name || corrupt.Offset != 0 {
+		t.Errorf("opened with the segment of another log: %v", err)
+	}
+}
+
+// TestZerosAhead: behind the end the file is written with zeros, half a stretch of them at least.
+func TestZerosAhead(t *testing.T) {
+	w := create(t, vfs.NewMem(), Options{SegmentBytes: 8 * aheadBytes})
+	for index := range uint64(40) {
+		check(t, w.Append(nil, []*raftpb.Entry{entry(1, index+1, strings.Repeat("x", aheadBytes/10))}))
+		if ahead := w.zeroed - w.offset; ahead < aheadBytes/2-aheadBytes/10 || ahead > aheadBytes+aheadBytes/2 {
+			t.Fatalf("%d bytes ahead of %d", ahead, w.offset)
+		}
+	}
+	check(t, w.Close())
 }

@@ -7,7 +7,7 @@ import (
 
 // audit counts again what a hub keeps count of, and tells the first difference. It holds between any two calls.
 func audit(h *Hub) error {
-	watchers, prevs, admitted, synced := 0, 0, 0, 0
+	watchers, prevs, admitted, synced, bytes := 0, 0, 0, 0, 0
 	progressAt := h.progressAt
 	for i, s := range h.order {
 		if s.slot != i || h.streams[s.id] != s {
@@ -20,6 +20,7 @@ func audit(h *Hub) error {
 			progressAt = s.progressAt
 		}
 		watchers += len(s.watchers)
+		bytes += s.bytes
 		admitted += s.behind.admitted
 		for _, w := range s.watchers {
 			if w.prev {
@@ -33,6 +34,8 @@ func audit(h *Hub) error {
 	switch {
 	case len(h.streams) != len(h.order) || dangling(h.order):
 		return fmt.Errorf("%d streams by id, %d in order", len(h.streams), len(h.order))
+	case h.bytes != bytes:
+		return fmt.Errorf("%d bytes are on the way, not %d", bytes, h.bytes)
 	case h.prevs != prevs:
 		return fmt.Errorf("%d watchers want previous pairs, not %d", prevs, h.prevs)
 	case h.behind.Len() != admitted:

@@ -518,3 +518,18 @@ func TestProgressNeedsCredit(t *testing.T) {
 		t.Errorf("%d responses", n)
 	}
 }
+
+// TestFits: beside all others a stream may have more on its way while all have less than TotalBytes, or while it has
+// less than LeastBytes itself.
+func TestFits(t *testing.T) {
+	h := NewHub(Config{TotalBytes: 100, LeastBytes: 10}, nil)
+	for _, c := range []struct {
+		all, own int
+		want     bool
+	}{{99, 99, true}, {100, 10, false}, {100, 9, true}, {1000, 9, true}, {0, 0, true}} {
+		h.bytes = c.all
+		if got := h.fits(&stream{bytes: c.own}); got != c.want {
+			t.Errorf("%d of all, %d its own: %v", c.all, c.own, got)
+		}
+	}
+}

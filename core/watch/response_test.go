@@ -43,6 +43,13 @@ func TestWire(t *testing.T) {
 		if !bytes.Equal(got, append([]byte("before"), want...)) {
 			t.Fatalf("got\n%x\nwant\n%x", got[6:], want)
 		}
+		apart := r.AppendHead([]byte("before"), h)
+		for _, part := range r.Parts() {
+			apart = append(apart, part...)
+		}
+		if !bytes.Equal(apart, got) || len(r.Parts()) != len(batch) {
+			t.Fatalf("in %d parts\n%x\nwant\n%x", len(r.Parts()), apart[6:], want)
+		}
 		if n := r.SizeWire(); n < len(want) || n > len(want)+maxHeaderBytes+16 {
 			t.Fatalf("size %d of %d bytes", n, len(want))
 		}
