@@ -1,11 +1,13 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"time"
 
 	"vitrine/core/pb"
+	"vitrine/core/store"
 	"vitrine/core/trace"
 )
 
@@ -173,9 +175,47 @@ func (w *World) different() string {
 		}
 	}
 	for _, wt := range w.watchers {
-		if !wt.closed && len(wt.create.Filters) == 0 && wt.create.RangeEnd != nil && string(wt.create.RangeEnd) == "\x00" && wt.next <= rev {
-			return fmt.Sprintf("the watcher of client %d waits for revision %d, the cluster is at %d", wt.client, wt.next, rev)
+		missed, err := wt.missed(core[0].store, rev)
+		if err != nil {
+			return err.Error()
+		}
+		if missed != 0 {
+			return fmt.Sprintf("the watcher of client %d waits for revision %d, the cluster is at %d", wt.client, missed, rev)
 		}
 	}
 	return ""
+}
+
+// missed is the first revision up to rev with a change that the watcher is
+// still to be told of, 0 if there is none. What its filters leave out is not
+// looked for, nor what has been compacted.
+func (wt *watcher) missed(s *store.Store, rev int64) (int64, error) {
+	if wt.closed || len(wt.create.Filters) > 0 || wt.next == 0 || wt.next > rev {
+		return 0, nil
+	}
+	changes, _, err := s.KV.Scan(max(wt.next, s.KV.CompactRevision()), rev, 0, false)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range changes {
+		for _, e := range c.Events {
+			if wt.covers(e.Kv.Key) {
+				return c.Rev, nil
+			}
+		}
+	}
+	return 0, nil
+}
+
+// covers reports whether key is in the range that the watcher asked for.
+func (wt *watcher) covers(key []byte) bool {
+	from, end := wt.create.Key, wt.create.RangeEnd
+	switch {
+	case len(end) == 0:
+		return bytes.Equal(key, from)
+	case string(end) == "\x00":
+		return bytes.Compare(key, from) >= 0
+	default:
+		return bytes.Compare(key, from) >= 0 && bytes.Compare(key, end) < 0
+	}
 }

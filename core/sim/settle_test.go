@@ -1,0 +1,53 @@
+package sim
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestSettledWatchersWaitForTheirRange: a watcher is behind only if its own
+// range changed at a revision that it has not been told of.
+func TestSettledWatchersWaitForTheirRange(t *testing.T) {
+	w := still(t, 1)
+	do(t, w, "put key=m value=1")
+	for _, line := range []string{
+		`watch key=x end="\x00" rev=3`,
+		"watch key=m rev=3",
+		"watch key=k end=p rev=3",
+	} {
+		do(t, w, line)
+	}
+	for _, line := range []string{"put key=a value=1", "put key=m value=2", "delete key=m"} {
+		do(t, w, line)
+		until(t, w, time.Duration(w.Now())+time.Second)
+	}
+	s := w.nodes[0].store
+	missed := func() []int64 {
+		var revs []int64
+		for _, wt := range w.watchers {
+			rev, err := wt.missed(s, s.KV.Revision())
+			if err != nil {
+				t.Fatal(err)
+			}
+			revs = append(revs, rev)
+		}
+		return revs
+	}
+	if got := missed(); !slices.Equal(got, []int64{0, 0, 0}) {
+		t.Errorf("told of everything, the watchers have missed %v", got)
+	}
+	seen := w.watchers[1].next
+	for _, wt := range w.watchers {
+		wt.next = 3
+	}
+	if got := missed(); !slices.Equal(got, []int64{0, 4, 4}) {
+		t.Errorf("at revision 3, the watchers have missed %v, want 0, 4 and 4", got)
+	}
+	for _, wt := range w.watchers {
+		wt.next = seen
+	}
+	if !w.Settle(10 * time.Second) {
+		t.Errorf("the world does not settle: %v", w.Violation())
+	}
+}
