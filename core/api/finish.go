@@ -61,10 +61,3 @@ func headerOf(resp any) **pb.ResponseHeader {
 	}
 	return nil
 }
-
-func revisionOf(resp any) int64 {
-	if slot := headerOf(resp); slot != nil {
-		return (*slot).GetRevision()
-	}
-	return 0
-}

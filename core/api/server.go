@@ -165,8 +165,8 @@ func (s *Server) route(p *pending) {
 	case *pb.RangeRequest:
 		s.read(p, r.Serializable)
 	case *pb.TxnRequest:
-		if readOnly(r) {
-			s.read(p, serializable(r) || mutant.On(mutant.TxnReadLocal))
+		if pb.ReadOnly(r) {
+			s.read(p, pb.Serializable(r) || mutant.On(mutant.TxnReadLocal))
 			return
 		}
 		s.write(p, &pb.InternalRaftRequest{Txn: r})
@@ -257,7 +257,7 @@ func (s *Server) reply(p *pending, response any, err *Error) {
 		r.Slow = &p.steps
 	}
 	s.replies = append(s.replies, r)
-	s.traceDone(p, revisionOf(r.Response), text)
+	s.traceDone(p, pb.HeaderRevision(r.Response), text)
 }
 
 // traceDone tells the trace that a reply has left. Only a write that succeeded acknowledges an entry.

@@ -112,27 +112,3 @@ func checkOp(op *pb.RequestOp, maxOps int) *Error {
 	}
 	return ErrKeyNotFound
 }
-
-// readOnly tells whether a txn changes nothing, so that it need not go through the log: only ranges, no txn inside.
-func readOnly(r *pb.TxnRequest) bool {
-	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
-		for _, op := range ops {
-			if op.GetRequestRange() == nil {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// serializable tells whether every range of a read-only txn may be answered without asking the leader.
-func serializable(r *pb.TxnRequest) bool {
-	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
-		for _, op := range ops {
-			if !op.GetRequestRange().GetSerializable() {
-				return false
-			}
-		}
-	}
-	return true
-}

@@ -128,10 +128,10 @@ func TestReadOnly(t *testing.T) {
 		{"a nested txn of ranges", txn(nested(ops(local), nil)), false, false}, // goes through the log, as in etcd
 		{"compares alone", &pb.TxnRequest{Compare: []*pb.Compare{{Key: b("a")}}}, true, true},
 	} {
-		if got := readOnly(c.r); got != c.readOnly {
+		if got := pb.ReadOnly(c.r); got != c.readOnly {
 			t.Errorf("%s: read-only %v", c.name, got)
 		}
-		if got := serializable(c.r); got != c.serializable {
+		if got := pb.Serializable(c.r); got != c.serializable {
 			t.Errorf("%s: serializable %v", c.name, got)
 		}
 	}
@@ -187,7 +187,7 @@ func FuzzValidate(f *testing.F) {
 		if err == nil && len(r.Success) > 128 {
 			t.Error("too many operations")
 		}
-		if err == nil && readOnly(r) {
+		if err == nil && pb.ReadOnly(r) {
 			for _, op := range r.Success {
 				if op.GetRequestRange() == nil {
 					t.Error("a read-only txn has an operation that is no range")

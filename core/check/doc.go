@@ -5,12 +5,12 @@
 //   - Checker reads the trace while it is written and holds every event to the
 //     invariants of raft and of the log (I1 to I8, I10). What is durable it
 //     learns from what disks have synced, not from what members think.
-//   - Fold replays the canonical log into package model and compares the durable
-//     images of members with it (I9).
-//   - History takes what clients asked and heard, and asks whether some order of
-//     the operations, one after the other, explains it (linearizability, by
-//     porcupine), and whether watches were ordered, unique, reliable, atomic,
-//     resumable and bookmarkable.
+//   - check/fold replays the canonical log into package model and compares the
+//     durable images of members with it (I9).
+//   - check/history takes what clients asked and heard, and asks whether some order
+//     of the operations, one after the other, explains it (linearizability), and
+//     whether watches were ordered, unique, reliable, atomic, resumable and
+//     bookmarkable.
 //
 // What asks each promise, by the number of its invariant:
 //
@@ -19,21 +19,21 @@
 //	I5  I7          Checker, by what members commit and apply (apply.go, log.go)
 //	I6              Checker, by what disks have synced when a vote or a request for one
 //	                leaves (durable.go)
-//	I8              Checker at each answer, by the disks of a quorum (durable.go); History
+//	I8              Checker at each answer, by the disks of a quorum (durable.go); history
 //	                at the end: what was acknowledged is in the log
-//	I9              Fold, on durable images: pairs, leases, alarms, compaction, position
-//	                (fold.go)
+//	I9              fold, on durable images: pairs, leases, alarms, compaction, position
+//	                (fold/image.go)
 //	I10             Checker, by revisions and by the hashes of members that share one
 //	                (apply.go); each HashKV that a client gets
 //	I11             the simulator, at each boot
 //	I12             Checker, by what a member does after its disk has refused (failed.go)
-//	I16             History, by the log or by search (linear.go, witness.go,
+//	I16             history, by the log or by search (linear.go, witness.go,
 //	                contradiction.go, alarm.go); the simulator: who has heard of a revision
 //	                from anybody is answered linearizably from that or a later one
-//	I18             History, by the states of the log; Checker, by connection (session.go)
-//	I19 ... I24     Watch, against the changes of the log (watch.go); I22 by Stream too,
-//	                where a revision comes in fragments (stream.go)
-//	I25             Watch: filters, previous pairs; the simulator: a watch from now on
+//	I18             history, by the states of the log; Checker, by connection (session.go)
+//	I19 ... I24     history.Watch, against the changes of the log (watch.go); I22 by
+//	                history.Stream too, where a revision comes in fragments
+//	I25             history.Watch: filters, previous pairs; the simulator: a watch from now on
 //	                begins after what its client has read there
 //	I26             Checker, by what members say of the past (compaction.go)
 //	I27             the simulator settles: all converge, a write and a read are answered,
@@ -42,9 +42,9 @@
 //	                their quota included; the simulator, by messages a second
 //	I29             SameStory, by two runs of one seed
 //	I30             the simulator, at each step
-//	I31             Stream, at each response of a watch stream; a settled cluster owes no
+//	I31             history.Stream, at each response of a watch stream; a settled cluster owes no
 //	                answer
-//	I32             Watch: none before the beginning; a settled cluster is asked, and left
+//	I32             history.Watch: none before the beginning; a settled cluster is asked, and left
 //	                alone for the interval
 //	I33             the simulator: a member's own time for each request, and a settled
 //	                cluster is asked for everything, member by member

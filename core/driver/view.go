@@ -34,17 +34,9 @@ func Long(s *store.Store, req any, n int) bool {
 func ReadView(v *mvcc.View, req any) (any, error) {
 	switch r := req.(type) {
 	case *pb.RangeRequest:
-		return answer(v.Range(r))
+		return pb.Answer(v.Range(r))
 	case *pb.TxnRequest:
-		return answer(v.Txn(r))
+		return pb.Answer(v.Txn(r))
 	}
 	return nil, fmt.Errorf("%w: read of %T", store.ErrUnknownRequest, req)
-}
-
-// answer makes a response an any that is nil if there is an error.
-func answer[T any](resp *T, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	return resp, nil
 }

@@ -25,7 +25,7 @@ func (s *State) Apply(request any) (response any, err error) {
 	}
 	switch r := request.(type) {
 	case *pb.RangeRequest:
-		return answer(s.at().rangeKeys(r))
+		return pb.Answer(s.at().rangeKeys(r))
 	case *pb.PutRequest:
 		t := s.at()
 		if err := t.checkPut(r); err != nil {
@@ -38,13 +38,13 @@ func (s *State) Apply(request any) (response any, err error) {
 	case *pb.TxnRequest:
 		return s.txn(r)
 	case *pb.CompactionRequest:
-		return answer(s.compact(r))
+		return pb.Answer(s.compact(r))
 	case *pb.AlarmRequest:
 		return s.alarm(r), nil
 	case *pb.LeaseGrantRequest:
-		return answer(s.grant(r))
+		return pb.Answer(s.grant(r))
 	case *pb.LeaseRevokeRequest:
-		return answer(s.revoke(r))
+		return pb.Answer(s.revoke(r))
 	}
 	return nil, fmt.Errorf("model: no such request: %T", request)
 }
@@ -54,14 +54,6 @@ func Apply(s *State, request any) (response any, next *State, err error) {
 	next = s.Clone()
 	response, err = next.Apply(request)
 	return response, next, err
-}
-
-// answer keeps a nil pointer from becoming a non-nil any.
-func answer[T any](response *T, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	return response, nil
 }
 
 func header(rev int64) *pb.ResponseHeader { return &pb.ResponseHeader{Revision: rev} }

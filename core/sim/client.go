@@ -394,7 +394,7 @@ func (w *World) finish(slot int32, response any, err error) {
 	switch {
 	case err == nil:
 		r.status = StatusOK
-		r.rev = headerRevision(response)
+		r.rev = pb.HeaderRevision(response)
 		if r.rev < r.floor && linearizable(r.op, r.body) {
 			w.broken(check.Linearizable, "client %d had heard of revision %d, and then %q was answered at %d", c.id, r.floor, r.words, r.rev)
 		}

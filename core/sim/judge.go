@@ -8,6 +8,8 @@ import (
 
 	"vitrine/core/backend"
 	"vitrine/core/check"
+	"vitrine/core/check/fold"
+	"vitrine/core/check/history"
 	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/mutant"
@@ -24,14 +26,14 @@ import (
 type judge struct {
 	w       *World
 	checker *check.Checker
-	fold    *check.Fold
-	history *check.History
+	fold    *fold.Fold
+	history *history.History
 	turn    int // whose image is looked at next
 	uses    []limits.Use
 }
 
 func newJudge(w *World) *judge {
-	j := &judge{w: w, checker: check.New(check.Options{}), fold: check.NewFold(), history: check.NewHistory()}
+	j := &judge{w: w, checker: check.New(check.Options{}), fold: fold.New(), history: history.New()}
 	j.fold.Decode, j.history.Decode = w.decode, w.decode
 	report := check.Report(w.stream)
 	j.checker.OnViolation = func(v check.Violation) {
@@ -82,7 +84,7 @@ func (j *judge) watchResponse(wt *watcher, r *pb.WatchResponse) {
 // streamOpened tells that a stream has a new connection.
 func (j *judge) streamOpened(s *stream) {
 	if j != nil {
-		s.judged = check.NewStream()
+		s.judged = history.NewStream()
 	}
 }
 
@@ -135,7 +137,7 @@ func (j *judge) image(n *node) {
 			view.Range(b, nil, nil, fn)
 		}
 	})
-	if err != nil && !errors.Is(err, check.ErrForgotten) {
+	if err != nil && !errors.Is(err, fold.ErrForgotten) {
 		j.w.broken(check.AtomicApply, "member %d: %v", n.id, err)
 	}
 }

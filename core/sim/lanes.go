@@ -449,7 +449,7 @@ func (w *World) evaluate(n *node, e *event) {
 	if err != nil {
 		text = err.Error()
 	}
-	n.tracer.Emit(trace.Event{Kind: trace.RequestDone, Request: r.ID, Rev: headerRevision(resp), Text: text})
+	n.tracer.Emit(trace.Event{Kind: trace.RequestDone, Request: r.ID, Rev: pb.HeaderRevision(resp), Text: text})
 	w.reply(n, &api.Reply{ID: r.ID, Response: resp, Err: err})
 }
 

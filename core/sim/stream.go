@@ -7,6 +7,7 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/check"
+	"vitrine/core/check/history"
 	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
@@ -30,7 +31,7 @@ type stream struct {
 	sent     int64 // when the last of its requests arrives: a stream does not reorder
 	arrival  int64 // and when the last response does
 	watchers []*watcher
-	judged   *check.Stream // the present connection
+	judged   *history.Stream // the present connection
 }
 
 // pushed is a response on its way to a client.

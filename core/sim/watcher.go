@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"vitrine/core/check"
+	"vitrine/core/check/history"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -25,7 +25,7 @@ type watcher struct {
 	told      int64 // when it last heard how far it is
 	recent    []WatchEvent
 	slot      int32 // of the request, until it is answered; -1 after
-	judged    *check.Watch
+	judged    *history.Watch
 	floor     known // what its client had heard when it asked
 	resumed   int   // how often it was asked for again
 }

@@ -252,14 +252,6 @@ func deleteOp(key []byte) *pb.RequestOp {
 	return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: key}}}
 }
 
-// headerRevision is the revision in the header of any response.
-func headerRevision(response any) int64 {
-	if r, ok := response.(interface{ GetHeader() *pb.ResponseHeader }); ok {
-		return r.GetHeader().GetRevision()
-	}
-	return 0
-}
-
 // learn keeps what a read told about its key, for later conditions.
 func (c *client) learn(w *World, r *request) {
 	resp, ok := r.answer.(*pb.RangeResponse)

@@ -151,7 +151,7 @@ func (s *Store) perform(ctx ApplyContext, wanted bool, req *pb.InternalRaftReque
 		if !wanted {
 			return nil, nil
 		}
-		return answer(s.KV.Range(req.Range))
+		return pb.Answer(s.KV.Range(req.Range))
 	case req.Put != nil, req.DeleteRange != nil, req.Txn != nil:
 		return s.applyWrite(ctx, wanted, req, r)
 	case req.Compaction != nil:
@@ -177,24 +177,16 @@ func (s *Store) applyWrite(ctx ApplyContext, wanted bool, req *pb.InternalRaftRe
 	w := s.KV.Begin(s.batch, ctx.WithPrev)
 	switch {
 	case req.Put != nil:
-		resp, err = answer(w.Put(req.Put))
+		resp, err = pb.Answer(w.Put(req.Put))
 	case req.DeleteRange != nil:
-		resp, err = answer(w.DeleteRange(req.DeleteRange))
+		resp, err = pb.Answer(w.DeleteRange(req.DeleteRange))
 	default:
-		resp, err = answer(w.Txn(req.Txn, !wanted))
+		resp, err = pb.Answer(w.Txn(req.Txn, !wanted))
 	}
 	if c := w.End(); c != nil {
 		r.Changes = append(r.Changes, *c)
 	}
 	return resp, err
-}
-
-// answer makes a response an any that is nil if there is an error.
-func answer[T any](resp *T, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	return resp, nil
 }
 
 // applyCluster performs the requests that members make of each other.

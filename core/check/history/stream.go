@@ -1,8 +1,9 @@
-package check
+package history
 
 import (
 	"fmt"
 
+	"vitrine/core/check"
 	"vitrine/core/pb"
 )
 
@@ -126,14 +127,14 @@ func (s *Stream) Waits() string {
 }
 
 func unasked(r *pb.WatchResponse, format string, args ...any) error {
-	return streamError(WatchAnswered, r, format, args...)
+	return streamError(check.WatchAnswered, r, format, args...)
 }
 
 func torn(r *pb.WatchResponse, format string, args ...any) error {
-	return streamError(WatchAtomic, r, format, args...)
+	return streamError(check.WatchAtomic, r, format, args...)
 }
 
 func streamError(number int, r *pb.WatchResponse, format string, args ...any) error {
-	return Violation{Number: number, Text: fmt.Sprintf("a response with watch id %d (created %t, canceled %t, %d events) ", r.WatchId, r.Created, r.Canceled, len(r.Events)) +
+	return check.Violation{Number: number, Text: fmt.Sprintf("a response with watch id %d (created %t, canceled %t, %d events) ", r.WatchId, r.Created, r.Canceled, len(r.Events)) +
 		fmt.Sprintf(format, args...)}
 }

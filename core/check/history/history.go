@@ -1,10 +1,28 @@
-package check
+// Package history judges what clients asked and heard.
+//
+// A History takes the operations of clients and asks whether some order of them,
+// one after the other, explains every answer (linearizability), and whether
+// watches were ordered, unique, reliable, atomic, resumable and bookmarkable. With
+// the log the order is known and only has to be held to the answers; without it a
+// search must do (porcupine).
+//
+//	h := history.New()
+//	op := h.Invoke(client, now, request)
+//	h.Return(op, later, response, err)
+//	h.Entries(committed)           // optional: what members apply, in order
+//	err := h.Check()               // nil, or a check.Violation
+//
+// For hours of it, Cut judges now and then and forgets what is long over. A Stream
+// holds one watch stream to its protocol, response by response.
+package history
 
 import (
 	"errors"
 	"fmt"
 	"math"
 
+	"vitrine/core/check"
+	"vitrine/core/check/fold"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -17,11 +35,11 @@ type History struct {
 	// Decode, if set, reads a request where somebody has read it already.
 	Decode func(data []byte) (*pb.InternalRaftRequest, error)
 
-	base    *Fold // the log before what is kept
+	base    *fold.Fold // the log before what is kept
 	known   *replayed
 	ops     []operation
 	dropped int // operations before ops
-	log     []logged
+	log     []fold.Entry
 	watches []*Watch
 	marks   []mark
 	since   trace.Instant   // when what is kept of the log began
@@ -32,7 +50,7 @@ type History struct {
 type mark struct {
 	now   trace.Instant
 	index uint64
-	fold  *Fold
+	fold  *fold.Fold
 }
 
 // operation is one request of a client and what became of it.
@@ -50,9 +68,9 @@ type operation struct {
 	explained int      // the era, from 1 on, in which the model gives this answer to a read
 }
 
-// NewHistory makes an empty history.
-func NewHistory() *History {
-	base := NewFold()
+// New makes an empty history.
+func New() *History {
+	base := fold.New()
 	return &History{base: base, known: replayFrom(base), lost: map[uint64]bool{}}
 }
 
@@ -87,16 +105,16 @@ func (h *History) Len() int { return len(h.ops) }
 func (h *History) Entries(entries []*raftpb.Entry) {
 	for _, e := range entries {
 		if e.GetIndex() == h.last()+1 {
-			h.log = append(h.log, read(e, h.Decode))
+			h.log = append(h.log, fold.Read(e, h.Decode))
 		}
 	}
 }
 
-func (h *History) last() uint64 { return h.base.index + uint64(len(h.log)) }
+func (h *History) last() uint64 { return h.base.Index() + uint64(len(h.log)) }
 
 // Check asks whether some order of the operations, each at one moment between
 // its call and its return, explains every answer, and whether every watch kept
-// its promises. It returns nil, or a Violation of Linearizable, Serializable or
+// its promises. It returns nil, or a check.Violation of Linearizable, Serializable or
 // one of the promises of watches.
 func (h *History) Check() error { return h.check(h.advance()) }
 
@@ -109,11 +127,11 @@ func (h *History) check(l *replayed) error {
 	}
 	for _, w := range h.watches {
 		if err := w.check(l); err != nil {
-			number := WatchReliable
+			number := check.WatchReliable
 			if b := (*broken)(nil); errors.As(err, &b) {
 				number = b.number
 			}
-			return Violation{Number: number, Now: w.last, Text: fmt.Sprintf("client %d, %s: %v", w.client, w, err)}
+			return check.Violation{Number: number, Now: w.last, Text: fmt.Sprintf("client %d, %s: %v", w.client, w, err)}
 		}
 	}
 	return nil
@@ -158,14 +176,7 @@ func readOnly(request any) bool {
 	case *pb.RangeRequest:
 		return true
 	case *pb.TxnRequest:
-		for _, branch := range [][]*pb.RequestOp{r.Success, r.Failure} {
-			for _, op := range branch {
-				if op.GetRequestRange() == nil {
-					return false
-				}
-			}
-		}
-		return true
+		return pb.ReadOnly(r)
 	}
 	return false
 }
@@ -176,27 +187,9 @@ func serializable(request any) bool {
 	case *pb.RangeRequest:
 		return r.Serializable
 	case *pb.TxnRequest:
-		if !readOnly(r) {
-			return false
-		}
-		for _, branch := range [][]*pb.RequestOp{r.Success, r.Failure} {
-			for _, op := range branch {
-				if !op.GetRequestRange().GetSerializable() {
-					return false
-				}
-			}
-		}
-		return true
+		return pb.Serializable(r)
 	}
 	return false
-}
-
-// revisionOf is the header revision of a response, 0 if there is none.
-func revisionOf(response any) int64 {
-	if r, ok := response.(interface{ GetHeader() *pb.ResponseHeader }); ok {
-		return r.GetHeader().GetRevision()
-	}
-	return 0
 }
 
 // never is later than any moment.

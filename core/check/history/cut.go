@@ -1,9 +1,10 @@
-package check
+package history
 
 import (
 	"slices"
 	"time"
 
+	"vitrine/core/check/fold"
 	"vitrine/core/trace"
 )
 
@@ -15,7 +16,7 @@ import (
 // returns. It needs Entries.
 func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error {
 	l := h.advance()
-	h.marks = append(h.marks, mark{now, h.last(), l.front.clone()})
+	h.marks = append(h.marks, mark{now, h.last(), l.front.Clone()})
 	old := -1
 	for i, m := range h.marks {
 		if m.now <= now-trace.Instant(horizon) {
@@ -27,7 +28,7 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 	}
 	at := h.marks[old]
 	h.marks = slices.Delete(h.marks, 0, old)
-	if len(h.ops) <= most || at.index <= h.base.index {
+	if len(h.ops) <= most || at.index <= h.base.Index() {
 		return nil
 	}
 	if err := h.check(l); err != nil {
@@ -44,7 +45,7 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 
 // Known is the log executed up to the newest moment that Cut has noted at index or
 // before it, nil if there is none. It must not be changed.
-func (h *History) Known(index uint64) *Fold {
+func (h *History) Known(index uint64) *fold.Fold {
 	for _, m := range slices.Backward(h.marks) {
 		if m.index <= index {
 			return m.fold
@@ -58,7 +59,7 @@ func (h *History) Known(index uint64) *Fold {
 // that the log does not show stay, for it may show them later; of those from
 // before lost only a hash stays.
 func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
-	p := past{replayed: l, at: at, place: 2*at.fold.state.Revision() + 1, done: map[string]int{}}
+	p := past{replayed: l, at: at, place: 2*at.fold.State().Revision() + 1, done: map[string]int{}}
 	for _, w := range l.writes {
 		if w.index <= at.index && !w.claimed && w.acts() { // others belong to refusals, which were answered
 			p.done[w.bytes()]++
@@ -84,7 +85,7 @@ func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
 		front++
 	}
 	h.ops, h.dropped = slices.Clone(keep[front:]), h.dropped+front
-	h.log = slices.Clone(h.log[at.index-h.base.index:])
+	h.log = slices.Clone(h.log[at.index-h.base.Index():])
 	h.base, h.since = at.fold, at.now
 	l.forget(h.base)
 }

@@ -1,4 +1,4 @@
-package check
+package fold
 
 import (
 	"bytes"
@@ -9,160 +9,14 @@ import (
 
 	"vitrine/core/model"
 	"vitrine/core/pb"
-
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Image reads a durable database: it calls fn with every pair of a bucket (by
 // etcd's name: "key", "meta", "lease") in the order of keys, until fn is false.
 type Image func(bucket string, fn func(key, value []byte) bool)
 
-// maxPending bounds the entries that a Fold holds back for images that lag.
-const maxPending = 1 << 15
-
-// Fold says what a database must hold at any applied index: the result of the
-// log up to there, by package model and not by the code under test (I9).
-//
-// It keeps one state, at an index that no durable image has fallen behind, and
-// the entries since then; a state in between is made when an image asks.
-type Fold struct {
-	// Decode, if set, reads a request where somebody has read it already.
-	Decode func(data []byte) (*pb.InternalRaftRequest, error)
-
-	state   *model.State
-	index   uint64 // of state
-	pending []logged
-	blind   bool // auth was used: permissions are not in the model
-}
-
-// NewFold is the fold of an empty log.
-func NewFold() *Fold {
-	s := model.New()
-	s.MaxTxnOps = 0 // what is in the log was admitted
-	return &Fold{state: s}
-}
-
-// Entries takes committed entries from whoever applies them first: all members
-// may report all they apply, in their order. The fold keeps the entries.
-func (f *Fold) Entries(entries []*raftpb.Entry) {
-	for _, e := range entries {
-		if e.GetIndex() == f.last()+1 {
-			f.pending = append(f.pending, read(e, f.Decode))
-		}
-	}
-	if len(f.pending) > maxPending {
-		f.Forget(f.index + maxPending/2)
-	}
-}
-
-func (f *Fold) last() uint64 { return f.index + uint64(len(f.pending)) }
-
-// Forget says that no image below index will be asked about any more.
-func (f *Fold) Forget(index uint64) {
-	n := 0
-	for ; n < len(f.pending) && f.pending[n].index <= index; n++ {
-		f.apply(f.pending[n])
-	}
-	rest := copy(f.pending, f.pending[n:])
-	clear(f.pending[rest:])
-	f.pending = f.pending[:rest]
-}
-
-// Rebase is Forget by the work of another fold of the same log: what base has
-// executed need not be executed again.
-func (f *Fold) Rebase(base *Fold) {
-	if base.index <= f.index || base.index > f.last() {
-		return
-	}
-	pending, decode := f.pending[base.index-f.index:], f.Decode
-	*f = *base.clone()
-	f.pending, f.Decode = slices.Clone(pending), decode
-}
-
-// apply folds one entry into the state.
-func (f *Fold) apply(e logged) { f.perform(e.index, e.request) }
-
-// logged is an entry of the log, read.
-type logged struct {
-	index, term uint64
-	request     *pb.InternalRaftRequest // nil if it is nothing for the state
-}
-
-// read reads an entry with decode, or by itself if that is nil.
-func read(e *raftpb.Entry, decode func(data []byte) (*pb.InternalRaftRequest, error)) logged {
-	l := logged{index: e.GetIndex(), term: e.GetTerm()}
-	if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 {
-		return l
-	}
-	if decode == nil {
-		decode = func(data []byte) (*pb.InternalRaftRequest, error) {
-			r := &pb.InternalRaftRequest{}
-			return r, r.UnmarshalVT(data)
-		}
-	}
-	if r, err := decode(e.GetData()); err == nil {
-		l.request = r // else members ignore it too, or I5 tells
-	}
-	return l
-}
-
-// perform does what the entry at index asks for, and returns the answer of the
-// model; neither response nor error if the model has nothing to do with it.
-func (f *Fold) perform(index uint64, r *pb.InternalRaftRequest) (response any, err error) {
-	f.index = index
-	if r == nil {
-		return nil, nil
-	}
-	if r.AuthEnable != nil {
-		f.blind = true
-	}
-	if body := requestOf(r); body != nil {
-		return f.state.Apply(body) // a refusal changes nothing
-	}
-	return nil, nil
-}
-
-// requestOf is the request that the model knows, nil if there is none.
-func requestOf(r *pb.InternalRaftRequest) any {
-	switch {
-	case r.Put != nil:
-		return r.Put
-	case r.DeleteRange != nil:
-		return r.DeleteRange
-	case r.Txn != nil:
-		return r.Txn
-	case r.Compaction != nil:
-		return r.Compaction
-	case r.Alarm != nil:
-		return r.Alarm
-	case r.LeaseGrant != nil:
-		return r.LeaseGrant
-	case r.LeaseRevoke != nil:
-		return r.LeaseRevoke
-	}
-	return nil
-}
-
-// At is the state after the entry at index, nil if that is forgotten or not
-// known yet.
-func (f *Fold) At(index uint64) *model.State {
-	if index < f.index || index > f.last() {
-		return nil
-	}
-	at := f.clone()
-	for _, e := range f.pending[:index-f.index] {
-		at.apply(e)
-	}
-	return at.state
-}
-
-// clone is a copy without what is pending.
-func (f *Fold) clone() *Fold {
-	return &Fold{state: f.state.Clone(), index: f.index, blind: f.blind}
-}
-
 // ErrForgotten says that an image is older than what the fold still knows.
-var ErrForgotten = errors.New("check: the fold has gone beyond this image")
+var ErrForgotten = errors.New("fold: the log has gone beyond this image")
 
 // Image compares a durable image with the fold up to its own applied index. An
 // error is a violation of I9, or ErrForgotten.
@@ -180,7 +34,7 @@ func (f *Fold) Image(image Image) error {
 		return fmt.Errorf("the image says that %d is applied, but only %d was ever applied", index, f.last())
 	}
 	if index > f.index {
-		want := f.pending[index-f.index-1].term
+		want := f.pending[index-f.index-1].Term
 		if v := meta["term"]; len(v) != 8 || binary.BigEndian.Uint64(v) != want {
 			return fmt.Errorf("the image at index %d names term %x, the entry has term %d", index, v, want)
 		}

@@ -1,4 +1,4 @@
-package check
+package history
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 
+	"vitrine/core/check"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -55,7 +56,7 @@ func (l *replayed) witness(candidates []*candidate) error {
 
 // unexplained is a candidate that the log has no place for.
 func unexplained(c *candidate) error {
-	return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf(
+	return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf(
 		"no order explains the answers up to operation %d: %s -> %s", c.op, words(c.request), words(answerOf(c)))}
 }
 

@@ -1,9 +1,10 @@
-package check
+package history
 
 import (
 	"errors"
 	"testing"
 
+	"vitrine/core/check"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 
@@ -38,11 +39,11 @@ func TestAlarmsAnswered(t *testing.T) {
 		{"refused", log(&pb.InternalRaftRequest{Alarm: raise}, &pb.InternalRaftRequest{Put: put("a", "1")}), put("a", "1"), nil, model.ErrNoSpace, true},
 		{"refused and done", log(&pb.InternalRaftRequest{Put: put("a", "1")}, &pb.InternalRaftRequest{Alarm: raise}), put("a", "1"), nil, model.ErrNoSpace, false},
 	} {
-		h := NewHistory()
+		h := New()
 		h.Return(h.Invoke(1, 10, c.request), 20, c.answer, c.err)
 		h.Entries(c.log)
 		err := h.Check()
-		if v := (Violation{}); (err == nil) != c.right || err != nil && (!errors.As(err, &v) || v.Number != Linearizable) {
+		if v := (check.Violation{}); (err == nil) != c.right || err != nil && (!errors.As(err, &v) || v.Number != check.Linearizable) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

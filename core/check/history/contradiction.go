@@ -1,8 +1,11 @@
-package check
+package history
 
 import (
 	"fmt"
 	"slices"
+
+	"vitrine/core/check"
+	"vitrine/core/pb"
 )
 
 // repeated looks for a write that is in the log more often than it was asked for.
@@ -29,7 +32,7 @@ func (h *History) repeated(l *replayed) error {
 		case left > 0:
 			open[name]--
 		default:
-			return Violation{Number: Linearizable, Text: fmt.Sprintf("the log has %s at index %d once more than anybody asked for it", words(w.request), w.index)}
+			return check.Violation{Number: check.Linearizable, Text: fmt.Sprintf("the log has %s at index %d once more than anybody asked for it", words(w.request), w.index)}
 		}
 	}
 	return nil
@@ -40,7 +43,7 @@ func (h *History) repeated(l *replayed) error {
 func (l *replayed) contradicted(candidates []*candidate) error {
 	for _, c := range candidates {
 		if c.outcome == succeeded && !l.gives(c) {
-			return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf("the log does not give the answer to operation %d: %s -> %s", c.op, words(c.request), words(c.response))}
+			return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf("the log does not give the answer to operation %d: %s -> %s", c.op, words(c.request), words(c.response))}
 		}
 	}
 	return nil
@@ -48,11 +51,11 @@ func (l *replayed) contradicted(candidates []*candidate) error {
 
 // gives tells whether the log gives an answer at its revision.
 func (l *replayed) gives(c *candidate) bool {
-	rev := revisionOf(c.response)
+	rev := pb.HeaderRevision(c.response)
 	switch {
 	case rev < l.start.Revision():
 		return true // from before what is kept: nobody can say
-	case rev > l.front.state.Revision():
+	case rev > l.front.State().Revision():
 		return false
 	case readOnly(c.request):
 		return l.explains(c.known, rev)

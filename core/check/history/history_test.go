@@ -1,4 +1,4 @@
-package check
+package history
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/core/check"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -17,6 +18,27 @@ import (
 )
 
 var errTimeout = errors.New("etcdserver: request timed out")
+
+func put(key, value string) *pb.PutRequest {
+	return &pb.PutRequest{Key: []byte(key), Value: []byte(value)}
+}
+
+func del(key, end string) *pb.DeleteRangeRequest {
+	return &pb.DeleteRangeRequest{Key: []byte(key), RangeEnd: []byte(end)}
+}
+
+func logEntry(t *testing.T, index uint64, r *pb.InternalRaftRequest) *raftpb.Entry {
+	t.Helper()
+	e := &raftpb.Entry{Index: &index, Term: new(uint64(2))}
+	if r != nil {
+		data, err := r.MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Data = data
+	}
+	return e
+}
 
 func get(key string) *pb.RangeRequest { return &pb.RangeRequest{Key: []byte(key)} }
 
@@ -28,7 +50,7 @@ type server struct {
 	h     *History
 }
 
-func newServer(t *testing.T) *server { return &server{t: t, state: model.New(), h: NewHistory()} }
+func newServer(t *testing.T) *server { return &server{t: t, state: model.New(), h: New()} }
 
 // do executes a request, and logs it if it can write.
 func (s *server) do(request any) (any, error) {
@@ -61,7 +83,7 @@ func (s *server) call(client int, call, ret trace.Instant, request any) any {
 
 func wantViolation(t *testing.T, err error, number int, text string) {
 	t.Helper()
-	var v Violation
+	var v check.Violation
 	if !errors.As(err, &v) || v.Number != number || !strings.Contains(v.Text, text) {
 		t.Errorf("got %v, want I%d with %q", err, number, text)
 	}
@@ -69,7 +91,7 @@ func wantViolation(t *testing.T, err error, number int, text string) {
 
 // blindly is the history without the log.
 func blindly(h *History) *History {
-	b := NewHistory()
+	b := New()
 	b.ops = h.ops
 	return b
 }
@@ -162,12 +184,12 @@ func TestUnlinearizableHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			c.run(s)
-			number := Linearizable
+			number := check.Linearizable
 			if strings.HasPrefix(name, "a serializable") {
-				number = Serializable
+				number = check.Serializable
 			}
 			wantViolation(t, s.h.Check(), number, c.want)
-			if number == Linearizable && !strings.Contains(c.want, "once more") { // nobody can see that without the log
+			if number == check.Linearizable && !strings.Contains(c.want, "once more") { // nobody can see that without the log
 				wantViolation(t, blindly(s.h).Check(), number, "")
 			}
 		})
@@ -334,26 +356,26 @@ func TestWatches(t *testing.T) {
 		"history gone":        {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(6), gone}, 0},
 		"with previous pairs": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "", []any{open(2), created(6), response(6, a1, with(a2, a1.Kv), with(a3, a2.Kv))}, 0},
 
-		"out of order":                      {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, b1, a1)}, WatchResumable},
-		"twice":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next", []any{open(2), created(6), response(6, a1), response(6, a1)}, WatchUnique},
-		"a gap":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a3)}, WatchReliable},
-		"a torn revision":                   {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn", []any{open(4), created(6), response(4, a2), response(4, c1)}, WatchAtomic},
-		"a gap at the resumption":           {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}, WatchResumable},
-		"resumed too late":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5", []any{open(2), created(2), response(2, a1), open(5)}, WatchResumable},
-		"an early promise":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4", []any{open(2), created(6), response(6, a1), response(4)}, WatchBookmarkable},
-		"a broken promise":                  {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next", []any{open(4), created(4), response(5, bx), response(5), response(6, bx)}, WatchBookmarkable},
-		"another value":                     {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log", []any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}, WatchReliable},
-		"an event of nothing":               {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log", []any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}, WatchReliable},
-		"another key":                       {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, b1)}, WatchResumable},
-		"a wrong previous pair":             {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair", []any{open(4), created(6), response(6, with(a2, b1.Kv))}, WatchFilter},
-		"no previous pair":                  {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "without its previous pair", []any{open(4), created(6), response(6, a2)}, WatchFilter},
-		"an unwanted pair":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked", []any{open(4), created(6), response(6, with(a2, a1.Kv))}, WatchFilter},
-		"canceled for nothing":              {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4", []any{open(4), created(6), gone}, WatchResumable},
-		"time goes back":                    {&pb.WatchCreateRequest{Key: []byte("a")}, "when 5 was next", []any{open(2), created(6), response(6, a1, a2), response(6, a1)}, WatchOrdered},
-		"a gap later":                       {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a2, c1)}, WatchReliable},
-		"the present instead of the future": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 6 was next", []any{open(6), created(3), response(4, a2)}, WatchFilter},
-		"another key than asked for":        {&pb.WatchCreateRequest{Key: []byte("c")}, "nothing that was asked for", []any{open(2), created(6), response(6, a1)}, WatchFilter},
-		"a header too old":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header", []any{open(4), created(6), response(3, a2)}, WatchBookmarkable},
+		"out of order":                      {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, b1, a1)}, check.WatchResumable},
+		"twice":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next", []any{open(2), created(6), response(6, a1), response(6, a1)}, check.WatchUnique},
+		"a gap":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a3)}, check.WatchReliable},
+		"a torn revision":                   {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn", []any{open(4), created(6), response(4, a2), response(4, c1)}, check.WatchAtomic},
+		"a gap at the resumption":           {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}, check.WatchResumable},
+		"resumed too late":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5", []any{open(2), created(2), response(2, a1), open(5)}, check.WatchResumable},
+		"an early promise":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4", []any{open(2), created(6), response(6, a1), response(4)}, check.WatchBookmarkable},
+		"a broken promise":                  {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next", []any{open(4), created(4), response(5, bx), response(5), response(6, bx)}, check.WatchBookmarkable},
+		"another value":                     {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log", []any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}, check.WatchReliable},
+		"an event of nothing":               {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log", []any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}, check.WatchReliable},
+		"another key":                       {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, b1)}, check.WatchResumable},
+		"a wrong previous pair":             {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair", []any{open(4), created(6), response(6, with(a2, b1.Kv))}, check.WatchFilter},
+		"no previous pair":                  {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "without its previous pair", []any{open(4), created(6), response(6, a2)}, check.WatchFilter},
+		"an unwanted pair":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked", []any{open(4), created(6), response(6, with(a2, a1.Kv))}, check.WatchFilter},
+		"canceled for nothing":              {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4", []any{open(4), created(6), gone}, check.WatchResumable},
+		"time goes back":                    {&pb.WatchCreateRequest{Key: []byte("a")}, "when 5 was next", []any{open(2), created(6), response(6, a1, a2), response(6, a1)}, check.WatchOrdered},
+		"a gap later":                       {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a2, c1)}, check.WatchReliable},
+		"the present instead of the future": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 6 was next", []any{open(6), created(3), response(4, a2)}, check.WatchFilter},
+		"another key than asked for":        {&pb.WatchCreateRequest{Key: []byte("c")}, "nothing that was asked for", []any{open(2), created(6), response(6, a1)}, check.WatchFilter},
+		"a header too old":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header", []any{open(4), created(6), response(3, a2)}, check.WatchBookmarkable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := watched(t)

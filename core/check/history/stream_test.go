@@ -1,9 +1,10 @@
-package check
+package history
 
 import (
 	"errors"
 	"testing"
 
+	"vitrine/core/check"
 	"vitrine/core/pb"
 )
 
@@ -36,17 +37,17 @@ func TestStream(t *testing.T) {
 		{"canceled for a compaction", 0, "1 requests to cancel", []*pb.WatchResponse{made(0), made(5), refused, {WatchId: 5, Canceled: true, CompactRevision: 9}}},
 		{"an answer is missing", 0, "1 requests for watchers", []*pb.WatchResponse{made(0), made(5)}},
 		{"the rest is missing", 0, "the rest of a revision", []*pb.WatchResponse{made(0), made(5), refused, canceled(0), eventsFor(5, true)}},
-		{"another id", WatchAnswered, "", []*pb.WatchResponse{made(0), made(6)}},
-		{"one id twice", WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), made(5)}},
-		{"refused for nothing", WatchAnswered, "", []*pb.WatchResponse{refused}},
-		{"created once more", WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, made(7)}},
-		{"events for nobody", WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(3, false)}},
-		{"events before the answer", WatchAnswered, "", []*pb.WatchResponse{eventsFor(0, false)}},
-		{"events after the end", WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(0), eventsFor(0, false)}},
-		{"canceled twice", WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(0), canceled(0)}},
-		{"canceled for nothing", WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(5)}},
-		{"a fragment for who wants none", WatchAtomic, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(0, true)}},
-		{"something between fragments", WatchAtomic, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(5, true), eventsFor(0, false)}},
+		{"another id", check.WatchAnswered, "", []*pb.WatchResponse{made(0), made(6)}},
+		{"one id twice", check.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), made(5)}},
+		{"refused for nothing", check.WatchAnswered, "", []*pb.WatchResponse{refused}},
+		{"created once more", check.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, made(7)}},
+		{"events for nobody", check.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(3, false)}},
+		{"events before the answer", check.WatchAnswered, "", []*pb.WatchResponse{eventsFor(0, false)}},
+		{"events after the end", check.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(0), eventsFor(0, false)}},
+		{"canceled twice", check.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(0), canceled(0)}},
+		{"canceled for nothing", check.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(5)}},
+		{"a fragment for who wants none", check.WatchAtomic, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(0, true)}},
+		{"something between fragments", check.WatchAtomic, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(5, true), eventsFor(0, false)}},
 	} {
 		s := NewStream()
 		createOn(s, &pb.WatchCreateRequest{Key: []byte("k")})
@@ -62,7 +63,7 @@ func TestStream(t *testing.T) {
 				asked = true
 			}
 		}
-		var v Violation
+		var v check.Violation
 		if errors.As(err, &v); v.Number != c.number || c.number == 0 && asked && s.Waits() != c.waits {
 			t.Errorf("%s: %v, waits for %q", c.name, err, s.Waits())
 		}

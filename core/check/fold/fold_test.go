@@ -1,4 +1,4 @@
-package check
+package fold
 
 import (
 	"encoding/binary"
@@ -117,7 +117,7 @@ func someLog(t *testing.T) []*raftpb.Entry {
 
 func TestFoldExplainsImages(t *testing.T) {
 	log := someLog(t)
-	f := NewFold()
+	f := New()
 	for i := range log { // three members report the same entries
 		f.Entries(log[max(0, i-3) : i+1])
 		f.Entries(log[i : i+1])
@@ -141,7 +141,7 @@ func TestFoldExplainsImages(t *testing.T) {
 }
 
 func TestFoldFindsDamage(t *testing.T) {
-	f := NewFold()
+	f := New()
 	f.Entries(someLog(t))
 	value := func(kv *pb.KeyValue) []byte {
 		data, _ := kv.MarshalVT()
@@ -184,7 +184,7 @@ func TestFoldFindsDamage(t *testing.T) {
 }
 
 func TestFoldHoldsBackOnlySoMuch(t *testing.T) {
-	f := NewFold()
+	f := New()
 	for i := uint64(1); i <= 3*maxPending; i++ {
 		f.Entries([]*raftpb.Entry{logEntry(t, i, nil)})
 	}

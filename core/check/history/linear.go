@@ -1,16 +1,16 @@
-package check
+package history
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
 
+	"vitrine/core/check"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 
 	"github.com/anishathalye/porcupine"
-	"google.golang.org/protobuf/proto"
 )
 
 // Every answer of etcd carries a revision, and revisions order all operations of
@@ -203,7 +203,7 @@ func (c *candidate) resolve(writes []*written, alike int) bool {
 
 // placeOfResponse is where a response says that its request took place.
 func placeOfResponse(request, response any) int64 {
-	rev := revisionOf(response)
+	rev := pb.HeaderRevision(response)
 	if rev == 0 {
 		return 0
 	}
@@ -284,7 +284,7 @@ func walk(placed []*candidate, better func(a, b *candidate) bool, apply func(c, 
 func onePerRevision(placed []*candidate) error {
 	for i, c := range placed {
 		if i > 0 && c.place%2 == 0 && c.place == placed[i-1].place && c.outcome == succeeded && placed[i-1].outcome == succeeded {
-			return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf("operations %d (%s) and %d (%s) were both told that they made revision %d",
+			return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf("operations %d (%s) and %d (%s) were both told that they made revision %d",
 				placed[i-1].op, words(placed[i-1].request), c.op, words(c.request), c.place/2)}
 		}
 	}
@@ -298,12 +298,12 @@ func staleness(c *candidate, placed []*candidate) error {
 			if other.outcome == succeeded {
 				later = max(later, other.ret)
 			}
-			return Violation{Number: Linearizable, Now: later, Text: fmt.Sprintf(
+			return check.Violation{Number: check.Linearizable, Now: later, Text: fmt.Sprintf(
 				"operation %d (%s) is at revision %d and operation %d (%s) at %d, but in time they are the other way round",
 				c.op, words(c.request), c.place/2, other.op, words(other.request), other.place/2)}
 		}
 	}
-	return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf(
+	return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf(
 		"operation %d (%s) is at revision %d, which was history before it was called or future when it returned", c.op, words(c.request), c.place/2)}
 }
 
@@ -322,7 +322,7 @@ func (h *History) explain(start *model.State, candidates []*candidate) error {
 		}
 	}
 	c := byReturn[min(lo, len(byReturn)-1)]
-	return Violation{Number: Linearizable, Now: c.ret, Text: fmt.Sprintf(
+	return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf(
 		"no order explains the answers up to operation %d of client %d: %s -> %s", c.op, h.ops[c.op-h.dropped].client, words(c.request), words(answerOf(c)))}
 }
 
@@ -353,117 +353,6 @@ func prefixHolds(start *model.State, candidates []*candidate, t trace.Instant) b
 	return porcupine.CheckOperations(kvModel(start), ops)
 }
 
-func answerOf(c *candidate) any {
-	if c.err != nil {
-		return c.err
-	}
-	return c.response
-}
-
-// words writes a request or answer for people, the same in every run.
-func words(x any) string {
-	switch r := x.(type) {
-	case error:
-		return r.Error()
-	case *pb.RangeRequest:
-		return fmt.Sprintf("get %q..%q rev %d", r.Key, r.RangeEnd, r.Revision)
-	case *pb.PutRequest:
-		return fmt.Sprintf("put %q = %.40q", r.Key, r.Value)
-	case *pb.DeleteRangeRequest:
-		return fmt.Sprintf("delete %q..%q", r.Key, r.RangeEnd)
-	case *pb.CompactionRequest:
-		return fmt.Sprintf("compact %d", r.Revision)
-	case *pb.AlarmRequest:
-		return fmt.Sprintf("alarm %v %v of member %d", r.Action, r.Alarm, r.MemberID)
-	case *pb.TxnRequest:
-		return fmt.Sprintf("txn of %d compares, %d and %d operations", len(r.Compare), len(r.Success), len(r.Failure))
-	case *pb.RangeResponse:
-		text := fmt.Sprintf("revision %d, count %d", r.GetHeader().GetRevision(), r.Count)
-		for i, kv := range r.Kvs {
-			if i == 3 {
-				return text + ", ..."
-			}
-			text += fmt.Sprintf(", %q = %.40q at %d", kv.Key, kv.Value, kv.ModRevision)
-		}
-		return text
-	case *pb.DeleteRangeResponse:
-		return fmt.Sprintf("revision %d, deleted %d", r.GetHeader().GetRevision(), r.Deleted)
-	case *pb.TxnResponse:
-		return fmt.Sprintf("revision %d, succeeded %t", r.GetHeader().GetRevision(), r.Succeeded)
-	}
-	return fmt.Sprintf("revision %d", revisionOf(x))
-}
-
-// sameResponse compares an answer with the model's; of headers the revision
-// counts only.
-func sameResponse(want, got any) bool {
-	w, ok := want.(proto.Message)
-	if !ok {
-		return false
-	}
-	g, ok := got.(proto.Message)
-	if !ok || w.ProtoReflect().Descriptor() != g.ProtoReflect().Descriptor() {
-		return false
-	}
-	if revisionOf(want) != revisionOf(got) {
-		return false
-	}
-	return sameBody(want, got)
-}
-
-func sameBody(want, got any) bool {
-	switch w := want.(type) {
-	case *pb.RangeResponse:
-		g := got.(*pb.RangeResponse)
-		return w.Count == g.Count && w.More == g.More && samePairs(w.Kvs, g.Kvs)
-	case *pb.PutResponse:
-		return samePair(w.PrevKv, got.(*pb.PutResponse).PrevKv)
-	case *pb.DeleteRangeResponse:
-		g := got.(*pb.DeleteRangeResponse)
-		return w.Deleted == g.Deleted && samePairs(w.PrevKvs, g.PrevKvs)
-	case *pb.AlarmResponse:
-		return slices.EqualFunc(w.Alarms, got.(*pb.AlarmResponse).Alarms, func(a, b *pb.AlarmMember) bool {
-			return a.Alarm == b.Alarm && a.MemberID == b.MemberID
-		})
-	case *pb.TxnResponse:
-		g := got.(*pb.TxnResponse)
-		return w.Succeeded == g.Succeeded && slices.EqualFunc(w.Responses, g.Responses, sameOp)
-	}
-	return true
-}
-
-func sameOp(want, got *pb.ResponseOp) bool {
-	w, g := responseOf(want), responseOf(got)
-	if fmt.Sprintf("%T", w) != fmt.Sprintf("%T", g) || w == nil {
-		return w == nil && g == nil
-	}
-	return sameBody(w, g)
-}
-
-func responseOf(op *pb.ResponseOp) any {
-	switch u := op.GetResponse().(type) {
-	case *pb.ResponseOp_ResponseRange:
-		return u.ResponseRange
-	case *pb.ResponseOp_ResponsePut:
-		return u.ResponsePut
-	case *pb.ResponseOp_ResponseDeleteRange:
-		return u.ResponseDeleteRange
-	case *pb.ResponseOp_ResponseTxn:
-		return u.ResponseTxn
-	}
-	return nil
-}
-
-func samePairs(a, b []*pb.KeyValue) bool { return slices.EqualFunc(a, b, samePair) }
-
-func samePair(a, b *pb.KeyValue) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	return string(a.Key) == string(b.Key) && string(a.Value) == string(b.Value) && a.CreateRevision == b.CreateRevision &&
-		a.ModRevision == b.ModRevision && a.Version == b.Version && a.Lease == b.Lease
-}
-
 // serializableReads holds each to the state of the log at its own revision.
 func (h *History) serializableReads(l *replayed) error {
 	if !l.known {
@@ -474,15 +363,15 @@ func (h *History) serializableReads(l *replayed) error {
 		if o.explained > 0 || o.outcome() != succeeded || !serializable(o.request) {
 			continue
 		}
-		rev := revisionOf(o.response)
+		rev := pb.HeaderRevision(o.response)
 		if rev < l.start.Revision() {
 			continue // from before what is kept: nobody can say
 		}
-		if rev > l.front.state.Revision() {
-			return Violation{Number: Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), rev)}
+		if rev > l.front.State().Revision() {
+			return check.Violation{Number: check.Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), rev)}
 		}
 		if !l.explains(o, rev) {
-			return Violation{Number: Serializable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
+			return check.Violation{Number: check.Serializable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
 		}
 	}
 	return nil

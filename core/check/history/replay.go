@@ -1,9 +1,10 @@
-package check
+package history
 
 import (
 	"reflect"
 	"slices"
 
+	"vitrine/core/check/fold"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 
@@ -38,7 +39,7 @@ func (w *written) bytes() string {
 type replayed struct {
 	known   bool
 	start   *model.State // before the log that is kept
-	front   *Fold        // after it
+	front   *fold.Fold   // after it
 	writes  []*written
 	changes []change // by revision
 	eras    []era    // that are over
@@ -99,41 +100,41 @@ func sameRequest(a, b any) bool {
 }
 
 // replayFrom has executed nothing after base.
-func replayFrom(base *Fold) *replayed {
-	return &replayed{start: base.state, front: base.clone(), from: base.state.Revision()}
+func replayFrom(base *fold.Fold) *replayed {
+	return &replayed{start: base.State(), front: base.Clone(), from: base.State().Revision()}
 }
 
 // advance executes what has come to the log since.
 func (h *History) advance() *replayed {
 	l := h.known
-	for _, e := range h.log[l.front.index-h.base.index:] {
+	for _, e := range h.log[l.front.Index()-h.base.Index():] {
 		l.execute(e)
 	}
-	l.known = l.front.index > 0
+	l.known = l.front.Index() > 0
 	return l
 }
 
 // execute folds one entry and notes what it did.
-func (l *replayed) execute(e logged) {
+func (l *replayed) execute(e fold.Entry) {
 	f := l.front
-	r := e.request
-	before, compacted, last := f.state.Revision(), f.state.CompactRevision(), (*model.State)(nil)
+	r := e.Request
+	before, compacted, last := f.State().Revision(), f.State().CompactRevision(), (*model.State)(nil)
 	if c := r.GetCompaction(); c != nil && c.Revision > compacted && c.Revision <= before {
-		last = f.state.Clone()
+		last = f.State().Clone()
 	}
-	response, err := f.perform(e.index, r)
-	revision := f.state.Revision()
-	compacts := f.state.CompactRevision() > compacted
+	response, err := f.Apply(e)
+	revision := f.State().Revision()
+	compacts := f.State().CompactRevision() > compacted
 	if compacts {
-		l.eras = append(l.eras, era{last: last, from: l.from, index: f.index})
+		l.eras = append(l.eras, era{last: last, from: l.from, index: f.Index()})
 		l.from = revision
 	}
 	if r == nil {
 		return
 	}
-	if body := requestOf(r); body != nil {
+	if body := e.Body(); body != nil {
 		l.writes = append(l.writes, &written{
-			request: body, response: response, err: err, index: f.index, before: before, after: revision, era: l.era(), compacts: compacts,
+			request: body, response: response, err: err, index: f.Index(), before: before, after: revision, era: l.era(), compacts: compacts,
 		})
 	}
 	if revision > before {
@@ -143,7 +144,7 @@ func (l *replayed) execute(e logged) {
 
 // note adds the changes of the revision that has just been made.
 func (l *replayed) note(revision, before int64) {
-	s, first := l.front.state, len(l.changes)
+	s, first := l.front.State(), len(l.changes)
 	s.Changes(revision, func(key string, sub int64, kv *pb.KeyValue) {
 		for i := first; i < len(l.changes); i++ {
 			l.changes[i].undone = l.changes[i].undone || l.changes[i].key == key
@@ -165,7 +166,7 @@ func (l *replayed) eraOf(number int) (s *model.State, first, last int64) {
 		e := &l.eras[i]
 		return e.last, e.from, e.last.Revision()
 	}
-	return l.front.state, l.from, l.front.state.Revision()
+	return l.front.State(), l.from, l.front.State().Revision()
 }
 
 // explains tells whether a state of the log at revision rev gives the answer to
@@ -204,20 +205,20 @@ func (l *replayed) after(rev int64) []*written {
 }
 
 // forget drops the log up to base.
-func (l *replayed) forget(base *Fold) {
-	l.start = base.state
+func (l *replayed) forget(base *fold.Fold) {
+	l.start = base.State()
 	n := 0
-	for n < len(l.writes) && l.writes[n].index <= base.index {
+	for n < len(l.writes) && l.writes[n].index <= base.Index() {
 		n++
 	}
 	l.writes = slices.Clone(l.writes[n:])
 	n = 0
-	for n < len(l.changes) && l.changes[n].rev <= base.state.Revision() {
+	for n < len(l.changes) && l.changes[n].rev <= base.State().Revision() {
 		n++
 	}
 	l.changes = slices.Clone(l.changes[n:])
 	n = 0
-	for n < len(l.eras) && l.eras[n].index <= base.index {
+	for n < len(l.eras) && l.eras[n].index <= base.Index() {
 		n++
 	}
 	l.eras, l.closed = slices.Clone(l.eras[n:]), l.closed+n

@@ -1,0 +1,54 @@
+package fold
+
+import (
+	"vitrine/core/pb"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Entry is an entry of the log, read.
+type Entry struct {
+	Index, Term uint64
+	Request     *pb.InternalRaftRequest // nil if it is nothing for the state
+}
+
+// Read reads an entry with decode, or by itself if that is nil.
+func Read(e *raftpb.Entry, decode func(data []byte) (*pb.InternalRaftRequest, error)) Entry {
+	l := Entry{Index: e.GetIndex(), Term: e.GetTerm()}
+	if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 {
+		return l
+	}
+	if decode == nil {
+		decode = func(data []byte) (*pb.InternalRaftRequest, error) {
+			r := &pb.InternalRaftRequest{}
+			return r, r.UnmarshalVT(data)
+		}
+	}
+	if r, err := decode(e.GetData()); err == nil {
+		l.Request = r // else members ignore it too, or I5 tells
+	}
+	return l
+}
+
+// Body is the request that the model knows, nil if there is none.
+func (e Entry) Body() any {
+	r := e.Request
+	switch {
+	case r == nil:
+	case r.Put != nil:
+		return r.Put
+	case r.DeleteRange != nil:
+		return r.DeleteRange
+	case r.Txn != nil:
+		return r.Txn
+	case r.Compaction != nil:
+		return r.Compaction
+	case r.Alarm != nil:
+		return r.Alarm
+	case r.LeaseGrant != nil:
+		return r.LeaseGrant
+	case r.LeaseRevoke != nil:
+		return r.LeaseRevoke
+	}
+	return nil
+}
