@@ -50,6 +50,7 @@ func (m *member) died() string {
 		}
 	case <-time.After(20 * time.Second):
 		m.t.Errorf("the process goes on after its disk has failed\n%s", m.tail(20))
+		m.kill()
 	}
 	return m.tail(20)
 }

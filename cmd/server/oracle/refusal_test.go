@@ -2,7 +2,9 @@ package oracle
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -222,8 +224,10 @@ func TestDamagedDatabase(t *testing.T) {
 		_, err := c.Put(call(t), fmt.Sprintf("k%02d", i), strings.Repeat("x", 4000))
 		ok(t, err)
 	}
-	_, err := c.Snapshot(call(t)) // waits until all that was put is in the file
+	snapshot, err := c.Snapshot(call(t))
 	ok(t, err)
+	_, err = io.Copy(io.Discard, snapshot) // its first piece waits until all that was put is in the file
+	ok(t, errors.Join(err, snapshot.Close()))
 	db := filepath.Join(m.dir, "member", "snap", "db")
 	ok(t, os.Truncate(db, 8192))
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
