@@ -141,25 +141,25 @@ type server struct {
 	clients []*clientv3.Client
 }
 
-func start(name, dir string, o options) (s *server, err error) {
+func start(name, dir string, o options) (_ *server, err error) {
 	path, err := binary.Path(name, dir)
 	if err != nil {
 		return nil, err
 	}
-	s = &server{name: name}
+	s := &server{name: name}
 	defer func() {
 		if err != nil {
 			s.stop()
 		}
 	}()
-	var clients, peers, initial []string
-	for i := range o.members {
-		urls, err := freeURLs()
-		if err != nil {
-			return nil, err
-		}
-		clients, peers = append(clients, urls[0]), append(peers, urls[1])
-		initial = append(initial, fmt.Sprintf("m%d=%s", i, urls[1]))
+	urls, err := freeURLs(2 * o.members)
+	if err != nil {
+		return nil, err
+	}
+	clients, peers := urls[:o.members], urls[o.members:]
+	var initial []string
+	for i, url := range peers {
+		initial = append(initial, fmt.Sprintf("m%d=%s", i, url))
 	}
 	for i := range o.members {
 		member := fmt.Sprintf("m%d", i)
@@ -191,15 +191,15 @@ func start(name, dir string, o options) (s *server, err error) {
 	return s, nil
 }
 
-func freeURLs() ([2]string, error) {
-	var urls [2]string
-	for i := range urls {
+// freeURLs returns n different ports of loopback: each is held until all are known.
+func freeURLs(n int) (urls []string, err error) {
+	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return urls, err
+			return nil, err
 		}
 		defer l.Close()
-		urls[i] = "http://" + l.Addr().String()
+		urls = append(urls, "http://"+l.Addr().String())
 	}
 	return urls, nil
 }
