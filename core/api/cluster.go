@@ -142,7 +142,7 @@ func alarmText(a *pb.AlarmMember) string {
 // propose makes a request of the member's own. It has no client, but it waits in the same books.
 func (s *Server) propose(own ownKind, r *pb.InternalRaftRequest) {
 	p := &pending{own: own, deadline: s.now + trace.Instant(s.cfg.timeout())}
-	p.steps = Steps{Operation: "internal", Start: s.now}
+	p.way.start = s.now
 	s.deadlines.add(p)
 	s.write(p, r)
 }

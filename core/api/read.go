@@ -86,7 +86,7 @@ func (s *Server) serve(p *pending) {
 		s.answer(p, s.memberList(), nil)
 		return
 	}
-	r := ReadReady{ID: p.id, Body: p.body, Index: p.index, Header: s.header(p.op), Steps: &p.steps}
+	r := ReadReady{ID: p.id, Body: p.body, Index: p.index, Header: s.header(p.op)}
 	if _, ok := p.body.(*pb.StatusRequest); ok {
 		r.Partial = s.status()
 	}

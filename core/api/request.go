@@ -27,8 +27,8 @@ type Reply struct {
 	ID       uint64
 	Response any // *pb.PutResponse and so on, complete with its header
 	Err      error
-	// Slow is the way that the request took, step by step, if it took longer than Config.SlowRequest.
-	Slow *Steps
+	// Slow is the way that the request took, if it took longer than Config.SlowRequest.
+	Slow *SlowRequest
 }
 
 // A ReadReady tells the driver that it may now answer a request from its store: every state whose applied index is
@@ -44,7 +44,6 @@ type ReadReady struct {
 	Index   uint64
 	Header  Header
 	Partial *pb.StatusResponse
-	Steps   *Steps // the way so far; the driver may add its own steps
 }
 
 // Header is the identity that every response carries (1.1 of etcd's API: revision is what the read or write saw).

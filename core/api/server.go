@@ -21,7 +21,7 @@ type Config struct {
 	MaxRequestBytes     int           // of one marshalled request in the log
 	MaxTxnOps           int
 	MaxPending          int           // requests held at a time
-	SlowRequest         time.Duration // from here on a Reply carries its Steps; negative = never
+	SlowRequest         time.Duration // from here on a Reply carries its stations; negative = never
 	// Epoch tells one life of this member from its others (consensus.Config.Epoch).
 	Epoch uint64
 	// Name and ClientURLs are published to the cluster when the member has started. An empty Name publishes nothing.
@@ -114,7 +114,7 @@ func (s *Server) Request(r *Request) {
 	op := OperationOf(r.Body)
 	s.t.Emit(trace.Event{Kind: trace.RequestArrived, Request: r.ID, A: uint64(op), Cause: r.Cause})
 	p := &pending{id: r.ID, body: r.Body, op: op}
-	p.steps = Steps{Operation: op.String(), Request: r.ID, Start: s.now}
+	p.way.start = s.now
 	p.deadline = s.now + trace.Instant(s.cfg.timeout())
 	if r.Deadline != 0 && r.Deadline < p.deadline {
 		p.deadline, p.byClient = r.Deadline, true
@@ -209,7 +209,7 @@ func (s *Server) expire(p *pending) {
 			err = ErrContextDeadline
 		}
 	default:
-		err = s.timeoutCause(p.steps.Start)
+		err = s.timeoutCause(p.way.start)
 	}
 	s.answer(p, nil, err)
 	s.dropMoving()
@@ -253,9 +253,7 @@ func (s *Server) reply(p *pending, response any, err *Error) {
 	if err != nil {
 		r.Err, r.Response, text = err, nil, err.Text
 	}
-	if s.cfg.SlowRequest >= 0 && p.steps.Elapsed(s.now) >= s.cfg.SlowRequest {
-		r.Slow = &p.steps
-	}
+	r.Slow = s.slow(p)
 	s.replies = append(s.replies, r)
 	s.traceDone(p, pb.HeaderRevision(r.Response), text)
 }
@@ -267,12 +265,6 @@ func (s *Server) traceDone(p *pending, rev int64, text string) {
 		e.Index = p.index
 	}
 	s.t.Emit(e)
-}
-
-// station notes a step of a request, for its record and for the trace.
-func (s *Server) station(p *pending, name string) {
-	p.steps.Add(name, s.now)
-	s.t.Emit(trace.Event{Kind: trace.Station, Request: p.id, Index: p.index, Text: name})
 }
 
 // Poll adds answers to replies and reads, and hands raft what has gathered. node.Ready must follow, and then Ready.

@@ -25,7 +25,7 @@ type pending struct {
 	body     any
 	op       Operation
 	stage    stage
-	steps    Steps
+	way      way
 	deadline trace.Instant
 	byClient bool // the deadline is the client's, not ours
 	at       int  // place in the heap of deadlines
@@ -56,7 +56,7 @@ func (d deadlines) Less(i, j int) bool {
 	if d[i].deadline != d[j].deadline {
 		return d[i].deadline < d[j].deadline
 	}
-	return d[i].steps.Request < d[j].steps.Request || d[i].steps.Request == d[j].steps.Request && d[i].proposal < d[j].proposal
+	return d[i].id < d[j].id || d[i].id == d[j].id && d[i].proposal < d[j].proposal
 }
 func (d deadlines) Swap(i, j int) {
 	d[i], d[j] = d[j], d[i]

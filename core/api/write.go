@@ -94,7 +94,7 @@ func (s *Server) outcome(o *store.Outcome) {
 		return
 	}
 	p.index = o.Index
-	p.steps.Add("process raft request", s.now)
+	s.passed(p, o.Err != nil, o.Wrote)
 	if o.Err != nil {
 		s.answer(p, nil, AsError(o.Err))
 		return
@@ -122,7 +122,7 @@ func (s *Server) answerWrite(p *pending, response any) {
 func (s *Server) Compacted(rev int64) {
 	for _, p := range s.finishing {
 		if r, ok := p.body.(*pb.CompactionRequest); ok && p.stage == finishing && r.Revision <= rev {
-			s.station(p, "physically toApply compaction")
+			s.station(p, stationCompacted)
 			s.answerWrite(p, p.response)
 		}
 	}

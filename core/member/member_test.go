@@ -423,6 +423,38 @@ func TestQuota(t *testing.T) {
 	get[*pb.DeleteRangeResponse](c, 3, &pb.DeleteRangeRequest{Key: []byte("a")})
 }
 
+// TestStationsTellWhatHappened: a write that was refused, or that changed nothing, passes no station of a change.
+func TestStationsTellWhatHappened(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	c.elect(1)
+	put := func(key string) *pb.RequestOp {
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte(key)}}}
+	}
+	never := []*pb.Compare{{Target: pb.Compare_VERSION, Key: []byte("a"), TargetUnion: &pb.Compare_Version{Version: 99}}}
+	const processed, stored = "process raft request", "store kv pair into bolt db"
+	for _, test := range []struct {
+		name string
+		body any
+		want []string
+	}{
+		{"a put", &pb.PutRequest{Key: []byte("a")},
+			[]string{processed, "get key's previous created_revision and leaseID", "marshal mvccpb.KeyValue", stored}},
+		{"a put that is refused", &pb.PutRequest{Key: []byte("none"), IgnoreValue: true}, []string{processed}},
+		{"a txn", &pb.TxnRequest{Success: []*pb.RequestOp{put("b")}}, []string{processed, "compare", "check requests", stored}},
+		{"a txn without a change", &pb.TxnRequest{Compare: never, Success: []*pb.RequestOp{put("b")}},
+			[]string{processed, "compare", "check requests"}},
+		{"a deletion", &pb.DeleteRangeRequest{Key: []byte("b")}, []string{processed, "delete keys from in-memory index tree", stored}},
+		{"a deletion of nothing", &pb.DeleteRangeRequest{Key: []byte("b")}, []string{processed}},
+		{"a compaction", &pb.CompactionRequest{Revision: 2},
+			[]string{processed, "check and update compact revision", "schedule compaction"}},
+		{"a compaction that is refused", &pb.CompactionRequest{Revision: 2}, []string{processed}},
+	} {
+		if got := c.stations(1, c.ask(1, test.body)); !slices.Equal(got, test.want) {
+			t.Errorf("%s: stations %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
 // TestSlowRequest: a reply that took long tells where the time went.
 func TestSlowRequest(t *testing.T) {
 	c := newCluster(t, 1, nil)
@@ -430,14 +462,14 @@ func TestSlowRequest(t *testing.T) {
 	c.tick(5)
 	c.elect(1)
 	r := c.machine(1).replies[id]
-	if r.Slow == nil || r.Slow.Operation != "put" {
+	if r.Slow == nil || r.Slow.Operation != api.Put {
 		t.Fatalf("reply %+v", r)
 	}
-	if s := r.Slow.Steps(); len(s) != 1 || s[0].Name != "process raft request" || s[0].At-r.Slow.Start < trace.Instant(500*time.Millisecond) {
-		t.Errorf("steps %v from %v", s, r.Slow.Start)
+	if s := r.Slow.Stations; len(s) != 4 || s[0].Name != "process raft request" || s[0].At-r.Slow.Start < trace.Instant(500*time.Millisecond) {
+		t.Errorf("stations %v from %v", s, r.Slow.Start)
 	}
 	if fast := c.machine(1).replies[c.ask(1, &pb.PutRequest{Key: []byte("a")})]; fast.Slow != nil {
-		t.Error("a fast reply tells its steps")
+		t.Error("a fast reply tells its stations")
 	}
 }
 

@@ -127,13 +127,12 @@ func (s *Store) applyRequest(ctx ApplyContext, index, id uint64, req *pb.Interna
 		if wanted && !s.HasSpace(req) {
 			r.OverQuota = true
 		}
+		changes := len(r.Changes)
 		o.Response, o.Err = s.perform(ctx, wanted, req, r)
+		o.Wrote = len(r.Changes) > changes
 	}
 	o.Physical = o.Err == nil && req.GetCompaction().GetPhysical()
 	r.Outcomes = append(r.Outcomes, o)
-	if wanted && ctx.Proposer != nil {
-		s.stations(id, index, req)
-	}
 	return nil
 }
 
@@ -211,36 +210,4 @@ func (s *Store) applyCluster(req *pb.InternalRaftRequest) error {
 		s.Members.SetDowngrade(d, s.batch)
 	}
 	return nil
-}
-
-// Steps of a request inside the state machine, in the words of etcd's own traces.
-var (
-	putSteps = []string{
-		"process raft request", "get key's previous created_revision and leaseID", "marshal mvccpb.KeyValue",
-		"store kv pair into bolt db",
-	}
-	txnSteps     = []string{"process raft request", "compare", "check requests", "store kv pair into bolt db"}
-	deleteSteps  = []string{"process raft request", "delete keys from in-memory index tree", "store kv pair into bolt db"}
-	compactSteps = []string{"process raft request", "check and update compact revision", "schedule compaction"}
-)
-
-// stations traces the way of a request of this member. A = proposal id: the client's id is known where it was proposed.
-func (s *Store) stations(id, index uint64, req *pb.InternalRaftRequest) {
-	if !s.trace.On() {
-		return
-	}
-	var steps []string
-	switch {
-	case req.Put != nil:
-		steps = putSteps
-	case req.Txn != nil:
-		steps = txnSteps
-	case req.DeleteRange != nil:
-		steps = deleteSteps
-	case req.Compaction != nil:
-		steps = compactSteps
-	}
-	for _, step := range steps {
-		s.trace.Emit(trace.Event{Kind: trace.Station, Index: index, A: id, Text: step})
-	}
 }

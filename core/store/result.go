@@ -54,6 +54,8 @@ type Outcome struct {
 	Index    uint64
 	Response any // *pb.PutResponse and so on; []*membership.Member for a conf change; nil for cluster-internal requests
 	Err      error
+	// Wrote: the request has changed pairs, at a revision of its own.
+	Wrote bool
 	// Physical: a compaction asks that its deletions are done before it is answered (Store.Compacting is false again).
 	Physical bool
 }

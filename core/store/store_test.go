@@ -176,7 +176,7 @@ func (r *recorder) Emit(e *trace.Event) {
 	r.lines = append(r.lines, fmt.Sprintf("%v index %d rev %d request %d a %d %s", e.Kind, e.Index, e.Rev, e.Request, e.A, e.Text))
 }
 
-// TestTrace: each entry is an event with the hash of its data; a request of this member has stations.
+// TestTrace: each entry is an event with the hash of its data.
 func TestTrace(t *testing.T) {
 	rec := &recorder{}
 	b, err := backend.New(backend.NewMem())
@@ -192,23 +192,41 @@ func TestTrace(t *testing.T) {
 	j.request(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("k")}})
 	j.request(&pb.InternalRaftRequest{DeleteRange: &pb.DeleteRangeRequest{Key: []byte("k")}})
 	s.Apply(ApplyContext{Proposer: func(id uint64) bool { return id == 3 }}, j.entries)
-	var applied, stations int
+	applied := 0
 	for i, l := range rec.lines {
-		switch {
-		case strings.HasPrefix(l, "entry-applied"):
+		if strings.HasPrefix(l, "entry-applied") {
 			applied++
 			want := fmt.Sprintf("entry-applied index %d rev %d request %d a %d ", applied, applied, []int{0, 2, 3}[applied-1], trace.HashData(j.entries[applied-1].Data))
 			if l != want {
 				t.Errorf("event %d: %s, want %s", i, l, want)
 			}
-		case strings.HasPrefix(l, "station index 3 rev 0 request 0 a 3 "):
-			stations++
-		case strings.HasPrefix(l, "station"):
-			t.Errorf("a station of another member's request: %s", l)
 		}
 	}
-	if applied != 3 || stations != len(deleteSteps) {
-		t.Errorf("%d applied, %d stations:\n%s", applied, stations, strings.Join(rec.lines, "\n"))
+	if applied != 3 {
+		t.Errorf("%d applied:\n%s", applied, strings.Join(rec.lines, "\n"))
+	}
+}
+
+// TestWrote: an outcome tells whether its request has changed pairs.
+func TestWrote(t *testing.T) {
+	m := newMachine(t, backend.NewMem())
+	j := &journal{}
+	del := &pb.InternalRaftRequest{DeleteRange: &pb.DeleteRangeRequest{Key: []byte("k")}}
+	put := &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte("k")}}}
+	for _, r := range []*pb.InternalRaftRequest{
+		{Put: &pb.PutRequest{Key: []byte("k")}}, del, del,
+		{Put: &pb.PutRequest{Key: []byte("k"), IgnoreValue: true}},
+		{Txn: &pb.TxnRequest{Failure: []*pb.RequestOp{put}}}, {Txn: &pb.TxnRequest{Success: []*pb.RequestOp{put}}},
+		{Compaction: &pb.CompactionRequest{Revision: 2}},
+	} {
+		j.request(r)
+	}
+	var got []bool
+	for _, o := range m.Apply(ApplyContext{}, j.entries).Outcomes {
+		got = append(got, o.Wrote)
+	}
+	if want := []bool{true, true, false, false, false, true, false}; !slices.Equal(got, want) {
+		t.Errorf("wrote %v, want %v", got, want)
 	}
 }
 

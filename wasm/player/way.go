@@ -101,8 +101,6 @@ func (w *ways) take(e *trace.Event) {
 		w.synced(e)
 	case trace.CommitAdvanced:
 		w.committed(e)
-	case trace.Station:
-		w.station(e)
 	case trace.EntryApplied:
 		w.applied(e)
 	}
@@ -189,20 +187,6 @@ func (w *ways) committed(e *trace.Event) {
 	for _, r := range w.open() {
 		if r.index != 0 && e.Index >= r.index && (e.Member == r.leader || e.Member == r.server) && !r.passed(stationCommitted, e.Member) {
 			r.add(stationCommitted, e, "")
-		}
-	}
-}
-
-// station takes the steps of the state machine, which know the entry and the
-// proposal but not the request. The proposal matters for one that waited for a
-// leader: no cause leads from it to its entry.
-func (w *ways) station(e *trace.Event) {
-	if e.Request != 0 || e.Index == 0 {
-		return
-	}
-	for _, r := range w.open() {
-		if r.server == e.Member && (r.index == e.Index || r.proposal != 0 && r.proposal == e.A) && !r.passed(e.Text, e.Member) {
-			r.add(e.Text, e, "")
 		}
 	}
 }

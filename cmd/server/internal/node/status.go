@@ -101,18 +101,21 @@ func (n *Node) Figures() Figures {
 	}
 }
 
-// noteSlow writes the way of a request that took long into the log, in etcd's words.
-func (n *Node) noteSlow(s *api.Steps) {
+// noteSlow writes the way of a request that took long into the log, in etcd's words and without the steps that took no
+// time of their own, as etcd leaves out the short ones.
+func (n *Node) noteSlow(s *api.SlowRequest) {
 	if s == nil {
 		return
 	}
-	steps := make([]string, 0, len(s.Steps()))
+	var steps []string
 	last := s.Start
-	for _, st := range s.Steps() {
-		steps = append(steps, st.Name+" (duration: "+time.Duration(st.At-last).String()+")")
+	for _, st := range s.Stations {
+		if took := time.Duration(st.At - last); took > 0 {
+			steps = append(steps, st.Name+" (duration: "+took.String()+")")
+		}
 		last = st.At
 	}
-	n.log.Info("trace["+s.Operation+"]", zap.Strings("steps", steps), zap.Duration("duration", s.Elapsed(n.now())))
+	n.log.Info("trace["+s.Operation.String()+"]", zap.Strings("steps", steps), zap.Duration("duration", s.Elapsed(n.now())))
 }
 
 // noteSlowRead writes a line about a read that took long, in etcd's words.

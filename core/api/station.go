@@ -1,0 +1,92 @@
+package api
+
+import (
+	"time"
+
+	"vitrine/core/trace"
+)
+
+// A Station is a stop on the way of a request through a member, in the words of etcd's own traces. Each is an event
+// (trace.Station, with the request's id and, once there is one, the index of its entry), and events are the only record
+// of a way. A request that took long carries its stations in the reply, too, because a server that records no events
+// still writes a line about it.
+type Station struct {
+	Name string
+	At   trace.Instant
+}
+
+// maxStations bounds the way of one request: that of a put has four.
+const maxStations = 6
+
+// way is how far a request has come.
+type way struct {
+	start    trace.Instant
+	n        int
+	stations [maxStations]Station
+}
+
+// A SlowRequest is what a reply says of a request that took longer than Config.SlowRequest.
+type SlowRequest struct {
+	Operation Operation
+	Start     trace.Instant
+	Stations  []Station // in the order in which they were reached
+}
+
+// Elapsed is the time from the request's arrival to at.
+func (s *SlowRequest) Elapsed(at trace.Instant) time.Duration { return time.Duration(at - s.Start) }
+
+// slow is the record of a request that has taken too long by now, nil if it has not.
+func (s *Server) slow(p *pending) *SlowRequest {
+	if s.cfg.SlowRequest < 0 || time.Duration(s.now-p.way.start) < s.cfg.SlowRequest {
+		return nil
+	}
+	return &SlowRequest{Operation: p.op, Start: p.way.start, Stations: p.way.stations[:p.way.n]}
+}
+
+// station notes that a request has reached a stop on its way. The member's own requests have none.
+func (s *Server) station(p *pending, name string) {
+	if p.id == 0 {
+		return
+	}
+	if w := &p.way; w.n < maxStations {
+		w.stations[w.n] = Station{name, s.now}
+		w.n++
+	}
+	if s.t.On() {
+		s.t.Emit(trace.Event{Kind: trace.Station, Request: p.id, Index: p.index, Text: name})
+	}
+}
+
+// The stations of a write inside the state machine: those of every one that was not refused, then those of one that has
+// changed pairs. A write that changed nothing has not passed what stands for the change.
+const (
+	stationProcessed = "process raft request"
+	stationStored    = "store kv pair into bolt db"
+	stationCompacted = "physically toApply compaction"
+)
+
+// passed notes the stations of a write whose entry is applied.
+func (s *Server) passed(p *pending, refused, wrote bool) {
+	s.station(p, stationProcessed)
+	if refused {
+		return
+	}
+	switch p.op {
+	case Put:
+		s.station(p, "get key's previous created_revision and leaseID")
+		s.station(p, "marshal mvccpb.KeyValue")
+	case Txn:
+		s.station(p, "compare")
+		s.station(p, "check requests")
+	case DeleteRange:
+		if wrote {
+			s.station(p, "delete keys from in-memory index tree")
+		}
+	case Compact:
+		s.station(p, "check and update compact revision")
+		s.station(p, "schedule compaction")
+	}
+	if wrote {
+		s.station(p, stationStored)
+	}
+}
