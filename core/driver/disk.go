@@ -22,10 +22,12 @@ type Disk struct {
 	Layout Layout
 	// Open opens or creates a database. It is closed before the same file is
 	// opened again.
-	Open   func(path string) (backend.Store, error)
-	WAL    wal.Options
-	Store  store.Config
-	Tracer *trace.Tracer
+	Open  func(path string) (backend.Store, error)
+	WAL   wal.Options
+	Store store.Config
+	// Tracer takes the events of the start and of the store, LogTracer those of the log, CommitTracer those of commits:
+	// each is for the goroutine that has this half. Nil ones write nothing.
+	Tracer, LogTracer, CommitTracer *trace.Tracer
 	// UnsafeNoSync leaves out the syncs of what may be large: received databases
 	// and copies. (The log's and the database's own are set with them.)
 	UnsafeNoSync bool
@@ -39,6 +41,10 @@ type Disk struct {
 	// the database stands at an older one.
 	CatchUp func(at, index uint64)
 }
+
+// ErrLeftOut is a hook's answer to log-sync that leaves the sync out and calls it
+// done: a disk that lies.
+var ErrLeftOut = errors.New("driver: the step is left out")
 
 func (d *Disk) step(s Step) error {
 	if d.Hook == nil {

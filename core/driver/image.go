@@ -10,7 +10,10 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/store"
+	"vitrine/core/trace"
 	"vitrine/core/vfs"
+
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // ErrImageTooLarge is wrapped when a peer sends a database that is larger than a
@@ -221,6 +224,18 @@ func Info(s *store.Store) member.StoreInfo {
 		Revision: s.KV.Revision(), CompactRevision: s.KV.CompactRevision(),
 		Members: s.Members.Clone(), Alarms: s.Alarms.List(pb.AlarmType_NONE),
 	}
+}
+
+// ImageFor takes an image for a message that a follower is sent because the log
+// cannot help it any more, and writes into the message where the image stands.
+func (s *State) ImageFor(t *trace.Tracer, m *raftpb.Message) (backend.Snapshot, backend.Applied, error) {
+	image, at, err := s.Image(m.GetSnapshot().GetMetadata().GetIndex())
+	if err != nil {
+		return nil, at, err
+	}
+	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: at.ConfState, Index: &at.Index, Term: &at.Term}
+	t.Emit(trace.Event{Kind: trace.SnapshotSent, Peer: m.GetTo(), Index: at.Index, Term: at.Term})
+	return image, at, nil
 }
 
 // Image is a consistent copy of what is durable, to be sent, with its position.

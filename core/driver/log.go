@@ -3,6 +3,7 @@ package driver
 import (
 	"vitrine/core/consensus"
 	"vitrine/core/mutant"
+	"vitrine/core/trace"
 	"vitrine/core/wal"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -17,6 +18,46 @@ type Log struct {
 	*wal.WAL
 	disk    *Disk
 	entries []*raftpb.Entry // merged; kept for its room
+	ticket  uint64          // the last one appended
+	// How far the log is in the file, and how far it survives a power loss.
+	written, synced Position
+}
+
+// Position is the end of a log and the hard state that goes with it.
+type Position struct {
+	Index, Term  uint64 // the last entry
+	Vote, InTerm uint64 // the hard state
+}
+
+// Written and Synced are how far the log is in the file, and how far it survives
+// a power loss.
+func (l *Log) Written() Position { return l.written }
+func (l *Log) Synced() Position  { return l.synced }
+
+// positionOf is where a recovered log ends.
+func positionOf(found *wal.Recovered) Position {
+	p := Position{
+		Index: found.Snapshot.GetIndex(), Term: found.Snapshot.GetTerm(),
+		Vote: found.HardState.GetVote(), InTerm: found.HardState.GetTerm(),
+	}
+	if k := len(found.Entries); k > 0 {
+		p.Index, p.Term = found.Entries[k-1].GetIndex(), found.Entries[k-1].GetTerm()
+	}
+	return p
+}
+
+// after is the position behind a write.
+func (p Position) after(w *consensus.LogWrite) Position {
+	if s := w.Snapshot; s != nil {
+		p.Index, p.Term = s.GetMetadata().GetIndex(), s.GetMetadata().GetTerm()
+	}
+	if k := len(w.Entries); k > 0 {
+		p.Index, p.Term = w.Entries[k-1].GetIndex(), w.Entries[k-1].GetTerm()
+	}
+	if h := w.HardState; h != nil {
+		p.Vote, p.InTerm = h.GetVote(), h.GetTerm()
+	}
+	return p
 }
 
 // Append puts a group into the file, in the order of its tickets. Neighbours
@@ -54,7 +95,14 @@ func (l *Log) Append(group []consensus.LogWrite) (mustSync bool, err error) {
 			}
 		}
 	}
-	return mustSync, m.flush()
+	if err := m.flush(); err != nil {
+		return mustSync, err
+	}
+	for i := range group {
+		l.written, l.ticket = l.written.after(&group[i]), group[i].Ticket
+	}
+	l.tell(trace.LogWritten, l.written)
+	return mustSync, nil
 }
 
 func (l *Log) mark(w *consensus.LogWrite) error {
@@ -95,10 +143,18 @@ func (m *merged) flush() error {
 
 // Sync makes all that was appended durable.
 func (l *Log) Sync() error {
-	if err := l.disk.step(LogSync); err != nil {
+	switch err := l.disk.step(LogSync); {
+	case err == ErrLeftOut:
+	case err != nil:
 		return err
+	default:
+		if err := l.WAL.Sync(); err != nil {
+			return err
+		}
 	}
-	return l.WAL.Sync()
+	l.synced = l.written
+	l.tell(trace.LogSynced, l.synced)
+	return nil
 }
 
 // Finish gives up what a group that is durable has made superfluous.

@@ -63,6 +63,7 @@ func (d *Disk) Start(birth func() (Birth, error)) (*Started, error) {
 	if err := d.DropImages(s.State.Store.Backend.Durable().Index); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.started(d.Tracer)
 	return s, nil
 }
 
@@ -156,7 +157,8 @@ func (d *Disk) recover(b *backend.Backend, noDB bool) (*Started, error) {
 			return nil, errors.Join(fmt.Errorf("cannot use the database %s: %w", d.Layout.DB(), err), w.Close())
 		}
 	}
-	return &Started{Log: &Log{WAL: w, disk: d}, State: &State{Store: adopted, disk: d}, Found: found, Boot: boot}, nil
+	end := positionOf(found)
+	return &Started{Log: &Log{WAL: w, disk: d, written: end, synced: end}, State: &State{Store: adopted, disk: d}, Found: found, Boot: boot}, nil
 }
 
 func (d *Disk) recoverLog(b *backend.Backend) (*wal.WAL, *wal.Recovered, consensus.Boot, error) {

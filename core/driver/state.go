@@ -69,7 +69,9 @@ func (s *State) End(c *Commit, runErr error) (durable backend.Applied, whole boo
 	if !s.full {
 		s.ended = s.begun
 	}
-	return s.Store.Backend.Durable(), !s.full, nil
+	durable = s.Store.Backend.Durable()
+	c.Tell(durable)
+	return durable, !s.full, nil
 }
 
 // Mark is a moment in the life of the database: Durable tells when all that was

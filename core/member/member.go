@@ -188,6 +188,7 @@ func (m *Member) fail(err error) {
 	if err == nil {
 		err = fmt.Errorf("the log failed")
 	}
+	m.t.Emit(trace.Event{Kind: trace.LogFailed, Text: err.Error()})
 	m.halt = fmt.Errorf("member %x has stopped: %w", m.cfg.ID, err)
 }
 

@@ -8,6 +8,7 @@ import (
 	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -26,9 +27,14 @@ func (n *node) layout() driver.Layout { return driver.At(".", "") }
 func (w *World) filesOf(n *node) *driver.Disk {
 	d := &driver.Disk{
 		FS:     vfs.WithFaults(n.fs, func(op vfs.Op) error { return w.doubt(n, op) }),
-		Layout: n.layout(), Tracer: n.tracer, Store: w.storeConfig(),
-		WAL:  wal.Options{SegmentBytes: w.cfg.SegmentBytes, Recycle: true},
-		Hook: func(s driver.Step) error { return w.reaches(n, s) },
+		Layout: n.layout(), Tracer: n.tracer, LogTracer: n.tracer, CommitTracer: n.tracer, Store: w.storeConfig(),
+		WAL: wal.Options{SegmentBytes: w.cfg.SegmentBytes, Recycle: true},
+		Hook: func(s driver.Step) error {
+			if s == driver.LogSync && mutant.On(mutant.FsyncLies) && n.disk.Chance(0.1) {
+				return driver.ErrLeftOut
+			}
+			return w.reaches(n, s)
+		},
 	}
 	d.Open = func(path string) (backend.Store, error) { return backend.OpenMemFile(d.Watched(), path) }
 	return d
@@ -50,6 +56,7 @@ func (w *World) format(n *node, peers []consensus.Peer) error {
 	}
 	for {
 		d := w.filesOf(n)
+		d.Tracer = nil // no process lives on it yet
 		started, err := d.Start(func() (driver.Birth, error) { return birth(n, peers) })
 		if n.strikes.struck() {
 			n.fs = n.strikes.left
@@ -97,14 +104,7 @@ func (w *World) boot(n *node) {
 		}
 		return
 	}
-	cause := uint64(0)
 	n.process = running
-	cause = w.emit(trace.Event{
-		Kind: trace.MemberStarted, Member: n.id, Term: n.synced.inTerm, Peer: n.synced.vote,
-		Index: n.backend.Applied().Index, A: n.synced.term, B: n.bootMark, C: n.synced.index,
-		Rev: n.store.KV.Revision(),
-	})
-	n.tracer.At(trace.Instant(w.now), cause)
 	w.rand.use(n)
 	m, err := member.New(w.memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.now))
 	w.rand.use(nil)
@@ -125,6 +125,7 @@ func (w *World) boot(n *node) {
 func (w *World) recover(n *node) (consensus.Boot, error) {
 	n.wear.hit, n.wear.unsynced = nil, nil
 	n.files = w.filesOf(n)
+	n.tracer.At(trace.Instant(w.now), 0)
 	started, err := n.files.Start(func() (b driver.Birth, err error) {
 		return b, fmt.Errorf("sim: the log of member %d is gone", n.id)
 	})
@@ -136,14 +137,7 @@ func (w *World) recover(n *node) (consensus.Boot, error) {
 	n.starts++
 	found := started.Found
 	n.bootMark = found.Snapshot.GetIndex()
-	n.written = position{
-		index: found.Snapshot.GetIndex(), term: found.Snapshot.GetTerm(),
-		vote: found.HardState.GetVote(), inTerm: found.HardState.GetTerm(),
-	}
-	if k := len(found.Entries); k > 0 {
-		n.written.index, n.written.term = found.Entries[k-1].GetIndex(), found.Entries[k-1].GetTerm()
-	}
-	n.synced = n.written
+	n.written, n.synced = n.log.Written(), n.log.Synced()
 	n.mirror = mirror{snap: n.bootMark}
 	n.mirror.append(found.Entries)
 	return started.Boot, nil

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"vitrine/core/check"
-	"vitrine/core/trace"
+	"vitrine/core/driver"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
 )
@@ -145,7 +145,7 @@ func (w *World) comeBack(n *node) {
 func (w *World) bootFailed(n *node, err error) {
 	n.process = stopped
 	n.reason = err.Error()
-	w.emit(trace.Event{Kind: trace.MemberStopped, Member: n.id, Text: n.reason})
+	driver.Stopped(w.pen(n, 0), err)
 	var corrupt *wal.CorruptError
 	switch {
 	case n.wear.hit != nil && (errors.Is(err, errDiskIO) || errors.Is(err, errDiskFull)):

@@ -9,7 +9,6 @@ import (
 	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/store"
-	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -58,13 +57,11 @@ func (w *World) takeImages(n *node) {
 // takeImage fills a MsgSnap and sends it.
 func (w *World) takeImage(n *node, s *consensus.Send) {
 	m, to := s.Message, w.byID(s.To)
-	snapshot, at, err := n.state.Image(m.GetSnapshot().GetMetadata().GetIndex())
+	snapshot, at, err := n.state.ImageFor(w.pen(n, 0), m)
 	if err != nil {
 		w.report(n, to, member.SnapshotStatus, false, s.Cause)
 		return
 	}
-	w.emit(trace.Event{Kind: trace.SnapshotSent, Member: n.id, Peer: m.GetTo(), Index: at.Index, Term: at.Term})
-	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: at.ConfState, Index: &at.Index, Term: &at.Term}
 	w.convey(n, to, s, &image{snapshot: snapshot, applied: at})
 }
 

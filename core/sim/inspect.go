@@ -161,7 +161,7 @@ func (w *World) drawMember(n *node, m *MemberState) {
 		ID: n.id, Name: n.name, Role: roleNames[st.Role], Learner: st.Learner, Alive: n.alive(),
 		Process: processNames[n.process], Reason: n.reason, Incarnation: n.starts,
 		Term: st.Term, Vote: st.Vote, Lead: st.Lead, First: st.First, Last: st.Last,
-		Written: n.written.index, Synced: n.synced.index, Commit: st.Commit, Applied: st.Applied,
+		Written: n.written.Index, Synced: n.synced.Index, Commit: st.Commit, Applied: st.Applied,
 		Durable: l.durable, Snap: n.mirror.snap,
 		Elapsed: n.elapsed, Timeout: n.timeout, NextTickAt: n.nextTick,
 		Revision: st.Revision, CompactRev: st.CompactRevision, Keys: l.keys, HashKV: l.hashKV,
@@ -170,7 +170,7 @@ func (w *World) drawMember(n *node, m *MemberState) {
 		Votes: votes, Progress: progress, Log: log,
 	}
 	if st.Term == 0 { // it has never run
-		m.Term, m.Vote, m.Last = n.synced.inTerm, n.synced.vote, n.synced.index
+		m.Term, m.Vote, m.Last = n.synced.InTerm, n.synced.Vote, n.synced.Index
 	}
 	w.drawTimes(n, m)
 	w.drawDisk(n, m)

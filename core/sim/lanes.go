@@ -58,6 +58,7 @@ func (n *node) fsyncTime() int64 {
 // wrote puts the group into the file and starts its sync.
 func (w *World) wrote(n *node, e *event) {
 	group, used := n.logs[:n.batch], n.log.Size()
+	w.pen(n, e.cause)
 	mustSync, err := n.log.Append(group)
 	if err != nil {
 		w.logFailed(n, err, e.cause)
@@ -65,7 +66,7 @@ func (w *World) wrote(n *node, e *event) {
 	}
 	fragile := n.wrote(group, used)
 	last := &n.logs[n.batch-1]
-	e.cause = w.emitLog(n, trace.LogWritten, last.Ticket, n.written, e.cause)
+	e.cause = n.tracer.Caused()
 	if !mustSync {
 		w.logDone(n, last.Ticket, e.cause)
 		return
@@ -92,40 +93,28 @@ func (w *World) wrote(n *node, e *event) {
 // the middle of something: fragile before the sync, delicate just after it.
 func (n *node) wrote(group []consensus.LogWrite, used int64) (fragile bool) {
 	n.delicate = n.delicate || n.log.Size() < used
+	last := n.written.Index
 	for i := range group {
 		l := &group[i]
 		fragile = fragile || l.Mark != nil || l.Snapshot != nil
 		if s := l.Snapshot; s != nil {
-			n.written.index, n.written.term = s.GetMetadata().GetIndex(), s.GetMetadata().GetTerm()
+			last = s.GetMetadata().GetIndex()
 		}
 		if k := len(l.Entries); k > 0 {
-			n.delicate = n.delicate || l.Entries[0].GetIndex() <= n.written.index
-			n.written.index, n.written.term = l.Entries[k-1].GetIndex(), l.Entries[k-1].GetTerm()
-		}
-		if h := l.HardState; h != nil {
-			n.written.vote, n.written.inTerm = h.GetVote(), h.GetTerm()
+			n.delicate = n.delicate || l.Entries[0].GetIndex() <= last
+			last = l.Entries[k-1].GetIndex()
 		}
 	}
+	n.written = n.log.Written()
 	return fragile
-}
-
-func (w *World) emitLog(n *node, kind trace.Kind, ticket uint64, p position, cause uint64) uint64 {
-	return w.emit(trace.Event{Kind: kind, Member: n.id, Index: p.index, Term: p.term, A: ticket, B: p.vote, C: p.inTerm, Cause: cause})
-}
-
-// sync is what the disk does about it.
-func (n *node) sync() error {
-	if mutant.On(mutant.FsyncLies) && n.disk.Chance(0.1) {
-		return nil
-	}
-	return n.log.Sync()
 }
 
 // wasSynced is the disk's part of a finished sync; a paused process learns of
 // it later.
 func (w *World) wasSynced(n *node, e *event) {
 	if e.a == 0 {
-		if err := n.sync(); n.strikes.struck() {
+		w.pen(n, e.cause)
+		if err := n.log.Sync(); n.strikes.struck() {
 			return
 		} else if err != nil {
 			n.wear.unsynced, e.a = err, 1
@@ -141,8 +130,8 @@ func (w *World) wasSynced(n *node, e *event) {
 		return
 	}
 	if e.a == 0 {
-		n.synced = n.written
-		e.cause = w.emitLog(n, trace.LogSynced, n.logs[n.batch-1].Ticket, n.synced, e.cause)
+		n.synced = n.log.Synced()
+		e.cause = n.tracer.Caused()
 		e.a = 1
 		if n.delicate {
 			n.delicate = false
@@ -183,8 +172,8 @@ func (w *World) logFailed(n *node, err error, cause uint64) {
 	if n.strikes.struck() {
 		return
 	}
-	cause = w.emit(trace.Event{Kind: trace.LogFailed, Member: n.id, Text: err.Error(), Cause: cause})
 	if mutant.On(mutant.FsyncRetried) && n.syncing {
+		cause = w.emit(trace.Event{Kind: trace.LogFailed, Member: n.id, Text: err.Error(), Cause: cause})
 		n.wear.unsynced = nil
 		w.use(n, "syncing", n.fsyncTime(), evSync, cause)
 		return
@@ -292,7 +281,9 @@ func (w *World) committed(n *node) {
 	c := n.commit
 	if mutant.On(mutant.CommitReportedEarly) && !n.reported {
 		n.reported = true
-		w.backed(n, c, c.Applied())
+		w.pen(n, 0)
+		c.Tell(c.Applied())
+		w.backed(n, c.Applied())
 		w.q.push(event{at: w.diskAt(n, n.fsyncTime()), kind: evCommitDone, node: uint8(n.ix), life: n.life, a: n.era})
 		return
 	}
@@ -303,12 +294,13 @@ func (w *World) committed(n *node) {
 	} else if runErr = c.Run(); n.strikes.struck() {
 		return
 	}
+	w.pen(n, 0)
 	durable, _, err := n.state.End(c, runErr)
 	if err != nil {
 		w.logFailed(n, err, 0)
 		return
 	}
-	w.backed(n, c, durable)
+	w.backed(n, durable)
 	if n.process != running {
 		return
 	}
@@ -322,10 +314,9 @@ func (w *World) committed(n *node) {
 	}
 }
 
-// backed tells that a commit is durable.
-func (w *World) backed(n *node, c *driver.Commit, durable backend.Applied) {
-	cause := w.emit(trace.Event{Kind: trace.BackendCommitted, Member: n.id, Index: durable.Index, Term: durable.Term, A: uint64(c.Ops())})
-	w.step(n, &member.Input{Kind: member.Backed, Backed: durable, Cause: cause})
+// backed tells the member that a commit is durable.
+func (w *World) backed(n *node, durable backend.Applied) {
+	w.step(n, &member.Input{Kind: member.Backed, Backed: durable, Cause: n.tracer.Caused()})
 }
 
 // tellCompactions tells of those that are finished and durable.
@@ -440,16 +431,12 @@ func (w *World) evaluate(n *node, e *event) {
 		w.q.push(*e)
 		return
 	}
-	n.tracer.At(trace.Instant(w.now), e.cause)
+	w.pen(n, e.cause)
 	r := open.ready
 	resp, err := w.resultOf(n, open)
 	w.dropRead(e.slot)
 	resp, err = api.Finish(resp, r.Header, err)
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	n.tracer.Emit(trace.Event{Kind: trace.RequestDone, Request: r.ID, Rev: pb.HeaderRevision(resp), Text: text})
+	driver.Answered(n.tracer, r.ID, resp, err)
 	w.reply(n, &api.Reply{ID: r.ID, Response: resp, Err: err})
 }
 

@@ -66,7 +66,7 @@ func (w *World) send(n *node, s *consensus.Send) {
 // convey launches a message and what belongs to it.
 func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
 	m := s.Message
-	cause := w.emitMessage(trace.MessageSent, n, to, m, s.Cause)
+	cause := driver.Sent(w.pen(n, s.Cause), m)
 	w.weather(n)
 	l := w.link(n.ix, to.ix)
 	fate := l.dice.Uint64()
@@ -152,7 +152,7 @@ func (w *World) deliver(e *event) {
 		w.dropped(from, to, m, cause, why)
 		return
 	}
-	got := w.emitMessage(trace.MessageDelivered, to, from, m, cause)
+	got := driver.Delivered(w.pen(to, cause), from.id, m)
 	to.heardFrom(from, m, w.now)
 	if img == nil {
 		w.step(to, &member.Input{Kind: member.Receive, Message: m, Cause: got})
@@ -170,7 +170,7 @@ func (w *World) lose(e *event) {
 }
 
 func (w *World) dropped(from, to *node, m *raftpb.Message, cause uint64, why loss) {
-	seq := w.emit(trace.Event{Kind: trace.MessageDropped, Member: to.id, Peer: from.id, Msg: uint8(m.GetType()) + 1, Cause: cause, Text: lossNames[why]})
+	seq := driver.Dropped(w.pen(to, cause), from.id, m, lossNames[why])
 	switch {
 	case m.GetType() == raftpb.MsgSnap:
 		w.report(from, to, member.SnapshotStatus, false, seq)
@@ -196,17 +196,6 @@ func (w *World) reported(n *node, e *event) {
 	w.step(n, &member.Input{
 		Kind: member.InputKind(e.a >> 16), Peer: w.nodes[e.a>>1&0x7fff].id, OK: e.a&1 != 0, Cause: e.cause,
 	})
-}
-
-func (w *World) emitMessage(kind trace.Kind, at, other *node, m *raftpb.Message, cause uint64) uint64 {
-	e := trace.Event{
-		Kind: kind, Cause: cause, Msg: uint8(m.GetType()) + 1, Member: at.id, Peer: other.id,
-		Term: m.GetTerm(), Index: m.GetIndex(), A: m.GetCommit(), B: m.GetLogTerm(), C: uint64(len(m.GetEntries())),
-	}
-	if m.GetReject() {
-		e.C |= trace.Rejected
-	}
-	return w.emit(e)
 }
 
 // setCut cuts or heals one direction.

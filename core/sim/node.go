@@ -62,9 +62,9 @@ type node struct {
 	logs     []consensus.LogWrite
 	batch    int
 	syncing  bool
-	delicate bool     // what is being synced overwrites part of the log, or begins a segment
-	written  position // what is in the file
-	synced   position // what a power loss leaves
+	delicate bool            // what is being synced overwrites part of the log, or begins a segment
+	written  driver.Position // what is in the file
+	synced   driver.Position // what a power loss leaves
 
 	// Apply lane, in order.
 	applies  []consensus.ApplyBatch
@@ -103,12 +103,6 @@ type node struct {
 	bootLog  consensus.Boot // between recovery and the member's start
 	bootMark uint64
 	last     lastSeen
-}
-
-// position is the end of a log and the hard state that goes with it.
-type position struct {
-	index, term  uint64 // the last entry
-	vote, inTerm uint64 // the hard state
 }
 
 // diskActivity is what the disk LED shows.
@@ -204,7 +198,7 @@ func (w *World) stop(n *node, why error) {
 	w.leftovers(n)
 	w.quit(n, stopped)
 	n.reason = why.Error()
-	w.emit(trace.Event{Kind: trace.MemberStopped, Member: n.id, Text: n.reason})
+	driver.Stopped(w.pen(n, 0), why)
 	w.comeBack(n)
 }
 

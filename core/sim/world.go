@@ -369,6 +369,12 @@ func (w *World) emit(e trace.Event) uint64 {
 	return w.stream.Emit(&e)
 }
 
+// pen is the tracer of a member, for what happens to it now because of cause.
+func (w *World) pen(n *node, cause uint64) *trace.Tracer {
+	n.tracer.At(trace.Instant(w.now), cause)
+	return n.tracer
+}
+
 // Hash is the running hash of all events.
 func (w *World) Hash() uint64 { return w.stream.Hash() }
 

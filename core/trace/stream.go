@@ -125,6 +125,15 @@ func (t *Tracer) Emit(e Event) uint64 {
 	return t.stream.Emit(&e)
 }
 
+// Lead writes e, and makes it the cause of what is emitted until the next At.
+func (t *Tracer) Lead(e Event) uint64 {
+	if t == nil {
+		return 0
+	}
+	t.cause = t.Emit(e)
+	return t.cause
+}
+
 // Caused is the cause of the context, 0 for a nil Tracer.
 func (t *Tracer) Caused() uint64 {
 	if t == nil {
