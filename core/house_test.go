@@ -28,6 +28,7 @@ var order = []string{
 	"consensus", "api", "member",
 	"driver",
 	"model", "check", "check/fold", "check/history",
+	"script",
 	"sim",
 }
 

@@ -10,6 +10,7 @@ import (
 	"vitrine/core/membership"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
@@ -47,9 +48,9 @@ func (w *World) format(n *node, peers []consensus.Peer) error {
 	n.fs = vfs.NewMem()
 	for i := range w.cfg.Founding {
 		if f := &w.cfg.Founding[i]; f.Member == n.id {
-			how := powerFails
+			how := script.PowerFails
 			if f.Keep {
-				how = processDies
+				how = script.ProcessDies
 			}
 			n.strikes.arm(driver.StepNamed(f.Step), strike{how: how, torn: f.Torn})
 		}

@@ -1,13 +1,13 @@
 package sim
 
 import (
-	"fmt"
 	"slices"
 
 	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 )
@@ -15,83 +15,28 @@ import (
 // Calls are what operators ask: how a member is, what its data hash to, who the
 // members are, which alarms are up, and to hand over leadership.
 
-var alarmTypes = map[string]pb.AlarmType{"": pb.AlarmType_NONE, "nospace": pb.AlarmType_NOSPACE, "corrupt": pb.AlarmType_CORRUPT}
-
-var alarmActions = map[string]pb.AlarmRequest_AlarmAction{
-	"get": pb.AlarmRequest_GET, "activate": pb.AlarmRequest_ACTIVATE, "deactivate": pb.AlarmRequest_DEACTIVATE,
-}
-
-var (
-	alarmTypeNames   = [...]string{"", "nospace", "corrupt"}
-	alarmActionNames = [...]string{"get", "activate", "deactivate"}
-)
-
-// callOf translates a command to a call.
-func callOf(c *Command) (opCode, any, error) {
-	switch c.Cmd {
-	case "status":
-		return opStatus, &pb.StatusRequest{}, nil
-	case "hash":
-		return opHash, &pb.HashRequest{}, nil
-	case "hash-kv":
-		return opHashKV, &pb.HashKVRequest{Revision: c.Rev}, nil
-	case "members":
-		return opMembers, &pb.MemberListRequest{Linearizable: !c.Serializable}, nil
-	case "move-leader":
-		return opMoveLeader, &pb.MoveLeaderRequest{TargetID: uint64(c.ID)}, nil
-	}
-	action, ok := alarmActions[c.Name]
-	kind, known := alarmTypes[c.Value]
-	switch {
-	case !ok:
-		return 0, nil, fmt.Errorf("sim: alarm: name %q is neither get, activate nor deactivate", c.Name)
-	case !known:
-		return 0, nil, fmt.Errorf("sim: alarm: value %q is neither nospace nor corrupt", c.Value)
-	}
-	return opAlarm, &pb.AlarmRequest{Action: action, Alarm: kind, MemberID: uint64(c.ID)}, nil
-}
-
-// commandOfCall is the opposite of callOf; false if the body is no call.
-func commandOfCall(body any) (Command, bool) {
-	switch r := body.(type) {
-	case *pb.StatusRequest:
-		return Command{Cmd: "status"}, true
-	case *pb.HashRequest:
-		return Command{Cmd: "hash"}, true
-	case *pb.HashKVRequest:
-		return Command{Cmd: "hash-kv", Rev: r.Revision}, true
-	case *pb.MemberListRequest:
-		return Command{Cmd: "members", Serializable: !r.Linearizable}, true
-	case *pb.MoveLeaderRequest:
-		return Command{Cmd: "move-leader", ID: int64(r.TargetID)}, true
-	case *pb.AlarmRequest:
-		return Command{Cmd: "alarm", Name: alarmActionNames[r.Action], Value: alarmTypeNames[r.Alarm], ID: int64(r.MemberID)}, true
-	}
-	return Command{}, false
-}
-
 // call is a call of any kind. Alarms are raised by hand only where the seed wants
 // that; who has been refused for one looks what is up and takes it down.
-func (g *grammar) call() (opCode, any) {
+func (g *grammar) call() (script.Op, any) {
 	some := uint64(1 + g.n(len(g.w.nodes)))
 	switch g.n(10) {
 	case 0, 1:
-		return opStatus, &pb.StatusRequest{}
+		return script.OpStatus, &pb.StatusRequest{}
 	case 2:
-		return opHash, &pb.HashRequest{}
+		return script.OpHash, &pb.HashRequest{}
 	case 3, 4:
 		rev := g.past(16)
 		if g.one(3) {
 			rev = 0
 		}
-		return opHashKV, &pb.HashKVRequest{Revision: rev}
+		return script.OpHashKV, &pb.HashKVRequest{Revision: rev}
 	case 5:
-		return opMembers, &pb.MemberListRequest{Linearizable: g.one(2)}
+		return script.OpMembers, &pb.MemberListRequest{Linearizable: g.one(2)}
 	case 6, 7:
 		if g.one(8) {
 			some = uint64(len(g.w.nodes) + 1 + g.n(3)) // nobody
 		}
-		return opMoveLeader, &pb.MoveLeaderRequest{TargetID: some}
+		return script.OpMoveLeader, &pb.MoveLeaderRequest{TargetID: some}
 	}
 	r := &pb.AlarmRequest{MemberID: some, Alarm: pb.AlarmType_NOSPACE}
 	if g.one(4) {
@@ -100,23 +45,23 @@ func (g *grammar) call() (opCode, any) {
 	if g.w.load.Alarms && !g.one(3) {
 		r.Action = pb.AlarmRequest_AlarmAction(1 + g.n(2))
 	}
-	return opAlarm, r
+	return script.OpAlarm, r
 }
 
 // repair is what a client does that was refused for an alarm: it makes room, asks
 // what is up, and takes it down.
-func (c *client) repair() (opCode, any) {
+func (c *client) repair() (script.Op, any) {
 	switch {
 	case len(c.alarms) > 0:
 		a := c.alarms[0]
 		c.alarms = c.alarms[1:]
-		return opAlarm, &pb.AlarmRequest{Action: pb.AlarmRequest_DEACTIVATE, MemberID: a.MemberID, Alarm: a.Alarm}
+		return script.OpAlarm, &pb.AlarmRequest{Action: pb.AlarmRequest_DEACTIVATE, MemberID: a.MemberID, Alarm: a.Alarm}
 	case !c.cleared:
 		c.cleared = true
-		return opCompact, &pb.CompactionRequest{Revision: max(1, c.lastRev), Physical: true}
+		return script.OpCompact, &pb.CompactionRequest{Revision: max(1, c.lastRev), Physical: true}
 	}
 	c.refused, c.cleared = false, false
-	return opAlarm, &pb.AlarmRequest{}
+	return script.OpAlarm, &pb.AlarmRequest{}
 }
 
 // refusedFor notes what an answer tells a client of alarms.
@@ -206,7 +151,7 @@ func (w *World) answeredRightly(n *node, r *request, response any, err error) {
 		wrong("by the header it is member %d of cluster %x", head.MemberId, head.ClusterId)
 	case head.RaftTerm < r.met.term || head.RaftTerm > now.RaftTerm:
 		wrong("the header has term %d; it was %d when it was asked and is %d now", head.RaftTerm, r.met.term, now.RaftTerm)
-	case r.op == opMembers:
+	case r.op == script.OpMembers:
 		if head.Revision != 0 {
 			wrong("a list of members has no revision, not %d", head.Revision)
 		}

@@ -11,6 +11,7 @@ import (
 	"vitrine/core/member"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -51,7 +52,7 @@ func (c *client) hears(node int, life uint32, rev int64) {
 }
 
 // linearizable reports whether an answer must come from the newest state.
-func linearizable(op opCode, body any) bool {
+func linearizable(op script.Op, body any) bool {
 	asks := func(op *pb.RequestOp) bool { return !op.GetRequestRange().GetSerializable() }
 	switch r := body.(type) {
 	case *pb.RangeRequest:
@@ -59,7 +60,7 @@ func linearizable(op opCode, body any) bool {
 	case *pb.TxnRequest:
 		return slices.ContainsFunc(r.Success, asks) || slices.ContainsFunc(r.Failure, asks)
 	}
-	return op < opMoveLeader
+	return op < script.OpMoveLeader
 }
 
 // sight is what a client knows of a key.
@@ -78,35 +79,6 @@ const (
 	maxAttempts = 100
 )
 
-// opCode says what a request is; RequestIssued carries it.
-type opCode uint8
-
-const (
-	opPut opCode = iota + 1
-	opGet
-	opDelete
-	opTxn
-	opCompact
-	opWatch
-	opAlarm
-	opMoveLeader
-	opStatus
-	opHash
-	opHashKV
-	opMembers
-)
-
-var opNames = [...]string{"", "put", "get", "delete", "txn", "compact", "watch", "alarm", "move-leader", "status", "hash", "hash-kv", "members"}
-
-// readOnly operations are asked again where the first answer did not come.
-func (op opCode) readOnly() bool { return op == opGet || op >= opStatus }
-
-// judged operations are of the data, and part of the history.
-func (op opCode) judged() bool { return op < opMoveLeader }
-
-// keyed operations are about some key.
-func (op opCode) keyed() bool { return op < opAlarm && op != opCompact }
-
 // stage is where a request is on its way.
 type stage uint8
 
@@ -122,7 +94,7 @@ const (
 type request struct {
 	id       uint64
 	client   int
-	op       opCode
+	op       script.Op
 	readOnly bool
 	pinned   bool // to one endpoint, as etcdctl --endpoints: no other is tried
 	body     any
@@ -156,14 +128,14 @@ var (
 )
 
 // issue starts an operation. body is the request of the API.
-func (w *World) issue(c *client, op opCode, body any, words, key string, endpoint int, timeout time.Duration) int32 {
+func (w *World) issue(c *client, op script.Op, body any, words, key string, endpoint int, timeout time.Duration) int32 {
 	slot := w.newRequest()
 	r := w.requests.at(slot)
 	w.requestID++
 	stations := r.stations[:0]
 	*r = request{
 		id: w.requestID, client: c.id, op: op, body: body, words: words, key: key,
-		readOnly: op.readOnly(), pinned: endpoint >= 0, node: endpoint, status: StatusPending,
+		readOnly: op.ReadOnly(), pinned: endpoint >= 0, node: endpoint, status: StatusPending,
 		issued: w.now, deadline: w.now + int64(timeout), stations: stations, floor: c.lastRev,
 	}
 	w.byRequest[r.id] = slot

@@ -70,7 +70,7 @@ type Founding struct {
 	Torn   int    `json:"torn,omitempty"` // percent of what was not synced that survives
 }
 
-// Network describes all links; a Command may cut single ones.
+// Network describes all links; cut commands end single ones.
 type Network struct {
 	Base      time.Duration `json:"base"`      // fixed part of the one-way latency
 	Jitter    time.Duration `json:"jitter"`    // mean of the exponential part, capped at 8 times its mean

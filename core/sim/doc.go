@@ -11,7 +11,7 @@
 //	if err != nil { ... }
 //	defer w.Close()
 //	w.RunUntil(trace.Instant(5*time.Second), 0)
-//	w.Do(sim.Command{Cmd: "crash", Member: w.Leader()})
+//	w.Do(sim.Command{Cmd: script.Crash, Member: w.Leader()})
 //	w.RunUntil(trace.Instant(10*time.Second), 0)
 //	fmt.Println(w.HashText(), w.Violation())
 //

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 )
@@ -97,7 +98,7 @@ func formatFloat(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) 
 
 func (w *World) dial(class faultClass, name, value string) {
 	if w.faults.options.On[class] {
-		w.inflict(class, Command{Cmd: "set", Name: name, Value: value})
+		w.inflict(class, script.Command{Cmd: script.Set, Name: name, Value: value})
 	}
 }
 
@@ -107,7 +108,7 @@ func (w *World) nextFault(class faultClass) {
 }
 
 // inflict does a drawn fault. What is not possible at the moment is no fault.
-func (w *World) inflict(class faultClass, c Command) bool {
+func (w *World) inflict(class faultClass, c script.Command) bool {
 	if _, err := w.do(&c, true); err != nil {
 		return false
 	}
@@ -116,8 +117,8 @@ func (w *World) inflict(class faultClass, c Command) bool {
 }
 
 // later takes a fault back, or continues it, after a while.
-func (w *World) later(wait time.Duration, c Command) {
-	w.scheduled = append(w.scheduled, Timed{At: w.now + int64(wait), Command: c, Fault: true})
+func (w *World) later(wait time.Duration, c script.Command) {
+	w.scheduled = append(w.scheduled, script.Timed{At: w.now + int64(wait), Command: c, Fault: true})
 	w.q.pushFirst(event{at: w.now + int64(wait), kind: evCommand, a: uint64(len(w.scheduled) - 1)})
 }
 
@@ -150,13 +151,13 @@ func (w *World) drawFault(e *event) {
 	case faultPartition:
 		w.partition(id, how, long)
 	case faultPause:
-		if w.inflict(class, Command{Cmd: "pause", Member: id}) {
-			w.later(spread(long, 100*time.Millisecond, 10*time.Second), Command{Cmd: "resume", Member: id})
+		if w.inflict(class, script.Command{Cmd: script.Pause, Member: id}) {
+			w.later(spread(long, 100*time.Millisecond, 10*time.Second), script.Command{Cmd: script.Resume, Member: id})
 		}
 	case faultCrash:
 		w.crashAndRestart(class, powerFailure(id, how), spread(long, time.Millisecond, 10*time.Second))
 	case faultStall:
-		w.inflict(class, Command{Cmd: "stall", Member: id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
+		w.inflict(class, script.Command{Cmd: script.Stall, Member: id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
 	case faultCompact:
 		rev := w.faults.head - int64(how%40)
 		switch how >> 8 % 4 {
@@ -168,11 +169,11 @@ func (w *World) drawFault(e *event) {
 			w.faults.lurking = true
 			return
 		}
-		w.inflict(class, Command{Cmd: "compact", Rev: max(1, rev), Member: id})
+		w.inflict(class, script.Command{Cmd: script.Compact, Rev: max(1, rev), Member: id})
 	case faultTransfer:
-		w.inflict(class, Command{Cmd: "transfer", Member: otherID})
+		w.inflict(class, script.Command{Cmd: script.Transfer, Member: otherID})
 	case faultCampaign:
-		w.inflict(class, Command{Cmd: "campaign", Member: otherID})
+		w.inflict(class, script.Command{Cmd: script.Campaign, Member: otherID})
 	case faultBlackout:
 		for _, n := range w.nodes {
 			w.crashAndRestart(class, powerFailure(n.id, how), spread(mix(long+n.id), time.Millisecond, 5*time.Second))
@@ -188,9 +189,9 @@ func (w *World) drawFault(e *event) {
 	case faultRefusal:
 		w.drawRefusal(w.nodes[victim], how, long)
 	case faultDefrag:
-		w.inflict(class, Command{Cmd: "defragment", Member: id})
+		w.inflict(class, script.Command{Cmd: script.Defragment, Member: id})
 	case faultGarble:
-		w.inflict(class, Command{Cmd: "garble", Member: id, Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how % 8)})
+		w.inflict(class, script.Command{Cmd: script.Garble, Member: id, Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how % 8)})
 	}
 }
 
@@ -205,16 +206,16 @@ func spread(bits uint64, lo, hi time.Duration) time.Duration {
 	return min(hi, base+time.Duration(bits>>16%uint64(base)))
 }
 
-func (w *World) crashAndRestart(class faultClass, c Command, wait time.Duration) {
+func (w *World) crashAndRestart(class faultClass, c script.Command, wait time.Duration) {
 	if w.inflict(class, c) {
-		w.later(wait, Command{Cmd: "restart", Member: c.Member})
+		w.later(wait, script.Command{Cmd: script.Restart, Member: c.Member})
 	}
 }
 
 // powerFailure is a crash by drawn bits: in a quarter of all cases only the
 // process dies.
-func powerFailure(id, bits uint64) Command {
-	c := Command{Cmd: "crash", Member: id, Keep: bits>>20%4 == 0}
+func powerFailure(id, bits uint64) script.Command {
+	c := script.Command{Cmd: script.Crash, Member: id, Keep: bits>>20%4 == 0}
 	if !c.Keep {
 		c.Torn = int(vfs.Survival(bits >> 24))
 	}
@@ -229,7 +230,7 @@ func (w *World) endFaults() {
 	w.healAll(cause)
 	for _, n := range w.nodes {
 		n.dial = w.cfg.Disk
-		n.tickEvery, n.wear.armed = int64(w.cfg.TickEvery), [diskErrors]int{}
+		n.tickEvery, n.wear.armed = int64(w.cfg.TickEvery), [script.DiskErrors]int{}
 		n.strikes.disarm()
 		n.garbled = nil
 		if !n.alive() && n.process != starting && (n.process != stopped || n.wear.hit != nil) {

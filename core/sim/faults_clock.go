@@ -1,31 +1,21 @@
 package sim
 
 import (
-	"fmt"
-	"strconv"
 	"time"
+
+	"vitrine/core/script"
 )
 
 // Clocks: the ticks of a member may come at another rate than those of others,
 // and the time of day that its system tells may be anything.
 
-// clockRate reads the rate of a clock command.
-func clockRate(c *Command) (float64, error) {
-	rate, err := strconv.ParseFloat(c.Value, 64)
-	if err != nil || !(rate >= 0.1 && rate <= 10) {
-		return 0, fmt.Errorf("sim: clock: rate %q is not between 0.1 and 10", c.Value)
-	}
-	return rate, nil
-}
-
-func (w *World) turnClock(c *Command) {
-	n := w.byID(c.Member)
-	if c.Name == "step" {
-		d, _ := parseDuration(c.Value) // it was valid
+func (w *World) turnClock(n *node, c *script.Command, _ uint64) {
+	if c.Name == script.ClockStep {
+		d, _ := c.Duration() // it was valid
 		n.wall += int64(d)
 		return
 	}
-	rate, _ := clockRate(c)
+	rate, _ := c.Rate()
 	n.tickEvery = w.tickAt(rate)
 }
 
@@ -52,7 +42,7 @@ func (w *World) patience() time.Duration {
 // drawClock inflicts a clock fault: a rate between a half and twice, or a step
 // of the time of day of up to an hour.
 func (w *World) drawClock(n *node, how, long uint64) {
-	c := Command{Cmd: "clock", Member: n.id}
+	c := script.Command{Cmd: script.Clock, Member: n.id}
 	if how%2 == 0 {
 		c.Value = formatFloat(float64(50+how>>8%151) / 100)
 	} else {
@@ -60,7 +50,7 @@ func (w *World) drawClock(n *node, how, long uint64) {
 		if how>>8%2 == 0 {
 			step = -step
 		}
-		c.Name, c.Value = "step", step.String()
+		c.Name, c.Value = script.ClockStep, step.String()
 	}
 	w.inflict(faultClock, c)
 }

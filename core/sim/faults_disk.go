@@ -11,6 +11,7 @@ import (
 
 	"vitrine/core/check"
 	"vitrine/core/driver"
+	"vitrine/core/script"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
 )
@@ -21,50 +22,36 @@ var (
 	errDiskFull = errors.New("no space left on device")
 )
 
-// diskError is an operation that a disk can refuse.
-type diskError uint8
-
-const (
-	failWrite  diskError = iota // of the log
-	failFull                    // the same, for want of space: half of it is written
-	failSync                    // of the log
-	failRead                    // of the log, at the next start
-	failCommit                  // of the database
-	diskErrors
-)
-
-var (
-	diskErrorNames   = [...]string{"write", "full", "sync", "read", "commit"}
-	diskErrorClasses = [...]faultClass{faultWriteError, faultFull, faultSyncError, faultReadError, faultCommitError}
-)
+// errorClasses are the classes of faults by what a disk refuses.
+var errorClasses = [script.DiskErrors]faultClass{faultWriteError, faultFull, faultSyncError, faultReadError, faultCommitError}
 
 const walDir = "member/wal"
 
 // wear is what is wrong with a disk, and what came of it.
 type wear struct {
-	armed    [diskErrors]int // this operation of the kind, from now on, fails; 0 = none does
-	hit      error           // what this life has met; it must write nothing more
-	kind     diskError       // of hit
-	now      uint64          // the present event, see World.processed
-	during   uint64          // that in which it was hit
-	rotten   bool            // bits of its log were changed
-	beyond   error           // the log does not open any more: it needs another disk
-	unsynced error           // a sync failed while the process was paused: it will hear of it
+	armed    [script.DiskErrors]int // this operation of the kind, from now on, fails; 0 = none does
+	hit      error                  // what this life has met; it must write nothing more
+	kind     script.DiskError       // of hit
+	now      uint64                 // the present event, see World.processed
+	during   uint64                 // that in which it was hit
+	rotten   bool                   // bits of its log were changed
+	beyond   error                  // the log does not open any more: it needs another disk
+	unsynced error                  // a sync failed while the process was paused: it will hear of it
 }
 
 // takesBack tells whether a write that failed may just be undone: nothing has left
 // the process since.
 func (x *wear) takesBack(during uint64) bool {
-	return x.during == during && (x.kind == failWrite || x.kind == failFull)
+	return x.during == during && (x.kind == script.FailWrite || x.kind == script.FailFull)
 }
 
 // permanent tells that a member cannot come back by itself.
 func (n *node) permanent() bool { return n.wear.beyond != nil }
 
-func (n *node) arm(kind diskError, skip int64) { n.wear.armed[kind] = 1 + int(skip) }
+func (n *node) arm(kind script.DiskError, skip int64) { n.wear.armed[kind] = 1 + int(skip) }
 
 // strikesError counts an operation and tells whether it is the one that fails.
-func (n *node) strikesError(kind diskError) bool {
+func (n *node) strikesError(kind script.DiskError) bool {
 	if n.wear.armed[kind] == 0 {
 		return false
 	}
@@ -72,7 +59,7 @@ func (n *node) strikesError(kind diskError) bool {
 	return n.wear.armed[kind] == 0
 }
 
-func (n *node) meets(kind diskError, err error) error {
+func (n *node) meets(kind script.DiskError, err error) error {
 	n.wear.hit, n.wear.kind, n.wear.during = err, kind, n.wear.now
 	return err
 }
@@ -90,7 +77,7 @@ func (w *World) doubt(n *node, op vfs.Op) error {
 	}
 	switch op.Kind {
 	case vfs.OpWrite, vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
-		if n.wear.hit != nil && n.wear.unsynced == nil && n.wear.kind != failRead && !(n.wear.takesBack(w.processed) && op.Kind == vfs.OpWrite) {
+		if n.wear.hit != nil && n.wear.unsynced == nil && n.wear.kind != script.FailRead && !(n.wear.takesBack(w.processed) && op.Kind == vfs.OpWrite) {
 			w.broken(check.FailedDisk, "member %d goes on with %s of %s after its disk failed: %v", n.id, op.Kind, op.Path, n.wear.hit)
 		}
 	}
@@ -99,20 +86,20 @@ func (w *World) doubt(n *node, op vfs.Op) error {
 	}
 	switch op.Kind {
 	case vfs.OpWrite:
-		full, broken := n.strikesError(failFull), n.strikesError(failWrite)
+		full, broken := n.strikesError(script.FailFull), n.strikesError(script.FailWrite)
 		if full {
-			return n.meets(failFull, shortWrite(op, 50))
+			return n.meets(script.FailFull, shortWrite(op, 50))
 		}
 		if broken {
-			return n.meets(failWrite, errDiskIO)
+			return n.meets(script.FailWrite, errDiskIO)
 		}
 	case vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
-		if n.strikesError(failSync) {
-			return n.meets(failSync, errDiskIO)
+		if n.strikesError(script.FailSync) {
+			return n.meets(script.FailSync, errDiskIO)
 		}
 	case vfs.OpRead:
-		if n.strikesError(failRead) {
-			return n.meets(failRead, errDiskIO)
+		if n.strikesError(script.FailRead) {
+			return n.meets(script.FailRead, errDiskIO)
 		}
 	}
 	return nil
@@ -123,7 +110,7 @@ func (w *World) doubt(n *node, op vfs.Op) error {
 // lies: what it holds may never reach the disk, so the machine is started
 // afresh.
 func (w *World) leftovers(n *node) {
-	if n.wear.hit != nil && n.wear.kind == failSync {
+	if n.wear.hit != nil && n.wear.kind == script.FailSync {
 		n.fs = n.fs.CrashClone(n.disk)
 		return
 	}
@@ -135,8 +122,8 @@ func (w *World) comeBack(n *node) {
 	if n.wear.hit == nil || !w.faults.on {
 		return
 	}
-	long := w.faults.dice[diskErrorClasses[n.wear.kind]].Uint64()
-	w.later(spread(long, time.Millisecond, 5*time.Second), Command{Cmd: "restart", Member: n.id})
+	long := w.faults.dice[errorClasses[n.wear.kind]].Uint64()
+	w.later(spread(long, time.Millisecond, 5*time.Second), script.Command{Cmd: script.Restart, Member: n.id})
 }
 
 // bootFailed is the end of a process that could not read its disk: a reason to
@@ -159,8 +146,9 @@ func (w *World) bootFailed(n *node, err error) {
 }
 
 // fail arms an error.
-func (w *World) fail(c *Command) {
-	w.byID(c.Member).arm(diskError(slices.Index(diskErrorNames[:], c.Name)), c.Rev)
+func (w *World) fail(n *node, c *script.Command, _ uint64) {
+	kind, _ := script.DiskErrorNamed(c.Name) // it was valid
+	n.arm(kind, c.Rev)
 }
 
 // writtenBytes is where the records of a segment end, more or less: behind its
@@ -185,11 +173,11 @@ func writtenBytes(fs *vfs.Mem, name string) int64 {
 
 // rot changes the log of a member on its disk. The position counts the bytes in
 // use of all its segments, and begins anew at their end.
-func (w *World) rot(c *Command) error {
+func (w *World) rot(c *script.Command, _ uint64) (uint64, error) {
 	n := w.byID(c.Member)
 	names, err := n.fs.List(walDir)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var files []string
 	var ends []int64
@@ -201,28 +189,28 @@ func (w *World) rot(c *Command) error {
 		}
 	}
 	if total == 0 {
-		return fmt.Errorf("sim: rot: member %d has no log", n.id)
+		return 0, fmt.Errorf("sim: rot: member %d has no log", n.id)
 	}
 	at, k := c.Rev%total, 0
 	for at >= ends[k] {
 		at, k = at-ends[k], k+1
 	}
-	if c.Name == "cut" && n.alive() {
-		return fmt.Errorf("sim: rot: member %d runs, and its log is not cut off under it", n.id)
+	if c.Name == script.DecayCut && n.alive() {
+		return 0, fmt.Errorf("sim: rot: member %d runs, and its log is not cut off under it", n.id)
 	}
 	n.wear.rotten = true
-	return n.decay(c, files[k], at, ends[k])
+	return 0, n.decay(c, files[k], at, ends[k])
 }
 
 // decay damages a file at a byte: a bit flips, a write puts its block into the
 // place of another one, a block is zeroed, or the rest is cut off.
-func (n *node) decay(c *Command, file string, at, end int64) error {
+func (n *node) decay(c *script.Command, file string, at, end int64) error {
 	switch c.Name {
-	case "bit":
+	case script.DecayBit:
 		return n.fs.Damage(file, at, 1, func(p []byte) { p[0] ^= 1 << (c.Limit & 7) })
-	case "zeros":
+	case script.DecayZeros:
 		return n.zero(file, at, [...]int64{vfs.BlockSize, 8 * vfs.BlockSize}[c.Limit%2])
-	case "cut":
+	case script.DecayCut:
 		f, err := n.fs.OpenReadWrite(file)
 		if err == nil {
 			err = errors.Join(f.Truncate(at), f.Sync(), f.Close())
@@ -275,8 +263,8 @@ func (w *World) mayRot(n *node) bool {
 // drawDiskFault inflicts a fault of the disk's classes on a member.
 func (w *World) drawDiskFault(class faultClass, n *node, how, long uint64) {
 	if class != faultRot {
-		kind := slices.Index(diskErrorClasses[:], class)
-		w.inflict(class, Command{Cmd: "fail", Member: n.id, Name: diskErrorNames[kind], Rev: int64(how % 4)})
+		kind := slices.Index(errorClasses[:], class)
+		w.inflict(class, script.Command{Cmd: script.Fail, Member: n.id, Name: script.DiskError(kind).String(), Rev: int64(how % 4)})
 		if class == faultReadError { // reads happen at boots
 			w.crashLater(n, how, long)
 		}
@@ -291,8 +279,8 @@ func (w *World) drawDiskFault(class faultClass, n *node, how, long uint64) {
 	if !w.mayRot(n) {
 		return // nobody may: there is but one copy
 	}
-	c := Command{Cmd: "rot", Member: n.id, Name: rotNames[how>>8%4], Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how >> 16 % (1 << 10))}
-	if c.Name == "cut" { // of a member that is down
+	c := script.Command{Cmd: script.Rot, Member: n.id, Name: script.Decays()[how>>8%4], Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how >> 16 % (1 << 10))}
+	if c.Name == script.DecayCut { // of a member that is down
 		w.crashAndRestart(class, powerFailure(n.id, how), spread(long, time.Millisecond, time.Second))
 		w.later(1, c)
 		return
@@ -302,10 +290,8 @@ func (w *World) drawDiskFault(class faultClass, n *node, how, long uint64) {
 	}
 }
 
-var rotNames = [...]string{"bit", "misdirected", "zeros", "cut"}
-
 func (w *World) crashLater(n *node, how, long uint64) {
 	wait := spread(how, time.Millisecond, 100*time.Millisecond)
 	w.later(wait, powerFailure(n.id, how))
-	w.later(wait+spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
+	w.later(wait+spread(long, time.Millisecond, time.Second), script.Command{Cmd: script.Restart, Member: n.id})
 }

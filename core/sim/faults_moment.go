@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"vitrine/core/script"
+)
 
 // Moments: what random faults hardly ever hit, and hurts most.
 
@@ -12,7 +16,7 @@ func (w *World) tombstone(rev int64, member uint64) {
 	if f.lurking && f.on {
 		f.lurking = false
 		f.counts[faultCompact]++
-		w.later(1, Command{Cmd: "compact", Rev: rev, Member: member})
+		w.later(1, script.Command{Cmd: script.Compact, Rev: rev, Member: member})
 	}
 }
 
@@ -33,7 +37,7 @@ func (f *faults) strikes(class faultClass, p float64) (how, long uint64, hit boo
 // fells has the machine of a member lose power soon, and start again later.
 func (w *World) fells(n *node, wait, down time.Duration, how uint64) {
 	w.later(wait, powerFailure(n.id, how))
-	w.later(wait+down, Command{Cmd: "restart", Member: n.id})
+	w.later(wait+down, script.Command{Cmd: script.Restart, Member: n.id})
 }
 
 // atOnce is now, or half of the time a little later.
@@ -76,11 +80,11 @@ func (w *World) elected(n *node) {
 		return
 	}
 	if f.deposed != 0 {
-		w.later(wait, Command{Cmd: "heal", Member: f.deposed})
+		w.later(wait, script.Command{Cmd: script.Heal, Member: f.deposed})
 	}
 	f.deposed = n.id
-	w.later(wait, Command{Cmd: "isolate", Member: n.id})
-	w.later(wait+spread(long, time.Second, 10*time.Second), Command{Cmd: "heal", Member: n.id})
+	w.later(wait, script.Command{Cmd: script.Isolate, Member: n.id})
+	w.later(wait+spread(long, time.Second, 10*time.Second), script.Command{Cmd: script.Heal, Member: n.id})
 }
 
 // moment is one of those at which random crashes hardly ever hit: part of a log
@@ -91,7 +95,7 @@ func (w *World) moment(n *node) {
 	switch {
 	case !hit:
 	case how%4 == 0:
-		w.later(atOnce(how), Command{Cmd: "stall", Member: n.id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
+		w.later(atOnce(how), script.Command{Cmd: script.Stall, Member: n.id, Value: spread(long, 50*time.Millisecond, 5*time.Second).String()})
 	default:
 		w.fells(n, atOnce(how), spread(long, time.Millisecond, time.Second), how)
 	}

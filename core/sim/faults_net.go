@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"vitrine/core/script"
+)
 
 // Links: what keeps members from hearing one another.
 
@@ -8,28 +12,28 @@ import "time"
 // as long as can be, it does not know that they have another leader.
 func (w *World) exile(long uint64) {
 	leader := w.leader()
-	if leader == nil || len(w.nodes) < 3 || !w.inflict(faultExile, Command{Cmd: "isolate", Member: leader.id}) {
+	if leader == nil || len(w.nodes) < 3 || !w.inflict(faultExile, script.Command{Cmd: script.Isolate, Member: leader.id}) {
 		return
 	}
 	wait := spread(long, time.Second, 8*time.Second)
-	w.later(wait, Command{Cmd: "heal", Member: leader.id})
+	w.later(wait, script.Command{Cmd: script.Heal, Member: leader.id})
 	for _, n := range w.nodes {
 		rate := "2"
 		if n == leader {
 			rate = "0.5"
 		}
-		w.inflict(faultExile, Command{Cmd: "clock", Member: n.id, Value: rate})
-		w.later(wait, Command{Cmd: "clock", Member: n.id, Value: "1"})
+		w.inflict(faultExile, script.Command{Cmd: script.Clock, Member: n.id, Value: rate})
+		w.later(wait, script.Command{Cmd: script.Clock, Member: n.id, Value: "1"})
 	}
 }
 
 func (w *World) clog(from, to, how, long uint64) {
-	c := Command{Cmd: "cut", From: []uint64{from}, To: []uint64{to}, OneWay: true}
+	c := script.Command{Cmd: script.Cut, From: []uint64{from}, To: []uint64{to}, OneWay: true}
 	if how%2 == 0 {
 		c.From, c.To = c.To, c.From
 	}
 	if w.inflict(faultClog, c) {
-		c.Cmd = "heal"
+		c.Cmd = script.Heal
 		w.later(spread(long, 10*time.Millisecond, 5*time.Second), c)
 	}
 }
@@ -40,7 +44,7 @@ func (w *World) partition(victim, how, long uint64) {
 	if n < 2 {
 		return
 	}
-	c := Command{Cmd: "cut"}
+	c := script.Command{Cmd: script.Cut}
 	shape := how % 7
 	if n < 5 && shape == 6 {
 		shape = 4 // a ring of three is whole
@@ -93,7 +97,7 @@ func (w *World) partition(victim, how, long uint64) {
 	if len(c.From) == 0 || len(c.To) == 0 || !w.inflict(faultPartition, c) {
 		return
 	}
-	c.Cmd = "heal"
+	c.Cmd = script.Heal
 	w.later(spread(long, 500*time.Millisecond, 20*time.Second), c)
 }
 
@@ -104,12 +108,12 @@ func (w *World) ring(long uint64) {
 	near := (n/2 + 1) / 2
 	wait := spread(long, 500*time.Millisecond, 20*time.Second)
 	for i, m := range w.nodes {
-		c := Command{Cmd: "cut", From: []uint64{m.id}}
+		c := script.Command{Cmd: script.Cut, From: []uint64{m.id}}
 		for far := near + 1; i+far < n && n-far > near; far++ {
 			c.To = append(c.To, w.nodes[i+far].id)
 		}
 		if len(c.To) > 0 && w.inflict(faultPartition, c) {
-			c.Cmd = "heal"
+			c.Cmd = script.Heal
 			w.later(wait, c)
 		}
 	}

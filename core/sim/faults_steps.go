@@ -9,6 +9,7 @@ import (
 
 	"vitrine/core/driver"
 	"vitrine/core/mutant"
+	"vitrine/core/script"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 )
@@ -16,23 +17,9 @@ import (
 // Steps: whatever a driver does to a disk can be struck just before any step of
 // it. The power fails, the process is killed, or the disk refuses this one thing.
 
-// strikeHow is what happens before a step.
-type strikeHow uint8
-
-const (
-	noStrike   strikeHow = iota
-	powerFails           // what was not synced is lost, but for each block of it with a chance
-	processDies
-	stepFails   // with an I/O error
-	stepFillsUp // the disk is full: of the next write some part gets there
-	strikeHows
-)
-
-var strikeNames = [strikeHows]string{"", "power", "kill", "error", "full"}
-
 // strike waits for its step.
 type strike struct {
-	how   strikeHow
+	how   script.StrikeHow
 	skip  int64 // so many of these steps are taken first
 	torn  int   // percent: of unsynced blocks that survive, or of the write that gets there
 	cause uint64
@@ -43,7 +30,7 @@ type strikes struct {
 	waiting []strike
 	left    *vfs.Mem    // what the disk was when a strike fell that ends the process
 	by      driver.Step // and before which step
-	how     strikeHow
+	how     script.StrikeHow
 	cause   uint64
 	short   *strike // the next write is cut short
 	quiet   bool    // nothing strikes: the machine is lost anyway
@@ -62,7 +49,7 @@ func (s *strikes) disarm() { clear(s.waiting); s.short = nil }
 // event.
 func (s *strikes) struck() bool { return s.left != nil }
 
-func (s *strikes) clear() { s.left, s.by, s.how, s.cause = nil, driver.NoStep, noStrike, 0 }
+func (s *strikes) clear() { s.left, s.by, s.how, s.cause = nil, driver.NoStep, script.NoStrike, 0 }
 
 // reaches is called before each step of a driver (driver.Disk.Hook).
 func (w *World) reaches(n *node, step driver.Step) error {
@@ -70,7 +57,7 @@ func (w *World) reaches(n *node, step driver.Step) error {
 	switch st := &s.waiting[step]; {
 	case s.struck():
 		return errStruck
-	case st.how == noStrike || s.quiet:
+	case st.how == script.NoStrike || s.quiet:
 		return nil
 	case st.skip > 0:
 		st.skip--
@@ -81,13 +68,13 @@ func (w *World) reaches(n *node, step driver.Step) error {
 	w.struck[step]++
 	n.wear.now = w.processed
 	switch st.how {
-	case powerFails:
+	case script.PowerFails:
 		w.falls(n, step, &st, n.fs.CrashKeeping(n.disk, uint64(st.torn)))
-	case processDies:
+	case script.ProcessDies:
 		w.falls(n, step, &st, n.fs.Clone())
-	case stepFails:
+	case script.StepFails:
 		return n.refuses(step, errDiskIO)
-	case stepFillsUp:
+	case script.StepFillsUp:
 		s.short, s.by = &st, step
 		return nil
 	}
@@ -109,7 +96,7 @@ func (w *World) perish() {
 	w.dying = nil
 	step, cause := n.strikes.by, n.strikes.cause
 	how, lost := crashed, uint64(1)
-	if n.strikes.how == processDies {
+	if n.strikes.how == script.ProcessDies {
 		how, lost = killed, 0
 	}
 	n.fs = n.strikes.left
@@ -118,14 +105,14 @@ func (w *World) perish() {
 	w.emit(trace.Event{Kind: trace.MemberCrashed, Member: n.id, A: lost, Text: step.String(), Cause: cause})
 	if w.faults.on {
 		long := w.faults.dice[faultStrike].Uint64()
-		w.later(spread(long, time.Millisecond, time.Second), Command{Cmd: "restart", Member: n.id})
+		w.later(spread(long, time.Millisecond, time.Second), script.Command{Cmd: script.Restart, Member: n.id})
 	}
 }
 
 // refuses is a disk's answer to a step. Where it ends the process nothing more
 // may be written in this life.
 func (n *node) refuses(step driver.Step, err error) error {
-	kind := failWrite
+	kind := script.FailWrite
 	switch step {
 	case driver.ImageCreate, driver.ImageWrite, driver.ImageSync, driver.ImageCheck, driver.ImageRename, driver.ImageDirSync,
 		driver.DefragCopy, driver.DefragSync, driver.DefragRename, driver.DropImage:
@@ -135,9 +122,9 @@ func (n *node) refuses(step driver.Step, err error) error {
 	}
 	switch {
 	case strings.HasSuffix(step.String(), "sync"):
-		kind = failSync
+		kind = script.FailSync
 	case n.process == starting:
-		kind = failRead
+		kind = script.FailRead
 	}
 	return n.meets(kind, err)
 }
@@ -151,7 +138,7 @@ func (n *node) cutShort(op vfs.Op) error {
 	n.strikes.short, n.strikes.by = nil, driver.NoStep
 	err := shortWrite(op, st.torn)
 	if n.refuses(step, err); n.wear.hit == err {
-		n.wear.kind = failFull
+		n.wear.kind = script.FailFull
 	}
 	return err
 }
@@ -168,31 +155,27 @@ var fillable = [...]driver.Step{
 	driver.LogAppend, driver.LogMark, driver.LogSnapshot, driver.SegmentHead, driver.SpareClean, driver.ImageWrite, driver.CommitRun, driver.DefragCopy,
 }
 
-// validStrike refuses a strike that makes no sense.
-func validStrike(c *Command) error {
-	step, how := driver.StepNamed(c.Name), slices.Index(strikeNames[1:], c.Value)+1
+// validStrike refuses a strike before a step that there is not, or that cannot end so.
+func validStrike(_ *World, c *script.Command) error {
+	step, how := driver.StepNamed(c.Name), script.StrikeNamed(c.Value)
 	switch {
 	case step == driver.NoStep || step.Founding():
 		return fmt.Errorf("sim: strike: there is no step %q", c.Name)
-	case how == 0:
-		return fmt.Errorf("sim: strike: %q is neither power, kill, error nor full", c.Value)
-	case c.Rev < 0 || c.Torn < 0 || c.Torn > 100:
-		return fmt.Errorf("sim: strike: rev = %d, torn = %d: want a number of steps and a percentage", c.Rev, c.Torn)
-	case strikeHow(how) == stepFails && !step.Writes(), strikeHow(how) == stepFillsUp && !slices.Contains(fillable[:], step):
+	case how == script.StepFails && !step.Writes(), how == script.StepFillsUp && !slices.Contains(fillable[:], step):
 		return fmt.Errorf("sim: strike: %s cannot end with %q", c.Name, c.Value)
 	}
 	return nil
 }
 
-func (w *World) strike(c *Command, cause uint64) {
-	how := slices.Index(strikeNames[:], c.Value)
-	w.byID(c.Member).strikes.arm(driver.StepNamed(c.Name), strike{how: strikeHow(how), skip: c.Rev, torn: c.Torn, cause: cause})
+func (w *World) strike(n *node, c *script.Command, cause uint64) {
+	how := script.StrikeNamed(c.Value)
+	n.strikes.arm(driver.StepNamed(c.Name), strike{how: how, skip: c.Rev, torn: c.Torn, cause: cause})
 }
 
 // drawStrike strikes a member before some step: every second time before one that
 // members seldom take, and then whoever takes it.
 func (w *World) drawStrike(n *node, how, long uint64) {
-	c := Command{Cmd: "strike", Member: n.id, Value: strikeNames[powerFails]}
+	c := script.Command{Cmd: script.Strike, Member: n.id, Value: script.PowerFails.String()}
 	step, seldom := drawStep(how, func(driver.Step) bool { return true })
 	if c.Name = step.String(); !seldom {
 		if c.Rev = int64(long >> 8 % 8); c.Rev > 3 {
@@ -200,7 +183,7 @@ func (w *World) drawStrike(n *node, how, long uint64) {
 		}
 	}
 	if how>>20%4 == 0 {
-		c.Value = strikeNames[processDies]
+		c.Value = script.ProcessDies.String()
 	} else {
 		c.Torn = int(vfs.Survival(long >> 16))
 	}
@@ -212,19 +195,19 @@ func (w *World) drawStrike(n *node, how, long uint64) {
 		c.Member = n.id
 		w.inflict(faultStrike, c)
 		if step == driver.RepairLog { // there is nothing to repair but what was torn
-			w.inflict(faultStrike, Command{Cmd: "strike", Member: n.id, Name: driver.LogSync.String(), Value: strikeNames[powerFails], Rev: 1 + int64(long>>24%64), Torn: 50})
+			w.inflict(faultStrike, script.Command{Cmd: script.Strike, Member: n.id, Name: driver.LogSync.String(), Value: script.PowerFails.String(), Rev: 1 + int64(long>>24%64), Torn: 50})
 		}
 	}
 }
 
 // drawRefusal has a disk refuse a step.
 func (w *World) drawRefusal(n *node, how, long uint64) {
-	c := Command{Cmd: "strike", Member: n.id, Rev: int64(long >> 8 % 4)}
+	c := script.Command{Cmd: script.Strike, Member: n.id, Rev: int64(long >> 8 % 4)}
 	if how>>20%4 == 0 {
-		c.Name, c.Value, c.Torn = fillable[how>>24%uint64(len(fillable))].String(), strikeNames[stepFillsUp], int(long>>16%100)
+		c.Name, c.Value, c.Torn = fillable[how>>24%uint64(len(fillable))].String(), script.StepFillsUp.String(), int(long>>16%100)
 	} else {
 		step, _ := drawStep(how, driver.Step.Writes)
-		c.Name, c.Value = step.String(), strikeNames[stepFails]
+		c.Name, c.Value = step.String(), script.StepFails.String()
 	}
 	w.inflict(faultRefusal, c)
 }

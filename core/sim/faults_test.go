@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/trace"
 	"vitrine/core/wal"
 )
@@ -271,7 +272,7 @@ func TestBrokenCommandsAreRefused(t *testing.T) {
 		"fail member=1 name=mind", "fail name=sync", "fail member=1 name=sync rev=-1", "rot member=1 name=nothing", "rot member=1 name=bit rev=-3",
 		"clock member=1 value=99", "clock member=1", "clock member=1 name=step value=soon", "clock value=1",
 	} {
-		c, err := ParseCommand(line)
+		c, err := script.Parse(line)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +281,7 @@ func TestBrokenCommandsAreRefused(t *testing.T) {
 		}
 	}
 	do(t, w, "fail member=1 name=read")
-	if _, err := w.Do(Command{Cmd: "fail", Member: 1, Name: "read"}); err == nil {
+	if _, err := w.Do(script.Command{Cmd: script.Fail, Member: 1, Name: "read"}); err == nil {
 		t.Error("an error that waits already was armed again")
 	}
 	if w.Now() == 0 || trace.Instant(w.now) != w.Now() {

@@ -6,6 +6,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/limits"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -65,12 +66,12 @@ func TestGrammar(t *testing.T) {
 			f.refused++
 		}
 		for _, body := range []proto.Message{txn, g.read()} {
-			cmd := commandOf(body)
-			again, err := ParseCommand(cmd.String())
+			cmd := script.Of(body)
+			again, err := script.Parse(cmd.String())
 			if err != nil {
 				t.Fatalf("%s: %v", cmd.String(), err)
 			}
-			_, back, err := requestOf(&again, 0)
+			_, back, err := again.Body(0)
 			if err != nil || !proto.Equal(back.(proto.Message), body) {
 				t.Fatalf("%s:\n%v\nbecame %v, %v", cmd.String(), body, back, err)
 			}

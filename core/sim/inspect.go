@@ -369,7 +369,7 @@ func (w *World) drawRequest(s *State, slot int32) {
 	s.Requests, v = grow(s.Requests)
 	stations := v.Stations[:0]
 	*v = RequestState{
-		ID: r.id, Client: r.client, Op: opNames[r.op], Text: r.words, Key: r.key, Attempts: r.attempts, Status: r.status,
+		ID: r.id, Client: r.client, Op: r.op.String(), Text: r.words, Key: r.key, Attempts: r.attempts, Status: r.status,
 		Result: r.said, Revision: r.rev, Issued: r.issued, Done: r.done, Stations: append(stations, r.stations...),
 	}
 	if r.node >= 0 {

@@ -53,13 +53,13 @@ func (j *judge) violate(number int, text string) {
 }
 
 func (j *judge) invoke(r *request, now int64) {
-	if j != nil && r.op.judged() {
+	if j != nil && r.op.Judged() {
 		r.token = j.history.Invoke(r.client, trace.Instant(now), r.body)
 	}
 }
 
 func (j *judge) complete(r *request, now int64) {
-	if j != nil && r.op.judged() {
+	if j != nil && r.op.Judged() {
 		j.history.Return(r.token, trace.Instant(now), r.answer, r.err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -112,7 +113,7 @@ func TestLivenessIsDemanded(t *testing.T) {
 	if w.RunUntil(w.Now()+1, 0) || w.StepEvent() {
 		t.Error("the world goes on after a violation")
 	}
-	if _, err := w.Do(Command{Cmd: "heal-all"}); err == nil {
+	if _, err := w.Do(script.Command{Cmd: script.HealAll}); err == nil {
 		t.Error("a command is done after a violation")
 	}
 	w.State()

@@ -13,6 +13,7 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -289,8 +290,8 @@ func (w *World) committed(n *node) {
 	}
 	n.commit, n.reported = nil, false
 	var runErr error
-	if n.strikesError(failCommit) {
-		runErr = n.meets(failCommit, errDiskIO)
+	if n.strikesError(script.FailCommit) {
+		runErr = n.meets(script.FailCommit, errDiskIO)
 	} else if runErr = c.Run(); n.strikes.struck() {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
 	"vitrine/core/member"
+	"vitrine/core/script"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -87,9 +88,9 @@ type node struct {
 
 	wear          wear
 	strikes       strikes
-	garbled       *Command // what happens to the next image that it receives
-	tickEvery     int64    // its clock's idea of Config.TickEvery
-	wall          int64    // its time of day minus the world's
+	garbled       *script.Command // what happens to the next image that it receives
+	tickEvery     int64           // its clock's idea of Config.TickEvery
+	wall          int64           // its time of day minus the world's
 	busy          diskActivity
 	dial          Disk // this disk's figures
 	mirror        mirror
@@ -205,7 +206,7 @@ func (w *World) stop(n *node, why error) {
 // crash ends a process from outside. With Keep the machine lives on and so
 // does its page cache; without, unsynced data goes, but for Torn percent. A
 // database commit in flight may have reached the disk or not.
-func (w *World) crash(n *node, c *Command, cause uint64) {
+func (w *World) crash(n *node, c *script.Command, cause uint64) {
 	done := n.disk.Chance(0.5)
 	if n.commit != nil && done {
 		n.strikes.quiet = true
@@ -273,14 +274,14 @@ func (w *World) durable(n *node) uint64 {
 	return 0
 }
 
-func (w *World) pause(n *node, cause uint64) {
+func (w *World) pause(n *node, _ *script.Command, cause uint64) {
 	n.process = paused
 	w.emit(trace.Event{Kind: trace.MemberPaused, Member: n.id, Cause: cause})
 }
 
 // resume lets a paused process run: what waited for it comes at once, in its
 // old order.
-func (w *World) resume(n *node, cause uint64) {
+func (w *World) resume(n *node, _ *script.Command, cause uint64) {
 	n.process, n.resumed = running, w.now
 	w.emit(trace.Event{Kind: trace.MemberResumed, Member: n.id, Cause: cause})
 	held := n.inbox

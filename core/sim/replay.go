@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -34,7 +35,7 @@ type Replay struct {
 	Config   Config
 	For      time.Duration // then the run settles
 	Open     bool          // it does not: somebody stopped watching
-	Commands []Timed
+	Commands []script.Timed
 	Hash     string // 16 hex digits at the end of the run; "" = unknown
 	Violated int    // the invariant that breaks, 0 = none
 	Text     string // how
@@ -156,13 +157,13 @@ func (r *Replay) parseLine(word, rest string) (err error) {
 		}
 		r.Hash = rest
 	case "command":
-		var t Timed
+		var t script.Timed
 		at, text, _ := strings.Cut(rest, " ")
 		if t.At, err = strconv.ParseInt(at, 10, 64); err != nil {
 			return err
 		}
 		text, t.Fault = strings.CutPrefix(text, "fault ")
-		t.Command, err = ParseCommand(text)
+		t.Command, err = script.Parse(text)
 		r.Commands = append(r.Commands, t)
 	default:
 		return fmt.Errorf("unknown word %q", word)

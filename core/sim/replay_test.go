@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -76,7 +77,7 @@ func TestReplayRepeatsAVisitor(t *testing.T) {
 	}
 	do := func(line string) {
 		t.Helper()
-		c, err := ParseCommand(line)
+		c, err := script.Parse(line)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +139,7 @@ func TestRandReaderIsPutBack(t *testing.T) {
 	w := quiet(t, nil)
 	w.RunUntil(trace.Instant(2*time.Second), 100)
 	w.StepEvent()
-	w.Do(Command{Cmd: "campaign", Member: 1})
+	w.Do(script.Command{Cmd: script.Campaign, Member: 1})
 	w.Settle(time.Second)
 	if rand.Reader != before {
 		t.Error("crypto/rand.Reader is still the simulator's")

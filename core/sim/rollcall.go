@@ -11,6 +11,7 @@ import (
 	"vitrine/core/check"
 	"vitrine/core/limits"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 )
 
 // A cluster that has settled is asked for everything once more: nothing is in the
@@ -147,9 +148,9 @@ func (c *rollcall) ask(to *node, body any, right func(answer any, err error) str
 func (c *rollcall) next() {
 	q := &c.list[0]
 	q.tries++
-	cmd := commandOf(q.body)
-	op, _, _ := requestOf(&cmd, 0)
-	slot := c.w.issue(c.w.clients[0], op, q.body, cmd.String(), cmd.firstKey(), q.to.ix, soon)
+	cmd := script.Of(q.body)
+	op, _, _ := cmd.Body(0)
+	slot := c.w.issue(c.w.clients[0], op, q.body, cmd.String(), cmd.FirstKey(), q.to.ix, soon)
 	c.w.requests.at(slot).then = func(r *request) {
 		q := &c.list[0]
 		wrong := q.right(r.answer, r.err)

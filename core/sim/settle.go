@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 )
@@ -127,13 +128,13 @@ func (p *probe) missing() string {
 	case -1: // an alarm is up
 		if c := w.clients[0]; c.refused || len(c.alarms) > 0 {
 			op, body := c.repair()
-			w.issue(c, op, body, opNames[op], "", -1, probePatience)
+			w.issue(c, op, body, op.String(), "", -1, probePatience)
 			return "alarms are taken down"
 		}
 		p.state = 0
 		fallthrough
 	case 0:
-		p.put = w.issue(w.clients[0], opPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, probePatience)
+		p.put = w.issue(w.clients[0], script.OpPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, probePatience)
 		p.state = 1
 		return "the last write is on its way"
 	case 1:
@@ -144,7 +145,7 @@ func (p *probe) missing() string {
 			}
 			return "a write fails: " + w.requests.at(p.put).err.Error()
 		}
-		p.get = w.issue(w.clients[0], opGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, probePatience)
+		p.get = w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, probePatience)
 		p.state = 2
 		return "the last read is on its way"
 	case 2:

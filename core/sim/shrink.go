@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -166,22 +167,13 @@ func letters(text string) string {
 // Count returns how many client operations a replay decides, and how much else.
 func (r *Replay) Count() (ops, faults int) {
 	for i := range r.Commands {
-		if r.Commands[i].operation() {
+		if r.Commands[i].Operation() {
 			ops++
 		} else {
 			faults++
 		}
 	}
 	return ops, faults
-}
-
-// operation reports whether a client, simulated or not, does it.
-func (c *Command) operation() bool {
-	switch c.Cmd {
-	case "put", "get", "delete", "txn", "compact", "watch", "cancel-watch", "hang-up", "vanish", "ask-progress":
-		return true
-	}
-	return false
 }
 
 // edit returns a copy of the best run for a change; its commands may be changed
@@ -193,7 +185,7 @@ func (s *Shrinker) edit() *Replay {
 }
 
 // without tries the best run without some of its commands.
-func (s *Shrinker) without(drop func(i int, t *Timed) bool) bool {
+func (s *Shrinker) without(drop func(i int, t *script.Timed) bool) bool {
 	c := s.edit()
 	c.Commands = c.Commands[:0]
 	for i := range s.best.Commands {
@@ -231,7 +223,7 @@ func (s *Shrinker) cutTime() {
 
 // dropClasses leaves out all decisions of one kind at once.
 func (s *Shrinker) dropClasses() {
-	class := func(t *Timed) string { return t.Cmd + " " + t.Name }
+	class := func(t *script.Timed) string { return t.Cmd + " " + t.Name }
 	var classes []string
 	for i := range s.best.Commands {
 		if name := class(&s.best.Commands[i]); !slices.Contains(classes, name) {
@@ -239,10 +231,10 @@ func (s *Shrinker) dropClasses() {
 		}
 	}
 	for _, name := range classes {
-		s.without(func(_ int, t *Timed) bool { return class(t) == name })
+		s.without(func(_ int, t *script.Timed) bool { return class(t) == name })
 	}
 	for client := range s.best.Config.Workload.Clients {
-		s.without(func(_ int, t *Timed) bool { return t.Client == client+1 })
+		s.without(func(_ int, t *script.Timed) bool { return t.Client == client+1 })
 	}
 }
 
@@ -256,12 +248,12 @@ func (s *Shrinker) dropFaults() {
 		taken := map[int]bool{}
 		for i := range s.best.Commands {
 			t := &s.best.Commands[i]
-			if t.operation() || taken[i] {
+			if t.Operation() || taken[i] {
 				continue
 			}
 			u := unit{i}
 			for k := i + 1; k < len(s.best.Commands); k++ {
-				if o := &s.best.Commands[k]; !taken[k] && undoes(o, t) {
+				if o := &s.best.Commands[k]; !taken[k] && o.Undoes(&t.Command) {
 					u = append(u, k)
 					taken[k] = true
 					break
@@ -273,29 +265,12 @@ func (s *Shrinker) dropFaults() {
 	})
 }
 
-// undoes reports whether a command takes back an earlier one.
-func undoes(later, earlier *Timed) bool {
-	switch earlier.Cmd {
-	case "crash":
-		return later.Cmd == "restart" && later.Member == earlier.Member
-	case "pause":
-		return later.Cmd == "resume" && later.Member == earlier.Member
-	case "isolate":
-		return later.Cmd == "heal" && later.Member == earlier.Member
-	case "clock":
-		return later.Cmd == "clock" && later.Member == earlier.Member && later.Name == earlier.Name
-	case "cut":
-		return later.Cmd == "heal" && slices.Equal(later.From, earlier.From) && slices.Equal(later.To, earlier.To) && later.OneWay == earlier.OneWay
-	}
-	return false
-}
-
 // dropOperations is delta debugging over what clients do.
 func (s *Shrinker) dropOperations() {
 	s.reduce(func() []unit {
 		var units []unit
 		for i := range s.best.Commands {
-			if s.best.Commands[i].operation() {
+			if s.best.Commands[i].Operation() {
 				units = append(units, unit{i})
 			}
 		}
@@ -307,7 +282,7 @@ func (s *Shrinker) dropOperations() {
 func (s *Shrinker) dropSingles() {
 	for i := len(s.best.Commands) - 1; i >= 0; i-- {
 		if i < len(s.best.Commands) {
-			s.without(func(k int, _ *Timed) bool { return k == i })
+			s.without(func(k int, _ *script.Timed) bool { return k == i })
 		}
 	}
 }
@@ -328,7 +303,7 @@ func (s *Shrinker) reduce(list func() []unit) {
 					drop[i] = true
 				}
 			}
-			if s.without(func(i int, _ *Timed) bool { return drop[i] }) {
+			if s.without(func(i int, _ *script.Timed) bool { return drop[i] }) {
 				helped = true
 				units = list()
 			}

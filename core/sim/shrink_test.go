@@ -82,40 +82,6 @@ func TestShrinkWantsAFailure(t *testing.T) {
 	}
 }
 
-func TestWhatBelongsTogether(t *testing.T) {
-	command := func(line string) *Timed {
-		c, err := ParseCommand(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &Timed{Command: c}
-	}
-	for _, x := range []struct {
-		earlier, later string
-		want           bool
-	}{
-		{"crash member=1", "restart member=1", true}, {"crash member=1", "restart member=2", false},
-		{"pause member=1", "resume member=1", true}, {"cut from=1 to=2", "heal from=1 to=2", true},
-		{"cut from=1 to=2 oneway", "heal from=1 to=2", false}, {"put key=a", "restart member=1", false},
-	} {
-		if got := undoes(command(x.later), command(x.earlier)); got != x.want {
-			t.Errorf("%s undoes %s: %v", x.later, x.earlier, got)
-		}
-	}
-	txn := command("txn if=[mod x = 3] then=[put key=x value=1; get key=y] else=[get key=x]")
-	for _, c := range append(txn.simpler(), command("get key=a end=b rev=4 limit=2").simpler()...) {
-		if _, _, err := requestOf(&c, 0); err != nil {
-			t.Errorf("%s is simpler, but %v", &c, err)
-		}
-	}
-	if small := *command("cut from=1,4 to=2,5"); !small.only(3) || len(small.From) != 1 || len(small.To) != 1 {
-		t.Errorf("for three members: %v", small.Command)
-	}
-	if gone := *command("crash member=4"); gone.only(3) {
-		t.Error("a member that is not there crashes")
-	}
-}
-
 func TestStoryEndsWithTheViolation(t *testing.T) {
 	r := hopeless(t)
 	events := new(Recorder)

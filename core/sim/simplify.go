@@ -3,8 +3,9 @@ package sim
 import (
 	"reflect"
 	"slices"
-	"strconv"
 	"time"
+
+	"vitrine/core/script"
 )
 
 // What a failing run is made of becomes plainer: see Shrinker.
@@ -16,7 +17,7 @@ func (s *Shrinker) fewerMembers() {
 		c.Config.Members = n
 		c.Commands = c.Commands[:0]
 		for _, t := range s.best.Commands {
-			if t.only(uint64(n)) {
+			if t.Fit(uint64(n)) {
 				c.Commands = append(c.Commands, t)
 			}
 		}
@@ -24,22 +25,6 @@ func (s *Shrinker) fewerMembers() {
 			return
 		}
 	}
-}
-
-// only makes a command fit a cluster of n members, false if nothing is left.
-func (t *Timed) only(n uint64) bool {
-	if t.Member > n {
-		if !t.operation() {
-			return false
-		}
-		t.Member = (t.Member-1)%n + 1
-	}
-	keep := func(ids []uint64) []uint64 {
-		return slices.DeleteFunc(slices.Clone(ids), func(id uint64) bool { return id > n })
-	}
-	named := len(t.From) > 0
-	t.From, t.To = keep(t.From), keep(t.To)
-	return !named || len(t.From) > 0 && len(t.To) > 0
 }
 
 // fewerClients gives the work of one client to another, and drops the idle.
@@ -121,28 +106,12 @@ func (r *Replay) rekey(to func(string) string) {
 	r.Commands = rekeyed(r.Commands, to)
 }
 
-func rekeyed(list []Timed, to func(string) string) []Timed {
+func rekeyed(list []script.Timed, to func(string) string) []script.Timed {
 	list = slices.Clone(list)
 	for i := range list {
-		list[i].Command = list[i].Command.rekeyed(to)
+		list[i].Command = list[i].Command.Rekeyed(to)
 	}
 	return list
-}
-
-func (c Command) rekeyed(to func(string) string) Command {
-	if c.Key != "" {
-		c.Key = to(c.Key)
-	}
-	c.If, c.Then, c.Else = slices.Clone(c.If), slices.Clone(c.Then), slices.Clone(c.Else)
-	for i := range c.If {
-		c.If[i].Key = to(c.If[i].Key)
-	}
-	for _, ops := range [][]Command{c.Then, c.Else} {
-		for i := range ops {
-			ops[i] = ops[i].rekeyed(to)
-		}
-	}
-	return c
 }
 
 // lessChance takes chance and variety out of the configuration, one thing at a
@@ -176,12 +145,7 @@ func (s *Shrinker) lessChance() {
 	}
 	for i := 0; i < len(s.best.Commands); i++ {
 		c := s.edit()
-		switch t := &c.Commands[i]; t.Cmd {
-		case "set", "stall":
-			t.Value = "0"
-		case "crash":
-			t.Torn, t.Keep = 0, false
-		}
+		c.Commands[i].Soften()
 		if !reflect.DeepEqual(c.Commands[i], s.best.Commands[i]) {
 			s.try(c)
 		}
@@ -194,7 +158,7 @@ func (s *Shrinker) simplerOperations() {
 		if i >= len(s.best.Commands) {
 			continue
 		}
-		for _, simple := range s.best.Commands[i].simpler() {
+		for _, simple := range s.best.Commands[i].Simpler() {
 			c := s.edit()
 			simple.Client, simple.Member = c.Commands[i].Client, c.Commands[i].Member
 			if reflect.DeepEqual(c.Commands[i].Command, simple) {
@@ -206,60 +170,6 @@ func (s *Shrinker) simplerOperations() {
 			}
 		}
 	}
-}
-
-// simpler lists what could stand in for an operation, the plainest first.
-func (t *Timed) simpler() (list []Command) {
-	c := t.Command
-	switch c.Cmd {
-	case "txn":
-		list = c.simplerTxn()
-	case "get":
-		list = append(list, Command{Cmd: "get", Key: c.Key}, Command{Cmd: "get", Key: c.Key, Serializable: c.Serializable},
-			Command{Cmd: "get", Key: c.Key, Rev: c.Rev}, Command{Cmd: "get", Key: c.Key, End: c.End, Rev: c.Rev})
-	case "delete":
-		list = append(list, Command{Cmd: "delete", Key: c.Key}, Command{Cmd: "delete", Key: c.Key, End: c.End})
-	case "put":
-		list = append(list, Command{Cmd: "put", Key: c.Key, Value: c.Value})
-	case "watch":
-		list = append(list, Command{Cmd: "watch", Key: c.Key, End: c.End, Rev: c.Rev})
-	}
-	return list
-}
-
-// simplerTxn lists what could stand in for a transaction: one of its operations,
-// one of its branches, and itself with one thing less or with one operation
-// plainer or, where that is a transaction, opened.
-func (c Command) simplerTxn() (list []Command) {
-	for _, op := range slices.Concat(c.Then, c.Else) {
-		list = append(list, op)
-	}
-	list = append(list, Command{Cmd: "txn", Then: c.Then}, Command{Cmd: "txn", If: c.If, Then: c.Then}, Command{Cmd: "txn", Then: c.Else})
-	for i := range c.If {
-		d := c
-		d.If = slices.Delete(slices.Clone(c.If), i, i+1)
-		list = append(list, d)
-	}
-	edit := func(ops []Command, with func(d *Command, ops []Command)) {
-		for i, op := range ops {
-			replaced := [][]Command{nil}
-			if op.Cmd == "txn" {
-				replaced = append(replaced, op.Then, op.Else)
-			}
-			simple := Timed{Command: op}
-			for _, s := range simple.simpler() {
-				replaced = append(replaced, []Command{s})
-			}
-			for _, r := range replaced {
-				d := c
-				with(&d, slices.Replace(slices.Clone(ops), i, i+1, r...))
-				list = append(list, d)
-			}
-		}
-	}
-	edit(c.Then, func(d *Command, ops []Command) { d.Then = ops })
-	edit(c.Else, func(d *Command, ops []Command) { d.Else = ops })
-	return list
 }
 
 // closeGaps moves decisions closer together where nothing is decided for long,
@@ -291,7 +201,7 @@ func (s *Shrinker) closeGaps() {
 // roundTimes makes the times readable.
 func (s *Shrinker) roundTimes() {
 	for _, unit := range []int64{int64(10 * time.Millisecond), int64(time.Millisecond), int64(10 * time.Microsecond)} {
-		round := func(t *Timed) { t.At = (t.At + unit/2) / unit * unit }
+		round := func(t *script.Timed) { t.At = (t.At + unit/2) / unit * unit }
 		c := s.edit()
 		for i := range c.Commands {
 			round(&c.Commands[i])
@@ -324,9 +234,7 @@ func (s *Shrinker) rename() {
 	c := s.edit()
 	c.rekey(func(key string) string { return string(rune('a' + slices.Index(sorted, key))) })
 	for i := range c.Commands {
-		if c.Commands[i].Cmd == "put" {
-			c.Commands[i].Value = strconv.Itoa(i + 1)
-		}
+		c.Commands[i].Number(i + 1)
 		if end := c.Commands[i].End; end != "" && end != "\x00" {
 			at, _ := slices.BinarySearch(sorted, end)
 			c.Commands[i].End = string(rune('a' + at))

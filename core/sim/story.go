@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -250,7 +251,7 @@ func detail(e *trace.Event) (Line, bool) {
 			return line, false
 		}
 	case trace.Command, trace.Fault:
-		if c, err := ParseCommand(e.Text); err != nil || c.Cmd != "set" {
+		if c, err := script.Parse(e.Text); err != nil || c.Cmd != "set" {
 			return line, false
 		}
 	case trace.WatchPushed:

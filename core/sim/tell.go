@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -119,13 +120,13 @@ var rotKinds = map[string]string{"bit": "rotBit", "misdirected": "rotMisdirected
 // command tells what was done to the network and to clocks and disks; other
 // commands show by their own events.
 func (t *Teller) command(e *trace.Event, line *Line) {
-	c, err := ParseCommand(e.Text)
+	c, err := script.Parse(e.Text)
 	if err != nil {
 		return
 	}
 	line.Member, line.From, line.To = c.Member, c.From, c.To
 	switch c.Cmd {
-	case "cut", "heal":
+	case script.Cut, script.Heal:
 		line.Kind = c.Cmd
 		if c.OneWay {
 			line.Kind += "OneWay"
@@ -133,25 +134,25 @@ func (t *Teller) command(e *trace.Event, line *Line) {
 		if len(c.From) == 0 && len(c.To) == 0 {
 			line.Kind = "healMember"
 		}
-	case "isolate":
+	case script.Isolate:
 		line.Kind = "isolated"
-	case "heal-all":
+	case script.HealAll:
 		line.Kind = "healAll"
-	case "campaign":
+	case script.Campaign:
 		line.Kind = "timedOut"
-	case "transfer":
+	case script.Transfer:
 		line.Kind = "transfer"
-	case "stall":
+	case script.Stall:
 		line.Kind, line.Text = "stalled", c.Value
-	case "rot":
+	case script.Rot:
 		line.Kind = rotKinds[c.Name]
-	case "strike":
-		if how := strikeNames[stepFails]; c.Value == how || c.Value == strikeNames[stepFillsUp] {
+	case script.Strike:
+		if how := script.StrikeNamed(c.Value); how == script.StepFails || how == script.StepFillsUp {
 			line.Kind, line.Text = "refuses", c.Name
 		}
-	case "defragment":
+	case script.Defragment:
 		line.Kind = "defragment"
-	case "garble":
+	case script.Garble:
 		line.Kind = "garbled"
 	}
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"vitrine/core/check/history"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -172,10 +173,10 @@ func (w *World) watchEvents(wt *watcher, r *pb.WatchResponse) {
 func (w *World) issueWatch(c *client, wt *watcher, slot int32, words string) {
 	r := w.requests.at(slot)
 	*r = request{
-		id: wt.id, client: c.id, op: opWatch, readOnly: true, words: words, key: string(wt.create.Key),
+		id: wt.id, client: c.id, op: script.OpWatch, readOnly: true, words: words, key: string(wt.create.Key),
 		node: wt.on.node, pinned: wt.on.pinned, attempts: 1, stage: onWay, status: StatusPending, issued: w.now, stations: r.stations[:0],
 	}
-	r.cause = w.emit(trace.Event{Kind: trace.RequestIssued, Peer: w.nodes[wt.on.node].id, Request: r.id, A: uint64(opWatch), Text: words})
+	r.cause = w.emit(trace.Event{Kind: trace.RequestIssued, Peer: w.nodes[wt.on.node].id, Request: r.id, A: uint64(script.OpWatch), Text: words})
 	w.station(r, "client", 0)
 	w.byRequest[r.id] = slot
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vitrine/core/pb"
+	"vitrine/core/script"
 )
 
 // workload is what the simulated clients do: a small key set, so that they
@@ -17,7 +18,7 @@ type workload struct {
 	keys  [][]byte // shared by all requests, never changed
 	names []string
 	end   []byte // after the last key
-	words [len(opNames)][]string
+	words [script.Ops][]string
 	gap   time.Duration // mean between two thoughts of one client
 	off   bool
 }
@@ -27,8 +28,8 @@ func newWorkload(c Workload) workload {
 	for i := range c.Keys {
 		l.names = append(l.names, keyName(i))
 		l.keys = append(l.keys, []byte(keyName(i)))
-		for op, name := range opNames {
-			l.words[op] = append(l.words[op], name+" "+keyName(i))
+		for op := range script.Ops {
+			l.words[op] = append(l.words[op], op.String()+" "+keyName(i))
 		}
 	}
 	l.end = []byte("l")
@@ -92,18 +93,18 @@ func (w *World) think(c *client) {
 	pick := int(c.dice.Uint64N(uint64(l.Mix.sum())))
 	k, k2 := c.dice.IntN(l.Keys), c.dice.IntN(l.Keys)
 	how, how2 := c.dice.Uint64(), c.dice.Uint64()
-	op, body := opGet, any(nil)
+	op, body := script.OpGet, any(nil)
 	switch l.Mix.kind(pick) {
 	case 0:
-		op, body = opPut, w.makePut(k, how)
+		op, body = script.OpPut, w.makePut(k, how)
 	case 1:
 		body = &pb.RangeRequest{Key: l.keys[k]}
 	case 2:
 		body = &pb.RangeRequest{Key: l.keys[k], Serializable: true}
 	case 3:
-		op, body = opDelete, w.makeDelete(k, k2, how)
+		op, body = script.OpDelete, w.makeDelete(k, k2, how)
 	case 4:
-		if op = opTxn; how2%8 < 3 {
+		if op = script.OpTxn; how2%8 < 3 {
 			body = (&grammar{w, c, how}).txn()
 		} else {
 			body = w.makeTxn(c, k, k2, how)
@@ -112,7 +113,7 @@ func (w *World) think(c *client) {
 		r := (&grammar{w, c, how}).read()
 		k, body = slices.IndexFunc(l.keys, func(key []byte) bool { return string(key) == string(r.Key) }), r
 	case 6:
-		op, body = opCompact, &pb.CompactionRequest{Revision: c.compactAt(how), Physical: how>>16%4 == 0}
+		op, body = script.OpCompact, &pb.CompactionRequest{Revision: c.compactAt(how), Physical: how>>16%4 == 0}
 	case 7:
 		op, body = (&grammar{w, c, how}).call()
 	}
@@ -122,10 +123,10 @@ func (w *World) think(c *client) {
 	words, key := l.words[op][k], l.names[k]
 	switch t, ok := body.(*pb.TxnRequest); {
 	case ok:
-		key = firstKeyOf(t)
-		words = opNames[op] + " " + key
-	case !op.keyed():
-		words, key = opNames[op], ""
+		key = script.FirstKeyOf(t)
+		words = op.String() + " " + key
+	case !op.Keyed():
+		words, key = op.String(), ""
 	}
 	c.request = w.issue(c, op, body, words, key, -1, w.patience())
 	w.decided(c, body, w.requests.at(c.request).node)
@@ -320,13 +321,13 @@ func (w *World) turn(e *event) {
 	switch {
 	case what < 3: // the connection breaks; the member hears of it, or not yet
 		w.breakStream(s, what > 0)
-		w.keep(Command{Cmd: brokenHow(what > 0), Client: c.id})
+		w.keep(script.Command{Cmd: brokenHow(what > 0), Client: c.id})
 	case what == 3:
 		w.askProgress(s)
-		w.keep(Command{Cmd: "ask-progress", Client: c.id})
+		w.keep(script.Command{Cmd: script.AskProgress, Client: c.id})
 	case what == 4:
 		w.closeStream(s)
-		w.keep(Command{Cmd: "end-stream", Client: c.id})
+		w.keep(script.Command{Cmd: script.EndStream, Client: c.id})
 		w.watchMore(c, how, back)
 	case len(s.watchers) < maxWatchers && what < 7:
 		w.watchMore(c, how, back)
@@ -336,7 +337,7 @@ func (w *World) turn(e *event) {
 			id = max(0, s.watchers[how>>16%uint64(k)].number)
 		}
 		w.cancelNumber(s, id)
-		w.keep(Command{Cmd: "cancel-watch", Client: c.id, ID: id})
+		w.keep(script.Command{Cmd: script.CancelWatch, Client: c.id, ID: id})
 	}
 }
 
@@ -373,7 +374,7 @@ func (w *World) watchAnew(c *client, create *pb.WatchCreateRequest, fenced bool)
 	if !w.cfg.Record {
 		return
 	}
-	cmd := commandOf(create)
+	cmd := script.Of(create)
 	cmd.Client, cmd.Leader = c.id, fenced
 	if !joins {
 		cmd.Member = uint64(wt.on.began + 1)

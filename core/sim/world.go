@@ -10,6 +10,7 @@ import (
 	"vitrine/core/driver"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -57,8 +58,9 @@ type World struct {
 	opened   []*stream          // reused
 	asks     slab[*pb.WatchRequest]
 
-	commands  []Timed // done
-	scheduled []Timed // to be done
+	acts      map[string]*act // what commands do, by verb
+	commands  []script.Timed  // done
+	scheduled []script.Timed  // to be done
 	faults    faults
 	decode    func(data []byte) (*pb.InternalRaftRequest, error) // of an entry; see decoder
 	processed uint64                                             // events taken from the queue
@@ -93,7 +95,8 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		drawn.tune(&cfg)
 	}
 	w := &World{
-		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
+		acts: newActs(),
+		cfg:  cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
 		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode, byRequest: map[uint64]int32{}, streams: map[uint64]*stream{},
 	}
 	w.wire = newDice(cfg.Seed, streamWire, 0).at(&w.now)
@@ -179,7 +182,7 @@ func (w *World) Now() trace.Instant { return trace.Instant(w.now) }
 // Do executes a command now and records it. For put, get, delete, txn, compact
 // and watch it returns the id of the request, which State then follows. The
 // command happens a nanosecond after everything that has happened so far.
-func (w *World) Do(c Command) (request uint64, err error) {
+func (w *World) Do(c script.Command) (request uint64, err error) {
 	if w.violation != nil {
 		return 0, fmt.Errorf("sim: %s: the world has stopped: %s", c.Cmd, w.violation.Text)
 	}
@@ -194,17 +197,17 @@ func (w *World) Do(c Command) (request uint64, err error) {
 }
 
 // do performs a command and, if it was possible, keeps it for the replay.
-func (w *World) do(c *Command, fault bool) (uint64, error) {
+func (w *World) do(c *script.Command, fault bool) (uint64, error) {
 	request, err := w.perform(c, fault)
 	if err == nil {
-		w.commands = append(w.commands, Timed{At: w.now, Command: *c, Fault: fault})
+		w.commands = append(w.commands, script.Timed{At: w.now, Command: *c, Fault: fault})
 	}
 	return request, err
 }
 
 // Schedule makes the world do a command at its time, before anything else that
 // happens in that nanosecond. It must not lie in the past.
-func (w *World) Schedule(t Timed) error {
+func (w *World) Schedule(t script.Timed) error {
 	if t.At < w.now {
 		return fmt.Errorf("sim: %s at %d: it is %d already", t.Cmd, t.At, w.now)
 	}
@@ -218,7 +221,7 @@ func (w *World) Schedule(t Timed) error {
 
 // Commands are all commands done so far, the drawn faults among them, with
 // their times.
-func (w *World) Commands() []Timed { return slices.Clone(w.commands) }
+func (w *World) Commands() []script.Timed { return slices.Clone(w.commands) }
 
 // RunUntil processes events up to time t, at most maxEvents of them (0 = any
 // number). It reports whether it came as far as t; then Now is t. It stops for

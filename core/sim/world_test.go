@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/trace"
 )
 
@@ -23,7 +24,7 @@ func still(t *testing.T, members int) *World {
 
 func do(t *testing.T, w *World, line string) uint64 {
 	t.Helper()
-	c, err := ParseCommand(line)
+	c, err := script.Parse(line)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func TestWatchCommands(t *testing.T) {
 		t.Errorf("after a crash of its member the watch has %d events, want 4: %+v", v.Received, v)
 	}
 	do(t, w, "cancel-watch")
-	if _, err := w.Do(Command{Cmd: "cancel-watch", Request: past}); err == nil {
+	if _, err := w.Do(script.Command{Cmd: script.CancelWatch, Request: past}); err == nil {
 		t.Error("a canceled watch can be canceled again")
 	}
 	if s = wait(t, w, time.Second); s.Watches[1].Open || !s.Watches[0].Open {
@@ -129,7 +130,7 @@ func TestWatchCommands(t *testing.T) {
 func TestLeaderCrash(t *testing.T) {
 	w := still(t, 5)
 	old := w.Leader()
-	c := Command{Cmd: "crash", Member: old}
+	c := script.Command{Cmd: script.Crash, Member: old}
 	if _, err := w.Do(c); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func TestLeaderCrash(t *testing.T) {
 	if _, err := w.Do(c); err == nil || !strings.Contains(err.Error(), "is crashed") {
 		t.Errorf("a dead member crashes again: %v", err)
 	}
-	if _, err := w.Do(Command{Cmd: "restart", Member: old}); err != nil {
+	if _, err := w.Do(script.Command{Cmd: script.Restart, Member: old}); err != nil {
 		t.Fatal(err)
 	}
 	s = wait(t, w, 2*time.Second)
@@ -159,14 +160,14 @@ func TestLeaderCrash(t *testing.T) {
 func TestPauseAndResume(t *testing.T) {
 	w := still(t, 3)
 	leader := w.Leader()
-	if _, err := w.Do(Command{Cmd: "pause", Member: leader}); err != nil {
+	if _, err := w.Do(script.Command{Cmd: script.Pause, Member: leader}); err != nil {
 		t.Fatal(err)
 	}
 	s := wait(t, w, 5*time.Second)
 	if s.Leader == leader || !s.Members[leader-1].Alive || s.Members[leader-1].Process != Paused {
 		t.Errorf("leader %d after %d was paused: %+v", s.Leader, leader, s.Members[leader-1])
 	}
-	if _, err := w.Do(Command{Cmd: "resume", Member: leader}); err != nil {
+	if _, err := w.Do(script.Command{Cmd: script.Resume, Member: leader}); err != nil {
 		t.Fatal(err)
 	}
 	if s = wait(t, w, 2*time.Second); s.Members[leader-1].Role != RoleFollower || s.Members[leader-1].Inbox != 0 {
@@ -185,7 +186,7 @@ func TestCutsAndHeals(t *testing.T) {
 		}
 		return n
 	}
-	if _, err := w.Do(Command{Cmd: "isolate", Member: leader}); err != nil {
+	if _, err := w.Do(script.Command{Cmd: script.Isolate, Member: leader}); err != nil {
 		t.Fatal(err)
 	}
 	s := wait(t, w, 5*time.Second)
@@ -222,7 +223,7 @@ func TestCampaignAndTransfer(t *testing.T) {
 	for range 3 {
 		next := w.Leader()%3 + 1
 		term := w.State().Term
-		if _, err := w.Do(Command{Cmd: "transfer", Member: next}); err != nil {
+		if _, err := w.Do(script.Command{Cmd: script.Transfer, Member: next}); err != nil {
 			t.Fatal(err)
 		}
 		if s := wait(t, w, time.Second); s.Leader != next || s.Term != term+1 {
@@ -246,7 +247,7 @@ func TestUnsyncedIsLost(t *testing.T) {
 		if r := requestOfID(t, s, id); r.Status != StatusPending {
 			t.Errorf("the put is %s before it is durable", r.Status)
 		}
-		if _, err := w.Do(Command{Cmd: "crash", Member: 1, Keep: keep}); err != nil {
+		if _, err := w.Do(script.Command{Cmd: script.Crash, Member: 1, Keep: keep}); err != nil {
 			t.Fatal(err)
 		}
 		do(t, w, "set name=fsync value=1ms")
@@ -281,13 +282,13 @@ func TestStallHoldsADisk(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	w := still(t, 3)
-	for _, s := range Settings() {
+	for _, s := range script.Settings() {
 		value := map[string]string{"preset": "teaching", "probability": "0.25", "duration": "3ms", "number": "20"}[s.Form]
-		if _, err := w.Do(Command{Cmd: "set", Name: s.Name, Value: value}); err != nil {
+		if _, err := w.Do(script.Command{Cmd: script.Set, Name: s.Name, Value: value}); err != nil {
 			t.Errorf("set %s %s: %v", s.Name, value, err)
 		}
 		for _, bad := range []string{"", "x", "-1", "2e99"} {
-			if _, err := w.Do(Command{Cmd: "set", Name: s.Name, Value: bad}); err == nil {
+			if _, err := w.Do(script.Command{Cmd: script.Set, Name: s.Name, Value: bad}); err == nil {
 				t.Errorf("set %s %q is accepted", s.Name, bad)
 			}
 		}
@@ -300,7 +301,7 @@ func TestSettings(t *testing.T) {
 		t.Error("there is no load after set rate")
 	}
 	before := w.HashText()
-	if _, err := w.Do(Command{Cmd: "set", Name: "gravity", Value: "1"}); err == nil || w.HashText() != before {
+	if _, err := w.Do(script.Command{Cmd: script.Set, Name: "gravity", Value: "1"}); err == nil || w.HashText() != before {
 		t.Errorf("an unknown setting is accepted, or leaves a trace: %v", err)
 	}
 }
@@ -341,9 +342,9 @@ func TestChecksChangeNothing(t *testing.T) {
 func TestNobodyLeadsATermItsDiskDoesNotKnow(t *testing.T) {
 	w := still(t, 3)
 	next := w.Leader()%3 + 1
-	for _, c := range []Command{
-		{Cmd: "set", Name: "fsync", Value: "10s", Member: next},
-		{Cmd: "transfer", Member: next},
+	for _, c := range []script.Command{
+		{Cmd: script.Set, Name: "fsync", Value: "10s", Member: next},
+		{Cmd: script.Transfer, Member: next},
 	} {
 		if _, err := w.Do(c); err != nil {
 			t.Fatal(err)
@@ -355,10 +356,10 @@ func TestNobodyLeadsATermItsDiskDoesNotKnow(t *testing.T) {
 		}
 	}
 	do(t, w, "put key=x value=1")
-	for _, c := range []Command{
-		{Cmd: "crash", Member: next},
-		{Cmd: "set", Name: "fsync", Value: "1ms", Member: next},
-		{Cmd: "restart", Member: next},
+	for _, c := range []script.Command{
+		{Cmd: script.Crash, Member: next},
+		{Cmd: script.Set, Name: "fsync", Value: "1ms", Member: next},
+		{Cmd: script.Restart, Member: next},
 	} {
 		wait(t, w, 100*time.Millisecond)
 		if _, err := w.Do(c); err != nil {
@@ -366,7 +367,7 @@ func TestNobodyLeadsATermItsDiskDoesNotKnow(t *testing.T) {
 		}
 	}
 	wait(t, w, 100*time.Millisecond)
-	if _, err := w.Do(Command{Cmd: "campaign", Member: next}); err != nil {
+	if _, err := w.Do(script.Command{Cmd: script.Campaign, Member: next}); err != nil {
 		t.Fatal(err)
 	}
 	do(t, w, "put key=x value=2")

@@ -1,14 +1,10 @@
 package player
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
-	"strings"
 
+	"vitrine/core/script"
 	"vitrine/core/sim"
 )
 
@@ -17,24 +13,43 @@ type Reply struct {
 	Request uint64 `json:"request,omitempty"` // the client request that it began
 }
 
-// order is a command to the player itself. All others go to the world.
+// order is what the player's own commands may say. All others go to the world.
 type order struct {
-	Cmd     string    `json:"cmd"`
-	Member  uint64    `json:"member"`
-	Link    [2]uint64 `json:"link"`
-	Request uint64    `json:"request"`
-	Value   float64   `json:"value"`
-	Unit    string    `json:"unit"`
-	On      bool      `json:"on"`
-	Seed    *uint64   `json:"seed"`
-	Members int       `json:"members"`
-	Text    string    `json:"text"`
-	Name    string    `json:"name"`
-	Correct bool      `json:"correct"`
+	member  uint64
+	link    [2]uint64
+	request uint64
+	value   float64
+	unit    string
+	on      bool
+	seed    *uint64
+	members int
+	text    string
+	name    string
+	correct bool
 }
 
-// Dispatch does a command given in JSON: one of the simulator's
-// (sim.Command), or
+// places are the fields of an order by name.
+func (o *order) places() map[string]any {
+	return map[string]any{
+		"member": &o.member, "link": &o.link, "request": &o.request, "value": &o.value, "unit": &o.unit, "on": &o.on,
+		"seed": &o.seed, "members": &o.members, "text": &o.text, "name": &o.name, "correct": &o.correct,
+	}
+}
+
+// orders is the table of the player's own verbs.
+var orders = map[string]func(p *Player, o *order) error{
+	"play":   (*Player).play,
+	"pause":  (*Player).pause,
+	"step":   func(p *Player, o *order) error { return p.StepTo(o.unit) },
+	"speed":  (*Player).setSpeed,
+	"skip":   (*Player).setSkip,
+	"reset":  (*Player).restart,
+	"replay": (*Player).showReplay,
+	"select": (*Player).choose,
+}
+
+// Dispatch does a command given in JSON: one of a world's verbs (package
+// script), or one of the player's,
 //
 //	play, pause (without a member)        the clock
 //	step    unit                          event, message, commit, term
@@ -44,29 +59,26 @@ type order struct {
 //	replay  text, name, correct           a replay file, see Open; without a text the last one again
 //	select  member | link | request      what the inspector shows
 func (p *Player) Dispatch(data []byte) (Reply, error) {
-	var head struct {
-		Cmd    string `json:"cmd"`
-		Member uint64 `json:"member"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return Reply{}, inWords(err)
-	}
-	switch head.Cmd {
-	case "":
-		return Reply{}, errors.New("command: cmd is missing")
-	case "play", "step", "speed", "skip", "reset", "select", "replay":
-		return Reply{}, p.order(data)
-	case "pause":
-		if head.Member == 0 {
-			return Reply{}, p.order(data)
-		}
-	}
-	if err := unknownField(data, sim.Command{}); err != nil {
+	m, err := script.Decode(data)
+	if err != nil {
 		return Reply{}, err
 	}
-	c, err := sim.ParseJSON(data)
+	do := orders[m.Cmd]
+	if do == nil || m.Cmd == script.Pause && m.Has("member") { // the process of a member is the world's
+		return p.command(&m)
+	}
+	var o order
+	if err := m.Into(o.places()); err != nil {
+		return Reply{}, err
+	}
+	return Reply{}, do(p, &o)
+}
+
+// command does a command to the world.
+func (p *Player) command(m *script.Message) (Reply, error) {
+	c, err := m.Command()
 	if err != nil {
-		return Reply{}, inWords(err)
+		return Reply{}, err
 	}
 	request, err := p.world.Do(c)
 	if err != nil {
@@ -82,112 +94,68 @@ func (p *Player) Dispatch(data []byte) (Reply, error) {
 	return Reply{request}, nil
 }
 
-func (p *Player) order(data []byte) error {
-	var o order
-	if err := json.Unmarshal(data, &o); err != nil {
-		return inWords(err)
-	}
-	if err := unknownField(data, o); err != nil {
-		return err
-	}
-	switch o.Cmd {
-	case "play":
-		p.Playing = true
-	case "pause":
-		p.Playing = false
-	case "step":
-		return p.StepTo(o.Unit)
-	case "speed":
-		if !(o.Value > 0) {
-			return fmt.Errorf("speed: %v is not positive", o.Value)
-		}
-		p.Speed = clampSpeed(o.Value)
-	case "skip":
-		p.Skip = o.On
-	case "select":
-		return p.choose(o)
-	case "replay":
-		if o.Text == "" && p.show != nil {
-			o.Text, o.Name = p.show.text, p.show.name
-		}
-		return p.Open(o.Text, o.Name, o.Correct)
-	case "reset":
-		cfg := config(Settings{Seed: p.cfg.Seed, Members: p.cfg.Members})
-		if o.Seed != nil {
-			cfg.Seed = *o.Seed
-		}
-		if o.Members != 0 {
-			cfg.Members = o.Members
-		}
-		return p.reset(cfg)
-	}
+func (p *Player) play(*order) error {
+	p.Playing = true
 	return nil
 }
 
-// inWords says what is wrong with the JSON of a command to somebody who has never
-// seen its Go type.
-func inWords(err error) error {
-	var kind *json.UnmarshalTypeError
-	if !errors.As(err, &kind) || kind.Field == "" {
-		return fmt.Errorf("command: %w", err)
-	}
-	want := "another kind of value"
-	switch kind.Type.Kind() {
-	case reflect.Uint64:
-		want = "a whole number that is not negative"
-	case reflect.Int, reflect.Int64:
-		want = "a whole number"
-	case reflect.Float64:
-		want = "a number"
-	case reflect.String:
-		want = "a text"
-	case reflect.Bool:
-		want = "true or false"
-	case reflect.Slice, reflect.Array:
-		want = "a list"
-	}
-	return fmt.Errorf("command: %s is %s, and should be %s", kind.Field, kind.Value, want)
+func (p *Player) pause(*order) error {
+	p.Playing = false
+	return nil
 }
 
-// unknownField finds a field that a command does not have: most often a slip of
-// the keyboard that would otherwise do something else in silence.
-func unknownField(data []byte, command any) error {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return inWords(err)
+func (p *Player) setSpeed(o *order) error {
+	if !(o.value > 0) {
+		return fmt.Errorf("speed: %v is not positive", o.value)
 	}
-	known := map[string]bool{}
-	for f := range reflect.TypeOf(command).Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		known[name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !known[name] {
-			return fmt.Errorf("command: there is no field %q", name)
-		}
-	}
+	p.Speed = clampSpeed(o.value)
 	return nil
+}
+
+func (p *Player) setSkip(o *order) error {
+	p.Skip = o.on
+	return nil
+}
+
+// showReplay plays a file, or the last one again.
+func (p *Player) showReplay(o *order) error {
+	if o.text == "" && p.show != nil {
+		o.text, o.name = p.show.text, p.show.name
+	}
+	return p.Open(o.text, o.name, o.correct)
+}
+
+// restart makes a new world. What is not given stays.
+func (p *Player) restart(o *order) error {
+	cfg := config(Settings{Seed: p.cfg.Seed, Members: p.cfg.Members})
+	if o.seed != nil {
+		cfg.Seed = *o.seed
+	}
+	if o.members != 0 {
+		cfg.Members = o.members
+	}
+	return p.reset(cfg)
 }
 
 // choose turns the visitor's eye. A member and a link exclude each other.
-func (p *Player) choose(o order) error {
+func (p *Player) choose(o *order) error {
 	switch {
-	case o.Request != 0:
-		if !slices.ContainsFunc(p.State.Requests, func(r sim.RequestState) bool { return r.ID == o.Request }) {
-			return fmt.Errorf("select: there is no request %d, or none any more", o.Request)
+	case o.request != 0:
+		if !slices.ContainsFunc(p.State.Requests, func(r sim.RequestState) bool { return r.ID == o.request }) {
+			return fmt.Errorf("select: there is no request %d, or none any more", o.request)
 		}
-		p.Chosen.Request = o.Request
-	case o.Link != [2]uint64{}:
-		a, b := min(o.Link[0], o.Link[1]), max(o.Link[0], o.Link[1])
+		p.Chosen.Request = o.request
+	case o.link != [2]uint64{}:
+		a, b := min(o.link[0], o.link[1]), max(o.link[0], o.link[1])
 		if a == 0 || a == b || int(b) > len(p.State.Members) {
-			return fmt.Errorf("select: there is no link %d-%d", o.Link[0], o.Link[1])
+			return fmt.Errorf("select: there is no link %d-%d", o.link[0], o.link[1])
 		}
 		p.Chosen.Link = [2]uint64{a, b}
 	default:
-		if int(o.Member) > len(p.State.Members) {
-			return fmt.Errorf("select: there is no member %d", o.Member)
+		if int(o.member) > len(p.State.Members) {
+			return fmt.Errorf("select: there is no member %d", o.member)
 		}
-		p.Chosen.Member, p.Chosen.Link = o.Member, [2]uint64{}
+		p.Chosen.Member, p.Chosen.Link = o.member, [2]uint64{}
 	}
 	return nil
 }

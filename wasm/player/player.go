@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/sim"
 	"vitrine/core/trace"
 	"vitrine/wasm/scene"
@@ -14,9 +15,9 @@ import (
 type World interface {
 	Now() trace.Instant
 	NextAt() trace.Instant
-	Do(sim.Command) (request uint64, err error)
-	Schedule(sim.Timed) error
-	Commands() []sim.Timed
+	Do(script.Command) (request uint64, err error)
+	Schedule(script.Timed) error
+	Commands() []script.Timed
 	RunUntil(t trace.Instant, maxEvents int) (reached bool)
 	StepEvent() bool
 	HashText() string
@@ -253,7 +254,7 @@ func (p *Player) words(r *sim.RequestState) string {
 		return text
 	}
 	text := r.Op + " " + r.Key
-	if c, err := sim.ParseCommand(r.Text); err == nil && c.Cmd == "put" {
+	if c, err := script.Parse(r.Text); err == nil && c.Cmd == script.Put {
 		text += " " + c.Value
 	}
 	p.said[r.ID] = text

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/sim"
 )
 
@@ -19,11 +20,11 @@ func file(t *testing.T, change func(*sim.Config), commands ...string) string {
 	}
 	r := &sim.Replay{Config: cfg, For: 3 * time.Second}
 	for i, line := range commands {
-		c, err := sim.ParseCommand(line)
+		c, err := script.Parse(line)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Commands = append(r.Commands, sim.Timed{At: int64(2*time.Second) + int64(i), Command: c})
+		r.Commands = append(r.Commands, script.Timed{At: int64(2*time.Second) + int64(i), Command: c})
 	}
 	w, err := r.World()
 	if err != nil {

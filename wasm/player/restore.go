@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"vitrine/core/script"
 	"vitrine/core/sim"
 	"vitrine/core/trace"
 )
@@ -13,16 +14,16 @@ import (
 // keeps it for the case that the browser takes the graphics context away,
 // which reloads the page.
 type Memory struct {
-	Config   sim.Config  `json:"config"`
-	Commands []sim.Timed `json:"commands"`
-	Now      int64       `json:"now"`
-	Speed    float64     `json:"speed"`
-	Playing  bool        `json:"playing"`
-	Skip     bool        `json:"skip"`
-	Chosen   Choice      `json:"chosen"`
-	Replay   string      `json:"replay,omitempty"` // the file, if one is played
-	Name     string      `json:"name,omitempty"`
-	Correct  bool        `json:"correct,omitempty"`
+	Config   sim.Config     `json:"config"`
+	Commands []script.Timed `json:"commands"`
+	Now      int64          `json:"now"`
+	Speed    float64        `json:"speed"`
+	Playing  bool           `json:"playing"`
+	Skip     bool           `json:"skip"`
+	Chosen   Choice         `json:"chosen"`
+	Replay   string         `json:"replay,omitempty"` // the file, if one is played
+	Name     string         `json:"name,omitempty"`
+	Correct  bool           `json:"correct,omitempty"`
 }
 
 // Memory of the present run in JSON.

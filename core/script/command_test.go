@@ -1,4 +1,4 @@
-package sim
+package script
 
 import (
 	"encoding/json"
@@ -46,9 +46,9 @@ func TestCommandText(t *testing.T) {
 		if got := c.cmd.String(); got != c.text {
 			t.Errorf("String() = %s, want %s", got, c.text)
 		}
-		got, err := ParseCommand(c.text)
+		got, err := Parse(c.text)
 		if err != nil || !reflect.DeepEqual(got, c.cmd) {
-			t.Errorf("ParseCommand(%s) = %+v, %v", c.text, got, err)
+			t.Errorf("Parse(%s) = %+v, %v", c.text, got, err)
 		}
 		data, err := json.Marshal(c.cmd)
 		if err != nil {
@@ -73,8 +73,8 @@ func TestCommandJSONTakesNumbers(t *testing.T) {
 
 func TestCommandErrors(t *testing.T) {
 	for _, line := range []string{"", "explode", "crash member=x", "crash member", "put key=\"", "txn if=[value x]", "txn then=[put key=x", "txn then=put", "heal-all ]", "crash member=1 keep=1 2"} {
-		if c, err := ParseCommand(line); err == nil {
-			t.Errorf("ParseCommand(%q) = %v, want an error", line, c)
+		if c, err := Parse(line); err == nil {
+			t.Errorf("Parse(%q) = %v, want an error", line, c)
 		}
 	}
 	for _, data := range []string{``, `{}`, `{"cmd":"explode"}`, `[]`, `{"cmd":"put","value":{}}`} {
@@ -84,16 +84,16 @@ func TestCommandErrors(t *testing.T) {
 	}
 }
 
-func FuzzParseCommand(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, c := range sampleCommands {
 		f.Add(c.text)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		c, err := ParseCommand(line)
+		c, err := Parse(line)
 		if err != nil {
 			return
 		}
-		again, err := ParseCommand(c.String())
+		again, err := Parse(c.String())
 		if err != nil || !reflect.DeepEqual(again, c) {
 			t.Fatalf("%q parses as %+v, whose text %q parses as %+v, %v", line, c, c.String(), again, err)
 		}

@@ -1,0 +1,58 @@
+package script
+
+import "slices"
+
+// What could stand in for a command, the plainest first: see Shrinker in package
+// replay.
+
+func simplerPut(c *Command) []Command { return []Command{{Cmd: Put, Key: c.Key, Value: c.Value}} }
+
+func simplerGet(c *Command) []Command {
+	return []Command{
+		{Cmd: Get, Key: c.Key}, {Cmd: Get, Key: c.Key, Serializable: c.Serializable},
+		{Cmd: Get, Key: c.Key, Rev: c.Rev}, {Cmd: Get, Key: c.Key, End: c.End, Rev: c.Rev},
+	}
+}
+
+func simplerDelete(c *Command) []Command {
+	return []Command{{Cmd: Delete, Key: c.Key}, {Cmd: Delete, Key: c.Key, End: c.End}}
+}
+
+func simplerWatch(c *Command) []Command {
+	return []Command{{Cmd: Watch, Key: c.Key, End: c.End, Rev: c.Rev}}
+}
+
+// simplerTxn lists what could stand in for a transaction: one of its operations,
+// one of its branches, and itself with one thing less or with one operation
+// plainer or, where that is a transaction, opened.
+func simplerTxn(c *Command) (list []Command) {
+	for _, op := range slices.Concat(c.Then, c.Else) {
+		list = append(list, op)
+	}
+	list = append(list,
+		Command{Cmd: Txn, Then: c.Then}, Command{Cmd: Txn, If: c.If, Then: c.Then}, Command{Cmd: Txn, Then: c.Else})
+	for i := range c.If {
+		d := *c
+		d.If = slices.Delete(slices.Clone(c.If), i, i+1)
+		list = append(list, d)
+	}
+	edit := func(ops []Command, with func(d *Command, ops []Command)) {
+		for i, op := range ops {
+			replaced := [][]Command{nil}
+			if op.Cmd == Txn {
+				replaced = append(replaced, op.Then, op.Else)
+			}
+			for _, s := range op.Simpler() {
+				replaced = append(replaced, []Command{s})
+			}
+			for _, r := range replaced {
+				d := *c
+				with(&d, slices.Replace(slices.Clone(ops), i, i+1, r...))
+				list = append(list, d)
+			}
+		}
+	}
+	edit(c.Then, func(d *Command, ops []Command) { d.Then = ops })
+	edit(c.Else, func(d *Command, ops []Command) { d.Else = ops })
+	return list
+}
