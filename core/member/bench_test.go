@@ -15,10 +15,9 @@ import (
 // solo is one member whose log takes no time and whose store does nothing but answer, so that what is measured is the
 // member.
 type solo struct {
-	m     *member.Member
-	out   member.Output
-	index uint64
-	req   uint64
+	m   *member.Member
+	out member.Output
+	req uint64
 }
 
 func newSolo(b *testing.B) *solo {

@@ -17,13 +17,12 @@ import (
 
 // client is what one watcher has promised to its client, and how far it got.
 type client struct {
-	req      *pb.WatchCreateRequest
-	from     int64 // first revision promised
-	done     int64 // everything up to here was delivered
-	created  bool
-	ended    bool
-	fragment bool // in the middle of a revision: the next response goes on
-	got      []*pb.Event
+	req     *pb.WatchCreateRequest
+	from    int64 // first revision promised
+	done    int64 // everything up to here was delivered
+	created bool
+	ended   bool
+	got     []*pb.Event
 }
 
 // promises checks each response of every stream against etcd's promises about watches, I19 to I25.

@@ -64,16 +64,22 @@ type ScanResult struct {
 	Err        error
 }
 
+// Wire types of protobuf.
+const (
+	wireVarint = 0
+	wireBytes  = 2
+)
+
 // Field tags of etcd's WatchResponse and of the events inside it.
 const (
-	tagHeader     = 1<<3 | 2
-	tagWatchID    = 2<<3 | 0
-	tagCreated    = 3<<3 | 0
-	tagCanceled   = 4<<3 | 0
-	tagCompactRev = 5<<3 | 0
-	tagReason     = 6<<3 | 2
-	tagFragment   = 7<<3 | 0
-	tagEvents     = 11<<3 | 2
+	tagHeader     = 1<<3 | wireBytes
+	tagWatchID    = 2<<3 | wireVarint
+	tagCreated    = 3<<3 | wireVarint
+	tagCanceled   = 4<<3 | wireVarint
+	tagCompactRev = 5<<3 | wireVarint
+	tagReason     = 6<<3 | wireBytes
+	tagFragment   = 7<<3 | wireVarint
+	tagEvents     = 11<<3 | wireBytes
 )
 
 // maxHeaderBytes bounds the encoded header field: four varints with their tags, and the tag and length of the field.

@@ -3,7 +3,6 @@ package oracle
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -426,13 +425,4 @@ func command(t testing.TB, cmd *exec.Cmd, stdin string) output {
 		t.Fatal(err)
 	}
 	return output{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-}
-
-// decodeJSON parses the output of a command.
-func decodeJSON[T any](t testing.TB, text string) (v T) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		t.Fatalf("%v in %q", err, text)
-	}
-	return v
 }

@@ -70,7 +70,6 @@ func New(cfg Config) *Server {
 		grpc.MaxConcurrentStreams(cfg.MaxConcurrentStreams),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.WriteBufferSize(bufferBytes),
-		grpc.SharedWriteBuffer(true), // a connection that sends nothing has none
 		// Fixed windows spare the pings that would estimate better ones.
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
