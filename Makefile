@@ -1,5 +1,5 @@
-# vitrine: see README.md. Everything here needs Go, make and git only;
-# browser tests use Chromium when it is there and say so when it is not.
+# vitrine: see README.md and CONTRIBUTING.md. Everything here needs Go, make and git only; what
+# uses Chromium, node or npm says so aloud when they are not there, and is left out.
 
 GO      ?= go
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
@@ -7,13 +7,18 @@ LDFLAGS := -s -w -X main.commit=$(VERSION)
 WASM    := GOOS=js GOARCH=wasm
 ORACLE  := cmd/server/oracle
 CUT     := cmd/server/powercut
+FUZZTIME ?= 20s
 DATA    ?= build/run.etcd
 FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | grep . || echo 1))
 
 plus = $(shell echo $$(($(FRESH) + $(1))))
 
 .DEFAULT_GOAL := build
-.PHONY: build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few fuzz bench generate fmt clean
+.PHONY: help lint lint-go tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few nightly-seeds fuzz bench generate fmt clean
+
+## help: the targets, one a line
+help:
+	@sed -n 's/^## \([a-z-]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
 
 ## build: bin/vitrine with the page inside, and bin/sim
 build:
@@ -25,14 +30,16 @@ build:
 warm:
 	$(GO) build -trimpath ./cmd/server/internal/... ./cmd/sim
 
+## server: bin/vitrine only, with the page that was built last
 server:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/vitrine ./cmd/server
 
+## sim: bin/sim only
 sim:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/sim ./cmd/sim
 
-## page: the browser's side, compiled and compressed into web/dist; -trimpath, so
-## that the standard library is compiled for it and for the server at once
+# -trimpath, so that the standard library is compiled for it and for the server at once.
+## page: the browser's side, compiled and compressed into web/dist
 page:
 	$(GO) run -trimpath ./web/build
 
@@ -48,13 +55,33 @@ cluster: build
 ## test: what every change must pass
 test: vet unit seeds stored oracle powercut-few browser
 
+## vet: go vet of all builds: server, tests with tags, js/wasm
 vet:
 	$(GO) vet ./...
 	$(GO) vet -tags mutants,browser,bars ./core/... ./cmd/sim ./web/...
 	$(WASM) $(GO) vet ./core/... ./wasm/... ./cmd/sim
 
+## unit: the unit tests of all packages
 unit:
 	$(GO) test ./...
+
+# The linters live in a module of their own (tools/go.mod), which the product does not depend on.
+tools:
+	cd tools && $(GO) build -o $(CURDIR)/build/tools/ honnef.co/go/tools/cmd/staticcheck
+
+## lint: staticcheck on all builds and modules
+lint: lint-go
+
+lint-go: tools
+	build/tools/staticcheck ./...
+	build/tools/staticcheck -tags mutants,browser,bars ./core/mutant/... ./cmd/sim/... ./web/... ./wasm/...
+	GOOS=js GOARCH=wasm build/tools/staticcheck ./wasm/... ./cmd/sim/...
+	cd $(ORACLE) && $(CURDIR)/build/tools/staticcheck ./...
+	cd $(CUT) && $(CURDIR)/build/tools/staticcheck ./...
+
+## vuln: known vulnerabilities in what is called; VULNDB=latest takes the newest reports
+vuln:
+	VULNDB=$(VULNDB) tools/vuln.sh
 
 ## seeds: 200 of them, in which every step of the driver must have been struck
 seeds: sim
@@ -71,6 +98,16 @@ fresh-seeds: sim
 soak: sim
 	bin/sim -soak build/soak
 
+# Each part goes on where it can: what fails is told at the end. FRESH as for fresh-seeds.
+## nightly: all planted bugs, small changes, fuzzing, chaos, 20,000 fresh seeds, vulnerabilities; hours
+nightly:
+	@failed=; for part in vuln mutants mutation fuzz chaos powercut nightly-seeds; do \
+	  printf '\n== make %s\n' $$part; $(MAKE) $$part || failed="$$failed $$part"; \
+	done; [ -z "$$failed" ] || { echo "FAILED:$$failed"; exit 1; }
+
+nightly-seeds: sim
+	bin/sim -seeds $(FRESH):$(call plus,19999) -for 60s -members 1,3,4,5,7 -faults -q
+
 ## gallery: renew the replays that the page shows, after a change of the core
 gallery:
 	$(GO) run -tags mutants -ldflags '$(LDFLAGS)' ./cmd/sim -gallery assets/replays
@@ -79,8 +116,8 @@ gallery:
 mutants:
 	$(GO) run -tags mutants ./cmd/sim -mutants
 
-## mutation: a sample of small changes of the core, judged by unit tests and by the simulator;
-## results are kept in build/mutation, so it can be stopped and goes on where it was
+# Results are kept in build/mutation, so it can be stopped and goes on where it was.
+## mutation: a sample of small changes of the core, judged by unit tests and by the simulator
 mutation:
 	$(GO) build -o build/mutation/mutation ./cmd/mutation
 	nice build/mutation/mutation -md
@@ -110,6 +147,7 @@ determinism: sim
 	cmp build/hashes.native build/hashes.wasm
 	@echo "determinism: 50 of 50 seeds have equal hashes on linux/$$($(GO) env GOARCH) and js/wasm"
 
+## race: the tests of the parallel parts under the race detector
 race:
 	$(GO) test -race ./cmd/server/... ./core/backend/... ./core/mvcc/...
 
@@ -132,16 +170,20 @@ powercut-few: server
 bench: server
 	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) run ./bench
 
+## fuzz: every fuzz target for FUZZTIME each
 fuzz:
 	for p in $$($(GO) list ./core/... ./cmd/server/...); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done; done
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
+## generate: all generated files
 generate:
 	$(GO) generate ./...
 
+## fmt: gofmt all sources
 fmt:
-	gofmt -w core cmd wasm web
+	gofmt -w assets core cmd wasm web
 
+## clean: remove what was built
 clean:
 	rm -rf bin build
 	git clean -fdxq web/dist
