@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vitrine/core/mutant"
+	"vitrine/core/replay"
 	"vitrine/core/sim"
 )
 
@@ -67,7 +68,7 @@ func (p *program) renew(name, file string) error {
 			return p.hang(file, again)
 		}
 	}
-	var best *sim.Replay
+	var best *replay.Replay
 	for seed, found := uint64(1), 0; seed <= gallerySeeds && found < galleryTries; seed++ {
 		failing, err := hunt(info, seed)
 		if err != nil {
@@ -91,13 +92,13 @@ func (p *program) renew(name, file string) error {
 	return p.hang(file, best)
 }
 
-func decisions(r *sim.Replay) int { return len(r.Commands) }
+func decisions(r *replay.Replay) int { return len(r.Commands) }
 
 // shrinkForTheEye keeps three members and a network that can be followed.
-func (p *program) shrinkForTheEye(name string, failing *sim.Replay) (*sim.Replay, error) {
+func (p *program) shrinkForTheEye(name string, failing *replay.Replay) (*replay.Replay, error) {
 	start := time.Now()
-	s := sim.Shrinker{AtLeast: 3, Slow: true, Stop: func() bool { return time.Since(start) > p.within }}
-	whole, err := sim.Explicit(failing)
+	s := replay.Shrinker{AtLeast: 3, Slow: true, Stop: func() bool { return time.Since(start) > p.within }}
+	whole, err := replay.Explicit(failing)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func (p *program) shrinkForTheEye(name string, failing *sim.Replay) (*sim.Replay
 }
 
 // hang writes an exhibit if the correct core survives it.
-func (p *program) hang(file string, r *sim.Replay) error {
+func (p *program) hang(file string, r *replay.Replay) error {
 	correct := *r
 	correct.Config.Mutant = ""
 	if _, v := repeat(&correct); v != nil {
@@ -122,22 +123,22 @@ func (p *program) hang(file string, r *sim.Replay) error {
 }
 
 // repeat runs a replay and returns it with what came of it.
-func repeat(r *sim.Replay) (*sim.Replay, *sim.Violation) {
+func repeat(r *replay.Replay) (*replay.Replay, *sim.Violation) {
 	w, err := r.World()
 	if err != nil {
 		return nil, nil
 	}
 	v := r.Run(w)
-	again := w.Replay(r.For)
+	again := replay.Of(w, r.For)
 	again.Commands = r.Commands
 	return again, v
 }
 
 // hunt runs a seed, shortly and for long, and returns the run if the bug is
 // found; on every other seed in a network slow enough for the eye.
-func hunt(info mutant.Info, seed uint64) (*sim.Replay, error) {
-	for _, length := range []time.Duration{20 * time.Second, sim.MutantRun} {
-		cfg := sim.MutantConfig(info, seed)
+func hunt(info mutant.Info, seed uint64) (*replay.Replay, error) {
+	for _, length := range []time.Duration{20 * time.Second, replay.MutantRun} {
+		cfg := replay.MutantConfig(info, seed)
 		cfg.Members, cfg.FaultsFor = 3, length
 		if seed%2 == 1 {
 			cfg.Network = sim.Teaching()
@@ -147,7 +148,7 @@ func hunt(info mutant.Info, seed uint64) (*sim.Replay, error) {
 			return nil, err
 		}
 		if v := w.Run(length); v != nil {
-			return w.Replay(length), nil
+			return replay.Of(w, length), nil
 		}
 	}
 	return nil, nil

@@ -2,7 +2,9 @@
 
 package main
 
-import "errors"
+import (
+	"errors"
+)
 
 // workers: a browser or node has one thread for us.
 func (p *program) workers() int { return 1 }

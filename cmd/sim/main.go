@@ -26,7 +26,7 @@ import (
 	"os"
 	"runtime/debug"
 
-	"vitrine/core/sim"
+	"vitrine/core/replay"
 )
 
 // commit is set by the build.
@@ -47,7 +47,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "sim: %v\nsim -h tells what there is\n", err)
 		return 2
 	case o.version:
-		fmt.Fprintf(stdout, "vitrine sim %d (%s)\n", sim.Version, commit)
+		fmt.Fprintf(stdout, "vitrine sim %d (%s)\n", replay.Version, commit)
 		return 0
 	}
 	stop, err := startProfile(o.profile)

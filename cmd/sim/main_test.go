@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"vitrine/core/replay"
 	"vitrine/core/sim"
 )
 
@@ -93,7 +94,7 @@ func TestReplayFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Run(3e9)
-	text, err := w.Replay(3e9).Format()
+	text, err := replay.Of(w, 3e9).Format()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"vitrine/core/mutant"
-	"vitrine/core/sim"
+	"vitrine/core/replay"
 )
 
 // trial is what became of one mutant.
@@ -45,7 +45,7 @@ func try(info mutant.Info) (*trial, error) {
 	t := &trial{Name: info.Name, Numbers: map[string]int{}}
 	start := time.Now()
 	for seed := 1; seed <= rated || t.First == 0 && seed <= info.Seeds; seed++ {
-		v, err := sim.TryMutant(info, uint64(seed))
+		v, err := replay.TryMutant(info, uint64(seed))
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/core/replay"
 	"vitrine/core/sim"
 	"vitrine/core/trace"
 )
@@ -124,7 +125,7 @@ func (p *program) conclude(w *sim.World, r *result) int {
 // save writes the replay file of a violation.
 func (p *program) save(w *sim.World, r *result) error {
 	r.Replay = strings.ReplaceAll(cmp.Or(p.out, "sim-%d.replay"), "%d", strconv.FormatUint(r.Seed, 10))
-	return write(r.Replay, w.Replay(p.length))
+	return write(r.Replay, replay.Of(w, p.length))
 }
 
 func (p *program) tell(w *sim.World, r *result) {

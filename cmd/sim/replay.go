@@ -7,20 +7,22 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/core/replay"
 	"vitrine/core/sim"
+	"vitrine/core/story"
 	"vitrine/core/trace"
 )
 
 // read and write a replay file.
-func read(name string) (*sim.Replay, error) {
+func read(name string) (*replay.Replay, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	return sim.ParseReplay(data)
+	return replay.Parse(data)
 }
 
-func write(name string, r *sim.Replay) error {
+func write(name string, r *replay.Replay) error {
 	if commit != "unknown" {
 		r.Commit = commit
 	}
@@ -44,7 +46,7 @@ func (p *program) replayFile() int {
 	if err != nil {
 		return p.fail(err)
 	}
-	events := new(sim.Recorder)
+	events := new(story.Recorder)
 	if p.story {
 		sinks = append(sinks, events)
 	}
@@ -67,7 +69,7 @@ func (p *program) replayFile() int {
 }
 
 // compare says whether a replay ended as recorded.
-func (p *program) compare(file *sim.Replay, w *sim.World) int {
+func (p *program) compare(file *replay.Replay, w *sim.World) int {
 	v := w.Violation()
 	number := 0
 	if v != nil {
@@ -99,7 +101,7 @@ func ending(number int) string {
 	return fmt.Sprintf("I%d breaks", number)
 }
 
-func (p *program) otherBuild(file *sim.Replay, w *sim.World) {
+func (p *program) otherBuild(file *replay.Replay, w *sim.World) {
 	by := ""
 	if file.Commit != "" {
 		by = fmt.Sprintf(" It was written by commit %s, and I am %s.", file.Commit, commit)
@@ -109,7 +111,7 @@ func (p *program) otherBuild(file *sim.Replay, w *sim.World) {
 
 // tellStory prints what led to the violation, or the run's decisions if there
 // is none.
-func (p *program) tellStory(w *sim.World, events *sim.Recorder) error {
+func (p *program) tellStory(w *sim.World, events *story.Recorder) error {
 	words, err := catalogue(p.lang)
 	if err != nil {
 		return err
@@ -122,7 +124,7 @@ func (p *program) tellStory(w *sim.World, events *sim.Recorder) error {
 }
 
 // goTest prints a test that repeats a run.
-func (p *program) goTest(file *sim.Replay) int {
+func (p *program) goTest(file *replay.Replay) int {
 	name := strings.TrimSuffix(filepath.Base(p.replay), filepath.Ext(p.replay))
 	text, err := file.GoTest(name)
 	if err != nil {
@@ -132,4 +134,4 @@ func (p *program) goTest(file *sim.Replay) int {
 	return 0
 }
 
-var _ trace.Sink = (*sim.Recorder)(nil)
+var _ trace.Sink = (*story.Recorder)(nil)

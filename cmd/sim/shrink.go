@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"vitrine/core/sim"
+	"vitrine/core/replay"
 )
 
 // shrinkFile makes the failing run in a file small.
@@ -21,8 +21,8 @@ func (p *program) shrinkFile() int {
 	}
 	start := time.Now()
 	last := time.Time{}
-	s := sim.Shrinker{AtLeast: p.atLeast, Stop: func() bool { return time.Since(start) > p.within }}
-	s.Progress = func(state sim.ShrinkState) {
+	s := replay.Shrinker{AtLeast: p.atLeast, Stop: func() bool { return time.Since(start) > p.within }}
+	s.Progress = func(state replay.ShrinkState) {
 		if now := time.Now(); now.Sub(last) > 200*time.Millisecond && !p.json {
 			last = now
 			fmt.Fprintf(p.stderr, "\r%-16s %6d trials  %5d operations  %4d faults  %d members  %8v ", state.Pass, state.Trials, state.Ops, state.Faults, state.Members, state.Length.Round(time.Millisecond))

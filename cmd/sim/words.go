@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"vitrine/assets"
-	"vitrine/core/sim"
+	"vitrine/core/story"
 )
 
 // speaker puts lines of a story into the words of the page's feed.
@@ -15,7 +15,7 @@ func catalogue(lang string) (speaker, error) {
 	return speaker{c}, err
 }
 
-func (s speaker) line(l *sim.Line) string {
+func (s speaker) line(l *story.Line) string {
 	return s.Text("feed."+l.Kind, map[string]any{
 		"member": memberName(l.Member), "peer": memberName(l.Peer), "term": l.Term, "index": l.Index, "rev": l.Rev,
 		"from": s.names(l.From), "to": s.names(l.To), "n": max(l.N, uint64(len(l.From))), "text": l.Text, "who": s.Text("feed.someone", nil),

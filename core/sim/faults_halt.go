@@ -49,12 +49,12 @@ func (w *World) halted() {
 	// What was on its way when the last good disk went has its answer by then.
 	w.RunUntil(trace.Instant(w.now+int64(time.Second)), 0)
 	w.enter()
-	put := w.issue(w.clients[0], script.OpPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, probePatience)
+	put := w.issue(w.clients[0], script.OpPut, &pb.PutRequest{Key: []byte(ProbeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+ProbeKey, ProbeKey, -1, probePatience)
 	w.leave()
 	w.RunUntil(trace.Instant(w.now+int64(haltedFor)), 0)
 	w.enter()
 	wrote := w.requests.at(put).status
-	get := w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, probePatience)
+	get := w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(ProbeKey)}, "get "+ProbeKey, ProbeKey, -1, probePatience)
 	w.leave()
 	w.RunUntil(trace.Instant(w.now+int64(haltedFor)), 0)
 	w.enter()

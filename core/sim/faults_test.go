@@ -236,36 +236,6 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// TestNewFaultsAreReplayed: what was drawn is a decision; without the dice the
-// same decisions give the same events.
-func TestNewFaultsAreReplayed(t *testing.T) {
-	happened := map[string]bool{}
-	for seed := range uint64(6) {
-		w := quiet(t, func(c *Config) {
-			c.Seed, c.Faults, c.FaultsFor, c.Record = seed, true, 15*time.Second, true
-		})
-		if v := w.Run(15 * time.Second); v != nil {
-			t.Fatalf("seed %d: %v", seed, v)
-		}
-		for _, c := range w.Commands() {
-			happened[c.Cmd] = true
-		}
-		r := w.Replay(15 * time.Second)
-		again, err := r.World()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.Run(again); again.HashText() != w.HashText() {
-			t.Errorf("seed %d: the replay gives %s, the run %s", seed, again.HashText(), w.HashText())
-		}
-	}
-	for _, verb := range []string{"fail", "rot", "clock"} {
-		if !happened[verb] {
-			t.Errorf("no run has a %s", verb)
-		}
-	}
-}
-
 func TestBrokenCommandsAreRefused(t *testing.T) {
 	w := still(t, 3)
 	for _, line := range []string{

@@ -188,7 +188,7 @@ func (c *rollcall) everythingAsked() (string, bool) {
 		return c.heard()
 	}
 	c.asked = c.w.now
-	key := []byte(probeKey)
+	key := []byte(ProbeKey)
 	leader := c.w.leader().id
 	for _, n := range c.w.core() {
 		for _, body := range []any{
@@ -196,7 +196,7 @@ func (c *rollcall) everythingAsked() (string, bool) {
 			&pb.TxnRequest{Success: []*pb.RequestOp{getOp(key)}}, &pb.TxnRequest{Success: []*pb.RequestOp{putOp(key, fmt.Append(nil, "t", n.id)), getOp(key)}},
 			&pb.AlarmRequest{}, &pb.HashRequest{}, &pb.HashKVRequest{},
 			&pb.CompactionRequest{Revision: n.store.KV.Revision(), Physical: true},
-			&pb.DeleteRangeRequest{Key: []byte(probeKey + "-none")},
+			&pb.DeleteRangeRequest{Key: []byte(ProbeKey + "-none")},
 		} {
 			c.ask(n, body, func(answer any, err error) string {
 				if err != nil && errors.Is(err, api.ErrCompacted) {
@@ -236,7 +236,7 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	if quota == 0 || quota > limits.MaxRequestBytes/4 {
 		return "", false
 	}
-	key := []byte(probeKey)
+	key := []byte(ProbeKey)
 	put := &pb.PutRequest{Key: key, Value: []byte("1")}
 	c.again = put // the alarm may be on its way
 	c.ask(first, &pb.PutRequest{Key: key, Value: bytes.Repeat([]byte{'x'}, quota)}, fine)

@@ -12,10 +12,22 @@ import (
 	"vitrine/core/trace"
 )
 
-// probeKey is written and read to see that the cluster serves.
-const probeKey = "settled"
+// ProbeKey is written and read to see that a settling cluster serves.
+const ProbeKey = "settled"
 
 const probePatience = 5 * time.Second
+
+// SettleLimit is how long a healed cluster may take to converge.
+const SettleLimit = 30 * time.Second
+
+// Run is a whole run: so long, and then until the cluster has settled. It
+// returns the violation, if there was one.
+func (w *World) Run(length time.Duration) *Violation {
+	if w.RunUntil(trace.Instant(length), 0) {
+		w.Settle(SettleLimit)
+	}
+	return w.violation
+}
 
 // Settle ends the faults and the load, and runs on until the cluster has
 // converged: everyone up but those whose disk is damaged for good, everything
@@ -134,7 +146,7 @@ func (p *probe) missing() string {
 		p.state = 0
 		fallthrough
 	case 0:
-		p.put = w.issue(w.clients[0], script.OpPut, &pb.PutRequest{Key: []byte(probeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+probeKey, probeKey, -1, probePatience)
+		p.put = w.issue(w.clients[0], script.OpPut, &pb.PutRequest{Key: []byte(ProbeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+ProbeKey, ProbeKey, -1, probePatience)
 		p.state = 1
 		return "the last write is on its way"
 	case 1:
@@ -145,7 +157,7 @@ func (p *probe) missing() string {
 			}
 			return "a write fails: " + w.requests.at(p.put).err.Error()
 		}
-		p.get = w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(probeKey)}, "get "+probeKey, probeKey, -1, probePatience)
+		p.get = w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(ProbeKey)}, "get "+ProbeKey, ProbeKey, -1, probePatience)
 		p.state = 2
 		return "the last read is on its way"
 	case 2:

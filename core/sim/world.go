@@ -381,6 +381,9 @@ func (w *World) pen(n *node, cause uint64) *trace.Tracer {
 // Hash is the running hash of all events.
 func (w *World) Hash() uint64 { return w.stream.Hash() }
 
+// Skipped are the scheduled commands, by their order, that were not possible.
+func (w *World) Skipped() []int { return slices.Clone(w.skipped) }
+
 // HashText is Hash in 16 hex digits.
 func (w *World) HashText() string { return fmt.Sprintf("%016x", w.stream.Hash()) }
 

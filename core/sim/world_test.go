@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
@@ -373,5 +374,17 @@ func TestNobodyLeadsATermItsDiskDoesNotKnow(t *testing.T) {
 	do(t, w, "put key=x value=2")
 	if !w.Settle(SettleLimit) {
 		t.Error(w.Violation())
+	}
+}
+
+func TestRandReaderIsPutBack(t *testing.T) {
+	before := rand.Reader
+	w := quiet(t, nil)
+	w.RunUntil(trace.Instant(2*time.Second), 100)
+	w.StepEvent()
+	w.Do(script.Command{Cmd: script.Campaign, Member: 1})
+	w.Settle(time.Second)
+	if rand.Reader != before {
+		t.Error("crypto/rand.Reader is still the simulator's")
 	}
 }

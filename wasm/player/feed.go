@@ -1,13 +1,13 @@
 package player
 
 import (
-	"vitrine/core/sim"
+	"vitrine/core/story"
 	"vitrine/core/trace"
 )
 
 // Item is one line of the feed. The page puts it into words.
 type Item struct {
-	sim.Line
+	story.Line
 	Lit bool `json:"lit,omitempty"` // it belongs to the story of a violation
 }
 
@@ -19,11 +19,11 @@ const feedBound = 60
 // a hundred times a second, and of a replay everything that led to its end.
 type feed struct {
 	items  []Item
-	teller *sim.Teller
-	story  map[uint64]sim.Line // by event; for look-ups only
+	teller *story.Teller
+	story  map[uint64]story.Line // by event; for look-ups only
 }
 
-func newFeed() feed { return feed{teller: sim.NewTeller()} }
+func newFeed() feed { return feed{teller: story.NewTeller()} }
 
 func (f *feed) add(item Item) {
 	if len(f.items) >= feedBound {

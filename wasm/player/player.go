@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"vitrine/core/replay"
 	"vitrine/core/script"
 	"vitrine/core/sim"
 	"vitrine/core/trace"
@@ -17,11 +18,9 @@ type World interface {
 	NextAt() trace.Instant
 	Do(script.Command) (request uint64, err error)
 	Schedule(script.Timed) error
-	Commands() []script.Timed
 	RunUntil(t trace.Instant, maxEvents int) (reached bool)
 	StepEvent() bool
-	HashText() string
-	Replay(time.Duration) *sim.Replay
+	replay.Source // what a file of the run is made of
 	Heal()
 	StateInto(*sim.State)
 }

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"vitrine/core/mutant"
+	"vitrine/core/replay"
 	"vitrine/core/sim"
+	"vitrine/core/story"
 	"vitrine/core/trace"
 )
 
@@ -54,10 +56,10 @@ var ErrOtherBuild = errors.New("not the same build")
 // beginning. With correct it runs the same decisions on the core without the
 // planted bug. On an error the present world stays.
 func (p *Player) Open(text, name string, correct bool) error {
-	if len(text) > sim.MaxSharedReplay {
-		return fmt.Errorf("replay: %d bytes are too many: a page opens files of up to %d", len(text), sim.MaxSharedReplay)
+	if len(text) > replay.MaxShared {
+		return fmt.Errorf("replay: %d bytes are too many: a page opens files of up to %d", len(text), replay.MaxShared)
 	}
-	r, err := sim.ParseReplay([]byte(text))
+	r, err := replay.Parse([]byte(text))
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func (p *Player) Open(text, name string, correct bool) error {
 		return fmt.Errorf("replay: it needs the planted bug %q, and this page was built without", r.Config.Mutant)
 	}
 	s := &show{text: text, name: name, mutant: r.Config.Mutant, correct: correct, lit: map[uint64]bool{}}
-	story, err := s.rehearse(r)
+	told, err := s.rehearse(r)
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (p *Player) Open(text, name string, correct bool) error {
 	if s.until = trace.Instant(r.For); r.Open {
 		s.until = math.MaxInt64
 	}
-	p.watch.feed.story = story
+	p.watch.feed.story = told
 	s.start = math.Max(0, float64(s.failure.Since-int64(leadIn)))
 	p.replay = s.start
 	p.Speed = clampSpeed(float64(cfg.Network.Base+cfg.Network.Jitter) / 3e8)
@@ -98,8 +100,8 @@ func (p *Player) Open(text, name string, correct bool) error {
 
 // rehearse runs a replay once and compares its end with what the file says. It
 // returns the lines of the story by event.
-func (s *show) rehearse(r *sim.Replay) (map[uint64]sim.Line, error) {
-	events := new(sim.Recorder)
+func (s *show) rehearse(r *replay.Replay) (map[uint64]story.Line, error) {
+	events := new(story.Recorder)
 	w, err := r.World(events)
 	if err != nil {
 		return nil, err
@@ -125,13 +127,13 @@ func (s *show) rehearse(r *sim.Replay) (map[uint64]sim.Line, error) {
 		return nil, nil
 	}
 	s.failure = *v
-	story := events.Story(v)
-	for _, seq := range story.Events {
+	led := events.Story(v)
+	for _, seq := range led.Events {
 		s.lit[seq] = true
 	}
-	s.members = story.Members
-	lines := map[uint64]sim.Line{}
-	for _, line := range story.Lines {
+	s.members = led.Members
+	lines := map[uint64]story.Line{}
+	for _, line := range led.Lines {
 		lines[line.Seq] = line
 	}
 	return lines, nil
@@ -187,21 +189,21 @@ func (p *Player) judge() {
 	}
 	p.show.told, p.Playing = true, false
 	if !known {
-		p.watch.feed.add(Item{sim.Line{Seq: v.Seq, At: v.Since, Kind: "violated", Text: v.Text}, true})
+		p.watch.feed.add(Item{story.Line{Seq: v.Seq, At: v.Since, Kind: "violated", Text: v.Text}, true})
 	}
 }
 
 // Save is the run so far as a replay file, or as a Go test of one.
 func (p *Player) Save(test bool) ([]byte, error) {
 	p.world.RunUntil(p.world.Now(), 0) // a step may have stopped within a moment
-	r := p.world.Replay(time.Duration(p.world.Now()))
+	r := replay.Of(p.world, time.Duration(p.world.Now()))
 	r.Open, r.Commit = true, revision()
 	if test {
 		return r.GoTest(fmt.Sprintf("seed %d", p.cfg.Seed))
 	}
 	data, err := r.Format()
-	if err == nil && len(data) > sim.MaxSharedReplay {
-		err = fmt.Errorf("replay: the file would have %d bytes, and a page opens no more than %d", len(data), sim.MaxSharedReplay)
+	if err == nil && len(data) > replay.MaxShared {
+		err = fmt.Errorf("replay: the file would have %d bytes, and a page opens no more than %d", len(data), replay.MaxShared)
 	}
 	return data, err
 }

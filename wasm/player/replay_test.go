@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/replay"
 	"vitrine/core/script"
 	"vitrine/core/sim"
 )
@@ -18,7 +19,7 @@ func file(t *testing.T, change func(*sim.Config), commands ...string) string {
 	if change != nil {
 		change(&cfg)
 	}
-	r := &sim.Replay{Config: cfg, For: 3 * time.Second}
+	r := &replay.Replay{Config: cfg, For: 3 * time.Second}
 	for i, line := range commands {
 		c, err := script.Parse(line)
 		if err != nil {
@@ -31,7 +32,7 @@ func file(t *testing.T, change func(*sim.Config), commands ...string) string {
 		t.Fatal(err)
 	}
 	r.Run(w)
-	text, err := w.Replay(r.For).Format()
+	text, err := replay.Of(w, r.For).Format()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,26 +1,42 @@
-package sim
+package replay
 
 import (
-	"crypto/rand"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"vitrine/core/script"
+	"vitrine/core/sim"
 	"vitrine/core/trace"
 )
 
-func faulty(seed uint64) Config {
-	cfg := DefaultConfig()
+func faulty(seed uint64) sim.Config {
+	cfg := sim.DefaultConfig()
 	cfg.Seed, cfg.Members, cfg.Faults, cfg.FaultsFor = seed, 3, true, 8*time.Second
 	return cfg
+}
+
+func quiet(t *testing.T) *sim.World {
+	t.Helper()
+	w, err := sim.New(sim.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func until(t *testing.T, w *sim.World, at time.Duration) {
+	t.Helper()
+	if !w.RunUntil(trace.Instant(at), 0) {
+		t.Fatalf("stopped at %v: %v\n%s", time.Duration(w.Now()), w.Violation(), w.Stack())
+	}
 }
 
 func TestSameSeedSameHash(t *testing.T) {
 	var hashes []string
 	for _, seed := range []uint64{5, 6, 5} {
-		w, err := New(faulty(seed))
+		w, err := sim.New(faulty(seed))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,16 +55,16 @@ func TestSameSeedSameHash(t *testing.T) {
 // of text, and repeats them.
 func TestReplayRepeatsDrawnFaults(t *testing.T) {
 	for seed := uint64(10); seed < 16; seed++ {
-		w, err := New(faulty(seed))
+		w, err := sim.New(faulty(seed))
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.Run(8 * time.Second)
-		text, err := w.Replay(8 * time.Second).Format()
+		text, err := Of(w, 8*time.Second).Format()
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := ParseReplay(text)
+		r, err := Parse(text)
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, text)
 		}
@@ -69,9 +85,9 @@ func TestReplayRepeatsDrawnFaults(t *testing.T) {
 // TestReplayRepeatsAVisitor mixes commands with steps of all sizes, as a page
 // does, and replays what was recorded.
 func TestReplayRepeatsAVisitor(t *testing.T) {
-	cfg := DefaultConfig()
-	cfg.Network = Teaching()
-	w, err := New(cfg)
+	cfg := sim.DefaultConfig()
+	cfg.Network = sim.Teaching()
+	w, err := sim.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +121,7 @@ func TestReplayRepeatsAVisitor(t *testing.T) {
 	if v := w.Violation(); v != nil {
 		t.Fatal(v)
 	}
-	again, err := w.Replay(8 * time.Second).World()
+	again, err := Of(w, 8*time.Second).World()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,49 +132,37 @@ func TestReplayRepeatsAVisitor(t *testing.T) {
 }
 
 func TestReplayFileErrors(t *testing.T) {
-	w := quiet(t, nil)
-	good, err := w.Replay(time.Second).Format()
+	w := quiet(t)
+	good, err := Of(w, time.Second).Format()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ParseReplay(good); err != nil {
+	if _, err := Parse(good); err != nil {
 		t.Fatal(err)
 	}
 	for _, change := range [][2]string{
 		{"replay 1", "replay 99"}, {"hash ", "hash x"}, {"for ", "for ever "}, {`"members":3`, `"members":77`}, {"seed", "sneed"}, {"config", "command 1 explode\nconfig"},
 	} {
 		text := strings.Replace(string(good), change[0], change[1], 1)
-		if _, err := ParseReplay([]byte(text)); err == nil {
+		if _, err := Parse([]byte(text)); err == nil {
 			t.Errorf("%q for %q is accepted", change[1], change[0])
 		}
 	}
 }
 
-func TestRandReaderIsPutBack(t *testing.T) {
-	before := rand.Reader
-	w := quiet(t, nil)
-	w.RunUntil(trace.Instant(2*time.Second), 100)
-	w.StepEvent()
-	w.Do(script.Command{Cmd: script.Campaign, Member: 1})
-	w.Settle(time.Second)
-	if rand.Reader != before {
-		t.Error("crypto/rand.Reader is still the simulator's")
-	}
-}
-
-func FuzzParseReplay(f *testing.F) {
-	w, err := New(faulty(3))
+func FuzzParse(f *testing.F) {
+	w, err := sim.New(faulty(3))
 	if err != nil {
 		f.Fatal(err)
 	}
 	w.RunUntil(trace.Instant(time.Second), 0)
-	text, err := w.Replay(time.Second).Format()
+	text, err := Of(w, time.Second).Format()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(string(text))
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := ParseReplay([]byte(text))
+		r, err := Parse([]byte(text))
 		if err != nil {
 			return
 		}
@@ -166,7 +170,7 @@ func FuzzParseReplay(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r2, err := ParseReplay(again)
+		r2, err := Parse(again)
 		if err != nil || !reflect.DeepEqual(r, r2) {
 			t.Fatalf("%q\nparses as %+v, writes %q, parses as %+v: %v", text, r, again, r2, err)
 		}

@@ -1,6 +1,6 @@
 //go:build mutants
 
-package sim
+package replay
 
 import (
 	"os"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"vitrine/core/mutant"
+	"vitrine/core/sim"
+	"vitrine/core/story"
 )
 
 // TestGallery: what ships with the page breaks as it says, with the same hash,
@@ -25,11 +27,11 @@ func TestGallery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := ParseReplay(data)
+		r, err := Parse(data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		events := new(Recorder)
+		events := new(story.Recorder)
 		w, err := r.World(events)
 		if err != nil {
 			t.Fatal(err)
@@ -39,8 +41,8 @@ func TestGallery(t *testing.T) {
 			t.Errorf("%s: %v, hash %s; it says I%d, hash %s", file, v, w.HashText(), r.Violated, r.Hash)
 			continue
 		}
-		if story := events.Story(v); len(story.Lines) < 3 || len(story.Events) == 0 || story.Lines[len(story.Lines)-1].Kind != "violated" {
-			t.Errorf("%s: the story: %+v", file, story.Lines)
+		if told := events.Story(v); len(told.Lines) < 3 || len(told.Events) == 0 || told.Lines[len(told.Lines)-1].Kind != "violated" {
+			t.Errorf("%s: the story: %+v", file, told.Lines)
 		}
 		r.Config.Mutant = ""
 		if w, err = r.World(); err != nil {
@@ -49,7 +51,7 @@ func TestGallery(t *testing.T) {
 		if v := r.Run(w); v != nil {
 			t.Errorf("%s: the correct core: %v", file, v)
 		}
-		if ops, _ := r.Count(); ops > 40 || len(data) > MaxSharedReplay {
+		if ops, _ := r.Count(); ops > 40 || len(data) > MaxShared {
 			t.Errorf("%s: %d operations, %d bytes", file, ops, len(data))
 		}
 	}
@@ -88,12 +90,12 @@ func failing(t *testing.T, info mutant.Info) *Replay {
 	for seed := range uint64(60) {
 		cfg := MutantConfig(info, seed+1)
 		cfg.FaultsFor = 20 * time.Second
-		w, err := New(cfg)
+		w, err := sim.New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if v := w.Run(20 * time.Second); v != nil {
-			return w.Replay(20 * time.Second)
+			return Of(w, 20*time.Second)
 		}
 	}
 	t.Fatalf("%s survives", info.Name)

@@ -1,4 +1,4 @@
-package sim
+package replay
 
 import (
 	"reflect"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vitrine/core/script"
+	"vitrine/core/sim"
 )
 
 // What a failing run is made of becomes plainer: see Shrinker.
@@ -117,25 +118,25 @@ func rekeyed(list []script.Timed, to func(string) string) []script.Timed {
 // lessChance takes chance and variety out of the configuration, one thing at a
 // time.
 func (s *Shrinker) lessChance() {
-	plain := DefaultConfig()
+	plain := sim.DefaultConfig()
 	if s.Slow {
-		plain.Network, plain.Disk = Teaching(), Disk{Write: time.Millisecond, Fsync: 6 * time.Millisecond}
+		plain.Network, plain.Disk = sim.Teaching(), sim.Disk{Write: time.Millisecond, Fsync: 6 * time.Millisecond}
 	}
-	for _, change := range []func(c *Config){
-		func(c *Config) { c.Network.Loss, c.Network.Duplicate = 0, 0 },
-		func(c *Config) { c.Disk.SpikeProb, c.Disk.Spike = 0, 0 },
-		func(c *Config) { c.Network = plain.Network },
-		func(c *Config) { c.Network.Jitter, c.Network.Uniform = 0, 0 },
-		func(c *Config) { c.Disk = plain.Disk },
-		func(c *Config) {
+	for _, change := range []func(c *sim.Config){
+		func(c *sim.Config) { c.Network.Loss, c.Network.Duplicate = 0, 0 },
+		func(c *sim.Config) { c.Disk.SpikeProb, c.Disk.Spike = 0, 0 },
+		func(c *sim.Config) { c.Network = plain.Network },
+		func(c *sim.Config) { c.Network.Jitter, c.Network.Uniform = 0, 0 },
+		func(c *sim.Config) { c.Disk = plain.Disk },
+		func(c *sim.Config) {
 			c.SnapshotCount, c.SnapshotCatchUp, c.CompactEntries = plain.SnapshotCount, plain.SnapshotCatchUp, plain.CompactEntries
 		},
-		func(c *Config) { c.SegmentBytes = plain.SegmentBytes },
-		func(c *Config) { c.CommitEvery, c.CommitOps = plain.CommitEvery, plain.CommitOps },
-		func(c *Config) { c.Progress = plain.Progress },
-		func(c *Config) { c.Process = plain.Process },
-		func(c *Config) { c.Workload.Mix = plain.Workload.Mix },
-		func(c *Config) { c.LogWindow = plain.LogWindow },
+		func(c *sim.Config) { c.SegmentBytes = plain.SegmentBytes },
+		func(c *sim.Config) { c.CommitEvery, c.CommitOps = plain.CommitEvery, plain.CommitOps },
+		func(c *sim.Config) { c.Progress = plain.Progress },
+		func(c *sim.Config) { c.Process = plain.Process },
+		func(c *sim.Config) { c.Workload.Mix = plain.Workload.Mix },
+		func(c *sim.Config) { c.LogWindow = plain.LogWindow },
 	} {
 		c := s.edit()
 		change(&c.Config)

@@ -1,4 +1,4 @@
-package sim
+package replay
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vitrine/core/sim"
 )
 
 // hopeless is a run that fails without any bug: a network that passes nothing
@@ -15,14 +17,14 @@ func hopeless(t *testing.T) *Replay {
 	t.Helper()
 	cfg := faulty(4)
 	cfg.Members, cfg.FaultsFor, cfg.Network.Loss = 5, 2*time.Second, 1
-	w, err := New(cfg)
+	w, err := sim.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if v := w.Run(2 * time.Second); v == nil || v.Number != 27 {
 		t.Fatalf("I27 should break, got %v", v)
 	}
-	return w.Replay(2 * time.Second)
+	return Of(w, 2*time.Second)
 }
 
 func TestShrinkLeavesWhatMatters(t *testing.T) {
@@ -75,35 +77,17 @@ func TestShrinkStopsWhenAsked(t *testing.T) {
 }
 
 func TestShrinkWantsAFailure(t *testing.T) {
-	w := quiet(t, nil)
+	w := quiet(t)
 	w.Run(time.Second)
-	if _, err := new(Shrinker).Shrink(w.Replay(time.Second)); !errors.Is(err, ErrNoFailure) {
+	if _, err := new(Shrinker).Shrink(Of(w, time.Second)); !errors.Is(err, ErrNoFailure) {
 		t.Errorf("a good run is shrunk: %v", err)
 	}
 }
 
-func TestStoryEndsWithTheViolation(t *testing.T) {
-	r := hopeless(t)
-	events := new(Recorder)
-	w, err := r.World(events)
-	if err != nil {
-		t.Fatal(err)
-	}
-	story := events.Story(r.Run(w))
-	if n := len(story.Lines); n == 0 || n > storyLines+50 || story.Lines[n-1].Kind != "violated" {
-		t.Errorf("%d lines: %+v", n, story.Lines)
-	}
-	for i, line := range story.Lines {
-		if line.Kind == "" || i > 0 && line.Seq <= story.Lines[i-1].Seq {
-			t.Errorf("line %d: %+v", i, line)
-		}
-	}
-}
-
 func TestGoTestOfARun(t *testing.T) {
-	w := quiet(t, nil)
+	w := quiet(t)
 	w.Run(time.Second)
-	r := w.Replay(time.Second)
+	r := Of(w, time.Second)
 	for _, x := range []struct {
 		mutant   string
 		violated int
@@ -135,11 +119,11 @@ func TestGoTestOfARun(t *testing.T) {
 }
 
 func TestOpenReplayDoesNotSettle(t *testing.T) {
-	w := quiet(t, nil)
+	w := quiet(t)
 	until(t, w, time.Second)
-	r := w.Replay(time.Second)
+	r := Of(w, time.Second)
 	r.Open = true
-	read, err := ParseReplay([]byte(format(t, r)))
+	read, err := Parse([]byte(format(t, r)))
 	if err != nil {
 		t.Fatal(err)
 	}

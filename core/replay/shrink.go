@@ -1,4 +1,4 @@
-package sim
+package replay
 
 import (
 	"cmp"
@@ -38,7 +38,7 @@ type ShrinkState struct {
 }
 
 // ErrNoFailure means that a run to be shrunk does not fail.
-var ErrNoFailure = errors.New("sim: the run does not fail: there is nothing to shrink")
+var ErrNoFailure = errors.New("replay: the run does not fail: there is nothing to shrink")
 
 // Shrink returns the smallest failing run that it finds.
 func (s *Shrinker) Shrink(r *Replay) (*Replay, error) {
@@ -49,7 +49,7 @@ func (s *Shrinker) Shrink(r *Replay) (*Replay, error) {
 	}
 	s.best, s.pass = whole, "repeat"
 	if !s.try(whole) {
-		return nil, fmt.Errorf("sim: the run fails, but not from its decisions alone: %w", ErrNoFailure)
+		return nil, fmt.Errorf("replay: the run fails, but not from its decisions alone: %w", ErrNoFailure)
 	}
 	s.cutTime()
 	for before := ""; !s.stopped; {
@@ -94,10 +94,10 @@ func Explicit(r *Replay) (*Replay, error) {
 		return nil, err
 	}
 	w.Run(r.For)
-	if w.violation == nil {
+	if w.Violation() == nil {
 		return nil, ErrNoFailure
 	}
-	return w.Replay(r.For), nil
+	return Of(w, r.For), nil
 }
 
 // try runs a candidate. If the same invariant breaks, the candidate, without
@@ -115,7 +115,7 @@ func (s *Shrinker) try(c *Replay) bool {
 	if online := s.best.At < int64(s.best.For); !online || !w.RunUntil(trace.Instant(c.For), 0) {
 		w.Run(c.For)
 	}
-	v := w.violation
+	v := w.Violation()
 	if v == nil || !alike(v.Number, v.Text, s.best.Violated, s.best.Text) {
 		return false
 	}
@@ -123,7 +123,7 @@ func (s *Shrinker) try(c *Replay) bool {
 	next.Commit, next.Hash, next.Violated, next.Text, next.At, next.Since = s.commit, w.HashText(), v.Number, v.Text, v.At, v.Since
 	next.Commands = nil
 	for i, t := range c.Commands {
-		if t.At <= v.At && !slices.Contains(w.skipped, i) {
+		if t.At <= v.At && !slices.Contains(w.Skipped(), i) {
 			next.Commands = append(next.Commands, t)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build mutants
 
-package sim
+package replay
 
 import (
 	"bufio"
@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"vitrine/core/mutant"
+	"vitrine/core/sim"
 )
 
 // TestMutantsStoredSeeds runs for each mutant one seed that is known to find
@@ -55,9 +56,9 @@ func TestMutantsStoredSeeds(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, cfg Config) *Violation {
+func run(t *testing.T, cfg sim.Config) *sim.Violation {
 	t.Helper()
-	w, err := New(cfg)
+	w, err := sim.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,12 +68,12 @@ func run(t *testing.T, cfg Config) *Violation {
 // TestTwoWorlds: a world with a bug and one without live side by side.
 func TestTwoWorlds(t *testing.T) {
 	cfg := MutantConfig(mutant.List()[mutant.AckUnheld-1], 1)
-	sick, err := New(cfg)
+	sick, err := sim.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.Mutant = ""
-	well, err := New(cfg)
+	well, err := sim.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,14 @@
-package sim
+// Package replay keeps runs as files: what a world was built from and the
+// commands that were done to it, so that it can be repeated (Replay), made small
+// (Shrinker), turned into a Go test (GoTest), and tried with a planted bug
+// (TryMutant).
+//
+//	r := replay.Of(w, time.Minute)
+//	text, err := r.Format()
+//	r, err = replay.Parse(text)
+//	again, err := r.World()
+//	r.Run(again) // again.HashText() == r.Hash
+package replay
 
 import (
 	"encoding/json"
@@ -8,6 +18,7 @@ import (
 	"time"
 
 	"vitrine/core/script"
+	"vitrine/core/sim"
 	"vitrine/core/trace"
 )
 
@@ -32,7 +43,7 @@ const Version = 1
 // Times are nanoseconds. A run "for 60000000000 open" is over then and does not
 // settle: it is what a visitor did, up to where he looked. Blank lines and lines that begin with # mean nothing.
 type Replay struct {
-	Config   Config
+	Config   sim.Config
 	For      time.Duration // then the run settles
 	Open     bool          // it does not: somebody stopped watching
 	Commands []script.Timed
@@ -44,23 +55,31 @@ type Replay struct {
 	Commit   string // of the build that wrote the file; "" = unknown
 }
 
-// maxReplayBytes bounds what ParseReplay accepts. What is to be sent around and
-// opened in the page is shorter: MaxSharedReplay.
-const maxReplayBytes = 4 << 20
+// maxBytes bounds what Parse accepts. What is to be sent around and
+// opened in the page is shorter: MaxShared.
+const maxBytes = 4 << 20
 
-// MaxSharedReplay is the size of a replay file that the page opens.
-const MaxSharedReplay = 100 << 10
+// MaxShared is the size of a replay file that the page opens.
+const MaxShared = 100 << 10
 
-// Replay is the run so far as a file that repeats it. A drawn run becomes a
-// list of decisions, so that it can be edited.
-func (w *World) Replay(length time.Duration) *Replay {
-	cfg := w.cfg
+// Source is the part of a world that a replay is made of.
+type Source interface {
+	Config() sim.Config
+	Commands() []script.Timed
+	HashText() string
+	Violation() *sim.Violation
+}
+
+// Of is the run so far as a file that repeats it. A drawn run becomes a list of
+// decisions, so that it can be edited.
+func Of(w Source, length time.Duration) *Replay {
+	cfg := w.Config()
 	cfg.Faults = false
 	if cfg.Record {
 		cfg.Record, cfg.Workload.Explicit = false, true
 	}
 	r := &Replay{Config: cfg, For: length, Commands: w.Commands(), Hash: w.HashText()}
-	if v := w.violation; v != nil {
+	if v := w.Violation(); v != nil {
 		r.Violated, r.Text, r.At, r.Since = v.Number, v.Text, v.At, v.Since
 	}
 	return r
@@ -98,10 +117,10 @@ func (r *Replay) Format() ([]byte, error) {
 	return b, nil
 }
 
-// ParseReplay reads the file.
-func ParseReplay(data []byte) (*Replay, error) {
-	if len(data) > maxReplayBytes {
-		return nil, fmt.Errorf("sim: replay: %d bytes are too many", len(data))
+// Parse reads the file.
+func Parse(data []byte) (*Replay, error) {
+	if len(data) > maxBytes {
+		return nil, fmt.Errorf("replay: %d bytes are too many", len(data))
 	}
 	r, n := new(Replay), 0
 	for line := range strings.SplitSeq(string(data), "\n") {
@@ -112,14 +131,14 @@ func ParseReplay(data []byte) (*Replay, error) {
 		}
 		word, rest, _ := strings.Cut(line, " ")
 		if err := r.parseLine(word, rest); err != nil {
-			return nil, fmt.Errorf("sim: replay: line %d: %w", n, err)
+			return nil, fmt.Errorf("replay: line %d: %w", n, err)
 		}
 	}
 	switch {
 	case r.Config.Members == 0:
-		return nil, fmt.Errorf("sim: replay: there is no configuration")
+		return nil, fmt.Errorf("replay: there is no configuration")
 	case r.Violated == 0 && (r.At != 0 || r.Since != 0):
-		return nil, fmt.Errorf("sim: replay: it says when something broke, and not what")
+		return nil, fmt.Errorf("replay: it says when something broke, and not what")
 	}
 	return r, r.Config.Validate()
 }
@@ -137,7 +156,7 @@ func (r *Replay) parseLine(word, rest string) (err error) {
 		ns, err = strconv.ParseInt(rest, 10, 64)
 		r.For = time.Duration(ns)
 	case "config":
-		r.Config = DefaultConfig()
+		r.Config = sim.DefaultConfig()
 		err = json.Unmarshal([]byte(rest), &r.Config)
 	case "commit":
 		r.Commit = rest
@@ -174,8 +193,8 @@ func (r *Replay) parseLine(word, rest string) (err error) {
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // World builds the world of a replay, its commands scheduled.
-func (r *Replay) World(sinks ...trace.Sink) (*World, error) {
-	w, err := New(r.Config, sinks...)
+func (r *Replay) World(sinks ...trace.Sink) (*sim.World, error) {
+	w, err := sim.New(r.Config, sinks...)
 	if err != nil {
 		return nil, err
 	}
@@ -189,22 +208,10 @@ func (r *Replay) World(sinks ...trace.Sink) (*World, error) {
 
 // Run runs the world of a replay to its end and returns the violation, if there
 // was one.
-func (r *Replay) Run(w *World) *Violation {
+func (r *Replay) Run(w *sim.World) *sim.Violation {
 	if r.Open {
 		w.RunUntil(trace.Instant(r.For), 0)
-		return w.violation
+		return w.Violation()
 	}
 	return w.Run(r.For)
-}
-
-// SettleLimit is how long a healed cluster may take to converge.
-const SettleLimit = 30 * time.Second
-
-// Run is a whole run: so long, and then until the cluster has settled. It
-// returns the violation, if there was one.
-func (w *World) Run(length time.Duration) *Violation {
-	if w.RunUntil(trace.Instant(length), 0) {
-		w.Settle(SettleLimit)
-	}
-	return w.violation
 }

@@ -1,10 +1,11 @@
-package sim
+package replay
 
 import (
 	"time"
 
 	"vitrine/core/check"
 	"vitrine/core/mutant"
+	"vitrine/core/sim"
 )
 
 // MutantRun is how long a mutant has the chance to be found on one seed; the
@@ -14,8 +15,8 @@ const MutantRun = 60 * time.Second
 // MutantConfig is the run in which a mutant is looked for under a seed: the
 // ordinary faults, three members or five. Some need a busy cluster whose members
 // often lag behind the log, or one that hardly ever agrees on a leader.
-func MutantConfig(info mutant.Info, seed uint64) Config {
-	cfg := DefaultConfig()
+func MutantConfig(info mutant.Info, seed uint64) sim.Config {
+	cfg := sim.DefaultConfig()
 	cfg.Seed, cfg.Members, cfg.Mutant = seed, 3+2*int(seed%2), info.Name
 	cfg.Faults, cfg.FaultsFor = true, MutantRun
 	switch {
@@ -35,8 +36,8 @@ const retellings = 4
 
 // TryMutant runs a mutant on a seed and returns how it broke, nil if it did
 // not.
-func TryMutant(info mutant.Info, seed uint64) (*Violation, error) {
-	w, err := New(MutantConfig(info, seed))
+func TryMutant(info mutant.Info, seed uint64) (*sim.Violation, error) {
+	w, err := sim.New(MutantConfig(info, seed))
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func TryMutant(info mutant.Info, seed uint64) (*Violation, error) {
 		if v != nil {
 			break
 		}
-		again, err := New(w.Config())
+		again, err := sim.New(w.Config())
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,12 @@
-package sim
+// Package story tells a run in sentences that a person would say. A Teller puts
+// one event into a line of a feed; a Recorder keeps all events of a run, walks
+// from its violation back along the causes, and tells what led to it.
+//
+//	events := new(story.Recorder)
+//	w, err := sim.New(cfg, events)
+//	w.Run(time.Minute)
+//	for _, line := range events.Story(w.Violation()).Lines { ... }
+package story
 
 import (
 	"slices"
@@ -6,6 +14,7 @@ import (
 	"time"
 
 	"vitrine/core/script"
+	"vitrine/core/sim"
 	"vitrine/core/trace"
 )
 
@@ -40,7 +49,7 @@ const (
 // on the crash before it, a leader on its votes, an answer on the entry that it
 // acknowledges. Of the ancestors and of what was done to the world it tells what
 // a person would mention. Without a violation it tells the whole run.
-func (r *Recorder) Story(v *Violation) Story {
+func (r *Recorder) Story(v *sim.Violation) Story {
 	marked := map[uint64]bool{}
 	if v != nil {
 		r.ancestors(r.roots(v), marked)
@@ -79,7 +88,7 @@ func (r *Recorder) before(seq uint64, fits func(e *trace.Event) bool) uint64 {
 
 // roots are the events that together are the violation: the one that broke the
 // rule and the one that it disagrees with.
-func (r *Recorder) roots(v *Violation) []uint64 {
+func (r *Recorder) roots(v *sim.Violation) []uint64 {
 	last := uint64(len(r.events))
 	told := r.before(last+1, func(e *trace.Event) bool { return e.Kind == trace.Violated })
 	roots := []uint64{told}
@@ -175,7 +184,7 @@ func (r *Recorder) relies(e *trace.Event) []uint64 {
 }
 
 // lines tells the marked events and all that was decided.
-func (r *Recorder) lines(marked map[uint64]bool, v *Violation) []Line {
+func (r *Recorder) lines(marked map[uint64]bool, v *sim.Violation) []Line {
 	t := NewTeller()
 	lines := []Line{}
 	probes := map[uint64]bool{} // of the settling cluster: no part of any story
@@ -184,7 +193,7 @@ func (r *Recorder) lines(marked map[uint64]bool, v *Violation) []Line {
 		if v != nil && int64(e.Now) > v.Since+afterwards && e.Kind != trace.Violated {
 			continue
 		}
-		if e.Kind == trace.RequestIssued && strings.HasSuffix(e.Text, " "+probeKey) {
+		if e.Kind == trace.RequestIssued && strings.HasSuffix(e.Text, " "+sim.ProbeKey) {
 			probes[e.Request] = true
 		}
 		line, ok := t.Tell(e)

@@ -1,4 +1,4 @@
-package sim
+package replay
 
 import (
 	"fmt"
@@ -17,16 +17,16 @@ func (r *Replay) GoTest(name string) ([]byte, error) {
 		return nil, err
 	}
 	if strings.Contains(string(text), "`") {
-		return nil, fmt.Errorf("sim: a backquote in the replay cannot be part of a Go test")
+		return nil, fmt.Errorf("replay: a backquote in the replay cannot be part of a Go test")
 	}
 	name = identifier(name)
 	planted, head := "", ""
 	if m := r.Config.Mutant; m != "" {
 		planted, head = " with the planted bug "+m, "//go:build mutants\n\n"
 	}
-	b := []byte(head + "package sim_test\n\nimport (\n\t\"testing\"\n\n\t\"vitrine/core/sim\"\n)\n\n")
+	b := []byte(head + "package replay_test\n\nimport (\n\t\"testing\"\n\n\t\"vitrine/core/replay\"\n)\n\n")
 	b = fmt.Appendf(b, "// TestReplay%s repeats a recorded run%s.\nfunc TestReplay%s(t *testing.T) {\n", name, planted, name)
-	b = fmt.Appendf(b, "\tr, err := sim.ParseReplay([]byte(replay%s))\n", name)
+	b = fmt.Appendf(b, "\tr, err := replay.Parse([]byte(replay%s))\n", name)
 	b = append(b, "\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tw, err := r.World()\n\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tv := r.Run(w)\n"...)
 	if planted != "" && r.Violated != 0 {
 		b = fmt.Appendf(b, "\tif v == nil || v.Number != %d {\n\t\tt.Fatalf(\"I%d should break, got %%v\", v)\n\t}\n", r.Violated, r.Violated)

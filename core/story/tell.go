@@ -1,4 +1,4 @@
-package sim
+package story
 
 import (
 	"vitrine/core/script"
@@ -27,14 +27,14 @@ type Line struct {
 // Teller turns events into lines. It remembers what a sentence needs to know of
 // earlier events: who led, who voted.
 type Teller struct {
-	roles [MaxMembers + 1]uint64
+	roles map[uint64]uint64 // by member
 	votes map[ballot][]uint64
 }
 
 type ballot struct{ candidate, term uint64 }
 
 // NewTeller returns one that has seen nothing.
-func NewTeller() *Teller { return &Teller{votes: map[ballot][]uint64{}} }
+func NewTeller() *Teller { return &Teller{roles: map[uint64]uint64{}, votes: map[ballot][]uint64{}} }
 
 // Tell returns the line of an event, if it is one that a person would mention:
 // nothing that happens a hundred times a second.
@@ -87,16 +87,11 @@ var simple = [256]string{
 }
 
 func (t *Teller) forget(member uint64) {
-	if member < uint64(len(t.roles)) {
-		t.roles[member] = 0
-	}
+	delete(t.roles, member)
 }
 
 // role tells of elections and of leaders that step down.
 func (t *Teller) role(e *trace.Event, line *Line) {
-	if e.Member >= uint64(len(t.roles)) {
-		return
-	}
 	before := t.roles[e.Member]
 	t.roles[e.Member] = e.A
 	switch e.A {
