@@ -167,6 +167,12 @@ const (
 	LeaseRevokesPending = 16
 	// LeaseRevokesPerSecond bounds their rate.
 	LeaseRevokesPerSecond = 1_000
+	// LeaseCheckpointInterval is how long a lease runs before what is left of it is written to the log.
+	LeaseCheckpointInterval = 5 * time.Minute
+	// LeaseCheckpointBatch bounds the leases of one such entry; one entry a tick is proposed at most.
+	LeaseCheckpointBatch = 1_000
+	// LeaseClocksPerTick is how many leases a new leader takes over at a time, so that it does not miss a heartbeat.
+	LeaseClocksPerTick = 20_000
 )
 
 // Watching the system.
