@@ -50,8 +50,8 @@ func (w *Writer) End() *Change {
 
 func (w *Writer) emit(c *Change) {
 	for _, e := range c.Events {
-		w.s.trace.Emit(trace.Event{Kind: trace.RevisionAdvanced, Rev: c.Rev, A: uint64(e.Type), Text: string(e.Kv.Key)})
-		w.s.trace.Emit(trace.Event{Kind: trace.KeyIndexed, Rev: c.Rev, Text: string(e.Kv.Key)})
+		w.s.trace.EmitKey(trace.Event{Kind: trace.RevisionAdvanced, Rev: c.Rev, A: uint64(e.Type)}, e.Kv.Key)
+		w.s.trace.EmitKey(trace.Event{Kind: trace.KeyIndexed, Rev: c.Rev}, e.Kv.Key)
 	}
 }
 

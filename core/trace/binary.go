@@ -11,7 +11,7 @@ import (
 //
 //	+------+-----+--------------+----------------------------------+----------------+
 //	| kind | msg | present: u16 | present fields, each a uvarint   | text           |
-//	| 1 B  | 1 B | bit i: field | in the order of numbers()        | uvarint length |
+//	| 1 B  | 1 B | bit i: field | in the order of setNumbers       | uvarint length |
 //	|      |     | little-end.  | (Now and Rev zigzag)             | + bytes        |
 //	+------+-----+--------------+----------------------------------+----------------+
 //
@@ -27,16 +27,14 @@ const MaxText = 16 << 20
 // ErrEvent is the root of all decoding errors of this package.
 var ErrEvent = errors.New("trace: malformed event")
 
+// errShort is of a src that ends before the event does.
+var errShort = malformed("it is cut short")
+
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrEvent, fmt.Sprintf(format, args...))
 }
 
-// numbers lists the numeric fields in the order of the binary form.
-func (e *Event) numbers() [12]uint64 {
-	return [12]uint64{e.Seq, e.Cause, zigzag(int64(e.Now)), e.Member, e.Peer, e.Term,
-		e.Index, zigzag(e.Rev), e.Request, e.A, e.B, e.C}
-}
-
+// setNumbers sets the numeric fields, in the order of the binary form.
 func (e *Event) setNumbers(n *[12]uint64) {
 	e.Seq, e.Cause, e.Now, e.Member, e.Peer, e.Term = n[0], n[1], Instant(unzigzag(n[2])), n[3], n[4], n[5]
 	e.Index, e.Rev, e.Request, e.A, e.B, e.C = n[6], unzigzag(n[7]), n[8], n[9], n[10], n[11]
@@ -47,34 +45,40 @@ func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 // AppendBinary appends the binary form of e to dst.
 func AppendBinary(dst []byte, e *Event) []byte {
-	numbers := e.numbers()
-	present := uint16(0)
-	for i, n := range numbers {
-		if n != 0 {
-			present |= 1 << i
-		}
-	}
+	dst, present := appendHead(dst, e, e.Seq)
 	if e.Text != "" {
-		present |= textBit
-	}
-	dst = append(dst, byte(e.Kind), e.Msg, byte(present), byte(present>>8))
-	for _, n := range numbers {
-		if n != 0 {
-			dst = binary.AppendUvarint(dst, n)
-		}
-	}
-	if e.Text != "" {
+		*present |= textBit >> 8
 		dst = binary.AppendUvarint(dst, uint64(len(e.Text)))
 		dst = append(dst, e.Text...)
 	}
 	return dst
 }
 
+// appendHead appends all but the text of e, with seq as its number. The second half
+// of the bits of present fields is returned apart: the text is not in them yet.
+func appendHead(dst []byte, e *Event, seq uint64) ([]byte, *byte) {
+	at, present := len(dst), uint16(0)
+	dst = append(dst, byte(e.Kind), e.Msg, 0, 0)
+	for i, n := range [12]uint64{seq, e.Cause, zigzag(int64(e.Now)), e.Member, e.Peer, e.Term,
+		e.Index, zigzag(e.Rev), e.Request, e.A, e.B, e.C} {
+		if n == 0 {
+			continue
+		}
+		present |= 1 << i
+		for ; n >= 0x80; n >>= 7 {
+			dst = append(dst, byte(n)|0x80)
+		}
+		dst = append(dst, byte(n))
+	}
+	dst[at+2], dst[at+3] = byte(present), byte(present>>8)
+	return dst, &dst[at+3]
+}
+
 // DecodeBinary reads one event from the front of src and returns the number of
 // bytes it took. Errors wrap ErrEvent.
 func DecodeBinary(src []byte) (Event, int, error) {
 	if len(src) < 4 {
-		return Event{}, 0, malformed("%d bytes are too few", len(src))
+		return Event{}, 0, errShort
 	}
 	e := Event{Kind: Kind(src[0]), Msg: src[1]}
 	if !e.Kind.Valid() {
@@ -104,8 +108,11 @@ func DecodeBinary(src []byte) (Event, int, error) {
 			return Event{}, 0, err
 		}
 		at += size
-		if n > MaxText || n > uint64(len(src)-at) {
-			return Event{}, 0, malformed("text of %d bytes in %d", n, len(src)-at)
+		if n > MaxText {
+			return Event{}, 0, malformed("text of %d bytes", n)
+		}
+		if n > uint64(len(src)-at) {
+			return Event{}, 0, errShort
 		}
 		e.Text = string(src[at : at+int(n)])
 		at += int(n)
@@ -116,8 +123,11 @@ func DecodeBinary(src []byte) (Event, int, error) {
 // canonicalUvarint reads a uvarint that is not 0 and not longer than it must be.
 func canonicalUvarint(src []byte) (uint64, int, error) {
 	n, size := binary.Uvarint(src)
-	if size <= 0 {
-		return 0, 0, malformed("truncated number")
+	if size == 0 {
+		return 0, 0, errShort
+	}
+	if size < 0 {
+		return 0, 0, malformed("a number of more than 64 bits")
 	}
 	if n == 0 || size > 1 && src[size-1] == 0 {
 		return 0, 0, malformed("number in more bytes than it needs")

@@ -92,18 +92,3 @@ func appendText(dst []byte, s string) []byte {
 	}
 	return append(dst, '"')
 }
-
-// ParseJSON reads what AppendJSON writes, in any order of fields and with any
-// white space. It refuses fields that it does not know, and errors wrap
-// ErrEvent.
-func ParseJSON(line []byte) (Event, error) {
-	p := parser{src: line}
-	var e Event
-	if err := p.object(&e); err != nil {
-		return Event{}, err
-	}
-	if !e.Kind.Valid() {
-		return Event{}, malformed("no kind")
-	}
-	return e, nil
-}

@@ -217,16 +217,6 @@ func (k Kind) String() string {
 // Group names the part of the system the kind belongs to: "raft", "log", ...
 func (k Kind) Group() string { return kinds[k].group }
 
-// KindOf finds a kind by its name.
-func KindOf(name string) (Kind, bool) {
-	for k := range kinds {
-		if name != "" && kinds[k].name == name {
-			return Kind(k), true
-		}
-	}
-	return 0, false
-}
-
 // messages names the values of Event.Msg: raft's message types, one up.
 var messages = [...]string{"",
 	"MsgHup", "MsgBeat", "MsgProp", "MsgApp", "MsgAppResp", "MsgVote", "MsgVoteResp", "MsgSnap",

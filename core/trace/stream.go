@@ -88,7 +88,8 @@ func (s *Stream) Hash() uint64 {
 // Tracer is the pen of one member: it fills in Member, Now and Cause. A nil
 // Tracer is valid and does nothing.
 type Tracer struct {
-	stream *Stream
+	stream *Stream // or
+	lane   *Lane
 	member uint64
 	now    Instant
 	cause  uint64
@@ -110,9 +111,21 @@ func (t *Tracer) At(now Instant, cause uint64) {
 // Emit writes e and returns its Seq, 0 for a nil Tracer. Member, Now and Cause
 // are the tracer's unless e has its own.
 func (t *Tracer) Emit(e Event) uint64 {
-	if t == nil || t.stream == nil {
+	if t == nil {
 		return 0
 	}
+	return t.emit(&e, nil)
+}
+
+// EmitKey is Emit with key as the text, which is copied where it is kept.
+func (t *Tracer) EmitKey(e Event, key []byte) uint64 {
+	if t == nil {
+		return 0
+	}
+	return t.emit(&e, key)
+}
+
+func (t *Tracer) emit(e *Event, key []byte) uint64 {
 	if e.Member == 0 {
 		e.Member = t.member
 	}
@@ -122,7 +135,15 @@ func (t *Tracer) Emit(e Event) uint64 {
 	if e.Cause == 0 {
 		e.Cause = t.cause
 	}
-	return t.stream.Emit(&e)
+	switch {
+	case t.lane != nil:
+		return t.lane.emit(e, key)
+	case t.stream == nil:
+		return 0
+	case key != nil:
+		e.Text = string(key)
+	}
+	return t.stream.Emit(e)
 }
 
 // Lead writes e, and makes it the cause of what is emitted until the next At.
@@ -152,4 +173,4 @@ func (t *Tracer) Now() Instant {
 
 // On reports whether what is emitted goes anywhere; ask before building a Text
 // that costs something.
-func (t *Tracer) On() bool { return t != nil && t.stream != nil }
+func (t *Tracer) On() bool { return t != nil && (t.stream != nil || t.lane != nil) }

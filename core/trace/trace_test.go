@@ -180,9 +180,6 @@ func TestKinds(t *testing.T) {
 			t.Errorf("kind %d: name %q, group %q", k, kind, kind.Group())
 		}
 		names[kind.String()] = true
-		if back, ok := KindOf(kind.String()); !ok || back != kind {
-			t.Errorf("%v is read back as %v", kind, back)
-		}
 	}
 	if len(names) != 44 {
 		t.Errorf("%d kinds", len(names))
@@ -240,21 +237,9 @@ func TestJSON(t *testing.T) {
 	if string(line) != want {
 		t.Errorf("got  %swant %s", line, want)
 	}
-	for _, e := range []Event{e, {Kind: Fault}, {Kind: Station, Text: "\xff"}} {
-		if got, err := ParseJSON(AppendJSON(nil, &e)); err != nil || got != e {
-			t.Errorf("%+v comes back as %+v, %v", e, got, err)
-		}
-	}
-	got, err := ParseJSON([]byte(" { \"kind\" : \"fault\",\t\"text\":\"\\ud83d\\ude00\\/\\n\" , \"seq\":\"3\"}\r\n"))
-	if want := (Event{Seq: 3, Kind: Fault, Text: "😀/\n"}); err != nil || got != want {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	for _, bad := range []string{"", "{}", "[]", `{"kind":"nonsense"}`, `{"kind":"fault","x":1}`, `{"kind":"fault","seq":1,"seq":1}`,
-		`{"kind":"fault","seq":-1}`, `{"kind":"fault","seq":1.5}`, `{"kind":"fault"}x`, `{"kind":"fault","text":"\ud83d"}`,
-		`{"kind":"fault","text":7}`, `{"kind":"fault","text":"a","bytes":"YQ=="}`, `{"kind":"fault",}`, `{"kind":"fault","text":"`} {
-		if e, err := ParseJSON([]byte(bad)); err == nil {
-			t.Errorf("%s is read as %+v", bad, e)
-		}
+	e = Event{Kind: Station, Text: "\xff"}
+	if got, want := string(AppendJSON(nil, &e)), `{"seq":0,"now":0,"kind":"station","bytes":"/w=="}`+"\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -269,22 +254,6 @@ func FuzzBinary(f *testing.F) {
 		}
 		if again := AppendBinary(nil, &e); !bytes.Equal(again, data[:n]) {
 			t.Fatalf("%x is written back as %x", data[:n], again)
-		}
-	})
-}
-
-func FuzzJSON(f *testing.F) {
-	e := full()
-	f.Add(AppendJSON(nil, &e))
-	f.Add([]byte(`{"kind":"station","bytes":"/w=="}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := ParseJSON(data)
-		if err != nil {
-			return
-		}
-		again, err := ParseJSON(AppendJSON(nil, &e))
-		if err != nil || again != e {
-			t.Fatalf("%+v comes back as %+v, %v", e, again, err)
 		}
 	})
 }
