@@ -3,7 +3,7 @@
 
 GO      ?= go
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.commit=$(VERSION)
+LDFLAGS := -s -w -X vitrine/cmd/server/internal/version.Commit=$(VERSION)
 WASM    := GOOS=js GOARCH=wasm
 ORACLE  := cmd/server/oracle
 CUT     := cmd/server/powercut

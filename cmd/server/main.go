@@ -25,9 +25,6 @@ import (
 	"vitrine/web"
 )
 
-// commit is set by the linker.
-var commit = "unknown"
-
 func main() { os.Exit(run(os.Args[1:])) }
 
 // run is main with an exit code: 0 after a stop that was asked for, 1 for what went
@@ -68,15 +65,15 @@ func run(args []string) int {
 
 func printVersion() {
 	fmt.Printf("etcd Version: %s\n", version.Etcd)
-	fmt.Printf("Git SHA: %s\n", commit)
+	fmt.Printf("Git SHA: %s\n", version.Commit)
 	fmt.Printf("Go Version: %s\n", runtime.Version())
 	fmt.Printf("Go OS/Arch: %s/%s\n", runtime.GOOS, runtime.GOARCH)
-	fmt.Printf("vitrine Version: %s\n", commit)
+	fmt.Printf("vitrine Version: %s\n", version.Commit)
 }
 
 // announce says in the log what starts, so that whoever reads it knows what it is about.
 func announce(cfg *config.Config, log *zap.Logger) {
-	log.Info("starting an etcd server", zap.String("etcd-version", version.Etcd), zap.String("git-sha", commit),
+	log.Info("starting an etcd server", zap.String("etcd-version", version.Etcd), zap.String("git-sha", version.Commit),
 		zap.String("go-version", runtime.Version()), zap.String("go-os", runtime.GOOS), zap.String("go-arch", runtime.GOARCH), zap.Int("max-cpu-set", runtime.GOMAXPROCS(0)),
 		zap.String("name", cfg.Name), zap.String("data-dir", cfg.DataDir), zap.String("wal-dir", cfg.WALDir),
 		zap.Duration("heartbeat-interval", cfg.HeartbeatInterval), zap.Duration("election-timeout", cfg.ElectionTimeout),

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -58,6 +59,12 @@ func Dropped(t *trace.Tracer, from uint64, m *raftpb.Message, why string) uint64
 // Stopped tells that a process has ended by its own decision.
 func Stopped(t *trace.Tracer, why error) {
 	t.Emit(trace.Event{Kind: trace.MemberStopped, Text: why.Error()})
+}
+
+// Asked tells that a client's request has come that the member need not see: it
+// is answered from what is there.
+func Asked(t *trace.Tracer, request uint64, body any) {
+	t.Emit(trace.Event{Kind: trace.RequestArrived, Request: request, A: uint64(api.OperationOf(body))})
 }
 
 // Answered tells that a read was answered from the store: with err, or with a

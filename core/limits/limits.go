@@ -177,8 +177,11 @@ const (
 
 // Watching the system.
 const (
-	// FlightRecorderEvents is how many trace events a server remembers.
-	FlightRecorderEvents = 65_536
+	// FlightRecorderLeastBytes and FlightRecorderMostBytes bound the room for the newest events.
+	FlightRecorderLeastBytes = 64 << 10
+	FlightRecorderMostBytes  = 1 << 30
+	// FlightRecorderText is where the text of a recorded event (a key, an error) is cut, in bytes.
+	FlightRecorderText = 256
 )
 
 // ImageBytes bounds the database that a leader may send to a member with this quota, in bytes; a quota of 0 is etcd's

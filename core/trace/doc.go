@@ -16,6 +16,9 @@
 // equal hashes did the same things in the same order, on whatever machine: that
 // is what "deterministic" means in this project.
 //
-// A nil *Tracer is a pen without ink: each method works and does nothing.
+// A server writes into a Recorder instead, which keeps the newest events of
+// several goroutines; Write makes a file of them, ReadRecording reads it.
+//
+// A nil *Tracer discards events: each method works and does nothing.
 // Emitting allocates nothing, apart from what a sink does with the event.
 package trace

@@ -31,7 +31,8 @@ const (
 	MessageSent Kind = 10
 	// MessageDelivered: Member = to, Peer = from, the rest as sent; Cause = the sending.
 	MessageDelivered Kind = 11
-	// MessageDropped: Member = to, Peer = from, Msg; Text = "loss", "cut" or "down".
+	// MessageDropped: Member = to, Peer = from, Msg; Text = "loss", "cut", "down" or
+	// "full" (no room in a queue).
 	MessageDropped Kind = 12
 	// LinkCut: nothing passes from Member to Peer any more.
 	LinkCut Kind = 13

@@ -3,6 +3,8 @@ package trace
 import (
 	"encoding/binary"
 	"sync/atomic"
+
+	"vitrine/core/limits"
 )
 
 // Locker guards a lane of a recorder. The core takes no locks of its own: who
@@ -29,7 +31,7 @@ func (NoLock) Unlock() {}
 //	full     [##########][##########][##########]  oldest first, of any lane
 //
 // Nothing is allocated once all chunks are there. An event takes 20 to 50 bytes,
-// and less than a microsecond. A text is cut at MaxRecordedText.
+// and less than a microsecond. A text is cut at limits.FlightRecorderText.
 //
 // Of what is given up the newest event of each kind that tells a state (a role,
 // a term, how far the log is synced ...) is kept aside: whoever reads a
@@ -63,21 +65,16 @@ type chunk struct {
 }
 
 const (
-	// MaxRecordedText is where the text of a recorded event is cut, in bytes.
-	MaxRecordedText = 256
-	// MinRecorderBytes is the least room that a recorder has.
-	MinRecorderBytes = 64 << 10
-
 	largestChunk = 64 << 10
 	chunksOfLane = 4 // at least, so that a full lane finds one that is not being written
 	lengthBytes  = 2
-	maxRecord    = lengthBytes + 4 + 12*binary.MaxVarintLen64 + binary.MaxVarintLen16 + MaxRecordedText
+	maxRecord    = lengthBytes + 4 + 12*binary.MaxVarintLen64 + binary.MaxVarintLen16 + limits.FlightRecorderText
 )
 
 // NewRecorder makes a recorder that keeps events in a room of bytes, of
-// MinRecorderBytes at least. It has one lock more than lanes.
+// limits.FlightRecorderLeastBytes at least. It has one lock more than lanes.
 func NewRecorder(bytes, lanes int, locks func() Locker) *Recorder {
-	bytes = max(bytes, MinRecorderBytes)
+	bytes = max(bytes, limits.FlightRecorderLeastBytes)
 	size := max(min(bytes/(chunksOfLane*lanes), largestChunk), 2*maxRecord)
 	r := &Recorder{size: size, limit: max(bytes/size, chunksOfLane*lanes), lock: locks()}
 	r.full = make([]chunk, r.limit)
@@ -129,11 +126,11 @@ func (l *Lane) emit(e *Event, key []byte) uint64 {
 
 func appendRecord(dst []byte, e *Event, seq uint64, key []byte) []byte {
 	text := e.Text
-	if len(text) > MaxRecordedText {
-		text = text[:MaxRecordedText]
+	if len(text) > limits.FlightRecorderText {
+		text = text[:limits.FlightRecorderText]
 	}
-	if len(key) > MaxRecordedText {
-		key = key[:MaxRecordedText]
+	if len(key) > limits.FlightRecorderText {
+		key = key[:limits.FlightRecorderText]
 	}
 	dst, present := appendHead(append(dst, 0, 0), e, seq)
 	if n := len(text) + len(key); n > 0 {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"vitrine/core/limits"
 )
 
 func noLock() Locker { return NoLock{} }
@@ -37,7 +39,7 @@ func read(t *testing.T, r *Recorder) *Recording {
 }
 
 func TestRecorderKeepsAll(t *testing.T) {
-	r := NewRecorder(MinRecorderBytes, 3, noLock)
+	r := NewRecorder(limits.FlightRecorderLeastBytes, 3, noLock)
 	var want []Event
 	for i := range 300 {
 		pen := r.Lane(i % 3).Pen()
@@ -64,7 +66,7 @@ func TestRecorderKeepsAll(t *testing.T) {
 // TestRecorderGivesUpTheOldest: the room is bounded; what is left has no gap, ends with the last event, and is behind
 // the newest of those events that tell how things stood.
 func TestRecorderGivesUpTheOldest(t *testing.T) {
-	for _, room := range []int{MinRecorderBytes, 300_000, 3 << 20} {
+	for _, room := range []int{limits.FlightRecorderLeastBytes, 300_000, 3 << 20} {
 		r := NewRecorder(room, 4, noLock)
 		d := rand.New(rand.NewPCG(uint64(room), 2))
 		core, log := r.Lane(0).Pen(), r.Lane(1).Pen()
@@ -77,7 +79,7 @@ func TestRecorderGivesUpTheOldest(t *testing.T) {
 		for ; n < room/8; n++ {
 			switch d.IntN(3) {
 			case 0:
-				core.Emit(Event{Kind: MessageSent, Index: uint64(n), Text: strings.Repeat("x", d.IntN(2*MaxRecordedText))})
+				core.Emit(Event{Kind: MessageSent, Index: uint64(n), Text: strings.Repeat("x", d.IntN(2*limits.FlightRecorderText))})
 			case 1:
 				synced = log.Emit(Event{Kind: LogSynced, Index: uint64(n)})
 			default:
@@ -103,7 +105,7 @@ func TestRecorderGivesUpTheOldest(t *testing.T) {
 			if e.Seq != at {
 				t.Fatalf("event %d stands where %d should", e.Seq, at)
 			}
-			if len(e.Text) > MaxRecordedText || e.Member != header().Member {
+			if len(e.Text) > limits.FlightRecorderText || e.Member != header().Member {
 				t.Fatalf("event %+v", e)
 			}
 			at++
@@ -118,7 +120,7 @@ func TestRecorderGivesUpTheOldest(t *testing.T) {
 }
 
 func TestRecorderOnManyGoroutines(t *testing.T) {
-	r := NewRecorder(MinRecorderBytes, 4, func() Locker { return &sync.Mutex{} })
+	r := NewRecorder(limits.FlightRecorderLeastBytes, 4, func() Locker { return &sync.Mutex{} })
 	var writers sync.WaitGroup
 	stop := make(chan struct{})
 	for i := range 4 {
@@ -151,7 +153,7 @@ func TestRecorderOnManyGoroutines(t *testing.T) {
 }
 
 func TestRecordingAllocatesNothing(t *testing.T) {
-	r := NewRecorder(MinRecorderBytes, 2, func() Locker { return &sync.Mutex{} })
+	r := NewRecorder(limits.FlightRecorderLeastBytes, 2, func() Locker { return &sync.Mutex{} })
 	pen := r.Lane(0).Pen()
 	key := []byte("a key")
 	if n := testing.AllocsPerRun(20_000, func() {
@@ -170,7 +172,7 @@ func TestRecordingAllocatesNothing(t *testing.T) {
 // TestRecordingIsAsItWas holds the format: a file of an earlier build is read, and this one writes the same bytes.
 func TestRecordingIsAsItWas(t *testing.T) {
 	const name = "testdata/one.recording"
-	r := NewRecorder(MinRecorderBytes, 2, noLock)
+	r := NewRecorder(limits.FlightRecorderLeastBytes, 2, noLock)
 	core, log := r.Lane(0).Pen(), r.Lane(1).Pen()
 	core.At(1_000_000, 0)
 	core.Lead(Event{Kind: TermChanged, Term: 2})

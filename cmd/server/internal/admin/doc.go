@@ -10,6 +10,7 @@ package admin
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"net/http"
 
@@ -32,6 +33,8 @@ type Node interface {
 	Members() *membership.Members
 	StorageVersion() string
 	Figures() node.Figures
+	// WriteRecording writes the newest events of the member.
+	WriteRecording(w io.Writer, version, commit string) error
 }
 
 // Config says what the client port serves.
@@ -40,6 +43,7 @@ type Config struct {
 	Log      *zap.Logger
 	Registry *prometheus.Registry
 	Pprof    bool
+	Flight   bool // serve the recording
 	// UI serves the page; Files are its files, nil if it was not built in.
 	UI    bool
 	Files fs.FS
@@ -89,4 +93,7 @@ func public(mux *http.ServeMux, cfg Config) {
 	h.install(mux, livez, h.live())
 	h.install(mux, readyz, h.readyChecks())
 	mux.Handle("/metrics", metricsHandler(cfg.Registry))
+	if cfg.Flight {
+		mux.HandleFunc("/debug/flight", flight(cfg.Node, cfg.Log))
+	}
 }

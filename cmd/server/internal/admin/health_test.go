@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/node"
+	versions "vitrine/cmd/server/internal/version"
 	"vitrine/core/api"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
@@ -41,6 +43,10 @@ func (f *fake) ClusterID() uint64            { return 0xc1 }
 func (f *fake) Members() *membership.Members { return membership.New(1) }
 func (f *fake) StorageVersion() string       { return "3.7.0" }
 func (f *fake) Figures() node.Figures        { return node.Figures{ID: 1} }
+func (f *fake) WriteRecording(w io.Writer, version, commit string) error {
+	_, err := io.WriteString(w, version+" "+commit)
+	return err
+}
 
 // ports are the handlers of the client port and the peer port.
 func ports(f *fake) (client, peers http.Handler) {
@@ -118,4 +124,24 @@ func FuzzHTTP(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFlight: the recording is served where the operator has asked for one, on both ports.
+func TestFlight(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		cfg := Config{Node: &fake{}, Log: zap.NewNop(), Registry: Registry(), Flight: on}
+		for name, h := range map[string]http.Handler{"client": Client(cfg), "metrics": Metrics(cfg)} {
+			w := get(h, "/debug/flight")
+			if !on {
+				if w.Code != http.StatusNotFound {
+					t.Errorf("%s port: %d without a recording", name, w.Code)
+				}
+				continue
+			}
+			if w.Code != http.StatusOK || w.Body.String() != versions.Etcd+" unknown" || w.Header().Get("Content-Disposition") != `attachment; filename="1.recording"` {
+				t.Errorf("%s port: %d %q %v", name, w.Code, w.Body, w.Header())
+			}
+			cfg.Registry = Registry()
+		}
+	}
 }

@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
 	"expvar"
 	"fmt"
 	"net/http"
@@ -18,6 +20,7 @@ import (
 
 	"vitrine/cmd/server/internal/peer"
 	versions "vitrine/cmd/server/internal/version"
+	"vitrine/core/limits"
 	"vitrine/core/pb"
 )
 
@@ -103,6 +106,23 @@ func vars(n Node) http.HandlerFunc {
 		}
 		fmt.Fprintf(w, "%q: {\"id\":%q,\"term\":%d,\"commit\":%d,\"lead\":%q,\"raftState\":%q,\"applied\":%d}\n}\n",
 			"raft.status", peer.ID(f.ID), f.Term, f.Commit, peer.ID(f.Leader), state, f.Applied)
+	}
+}
+
+// flight answers with the newest events of the member as a file, which the page opens (package trace).
+func flight(n Node, log *zap.Logger) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !onlyGet(w, r) {
+			return
+		}
+		f := n.Figures()
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", peer.ID(f.ID)+".recording"))
+		out := bufio.NewWriterSize(w, limits.SnapshotChunkBytes)
+		err := n.WriteRecording(out, versions.Etcd, versions.Commit)
+		if err = errors.Join(err, out.Flush()); err != nil {
+			log.Warn("failed to send a recording", zap.Error(err)) // the file lacks its end, which its reader sees
+		}
 	}
 }
 

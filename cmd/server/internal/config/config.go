@@ -81,7 +81,9 @@ type Config struct {
 
 	UnsafeNoFsync bool
 	EnablePprof   bool
-	UI            bool
+	// FlightRecorderBytes is the memory for the newest events, 0: none.
+	FlightRecorderBytes int
+	UI                  bool
 
 	// Notes are remarks about the configuration that deserve a line in the log.
 	Notes []string
@@ -299,6 +301,9 @@ func (c *Config) validate() error {
 }
 
 func (c *Config) validateTuning() error {
+	if n := c.FlightRecorderBytes; n != 0 && (n < limits.FlightRecorderLeastBytes || n > limits.FlightRecorderMostBytes) {
+		return fmt.Errorf("--flight-recorder-bytes must be 0, or %d at least and %d at most", limits.FlightRecorderLeastBytes, limits.FlightRecorderMostBytes)
+	}
 	for _, flag := range []struct {
 		name  string
 		value int64

@@ -87,6 +87,7 @@ func observingFlags() []spec {
 		{"warning-apply-duration", "100ms", "Applies that take longer leave a warning in the log.", func(p *parser) any { return &p.c.WarningApplyDuration }, nil},
 		{"warning-unary-request-duration", "300ms", "Requests that take longer leave a warning in the log.", func(p *parser) any { return &p.c.WarningUnaryRequestDuration }, nil},
 		{"enable-pprof", "false", "Serve profiles under /debug/pprof/ on the client port.", func(p *parser) any { return &p.c.EnablePprof }, nil},
+		{"flight-recorder-bytes", "0", "Bytes of memory for the newest events of this member, served as a file under /debug/flight on the client and metrics ports; they have keys (their first 256 bytes), never values (0: none are kept).", func(p *parser) any { return &p.c.FlightRecorderBytes }, nil},
 		{"ui", "true", "Serve the page under /ui/ on the client port, and lead browsers there.", func(p *parser) any { return &p.c.UI }, nil},
 		{"version", "false", "Show the version and exit.", func(p *parser) any { return &p.version }, nil},
 	}

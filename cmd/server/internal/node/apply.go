@@ -10,6 +10,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -25,7 +26,8 @@ func (n *Node) applyAll() {
 		}
 		for i := range group {
 			b := &group[i]
-			in := member.Input{Kind: member.Applied, Ticket: b.Ticket}
+			in := member.Input{Kind: member.Applied, Ticket: b.Ticket, Cause: b.Cause}
+			n.begin(n.flight.apply, b.Cause)
 			if b.Snapshot != nil {
 				in.Kind = member.SnapshotApplied
 				var err error
@@ -188,13 +190,14 @@ func (n *Node) commit() (whole bool, err error) {
 	runErr := c.Run()
 	n.metrics.backendCommit.Observe(time.Since(start).Seconds())
 	n.mu.Lock()
+	n.begin(n.flight.commit, 0)
 	durable, whole, err := n.state.End(c, runErr)
 	n.measure()
 	n.mu.Unlock()
 	if err != nil {
 		return false, err
 	}
-	n.inbox.put(member.Input{Kind: member.Backed, Backed: durable})
+	n.inbox.put(member.Input{Kind: member.Backed, Backed: durable, Cause: n.flight.commit.Caused()})
 	return whole, nil
 }
 
@@ -204,13 +207,26 @@ func (n *Node) measure() { n.inUse.Store(n.state.Store.Backend.Store().SizeInUse
 // flush makes everything applied so far durable.
 func (n *Node) flush() { n.commits.waitIdle() }
 
-// image is a consistent copy of the database with everything applied before the call, and its position.
-// It stands at index at least, or there is an error.
-func (n *Node) image(index uint64) (backend.Snapshot, backend.Applied, error) {
+// image is a consistent copy of the database with everything applied before the call.
+func (n *Node) image() (backend.Snapshot, error) {
 	n.flush()
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.state.Image(index)
+	image, _, err := n.state.Image(0)
+	return image, err
+}
+
+// imageFor is the same for a follower, and writes into the message for it where the copy stands.
+func (n *Node) imageFor(m *raftpb.Message) (backend.Snapshot, error) {
+	n.flush()
+	t := n.aside()
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	image, _, err := n.state.ImageFor(&t, m)
+	if err == nil {
+		driver.Sent(&t, m)
+	}
+	return image, err
 }
 
 // keeper deletes what compactions have made unreachable, step by step with pauses.

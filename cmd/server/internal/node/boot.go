@@ -45,6 +45,7 @@ func Open(cfg Config) (*Node, error) {
 	if n.cfg.FS == nil {
 		n.cfg.FS = vfs.OS{}
 	}
+	n.flight.open(cfg.FlightRecorderBytes)
 	n.disk = n.diskOf()
 	boot, err := n.recover()
 	if err != nil {
@@ -92,8 +93,9 @@ func (n *Node) recover() (boot consensus.Boot, err error) {
 func (n *Node) diskOf() *driver.Disk {
 	return &driver.Disk{
 		FS: n.cfg.FS, Layout: driver.At(n.cfg.DataDir, n.cfg.WALDir), Open: n.openDB,
-		WAL:          wal.Options{SegmentBytes: n.cfg.SegmentBytes, Recycle: true, UnsafeNoSync: n.cfg.NoFsync},
-		Store:        store.Config{QuotaBytes: n.cfg.QuotaBytes},
+		WAL:    wal.Options{SegmentBytes: n.cfg.SegmentBytes, Recycle: true, UnsafeNoSync: n.cfg.NoFsync},
+		Store:  store.Config{QuotaBytes: n.cfg.QuotaBytes},
+		Tracer: n.begin(n.flight.apply, 0), LogTracer: n.flight.log, CommitTracer: n.flight.commit,
 		UnsafeNoSync: n.cfg.NoFsync,
 		Opened: func(path string, at backend.Applied) {
 			n.log.Info("opened backend db", zap.String("path", path), zap.Duration("took", time.Duration(n.openTook.Load())), zap.Uint64("consistent-index", at.Index))
@@ -149,6 +151,7 @@ func (n *Node) assemble(boot consensus.Boot) error {
 		MaxRequestBytes: n.cfg.MaxRequestBytes, MaxTxnOps: n.cfg.MaxTxnOps, SlowRequest: n.cfg.SlowRequest,
 		Name: n.cfg.Name, ClientURLs: n.cfg.ClientURLs,
 		Epoch: uint64(time.Now().UnixMilli()), Watch: n.watchConfig(),
+		Tracer: n.begin(n.flight.core, n.flight.apply.Caused()),
 	}, boot, driver.Info(n.state.Store), n.now())
 	if err != nil {
 		return err

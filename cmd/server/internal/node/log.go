@@ -21,12 +21,13 @@ func (n *Node) writeLog() {
 			n.inbox.put(member.Input{Kind: member.LogFailed, Err: err})
 			return
 		}
-		n.inbox.put(member.Input{Kind: member.LogDone, Ticket: group[len(group)-1].Ticket})
+		n.inbox.put(member.Input{Kind: member.LogDone, Ticket: group[len(group)-1].Ticket, Cause: n.flight.log.Caused()})
 	}
 }
 
 func (n *Node) writeGroup(group []consensus.LogWrite) error {
 	start := time.Now()
+	n.begin(n.flight.log, group[len(group)-1].Cause)
 	mustSync, err := n.journal.Append(group)
 	n.metrics.walWrite.Observe(time.Since(start).Seconds())
 	if err != nil {

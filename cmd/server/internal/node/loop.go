@@ -8,6 +8,7 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/member"
 )
 
@@ -50,6 +51,9 @@ func (n *Node) step(it *item) {
 	case member.Tick:
 		n.countWatchers()
 	case member.Receive:
+		if it.in.Cause == 0 {
+			it.in.Cause = n.delivered(it.in.Message)
+		}
 		if it.image {
 			n.arrived = append(n.arrived, it.in.Message.GetSnapshot().GetMetadata().GetIndex())
 		}
@@ -90,6 +94,7 @@ func (n *Node) handOut() {
 	n.publishStatus()
 	n.noteRefused(out.Refused)
 	if out.Halt != nil {
+		driver.Stopped(n.begin(n.flight.core, 0), out.Halt)
 		n.halted = out.Halt
 		n.fail(out.Halt)
 	}
@@ -143,6 +148,7 @@ func (n *Node) send(sends []consensus.Send) {
 		case s.Message.GetType() == raftpb.MsgHeartbeat:
 			n.noteBeat(s.Message.GetTo())
 		}
+		driver.Sent(n.begin(n.flight.core, sends[i].Cause), sends[i].Message)
 		n.transport.Send(sends[i].Message)
 	}
 }

@@ -56,6 +56,7 @@ type Config struct {
 	SlowRequest                   time.Duration
 	NoFsync                       bool
 	SegmentBytes                  int64         // of the log; 0: etcd's
+	FlightRecorderBytes           int           // of memory for the newest events; 0: none are kept
 	FS                            vfs.FS        // all files; nil: the operating system's
 	Dial                          dial.Func     // how peers are reached; nil: over the network
 	LockTimeout                   time.Duration // of the wait for another process's lock on the database; 0: 10 s
@@ -73,6 +74,7 @@ type Node struct {
 	id      uint64
 	cluster uint64
 	disk    *driver.Disk
+	flight  flight
 
 	inbox     *inbox
 	logLane   *lane[logWrite]

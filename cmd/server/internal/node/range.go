@@ -47,7 +47,9 @@ func (n *Node) RangeStream(ctx context.Context, r *pb.RangeRequest, requireLeade
 		}
 		return n.cut(resp.(*pb.RangeResponse), send)
 	}
-	return n.streamParts(r, ready.Header, send)
+	err = n.streamParts(r, ready.Header, send)
+	n.answered(ready, nil, err)
+	return err
 }
 
 // cut sends an answer that is there as a whole (it had to be sorted) in parts. What stands once is in the last one.

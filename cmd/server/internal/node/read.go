@@ -13,7 +13,9 @@ func (n *Node) read(r *api.ReadReady) (any, error) {
 	start := time.Now()
 	resp, err := n.evaluate(r)
 	n.metrics.countRead(r.Body, resp, time.Since(start), err)
-	return api.Finish(resp, r.Header, err)
+	resp, err = api.Finish(resp, r.Header, err)
+	n.answered(r, resp, err)
+	return resp, err
 }
 
 func (n *Node) evaluate(r *api.ReadReady) (any, error) {

@@ -38,13 +38,12 @@ func (n *Node) startImage(m *raftpb.Message) {
 
 // sendImage takes an image of the store for a follower that the log cannot help any more, and sends it.
 func (n *Node) sendImage(m *raftpb.Message) {
-	image, at, err := n.image(m.GetSnapshot().GetMetadata().GetIndex())
+	image, err := n.imageFor(m)
 	if err != nil {
 		n.log.Warn("cannot take an image of the database", zap.Error(err))
 		(*peerSide)(n).SnapshotSent(m.GetTo(), false)
 		return
 	}
-	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: at.ConfState, Index: &at.Index, Term: &at.Term}
 	n.transport.SendSnapshot(m, image)
 }
 
@@ -55,8 +54,10 @@ func (n *peerSide) ReceiveImage(m *raftpb.Message, declared int64, image io.Read
 	if err := n.wantImage(m, declared); err != nil {
 		return 0, err
 	}
+	t := (*Node)(n).aside()
+	cause := driver.Delivered(&t, m.GetFrom(), m)
 	size, err := n.saveImage(m, n.boundedImage(image))
-	if err == nil && !n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}, image: true}) {
+	if err == nil && !n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m, Cause: cause}, image: true}) {
 		err = errors.Join(errors.New("too many messages wait"), n.disk.DropImage(m.GetSnapshot().GetMetadata().GetIndex()))
 	}
 	if err != nil {
@@ -141,7 +142,7 @@ func (n *Node) Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) err
 		return api.ErrStopped
 	}
 	defer n.tasks.Leave()
-	image, _, err := n.image(0)
+	image, err := n.image()
 	if err != nil {
 		return api.AsError(err)
 	}
@@ -211,7 +212,11 @@ type peerSide Node
 
 // Receive takes a message from a peer, if there is room.
 func (n *peerSide) Receive(m *raftpb.Message) bool {
-	return n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}, bytes: weight(m)})
+	taken := n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m}, bytes: weight(m)})
+	if t := (*Node)(n).aside(); !taken && t.On() {
+		driver.Dropped(&t, m.GetFrom(), m, "full")
+	}
+	return taken
 }
 
 // weight is about what a message takes of the memory, in bytes.

@@ -40,6 +40,7 @@ func (p *peer) pipeline() {
 			}
 			p.status.deactivate("pipeline", err)
 			p.t.m.sendFailed.WithLabelValues(ID(p.id)).Inc()
+			p.t.cfg.Member.Dropped(m, "down")
 			p.t.cfg.Member.Unreachable(p.id)
 			if m.GetType() == raftpb.MsgSnap {
 				p.t.cfg.Member.SnapshotSent(p.id, false)
@@ -110,6 +111,7 @@ func (p *peer) sendSnapshot(m *raftpb.Message, image Image) {
 		p.status.deactivate("snapshot", err)
 		p.t.m.sendFailed.WithLabelValues(to).Inc()
 		p.t.m.snapshotSendFailed.WithLabelValues(to).Inc()
+		p.t.cfg.Member.Dropped(m, "down")
 		p.t.cfg.Member.Unreachable(p.id)
 		p.t.cfg.Member.SnapshotSent(p.id, false)
 		return

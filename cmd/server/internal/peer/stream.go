@@ -162,7 +162,8 @@ func (w *writer) fill(enc encoder, buf []byte, m *raftpb.Message) ([]byte, error
 func (w *writer) discard() {
 	for {
 		select {
-		case <-w.queue:
+		case m := <-w.queue:
+			w.p.t.cfg.Member.Dropped(m, "down")
 		default:
 			return
 		}

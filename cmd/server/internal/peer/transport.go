@@ -33,6 +33,8 @@ type Member interface {
 	Removed(id uint64) bool
 	// Unreachable reports that messages to a peer are being lost.
 	Unreachable(id uint64)
+	// Dropped reports a message to a peer that will not be sent: "full", no room in its queue, or "down", no connection.
+	Dropped(m *raftpb.Message, why string)
 	// SnapshotSent reports how the sending of a snapshot to a peer ended.
 	SnapshotSent(id uint64, ok bool)
 	// Expelled reports that a peer knows this member as removed.
@@ -362,6 +364,7 @@ func (p *peer) send(m *raftpb.Message) {
 }
 
 func (p *peer) dropped(m *raftpb.Message) {
+	p.t.cfg.Member.Dropped(m, "full")
 	p.t.cfg.Member.Unreachable(p.id)
 	if m.GetType() == raftpb.MsgSnap {
 		p.t.cfg.Member.SnapshotSent(p.id, false)

@@ -82,7 +82,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 	})
 	n.Start()
 	peers.open(admin.Peer(n, log, n.Transport().Handler()))
-	web := admin.Config{Node: n, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug", UI: cfg.UI, Files: page}
+	web := admin.Config{Node: n, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug", Flight: cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page}
 	s.serveMetrics(admin.Metrics(web))
 	s.wg.Go(func() { s.awaitReady(admin.Client(web)) })
 	s.wg.Go(func() {
@@ -107,7 +107,7 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 		BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
 		CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
 		ProgressInterval: cfg.WatchProgressNotifyInterval, SlowApply: cfg.WarningApplyDuration, SlowRequest: cfg.WarningUnaryRequestDuration,
-		NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes, Log: log, Registry: registry,
+		NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes, FlightRecorderBytes: cfg.FlightRecorderBytes, Log: log, Registry: registry,
 	}
 }
 

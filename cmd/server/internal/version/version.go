@@ -11,3 +11,6 @@ const (
 	// MinCluster is the lowest cluster version such a member can join.
 	MinCluster = "3.0.0"
 )
+
+// Commit is the one that the server was built from. The linker sets it.
+var Commit = "unknown"
