@@ -188,5 +188,5 @@ func (w *World) request(c *script.Command, _ uint64) (uint64, error) {
 		return w.watch(w.clients[0], create, c.Leader, words, endpoint).id, nil
 	}
 	slot := w.issue(w.clients[0], op, body, words, c.Key, endpoint, w.cfg.Workload.Timeout)
-	return w.requests.at(slot).id, nil
+	return w.requests.At(slot).id, nil
 }

@@ -11,6 +11,7 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
@@ -107,16 +108,16 @@ func (w *World) boot(n *node) {
 	}
 	n.process = running
 	w.rand.use(n)
-	m, err := member.New(w.memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.now))
+	m, err := member.New(w.memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
 	w.rand.use(nil)
 	if err != nil {
 		w.stop(n, err)
 		w.broken(11, "member %d does not boot after a crash: %v", n.id, err)
 		return
 	}
-	n.member, n.led = m, w.now
-	n.nextTick = w.now + 1 + int64(n.disk.Uint64N(uint64(n.tickEvery)))
-	w.q.push(event{at: n.nextTick, kind: evTick, node: uint8(n.ix), life: n.life})
+	n.member, n.led = m, w.clock.Now
+	n.nextTick = w.clock.Now + 1 + int64(n.disk.Uint64N(uint64(n.tickEvery)))
+	w.clock.Push(clock.Event{At: n.nextTick, Kind: evTick, Member: uint32(n.id), Life: n.life})
 	n.member.Poll(&n.out)
 	w.dispatch(n)
 	w.needHousekeeping(n)
@@ -126,7 +127,7 @@ func (w *World) boot(n *node) {
 func (w *World) recover(n *node) (consensus.Boot, error) {
 	n.wear.hit, n.wear.unsynced = nil, nil
 	n.files = w.filesOf(n)
-	n.tracer.At(trace.Instant(w.now), 0)
+	n.tracer.At(trace.Instant(w.clock.Now), 0)
 	started, err := n.files.Start(func() (b driver.Birth, err error) {
 		return b, fmt.Errorf("sim: the log of member %d is gone", n.id)
 	})

@@ -8,6 +8,7 @@ import (
 	"vitrine/core/check"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/dice"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 )
@@ -108,8 +109,8 @@ func (n *node) contents() uint32 {
 	sum := uint64(0)
 	for b := backend.Key; b <= backend.Cluster; b++ {
 		n.backend.Range(b, nil, nil, 0, func(k, v []byte) bool {
-			sum = mix(sum ^ trace.HashData(k))
-			sum = mix(sum ^ trace.HashData(v))
+			sum = dice.Mix(sum ^ trace.HashData(k))
+			sum = dice.Mix(sum ^ trace.HashData(v))
 			return true
 		})
 	}

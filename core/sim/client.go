@@ -12,6 +12,8 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
+	"vitrine/core/sim/dice"
 	"vitrine/core/trace"
 )
 
@@ -20,7 +22,7 @@ import (
 // unavailable and never a write that may have been sent.
 type client struct {
 	id      int
-	dice    *Dice
+	dice    *dice.Dice
 	next    int     // endpoint of the next request
 	down    []int64 // by endpoint: no connection before this time
 	request int32   // slot of the request it waits for, -1 = none
@@ -130,13 +132,13 @@ var (
 // issue starts an operation. body is the request of the API.
 func (w *World) issue(c *client, op script.Op, body any, words, key string, endpoint int, timeout time.Duration) int32 {
 	slot := w.newRequest()
-	r := w.requests.at(slot)
+	r := w.requests.At(slot)
 	w.requestID++
 	stations := r.stations[:0]
 	*r = request{
 		id: w.requestID, client: c.id, op: op, body: body, words: words, key: key,
 		readOnly: op.ReadOnly(), pinned: endpoint >= 0, node: endpoint, status: StatusPending,
-		issued: w.now, deadline: w.now + int64(timeout), stations: stations, floor: c.lastRev,
+		issued: w.clock.Now, deadline: w.clock.Now + int64(timeout), stations: stations, floor: c.lastRev,
 	}
 	w.byRequest[r.id] = slot
 	w.open = append(w.open, slot)
@@ -150,8 +152,8 @@ func (w *World) issue(c *client, op script.Op, body any, words, key string, endp
 		peer = w.nodes[r.node].id
 	}
 	r.cause = w.emit(trace.Event{Kind: trace.RequestIssued, Peer: peer, Request: r.id, A: uint64(op), Text: words})
-	w.judge.invoke(r, w.now)
-	w.q.push(event{at: r.deadline, kind: evClientTimer, slot: slot, a: r.id<<8 | timerDeadline})
+	w.judge.invoke(r, w.clock.Now)
+	w.clock.Push(clock.Event{At: r.deadline, Kind: evClientTimer, Slot: slot, A: r.id<<8 | timerDeadline})
 	w.attempt(slot)
 	return slot
 }
@@ -168,7 +170,7 @@ func (w *World) choose(c *client) int {
 	for range w.nodes {
 		ix := c.next
 		c.next = (c.next + 1) % len(w.nodes)
-		if c.down[ix] <= w.now {
+		if c.down[ix] <= w.clock.Now {
 			return ix
 		}
 	}
@@ -177,7 +179,7 @@ func (w *World) choose(c *client) int {
 
 // attempt sends a request to the endpoint chosen for it.
 func (w *World) attempt(slot int32) {
-	r := w.requests.at(slot)
+	r := w.requests.At(slot)
 	if r.node < 0 { // no connection anywhere: wait for one
 		r.stage = thinking
 		w.retryLater(slot, int64(100*time.Millisecond))
@@ -186,18 +188,18 @@ func (w *World) attempt(slot int32) {
 	r.attempts++
 	r.stage = onWay
 	w.station(r, "client", 0)
-	w.q.push(event{at: w.now + w.clientLatency(), kind: evArrive, slot: slot, a: r.id, node: uint8(r.node), cause: r.cause})
+	w.clock.Push(clock.Event{At: w.clock.Now + w.clientLatency(), Kind: evArrive, Slot: slot, A: r.id, Member: uint32(w.nodes[r.node].id), Cause: r.cause})
 }
 
 func (w *World) retryLater(slot int32, wait int64) {
-	r := w.requests.at(slot)
-	w.q.push(event{at: w.now + wait, kind: evClientTimer, slot: slot, a: r.id<<8 | timerRetry})
+	r := w.requests.At(slot)
+	w.clock.Push(clock.Event{At: w.clock.Now + wait, Kind: evClientTimer, Slot: slot, A: r.id<<8 | timerRetry})
 }
 
 // arrive brings a request to its member.
-func (w *World) arrive(n *node, e *event) {
-	r := w.requests.at(e.slot)
-	if r.id != e.a || r.stage != onWay {
+func (w *World) arrive(n *node, e *clock.Event) {
+	r := w.requests.At(e.Slot)
+	if r.id != e.A || r.stage != onWay {
 		return // given up meanwhile
 	}
 	switch n.process {
@@ -211,28 +213,28 @@ func (w *World) arrive(n *node, e *event) {
 	}
 	r.stage = atMember
 	h := n.member.Header()
-	r.met = arrival{term: h.RaftTerm, rev: n.store.KV.Revision(), at: w.now, life: n.life}
-	fenced, headless := mix(r.id)%requireLeader == 0, n.member.Leader() == 0
-	w.step(n, &member.Input{Kind: member.Request, Cause: e.cause, Request: &api.Request{
-		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.cause,
+	r.met = arrival{term: h.RaftTerm, rev: n.store.KV.Revision(), at: w.clock.Now, life: n.life}
+	fenced, headless := dice.Mix(r.id)%requireLeader == 0, n.member.Leader() == 0
+	w.step(n, &member.Input{Kind: member.Request, Cause: e.Cause, Request: &api.Request{
+		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
 	}})
-	if r = w.requests.at(e.slot); fenced && headless && n.process == running && (r.stage != onReturn || r.err == nil) {
+	if r = w.requests.At(e.Slot); fenced && headless && n.process == running && (r.stage != onReturn || r.err == nil) {
 		w.broken(check.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.id, r.words)
 	}
 }
 
 // refuse answers for a process that is not there.
-func (w *World) refuse(e *event) {
-	r := w.requests.at(e.slot)
-	if r.id == e.a && r.stage == onWay {
-		w.answer(e.slot, nil, errRefused)
+func (w *World) refuse(e *clock.Event) {
+	r := w.requests.At(e.Slot)
+	if r.id == e.A && r.stage == onWay {
+		w.answer(e.Slot, nil, errRefused)
 	}
 }
 
 // hangUp breaks the connections of a process that has ended.
 func (w *World) hangUp(n *node) {
 	for _, slot := range w.open {
-		if r := w.requests.at(slot); r.node == n.ix && r.stage == atMember {
+		if r := w.requests.At(slot); r.node == n.ix && r.stage == atMember {
 			w.answer(slot, nil, errReset)
 		}
 	}
@@ -245,29 +247,29 @@ func (w *World) reply(n *node, a *api.Reply) {
 	if !ok {
 		return
 	}
-	if r := w.requests.at(slot); r.stage == atMember && r.node == n.ix {
+	if r := w.requests.At(slot); r.stage == atMember && r.node == n.ix {
 		w.answeredRightly(n, r, a.Response, a.Err)
 		w.answer(slot, a.Response, a.Err)
 	}
 }
 
 func (w *World) answer(slot int32, response any, err error) {
-	r := w.requests.at(slot)
+	r := w.requests.At(slot)
 	r.stage = onReturn
 	r.answer, r.err, r.over = response, err, w.nodes[r.node].life
-	w.q.push(event{at: w.now + w.clientLatency(), kind: evAnswer, slot: slot, a: r.id})
+	w.clock.Push(clock.Event{At: w.clock.Now + w.clientLatency(), Kind: evAnswer, Slot: slot, A: r.id})
 }
 
 // answered decides at the client what to do with an answer.
-func (w *World) answered(e *event) {
-	r := w.requests.at(e.slot)
-	if r.id != e.a || r.stage != onReturn {
+func (w *World) answered(e *clock.Event) {
+	r := w.requests.At(e.Slot)
+	if r.id != e.A || r.stage != onReturn {
 		return
 	}
 	c := w.clients[r.client]
 	refused := r.err == errRefused
 	if refused {
-		c.down[r.node] = w.now + int64(reconnect)
+		c.down[r.node] = w.clock.Now + int64(reconnect)
 	}
 	again := refused || (r.readOnly || mutant.On(mutant.ClientRetries)) && (r.err == errReset || unavailable(r.err))
 	if again && !r.pinned && r.attempts < maxAttempts {
@@ -278,13 +280,13 @@ func (w *World) answered(e *event) {
 		r.stage, r.answer = thinking, nil
 		r.node = w.choose(c)
 		if wait == 0 {
-			w.attempt(e.slot)
+			w.attempt(e.Slot)
 		} else {
-			w.retryLater(e.slot, wait)
+			w.retryLater(e.Slot, wait)
 		}
 		return
 	}
-	w.finish(e.slot, r.answer, r.err)
+	w.finish(e.Slot, r.answer, r.err)
 }
 
 func unavailable(err error) bool {
@@ -310,17 +312,17 @@ func definite(err error) bool {
 }
 
 // clientTimer ends a client's patience or a backoff.
-func (w *World) clientTimer(e *event) {
-	r := w.requests.at(e.slot)
-	if r.id != e.a>>8 || r.stage == finished {
+func (w *World) clientTimer(e *clock.Event) {
+	r := w.requests.At(e.Slot)
+	if r.id != e.A>>8 || r.stage == finished {
 		return
 	}
-	if e.a&0xff == timerRetry {
+	if e.A&0xff == timerRetry {
 		if r.stage == thinking {
 			if r.node < 0 {
 				r.node = w.choose(w.clients[r.client])
 			}
-			w.attempt(e.slot)
+			w.attempt(e.Slot)
 		}
 		return
 	}
@@ -330,11 +332,11 @@ func (w *World) clientTimer(e *event) {
 			w.step(n, &member.Input{Kind: member.Cancel, ID: r.id, Cause: r.cause})
 		}
 	}
-	if r = w.requests.at(e.slot); r.stage != finished {
+	if r = w.requests.At(e.Slot); r.stage != finished {
 		if w.faults.on && w.faults.options.On[faultDeadline] {
 			w.faults.counts[faultDeadline]++
 		}
-		w.finish(e.slot, nil, errDeadline)
+		w.finish(e.Slot, nil, errDeadline)
 	}
 }
 
@@ -344,16 +346,16 @@ func (w *World) clientTimer(e *event) {
 func (w *World) inTime(n *node, r *request) {
 	allowed := limits.RequestTimeout + 2*time.Duration(w.cfg.ElectionTicks)*w.cfg.TickEvery + 2*time.Duration(n.tickEvery)
 	compaction, _ := r.body.(*pb.CompactionRequest)
-	if w.now-r.met.at > int64(allowed) && n.life == r.met.life && n.resumed < r.met.at && !compaction.GetPhysical() {
-		w.broken(check.Timely, "member %d has had the request %q for %v and has not answered", n.id, r.words, time.Duration(w.now-r.met.at))
+	if w.clock.Now-r.met.at > int64(allowed) && n.life == r.met.life && n.resumed < r.met.at && !compaction.GetPhysical() {
+		w.broken(check.Timely, "member %d has had the request %q for %v and has not answered", n.id, r.words, time.Duration(w.clock.Now-r.met.at))
 	}
 }
 
 // finish hands the outcome to the client and to the judge.
 func (w *World) finish(slot int32, response any, err error) {
-	r := w.requests.at(slot)
+	r := w.requests.At(slot)
 	c := w.clients[r.client]
-	r.stage, r.answer, r.err, r.done = finished, response, err, w.now
+	r.stage, r.answer, r.err, r.done = finished, response, err, w.clock.Now
 	delete(w.byRequest, r.id)
 	for i, s := range w.open {
 		if s == slot {
@@ -390,7 +392,7 @@ func (w *World) finish(slot int32, response any, err error) {
 		done.Peer, done.A, done.B, done.C = w.nodes[r.node].id, uint64(r.client), uint64(r.over), uint64(r.issued)
 	}
 	w.emit(done)
-	w.judge.complete(r, w.now)
+	w.judge.complete(r, w.clock.Now)
 	if r.then != nil {
 		r.then(r)
 	}
@@ -399,18 +401,18 @@ func (w *World) finish(slot int32, response any, err error) {
 		c.request = -1
 		if c.due {
 			c.due = false
-			w.q.pushFirst(event{at: w.now + 1, kind: evThink, a: uint64(c.id), slot: thoughtBefore})
+			w.clock.PushFirst(clock.Event{At: w.clock.Now + 1, Kind: evThink, A: uint64(c.id), Slot: thoughtBefore})
 		}
 	}
 }
 
 // newRequest finds a place; retire keeps the last finished ones for the page.
-func (w *World) newRequest() int32 { return w.requests.take() }
+func (w *World) newRequest() int32 { return w.requests.Take() }
 
 func (w *World) retire(slot int32) {
 	at := w.finished % keptRequests
 	if w.finished >= keptRequests {
-		w.requests.give(w.retired[at])
+		w.requests.Give(w.retired[at])
 	}
 	w.retired[at] = slot
 	w.finished++
@@ -420,6 +422,6 @@ const keptRequests = 64
 
 func (w *World) station(r *request, name string, at uint64) {
 	if len(r.stations) < 64 {
-		r.stations = append(r.stations, StationState{Name: name, At: w.now, Member: at})
+		r.stations = append(r.stations, StationState{Name: name, At: w.clock.Now, Member: at})
 	}
 }

@@ -14,7 +14,7 @@ import (
 // keep records a decision of a client.
 func (w *World) keep(c script.Command) {
 	if w.cfg.Record {
-		w.commands = append(w.commands, script.Timed{At: w.now, Command: c})
+		w.commands = append(w.commands, script.Timed{At: w.clock.Now, Command: c})
 	}
 }
 

@@ -3,6 +3,7 @@ package sim
 import (
 	"vitrine/core/member"
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
 )
 
 // What commands do to processes, links and settings.
@@ -17,7 +18,7 @@ func (w *World) transfer(to *node, _ *script.Command, cause uint64) {
 
 func (w *World) stall(n *node, c *script.Command, _ uint64) {
 	d, _ := c.Duration() // it was valid
-	n.busy.hungUntil = max(n.busy.hungUntil, w.now+int64(d))
+	n.busy.hungUntil = max(n.busy.hungUntil, w.clock.Now+int64(d))
 }
 
 func (w *World) defragment(n *node, _ *script.Command, _ uint64) { w.beginDefrag(n) }
@@ -29,7 +30,7 @@ func (w *World) restart(n *node, _ *script.Command, _ uint64) { w.start(n) }
 // start brings a process up after the time it takes.
 func (w *World) start(n *node) {
 	n.process, n.reason = starting, ""
-	w.q.push(event{at: w.now + int64(w.cfg.Process.Restart), kind: evBoot, node: uint8(n.ix), life: n.life})
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.cfg.Process.Restart), Kind: evBoot, Member: uint32(n.id), Life: n.life})
 }
 
 func (w *World) isolate(c *script.Command, cause uint64) (uint64, error) {
@@ -93,7 +94,7 @@ func (w *World) healAll(cause uint64) {
 		}
 	}
 	for _, n := range w.nodes {
-		n.busy.hungUntil = min(n.busy.hungUntil, w.now)
+		n.busy.hungUntil = min(n.busy.hungUntil, w.clock.Now)
 		if n.process == paused {
 			w.resume(n, nil, cause)
 		}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
+	"vitrine/core/sim/dice"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 )
@@ -58,7 +60,7 @@ var faultNames = [...]string{
 type faults struct {
 	on      bool
 	options Options
-	dice    [faultClasses]*Dice
+	dice    [faultClasses]*dice.Dice
 	counts  [faultClasses]int
 
 	head, tombstone int64  // newest revision of all, and newest that deleted something
@@ -72,7 +74,7 @@ func (w *World) Options() *Options { return &w.faults.options }
 
 func (w *World) newFaults() {
 	if w.cfg.FaultsFor > 0 {
-		w.q.pushFirst(event{at: int64(w.cfg.FaultsFor), kind: evFault, a: uint64(faultClasses)})
+		w.clock.PushFirst(clock.Event{At: int64(w.cfg.FaultsFor), Kind: evFault, A: uint64(faultClasses)})
 	}
 	if !w.cfg.Faults {
 		return
@@ -80,7 +82,7 @@ func (w *World) newFaults() {
 	f := &w.faults
 	f.on = true
 	for class := range faultClasses {
-		f.dice[class] = newDice(w.cfg.Seed, streamFault, uint64(class))
+		f.dice[class] = dice.New(w.cfg.Seed, dice.Fault, uint64(class))
 		if f.options.On[class] && f.options.Gap[class] > 0 {
 			w.nextFault(class)
 		}
@@ -104,7 +106,7 @@ func (w *World) dial(class faultClass, name, value string) {
 
 func (w *World) nextFault(class faultClass) {
 	gap := w.faults.dice[class].Exp(w.faults.options.Gap[class])
-	w.q.pushFirst(event{at: w.now + int64(gap) + 1, kind: evFault, a: uint64(class)})
+	w.clock.PushFirst(clock.Event{At: w.clock.Now + int64(gap) + 1, Kind: evFault, A: uint64(class)})
 }
 
 // inflict does a drawn fault. What is not possible at the moment is no fault.
@@ -118,13 +120,13 @@ func (w *World) inflict(class faultClass, c script.Command) bool {
 
 // later takes a fault back, or continues it, after a while.
 func (w *World) later(wait time.Duration, c script.Command) {
-	w.scheduled = append(w.scheduled, script.Timed{At: w.now + int64(wait), Command: c, Fault: true})
-	w.q.pushFirst(event{at: w.now + int64(wait), kind: evCommand, a: uint64(len(w.scheduled) - 1)})
+	w.scheduled = append(w.scheduled, script.Timed{At: w.clock.Now + int64(wait), Command: c, Fault: true})
+	w.clock.PushFirst(clock.Event{At: w.clock.Now + int64(wait), Kind: evCommand, A: uint64(len(w.scheduled) - 1)})
 }
 
 // drawFault inflicts one fault of a class: five draws, whatever it becomes.
-func (w *World) drawFault(e *event) {
-	class := faultClass(e.a)
+func (w *World) drawFault(e *clock.Event) {
+	class := faultClass(e.A)
 	if class == faultClasses {
 		w.endFaults()
 		return
@@ -176,7 +178,7 @@ func (w *World) drawFault(e *event) {
 		w.inflict(class, script.Command{Cmd: script.Campaign, Member: otherID})
 	case faultBlackout:
 		for _, n := range w.nodes {
-			w.crashAndRestart(class, powerFailure(n.id, how), spread(mix(long+n.id), time.Millisecond, 5*time.Second))
+			w.crashAndRestart(class, powerFailure(n.id, how), spread(dice.Mix(long+n.id), time.Millisecond, 5*time.Second))
 		}
 	case faultWriteError, faultFull, faultSyncError, faultReadError, faultCommitError, faultRot:
 		w.drawDiskFault(class, w.nodes[victim], how, long)
@@ -239,7 +241,7 @@ func (w *World) endFaults() {
 	}
 	// What was to be taken back later has been taken back.
 	for i := range w.scheduled {
-		if t := &w.scheduled[i]; t.Fault && t.At >= w.now {
+		if t := &w.scheduled[i]; t.Fault && t.At >= w.clock.Now {
 			t.Cmd = ""
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"vitrine/core/script"
+	"vitrine/core/sim/dice"
 )
 
 // Clocks: the ticks of a member may come at another rate than those of others,
@@ -27,13 +28,13 @@ func (w *World) tickAt(rate float64) int64 {
 // epoch tells a life of a member from its earlier ones: by the time of day, as
 // a server does, and by the number of its starts, for lives of a millisecond.
 func (w *World) epoch(n *node) uint64 {
-	return uint64((w.now+n.wall)/int64(time.Millisecond)) + uint64(n.starts)
+	return uint64((w.clock.Now+n.wall)/int64(time.Millisecond)) + uint64(n.starts)
 }
 
 // patience is how long a client waits for the answer to what it asks now.
 func (w *World) patience() time.Duration {
 	l := &w.cfg.Workload
-	if l.Hasty > 0 && mix(w.cfg.Seed^mix(uint64(w.now)))%8 == 0 {
+	if l.Hasty > 0 && dice.Mix(w.cfg.Seed^dice.Mix(uint64(w.clock.Now)))%8 == 0 {
 		return l.Hasty
 	}
 	return l.Timeout

@@ -12,6 +12,7 @@ import (
 	"vitrine/core/check"
 	"vitrine/core/driver"
 	"vitrine/core/script"
+	"vitrine/core/sim/dice"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
 )
@@ -66,7 +67,7 @@ func (n *node) meets(kind script.DiskError, err error) error {
 
 // doubt stands between a driver and its disk (vfs.WithFaults).
 func (w *World) doubt(n *node, op vfs.Op) error {
-	n.wear.now = w.processed
+	n.wear.now = w.clock.Taken
 	if n.strikes.struck() {
 		return errStruck
 	}
@@ -77,7 +78,7 @@ func (w *World) doubt(n *node, op vfs.Op) error {
 	}
 	switch op.Kind {
 	case vfs.OpWrite, vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
-		if n.wear.hit != nil && n.wear.unsynced == nil && n.wear.kind != script.FailRead && !(n.wear.takesBack(w.processed) && op.Kind == vfs.OpWrite) {
+		if n.wear.hit != nil && n.wear.unsynced == nil && n.wear.kind != script.FailRead && !(n.wear.takesBack(w.clock.Taken) && op.Kind == vfs.OpWrite) {
 			w.broken(check.FailedDisk, "member %d goes on with %s of %s after its disk failed: %v", n.id, op.Kind, op.Path, n.wear.hit)
 		}
 	}
@@ -253,7 +254,7 @@ func (w *World) mayRot(n *node) bool {
 	}
 	smaller := 0
 	for _, o := range w.nodes {
-		if mix(bits+o.id) < mix(bits+n.id) {
+		if dice.Mix(bits+o.id) < dice.Mix(bits+n.id) {
 			smaller++
 		}
 	}

@@ -47,19 +47,19 @@ const haltedFor = 10 * time.Second
 // neither a write nor a linearizable read.
 func (w *World) halted() {
 	// What was on its way when the last good disk went has its answer by then.
-	w.RunUntil(trace.Instant(w.now+int64(time.Second)), 0)
+	w.RunUntil(trace.Instant(w.clock.Now+int64(time.Second)), 0)
 	w.enter()
 	put := w.issue(w.clients[0], script.OpPut, &pb.PutRequest{Key: []byte(ProbeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+ProbeKey, ProbeKey, -1, probePatience)
 	w.leave()
-	w.RunUntil(trace.Instant(w.now+int64(haltedFor)), 0)
+	w.RunUntil(trace.Instant(w.clock.Now+int64(haltedFor)), 0)
 	w.enter()
-	wrote := w.requests.at(put).status
+	wrote := w.requests.At(put).status
 	get := w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(ProbeKey)}, "get "+ProbeKey, ProbeKey, -1, probePatience)
 	w.leave()
-	w.RunUntil(trace.Instant(w.now+int64(haltedFor)), 0)
+	w.RunUntil(trace.Instant(w.clock.Now+int64(haltedFor)), 0)
 	w.enter()
 	defer w.leave()
-	if read := w.requests.at(get).status; wrote == StatusOK || read == StatusOK {
+	if read := w.requests.At(get).status; wrote == StatusOK || read == StatusOK {
 		w.broken(check.AckedDurable, "the cluster answers (write %s, read %s) though %s", wrote, read, w.Unrecoverable())
 	}
 }

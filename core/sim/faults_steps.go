@@ -66,7 +66,7 @@ func (w *World) reaches(n *node, step driver.Step) error {
 	st := s.waiting[step]
 	s.waiting[step] = strike{}
 	w.struck[step]++
-	n.wear.now = w.processed
+	n.wear.now = w.clock.Taken
 	switch st.how {
 	case script.PowerFails:
 		w.falls(n, step, &st, n.fs.CrashKeeping(n.disk, uint64(st.torn)))
@@ -85,7 +85,7 @@ func (w *World) reaches(n *node, step driver.Step) error {
 // that it is in the middle of; until then it does nothing that anybody can see.
 func (w *World) falls(n *node, step driver.Step, st *strike, left *vfs.Mem) {
 	n.strikes.left, n.strikes.by, n.strikes.how, n.strikes.cause = left, step, st.how, st.cause
-	if n.process != starting || w.now > 0 || n.starts > 0 {
+	if n.process != starting || w.clock.Now > 0 || n.starts > 0 {
 		w.dying = n
 	}
 }

@@ -188,9 +188,9 @@ func TestClocks(t *testing.T) {
 	do(t, w, "clock member=2 value=2")
 	do(t, w, "clock member=3 name=step value=-1h")
 	ticks := map[uint64]int{}
-	for end := w.now + int64(10*time.Second); w.now < end; {
-		if e := w.q.peek(); e.kind == evTick {
-			ticks[w.nodes[e.node].id]++
+	for end := w.clock.Now + int64(10*time.Second); w.clock.Now < end; {
+		if e := w.clock.Peek(); e.Kind == evTick {
+			ticks[uint64(e.Member)]++
 		}
 		if !w.StepEvent() {
 			t.Fatal(w.Violation())
@@ -254,7 +254,7 @@ func TestBrokenCommandsAreRefused(t *testing.T) {
 	if _, err := w.Do(script.Command{Cmd: script.Fail, Member: 1, Name: "read"}); err == nil {
 		t.Error("an error that waits already was armed again")
 	}
-	if w.Now() == 0 || trace.Instant(w.now) != w.Now() {
+	if w.Now() == 0 || trace.Instant(w.clock.Now) != w.Now() {
 		t.Error("time stands still")
 	}
 }

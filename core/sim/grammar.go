@@ -6,6 +6,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/limits"
 	"vitrine/core/pb"
+	"vitrine/core/sim/dice"
 )
 
 // grammar makes requests of all the forms that the API allows. Everything
@@ -22,7 +23,7 @@ const maxNesting = 3
 
 // n is a number below the bound.
 func (g *grammar) n(bound int) int {
-	g.bits = mix(g.bits)
+	g.bits = dice.Mix(g.bits)
 	return int(g.bits >> 20 % uint64(bound))
 }
 

@@ -8,6 +8,7 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
 	"vitrine/core/member"
+	"vitrine/core/sim/clock"
 	"vitrine/core/store"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -87,17 +88,17 @@ func (w *World) receiveImage(n, from *node, m *raftpb.Message, img *image, cause
 		return
 	}
 	w.garble(n, data.Bytes())
-	slot := w.flights.take()
-	*w.flights.at(slot) = flight{msg: m, image: img, from: uint8(from.ix), to: uint8(n.ix), receipt: receipt, data: data.Bytes()}
-	w.q.push(event{at: w.diskAt(n, int64(n.dial.Write)), kind: evImage, slot: slot, node: uint8(n.ix), life: n.life, cause: cause})
+	slot := w.flights.Take()
+	*w.flights.At(slot) = flight{msg: m, image: img, from: uint8(from.ix), to: uint8(n.ix), receipt: receipt, data: data.Bytes()}
+	w.clock.Push(clock.Event{At: w.diskAt(n, int64(n.dial.Write)), Kind: evImage, Slot: slot, Member: uint32(n.id), Life: n.life, Cause: cause})
 }
 
 // diskAt is when a disk will have done what takes so long.
-func (w *World) diskAt(n *node, took int64) int64 { return max(w.now, n.busy.hungUntil) + took }
+func (w *World) diskAt(n *node, took int64) int64 { return max(w.clock.Now, n.busy.hungUntil) + took }
 
 // imageArrives writes the next part of an image, or syncs it, or keeps it.
-func (w *World) imageArrives(n *node, e *event) {
-	f := w.flights.at(e.slot)
+func (w *World) imageArrives(n *node, e *clock.Event) {
+	f := w.flights.At(e.Slot)
 	var err error
 	took := int64(n.dial.Write)
 	switch {
@@ -122,26 +123,26 @@ func (w *World) imageArrives(n *node, e *event) {
 		w.imageRefused(n, e)
 		return
 	}
-	e.at = w.diskAt(n, took)
-	w.q.push(*e)
+	e.At = w.diskAt(n, took)
+	w.clock.Push(*e)
 }
 
-func (w *World) imageRefused(n *node, e *event) {
-	f := *w.flights.at(e.slot)
-	*w.flights.at(e.slot) = flight{}
-	w.flights.give(e.slot)
-	w.report(w.nodes[f.from], n, member.SnapshotStatus, false, e.cause)
+func (w *World) imageRefused(n *node, e *clock.Event) {
+	f := *w.flights.At(e.Slot)
+	*w.flights.At(e.Slot) = flight{}
+	w.flights.Give(e.Slot)
+	w.report(w.nodes[f.from], n, member.SnapshotStatus, false, e.Cause)
 }
 
 // imageKept lets the member hear of the message.
-func (w *World) imageKept(n *node, e *event) {
-	f := *w.flights.at(e.slot)
-	*w.flights.at(e.slot) = flight{}
-	w.flights.give(e.slot)
+func (w *World) imageKept(n *node, e *clock.Event) {
+	f := *w.flights.At(e.Slot)
+	*w.flights.At(e.Slot) = flight{}
+	w.flights.Give(e.Slot)
 	n.images = true
 	w.moment(n)
-	w.report(w.nodes[f.from], n, member.SnapshotStatus, true, e.cause)
-	w.step(n, &member.Input{Kind: member.Receive, Message: f.msg, Cause: e.cause})
+	w.report(w.nodes[f.from], n, member.SnapshotStatus, true, e.Cause)
+	w.step(n, &member.Input{Kind: member.Receive, Message: f.msg, Cause: e.Cause})
 }
 
 // dropImages removes received databases that nobody can want any more.

@@ -84,7 +84,7 @@ func (w *World) State() *State {
 // StateInto draws the picture into s and reuses its slices, so that it can be
 // called for every frame.
 func (w *World) StateInto(s *State) {
-	s.Now, s.Seed, s.Hash, s.Events = w.now, w.cfg.Seed, w.HashText(), w.stream.Seq()
+	s.Now, s.Seed, s.Hash, s.Events = w.clock.Now, w.cfg.Seed, w.HashText(), w.stream.Seq()
 	s.Leader, s.Term, s.Commit, s.LogLast = 0, 0, 0, 0
 	s.Members = resize(s.Members, len(w.nodes))
 	for i, n := range w.nodes {
@@ -143,9 +143,9 @@ func (w *World) remember(n *node) {
 	l.keys, l.dbSize, l.inUse = n.store.KV.Keys(), n.backend.Store().Size(), n.backend.Store().SizeInUse()
 	// Hashing reads the whole history: not at every picture, and never twice.
 	at := n.store.KV.Revision()<<1 ^ n.store.KV.CompactRevision()
-	if at != l.hashed && (w.now >= l.hashAt+hashEvery || l.hashAt == 0) {
+	if at != l.hashed && (w.clock.Now >= l.hashAt+hashEvery || l.hashAt == 0) {
 		l.hashKV, _, _, _ = n.store.HashKV(0)
-		l.hashAt, l.hashed = w.now, at
+		l.hashAt, l.hashed = w.clock.Now, at
 	}
 }
 
@@ -214,7 +214,7 @@ func (w *World) drawTimes(n *node, m *MemberState) {
 	}
 	m.Elapsed = 0
 	heard := append(make([]int64, 0, MaxMembers), n.heard...)
-	heard[n.ix] = w.now
+	heard[n.ix] = w.clock.Now
 	slices.Sort(heard)
 	m.QuorumHeardAt = heard[len(heard)-1-len(heard)/2]
 	for ix, at := range n.heard {
@@ -227,7 +227,7 @@ func (w *World) drawTimes(n *node, m *MemberState) {
 func (w *World) drawDisk(n *node, m *MemberState) {
 	m.Disk = "idle"
 	switch {
-	case n.busy.hungUntil > w.now:
+	case n.busy.hungUntil > w.clock.Now:
 		m.Disk, m.DiskSince, m.DiskUntil = "stalled", n.busy.since, n.busy.hungUntil
 	case n.busy.what != "":
 		m.Disk, m.DiskSince, m.DiskUntil = n.busy.what, n.busy.since, n.busy.until
@@ -316,8 +316,8 @@ func (w *World) drawNetwork(s *State) {
 		}
 	}
 	s.Messages = s.Messages[:0]
-	for i := range w.flights.items {
-		f := &w.flights.items[i]
+	for i := range w.flights.Items {
+		f := &w.flights.Items[i]
 		if !f.on {
 			continue
 		}
@@ -336,7 +336,7 @@ func (w *World) drawClients(s *State) {
 	for i, c := range w.clients {
 		s.Clients[i] = ClientState{ID: c.id, Endpoint: w.nodes[c.next].id, Done: c.done, Failed: c.failed}
 		if c.request >= 0 {
-			s.Clients[i].Request = w.requests.at(c.request).id
+			s.Clients[i].Request = w.requests.At(c.request).id
 		}
 	}
 	s.Requests = s.Requests[:0]
@@ -361,7 +361,7 @@ func (w *World) drawClients(s *State) {
 }
 
 func (w *World) drawRequest(s *State, slot int32) {
-	r := w.requests.at(slot)
+	r := w.requests.At(slot)
 	if r.said == "" && r.stage == finished {
 		r.said = answerText(r.answer)
 	}

@@ -15,6 +15,8 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
+	"vitrine/core/sim/clock"
+	"vitrine/core/sim/dice"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -208,7 +210,7 @@ func pairsSum(kvs []*pb.KeyValue) uint64 {
 		for _, part := range [...]uint64{
 			trace.HashData(kv.Key), trace.HashData(kv.Value), uint64(kv.CreateRevision), uint64(kv.ModRevision), uint64(kv.Version), uint64(kv.Lease),
 		} {
-			sum = mix(sum ^ part)
+			sum = dice.Mix(sum ^ part)
 		}
 	}
 	return sum
@@ -295,7 +297,7 @@ func (w *World) inspect() {
 const inspectEvery = 5 * second
 
 func (w *World) inspectLater() {
-	w.q.pushFirst(event{at: w.now + inspectEvery, kind: evInspect})
+	w.clock.PushFirst(clock.Event{At: w.clock.Now + inspectEvery, Kind: evInspect})
 }
 
 // final judges what only the whole history can tell.
@@ -341,13 +343,13 @@ func (w *World) SameStory(again *World) *Violation {
 	if v == nil {
 		return nil
 	}
-	return &Violation{Number: v.Number, Text: v.Text, At: w.now, Since: w.now, Seq: w.stream.Seq()}
+	return &Violation{Number: v.Number, Text: v.Text, At: w.clock.Now, Since: w.clock.Now, Seq: w.stream.Seq()}
 }
 
 // stopAt ends the run at its first violation.
 func (w *World) stopAt(number int, text string, seq uint64) {
 	if w.violation == nil {
-		w.violation = &Violation{Number: number, Text: text, At: w.now, Since: w.now, Seq: seq}
+		w.violation = &Violation{Number: number, Text: text, At: w.clock.Now, Since: w.clock.Now, Seq: seq}
 	}
 }
 

@@ -56,7 +56,7 @@ func TestJudgeIsWired(t *testing.T) {
 					t.Fatal("no read was answered")
 				}
 				for _, slot := range w.open {
-					r := w.requests.at(slot)
+					r := w.requests.At(slot)
 					resp, ok := r.answer.(*pb.RangeResponse)
 					if ok && r.stage == onReturn && len(resp.Kvs) == 1 && !r.body.(*pb.RangeRequest).Serializable {
 						resp.Kvs[0].Value = []byte("old")
@@ -70,8 +70,8 @@ func TestJudgeIsWired(t *testing.T) {
 				if !w.StepEvent() {
 					t.Fatal("no watch response was sent")
 				}
-				for i := range w.pushes.items {
-					p := &w.pushes.items[i]
+				for i := range w.pushes.Items {
+					p := &w.pushes.Items[i]
 					if p.response != nil && p.response.Events != nil {
 						p.response.Events = nil
 						return

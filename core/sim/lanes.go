@@ -14,6 +14,7 @@ import (
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -35,10 +36,10 @@ func (w *World) startWrite(n *node) {
 }
 
 // use occupies the disk for a while and schedules what comes then.
-func (w *World) use(n *node, what string, took int64, then eventKind, cause uint64) {
-	from := max(w.now, n.busy.hungUntil)
-	n.busy.what, n.busy.since, n.busy.until = what, w.now, from+took
-	w.q.push(event{at: from + took, kind: then, node: uint8(n.ix), life: n.life, cause: cause})
+func (w *World) use(n *node, what string, took int64, then clock.Kind, cause uint64) {
+	from := max(w.clock.Now, n.busy.hungUntil)
+	n.busy.what, n.busy.since, n.busy.until = what, w.clock.Now, from+took
+	w.clock.Push(clock.Event{At: from + took, Kind: then, Member: uint32(n.id), Life: n.life, Cause: cause})
 }
 
 // longestSpike bounds a spike, in means: a tail without end would outlast the
@@ -57,33 +58,33 @@ func (n *node) fsyncTime() int64 {
 }
 
 // wrote puts the group into the file and starts its sync.
-func (w *World) wrote(n *node, e *event) {
+func (w *World) wrote(n *node, e *clock.Event) {
 	group, used := n.logs[:n.batch], n.log.Size()
-	w.pen(n, e.cause)
+	w.pen(n, e.Cause)
 	mustSync, err := n.log.Append(group)
 	if err != nil {
-		w.logFailed(n, err, e.cause)
+		w.logFailed(n, err, e.Cause)
 		return
 	}
 	fragile := n.wrote(group, used)
 	last := &n.logs[n.batch-1]
-	e.cause = n.tracer.Caused()
+	e.Cause = n.tracer.Caused()
 	if !mustSync {
-		w.logDone(n, last.Ticket, e.cause)
+		w.logDone(n, last.Ticket, e.Cause)
 		return
 	}
 	if mutant.On(mutant.AckBeforeFsync) {
-		w.step(n, &member.Input{Kind: member.LogDone, Ticket: last.Ticket, Cause: e.cause})
+		w.step(n, &member.Input{Kind: member.LogDone, Ticket: last.Ticket, Cause: e.Cause})
 	}
 	n.syncing = true
-	w.use(n, "syncing", n.fsyncTime(), evSync, e.cause)
+	w.use(n, "syncing", n.fsyncTime(), evSync, e.Cause)
 	for i := range group {
 		if group[i].Snapshot != nil {
-			n.received = w.now
+			n.received = w.clock.Now
 		}
 	}
 	switch {
-	case fragile && n.received > 0 && w.now < n.received+afterSnapshot:
+	case fragile && n.received > 0 && w.clock.Now < n.received+afterSnapshot:
 		w.noted(n)
 	case fragile || n.log.Size() > used+vfs.BlockSize: // half of it may survive
 		w.moment(n)
@@ -112,13 +113,13 @@ func (n *node) wrote(group []consensus.LogWrite, used int64) (fragile bool) {
 
 // wasSynced is the disk's part of a finished sync; a paused process learns of
 // it later.
-func (w *World) wasSynced(n *node, e *event) {
-	if e.a == 0 {
-		w.pen(n, e.cause)
+func (w *World) wasSynced(n *node, e *clock.Event) {
+	if e.A == 0 {
+		w.pen(n, e.Cause)
 		if err := n.log.Sync(); n.strikes.struck() {
 			return
 		} else if err != nil {
-			n.wear.unsynced, e.a = err, 1
+			n.wear.unsynced, e.A = err, 1
 		}
 	}
 	if err := n.wear.unsynced; err != nil {
@@ -127,13 +128,13 @@ func (w *World) wasSynced(n *node, e *event) {
 			return
 		}
 		n.wear.unsynced = nil // it has heard
-		w.logFailed(n, err, e.cause)
+		w.logFailed(n, err, e.Cause)
 		return
 	}
-	if e.a == 0 {
+	if e.A == 0 {
 		n.synced = n.log.Synced()
-		e.cause = n.tracer.Caused()
-		e.a = 1
+		e.Cause = n.tracer.Caused()
+		e.A = 1
 		if n.delicate {
 			n.delicate = false
 			w.moment(n)
@@ -144,7 +145,7 @@ func (w *World) wasSynced(n *node, e *event) {
 		return
 	}
 	n.syncing = false
-	w.logDone(n, n.logs[n.batch-1].Ticket, e.cause)
+	w.logDone(n, n.logs[n.batch-1].Ticket, e.Cause)
 }
 
 // logDone reports a finished group and starts the next one.
@@ -190,10 +191,10 @@ func (w *World) startApply(n *node) {
 	n.applying = true
 	b := &n.applies[0]
 	took := int64(w.process.Apply) + int64(len(b.Entries))*int64(w.process.PerItem)
-	w.q.push(event{at: w.now + took, kind: evApply, node: uint8(n.ix), life: n.life, cause: b.Cause})
+	w.clock.Push(clock.Event{At: w.clock.Now + took, Kind: evApply, Member: uint32(n.id), Life: n.life, Cause: b.Cause})
 }
 
-func (w *World) applied(n *node, e *event) {
+func (w *World) applied(n *node, e *clock.Event) {
 	b := n.applies[0]
 	if b.Snapshot != nil && n.exclusive() {
 		later := *e
@@ -204,8 +205,8 @@ func (w *World) applied(n *node, e *event) {
 	clear(n.applies[rest:])
 	n.applies = n.applies[:rest]
 	n.applying = false
-	n.tracer.At(trace.Instant(w.now), e.cause)
-	in := member.Input{Kind: member.Applied, Ticket: b.Ticket, Cause: e.cause}
+	n.tracer.At(trace.Instant(w.clock.Now), e.Cause)
+	in := member.Input{Kind: member.Applied, Ticket: b.Ticket, Cause: e.Cause}
 	if b.Snapshot != nil {
 		in.Kind = member.SnapshotApplied
 		if in.Result = w.installImage(n, b.Snapshot); in.Result == nil {
@@ -237,8 +238,8 @@ func (w *World) released(n *node) {
 	}
 	if n.install != nil && !n.exclusive() {
 		e := *n.install
-		n.install, e.at = nil, w.now
-		w.q.push(e)
+		n.install, e.At = nil, w.clock.Now
+		w.clock.Push(e)
 	}
 	if n.process == running {
 		w.needCommit(n)
@@ -252,7 +253,7 @@ func (w *World) needCommit(n *node) {
 	}
 	if !n.commitTimer && n.backend.Buffered() {
 		n.commitTimer = true
-		w.q.push(event{at: w.now + int64(w.cfg.CommitEvery), kind: evCommitTimer, node: uint8(n.ix), life: n.life, a: n.era})
+		w.clock.Push(clock.Event{At: w.clock.Now + int64(w.cfg.CommitEvery), Kind: evCommitTimer, Member: uint32(n.id), Life: n.life, A: n.era})
 	}
 }
 
@@ -275,7 +276,7 @@ func (w *World) beginCommit(n *node) {
 		return
 	}
 	n.commit = c
-	w.q.push(event{at: w.diskAt(n, n.fsyncTime()), kind: evCommitDone, node: uint8(n.ix), life: n.life, a: n.era})
+	w.clock.Push(clock.Event{At: w.diskAt(n, n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
 }
 
 func (w *World) committed(n *node) {
@@ -285,7 +286,7 @@ func (w *World) committed(n *node) {
 		w.pen(n, 0)
 		c.Tell(c.Applied())
 		w.backed(n, c.Applied())
-		w.q.push(event{at: w.diskAt(n, n.fsyncTime()), kind: evCommitDone, node: uint8(n.ix), life: n.life, a: n.era})
+		w.clock.Push(clock.Event{At: w.diskAt(n, n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
 		return
 	}
 	n.commit, n.reported = nil, false
@@ -342,24 +343,24 @@ func (w *World) beginDefrag(n *node) {
 		return
 	}
 	n.defrag = d
-	w.q.push(event{at: w.diskAt(n, 2*n.fsyncTime()), kind: evDefrag, node: uint8(n.ix), life: n.life})
+	w.clock.Push(clock.Event{At: w.diskAt(n, 2*n.fsyncTime()), Kind: evDefrag, Member: uint32(n.id), Life: n.life})
 }
 
 // defragmented copies the database, and a little later puts the copy in its place.
-func (w *World) defragmented(n *node, e *event) {
-	if e.a == 0 {
+func (w *World) defragmented(n *node, e *clock.Event) {
+	if e.A == 0 {
 		if err := n.defrag.Copy(); err == nil {
-			e.a, e.at = 1, w.diskAt(n, n.fsyncTime())
-			w.q.push(*e)
+			e.A, e.At = 1, w.diskAt(n, n.fsyncTime())
+			w.clock.Push(*e)
 			return
 		}
 	} else if final, err := n.defrag.Rename(); err == nil {
 		if _, err := n.state.EndDefrag(n.defrag); err != nil {
-			w.logFailed(n, err, e.cause)
+			w.logFailed(n, err, e.Cause)
 			return
 		}
 	} else if final {
-		w.logFailed(n, err, e.cause)
+		w.logFailed(n, err, e.Cause)
 		return
 	}
 	n.defrag = nil
@@ -372,7 +373,7 @@ func (w *World) needHousekeeping(n *node) {
 		return
 	}
 	n.keeping = true
-	w.q.push(event{at: w.now + int64(housekeepEvery), kind: evHousekeep, node: uint8(n.ix), life: n.life, a: n.era})
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(housekeepEvery), Kind: evHousekeep, Member: uint32(n.id), Life: n.life, A: n.era})
 }
 
 const (
@@ -382,7 +383,7 @@ const (
 
 func (w *World) housekeep(n *node) {
 	n.keeping = false
-	n.tracer.At(trace.Instant(w.now), 0)
+	n.tracer.At(trace.Instant(w.clock.Now), 0)
 	more, err := n.state.Housekeep(housekeepLimit)
 	if err != nil {
 		return // struck: nothing else is in the way of memory
@@ -406,36 +407,36 @@ type read struct {
 }
 
 func (w *World) startRead(n *node, r *api.ReadReady) {
-	slot := w.reads.take()
-	w.reads.at(slot).ready = *r
-	w.q.push(event{at: w.now + int64(w.process.Read), kind: evRead, slot: slot, node: uint8(n.ix), life: n.life})
+	slot := w.reads.Take()
+	w.reads.At(slot).ready = *r
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.process.Read), Kind: evRead, Slot: slot, Member: uint32(n.id), Life: n.life})
 }
 
 // longReads is how much longer a long read takes than a short one.
 const longReads = 500
 
 func (w *World) dropRead(slot int32) (r read) {
-	r = *w.reads.at(slot)
+	r = *w.reads.At(slot)
 	if r.view != nil {
 		r.view.Close()
 	}
-	*w.reads.at(slot) = read{}
-	w.reads.give(slot)
+	*w.reads.At(slot) = read{}
+	w.reads.Give(slot)
 	return r
 }
 
-func (w *World) evaluate(n *node, e *event) {
-	open := w.reads.at(e.slot)
+func (w *World) evaluate(n *node, e *clock.Event) {
+	open := w.reads.At(e.Slot)
 	if open.view == nil && driver.Long(n.store, open.ready.Body, cmp.Or(w.cfg.LongRange, driver.ShortRange)) {
 		open.view = n.store.KV.View()
-		e.at = w.now + longReads*int64(w.process.Read)
-		w.q.push(*e)
+		e.At = w.clock.Now + longReads*int64(w.process.Read)
+		w.clock.Push(*e)
 		return
 	}
-	w.pen(n, e.cause)
+	w.pen(n, e.Cause)
 	r := open.ready
 	resp, err := w.resultOf(n, open)
-	w.dropRead(e.slot)
+	w.dropRead(e.Slot)
 	resp, err = api.Finish(resp, r.Header, err)
 	driver.Answered(n.tracer, r.ID, resp, err)
 	w.reply(n, &api.Reply{ID: r.ID, Response: resp, Err: err})
@@ -470,15 +471,15 @@ func setHeaderRevision(resp any, rev int64) {
 type scan struct{ want watch.Scan }
 
 func (w *World) startScan(n *node, s *watch.Scan) {
-	slot := w.scans.take()
-	w.scans.at(slot).want = *s
-	w.q.push(event{at: w.now + int64(w.process.Read), kind: evScan, slot: slot, node: uint8(n.ix), life: n.life})
+	slot := w.scans.Take()
+	w.scans.At(slot).want = *s
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.process.Read), Kind: evScan, Slot: slot, Member: uint32(n.id), Life: n.life})
 }
 
-func (w *World) scanned(n *node, e *event) {
-	s := w.scans.at(e.slot).want
-	*w.scans.at(e.slot) = scan{}
-	w.scans.give(e.slot)
-	n.tracer.At(trace.Instant(w.now), e.cause)
-	w.step(n, &member.Input{Kind: member.Scanned, Scan: n.store.Scan(s), Cause: e.cause})
+func (w *World) scanned(n *node, e *clock.Event) {
+	s := w.scans.At(e.Slot).want
+	*w.scans.At(e.Slot) = scan{}
+	w.scans.Give(e.Slot)
+	n.tracer.At(trace.Instant(w.clock.Now), e.Cause)
+	w.step(n, &member.Input{Kind: member.Scanned, Scan: n.store.Scan(s), Cause: e.Cause})
 }

@@ -7,6 +7,8 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
 	"vitrine/core/member"
+	"vitrine/core/sim/clock"
+	"vitrine/core/sim/dice"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -15,7 +17,7 @@ import (
 
 // link is one direction between two members.
 type link struct {
-	dice *Dice
+	dice *dice.Dice
 	cut  bool
 }
 
@@ -96,7 +98,7 @@ func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
 // weather counts the messages of each simulated second. A few for each operation
 // are right; members that answer answers raise a storm in which time stands still.
 func (w *World) weather(n *node) {
-	if at := w.now / second; at != w.sendingAt {
+	if at := w.clock.Now / second; at != w.sendingAt {
 		w.sendingAt, w.sending = at, 0
 	}
 	if w.sending++; w.sending > calmMessages+calmPerOperation*int(w.load.Rate) {
@@ -115,23 +117,23 @@ func below(bits uint64, p float64) bool { return float64(bits) < p*(1<<32) }
 
 func (w *World) launch(from, to *node, m *raftpb.Message, img *image, latency int64, cause uint64, why loss) {
 	w.flightID++
-	slot := w.flights.take()
-	*w.flights.at(slot) = flight{
-		id: w.flightID, msg: m, image: img, sent: w.now, arrives: w.now + latency, cause: cause,
+	slot := w.flights.Take()
+	*w.flights.At(slot) = flight{
+		id: w.flightID, msg: m, image: img, sent: w.clock.Now, arrives: w.clock.Now + latency, cause: cause,
 		from: uint8(from.ix), to: uint8(to.ix), lost: why, on: true,
 	}
-	w.q.push(event{at: w.now + latency, kind: evDeliver, slot: slot, node: uint8(to.ix)})
+	w.clock.Push(clock.Event{At: w.clock.Now + latency, Kind: evDeliver, Slot: slot, Member: uint32(to.id)})
 }
 
 // latency draws the way of one message: two numbers.
-func (w *World) latency(d *Dice) int64 {
+func (w *World) latency(d *dice.Dice) int64 {
 	u := w.net.Uniform
 	return int64(d.Between(w.net.Base-u, w.net.Base+u) + d.Exp(w.net.Jitter))
 }
 
 // deliver ends a flight. Of a paused member the message waits in its sockets.
-func (w *World) deliver(e *event) {
-	f := w.flights.at(e.slot)
+func (w *World) deliver(e *clock.Event) {
+	f := w.flights.At(e.Slot)
 	to := w.nodes[f.to]
 	if to.process == paused && f.lost == notLost {
 		to.hold(*e)
@@ -147,13 +149,13 @@ func (w *World) deliver(e *event) {
 	}
 	m, img, cause, why := f.msg, f.image, f.cause, f.lost
 	*f = flight{}
-	w.flights.give(e.slot)
+	w.flights.Give(e.Slot)
 	if why != notLost {
 		w.dropped(from, to, m, cause, why)
 		return
 	}
 	got := driver.Delivered(w.pen(to, cause), from.id, m)
-	to.heardFrom(from, m, w.now)
+	to.heardFrom(from, m, w.clock.Now)
 	if img == nil {
 		w.step(to, &member.Input{Kind: member.Receive, Message: m, Cause: got})
 		return
@@ -162,10 +164,10 @@ func (w *World) deliver(e *event) {
 }
 
 // lose ends the flight of a message whose receiver has died with it unread.
-func (w *World) lose(e *event) {
-	f := *w.flights.at(e.slot)
-	*w.flights.at(e.slot) = flight{}
-	w.flights.give(e.slot)
+func (w *World) lose(e *clock.Event) {
+	f := *w.flights.At(e.Slot)
+	*w.flights.At(e.Slot) = flight{}
+	w.flights.Give(e.Slot)
 	w.dropped(w.nodes[f.from], w.nodes[f.to], f.msg, f.cause, lostToDown)
 }
 
@@ -189,12 +191,12 @@ func (w *World) report(from, about *node, kind member.InputKind, ok bool, cause 
 	if ok {
 		a |= 1
 	}
-	w.q.push(event{at: w.now + int64(w.net.Base), kind: evReport, node: uint8(from.ix), life: from.life, a: a, cause: cause})
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.net.Base), Kind: evReport, Member: uint32(from.id), Life: from.life, A: a, Cause: cause})
 }
 
-func (w *World) reported(n *node, e *event) {
+func (w *World) reported(n *node, e *clock.Event) {
 	w.step(n, &member.Input{
-		Kind: member.InputKind(e.a >> 16), Peer: w.nodes[e.a>>1&0x7fff].id, OK: e.a&1 != 0, Cause: e.cause,
+		Kind: member.InputKind(e.A >> 16), Peer: w.nodes[e.A>>1&0x7fff].id, OK: e.A&1 != 0, Cause: e.Cause,
 	})
 }
 
@@ -217,7 +219,7 @@ func (w *World) newLinks(seed uint64) []link {
 	links := make([]link, n*n)
 	for from := range n {
 		for to := range n {
-			links[from*n+to].dice = newDice(seed, streamNetwork, uint64(from+1)<<8|uint64(to+1)).at(&w.now)
+			links[from*n+to].dice = dice.New(seed, dice.Network, uint64(from+1)<<8|uint64(to+1)).At(&w.clock.Now)
 		}
 	}
 	return links

@@ -7,6 +7,8 @@ import (
 	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
+	"vitrine/core/sim/dice"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -32,8 +34,8 @@ type node struct {
 	name    string
 	ix      int
 	tracer  *trace.Tracer
-	raft    *Dice // the member's election timeouts
-	disk    *Dice
+	raft    *dice.Dice // the member's election timeouts
+	disk    *dice.Dice
 	process process
 	reason  string // why it stopped by itself
 	life    uint32 // events of an earlier life are void
@@ -53,7 +55,7 @@ type node struct {
 	backend  *backend.Backend // of store
 	out      member.Output
 	proposed func(request uint64) bool // was it proposed here?
-	inbox    []event                   // what came while it was paused
+	inbox    []clock.Event             // what came while it was paused
 	nextTick int64
 	led      int64 // when it last had a leader, or started
 	resumed  int64 // when it was last paused no more
@@ -77,11 +79,11 @@ type node struct {
 	commitTimer bool
 	reported    bool // the commit in flight was, too early
 	defrag      *driver.Defrag
-	defragDue   bool   // one waits for the commit in flight
-	install     *event // the application of a snapshot that waits for the same
-	keeping     bool   // a housekeeping event is scheduled
-	compacted   bool   // a compaction has ended since the last commit
-	compactions []mark // finished ones that are to be durable before anybody hears of them
+	defragDue   bool         // one waits for the commit in flight
+	install     *clock.Event // the application of a snapshot that waits for the same
+	keeping     bool         // a housekeeping event is scheduled
+	compacted   bool         // a compaction has ended since the last commit
+	compactions []mark       // finished ones that are to be durable before anybody hears of them
 	wanted      []wantedImage
 	receipts    uint64 // of databases, begun
 	images      bool   // there may be received databases on the disk
@@ -113,17 +115,20 @@ type diskActivity struct {
 	hungUntil    int64 // a stall holds everything until then
 }
 
+// byID is nil if there is no such member.
 func (w *World) byID(id uint64) *node {
-	if id == 0 || id > uint64(len(w.nodes)) {
-		return nil
+	for _, n := range w.nodes {
+		if n.id == id {
+			return n
+		}
 	}
-	return w.nodes[id-1]
+	return nil
 }
 
 func (n *node) alive() bool { return n.process == running || n.process == paused }
 
 // hold keeps an event for the time after the pause.
-func (n *node) hold(e event) { n.inbox = append(n.inbox, e) }
+func (n *node) hold(e clock.Event) { n.inbox = append(n.inbox, e) }
 
 // mark is a moment in the life of a database: what was written before it is to
 // be durable.
@@ -139,11 +144,11 @@ func (w *World) step(n *node, in *member.Input) {
 		return
 	}
 	w.rand.use(n)
-	n.member.Step(trace.Instant(w.now), *in)
+	n.member.Step(trace.Instant(w.clock.Now), *in)
 	n.member.Poll(&n.out)
 	w.rand.use(nil)
 	if n.member.Leader() != 0 {
-		n.led = w.now
+		n.led = w.clock.Now
 	}
 	w.dispatch(n)
 }
@@ -187,8 +192,8 @@ func (w *World) dispatch(n *node) {
 }
 
 func (w *World) tick(n *node) {
-	n.nextTick = w.now + n.tickEvery
-	w.q.push(event{at: n.nextTick, kind: evTick, node: uint8(n.ix), life: n.life})
+	n.nextTick = w.clock.Now + n.tickEvery
+	w.clock.Push(clock.Event{At: n.nextTick, Kind: evTick, Member: uint32(n.id), Life: n.life})
 	n.elapsed++
 	w.step(n, &member.Input{Kind: member.Tick})
 	w.headless(n)
@@ -282,28 +287,28 @@ func (w *World) pause(n *node, _ *script.Command, cause uint64) {
 // resume lets a paused process run: what waited for it comes at once, in its
 // old order.
 func (w *World) resume(n *node, _ *script.Command, cause uint64) {
-	n.process, n.resumed = running, w.now
+	n.process, n.resumed = running, w.clock.Now
 	w.emit(trace.Event{Kind: trace.MemberResumed, Member: n.id, Cause: cause})
 	held := n.inbox
 	n.inbox = nil
 	for _, e := range held {
-		e.at = w.now
-		w.q.push(e)
+		e.At = w.clock.Now
+		w.clock.Push(e)
 	}
 }
 
 // void frees what an event carries whose member has died.
-func (w *World) void(e *event) {
-	switch e.kind {
+func (w *World) void(e *clock.Event) {
+	switch e.Kind {
 	case evDeliver, evImage:
 		w.lose(e)
 	case evArrive:
 		w.refuse(e)
 	case evRead:
-		w.dropRead(e.slot)
+		w.dropRead(e.Slot)
 	case evScan:
-		*w.scans.at(e.slot) = scan{}
-		w.scans.give(e.slot)
+		*w.scans.At(e.Slot) = scan{}
+		w.scans.Give(e.Slot)
 	case evWatchArrive:
 		w.streamRefused(e)
 	}

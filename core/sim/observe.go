@@ -71,7 +71,7 @@ func (o observer) station(e *trace.Event) {
 	if !ok {
 		return
 	}
-	r := o.w.requests.at(slot)
+	r := o.w.requests.At(slot)
 	switch e.Kind {
 	case trace.RequestArrived:
 		o.w.station(r, "arrived", e.Member)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"vitrine/core/driver"
+	"vitrine/core/sim/dice"
+	"vitrine/core/sim/setup"
 	"vitrine/core/vfs"
 )
 
@@ -26,7 +28,7 @@ type Options struct {
 	Coup      float64
 	Rotting   uint64        // who may rot: a permutation of the members; its top four bits are 0 if all may
 	Patience  time.Duration // of clients with one request in eight
-	Founding  []Founding
+	Founding  []setup.Founding
 
 	// What is not a fault but varies as well, so that rare paths become common.
 	SnapshotCount   uint64 // 0 = as configured
@@ -40,7 +42,7 @@ type Options struct {
 	Large           int
 	Clients         int
 	Timeout         time.Duration
-	Watch           Watching
+	Watch           setup.Watching
 	Calls           int // their weight
 	Alarms          bool
 	Quota           int64
@@ -111,7 +113,7 @@ func (o *Options) tuning() (words []string) {
 
 // drawOptions draws the options of a seed: a fixed number of values.
 func drawOptions(seed uint64) (o Options) {
-	d := newDice(seed, streamOptions, 0)
+	d := dice.New(seed, dice.Options, 0)
 	for class := range faultWriteError {
 		o.On[class] = d.Chance(0.5)
 	}
@@ -135,14 +137,14 @@ func drawOptions(seed uint64) (o Options) {
 	o.VoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
 	o.Moment = 0.02 + 0.2*float64(d.Uint64N(1001))/1000
 	o.drawTuning(d)
-	o.drawBroken(newDice(seed, streamOptions, 1))
-	o.drawSteps(newDice(seed, streamOptions, 2))
+	o.drawBroken(dice.New(seed, dice.Options, 1))
+	o.drawSteps(dice.New(seed, dice.Options, 2))
 	return o
 }
 
 // drawBroken draws the classes of disks that fail, of clocks, and of clients
 // that do not wait.
-func (o *Options) drawBroken(d *Dice) {
+func (o *Options) drawBroken(d *dice.Dice) {
 	for class := faultWriteError; class <= faultCoup; class++ {
 		o.On[class] = d.Chance(0.5)
 		o.Gap[class] = d.Between(3*time.Second, 20*time.Second)
@@ -158,7 +160,7 @@ func (o *Options) drawBroken(d *Dice) {
 
 // drawSteps draws the classes that concern the steps of a driver, and when power
 // fails while the first disks are made.
-func (o *Options) drawSteps(d *Dice) {
+func (o *Options) drawSteps(d *dice.Dice) {
 	for class := faultStrike; class < faultClasses; class++ {
 		o.On[class] = d.Chance(0.5)
 	}
@@ -176,13 +178,13 @@ func (o *Options) drawSteps(d *Dice) {
 	for id := range uint64(MaxMembers) {
 		step, torn := driver.Step(d.Uint64N(uint64(driver.StepCount))), d.Uint64()
 		if o.On[faultStrike] && step.Founding() {
-			o.Founding = append(o.Founding, Founding{Member: id + 1, Step: step.String(), Keep: torn>>40%2 == 0, Torn: int(vfs.Survival(torn))})
+			o.Founding = append(o.Founding, setup.Founding{Member: id + 1, Step: step.String(), Keep: torn>>40%2 == 0, Torn: int(vfs.Survival(torn))})
 		}
 	}
 }
 
 // drawTuning varies what is not a fault: each thing in half of the runs.
-func (o *Options) drawTuning(d *Dice) {
+func (o *Options) drawTuning(d *dice.Dice) {
 	if count, keep, every := 10+d.Uint64N(100), 1+d.Uint64N(30), 1+d.Uint64N(40); d.Chance(0.5) {
 		o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries = count, keep, every
 	}

@@ -50,12 +50,12 @@ func (c *rollcall) missing() string {
 	}
 	for c.at < len(steps) {
 		if c.since == 0 {
-			c.since = c.w.now
+			c.since = c.w.clock.Now
 		}
 		waits, late := steps[c.at].run(c)
 		switch {
 		case late:
-			c.w.broken(steps[c.at].number, "%s, %v after the cluster has settled", waits, time.Duration(c.w.now-c.since))
+			c.w.broken(steps[c.at].number, "%s, %v after the cluster has settled", waits, time.Duration(c.w.clock.Now-c.since))
 			return ""
 		case waits != "":
 			return waits
@@ -68,7 +68,7 @@ func (c *rollcall) missing() string {
 // answerTime is what a settled cluster may take for one answer.
 const answerTime = 5 * time.Second
 
-func (c *rollcall) over(limit time.Duration) bool { return c.w.now-c.since > int64(limit) }
+func (c *rollcall) over(limit time.Duration) bool { return c.w.clock.Now-c.since > int64(limit) }
 
 // watchesAnswered: no request on a stream is left without its answer.
 func (c *rollcall) watchesAnswered() (string, bool) {
@@ -85,8 +85,8 @@ func (c *rollcall) watchesAnswered() (string, bool) {
 
 // progressAsked: whoever asks how far the watches of a stream are is told.
 func (c *rollcall) progressAsked() (string, bool) {
-	if c.asked == 0 || c.w.now-c.asked > int64(time.Second) { // one is free not to answer while it is behind
-		c.asked = c.w.now
+	if c.asked == 0 || c.w.clock.Now-c.asked > int64(time.Second) { // one is free not to answer while it is behind
+		c.asked = c.w.clock.Now
 		for _, s := range c.w.openStreams() {
 			if c.tellable(s) {
 				c.w.askProgress(s)
@@ -151,7 +151,7 @@ func (c *rollcall) next() {
 	cmd := script.Of(q.body)
 	op, _, _ := cmd.Body(0)
 	slot := c.w.issue(c.w.clients[0], op, q.body, cmd.String(), cmd.FirstKey(), q.to.ix, soon)
-	c.w.requests.at(slot).then = func(r *request) {
+	c.w.requests.At(slot).then = func(r *request) {
 		q := &c.list[0]
 		wrong := q.right(r.answer, r.err)
 		switch {
@@ -187,7 +187,7 @@ func (c *rollcall) everythingAsked() (string, bool) {
 	if c.asked > 0 {
 		return c.heard()
 	}
-	c.asked = c.w.now
+	c.asked = c.w.clock.Now
 	key := []byte(ProbeKey)
 	leader := c.w.leader().id
 	for _, n := range c.w.core() {
@@ -230,7 +230,7 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	if c.asked > 0 {
 		return c.heard()
 	}
-	c.asked = c.w.now
+	c.asked = c.w.clock.Now
 	first := c.w.core()[0]
 	quota := int(c.w.cfg.Quota)
 	if quota == 0 || quota > limits.MaxRequestBytes/4 {
@@ -282,7 +282,7 @@ func (c *rollcall) leaderMoved() (string, bool) {
 	if c.asked > 0 {
 		return c.heard()
 	}
-	c.asked = c.w.now
+	c.asked = c.w.clock.Now
 	leader, core := c.w.leader(), c.w.core()
 	c.ask(leader, &pb.MoveLeaderRequest{TargetID: leader.id}, fine)
 	c.ask(leader, &pb.MoveLeaderRequest{TargetID: MaxMembers + 1}, refusal(api.ErrBadLeaderTransferee))

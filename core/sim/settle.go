@@ -51,7 +51,7 @@ func (w *World) Settle(limit time.Duration) bool {
 		if missing == "" {
 			missing = probe.missing()
 		}
-		if missing == "" && w.unread() > w.now {
+		if missing == "" && w.unread() > w.clock.Now {
 			missing = "a client has not read what was sent to it"
 		}
 		if missing == "" {
@@ -62,13 +62,13 @@ func (w *World) Settle(limit time.Duration) bool {
 		if missing == "" {
 			break
 		}
-		if w.now >= deadline {
+		if w.clock.Now >= deadline {
 			w.enter()
 			w.broken(27, "%v after everything was healed: %s", limit, missing)
 			w.leave()
 			break
 		}
-		w.RunUntil(trace.Instant(min(deadline, w.now+int64(50*time.Millisecond))), 0)
+		w.RunUntil(trace.Instant(min(deadline, w.clock.Now+int64(50*time.Millisecond))), 0)
 	}
 	if w.violation == nil {
 		w.enter()
@@ -91,7 +91,7 @@ func (w *World) Heal() {
 // unread is when the slowest reader of a watch will have read what is on its
 // way to it: its own slowness is no fault of the cluster.
 func (w *World) unread() int64 {
-	last := w.now
+	last := w.clock.Now
 	for _, s := range w.streams {
 		last = max(last, s.arrival)
 	}
@@ -150,20 +150,20 @@ func (p *probe) missing() string {
 		p.state = 1
 		return "the last write is on its way"
 	case 1:
-		if w.requests.at(p.put).status != StatusOK {
+		if w.requests.At(p.put).status != StatusOK {
 			p.state = 0
 			if w.clients[0].refused {
 				p.state = -1
 			}
-			return "a write fails: " + w.requests.at(p.put).err.Error()
+			return "a write fails: " + w.requests.At(p.put).err.Error()
 		}
 		p.get = w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(ProbeKey)}, "get "+ProbeKey, ProbeKey, -1, probePatience)
 		p.state = 2
 		return "the last read is on its way"
 	case 2:
-		if w.requests.at(p.get).status != StatusOK {
+		if w.requests.At(p.get).status != StatusOK {
 			p.state = 1
-			return "a linearizable read fails: " + w.requests.at(p.get).err.Error()
+			return "a linearizable read fails: " + w.requests.At(p.get).err.Error()
 		}
 		p.state = 3
 	}

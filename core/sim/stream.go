@@ -11,6 +11,7 @@ import (
 	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
+	"vitrine/core/sim/clock"
 	"vitrine/core/trace"
 	"vitrine/core/watch"
 
@@ -83,15 +84,15 @@ func (w *World) connect(s *stream, wait int64) {
 
 // transmit puts something on the way to a member, behind what was sent before.
 func (w *World) transmit(s *stream, what, request int32, wait int64) {
-	s.sent = max(w.now+wait, s.sent+1)
-	w.q.push(event{at: s.sent, kind: evWatchArrive, slot: what + request*watchKinds, node: uint8(s.node), a: s.id})
+	s.sent = max(w.clock.Now+wait, s.sent+1)
+	w.clock.Push(clock.Event{At: s.sent, Kind: evWatchArrive, Slot: what + request*watchKinds, Member: uint32(w.nodes[s.node].id), A: s.id})
 }
 
 // ask sends a request over the stream.
 func (w *World) ask(s *stream, r *pb.WatchRequest) {
 	w.judge.streamAsked(s, r)
-	at := w.asks.take()
-	*w.asks.at(at) = r
+	at := w.asks.Take()
+	*w.asks.At(at) = r
 	w.transmit(s, watchAsk, at, w.clientLatency())
 }
 
@@ -102,7 +103,7 @@ func (w *World) headless(n *node) {
 		return
 	}
 	patience := time.Duration(limits.NoLeaderTimeouts*w.cfg.ElectionTicks)*w.cfg.TickEvery + time.Duration(n.tickEvery)
-	if w.now-n.led <= int64(patience) {
+	if w.clock.Now-n.led <= int64(patience) {
 		return
 	}
 	for _, s := range w.openStreams() {
@@ -138,7 +139,7 @@ func (w *World) reconnect(s *stream, wait time.Duration) {
 
 // watchArrives brings a stream's beginning or end, or a request on it, to a
 // member.
-func (w *World) watchArrives(n *node, e *event) {
+func (w *World) watchArrives(n *node, e *clock.Event) {
 	if n.process == paused {
 		n.hold(*e)
 		return
@@ -147,26 +148,26 @@ func (w *World) watchArrives(n *node, e *event) {
 		w.streamRefused(e)
 		return
 	}
-	s := w.streams[e.a]
-	switch e.slot % watchKinds {
+	s := w.streams[e.A]
+	switch e.Slot % watchKinds {
 	case watchOpen:
 		if s != nil {
 			s.there = true
 			headless := n.member.Leader() == 0
-			w.step(n, &member.Input{Kind: member.WatchOpen, Stream: e.a, OK: s.fenced})
+			w.step(n, &member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.fenced})
 			if headless && s.fenced && s.there {
 				w.broken(check.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.id)
 			}
 		}
 	case watchClose:
-		w.step(n, &member.Input{Kind: member.WatchClose, Stream: e.a})
+		w.step(n, &member.Input{Kind: member.WatchClose, Stream: e.A})
 	case watchAsk:
 		request := w.takeAsk(e)
 		w.step(n, &member.Input{
-			Kind: member.WatchRequest, Stream: e.a, Watch: request, Revision: n.store.KV.Revision(), Cause: w.arrivedWatch(n, s, request),
+			Kind: member.WatchRequest, Stream: e.A, Watch: request, Revision: n.store.KV.Revision(), Cause: w.arrivedWatch(n, s, request),
 		})
 	case watchSent:
-		w.step(n, &member.Input{Kind: member.WatchSent, Stream: e.a, N: 1})
+		w.step(n, &member.Input{Kind: member.WatchSent, Stream: e.A, N: 1})
 	}
 }
 
@@ -178,7 +179,7 @@ func (w *World) arrivedWatch(n *node, s *stream, r *pb.WatchRequest) uint64 {
 	}
 	for _, wt := range s.watchers {
 		if !wt.answered && wt.slot >= 0 {
-			if r := w.requests.at(wt.slot); r.stage != atMember {
+			if r := w.requests.At(wt.slot); r.stage != atMember {
 				r.stage, r.node = atMember, n.ix
 				return r.cause
 			}
@@ -187,19 +188,19 @@ func (w *World) arrivedWatch(n *node, s *stream, r *pb.WatchRequest) uint64 {
 	return 0
 }
 
-func (w *World) takeAsk(e *event) *pb.WatchRequest {
-	at := w.asks.at(e.slot / watchKinds)
+func (w *World) takeAsk(e *clock.Event) *pb.WatchRequest {
+	at := w.asks.At(e.Slot / watchKinds)
 	r := *at
 	*at = nil
-	w.asks.give(e.slot / watchKinds)
+	w.asks.Give(e.Slot / watchKinds)
 	return r
 }
 
 // streamRefused tells a client that nobody listens.
-func (w *World) streamRefused(e *event) {
-	switch e.slot % watchKinds {
+func (w *World) streamRefused(e *clock.Event) {
+	switch e.Slot % watchKinds {
 	case watchOpen:
-		w.sendPush(pushed{stream: e.a, err: errRefused})
+		w.sendPush(pushed{stream: e.A, err: errRefused})
 	case watchAsk:
 		w.takeAsk(e)
 	}
@@ -256,17 +257,17 @@ func (w *World) sendPush(p pushed) {
 	if s.client > 0 && s.client%2 == 0 && !w.settling {
 		read = w.cfg.Watch.Read
 	}
-	s.arrival = max(w.now+w.clientLatency(), s.arrival+int64(read))
-	slot := w.pushes.take()
-	*w.pushes.at(slot) = p
-	w.q.push(event{at: s.arrival, kind: evWatchPush, slot: slot, node: uint8(s.node), life: w.nodes[s.node].life})
+	s.arrival = max(w.clock.Now+w.clientLatency(), s.arrival+int64(read))
+	slot := w.pushes.Take()
+	*w.pushes.At(slot) = p
+	w.clock.Push(clock.Event{At: s.arrival, Kind: evWatchPush, Slot: slot, Member: uint32(w.nodes[s.node].id), Life: w.nodes[s.node].life})
 }
 
 // pushArrives is a response at the client.
-func (w *World) pushArrives(e *event) {
-	p := *w.pushes.at(e.slot)
-	*w.pushes.at(e.slot) = pushed{}
-	w.pushes.give(e.slot)
+func (w *World) pushArrives(e *clock.Event) {
+	p := *w.pushes.At(e.Slot)
+	*w.pushes.At(e.Slot) = pushed{}
+	w.pushes.Give(e.Slot)
 	s := w.streams[p.stream]
 	if s == nil {
 		return
@@ -277,14 +278,14 @@ func (w *World) pushArrives(e *event) {
 	}
 	w.credit(s, e)
 	events := len(p.response.Events)
-	w.emit(trace.Event{Kind: trace.WatchReceived, Peer: w.nodes[e.node].id, A: s.about(p.response), B: uint64(s.client), C: uint64(events), Rev: p.response.Header.Revision})
+	w.emit(trace.Event{Kind: trace.WatchReceived, Peer: w.byID(uint64(e.Member)).id, A: s.about(p.response), B: uint64(s.client), C: uint64(events), Rev: p.response.Header.Revision})
 	w.judge.streamResponse(s, p.response)
-	w.beginsLate(s, p.response, e.life)
+	w.beginsLate(s, p.response, e.Life)
 	w.deliverWatch(s, p.response)
 	if events > 0 {
 		c, rev := w.clients[s.client], p.response.Events[events-1].Kv.ModRevision
 		c.lastRev = max(c.lastRev, rev)
-		c.hears(s.node, e.life, rev)
+		c.hears(s.node, e.Life, rev)
 	}
 }
 
@@ -305,7 +306,7 @@ func (w *World) streamBroken(s *stream, err error) {
 	var refused *api.Error
 	switch {
 	case err == errRefused:
-		w.clients[s.client].down[s.node] = w.now + int64(reconnect)
+		w.clients[s.client].down[s.node] = w.clock.Now + int64(reconnect)
 	case errors.As(err, &refused):
 		wait = leaderWait
 	}
@@ -361,11 +362,11 @@ func (s *stream) drop(wt *watcher) {
 }
 
 // credit tells the member that its client has read a response.
-func (w *World) credit(s *stream, e *event) {
-	n := w.nodes[e.node]
-	sent := event{kind: evWatchArrive, slot: watchSent, node: e.node, a: s.id}
+func (w *World) credit(s *stream, e *clock.Event) {
+	n := w.byID(uint64(e.Member))
+	sent := clock.Event{Kind: evWatchArrive, Slot: watchSent, Member: e.Member, A: s.id}
 	switch {
-	case n.life != e.life:
+	case n.life != e.Life:
 	case n.process == paused:
 		n.hold(sent)
 	case n.process == running:
@@ -407,7 +408,7 @@ func (w *World) breakStream(s *stream, heard bool) {
 	if !heard {
 		wait = int64(keepalive)
 	}
-	w.q.push(event{at: w.now + wait, kind: evWatchArrive, slot: watchClose, node: uint8(s.node), a: s.id})
+	w.clock.Push(clock.Event{At: w.clock.Now + wait, Kind: evWatchArrive, Slot: watchClose, Member: uint32(w.nodes[s.node].id), A: s.id})
 	w.reconnect(s, retryWait)
 }
 

@@ -98,7 +98,7 @@ func (w *World) watchCreated(wt *watcher, r *pb.WatchResponse) {
 		w.closeWatch(wt, r.Header.Revision, r.CancelReason)
 		return
 	}
-	wt.opened, wt.told = true, w.now
+	wt.opened, wt.told = true, w.clock.Now
 	w.judge.watchResponse(wt, r)
 	if wt.next == 0 {
 		wt.next = r.Header.Revision + 1
@@ -148,7 +148,7 @@ func (e watchError) Error() string { return string(e) }
 
 func (w *World) watchEvents(wt *watcher, r *pb.WatchResponse) {
 	w.judge.watchResponse(wt, r)
-	wt.told = w.now
+	wt.told = w.clock.Now
 	if len(r.Events) == 0 { // it tells how far it is
 		wt.next = max(wt.next, r.Header.Revision+1)
 	}
@@ -162,7 +162,7 @@ func (w *World) watchEvents(wt *watcher, r *pb.WatchResponse) {
 		if ev.Type == pb.Event_DELETE {
 			kind = "DELETE"
 		}
-		wt.recent = append(wt.recent, WatchEvent{At: w.now, Rev: ev.Kv.ModRevision, Type: kind, Key: string(ev.Kv.Key), Value: string(ev.Kv.Value)})
+		wt.recent = append(wt.recent, WatchEvent{At: w.clock.Now, Rev: ev.Kv.ModRevision, Type: kind, Key: string(ev.Kv.Key), Value: string(ev.Kv.Value)})
 	}
 	if k := len(r.Events); k > 0 && !r.Fragment {
 		wt.next = r.Events[k-1].Kv.ModRevision + 1
@@ -171,10 +171,10 @@ func (w *World) watchEvents(wt *watcher, r *pb.WatchResponse) {
 
 // issueWatch makes the request of which the opened watch is the answer.
 func (w *World) issueWatch(c *client, wt *watcher, slot int32, words string) {
-	r := w.requests.at(slot)
+	r := w.requests.At(slot)
 	*r = request{
 		id: wt.id, client: c.id, op: script.OpWatch, readOnly: true, words: words, key: string(wt.create.Key),
-		node: wt.on.node, pinned: wt.on.pinned, attempts: 1, stage: onWay, status: StatusPending, issued: w.now, stations: r.stations[:0],
+		node: wt.on.node, pinned: wt.on.pinned, attempts: 1, stage: onWay, status: StatusPending, issued: w.clock.Now, stations: r.stations[:0],
 	}
 	r.cause = w.emit(trace.Event{Kind: trace.RequestIssued, Peer: w.nodes[wt.on.node].id, Request: r.id, A: uint64(script.OpWatch), Text: words})
 	w.station(r, "client", 0)
@@ -188,8 +188,8 @@ func (w *World) watchAnswered(wt *watcher, rev int64, err error) {
 	}
 	slot := wt.slot
 	wt.slot = -1
-	r := w.requests.at(slot)
-	r.stage, r.status, r.rev, r.done, r.err = finished, StatusOK, rev, w.now, err
+	r := w.requests.At(slot)
+	r.stage, r.status, r.rev, r.done, r.err = finished, StatusOK, rev, w.clock.Now, err
 	text := ""
 	if err != nil {
 		r.status, text = StatusError, err.Error()

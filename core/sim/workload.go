@@ -9,12 +9,15 @@ import (
 
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
+	"vitrine/core/sim/dice"
+	"vitrine/core/sim/setup"
 )
 
 // workload is what the simulated clients do: a small key set, so that they
 // collide, and every kind of request that the API has.
 type workload struct {
-	Workload
+	setup.Workload
 	keys  [][]byte // shared by all requests, never changed
 	names []string
 	end   []byte // after the last key
@@ -23,7 +26,7 @@ type workload struct {
 	off   bool
 }
 
-func newWorkload(c Workload) workload {
+func newWorkload(c setup.Workload) workload {
 	l := workload{Workload: c}
 	for i := range c.Keys {
 		l.names = append(l.names, keyName(i))
@@ -54,12 +57,12 @@ const thoughtBefore = 1
 // thought is a client's alarm: it wants to do something. What clients decide
 // comes before all else in its nanosecond, as commands do, so that it can be
 // replaced by commands.
-func (w *World) thought(e *event) {
-	c := w.clients[e.a]
-	if e.slot == thoughtBefore {
+func (w *World) thought(e *clock.Event) {
+	c := w.clients[e.A]
+	if e.Slot == thoughtBefore {
 		// It has waited for an answer with this one.
 	} else if w.load.gap > 0 && !w.load.off {
-		w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(w.load.gap)) + 1, kind: evThink, a: e.a})
+		w.clock.PushFirst(clock.Event{At: w.clock.Now + int64(c.dice.Exp(w.load.gap)) + 1, Kind: evThink, A: e.A})
 	} else {
 		c.asleep = true
 		return
@@ -79,7 +82,7 @@ func (w *World) wake() {
 	for _, c := range w.clients[1:] {
 		if c.asleep {
 			c.asleep = false
-			w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(w.load.gap)) + 1, kind: evThink, a: uint64(c.id)})
+			w.clock.PushFirst(clock.Event{At: w.clock.Now + int64(c.dice.Exp(w.load.gap)) + 1, Kind: evThink, A: uint64(c.id)})
 		}
 	}
 }
@@ -90,11 +93,11 @@ func (w *World) think(c *client) {
 		return
 	}
 	l := &w.load
-	pick := int(c.dice.Uint64N(uint64(l.Mix.sum())))
+	pick := int(c.dice.Uint64N(uint64(l.Mix.Sum())))
 	k, k2 := c.dice.IntN(l.Keys), c.dice.IntN(l.Keys)
 	how, how2 := c.dice.Uint64(), c.dice.Uint64()
 	op, body := script.OpGet, any(nil)
-	switch l.Mix.kind(pick) {
+	switch l.Mix.Kind(pick) {
 	case 0:
 		op, body = script.OpPut, w.makePut(k, how)
 	case 1:
@@ -129,7 +132,7 @@ func (w *World) think(c *client) {
 		words, key = op.String(), ""
 	}
 	c.request = w.issue(c, op, body, words, key, -1, w.patience())
-	w.decided(c, body, w.requests.at(c.request).node)
+	w.decided(c, body, w.requests.At(c.request).node)
 }
 
 // compactAt is a revision to compact at: the newest one, one a little older, or
@@ -150,7 +153,7 @@ func (w *World) value() []byte {
 	w.values++
 	v := strconv.AppendUint(append(make([]byte, 0, 12), 'v'), w.values, 10)
 	if large := w.cfg.Workload.Large; large > 0 && w.values%16 == 0 {
-		v = append(v, bytes.Repeat([]byte{'x'}, int(mix(w.values)%uint64(large)))...)
+		v = append(v, bytes.Repeat([]byte{'x'}, int(dice.Mix(w.values)%uint64(large)))...)
 	}
 	return v
 }
@@ -277,7 +280,7 @@ func (c *client) learn(w *World, r *request) {
 // newClients makes the visitor, number 0, and the simulated ones.
 func (w *World) newClients() {
 	for i := range w.cfg.Workload.Clients + 1 {
-		c := &client{id: i, dice: newDice(w.cfg.Seed, streamClient, uint64(i)), request: -1, seen: make([]sight, w.cfg.Workload.Keys), down: make([]int64, len(w.nodes)), heard: make([]known, len(w.nodes))}
+		c := &client{id: i, dice: dice.New(w.cfg.Seed, dice.Client, uint64(i)), request: -1, seen: make([]sight, w.cfg.Workload.Keys), down: make([]int64, len(w.nodes)), heard: make([]known, len(w.nodes))}
 		c.next = c.dice.IntN(len(w.nodes))
 		c.asleep = true
 		w.clients = append(w.clients, c)
@@ -301,13 +304,13 @@ func (w *World) newClients() {
 const watchTurn = 4 * time.Second
 
 func (w *World) turnLater(c *client) {
-	w.q.pushFirst(event{at: w.now + int64(c.dice.Exp(cmp.Or(w.cfg.Watch.Turn, watchTurn))) + 1, kind: evTurn, a: uint64(c.id)})
+	w.clock.PushFirst(clock.Event{At: w.clock.Now + int64(c.dice.Exp(cmp.Or(w.cfg.Watch.Turn, watchTurn))) + 1, Kind: evTurn, A: uint64(c.id)})
 }
 
 // turn makes a watching client lose its connection, ask how far it is, end its
 // stream, or watch more or less: three draws.
-func (w *World) turn(e *event) {
-	c := w.clients[e.a]
+func (w *World) turn(e *clock.Event) {
+	c := w.clients[e.A]
 	w.turnLater(c)
 	what, how, back := c.dice.IntN(8), c.dice.Uint64(), int64(c.dice.Uint64N(100))
 	if w.load.off || w.load.gap == 0 {

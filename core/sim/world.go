@@ -11,6 +11,9 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
+	"vitrine/core/sim/dice"
+	"vitrine/core/sim/setup"
 	"vitrine/core/trace"
 )
 
@@ -19,8 +22,7 @@ import (
 // comment).
 type World struct {
 	cfg    Config
-	now    int64
-	q      queue
+	clock  *clock.Clock
 	stream *trace.Stream
 	mutant mutant.ID
 	rand   switchReader
@@ -29,21 +31,21 @@ type World struct {
 	nodes   []*node
 	links   []link
 	net     Network
-	process Process
+	process setup.Process
 	load    workload
-	wire    *Dice // between clients and members
+	wire    *dice.Dice // between clients and members
 	clients []*client
 
-	flights  slab[flight]
+	flights  clock.Slab[flight]
 	flightID uint64
 
 	sendingAt int64 // the second in which
 	sending   int   // so many messages were sent
 
-	reads    slab[read]
-	scans    slab[scan]
-	requests slab[request]
-	pushes   slab[pushed]
+	reads    clock.Slab[read]
+	scans    clock.Slab[scan]
+	requests clock.Slab[request]
+	pushes   clock.Slab[pushed]
 
 	requestID uint64
 	values    uint64
@@ -56,18 +58,16 @@ type World struct {
 	streamID uint64
 	streams  map[uint64]*stream // by the present connection: for look-ups, and for what no order can change
 	opened   []*stream          // reused
-	asks     slab[*pb.WatchRequest]
+	asks     clock.Slab[*pb.WatchRequest]
 
 	acts      map[string]*act // what commands do, by verb
 	commands  []script.Timed  // done
 	scheduled []script.Timed  // to be done
 	faults    faults
 	decode    func(data []byte) (*pb.InternalRaftRequest, error) // of an entry; see decoder
-	processed uint64                                             // events taken from the queue
 	skipped   []int                                              // scheduled commands that were not possible
 	dying     *node                                              // its machine was struck between two steps of this event
 	struck    [driver.StepCount]int                              // how often, by step
-	busyUntil int64                                              // time of the last event
 	settling  bool
 	violation *Violation
 	stack     string
@@ -90,16 +90,20 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	if cfg.Faults {
 		drawn = drawOptions(cfg.Seed)
 		for _, name := range cfg.Always {
-			drawn.On[slices.Index(faultNames[:], name)] = true
+			class := slices.Index(faultNames[:], name)
+			if class < 0 {
+				return nil, fmt.Errorf("sim: always = %v: %q is no class of faults", cfg.Always, name)
+			}
+			drawn.On[class] = true
 		}
 		drawn.tune(&cfg)
 	}
 	w := &World{
-		acts: newActs(),
-		cfg:  cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
+		acts: newActs(), clock: new(clock.Clock),
+		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
 		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode, byRequest: map[uint64]int32{}, streams: map[uint64]*stream{},
 	}
-	w.wire = newDice(cfg.Seed, streamWire, 0).at(&w.now)
+	w.wire = dice.New(cfg.Seed, dice.Wire, 0).At(&w.clock.Now)
 	if !cfg.NoChecks {
 		w.judge = newJudge(w)
 	}
@@ -108,7 +112,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		id := uint64(i + 1)
 		n := &node{
 			id: id, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk, tickEvery: int64(cfg.TickEvery),
-			raft: newDice(cfg.Seed, streamRaft, id), disk: newDice(cfg.Seed, streamDisk, id).at(&w.now), heard: make([]int64, cfg.Members),
+			raft: dice.New(cfg.Seed, dice.Raft, id), disk: dice.New(cfg.Seed, dice.Disk, id).At(&w.clock.Now), heard: make([]int64, cfg.Members),
 			strikes: newStrikes(),
 		}
 		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
@@ -177,7 +181,7 @@ func (w *World) leave() {
 func (w *World) Config() Config { return w.cfg }
 
 // Now is the simulated time.
-func (w *World) Now() trace.Instant { return trace.Instant(w.now) }
+func (w *World) Now() trace.Instant { return trace.Instant(w.clock.Now) }
 
 // Do executes a command now and records it. For put, get, delete, txn, compact
 // and watch it returns the id of the request, which State then follows. The
@@ -188,7 +192,7 @@ func (w *World) Do(c script.Command) (request uint64, err error) {
 	}
 	w.enter()
 	defer w.leave()
-	w.now = max(w.now, w.busyUntil+1)
+	w.clock.Now = max(w.clock.Now, w.clock.Busy+1)
 	request, err = w.do(&c, false)
 	if w.dying != nil {
 		w.perish()
@@ -200,7 +204,7 @@ func (w *World) Do(c script.Command) (request uint64, err error) {
 func (w *World) do(c *script.Command, fault bool) (uint64, error) {
 	request, err := w.perform(c, fault)
 	if err == nil {
-		w.commands = append(w.commands, script.Timed{At: w.now, Command: *c, Fault: fault})
+		w.commands = append(w.commands, script.Timed{At: w.clock.Now, Command: *c, Fault: fault})
 	}
 	return request, err
 }
@@ -208,14 +212,14 @@ func (w *World) do(c *script.Command, fault bool) (uint64, error) {
 // Schedule makes the world do a command at its time, before anything else that
 // happens in that nanosecond. It must not lie in the past.
 func (w *World) Schedule(t script.Timed) error {
-	if t.At < w.now {
-		return fmt.Errorf("sim: %s at %d: it is %d already", t.Cmd, t.At, w.now)
+	if t.At < w.clock.Now {
+		return fmt.Errorf("sim: %s at %d: it is %d already", t.Cmd, t.At, w.clock.Now)
 	}
 	if err := w.valid(&t.Command); err != nil {
 		return err
 	}
 	w.scheduled = append(w.scheduled, t)
-	w.q.pushFirst(event{at: t.At, kind: evCommand, a: uint64(len(w.scheduled) - 1)})
+	w.clock.PushFirst(clock.Event{At: t.At, Kind: evCommand, A: uint64(len(w.scheduled) - 1)})
 	return nil
 }
 
@@ -230,8 +234,8 @@ func (w *World) RunUntil(t trace.Instant, maxEvents int) (reached bool) {
 	w.enter()
 	defer w.leave()
 	for n := 0; w.violation == nil; n++ {
-		if w.q.len() == 0 || w.q.peek().at > int64(t) {
-			w.now = max(w.now, int64(t))
+		if w.clock.Len() == 0 || w.clock.Peek().At > int64(t) {
+			w.clock.Now = max(w.clock.Now, int64(t))
 			return true
 		}
 		if maxEvents > 0 && n >= maxEvents {
@@ -245,7 +249,7 @@ func (w *World) RunUntil(t trace.Instant, maxEvents int) (reached bool) {
 // StepEvent processes the next event, whenever it is; false if there is none
 // or the world has stopped at a violation.
 func (w *World) StepEvent() bool {
-	if w.violation != nil || w.q.len() == 0 {
+	if w.violation != nil || w.clock.Len() == 0 {
 		return false
 	}
 	w.enter()
@@ -256,20 +260,17 @@ func (w *World) StepEvent() bool {
 
 // NextAt is the time of the next event.
 func (w *World) NextAt() trace.Instant {
-	if w.q.len() == 0 {
-		return trace.Instant(w.now)
+	if w.clock.Len() == 0 {
+		return trace.Instant(w.clock.Now)
 	}
-	return trace.Instant(w.q.peek().at)
+	return trace.Instant(w.clock.Peek().At)
 }
 
 // next takes one event from the queue and makes it happen.
 func (w *World) next() {
-	e := w.q.pop()
-	w.now = e.at
-	w.busyUntil = e.at
-	w.processed++
-	n := w.nodes[e.node]
-	switch e.kind {
+	e := w.clock.Next()
+	n := w.byID(uint64(e.Member)) // nil if it is about no member
+	switch e.Kind {
 	case evDeliver:
 		w.deliver(&e)
 	case evArrive:
@@ -287,7 +288,7 @@ func (w *World) next() {
 	case evWatchPush:
 		w.pushArrives(&e)
 	case evCommand:
-		w.scheduledCommand(int(e.a))
+		w.scheduledCommand(int(e.A))
 	case evFault:
 		w.drawFault(&e)
 	case evInspect:
@@ -302,19 +303,19 @@ func (w *World) next() {
 
 // nodeEvent is something inside a member. It is void if the member has died
 // since, and waits if it is paused.
-func (w *World) nodeEvent(n *node, e *event) {
-	if e.life != n.life || !n.alive() && e.kind != evBoot {
+func (w *World) nodeEvent(n *node, e *clock.Event) {
+	if e.Life != n.life || !n.alive() && e.Kind != evBoot {
 		w.void(e)
 		return
 	}
-	if n.process == paused && e.kind != evSync {
-		if e.kind != evTick || !n.tickHeld {
-			n.tickHeld = n.tickHeld || e.kind == evTick
+	if n.process == paused && e.Kind != evSync {
+		if e.Kind != evTick || !n.tickHeld {
+			n.tickHeld = n.tickHeld || e.Kind == evTick
 			n.hold(*e)
 		}
 		return
 	}
-	switch e.kind {
+	switch e.Kind {
 	case evTick:
 		n.tickHeld = false
 		w.tick(n)
@@ -343,11 +344,11 @@ func (w *World) nodeEvent(n *node, e *event) {
 
 // storeEvent concerns the store that was there when it was scheduled; a
 // received snapshot has made it void.
-func (w *World) storeEvent(n *node, e *event) {
-	if e.a != n.era {
+func (w *World) storeEvent(n *node, e *clock.Event) {
+	if e.A != n.era {
 		return
 	}
-	switch e.kind {
+	switch e.Kind {
 	case evCommitTimer:
 		w.commitDue(n)
 	case evCommitDone:
@@ -368,13 +369,13 @@ func (w *World) scheduledCommand(i int) {
 
 // emit writes an event of the world.
 func (w *World) emit(e trace.Event) uint64 {
-	e.Now = trace.Instant(w.now)
+	e.Now = trace.Instant(w.clock.Now)
 	return w.stream.Emit(&e)
 }
 
 // pen is the tracer of a member, for what happens to it now because of cause.
 func (w *World) pen(n *node, cause uint64) *trace.Tracer {
-	n.tracer.At(trace.Instant(w.now), cause)
+	n.tracer.At(trace.Instant(w.clock.Now), cause)
 	return n.tracer
 }
 
@@ -389,7 +390,7 @@ func (w *World) HashText() string { return fmt.Sprintf("%016x", w.stream.Hash())
 
 // Events is the number of trace events so far, Processed that of queue events.
 func (w *World) Events() uint64    { return w.stream.Seq() }
-func (w *World) Processed() uint64 { return w.processed }
+func (w *World) Processed() uint64 { return w.clock.Taken }
 
 // Leader is the running leader with the highest term, 0 if there is none.
 func (w *World) Leader() uint64 {

@@ -1,4 +1,6 @@
-package sim
+// Package setup is what a world is built from: everything that a run depends on
+// besides its commands.
+package setup
 
 import (
 	"fmt"
@@ -147,15 +149,16 @@ func (m Mix) weights() [8]int {
 	return [...]int{m.Put, m.Get, m.Serializable, m.Delete, m.Txn, m.Range, m.Compact, m.Call}
 }
 
-func (m Mix) sum() (n int) {
+// Sum is what all weights add up to.
+func (m Mix) Sum() (n int) {
 	for _, weight := range m.weights() {
 		n += weight
 	}
 	return n
 }
 
-// kind finds the operation that a number below sum falls to.
-func (m Mix) kind(pick int) int {
+// Kind finds the operation that a number below sum falls to.
+func (m Mix) Kind(pick int) int {
 	for i, weight := range m.weights() {
 		if pick < weight {
 			return i
@@ -165,9 +168,9 @@ func (m Mix) kind(pick int) int {
 	return 0
 }
 
-// DefaultConfig is a quick local network with etcd's default timing, three
+// Default is a quick local network with etcd's default timing, three
 // members and fifty operations a second.
-func DefaultConfig() Config {
+func Default() Config {
 	return Config{
 		Seed: 1, Members: 3,
 		TickEvery: 100 * time.Millisecond, ElectionTicks: 10, HeartbeatTicks: 1,
@@ -200,7 +203,7 @@ func Preset(name string) (Network, error) {
 	case "teaching":
 		return Teaching(), nil
 	}
-	return Network{}, fmt.Errorf("sim: no network preset %q: want lan or teaching", name)
+	return Network{}, fmt.Errorf("setup: no network preset %q: want lan or teaching", name)
 }
 
 // MaxMembers bounds the size of a simulated cluster.
@@ -210,31 +213,29 @@ const MaxMembers = 9
 func (c *Config) Validate() error {
 	switch {
 	case c.Members < 1 || c.Members > MaxMembers:
-		return fmt.Errorf("sim: members = %d: want 1 to %d", c.Members, MaxMembers)
+		return fmt.Errorf("setup: members = %d: want 1 to %d", c.Members, MaxMembers)
 	case c.TickEvery <= 0:
-		return fmt.Errorf("sim: tickEvery = %v: want a positive duration", c.TickEvery)
+		return fmt.Errorf("setup: tickEvery = %v: want a positive duration", c.TickEvery)
 	case c.HeartbeatTicks < 1 || c.ElectionTicks <= c.HeartbeatTicks:
-		return fmt.Errorf("sim: electionTicks = %d must exceed heartbeatTicks = %d, which must be at least 1", c.ElectionTicks, c.HeartbeatTicks)
+		return fmt.Errorf("setup: electionTicks = %d must exceed heartbeatTicks = %d, which must be at least 1", c.ElectionTicks, c.HeartbeatTicks)
 	case c.Workload.Rate < 0 || c.Workload.Clients < 0 || c.Workload.Keys < 0:
-		return fmt.Errorf("sim: a negative workload")
+		return fmt.Errorf("setup: a negative workload")
 	case c.Workload.Rate > 0 && (c.Workload.Clients == 0 || c.Workload.Keys == 0):
-		return fmt.Errorf("sim: workload.rate = %v needs clients and keys", c.Workload.Rate)
-	case c.Workload.Rate > 0 && c.Workload.Mix.sum() < 1:
-		return fmt.Errorf("sim: workload.mix weighs nothing")
+		return fmt.Errorf("setup: workload.rate = %v needs clients and keys", c.Workload.Rate)
+	case c.Workload.Rate > 0 && c.Workload.Mix.Sum() < 1:
+		return fmt.Errorf("setup: workload.mix weighs nothing")
 	case bad01(c.Network.Loss) || bad01(c.Network.Duplicate) || bad01(c.Disk.SpikeProb):
-		return fmt.Errorf("sim: a probability is not between 0 and 1")
+		return fmt.Errorf("setup: a probability is not between 0 and 1")
 	case c.Network.Base < c.Network.Uniform || c.Network.Jitter < 0 || c.Network.Client < 0:
-		return fmt.Errorf("sim: a network latency could be negative")
+		return fmt.Errorf("setup: a network latency could be negative")
 	case c.Disk.Write < 0 || c.Disk.Fsync < 0 || c.Disk.Spike < 0:
-		return fmt.Errorf("sim: a disk latency is negative")
-	case slices.ContainsFunc(c.Always, func(name string) bool { return !slices.Contains(faultNames[:], name) }):
-		return fmt.Errorf("sim: always = %v: one of them is no class of faults", c.Always)
+		return fmt.Errorf("setup: a disk latency is negative")
 	case slices.ContainsFunc(c.Founding, func(f Founding) bool { return !driver.StepNamed(f.Step).Founding() }):
-		return fmt.Errorf("sim: founding = %v: one of them is no step of a founding", c.Founding)
+		return fmt.Errorf("setup: founding = %v: one of them is no step of a founding", c.Founding)
 	case c.LongRange < 0:
-		return fmt.Errorf("sim: longRange = %d: want a number of keys", c.LongRange)
+		return fmt.Errorf("setup: longRange = %d: want a number of keys", c.LongRange)
 	case c.SnapshotCount == 0 || c.SegmentBytes < 4096 || c.CommitEvery <= 0 || c.CommitOps < 1:
-		return fmt.Errorf("sim: snapshotCount, segmentBytes (at least 4096), commitEvery and commitOps must be positive")
+		return fmt.Errorf("setup: snapshotCount, segmentBytes (at least 4096), commitEvery and commitOps must be positive")
 	}
 	return nil
 }

@@ -1,4 +1,9 @@
-package sim
+// Package dice draws what is left to chance, from seeds: one stream for each
+// concern, so that a change in one place does not reshuffle the others.
+//
+//	d := dice.New(seed, dice.Disk, member)
+//	if d.Chance(0.1) { ... }
+package dice
 
 import (
 	"encoding/binary"
@@ -11,7 +16,7 @@ import (
 // on what was drawn; and all compute with integers, or with floats in ways that
 // give the same bits on every machine.
 //
-// Dice that are thrown at moments (see at) draw from the concern and the
+// Dice that are thrown at moments (see At) draw from the concern and the
 // simulated time instead of from a sequence: what one message or one sync draws
 // does not depend on how many came before it, so that a run from which a
 // decision was removed goes on as before wherever the decision does not matter.
@@ -25,37 +30,37 @@ type Dice struct {
 
 // Streams by concern. The numbers are part of every seed's meaning.
 const (
-	streamRaft    = 1 // + member
-	streamNetwork = 2 // + from<<8 | to
-	streamDisk    = 3 // + member
-	streamClient  = 4 // + client
-	streamFault   = 5 // + class
-	streamOptions = 6
-	streamProcess = 7 // + member
-	streamWire    = 8 // client network
+	Raft    = 1 // + member
+	Network = 2 // + from<<8 | to
+	Disk    = 3 // + member
+	Client  = 4 // + client
+	Fault   = 5 // + class
+	Options = 6
+	Process = 7 // + member
+	Wire    = 8 // client network
 )
 
-// newDice opens the stream of a concern and its instance under a seed.
-func newDice(seed, concern, instance uint64) *Dice {
+// New opens the stream of a concern and its instance under a seed.
+func New(seed, concern, instance uint64) *Dice {
 	var key [32]byte
 	x := seed
 	for i, salt := range []uint64{concern, instance, 0x76697472, 0x696e65} {
-		x = mix(x ^ mix(salt+uint64(i)<<32))
+		x = Mix(x ^ Mix(salt+uint64(i)<<32))
 		binary.LittleEndian.PutUint64(key[8*i:], x)
 	}
-	d := &Dice{key: mix(x)}
+	d := &Dice{key: Mix(x)}
 	d.src.Seed(key)
 	return d
 }
 
-// at makes the dice draw by the moment that the clock shows.
-func (d *Dice) at(clock *int64) *Dice {
+// At makes the dice draw by the moment that the clock shows.
+func (d *Dice) At(clock *int64) *Dice {
 	d.clock = clock
 	return d
 }
 
-// mix is the finalizer of splitmix64.
-func mix(x uint64) uint64 {
+// Mix is the finalizer of splitmix64.
+func Mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
@@ -74,7 +79,7 @@ func (d *Dice) Uint64() uint64 {
 		d.last, d.nth = now, 0
 	}
 	d.nth++
-	return mix(d.key ^ mix(uint64(d.last)) + d.nth<<32)
+	return Mix(d.key ^ Mix(uint64(d.last)) + d.nth<<32)
 }
 
 // Uint64N draws from [0, n); n = 0 draws and gives 0. The bias of the modulus

@@ -1,4 +1,4 @@
-package sim
+package dice
 
 import (
 	"math"
@@ -6,55 +6,12 @@ import (
 	"time"
 )
 
-func TestQueueIsATotalOrder(t *testing.T) {
-	d := newDice(7, 1, 1)
-	var q queue
-	var popped []event
-	for range 20_000 {
-		for range d.IntN(3) {
-			e := event{at: int64(d.Uint64N(50))}
-			if n := len(popped); n > 0 {
-				e.at += popped[n-1].at + 1 // never into the past
-			}
-			if d.Chance(0.1) {
-				q.pushFirst(e)
-			} else {
-				q.push(e)
-			}
-		}
-		if q.len() > 0 {
-			popped = append(popped, q.pop())
-		}
-	}
-	for q.len() > 0 {
-		popped = append(popped, q.pop())
-	}
-	if uint64(len(popped)) != q.seq+q.pre {
-		t.Fatalf("popped %d of %d events", len(popped), q.seq+q.pre)
-	}
-	for i := 1; i < len(popped); i++ {
-		if !popped[i-1].before(&popped[i]) {
-			t.Fatalf("event %d at (%d, %d) came before (%d, %d)", i, popped[i-1].at, popped[i-1].seq, popped[i].at, popped[i].seq)
-		}
-	}
-}
-
-func TestQueueAllocatesNothingWhenSteady(t *testing.T) {
-	var q queue
-	for i := range 1000 {
-		q.push(event{at: int64(i)})
-	}
-	if n := testing.AllocsPerRun(1000, func() { e := q.pop(); e.at += 1000; q.push(e) }); n != 0 {
-		t.Errorf("%v allocations an event, want 0", n)
-	}
-}
-
 func TestDiceStreamsDiffer(t *testing.T) {
 	seen := map[uint64]string{}
 	for seed := range uint64(4) {
 		for concern := uint64(1); concern < 5; concern++ {
 			for instance := range uint64(4) {
-				v := newDice(seed, concern, instance).Uint64()
+				v := New(seed, concern, instance).Uint64()
 				if was, twice := seen[v]; twice {
 					t.Fatalf("seed %d concern %d instance %d starts as %s", seed, concern, instance, was)
 				}
@@ -67,7 +24,7 @@ func TestDiceStreamsDiffer(t *testing.T) {
 // TestDiceBits pins the streams: these values are part of every seed's
 // meaning, and must be the same in the browser.
 func TestDiceBits(t *testing.T) {
-	d := newDice(1, streamNetwork, 0x102)
+	d := New(1, Network, 0x102)
 	got := []uint64{d.Uint64(), d.Uint64N(1000), uint64(d.Exp(time.Second)), uint64(d.Between(5, 50))}
 	want := []uint64{1214250125291159138, 765, 2890579223, 22}
 	for i := range want {
@@ -78,7 +35,7 @@ func TestDiceBits(t *testing.T) {
 }
 
 func TestExpHasItsMean(t *testing.T) {
-	d := newDice(3, 1, 1)
+	d := New(3, 1, 1)
 	var sum, over float64
 	const n = 200_000
 	for range n {

@@ -1,0 +1,34 @@
+package sim
+
+import (
+	"vitrine/core/sim/clock"
+)
+
+// What events in the queue do when their time comes.
+
+const (
+	evTick        clock.Kind = iota // a member's raft clock
+	evDeliver                       // a peer message arrives; slot in World.flights
+	evWrite                         // a batch of log writes reaches the file
+	evSync                          // its fdatasync returns
+	evApply                         // the state machine has a batch of entries behind it
+	evCommitTimer                   // the backend's write buffer is due
+	evCommitDone                    // the backend's transaction is durable
+	evHousekeep                     // one paced step of compaction
+	evRead                          // a member evaluates a read; slot in World.reads
+	evScan                          // a member reads history for a watcher; slot in World.scans
+	evBoot                          // a starting member has recovered
+	evArrive                        // a client request reaches its endpoint; slot in World.requests
+	evAnswer                        // an answer reaches its client
+	evClientTimer                   // a client's patience ends, or its backoff does
+	evTurn                          // a watching client changes its mind; a = client
+	evThink                         // a client thinks of its next operation; a = client
+	evWatchArrive                   // a watch request or close reaches a member
+	evWatchPush                     // watch responses reach their client
+	evCommand                       // a timed command
+	evFault                         // the fault drawer wakes up; a = class
+	evReport                        // a transport reports on a message; a = input kind, peer, ok
+	evImage                         // part of a received image is on disk, or all of it; slot in World.flights
+	evDefrag                        // a database is copied, or the copy is durable; a = which
+	evInspect                       // the checkers look at all members
+)
