@@ -308,8 +308,14 @@ func (s *Server) Applied(r *store.Result) {
 }
 
 // Restored takes the state of a snapshot that has become the store. What the snapshot skipped is answered by nobody:
-// proposals among it end with a timeout, their outcome unknown.
-func (s *Server) Restored(r *store.Result) { s.Applied(r) }
+// proposals among it end with a timeout, their outcome unknown. Compactions that were to be finished in the replaced
+// state are finished if nothing is left to delete in the received one.
+func (s *Server) Restored(r *store.Result) {
+	s.Applied(r)
+	if !r.Compacting {
+		s.Compacted(r.CompactRevision)
+	}
+}
 
 // Revision and CompactRevision are the store's as of the last applied entry; Published tells whether the cluster knows
 // this member's name and URLs; Pending counts the requests held; Members is the membership. None of them allocates.

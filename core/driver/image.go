@@ -214,7 +214,7 @@ func Installed(s *store.Store) *store.Result {
 	at := s.Backend.Applied()
 	return &store.Result{
 		Index: at.Index, Term: at.Term, Revision: s.KV.Revision(), CompactRevision: s.KV.CompactRevision(),
-		Members: s.Members.Clone(), Alarms: s.Alarms.List(pb.AlarmType_NONE),
+		Compacting: s.Compacting(), Members: s.Members.Clone(), Alarms: s.Alarms.List(pb.AlarmType_NONE),
 	}
 }
 

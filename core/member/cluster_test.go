@@ -13,6 +13,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
+	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
@@ -322,14 +323,9 @@ func (m *machine) writeWAL(w consensus.LogWrite) error {
 
 func (m *machine) apply(a consensus.ApplyBatch) {
 	if a.Snapshot != nil {
-		at := a.Snapshot.GetMetadata().GetIndex()
-		m.mem = m.images[at]
+		m.mem = m.images[a.Snapshot.GetMetadata().GetIndex()]
 		m.openStore()
-		m.step(member.Input{Kind: member.SnapshotApplied, Ticket: a.Ticket, Result: &store.Result{
-			Index: at, Term: a.Snapshot.GetMetadata().GetTerm(), Revision: m.store.KV.Revision(),
-			CompactRevision: m.store.KV.CompactRevision(), Members: m.store.Members.Clone(),
-			Alarms: m.store.Alarms.List(pb.AlarmType_NONE),
-		}})
+		m.step(member.Input{Kind: member.SnapshotApplied, Ticket: a.Ticket, Result: driver.Installed(m.store)})
 		return
 	}
 	r := m.store.Apply(store.ApplyContext{

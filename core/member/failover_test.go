@@ -85,6 +85,37 @@ func TestCompetingFutures(t *testing.T) {
 	c.converged()
 }
 
+// TestCompactionInAReplacedStore: what waits for the deletions of a compaction is answered when a received state, in
+// which they are done, takes the place of the one in which they were under way.
+func TestCompactionInAReplacedStore(t *testing.T) {
+	c := newCluster(t, 3, func(cfg *member.Config) { cfg.CatchUpEntries, cfg.SnapshotCount = 10, 50 })
+	c.elect(1)
+	c.put(1, "a", "1")
+	m := c.machine(3)
+	m.hold = func(in member.Input) bool { return in.Kind == member.Compacted }
+	id := c.ask(3, &pb.CompactionRequest{Revision: 2, Physical: true})
+	c.run()
+	if r, ok := m.replies[id]; ok {
+		t.Fatalf("answered before the deletions were done: %v", r.Err)
+	}
+	c.isolate(3, true)
+	for i := range 100 {
+		c.put(1, fmt.Sprintf("k%03d", i), "v")
+	}
+	for _, m := range c.machines {
+		m.commit()
+	}
+	c.isolate(3, false)
+	c.tick(3)
+	if n := c.count(raftpb.MsgSnap); n != 1 {
+		t.Fatalf("%d snapshots were sent", n)
+	}
+	r, ok := m.replies[id]
+	if !ok || r.Err != nil || r.Response.(*pb.CompactionResponse).Header.MemberId != 3 {
+		t.Errorf("answered %v: %v %v", ok, r.Response, r.Err)
+	}
+}
+
 // TestLaggingMember brings a member back that needs more than the leader's log has.
 func TestLaggingMember(t *testing.T) {
 	c := newCluster(t, 3, func(cfg *member.Config) { cfg.CatchUpEntries, cfg.SnapshotCount = 10, 50 })

@@ -285,6 +285,7 @@ func TestSeedsThatFoundMore(t *testing.T) {
 	}{
 		{10921, 5, faultSyncError, "a received image was installed before the log that tells of it was synced"},
 		{30756, 3, faultSyncError, "a member lived in the term of its last entry, and its disk in an older one"},
+		{910000647, 4, faultExile, "who waited for a compaction's deletions was forgotten when a snapshot took the store's place"},
 		{8418, 3, faultDeadline, "of two deletes that are alike and find nothing the checker took one for the other"},
 	} {
 		cfg := DefaultConfig()

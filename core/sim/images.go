@@ -174,6 +174,7 @@ func (w *World) installImage(n *node, s *raftpb.Snapshot) *store.Result {
 	n.have(n.state)
 	n.commitTimer, n.keeping = false, false
 	n.era++ // commits and housekeeping of the old state are void
+	n.compactions = nil
 	w.dropImages(n)
 	return driver.Installed(fresh)
 }

@@ -34,6 +34,8 @@ type Result struct {
 	Changes     []mvcc.Change
 	// Revision and CompactRevision are those after the last entry.
 	Revision, CompactRevision int64
+	// Compacting: a received state has a compaction whose deletions are not done.
+	Compacting bool
 	// ConfChanges are to be given to RawNode.ApplyConfChange in this order. A change that the rules of membership
 	// refuse is here as a change of node 0, which raft takes as none.
 	ConfChanges []*raftpb.ConfChange
