@@ -14,7 +14,7 @@ FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | g
 plus = $(shell echo $$(($(FRESH) + $(1))))
 
 .DEFAULT_GOAL := build
-.PHONY: help lint lint-go tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few nightly-seeds fuzz bench generate fmt clean
+.PHONY: help lint lint-go lint-js tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few nightly-seeds fuzz bench generate fmt clean
 
 ## help: the targets, one a line
 help:
@@ -69,8 +69,8 @@ unit:
 tools:
 	cd tools && $(GO) build -o $(CURDIR)/build/tools/ honnef.co/go/tools/cmd/staticcheck
 
-## lint: staticcheck on all builds and modules
-lint: lint-go
+## lint: staticcheck on all builds and modules; eslint, prettier and types of web/js
+lint: lint-go lint-js
 
 lint-go: tools
 	build/tools/staticcheck ./...
@@ -78,6 +78,12 @@ lint-go: tools
 	GOOS=js GOARCH=wasm build/tools/staticcheck ./wasm/... ./cmd/sim/...
 	cd $(ORACLE) && $(CURDIR)/build/tools/staticcheck ./...
 	cd $(CUT) && $(CURDIR)/build/tools/staticcheck ./...
+
+lint-js:
+	@if command -v npm >/dev/null; then \
+	  cd tools/js && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent; } && \
+	  npm run --silent lint; \
+	else echo "CANNOT LINT web/js: there is no npm on this machine"; fi
 
 ## vuln: known vulnerabilities in what is called; VULNDB=latest takes the newest reports
 vuln:
@@ -182,6 +188,7 @@ generate:
 ## fmt: gofmt all sources
 fmt:
 	gofmt -w assets core cmd wasm web
+	@! command -v npm >/dev/null || { cd tools/js && npm ci --no-audit --no-fund --silent && npm run --silent format; }
 
 ## clean: remove what was built
 clean:

@@ -11,15 +11,34 @@ export const actions = {
   crash: { key: 'K', not: (m) => dead(m) && 'not.down', run: (m) => act({ cmd: 'crash', member: m.id }) },
   kill: { key: 'D', not: (m) => dead(m) && 'not.down', run: (m) => act({ cmd: 'crash', member: m.id, keep: true }) },
   restart: { key: 'R', not: (m) => !dead(m) && 'not.runs', run: (m) => act({ cmd: 'restart', member: m.id }) },
-  pause: { key: 'P', not: (m) => !m.alive && 'not.down', run: (m) => act({ cmd: m.process === 'paused' ? 'resume' : 'pause', member: m.id }) },
-  isolate: { key: 'I', not: (m, f) => f.members.length < 2 && 'not.alone', run: (m, f) => act(isolated(m, f) ? { cmd: 'heal', member: m.id } : { cmd: 'isolate', member: m.id }) },
-  timeout: { key: 'E', not: (m) => (m.process !== 'running' ? 'not.down' : m.role === 'leader' && 'not.leads'), run: (m) => act({ cmd: 'campaign', member: m.id }) },
-  lead: { key: 'M', not: (m, f) => (m.process !== 'running' ? 'not.down' : !f.leader ? 'not.leader' : f.leader === m.id && 'not.already'), run: (m) => act({ cmd: 'transfer', member: m.id }) },
+  pause: {
+    key: 'P',
+    not: (m) => !m.alive && 'not.down',
+    run: (m) => act({ cmd: m.process === 'paused' ? 'resume' : 'pause', member: m.id }),
+  },
+  isolate: {
+    key: 'I',
+    not: (m, f) => f.members.length < 2 && 'not.alone',
+    run: (m, f) => act(isolated(m, f) ? { cmd: 'heal', member: m.id } : { cmd: 'isolate', member: m.id }),
+  },
+  timeout: {
+    key: 'E',
+    not: (m) => (m.process !== 'running' ? 'not.down' : m.role === 'leader' && 'not.leads'),
+    run: (m) => act({ cmd: 'campaign', member: m.id }),
+  },
+  lead: {
+    key: 'M',
+    not: (m, f) =>
+      m.process !== 'running' ? 'not.down' : !f.leader ? 'not.leader' : f.leader === m.id && 'not.already',
+    run: (m) => act({ cmd: 'transfer', member: m.id }),
+  },
   stall: { key: 'F', not: (m) => !m.alive && 'not.down', run: (m) => act({ cmd: 'stall', member: m.id, value: '2s' }) },
 };
 
 // isolated: every link from and to m is cut.
-export function isolated(m, f) { return f.cuts.filter((c) => c[0] === m.id || c[1] === m.id).length === 2 * (f.members.length - 1); }
+export function isolated(m, f) {
+  return f.cuts.filter((c) => c[0] === m.id || c[1] === m.id).length === 2 * (f.members.length - 1);
+}
 
 // label is the key of an action's name, which depends on what it would do.
 export function label(name, m, f) {
@@ -51,26 +70,39 @@ export function crashLeader(f) {
 
 export const down = (f) => f.members.filter(dead);
 
-export function restartAll(f) { for (const m of down(f)) act({ cmd: 'restart', member: m.id }); }
+export function restartAll(f) {
+  for (const m of down(f)) act({ cmd: 'restart', member: m.id });
+}
 
 // healAll heals every link, resumes the paused and restarts the dead.
 export function healAll(f) {
   const why = healthy(f);
-  if (why) { toast(why, true); return; }
+  if (why) {
+    toast(why, true);
+    return;
+  }
   act({ cmd: 'heal-all' });
   restartAll(f);
 }
 
-export const healthy = (f) => (f.cuts.length > 0 || f.members.some((m) => m.process !== 'running') ? '' : t('not.hurt'));
+export const healthy = (f) =>
+  f.cuts.length > 0 || f.members.some((m) => m.process !== 'running') ? '' : t('not.hurt');
 
 // split cuts the leader and as many more as a minority has from the rest.
 export function split(f) {
-  if (f.members.length < 2) { toast(t('not.alone', { name: name(1) }), true); return; }
-  const n = f.members.length, first = f.leader || 1, small = [];
+  if (f.members.length < 2) {
+    toast(t('not.alone', { name: name(1) }), true);
+    return;
+  }
+  const n = f.members.length,
+    first = f.leader || 1,
+    small = [];
   for (let i = 0; i < Math.floor((n - 1) / 2) || i < 1; i++) small.push(((first - 1 + i) % n) + 1);
   const rest = f.members.map((m) => m.id).filter((id) => !small.includes(id));
   act({ cmd: 'cut', from: small, to: rest });
 }
 
 // toggleLink cuts or heals one direction.
-export function toggleLink(f, from, to, cut) { act({ cmd: cut ? 'heal' : 'cut', from: [from], to: [to], oneway: true }); }
+export function toggleLink(f, from, to, cut) {
+  act({ cmd: cut ? 'heal' : 'cut', from: [from], to: [to], oneway: true });
+}

@@ -21,7 +21,8 @@ function world() {
 
 // run sends a command and throws its error.
 function dispatch(command) {
-  if (command === null || typeof command !== 'object') throw new Error('dispatch: a command is an object such as { cmd: "crash", member: 1 }');
+  if (command === null || typeof command !== 'object')
+    throw new Error('dispatch: a command is an object such as { cmd: "crash", member: 1 }');
   const answer = world().dispatch(JSON.stringify(command));
   if (answer.error) throw new Error(answer.error);
   return { request: answer.request || 0 };
@@ -36,7 +37,9 @@ function rectOf(id) {
 
 export const vitrine = {
   version: 1,
-  ready: new Promise((done, failed) => { settle = { done, failed }; }),
+  ready: new Promise((done, failed) => {
+    settle = { done, failed };
+  }),
   dispatch,
   step(ns) {
     const answer = world().step(ns);
@@ -45,8 +48,9 @@ export const vitrine = {
   hash: () => world().hash(),
   state: () => JSON.parse(world().state()),
   subscribe(fn) {
-    if (typeof fn !== 'function') throw new Error('subscribe: it calls a function with each new frame, and this is none');
-    subscribers.add(fn); 
+    if (typeof fn !== 'function')
+      throw new Error('subscribe: it calls a function with each new frame, and this is none');
+    subscribers.add(fn);
     if (app.frame) fn(app.frame);
     return () => subscribers.delete(fn);
   },
@@ -55,7 +59,9 @@ export const vitrine = {
 };
 globalThis.vitrine = vitrine;
 
-export function attach(calls) { go = calls; }
+export function attach(calls) {
+  go = calls;
+}
 
 // publish takes a frame from the world and hands it to everyone after the
 // stage has been drawn: the panels must not make the stage stutter.
@@ -79,12 +85,19 @@ function show(frames) {
   const same = parsed.filter((f) => f.epoch === app.frame.epoch);
   app.frame.feed = [...same.flatMap((f) => f.feed || []), ...(app.frame.feed || [])];
   for (const fn of subscribers) {
-    try { fn(app.frame); } catch (err) { console.error(err); }
+    try {
+      fn(app.frame);
+    } catch (err) {
+      console.error(err);
+    }
   }
   settle.done(vitrine);
 }
 
-export function fail(err) { settle.failed(err); vitrine.ready.catch(() => {}); }
+export function fail(err) {
+  settle.failed(err);
+  vitrine.ready.catch(() => {});
+}
 
 // stopped notes why the world does not go on. A new one will.
 export function stopped(message) {
@@ -130,11 +143,15 @@ export function toast(message, hint = false) {
 
 // shown is the member that the inspector shows and the keys act on: the chosen
 // one, else the leader, else the first.
-export function shown(frame) { return frame.chosen.member || frame.leader || 1; }
+export function shown(frame) {
+  return frame.chosen.member || frame.leader || 1;
+}
 
 export const memberOf = (frame, id) => frame.members.find((m) => m.id === id);
 export const serving = (m) => m.process === 'running';
 export const isCut = (frame, from, to) => frame.cuts.some((c) => c[0] === from && c[1] === to);
 
 // restyle has the stage follow a change of theme, language or motion.
-export function restyle() { go?.restyle(); }
+export function restyle() {
+  go?.restyle();
+}

@@ -7,7 +7,9 @@ import { prefixEnd } from './prefix.js';
 import { sheet } from './sheet.js';
 
 export function start(vitrine) {
-  const form = document.getElementById('ask'), member = document.getElementById('ask-member'), hint = document.getElementById('ask-hint');
+  const form = document.getElementById('ask'),
+    member = document.getElementById('ask-member'),
+    hint = document.getElementById('ask-hint');
   const op = () => form.elements.op.value;
   const show = () => {
     for (const el of form.querySelectorAll('[data-for]')) el.hidden = !el.dataset.for.split(' ').includes(op());
@@ -18,9 +20,17 @@ export function start(vitrine) {
   form.addEventListener('submit', (e) => {
     e.preventDefault();
     const long = tooLong(form.elements);
-    if (long) { toast(t('ask.tooLong', { n: fieldLimit })); form.elements[long].focus(); return; }
+    if (long) {
+      toast(t('ask.tooLong', { n: fieldLimit }));
+      form.elements[long].focus();
+      return;
+    }
     const c = command(op(), form.elements);
-    if (!c) { toast(t('ask.noKey')); form.elements.key.focus(); return; }
+    if (!c) {
+      toast(t('ask.noKey'));
+      form.elements.key.focus();
+      return;
+    }
     if (act(c) && op() === 'put') next(form.elements.value);
   });
   let count = 0;
@@ -53,15 +63,21 @@ function command(op, fields) {
   const base = { cmd: op, member: Number(fields.member.value), key };
   const range = fields.prefix.checked ? { end: prefixEnd(key) } : {};
   switch (op) {
-    case 'put': return { ...base, value: fields.value.value };
-    case 'get': return { ...base, serializable: fields.read.value === 'serializable' };
-    case 'delete': case 'watch': return { ...base, ...range };
-    case 'txn': return {
-      cmd: 'txn', member: base.member,
-      if: [{ target: 'value', key, op: '=', value: fields.compare.value }],
-      then: [{ cmd: 'put', key, value: fields.value.value }],
-      else: [{ cmd: 'get', key }],
-    };
+    case 'put':
+      return { ...base, value: fields.value.value };
+    case 'get':
+      return { ...base, serializable: fields.read.value === 'serializable' };
+    case 'delete':
+    case 'watch':
+      return { ...base, ...range };
+    case 'txn':
+      return {
+        cmd: 'txn',
+        member: base.member,
+        if: [{ target: 'value', key, op: '=', value: fields.compare.value }],
+        then: [{ cmd: 'put', key, value: fields.value.value }],
+        else: [{ cmd: 'get', key }],
+      };
   }
   return null;
 }

@@ -15,8 +15,19 @@ const log = (low, high) => ({
 const dials = {
   latency: { ...log(0.1e6, 500e6), of: (d) => d.latency, show: span, send: (v) => `${Math.round(v)}ns` },
   fsync: { ...log(0.05e6, 2000e6), of: (d) => d.fsync, show: span, send: (v) => `${Math.round(v)}ns` },
-  rate: { ...log(0.5, 500), of: (d) => d.rate, show: (v) => `${v < 10 ? Math.round(v * 10) / 10 : Math.round(v)}/s`, send: (v) => `${Math.round(v * 10) / 10}` },
-  loss: { value: (x) => x, place: (v) => v, of: (d) => d.loss, show: (v) => `${Math.round(v * 100)} %`, send: (v) => `${v}` },
+  rate: {
+    ...log(0.5, 500),
+    of: (d) => d.rate,
+    show: (v) => `${v < 10 ? Math.round(v * 10) / 10 : Math.round(v)}/s`,
+    send: (v) => `${Math.round(v * 10) / 10}`,
+  },
+  loss: {
+    value: (x) => x,
+    place: (v) => v,
+    of: (d) => d.loss,
+    show: (v) => `${Math.round(v * 100)} %`,
+    send: (v) => `${v}`,
+  },
 };
 
 export function start(vitrine) {
@@ -34,8 +45,12 @@ function startTime() {
   $('skip').addEventListener('change', (e) => act({ cmd: 'skip', on: e.target.checked }));
 }
 
-export function togglePlay() { act({ cmd: app.frame?.playing ? 'pause' : 'play' }); }
-export function step() { act({ cmd: 'step', unit: $('unit').value }); }
+export function togglePlay() {
+  act({ cmd: app.frame?.playing ? 'pause' : 'play' });
+}
+export function step() {
+  act({ cmd: 'step', unit: $('unit').value });
+}
 
 // faster moves the speed by one notch: 1, 2, 5, 10 ...
 export function faster(direction) {
@@ -57,8 +72,12 @@ function startDials() {
 }
 
 function startTop() {
-  for (const b of document.querySelectorAll('#members button')) b.addEventListener('click', () => again({ members: Number(b.dataset.members) }));
-  $('seed-form').addEventListener('submit', (e) => { e.preventDefault(); again({}); });
+  for (const b of document.querySelectorAll('#members button'))
+    b.addEventListener('click', () => again({ members: Number(b.dataset.members) }));
+  $('seed-form').addEventListener('submit', (e) => {
+    e.preventDefault();
+    again({});
+  });
   $('seed').addEventListener('change', () => again({}));
   $('reset').addEventListener('click', () => again({}));
   $('lang').addEventListener('click', () => use(language() === 'en' ? 'zh' : 'en'));
@@ -68,14 +87,20 @@ function startTop() {
 export function toggleTheme() {
   const root = document.documentElement;
   root.dataset.theme = root.dataset.theme === 'light' ? 'dark' : 'light';
-  try { localStorage.setItem('vitrine.theme', root.dataset.theme); } catch { /* storage is off */ }
+  try {
+    localStorage.setItem('vitrine.theme', root.dataset.theme);
+  } catch {
+    /* storage is off */
+  }
   restyle();
 }
 
 // again starts a new world and writes its seed and size into the address.
 export function again(change) {
-  const typed = $('seed').value.trim(), seed = Number(typed);
-  if (typed === '' || !Number.isSafeInteger(seed) || seed < 0) { // say so, and show the seed that is
+  const typed = $('seed').value.trim(),
+    seed = Number(typed);
+  if (typed === '' || !Number.isSafeInteger(seed) || seed < 0) {
+    // say so, and show the seed that is
     toast(t('top.badSeed', { text: typed.slice(0, 40) }));
     $('seed').value = app.frame.seed;
     $('seed').select();
@@ -95,9 +120,14 @@ function render(f) {
   place($('speed'), Math.log10(f.speed));
   say($('speed'), $('speed-out'), speedText(f.speed));
   text($('ratio'), t('time.ratio', { span: span(f.speed * 1e9) }));
-  text($('boost'), f.behind && f.playing ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '');
+  text(
+    $('boost'),
+    f.behind && f.playing ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '',
+  );
   $('skip').checked = f.skip;
-  $('skip').closest('label').classList.toggle('idle', f.speed > 0.5); // nothing is skipped where nothing can be followed by eye
+  $('skip')
+    .closest('label')
+    .classList.toggle('idle', f.speed > 0.5); // nothing is skipped where nothing can be followed by eye
   text($('now'), clock(f.now));
   text($('events'), t('time.events', { n: f.events.toLocaleString(language()) }));
   for (const [id, dial] of Object.entries(dials)) {
@@ -105,13 +135,16 @@ function render(f) {
     if (document.activeElement !== $(id)) place($(id), dial.place(v));
     say($(id), $(`${id}-out`), dial.show(v));
   }
-  for (const b of document.querySelectorAll('#members button')) b.setAttribute('aria-pressed', Number(b.dataset.members) === f.members.length);
+  for (const b of document.querySelectorAll('#members button'))
+    b.setAttribute('aria-pressed', Number(b.dataset.members) === f.members.length);
   if (document.activeElement !== $('seed')) $('seed').value = f.seed;
   text($('lang'), language() === 'en' ? '中文' : 'EN');
   $('lang').lang = language() === 'en' ? 'zh' : 'en';
 }
 
-function place(input, v) { if (document.activeElement !== input || input.id !== 'speed') input.value = v; }
+function place(input, v) {
+  if (document.activeElement !== input || input.id !== 'speed') input.value = v;
+}
 
 // say shows the value of a slider, and tells it to a screen reader in the same
 // words instead of the slider's own number.

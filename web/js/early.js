@@ -3,7 +3,12 @@
   const root = document.documentElement;
   root.dataset.state = 'loading';
   let theme, lang;
-  try { theme = localStorage.getItem('vitrine.theme'); lang = localStorage.getItem('vitrine.lang'); } catch { /* storage is off: defaults do */ }
+  try {
+    theme = localStorage.getItem('vitrine.theme');
+    lang = localStorage.getItem('vitrine.lang');
+  } catch {
+    /* storage is off: defaults do */
+  }
   const address = new URLSearchParams(location.search);
   theme = { dark: 'dark', light: 'light' }[address.get('theme')] || theme;
   lang = { en: 'en', zh: 'zh' }[address.get('lang')] || lang;
@@ -15,8 +20,13 @@
   // ebiten makes its canvas by that number, and has no bound of its own. On a
   // screen of three, more than half of the pixels would be drawn for nobody.
   function capPixels(most) {
-    const own = Object.getOwnPropertyDescriptor(window, 'devicePixelRatio') ?? Object.getOwnPropertyDescriptor(Window.prototype, 'devicePixelRatio');
+    const own =
+      Object.getOwnPropertyDescriptor(window, 'devicePixelRatio') ??
+      Object.getOwnPropertyDescriptor(Window.prototype, 'devicePixelRatio');
     if (!own?.get) return;
-    Object.defineProperty(window, 'devicePixelRatio', { configurable: true, get: () => Math.min(most, own.get.call(window)) });
+    Object.defineProperty(window, 'devicePixelRatio', {
+      configurable: true,
+      get: () => Math.min(most, own.get.call(window)),
+    });
   }
 })();

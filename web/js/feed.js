@@ -5,20 +5,58 @@ import { element, name, paint, stamp, termColor } from './format.js';
 import { has, list, onLanguage, t } from './i18n.js';
 
 const keep = 120;
-const big = new Set(['leader', 'crashed', 'killed', 'restarted', 'paused', 'resumed', 'stepDown', 'cut', 'cutOneWay', 'heal', 'healOneWay', 'healMember', 'healAll', 'isolated', 'violated', 'stopped', 'snapshotInstalled', 'truncated']);
-const fault = new Set(['crashed', 'killed', 'paused', 'cut', 'cutOneWay', 'isolated', 'stopped', 'logFailed', 'stalled']);
+const big = new Set([
+  'leader',
+  'crashed',
+  'killed',
+  'restarted',
+  'paused',
+  'resumed',
+  'stepDown',
+  'cut',
+  'cutOneWay',
+  'heal',
+  'healOneWay',
+  'healMember',
+  'healAll',
+  'isolated',
+  'violated',
+  'stopped',
+  'snapshotInstalled',
+  'truncated',
+]);
+const fault = new Set([
+  'crashed',
+  'killed',
+  'paused',
+  'cut',
+  'cutOneWay',
+  'isolated',
+  'stopped',
+  'logFailed',
+  'stalled',
+]);
 const spoken = new Set([...big, 'candidate', 'requestFailed']);
 
 export function start(vitrine) {
-  const ol = document.getElementById('feed'), narrator = document.getElementById('narrator');
-  let items = [], epoch = -1, spokeAt = 0, waiting = [];
+  const ol = document.getElementById('feed'),
+    narrator = document.getElementById('narrator');
+  let items = [],
+    epoch = -1,
+    spokeAt = 0,
+    waiting = [];
   vitrine.subscribe((f) => {
-    if (f.epoch !== epoch) { epoch = f.epoch; items = []; ol.replaceChildren(); }
+    if (f.epoch !== epoch) {
+      epoch = f.epoch;
+      items = [];
+      ol.replaceChildren();
+    }
     if (!f.feed?.length) return;
     for (const item of f.feed) {
       if (item.request) item.who = who(item.request, f);
       const last = items.at(-1);
-      if (last && same(last, item)) { // a line that repeats is one line that counts
+      if (last && same(last, item)) {
+        // a line that repeats is one line that counts
         items[items.length - 1] = { ...item, times: (last.times ?? 1) + 1 };
         ol.firstChild.replaceWith(line(items.at(-1)));
         continue;
@@ -40,12 +78,22 @@ export function start(vitrine) {
 }
 
 function line(item) {
-  const li = element('li', { class: [item.lit && 'lit', (item.lit || big.has(item.kind)) && 'big', fault.has(item.kind) && 'fault', item.kind === 'violated' && 'bad'].filter(Boolean).join(' ') });
+  const li = element('li', {
+    class: [
+      item.lit && 'lit',
+      (item.lit || big.has(item.kind)) && 'big',
+      fault.has(item.kind) && 'fault',
+      item.kind === 'violated' && 'bad',
+    ]
+      .filter(Boolean)
+      .join(' '),
+  });
   const p = element('span');
   // Names of members stand out, terms have their color.
   for (const part of words(item).split(/(\bS\d\b|(?:term|任期) \d+)/)) {
     if (/^S\d$/.test(part)) p.append(element('b', {}, part));
-    else if (/^(term|任期) \d+$/.test(part)) p.append(paint(element('span', { class: 'term' }, part), termColor(Number(part.match(/\d+/)[0]))));
+    else if (/^(term|任期) \d+$/.test(part))
+      p.append(paint(element('span', { class: 'term' }, part), termColor(Number(part.match(/\d+/)[0]))));
     else p.append(part);
   }
   if (item.times) p.append(' ', element('em', {}, t('feed.times', { n: item.times })));
@@ -58,7 +106,9 @@ function who(request, f) {
   const r = (f.requests || []).find((r) => r.id === request);
   if (!r) return '';
   const client = r.client ? `C${r.client}` : t('stage.you');
-  return r.member ? t('feed.who', { client, text: r.text, member: name(r.member) }) : t('feed.whoNowhere', { client, text: r.text });
+  return r.member
+    ? t('feed.who', { client, text: r.text, member: name(r.member) })
+    : t('feed.whoNowhere', { client, text: r.text });
 }
 
 const same = (a, b) => a.kind === b.kind && !a.lit && !b.lit && words(a) === words(b);
@@ -69,7 +119,15 @@ export function words(item) {
   const sides = item.kind === 'cut' || item.kind === 'heal';
   const names = (ids) => (sides ? (ids || []).map(name).join(' + ') : list((ids || []).map(name)));
   return t(key, {
-    member: name(item.member || 0), peer: name(item.peer || 0), term: item.term ?? 0, index: item.index ?? 0, rev: item.rev ?? 0,
-    from: names(item.from), to: names(item.to), n: Math.max(item.n || 0, (item.from || []).length), text: item.text || '', who: item.who || t('feed.someone'),
+    member: name(item.member || 0),
+    peer: name(item.peer || 0),
+    term: item.term ?? 0,
+    index: item.index ?? 0,
+    rev: item.rev ?? 0,
+    from: names(item.from),
+    to: names(item.to),
+    n: Math.max(item.n || 0, (item.from || []).length),
+    text: item.text || '',
+    who: item.who || t('feed.someone'),
   });
 }

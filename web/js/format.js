@@ -4,14 +4,19 @@ export const name = (id) => `S${id}`;
 
 // clock: 01:04.318
 export function clock(ns) {
-  const ms = Math.floor(ns / 1e6), s = Math.floor(ms / 1000), m = Math.floor(s / 60);
+  const ms = Math.floor(ns / 1e6),
+    s = Math.floor(ms / 1000),
+    m = Math.floor(s / 60);
   const two = (n) => String(n).padStart(2, '0');
-  return `${m >= 60 ? `${Math.floor(m / 60)}:` : ''}${two(m % 60)}:${two(s % 60)}.${String(ms % 1000).padStart(3, '0')}`;
+  const hours = m >= 60 ? `${Math.floor(m / 60)}:` : '';
+  return `${hours}${two(m % 60)}:${two(s % 60)}.${String(ms % 1000).padStart(3, '0')}`;
 }
 
 // stamp: 0:27.95, as short as a list of many times wants it
 export function stamp(ns) {
-  const cs = Math.floor(ns / 1e7), s = Math.floor(cs / 100), m = Math.floor(s / 60);
+  const cs = Math.floor(ns / 1e7),
+    s = Math.floor(cs / 100),
+    m = Math.floor(s / 60);
   const two = (n) => String(n).padStart(2, '0');
   const minutes = m >= 60 ? `${Math.floor(m / 60)}:${two(m % 60)}` : m;
   return `${minutes}:${two(s % 60)}.${two(cs % 100)}`;
@@ -28,7 +33,12 @@ export function span(ns) {
   return `${trim(ns, 0)} ns`;
 }
 
-function trim(n, digits) { return n.toFixed(digits).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, ''); }
+function trim(n, digits) {
+  return n
+    .toFixed(digits)
+    .replace(/(\.\d*?)0+$/, '$1')
+    .replace(/\.$/, '');
+}
 
 export function bytes(n) {
   if (n >= 1 << 20) return `${trim(n / (1 << 20), 1)} MiB`;
@@ -37,7 +47,9 @@ export function bytes(n) {
 }
 
 // speed: 0.02x, 1x, 250x
-export function speed(v) { return `${v >= 10 ? Math.round(v) : Number(v.toPrecision(2))}x`; }
+export function speed(v) {
+  return `${v >= 10 ? Math.round(v) : Number(v.toPrecision(2))}x`;
+}
 
 // element builds DOM: element('button', {class: 'btn', onclick: f}, 'text', child)
 export function element(tag, attributes = {}, ...children) {
@@ -78,7 +90,10 @@ export const termColor = (term) => (term ? `var(--t${((term - 1) % 6) + 1})` : '
 
 // paint sets a color without an inline style attribute, which the page's
 // content security policy forbids.
-export function paint(el, color) { el.style.color = color; return el; }
+export function paint(el, color) {
+  el.style.color = color;
+  return el;
+}
 
 // able says whether a control can act now, and in its title why it cannot. It
 // stays in the tab order and keeps the focus all the while: with the attribute
@@ -91,4 +106,7 @@ export function able(el, why, title = '') {
 
 // text sets an element's text only if it changed, so that selections and
 // screen readers are left in peace.
-export function text(el, value) { if (el.textContent !== value) el.textContent = value; return el; }
+export function text(el, value) {
+  if (el.textContent !== value) el.textContent = value;
+  return el;
+}

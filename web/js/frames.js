@@ -7,7 +7,8 @@
 
 export const nextFrame = globalThis.requestAnimationFrame.bind(globalThis);
 
-let resting = false, waiting = [];
+let resting = false,
+  waiting = [];
 globalThis.requestAnimationFrame = (fn) => {
   if (!resting) return nextFrame(fn);
   waiting.push(fn);

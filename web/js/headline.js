@@ -5,7 +5,9 @@ import { has, list, t } from './i18n.js';
 import { app, isCut, serving } from './app.js';
 
 export function start(vitrine) {
-  const title = document.getElementById('title-text'), sub = document.getElementById('subtitle'), mark = document.getElementById('mark');
+  const title = document.getElementById('title-text'),
+    sub = document.getElementById('subtitle'),
+    mark = document.getElementById('mark');
   let led = { id: 0, epoch: -1 }; // who led last, in which world
   vitrine.subscribe((f) => {
     if (f.leader || f.epoch !== led.epoch) led = { id: f.leader, epoch: f.epoch };
@@ -21,14 +23,24 @@ export function start(vitrine) {
 // headline of a frame: {title, sub, term, leads, bad}. led is the member that led last.
 export function headline(f, led = 0) {
   if (app.broken?.epoch === f.epoch) return { title: t('head.stopped'), sub: app.broken.message, bad: true };
-  if (f.violation) return { title: t('head.violation', { number: f.violation.number }), sub: rule(f.violation), bad: true };
-  const up = f.members.filter(serving), quorum = Math.floor(f.members.length / 2) + 1;
+  if (f.violation)
+    return { title: t('head.violation', { number: f.violation.number }), sub: rule(f.violation), bad: true };
+  const up = f.members.filter(serving),
+    quorum = Math.floor(f.members.length / 2) + 1;
   const leader = f.members.find((m) => m.id === f.leader);
   if (leader && !deaf(f, leader)) return leads(f, leader, up);
   if (up.length < quorum) {
-    return { title: t('head.noQuorum', { up: up.length, n: f.members.length }), sub: join([...troubles(f), t('head.noQuorumSub', { missing: quorum - up.length })]) };
+    return {
+      title: t('head.noQuorum', { up: up.length, n: f.members.length }),
+      sub: join([...troubles(f), t('head.noQuorumSub', { missing: quorum - up.length })]),
+    };
   }
-  if (leader) return { title: t('head.deaf', { name: name(leader.id) }), sub: join([...troubles(f), t('head.deafSub')]), term: leader.term };
+  if (leader)
+    return {
+      title: t('head.deaf', { name: name(leader.id) }),
+      sub: join([...troubles(f), t('head.deafSub')]),
+      term: leader.term,
+    };
   return leaderless(f, up, quorum, led);
 }
 
@@ -52,14 +64,28 @@ function leaderless(f, up, quorum, led) {
     const votes = candidates.map((m) => t('head.votes', { name: name(m.id), votes: votesOf(m), quorum }));
     const one = candidates.length === 1;
     return {
-      title: t('head.candidates', { names: names(candidates), n: candidates.length }), term,
-      sub: join([...wrong, t('head.term', { term }), ...(one ? [t('head.votesNeeded', { votes: votesOf(candidates[0]), quorum })] : votes)]),
+      title: t('head.candidates', { names: names(candidates), n: candidates.length }),
+      term,
+      sub: join([
+        ...wrong,
+        t('head.term', { term }),
+        ...(one ? [t('head.votesNeeded', { votes: votesOf(candidates[0]), quorum })] : votes),
+      ]),
     };
   }
   const asking = up.find((m) => m.role === 'pre-candidate');
-  if (asking) return { title: t('head.preCandidate', { name: name(asking.id) }), sub: join([...wrong, t('head.preCandidateSub', { term: asking.term + 1 })]), term: asking.term };
+  if (asking)
+    return {
+      title: t('head.preCandidate', { name: name(asking.id) }),
+      sub: join([...wrong, t('head.preCandidateSub', { term: asking.term + 1 })]),
+      term: asking.term,
+    };
   const lost = f.members.find((m) => m.id === led);
-  if (lost && !serving(lost)) return { title: t('head.lost', { what: t(`head.is.${lost.process}`, { names: name(led), n: 1 }) }), sub: join([...wrong.slice(1), t('head.noneSub')]) };
+  if (lost && !serving(lost))
+    return {
+      title: t('head.lost', { what: t(`head.is.${lost.process}`, { names: name(led), n: 1 }) }),
+      sub: join([...wrong.slice(1), t('head.noneSub')]),
+    };
   return { title: t('head.none'), sub: join([...wrong, t('head.noneSub')]) };
 }
 
@@ -75,7 +101,9 @@ function rule(v) {
 
 // deaf: a leader that has not heard from a majority for longer than an
 // election takes.
-function deaf(f, leader) { return leader.quorumHeardAt > 0 && f.now - leader.quorumHeardAt > 8 * f.tick; }
+function deaf(f, leader) {
+  return leader.quorumHeardAt > 0 && f.now - leader.quorumHeardAt > 8 * f.tick;
+}
 
 // What is wrong, in words: members that do not run, disks that hang, cuts that
 // let pass one direction.
@@ -89,7 +117,11 @@ function notServing(f) {
 }
 
 function hung(f) {
-  return f.members.filter((m) => m.disk === 'stalled').map((m) => t('head.hung', { name: name(m.id), span: span(Math.max(0, Math.round((m.diskUntil - f.now) / 1e8) * 1e8)) }));
+  return f.members
+    .filter((m) => m.disk === 'stalled')
+    .map((m) =>
+      t('head.hung', { name: name(m.id), span: span(Math.max(0, Math.round((m.diskUntil - f.now) / 1e8) * 1e8)) }),
+    );
 }
 
 // oneWay names at most two directions: more would be no sentence.
@@ -101,5 +133,7 @@ function oneWay(f) {
 
 function members(f, up) {
   const n = f.members.length;
-  return up.length === n ? t('head.allUp', { n }) : t('head.someDown', { up: up.length, all: n, what: list(notServing(f)) });
+  return up.length === n
+    ? t('head.allUp', { n })
+    : t('head.someDown', { up: up.length, all: n, what: list(notServing(f)) });
 }

@@ -10,7 +10,7 @@ export const language = () => lang;
 export const onLanguage = (fn) => listeners.add(fn);
 
 export async function load() {
-  const get = async (l) => { 
+  const get = async (l) => {
     const response = await fetch(`assets/messages/${l}.json`);
     if (!response.ok) throw new Error(`assets/messages/${l}.json: ${response.status}`);
     catalogues[l] = await response.json();
@@ -22,7 +22,12 @@ export async function load() {
 export function use(next, remember = true) {
   lang = catalogues[next] ? next : 'en';
   document.documentElement.lang = lang;
-  if (remember) try { localStorage.setItem('vitrine.lang', lang); } catch { /* storage is off */ }
+  if (remember)
+    try {
+      localStorage.setItem('vitrine.lang', lang);
+    } catch {
+      /* storage is off */
+    }
   apply(document);
   for (const fn of listeners) fn();
 }
@@ -36,7 +41,9 @@ export function apply(root) {
   }
 }
 
-export function has(key) { return key in (catalogues[lang] || {}); }
+export function has(key) {
+  return key in (catalogues[lang] || {});
+}
 
 export function t(key, values = {}) {
   const text = catalogues[lang]?.[key] ?? catalogues.en?.[key];
@@ -47,8 +54,12 @@ export function t(key, values = {}) {
 function fill(text, values) {
   let out = '';
   for (let i = 0; i < text.length; i++) {
-    if (text[i] !== '{') { out += text[i]; continue; }
-    let depth = 1, j = i + 1;
+    if (text[i] !== '{') {
+      out += text[i];
+      continue;
+    }
+    let depth = 1,
+      j = i + 1;
     for (; j < text.length && depth; j++) depth += text[j] === '{' ? 1 : text[j] === '}' ? -1 : 0;
     out += blank(text.slice(i + 1, j - 1), values);
     i = j - 1;
@@ -62,10 +73,14 @@ function blank(inside, values) {
   if (!branches) return String(value);
   plurals[lang] ??= new Intl.PluralRules(lang);
   const rule = plurals[lang].select(Number(value));
-  const options = Object.fromEntries([...branches.matchAll(/(=?\w+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}/g)].map((m) => [m[1], m[2]]));
+  const options = Object.fromEntries(
+    [...branches.matchAll(/(=?\w+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}/g)].map((m) => [m[1], m[2]]),
+  );
   const branch = options[`=${value}`] ?? options[rule] ?? options.other ?? '';
   return fill(branch.replaceAll('#', value), values);
 }
 
 // list joins names: "S1, S2 and S3".
-export function list(names) { return new Intl.ListFormat(lang === 'zh' ? 'zh' : 'en', { type: 'conjunction' }).format(names); }
+export function list(names) {
+  return new Intl.ListFormat(lang === 'zh' ? 'zh' : 'en', { type: 'conjunction' }).format(names);
+}

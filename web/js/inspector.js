@@ -10,26 +10,49 @@ import { entryState, message } from './tip.js';
 import { cancel, fill, range, state } from './watches.js';
 
 const panel = document.getElementById('tabpanel');
-let tab = 'raft', built = '', rows = [];
+let tab = 'raft',
+  built = '',
+  rows = [];
 
 export function start(vitrine) {
   const acts = document.getElementById('acts');
-  const buttons = Object.fromEntries(Object.keys(actions).map((n) => {
-    const b = element('button', { type: 'button', class: n === 'crash' ? 'btn strong' : 'btn', id: `act-${n}`, 'aria-keyshortcuts': actions[n].key, onclick: () => doTo(n, app.frame) }, element('span'));
-    acts.append(b);
-    return [n, b];
-  }));
+  const buttons = Object.fromEntries(
+    Object.keys(actions).map((n) => {
+      const b = element(
+        'button',
+        {
+          type: 'button',
+          class: n === 'crash' ? 'btn strong' : 'btn',
+          id: `act-${n}`,
+          'aria-keyshortcuts': actions[n].key,
+          onclick: () => doTo(n, app.frame),
+        },
+        element('span'),
+      );
+      acts.append(b);
+      return [n, b];
+    }),
+  );
   const tabs = [...document.querySelectorAll('#tabs [role="tab"]')];
   for (const b of tabs) {
     b.addEventListener('click', () => choose(b.dataset.tab));
     b.addEventListener('keydown', (e) => {
       const d = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
-      if (d) { const next = tabs[(tabs.indexOf(b) + d + tabs.length) % tabs.length]; choose(next.dataset.tab); next.focus(); }
+      if (d) {
+        const next = tabs[(tabs.indexOf(b) + d + tabs.length) % tabs.length];
+        choose(next.dataset.tab);
+        next.focus();
+      }
     });
   }
   const choose = (which) => {
     tab = which;
-    for (const b of tabs) { const on = b.dataset.tab === tab; b.setAttribute('aria-selected', on); b.tabIndex = on ? 0 : -1; if (on) panel.setAttribute('aria-labelledby', b.id); }
+    for (const b of tabs) {
+      const on = b.dataset.tab === tab;
+      b.setAttribute('aria-selected', on);
+      b.tabIndex = on ? 0 : -1;
+      if (on) panel.setAttribute('aria-labelledby', b.id);
+    }
     render(app.frame);
   };
   const render = (f) => {
@@ -44,11 +67,15 @@ export function start(vitrine) {
     body(m, f);
   };
   vitrine.subscribe(render);
-  onLanguage(() => { built = ''; render(app.frame); });
+  onLanguage(() => {
+    built = '';
+    render(app.frame);
+  });
 }
 
 function head(m, f) {
-  const title = document.getElementById('member-name'), role = document.getElementById('member-role');
+  const title = document.getElementById('member-name'),
+    role = document.getElementById('member-role');
   paint(text(title, name(m.id)), m.alive ? termColor(m.term) : 'var(--muted)');
   const state = m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`);
   text(role, f.chosen.member ? state : `${state} · ${t('member.following')}`);
@@ -56,8 +83,15 @@ function head(m, f) {
 
 // body shows the present tab; it is built anew when the kind of content changes.
 function body(m, f) {
-  const watches = tab === 'watch' ? f.watches?.filter((w) => w.member === m.id) ?? [] : [];
-  const key = [tab, m.id, m.role === 'leader', campaigns(m), f.members.length, watches.map((w) => `${w.id}${w.open}`).join()].join('|');
+  const watches = tab === 'watch' ? (f.watches?.filter((w) => w.member === m.id) ?? []) : [];
+  const key = [
+    tab,
+    m.id,
+    m.role === 'leader',
+    campaigns(m),
+    f.members.length,
+    watches.map((w) => `${w.id}${w.open}`).join(),
+  ].join('|');
   if (key !== built) {
     built = key;
     rows = [];
@@ -76,7 +110,11 @@ function table(list) {
   for (const [key, value] of list) {
     const cell = element('td');
     body.append(element('tr', {}, element('th', { scope: 'row' }, t(key)), cell));
-    rows.push((m, f) => { const v = value(m, f); text(cell, Array.isArray(v) ? v[0] : v); if (Array.isArray(v)) paint(cell, v[1]); });
+    rows.push((m, f) => {
+      const v = value(m, f);
+      text(cell, Array.isArray(v) ? v[0] : v);
+      if (Array.isArray(v)) paint(cell, v[1]);
+    });
   }
   return element('table', {}, body);
 }
@@ -86,17 +124,34 @@ const ago = (f, at) => (at ? t('member.ago', { span: span(Math.max(0, f.now - at
 const who = (id) => (id ? name(id) : '–');
 
 function raft(m, f) {
-  return [table([
-    ['raft.term', (m) => [String(m.term), termColor(m.term)]],
-    ['raft.vote', (m) => who(m.vote)],
-    campaigns(m) ? ['raft.votes', (m) => (m.votes || []).filter((v) => v.granted).map((v) => name(v.id)).join(' ') || '–'] : ['raft.lead', (m) => who(m.lead)],
-    ['raft.commit', (m) => `${m.commit} / ${m.applied}`],
-    ['raft.last', (m) => `${m.first} … ${m.last}`],
-    m.role === 'leader' ? ['raft.quorum', (m, f) => ago(f, m.quorumHeardAt)] : ['raft.heard', (m, f) => ago(f, m.heardAt)],
-    ['raft.election', (m, f) => (m.role === 'leader' || !m.timeout ? '–' : `${m.elapsed} / ${m.timeout} × ${span(f.tick)}`)],
-    ['raft.queues', (m) => `${m.logQueue} / ${m.applyQueue} / ${m.inbox}`],
-    ['raft.life', (m) => String(m.incarnation)],
-  ]), peers(m, f)];
+  return [
+    table([
+      ['raft.term', (m) => [String(m.term), termColor(m.term)]],
+      ['raft.vote', (m) => who(m.vote)],
+      campaigns(m)
+        ? [
+            'raft.votes',
+            (m) =>
+              (m.votes || [])
+                .filter((v) => v.granted)
+                .map((v) => name(v.id))
+                .join(' ') || '–',
+          ]
+        : ['raft.lead', (m) => who(m.lead)],
+      ['raft.commit', (m) => `${m.commit} / ${m.applied}`],
+      ['raft.last', (m) => `${m.first} … ${m.last}`],
+      m.role === 'leader'
+        ? ['raft.quorum', (m, f) => ago(f, m.quorumHeardAt)]
+        : ['raft.heard', (m, f) => ago(f, m.heardAt)],
+      [
+        'raft.election',
+        (m, f) => (m.role === 'leader' || !m.timeout ? '–' : `${m.elapsed} / ${m.timeout} × ${span(f.tick)}`),
+      ],
+      ['raft.queues', (m) => `${m.logQueue} / ${m.applyQueue} / ${m.inbox}`],
+      ['raft.life', (m) => String(m.incarnation)],
+    ]),
+    peers(m, f),
+  ];
 }
 
 // peers: what the leader believes of each, and the two directions of the link.
@@ -104,17 +159,34 @@ function peers(m, f) {
   const leads = m.role === 'leader';
   const body = element('tbody');
   for (const p of f.members.filter((p) => p.id !== m.id)) {
-    const match = element('td'), state = element('td');
+    const match = element('td'),
+      state = element('td');
     const link = (from, to, arrow) => {
-      const b = element('button', { type: 'button', class: 'tiny', onclick: () => toggleLink(app.frame, from, to, isCut(app.frame, from, to)) }, arrow);
+      const b = element(
+        'button',
+        { type: 'button', class: 'tiny', onclick: () => toggleLink(app.frame, from, to, isCut(app.frame, from, to)) },
+        arrow,
+      );
       rows.push((_, f) => {
-        const cut = isCut(f, from, to), label = t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) });
+        const cut = isCut(f, from, to),
+          label = t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) });
         b.setAttribute('aria-pressed', cut);
-        if (b.title !== label) { b.title = label; b.setAttribute('aria-label', label); }
+        if (b.title !== label) {
+          b.title = label;
+          b.setAttribute('aria-label', label);
+        }
       });
       return b;
     };
-    body.append(element('tr', {}, element('th', { scope: 'row' }, name(p.id)), ...(leads ? [match, state] : []), element('td', {}, link(m.id, p.id, '→'), ' ', link(p.id, m.id, '←'))));
+    body.append(
+      element(
+        'tr',
+        {},
+        element('th', { scope: 'row' }, name(p.id)),
+        ...(leads ? [match, state] : []),
+        element('td', {}, link(m.id, p.id, '→'), ' ', link(p.id, m.id, '←')),
+      ),
+    );
     rows.push((m) => {
       const g = m.progress?.find((g) => g.id === p.id);
       text(match, g ? `${g.match} / ${g.next}` : '–');
@@ -122,29 +194,56 @@ function peers(m, f) {
     });
   }
   const th = (key) => element('th', { scope: 'col' }, t(key));
-  return element('table', { class: 'peers' }, element('thead', {}, element('tr', {}, th('raft.peer'), ...(leads ? [th('raft.match'), th('raft.state')] : []), th('raft.link'))), body);
+  return element(
+    'table',
+    { class: 'peers' },
+    element(
+      'thead',
+      {},
+      element('tr', {}, th('raft.peer'), ...(leads ? [th('raft.match'), th('raft.state')] : []), th('raft.link')),
+    ),
+    body,
+  );
 }
 
 // wal: how far the log has come, as five bars on one scale.
-function wal(m) {
+function wal() {
   const gauge = element('div', { class: 'gauge' });
-  for (const [key, value] of [['wal.last', (m) => m.last], ['wal.written', (m) => m.written], ['wal.synced', (m) => m.synced], ['wal.commit', (m) => m.commit]]) {
-    const bar = element('b'), out = element('span');
+  for (const [key, value] of [
+    ['wal.last', (m) => m.last],
+    ['wal.written', (m) => m.written],
+    ['wal.synced', (m) => m.synced],
+    ['wal.commit', (m) => m.commit],
+  ]) {
+    const bar = element('b'),
+      out = element('span');
     gauge.append(element('div', {}, element('span', {}, t(key)), element('u', {}, bar), out));
     rows.push((m) => {
-      const top = Math.max(m.last, m.commit, 1), from = Math.max(0, top - 24);
+      const top = Math.max(m.last, m.commit, 1),
+        from = Math.max(0, top - 24);
       bar.style.transform = `scaleX(${Math.max(0, (value(m) - from) / (top - from))})`;
       text(out, String(value(m)));
     });
   }
-  return [gauge, table([
-    ['wal.disk', (m, f) => `${t(`disk.${m.disk || 'idle'}`)}${m.diskUntil > f.now && m.disk !== 'idle' ? ` (${span(m.diskUntil - m.diskSince)})` : ''}`],
-    ['wal.queue', (m) => String(m.logQueue)],
-    ['wal.first', (m) => String(m.first)],
-    ['wal.segments', (m) => `${m.segments}, ${bytes(m.walBytes)}`],
-    ['wal.snapshot', (m) => (m.snapshot ? String(m.snapshot) : '–')],
-    ['wal.durable', (m) => String(m.durable)],
-  ]), entries(), element('p', { class: 'hint' }, t('wal.hint'))];
+  return [
+    gauge,
+    table([
+      ['wal.disk', diskState],
+      ['wal.queue', (m) => String(m.logQueue)],
+      ['wal.first', (m) => String(m.first)],
+      ['wal.segments', (m) => `${m.segments}, ${bytes(m.walBytes)}`],
+      ['wal.snapshot', (m) => (m.snapshot ? String(m.snapshot) : '–')],
+      ['wal.durable', (m) => String(m.durable)],
+    ]),
+    entries(),
+    element('p', { class: 'hint' }, t('wal.hint')),
+  ];
+}
+
+// diskState says what the disk does, and how long all of it takes.
+function diskState(m, f) {
+  const busy = m.diskUntil > f.now && m.disk !== 'idle';
+  return t(`disk.${m.disk || 'idle'}`) + (busy ? ` (${span(m.diskUntil - m.diskSince)})` : '');
 }
 
 // entries lists the newest part of the log in words, for those who do not point at
@@ -156,38 +255,67 @@ function entries() {
     const key = JSON.stringify(log);
     if (body.dataset.key === key) return;
     body.dataset.key = key;
-    body.replaceChildren(...log.map((e) => element('tr', {}, element('th', { scope: 'row' }, String(e.index)), element('td', {}, paint(element('span', {}, String(e.term)), termColor(e.term)), ` ${e.text}`), element('td', {}, entryState(e)))));
+    body.replaceChildren(
+      ...log.map((e) =>
+        element(
+          'tr',
+          {},
+          element('th', { scope: 'row' }, String(e.index)),
+          element('td', {}, paint(element('span', {}, String(e.term)), termColor(e.term)), ` ${e.text}`),
+          element('td', {}, entryState(e)),
+        ),
+      ),
+    );
   });
   return element('table', { class: 'entries' }, body);
 }
 
 // messages lists what is on its way from and to the member.
 function messages() {
-  const list = element('ul', { class: 'flying' }), none = element('p', { class: 'hint' }, t('messages.none'));
+  const list = element('ul', { class: 'flying' }),
+    none = element('p', { class: 'hint' }, t('messages.none'));
   rows.push((m, f) => {
-    const mine = JSON.parse(app.call().messages()).filter((x) => x.from === m.id || x.to === m.id).slice(-14);
+    const mine = JSON.parse(app.call().messages())
+      .filter((x) => x.from === m.id || x.to === m.id)
+      .slice(-14);
     none.hidden = mine.length > 0;
-    list.replaceChildren(...mine.map((x) => {
-      const words = message(x, f);
-      return element('li', {}, paint(element('b', {}, words.title), termColor(x.term)), element('span', {}, words.text.replace('\n', ' · ')));
-    }));
+    list.replaceChildren(
+      ...mine.map((x) => {
+        const words = message(x, f);
+        return element(
+          'li',
+          {},
+          paint(element('b', {}, words.title), termColor(x.term)),
+          element('span', {}, words.text.replace('\n', ' · ')),
+        );
+      }),
+    );
   });
   return [none, list];
 }
 
 function mvcc() {
-  return [table([
-    ['mvcc.revision', (m) => String(m.revision)],
-    ['mvcc.compact', (m) => (m.compactRevision > 0 ? String(m.compactRevision) : '–')],
-    ['mvcc.keys', (m) => String(m.keys)],
-    ['mvcc.hash', (m, f) => [`0x${(m.hashKV >>> 0).toString(16).padStart(8, '0')}`, agrees(m, f) ? 'var(--good)' : 'var(--text)']],
-    ['mvcc.agree', (m, f) => list(f.members.filter((p) => p.id !== m.id && p.hashKV === m.hashKV && p.revision === m.revision))],
-    ['mvcc.buffer', (m) => t('mvcc.ops', { n: m.buffered })],
-    ['mvcc.durable', (m) => `${m.durable} / ${m.applied}`],
-    ['mvcc.size', (m) => `${bytes(m.dbSize)}, ${bytes(m.dbSizeInUse)}`],
-    ['mvcc.queue', (m) => String(m.applyQueue)],
-    ['mvcc.watchers', (m) => String(m.watchers)],
-  ]), element('p', { class: 'hint' }, t('mvcc.hint'))];
+  return [
+    table([
+      ['mvcc.revision', (m) => String(m.revision)],
+      ['mvcc.compact', (m) => (m.compactRevision > 0 ? String(m.compactRevision) : '–')],
+      ['mvcc.keys', (m) => String(m.keys)],
+      [
+        'mvcc.hash',
+        (m, f) => [`0x${(m.hashKV >>> 0).toString(16).padStart(8, '0')}`, agrees(m, f) ? 'var(--good)' : 'var(--text)'],
+      ],
+      [
+        'mvcc.agree',
+        (m, f) => list(f.members.filter((p) => p.id !== m.id && p.hashKV === m.hashKV && p.revision === m.revision)),
+      ],
+      ['mvcc.buffer', (m) => t('mvcc.ops', { n: m.buffered })],
+      ['mvcc.durable', (m) => `${m.durable} / ${m.applied}`],
+      ['mvcc.size', (m) => `${bytes(m.dbSize)}, ${bytes(m.dbSizeInUse)}`],
+      ['mvcc.queue', (m) => String(m.applyQueue)],
+      ['mvcc.watchers', (m) => String(m.watchers)],
+    ]),
+    element('p', { class: 'hint' }, t('mvcc.hint')),
+  ];
 }
 
 const agrees = (m, f) => f.members.some((p) => p.id !== m.id && p.hashKV === m.hashKV && p.revision === m.revision);
@@ -195,16 +323,45 @@ const list = (members) => members.map((p) => name(p.id)).join(' ') || '–';
 
 function watch(m, f, watches) {
   const cards = watches.map((w) => {
-    const count = element('p', { class: 'hint' }), events = element('ul', { class: 'events' });
+    const count = element('p', { class: 'hint' }),
+      events = element('ul', { class: 'events' });
     rows.push((_, f) => {
       const now = f.watches.find((x) => x.id === w.id);
       if (!now) return;
       text(count, state(now));
       fill(events, now);
     });
-    return element('div', { class: 'watch-card' }, element('header', {}, element('b', { class: 'mono' }, `watch ${range(w)}`), element('span', { class: 'lab' }, w.client ? `C${w.client}` : t('stage.you')), cancel(w)), count, events);
+    return element(
+      'div',
+      { class: 'watch-card' },
+      element(
+        'header',
+        {},
+        element('b', { class: 'mono' }, `watch ${range(w)}`),
+        element('span', { class: 'lab' }, w.client ? `C${w.client}` : t('stage.you')),
+        cancel(w),
+      ),
+      count,
+      events,
+    );
   });
   const intro = element('p', { class: 'hint' });
   rows.push((m) => text(intro, t('watch.count', { n: m.watchers, name: name(m.id) })));
-  return [intro, ...cards, cards.length ? null : element('button', { type: 'button', class: 'btn', onclick: () => { act({ cmd: 'watch', key: 'x', member: shown(app.frame) }); } }, t('watch.try'))].filter(Boolean);
+  return [
+    intro,
+    ...cards,
+    cards.length
+      ? null
+      : element(
+          'button',
+          {
+            type: 'button',
+            class: 'btn',
+            onclick: () => {
+              act({ cmd: 'watch', key: 'x', member: shown(app.frame) });
+            },
+          },
+          t('watch.try'),
+        ),
+  ].filter(Boolean);
 }

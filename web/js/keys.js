@@ -13,30 +13,93 @@ import { gallery } from './replays.js';
 import { sheet } from './sheet.js';
 
 const keys = {
-  ' ': togglePlay, '.': step, '[': () => faster(-1), ']': () => faster(1),
-  k: (f) => (f.chosen.member ? doTo('crash', f) : crashLeader(f)), d: (f) => doTo('kill', f), r: (f) => doTo('restart', f), p: (f) => doTo('pause', f), i: (f) => doTo('isolate', f), e: (f) => doTo('timeout', f), m: (f) => doTo('lead', f), f: (f) => doTo('stall', f),
-  s: split, x: openLinks, h: healAll, g: gallery, '/': openAsk, a: openAsk,
-  t: toggleTheme, l: () => use(language() === 'en' ? 'zh' : 'en'), '?': help,
+  ' ': togglePlay,
+  '.': step,
+  '[': () => faster(-1),
+  ']': () => faster(1),
+  k: (f) => (f.chosen.member ? doTo('crash', f) : crashLeader(f)),
+  d: (f) => doTo('kill', f),
+  r: (f) => doTo('restart', f),
+  p: (f) => doTo('pause', f),
+  i: (f) => doTo('isolate', f),
+  e: (f) => doTo('timeout', f),
+  m: (f) => doTo('lead', f),
+  f: (f) => doTo('stall', f),
+  s: split,
+  x: openLinks,
+  h: healAll,
+  g: gallery,
+  '/': openAsk,
+  a: openAsk,
+  t: toggleTheme,
+  l: () => use(language() === 'en' ? 'zh' : 'en'),
+  '?': help,
 };
 const figures = ['leader', 'follower', 'candidate', 'down', 'arc', 'lamp'];
-const rows = [['Space', 'play'], ['.', 'step'], ['[ ]', 'speed'], ['1–9', 'select'], ['0 Esc', 'unselect'], ['K', 'crash'], ['D', 'kill'], ['R', 'restart'], ['P', 'pause'], ['I', 'isolate'], ['E', 'timeout'], ['M', 'lead'], ['F', 'stall'], ['S', 'split'], ['X', 'links'], ['H', 'heal'], ['G', 'gallery'], ['A /', 'ask'], ['T', 'theme'], ['L', 'lang'], ['?', 'help']];
+const rows = [
+  ['Space', 'play'],
+  ['.', 'step'],
+  ['[ ]', 'speed'],
+  ['1–9', 'select'],
+  ['0 Esc', 'unselect'],
+  ['K', 'crash'],
+  ['D', 'kill'],
+  ['R', 'restart'],
+  ['P', 'pause'],
+  ['I', 'isolate'],
+  ['E', 'timeout'],
+  ['M', 'lead'],
+  ['F', 'stall'],
+  ['S', 'split'],
+  ['X', 'links'],
+  ['H', 'heal'],
+  ['G', 'gallery'],
+  ['A /', 'ask'],
+  ['T', 'theme'],
+  ['L', 'lang'],
+  ['?', 'help'],
+];
 
 export function start() {
   document.getElementById('help').addEventListener('click', help);
   document.addEventListener('keydown', pressed, true);
   // A click acts once: if the button kept the focus, the next Space would press it
   // again instead of playing, and crash the next leader. Who walks by Tab keeps it.
-  document.addEventListener('click', (e) => { if (e.detail > 0) release(e.target); });
-  document.addEventListener('change', (e) => { if (e.target.matches('select') && !e.target.closest('form, dialog')) e.target.blur(); });
+  document.addEventListener('click', (e) => {
+    if (e.detail > 0) release(e.target);
+  });
+  document.addEventListener('change', (e) => {
+    if (e.target.matches('select') && !e.target.closest('form, dialog')) e.target.blur();
+  });
   // A closed dialog would keep the focus until the next repaint, and a key
   // pressed before that would go to a button that nobody sees.
-  for (const d of document.querySelectorAll('dialog')) d.addEventListener('close', () => { if (d.contains(document.activeElement)) document.activeElement.blur(); });
+  for (const d of document.querySelectorAll('dialog'))
+    d.addEventListener('close', () => {
+      if (d.contains(document.activeElement)) document.activeElement.blur();
+    });
   const body = document.getElementById('help-body');
-  const draw = () => body.replaceChildren(
-    element('h3', {}, t('help.read')), element('ul', { class: 'figures' }, ...figures.map((k) => element('li', {}, icon(`m-${k}`), element('span', {}, t(`legend.${k}`))))), element('p', {}, t('help.hue')), element('p', {}, t('help.edges')),
-    element('h3', {}, t('help.keys')), lettersBox(), element('div', { class: 'keys' }, ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`))))),
-    element('h3', {}, t('help.mouse')), ...['help.click', 'help.drag', 'help.link'].map((k) => element('p', {}, t(k))),
-    element('h3', {}, t('help.true')), element('p', {}, t('help.trueText')));
+  const draw = () =>
+    body.replaceChildren(
+      element('h3', {}, t('help.read')),
+      element(
+        'ul',
+        { class: 'figures' },
+        ...figures.map((k) => element('li', {}, icon(`m-${k}`), element('span', {}, t(`legend.${k}`)))),
+      ),
+      element('p', {}, t('help.hue')),
+      element('p', {}, t('help.edges')),
+      element('h3', {}, t('help.keys')),
+      lettersBox(),
+      element(
+        'div',
+        { class: 'keys' },
+        ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`)))),
+      ),
+      element('h3', {}, t('help.mouse')),
+      ...['help.click', 'help.drag', 'help.link'].map((k) => element('p', {}, t(k))),
+      element('h3', {}, t('help.true')),
+      element('p', {}, t('help.trueText')),
+    );
   onLanguage(draw);
   draw();
 }
@@ -51,14 +114,27 @@ function release(target) {
 // whose hand rests on the keys, press them without wanting to.
 const lettersKey = 'vitrine.letters';
 let letters = true;
-try { letters = localStorage.getItem(lettersKey) !== 'off'; } catch { /* storage is off */ }
+try {
+  letters = localStorage.getItem(lettersKey) !== 'off';
+} catch {
+  /* storage is off */
+}
 
 function lettersBox() {
   const set = (e) => {
     letters = e.target.checked;
-    try { localStorage.setItem(lettersKey, letters ? 'on' : 'off'); } catch { /* storage is off */ }
+    try {
+      localStorage.setItem(lettersKey, letters ? 'on' : 'off');
+    } catch {
+      /* storage is off */
+    }
   };
-  return element('label', { class: 'check' }, element('input', { type: 'checkbox', id: 'letters', checked: letters, onchange: set }), element('span', {}, t('help.letters')));
+  return element(
+    'label',
+    { class: 'check' },
+    element('input', { type: 'checkbox', id: 'letters', checked: letters, onchange: set }),
+    element('span', {}, t('help.letters')),
+  );
 }
 
 export function help() {
@@ -73,15 +149,22 @@ export function help() {
 function pressed(e) {
   const onCanvas = e.target === app.canvas();
   if (onCanvas) e.stopImmediatePropagation();
-  if (e.key === 'Escape') { escape(e); return; }
+  if (e.key === 'Escape') {
+    escape(e);
+    return;
+  }
   if (e.key === 'Tab' || e.ctrlKey || e.metaKey || e.altKey) return;
   if (document.querySelector('dialog[open]') && e.key !== '?') return;
-  if (e.target.closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea')) return;
+  if (e.target.closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea'))
+    return;
   if (e.key === ' ' && e.target.closest?.('button, input:not([type="range"]), summary')) return;
   if (e.key !== ' ' && !letters) return;
   if (!app.frame) return;
   if (/^[0-9]$/.test(e.key)) {
-    if (Number(e.key) <= app.frame.members.length) { act({ cmd: 'select', member: Number(e.key) }); sheet('member'); }
+    if (Number(e.key) <= app.frame.members.length) {
+      act({ cmd: 'select', member: Number(e.key) });
+      sheet('member');
+    }
     e.preventDefault();
     return;
   }
@@ -94,7 +177,10 @@ function pressed(e) {
 
 function escape(e) {
   if (document.querySelector('dialog[open]')) return; // closes itself
-  if (closeMenu()) { e.preventDefault(); return; }
+  if (closeMenu()) {
+    e.preventDefault();
+    return;
+  }
   if (document.activeElement && document.activeElement !== document.body) document.activeElement.blur();
   else if (app.frame?.chosen.member) act({ cmd: 'select', member: 0 });
 }

@@ -5,7 +5,8 @@ import { act, app, isCut } from './app.js';
 import { element, keepFocus, name } from './format.js';
 import { t } from './i18n.js';
 
-const dialog = document.getElementById('links-dialog'), box = document.getElementById('links-body');
+const dialog = document.getElementById('links-dialog'),
+  box = document.getElementById('links-body');
 
 export function start(vitrine) {
   document.getElementById('tool-links').addEventListener('click', openLinks);
@@ -23,14 +24,54 @@ function draw(f) {
   if (box.dataset.key === key) return;
   box.dataset.key = key;
   const ids = f.members.map((m) => m.id);
-  keepFocus(box, () => box.replaceChildren(
-    element('table', { class: 'grid' },
-      element('thead', {}, element('tr', {}, element('td'), ...ids.map((to) => element('th', { scope: 'col' }, name(to))))),
-      element('tbody', {}, ...ids.map((from) => element('tr', {}, element('th', { scope: 'row' }, name(from)), ...ids.map((to) => element('td', {}, from === to ? '' : square(f, from, to))))))),
-    element('p', {}, element('button', { type: 'button', class: 'btn', onclick: () => act({ cmd: 'heal-all' }) }, t('links.healAll')))));
+  keepFocus(box, () =>
+    box.replaceChildren(
+      element(
+        'table',
+        { class: 'grid' },
+        element(
+          'thead',
+          {},
+          element('tr', {}, element('td'), ...ids.map((to) => element('th', { scope: 'col' }, name(to)))),
+        ),
+        element(
+          'tbody',
+          {},
+          ...ids.map((from) =>
+            element(
+              'tr',
+              {},
+              element('th', { scope: 'row' }, name(from)),
+              ...ids.map((to) => element('td', {}, from === to ? '' : square(f, from, to))),
+            ),
+          ),
+        ),
+      ),
+      element(
+        'p',
+        {},
+        element(
+          'button',
+          { type: 'button', class: 'btn', onclick: () => act({ cmd: 'heal-all' }) },
+          t('links.healAll'),
+        ),
+      ),
+    ),
+  );
 }
 
 function square(f, from, to) {
   const cut = isCut(f, from, to);
-  return element('button', { type: 'button', class: 'tiny', 'aria-pressed': cut, 'data-id': `${from}-${to}`, 'aria-label': t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) }), onclick: () => toggleLink(app.frame, from, to, cut) }, cut ? '✕' : '→');
+  return element(
+    'button',
+    {
+      type: 'button',
+      class: 'tiny',
+      'aria-pressed': cut,
+      'data-id': `${from}-${to}`,
+      'aria-label': t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) }),
+      onclick: () => toggleLink(app.frame, from, to, cut),
+    },
+    cut ? '✕' : '→',
+  );
 }

@@ -22,7 +22,8 @@ const address = new URLSearchParams(location.search);
 const wrong = []; // parameters of the address that say nothing: [key, value, low, high]
 const number = (key, fallback, low, high, whole) => {
   if (!address.has(key)) return fallback;
-  const value = address.get(key), n = value.trim() === '' ? NaN : Number(value);
+  const value = address.get(key),
+    n = value.trim() === '' ? NaN : Number(value);
   if (n >= low && n <= high && (!whole || Number.isInteger(n))) return n;
   wrong.push([key, value, low, high]);
   return fallback;
@@ -39,25 +40,39 @@ function putRight() {
   const url = new URL(location.href);
   for (const [key] of wrong) url.searchParams.delete(key);
   history.replaceState(null, '', url);
-  toast(wrong.map(([key, value, low, high]) => i18n.t('address.wrong', { key, value: value.slice(0, 40), low, high })).join(' '));
+  toast(
+    wrong
+      .map(([key, value, low, high]) => i18n.t('address.wrong', { key, value: value.slice(0, 40), low, high }))
+      .join(' '),
+  );
 }
 
 // The world of this visit survives the loss of the graphics context, upon
 // which ebiten reloads the page: seed and commands make it again.
-const lostKey = 'vitrine.lost', memoryKey = 'vitrine.memory';
+const lostKey = 'vitrine.lost',
+  memoryKey = 'vitrine.memory';
 function remembered() {
   try {
-    const lost = sessionStorage.getItem(lostKey), memory = sessionStorage.getItem(memoryKey);
+    const lost = sessionStorage.getItem(lostKey),
+      memory = sessionStorage.getItem(memoryKey);
     sessionStorage.removeItem(lostKey);
     return lost ? memory : null;
-  } catch { return null; }
+  } catch {
+    return null;
+  }
 }
 function remember() {
-  try { sessionStorage.setItem(memoryKey, app.call().memory()); sessionStorage.setItem(lostKey, '1'); } catch { /* storage is off */ }
+  try {
+    sessionStorage.setItem(memoryKey, app.call().memory());
+    sessionStorage.setItem(lostKey, '1');
+  } catch {
+    /* storage is off */
+  }
 }
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
-const compact = matchMedia('(max-width: 640px), (max-height: 520px)'); // the document lays no buttons over the stage, as in style.css
+// The document lays no buttons over the stage, as in style.css.
+const compact = matchMedia('(max-width: 640px), (max-height: 520px)');
 
 globalThis.vitrineHost = {
   settings,
@@ -75,7 +90,11 @@ globalThis.vitrineHost = {
     document.dispatchEvent(new CustomEvent('arranged', { detail: { stageH } }));
   },
   crowd: (n) => app.call().crowd(n), // a load for measuring the stage
-  fail: (message) => { stopped(message); console.error(message); fail(new Error(message)); },
+  fail: (message) => {
+    stopped(message);
+    console.error(message);
+    fail(new Error(message));
+  },
 };
 
 i18n.onLanguage(restyle);
@@ -93,23 +112,28 @@ async function world() {
 async function compiled(imports) {
   const response = await fetched('vitrine.wasm');
   follow(response.clone());
-  if (response.headers.get('Content-Type') === 'application/wasm') return WebAssembly.instantiateStreaming(response, imports);
+  if (response.headers.get('Content-Type') === 'application/wasm')
+    return WebAssembly.instantiateStreaming(response, imports);
   return WebAssembly.instantiate(await response.arrayBuffer(), imports); // a server that does not know the type
 }
 
 // follow tells how much of the program has come. A copy of the answer is counted:
 // the browser compiles the answer itself, and keeps what it has compiled.
 async function follow(copy) {
-  const total = Number(document.querySelector('meta[name="program-bytes"]')?.content), sub = document.getElementById('subtitle');
+  const total = Number(document.querySelector('meta[name="program-bytes"]')?.content),
+    sub = document.getElementById('subtitle');
   let got = 0;
   try {
     for (const reader = copy.body.getReader(); ;) {
       const { done, value } = await reader.read();
       if (done || app.frame || !sub.dataset.i18n) return;
       got += value.length;
-      if (total && i18n.has('head.progress')) sub.textContent = i18n.t('head.progress', { percent: Math.min(100, Math.floor(100 * got / total)) });
+      if (total && i18n.has('head.progress'))
+        sub.textContent = i18n.t('head.progress', { percent: Math.min(100, Math.floor((100 * got) / total)) });
     }
-  } catch { /* the answer itself says what went wrong */ }
+  } catch {
+    /* the answer itself says what went wrong */
+  }
 }
 
 async function fetched(url) {
@@ -125,8 +149,11 @@ async function failed(err) {
   console.error(err);
   fail(err);
   await words.catch(() => {});
-  for (const id of ['title-text', 'subtitle']) delete document.getElementById(id).dataset.i18n; // this stays, in any language
-  document.getElementById('title-text').textContent = i18n.has('head.failed') ? i18n.t('head.failed') : 'The page could not start';
+  // What is said now stays, in any language.
+  for (const id of ['title-text', 'subtitle']) delete document.getElementById(id).dataset.i18n;
+  document.getElementById('title-text').textContent = i18n.has('head.failed')
+    ? i18n.t('head.failed')
+    : 'The page could not start';
   document.getElementById('subtitle').textContent = err.message;
   document.documentElement.dataset.state = 'failed';
 }
@@ -156,7 +183,22 @@ try {
   await runtime;
   const running = world();
   await words;
-  for (const start of [startHeadline, startInspector, startRequests, startAsk, startRules, startFeed, startBar, startStage, startMenu, startLinks, startSheet, startReplays, startKeys]) start(vitrine);
+  for (const start of [
+    startHeadline,
+    startInspector,
+    startRequests,
+    startAsk,
+    startRules,
+    startFeed,
+    startBar,
+    startStage,
+    startMenu,
+    startLinks,
+    startSheet,
+    startReplays,
+    startKeys,
+  ])
+    start(vitrine);
   await running;
 } catch (err) {
   failed(err);

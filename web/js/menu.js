@@ -7,11 +7,15 @@ import { onLanguage, t } from './i18n.js';
 
 const box = document.getElementById('menu');
 let open = null; // what draws it: {key(frame), fill(frame)}
-let drawn = '', back = null;
+let drawn = '',
+  back = null;
 
 export function start(vitrine) {
   vitrine.subscribe((f) => open && draw(f));
-  onLanguage(() => { drawn = ''; closeMenu(); });
+  onLanguage(() => {
+    drawn = '';
+    closeMenu();
+  });
 }
 
 // show opens a menu beside something on the page, on its right if there is room.
@@ -21,8 +25,11 @@ function show(menu, { left, right, top }) {
   drawn = '';
   box.hidden = false;
   draw(app.frame);
-  const area = document.body.getBoundingClientRect(), width = box.offsetWidth;
-  box.style.left = `${right - area.left + 12 + width + 8 <= area.width ? right - area.left + 12 : Math.max(8, left - area.left - 12 - width)}px`;
+  const area = document.body.getBoundingClientRect(),
+    width = box.offsetWidth;
+  const onRight = right - area.left + 12;
+  const onLeft = Math.max(8, left - area.left - 12 - width);
+  box.style.left = `${onRight + width + 8 <= area.width ? onRight : onLeft}px`;
   box.style.top = `${Math.max(8, Math.min(top - area.top, area.height - box.offsetHeight - 8))}px`;
 }
 
@@ -47,39 +54,89 @@ function draw(f) {
 // openLink shows what can be done to a link, in both directions or one.
 export function openLink([a, b], x, y) {
   act({ cmd: 'select', link: [a, b] });
-  const one = (from, to, cut) => element('button', { type: 'button', class: 'btn', id: `link-${from}-${to}`, 'aria-pressed': cut, onclick: () => toggleLink(app.frame, from, to, cut) }, `${name(from)} → ${name(to)}`, element('span', { class: cut ? 'cut' : 'lab' }, t(cut ? 'links.isCut' : 'links.isOpen')));
-  show({
-    key: (f) => `${a}-${b}|${isCut(f, a, b)}|${isCut(f, b, a)}`,
-    fill: (f) => {
-      const there = isCut(f, a, b), back = isCut(f, b, a), cut = there && back;
-      return [
-        element('h3', {}, t('links.between', { a: name(a), b: name(b) })),
-        element('button', { type: 'button', class: 'btn strong', id: 'link-both', onclick: () => act({ cmd: cut ? 'heal' : 'cut', from: [a], to: [b] }) }, t(cut ? 'links.healBoth' : 'links.cutBoth')),
-        one(a, b, there), one(b, a, back)];
+  const one = (from, to, cut) =>
+    element(
+      'button',
+      {
+        type: 'button',
+        class: 'btn',
+        id: `link-${from}-${to}`,
+        'aria-pressed': cut,
+        onclick: () => toggleLink(app.frame, from, to, cut),
+      },
+      `${name(from)} → ${name(to)}`,
+      element('span', { class: cut ? 'cut' : 'lab' }, t(cut ? 'links.isCut' : 'links.isOpen')),
+    );
+  show(
+    {
+      key: (f) => `${a}-${b}|${isCut(f, a, b)}|${isCut(f, b, a)}`,
+      fill: (f) => {
+        const there = isCut(f, a, b),
+          back = isCut(f, b, a),
+          cut = there && back;
+        return [
+          element('h3', {}, t('links.between', { a: name(a), b: name(b) })),
+          element(
+            'button',
+            {
+              type: 'button',
+              class: 'btn strong',
+              id: 'link-both',
+              onclick: () => act({ cmd: cut ? 'heal' : 'cut', from: [a], to: [b] }),
+            },
+            t(cut ? 'links.healBoth' : 'links.cutBoth'),
+          ),
+          one(a, b, there),
+          one(b, a, back),
+        ];
+      },
     },
-  }, { left: x, right: x, top: y - 14 });
+    { left: x, right: x, top: y - 14 },
+  );
 }
 
 // openMember shows what can be done to a member, where the member is.
 export function openMember(id) {
   act({ cmd: 'select', member: id });
   let buttons = [];
-  show({
-    key: () => `member ${id}`,
-    fill: () => {
-      buttons = Object.keys(actions).map((action) => [action, element('button', { type: 'button', class: `btn${action === 'crash' ? ' strong' : ''}`, id: `menu-${action}`, onclick: () => { doTo(action, app.frame, id); closeMenu(); } }, element('span'), element('kbd', {}, actions[action].key))]);
-      return [element('h3', {}, name(id)), ...buttons.map(([, b]) => b)];
+  show(
+    {
+      key: () => `member ${id}`,
+      fill: () => {
+        buttons = Object.keys(actions).map((action) => [
+          action,
+          element(
+            'button',
+            {
+              type: 'button',
+              class: `btn${action === 'crash' ? ' strong' : ''}`,
+              id: `menu-${action}`,
+              onclick: () => {
+                doTo(action, app.frame, id);
+                closeMenu();
+              },
+            },
+            element('span'),
+            element('kbd', {}, actions[action].key),
+          ),
+        ]);
+        return [element('h3', {}, name(id)), ...buttons.map(([, b]) => b)];
+      },
+      update: (f) => {
+        const m = memberOf(f, id);
+        if (!m) {
+          closeMenu();
+          return;
+        }
+        for (const [action, b] of buttons) {
+          const key = label(action, m, f);
+          text(b.firstChild, t(key));
+          able(b, whyNot(action, m, f), t(`${key}.hint`, { name: name(id) }));
+        }
+      },
     },
-    update: (f) => {
-      const m = memberOf(f, id);
-      if (!m) { closeMenu(); return; }
-      for (const [action, b] of buttons) {
-        const key = label(action, m, f);
-        text(b.firstChild, t(key));
-        able(b, whyNot(action, m, f), t(`${key}.hint`, { name: name(id) }));
-      }
-    },
-  }, beside(`member/${id}`));
+    beside(`member/${id}`),
+  );
 }
 
 function beside(id) {

@@ -9,11 +9,16 @@ import { has, language, onLanguage, t } from './i18n.js';
 const $ = (id) => document.getElementById(id);
 const sizeLimit = 100 << 10; // bytes, as the core has it
 let index = null; // assets/replays/index.json, once somebody asked
-let drawn = '', shownBefore = false;
+let drawn = '',
+  shownBefore = false;
 
 export function start() {
   $('gallery').addEventListener('click', gallery);
-  $('replay-file').addEventListener('change', (e) => { const [file] = e.target.files; e.target.value = ''; if (file) openFile(file); });
+  $('replay-file').addEventListener('change', (e) => {
+    const [file] = e.target.files;
+    e.target.value = '';
+    if (file) openFile(file);
+  });
   $('save-run').addEventListener('click', () => save(false));
   $('save-test').addEventListener('click', () => save(true));
   $('show-again').addEventListener('click', () => replay({ correct: app.frame.replay.correct }));
@@ -22,14 +27,21 @@ export function start() {
   $('show-close').addEventListener('click', () => act({ cmd: 'reset' }));
   startDrop();
   vitrine.subscribe(strip);
-  onLanguage(() => { drawn = ''; if (app.frame) strip(app.frame); if (index) cards(); });
+  onLanguage(() => {
+    drawn = '';
+    if (app.frame) strip(app.frame);
+    if (index) cards();
+  });
   vitrine.ready.then(fromAddress, () => {});
 }
 
 // gallery opens the list of planted bugs.
 export async function gallery() {
   const d = $('gallery-dialog');
-  if (d.open) { d.close(); return; }
+  if (d.open) {
+    d.close();
+    return;
+  }
   d.showModal();
   if (await load()) cards();
 }
@@ -46,13 +58,30 @@ async function load() {
 }
 
 function cards() {
-  const button = (x, correct, key, strong) => element('button', { type: 'button', class: `btn${strong ? ' strong' : ''}`, onclick: () => openName(x.mutant, correct) }, icon(correct ? 'i-again' : 'i-play'), t(key));
-  $('gallery-list').replaceChildren(...index.map((x) => {
-    const words = x[language()] ?? x.en;
-    return element('li', { 'data-mutant': x.mutant },
-      element('h3', {}, words.title), element('p', {}, words.text),
-      element('div', { class: 'row' }, button(x, false, 'replay.watch', true), button(x, true, 'replay.watchCorrect')));
-  }));
+  const button = (x, correct, key, strong) =>
+    element(
+      'button',
+      { type: 'button', class: `btn${strong ? ' strong' : ''}`, onclick: () => openName(x.mutant, correct) },
+      icon(correct ? 'i-again' : 'i-play'),
+      t(key),
+    );
+  $('gallery-list').replaceChildren(
+    ...index.map((x) => {
+      const words = x[language()] ?? x.en;
+      return element(
+        'li',
+        { 'data-mutant': x.mutant },
+        element('h3', {}, words.title),
+        element('p', {}, words.text),
+        element(
+          'div',
+          { class: 'row' },
+          button(x, false, 'replay.watch', true),
+          button(x, true, 'replay.watchCorrect'),
+        ),
+      );
+    }),
+  );
 }
 
 // openName opens a replay of the gallery and names it in the address.
@@ -61,14 +90,19 @@ async function openName(name, correct) {
     const content = await fetched(`assets/replays/${name}.replay`);
     if (!replay({ text: content, name, correct })) return;
     address(name);
-  } catch (err) { toast(err.message); }
+  } catch (err) {
+    toast(err.message);
+  }
 }
 
 async function openFile(file) {
   try {
-    if (file.size > sizeLimit) throw new Error(t('replay.tooLarge', { name: file.name, n: Math.ceil(file.size / 1024) }));
+    if (file.size > sizeLimit)
+      throw new Error(t('replay.tooLarge', { name: file.name, n: Math.ceil(file.size / 1024) }));
     if (replay({ text: await file.text(), name: file.name.replace(/\.replay$/, ''), correct: false })) address(null);
-  } catch (err) { toast(err.message); }
+  } catch (err) {
+    toast(err.message);
+  }
 }
 
 // replay opens a file, or what is shown again, and closes the gallery.
@@ -104,10 +138,15 @@ async function fromAddress() {
   const name = wanted.get('replay');
   if (!name || globalThis.vitrineHost.memory) return;
   const correct = wanted.has('correct');
-  if (/^[a-z0-9-]+$/.test(name)) { await openName(name, correct); return; }
+  if (/^[a-z0-9-]+$/.test(name)) {
+    await openName(name, correct);
+    return;
+  }
   try {
     replay({ text: await fetched(name), name: name.replace(/^.*\//, '').replace(/\.replay$/, ''), correct });
-  } catch (err) { toast(err.message); }
+  } catch (err) {
+    toast(err.message);
+  }
 }
 
 function address(name) {
@@ -120,7 +159,8 @@ function address(name) {
 
 // strip says which replay is on the stage, and what became of it.
 function strip(f) {
-  const r = f.replay, box = $('showing');
+  const r = f.replay,
+    box = $('showing');
   if (!r) {
     if (shownBefore) address(null);
     shownBefore = false;
@@ -133,9 +173,13 @@ function strip(f) {
   const key = `${f.epoch}|${r.over}|${language()}|${index !== null}`;
   if (key === drawn) return;
   drawn = key;
-  if (!index) load().then(() => { drawn = ''; }); // for the title
+  if (!index)
+    load().then(() => {
+      drawn = '';
+    }); // for the title
   const words = index?.find((x) => x.mutant === r.name)?.[language()];
-  const rule = r.violated && has(`rule.I${r.violated}`) ? `I${r.violated} ${t(`rule.I${r.violated}`)}` : `I${r.violated}`;
+  const rule =
+    r.violated && has(`rule.I${r.violated}`) ? `I${r.violated} ${t(`rule.I${r.violated}`)}` : `I${r.violated}`;
   box.hidden = false;
   document.documentElement.dataset.replay = '';
   $('story').hidden = !words;
@@ -148,7 +192,10 @@ function strip(f) {
   box.classList.toggle('bad', r.over && !r.correct);
   box.classList.toggle('good', r.over && r.correct);
   const both = r.mutant !== undefined || r.correct;
-  for (const [id, pressed] of [['show-bug', !r.correct], ['show-correct', r.correct]]) {
+  for (const [id, pressed] of [
+    ['show-bug', !r.correct],
+    ['show-correct', r.correct],
+  ]) {
     $(id).hidden = !both;
     $(id).setAttribute('aria-pressed', pressed);
   }
@@ -157,9 +204,15 @@ function strip(f) {
 // save hands the visitor the run so far as a file, or as a Go test.
 function save(test) {
   const answer = app.call().save(test);
-  if (answer.error) { toast(answer.error); return; }
+  if (answer.error) {
+    toast(answer.error);
+    return;
+  }
   const url = URL.createObjectURL(new Blob([answer.text], { type: 'text/plain' }));
-  const a = element('a', { href: url, download: test ? `seed${app.frame.seed}_test.go` : `vitrine-${app.frame.seed}.replay` });
+  const a = element('a', {
+    href: url,
+    download: test ? `seed${app.frame.seed}_test.go` : `vitrine-${app.frame.seed}.replay`,
+  });
   document.body.append(a);
   a.click();
   a.remove();
@@ -171,9 +224,22 @@ function startDrop() {
   const root = document.documentElement;
   let depth = 0;
   const files = (e) => e.dataTransfer?.types.includes('Files');
-  addEventListener('dragenter', (e) => { if (files(e)) { e.preventDefault(); depth++; root.dataset.drop = 'true'; } });
-  addEventListener('dragover', (e) => { if (files(e)) e.preventDefault(); });
-  addEventListener('dragleave', (e) => { if (files(e) && --depth <= 0) { depth = 0; delete root.dataset.drop; } });
+  addEventListener('dragenter', (e) => {
+    if (files(e)) {
+      e.preventDefault();
+      depth++;
+      root.dataset.drop = 'true';
+    }
+  });
+  addEventListener('dragover', (e) => {
+    if (files(e)) e.preventDefault();
+  });
+  addEventListener('dragleave', (e) => {
+    if (files(e) && --depth <= 0) {
+      depth = 0;
+      delete root.dataset.drop;
+    }
+  });
   addEventListener('drop', (e) => {
     if (!files(e)) return;
     e.preventDefault();

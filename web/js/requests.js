@@ -6,9 +6,14 @@ import { element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 import { cancel, fill, state } from './watches.js';
 
-const picker = document.getElementById('picker'), lane = document.getElementById('lane');
-let pinned = 0, drawn = '', listed = '', followed = '';
-let events = null, count = null; // of the watch that the request has opened
+const picker = document.getElementById('picker'),
+  lane = document.getElementById('lane');
+let pinned = 0,
+  drawn = '',
+  listed = '',
+  followed = '';
+let events = null,
+  count = null; // of the watch that the request has opened
 
 export function start(vitrine) {
   let mine = 0;
@@ -16,14 +21,23 @@ export function start(vitrine) {
     if (!f) return;
     const all = f.requests || [];
     // A new request of the visitor draws the eye; so does one chosen elsewhere.
-    if (f.chosen.request !== mine) { mine = f.chosen.request; pinned = mine; }
+    if (f.chosen.request !== mine) {
+      mine = f.chosen.request;
+      pinned = mine;
+    }
     const r = all.find((r) => r.id === pinned) ?? newest(all);
     pick(all, r);
     if (r) way(r, f);
-    else if (drawn !== 'none') { drawn = 'none'; keepFocus(lane, () => lane.replaceChildren(element('p', { class: 'hint' }, t('req.none')))); }
+    else if (drawn !== 'none') {
+      drawn = 'none';
+      keepFocus(lane, () => lane.replaceChildren(element('p', { class: 'hint' }, t('req.none'))));
+    }
   };
   vitrine.subscribe(render);
-  onLanguage(() => { drawn = listed = ''; render(app.frame); });
+  onLanguage(() => {
+    drawn = listed = '';
+    render(app.frame);
+  });
 }
 
 // newest finished request, so that the list of stations stays still long
@@ -36,17 +50,36 @@ function newest(all) {
 function pick(all, current) {
   const list = all.slice(-9).reverse();
   const at = list.indexOf(current);
-  if (current && (at < 0 || at > 2)) { // only the first three are sure to be seen
+  if (current && (at < 0 || at > 2)) {
+    // only the first three are sure to be seen
     if (at > 0) list.splice(at, 1);
     list.unshift(current);
   }
   const key = list.map((r) => `${r.id}${r.status}`).join() + current?.id;
   if (key === listed) return;
   listed = key;
-  keepFocus(picker, () => picker.replaceChildren(...list.map((r) => element('button', {
-    type: 'button', class: r.status, 'data-id': r.id, 'aria-pressed': r === current, title: t(`req.${r.status}`),
-    onclick: () => { pinned = r.id; act({ cmd: 'select', request: r.id }); },
-  }, element('i'), element('span', {}, `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`)))));
+  keepFocus(picker, () =>
+    picker.replaceChildren(
+      ...list.map((r) =>
+        element(
+          'button',
+          {
+            type: 'button',
+            class: r.status,
+            'data-id': r.id,
+            'aria-pressed': r === current,
+            title: t(`req.${r.status}`),
+            onclick: () => {
+              pinned = r.id;
+              act({ cmd: 'select', request: r.id });
+            },
+          },
+          element('i'),
+          element('span', {}, `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`),
+        ),
+      ),
+    ),
+  );
 }
 
 function way(r, f) {
@@ -54,21 +87,63 @@ function way(r, f) {
   const key = `${r.id}|${r.status}|${r.stations?.length}|${r.attempts}|${f.watches.find((w) => w.id === r.id)?.open}`;
   if (key !== drawn) {
     drawn = key;
-    const passed = pending ? r.stations || [] : (r.stations || []).filter((s, i, all) => i === 0 || i < all.length - 1 || s.name !== 'client');
-    const stations = passed.map((s, i, all) => station(s, r, title(s, i), pending && i === all.length - 1 ? 'now' : ''));
-    const end = pending ? null : element('li', { class: r.status === 'ok' ? 'end' : 'failed' }, element('span', { class: 'answer' }, r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`)), element('time', {}, span(r.done - r.issued)), r.status === 'unknown' ? element('small', {}, t('req.unknownHint')) : r.revision ? element('small', {}, t('req.revision', { rev: r.revision })) : null);
+    const passed = pending
+      ? r.stations || []
+      : (r.stations || []).filter((s, i, all) => i === 0 || i < all.length - 1 || s.name !== 'client');
+    const stations = passed.map((s, i, all) =>
+      station(s, r, title(s, i), pending && i === all.length - 1 ? 'now' : ''),
+    );
+    const end = pending
+      ? null
+      : element(
+          'li',
+          { class: r.status === 'ok' ? 'end' : 'failed' },
+          element('span', { class: 'answer' }, r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`)),
+          element('time', {}, span(r.done - r.issued)),
+          r.status === 'unknown'
+            ? element('small', {}, t('req.unknownHint'))
+            : r.revision
+              ? element('small', {}, t('req.revision', { rev: r.revision }))
+              : null,
+        );
     const w = f.watches.find((w) => w.id === r.id);
     events = w ? element('ul', { class: 'events' }) : null;
     count = w ? element('p', { class: 'hint' }) : null;
-    keepFocus(lane, () => lane.replaceChildren(
-      element('h3', {}, r.text, element('small', {}, t('req.where', { client: r.client ? `C${r.client}` : t('stage.you'), member: r.member ? name(r.member) : '–', n: r.attempts }))),
-      element('ol', {}, ...stations, express(r) ? element('li', { class: 'skipped' }, element('span', {}, t('req.express'))) : null, end),
-      ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, cancel(w)), events)] : [])));
+    keepFocus(lane, () =>
+      lane.replaceChildren(
+        element(
+          'h3',
+          {},
+          r.text,
+          element(
+            'small',
+            {},
+            t('req.where', {
+              client: r.client ? `C${r.client}` : t('stage.you'),
+              member: r.member ? name(r.member) : '–',
+              n: r.attempts,
+            }),
+          ),
+        ),
+        element(
+          'ol',
+          {},
+          ...stations,
+          express(r) ? element('li', { class: 'skipped' }, element('span', {}, t('req.express'))) : null,
+          end,
+        ),
+        ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, cancel(w)), events)] : []),
+      ),
+    );
   }
   const w = events && f.watches.find((w) => w.id === r.id);
-  if (w) { text(count, state(w)); fill(events, w); }
+  if (w) {
+    text(count, state(w));
+    fill(events, w);
+  }
   const now = lane.querySelector('li.now time');
-  if (key !== followed) { // keep the newest station in sight while it goes on
+  if (key !== followed) {
+    // keep the newest station in sight while it goes on
     followed = key;
     lane.scrollTop = pending ? lane.scrollHeight : 0;
   }
@@ -87,5 +162,11 @@ function title(s, i) {
 
 function station(s, r, words, cls) {
   const where = s.member ? name(s.member) : '';
-  return element('li', { class: cls }, element('span', {}, words, where && element('em', {}, where)), element('time', {}, span(s.at - r.issued)), s.note ? element('small', {}, s.note) : null);
+  return element(
+    'li',
+    { class: cls },
+    element('span', {}, words, where && element('em', {}, where)),
+    element('time', {}, span(s.at - r.issued)),
+    s.note ? element('small', {}, s.note) : null,
+  );
 }

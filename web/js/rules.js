@@ -22,7 +22,10 @@ export function start(vitrine) {
   });
   checks.addEventListener('keydown', walk);
   const legend = document.getElementById('legend');
-  const draw = () => legend.replaceChildren(...shapes.map((s) => element('li', {}, icon(`m-${s}`), element('span', {}, t(`legend.${s}`)))));
+  const draw = () =>
+    legend.replaceChildren(
+      ...shapes.map((s) => element('li', {}, icon(`m-${s}`), element('span', {}, t(`legend.${s}`)))),
+    );
   onLanguage(draw);
   draw();
 }
@@ -30,7 +33,12 @@ export function start(vitrine) {
 function show(id, name, ok) {
   let button = lights.get(id);
   if (!button) {
-    button = element('button', { type: 'button', tabindex: lights.size ? -1 : 0, onclick: () => toast(button.title, true) }, element('i'), element('span'));
+    button = element(
+      'button',
+      { type: 'button', tabindex: lights.size ? -1 : 0, onclick: () => toast(button.title, true) },
+      element('i'),
+      element('span'),
+    );
     lights.set(id, button);
     checks.append(element('li', {}, button));
   }
@@ -46,7 +54,8 @@ function walk(e) {
   const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
   if (!way) return;
   e.preventDefault();
-  const all = [...lights.values()], next = all[(all.indexOf(document.activeElement) + way + all.length) % all.length];
+  const all = [...lights.values()],
+    next = all[(all.indexOf(document.activeElement) + way + all.length) % all.length];
   for (const b of all) b.tabIndex = b === next ? 0 : -1;
   next.focus();
 }

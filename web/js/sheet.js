@@ -1,12 +1,15 @@
 // The sheet of small screens: one panel at a time, at one of three heights.
 
-const root = document.documentElement, tabs = document.getElementById('sheet-tabs');
+const root = document.documentElement,
+  tabs = document.getElementById('sheet-tabs');
 const heights = ['peek', 'half', 'full'];
 const slop = 6; // px that a finger may move without meaning it
 
 export function start() {
   for (const b of tabs.querySelectorAll('[data-sheet]')) b.addEventListener('click', () => chose(b.dataset.sheet));
-  document.getElementById('grip').addEventListener('click', () => snap(heights[(heights.indexOf(root.dataset.snap) + 1) % 3]));
+  document
+    .getElementById('grip')
+    .addEventListener('click', () => snap(heights[(heights.indexOf(root.dataset.snap) + 1) % 3]));
   tabs.addEventListener('pointerdown', drag);
 }
 
@@ -19,18 +22,22 @@ export function sheet(which) {
 
 // chose: the tab of the panel that is there already makes it larger or smaller.
 function chose(which) {
-  if (root.dataset.sheet === which && root.dataset.snap !== 'peek') snap(root.dataset.snap === 'half' ? 'full' : 'half');
+  if (root.dataset.sheet === which && root.dataset.snap !== 'peek')
+    snap(root.dataset.snap === 'half' ? 'full' : 'half');
   else sheet(which);
 }
 
-function snap(height) { root.dataset.snap = height; }
+function snap(height) {
+  root.dataset.snap = height;
+}
 
 // drag has the sheet follow a finger, and lets it go to the nearest height.
 function drag(down) {
   const style = (el, property) => Number.parseFloat(getComputedStyle(el)[property]);
   const begin = style(tabs, 'bottom') - style(document.querySelector('.bar'), 'height');
   const listening = new AbortController();
-  let moved = false, height = begin;
+  let moved = false,
+    height = begin;
   const move = (e) => {
     const way = down.clientY - e.clientY;
     if (!moved && Math.abs(way) < slop) return;
@@ -56,4 +63,10 @@ function drag(down) {
 
 // The click that ends a drag is none.
 let dragged = -1000;
-tabs.addEventListener('click', (e) => { if (performance.now() - dragged < 80) e.stopPropagation(); }, { capture: true });
+tabs.addEventListener(
+  'click',
+  (e) => {
+    if (performance.now() - dragged < 80) e.stopPropagation();
+  },
+  { capture: true },
+);

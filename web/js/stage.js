@@ -34,10 +34,14 @@ function listen() {
   };
   const hover = () => {
     const hit = send('move', over);
-    canvas.style.cursor = !hit || ['none', 'cell', 'message'].includes(hit.kind) ? (over.buttons ? 'crosshair' : 'default') : 'pointer';
+    canvas.style.cursor =
+      !hit || ['none', 'cell', 'message'].includes(hit.kind) ? (over.buttons ? 'crosshair' : 'default') : 'pointer';
     tip.show(over.buttons ? null : hit, over.clientX, over.clientY);
   };
-  const press = held(canvas, (e) => { send('cancel', e); menuAt(send('move', e), e); });
+  const press = held(canvas, (e) => {
+    send('cancel', e);
+    menuAt(send('move', e), e);
+  });
   canvas.addEventListener('pointerdown', (e) => {
     if (e.button !== 0) return;
     canvas.setPointerCapture(e.pointerId);
@@ -48,14 +52,30 @@ function listen() {
   });
   canvas.addEventListener('pointermove', (e) => {
     press.move(e);
-    if (e.pointerType === 'touch') { send('move', e); return; }
+    if (e.pointerType === 'touch') {
+      send('move', e);
+      return;
+    }
     over = e;
     hover();
   });
-  canvas.addEventListener('pointerup', (e) => { if (e.button === 0 && !press.end()) touched(send('up', e), e); });
-  canvas.addEventListener('pointerleave', (e) => { over = null; if (e.pointerType !== 'touch') tip.hide(); if (!e.buttons) send('leave', e); });
-  canvas.addEventListener('pointercancel', (e) => { press.end(); send('cancel', e); });
-  canvas.addEventListener('contextmenu', (e) => { e.preventDefault(); tip.hide(); menuAt(send('move', e), e); });
+  canvas.addEventListener('pointerup', (e) => {
+    if (e.button === 0 && !press.end()) touched(send('up', e), e);
+  });
+  canvas.addEventListener('pointerleave', (e) => {
+    over = null;
+    if (e.pointerType !== 'touch') tip.hide();
+    if (!e.buttons) send('leave', e);
+  });
+  canvas.addEventListener('pointercancel', (e) => {
+    press.end();
+    send('cancel', e);
+  });
+  canvas.addEventListener('contextmenu', (e) => {
+    e.preventDefault();
+    tip.hide();
+    menuAt(send('move', e), e);
+  });
   new ResizeObserver(follow).observe(document.body);
   globalThis.vitrine.subscribe(() => over && !over.buttons && hover()); // what it points at moves
 }
@@ -70,16 +90,28 @@ function follow() {
 
 // held tells a long press of a finger from a tap and from a stroke.
 function held(canvas, run) {
-  let timer = 0, done = false, from = null;
+  let timer = 0,
+    done = false,
+    from = null;
   return {
     begin(e) {
       done = false;
       from = e;
       clearTimeout(timer);
-      if (e.pointerType === 'touch') timer = setTimeout(() => { done = true; run(e); }, longPress);
+      if (e.pointerType === 'touch')
+        timer = setTimeout(() => {
+          done = true;
+          run(e);
+        }, longPress);
     },
-    move(e) { if (from && Math.hypot(e.clientX - from.clientX, e.clientY - from.clientY) > 8) clearTimeout(timer); },
-    end() { clearTimeout(timer); from = null; return done; },
+    move(e) {
+      if (from && Math.hypot(e.clientX - from.clientX, e.clientY - from.clientY) > 8) clearTimeout(timer);
+    },
+    end() {
+      clearTimeout(timer);
+      from = null;
+      return done;
+    },
   };
 }
 
@@ -91,12 +123,25 @@ function menuAt(hit, e) {
 
 function touched(hit, e) {
   switch (hit?.kind) {
-    case 'member': act({ cmd: 'select', member: hit.member }); sheet('member'); break;
-    case 'link': openLink(hit.link, e.clientX, e.clientY); break;
-    case 'client': choseClient(hit.client); break;
-    case 'cut': cutAll(hit.links, hit.oneway); break;
-    case 'message': case 'cell': tip.show(hit, e.clientX, e.clientY); break;
-    default: act({ cmd: 'select', member: 0 });
+    case 'member':
+      act({ cmd: 'select', member: hit.member });
+      sheet('member');
+      break;
+    case 'link':
+      openLink(hit.link, e.clientX, e.clientY);
+      break;
+    case 'client':
+      choseClient(hit.client);
+      break;
+    case 'cut':
+      cutAll(hit.links, hit.oneway);
+      break;
+    case 'message':
+    case 'cell':
+      tip.show(hit, e.clientX, e.clientY);
+      break;
+    default:
+      act({ cmd: 'select', member: 0 });
   }
 }
 
@@ -108,18 +153,27 @@ function cutAll(links, oneway) {
     const count = {};
     for (const id of links.flatMap(ends)) count[id] = (count[id] || 0) + 1;
     const hub = Number(Object.entries(count).sort((a, b) => b[1] - a[1])[0][0]);
-    act({ cmd: 'cut', from: [hub], to: links.filter((l) => ends(l).includes(hub)).map(([a, b]) => (a === hub ? b : a)), oneway });
+    act({
+      cmd: 'cut',
+      from: [hub],
+      to: links.filter((l) => ends(l).includes(hub)).map(([a, b]) => (a === hub ? b : a)),
+      oneway,
+    });
     links = links.filter((l) => !ends(l).includes(hub));
   }
 }
 
 function choseClient(id) {
   const last = app.frame.requests.filter((r) => r.client === id).at(-1);
-  if (last) { act({ cmd: 'select', request: last.id }); sheet('request'); } else if (id === 0) openAsk();
+  if (last) {
+    act({ cmd: 'select', request: last.id });
+    sheet('request');
+  } else if (id === 0) openAsk();
 }
 
 function startTools(vitrine) {
-  const crash = $('tool-crash'), heal = $('tool-heal');
+  const crash = $('tool-crash'),
+    heal = $('tool-heal');
   crash.addEventListener('click', () => crashLeader(app.frame));
   $('tool-split').addEventListener('click', () => split(app.frame));
   heal.addEventListener('click', () => healAll(app.frame));
@@ -139,12 +193,36 @@ function startMirror(vitrine) {
   const ul = $('members-list');
   vitrine.subscribe((f) => {
     if (ul.childElementCount !== f.members.length) {
-      keepFocus(ul, () => ul.replaceChildren(...f.members.map((m) => element('li', {}, element('button', { type: 'button', 'data-member': m.id, 'data-id': m.id, onclick: () => act({ cmd: 'select', member: m.id }) })))));
+      keepFocus(ul, () =>
+        ul.replaceChildren(
+          ...f.members.map((m) =>
+            element(
+              'li',
+              {},
+              element('button', {
+                type: 'button',
+                'data-member': m.id,
+                'data-id': m.id,
+                onclick: () => act({ cmd: 'select', member: m.id }),
+              }),
+            ),
+          ),
+        ),
+      );
       placeMirror();
     }
     f.members.forEach((m, i) => {
       const b = ul.children[i].firstChild;
-      text(b, t('a11y.member', { name: name(m.id), state: m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`), commit: m.commit, applied: m.applied, rev: m.revision }));
+      text(
+        b,
+        t('a11y.member', {
+          name: name(m.id),
+          state: m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`),
+          commit: m.commit,
+          applied: m.applied,
+          rev: m.revision,
+        }),
+      );
       b.setAttribute('aria-current', shown(f) === m.id);
     });
   });
@@ -166,8 +244,12 @@ function placeMirror() {
     for (const b of document.querySelectorAll('#members-list button')) {
       const r = app.call()?.rectOf(`member/${b.dataset.member}`);
       if (!r) continue;
-      Object.assign(b.parentElement.style, { left: `${r[0]}px`, top: `${r[1]}px`, width: `${r[2]}px`, height: `${r[3]}px` });
+      Object.assign(b.parentElement.style, {
+        left: `${r[0]}px`,
+        top: `${r[1]}px`,
+        width: `${r[2]}px`,
+        height: `${r[3]}px`,
+      });
     }
   });
 }
-

@@ -5,7 +5,8 @@ import { app, memberOf } from './app.js';
 import { name, paint, span, termColor, text } from './format.js';
 import { has, t } from './i18n.js';
 
-const box = document.getElementById('tip'), [title, body] = box.children;
+const box = document.getElementById('tip'),
+  [title, body] = box.children;
 
 // show puts the words for a target beside a point of the page, or hides them.
 export function show(target, x, y) {
@@ -15,20 +16,28 @@ export function show(target, x, y) {
   text(title, words.title);
   text(body, words.text);
   paint(title, words.term ? termColor(words.term) : 'var(--text)');
-  const area = document.body.getBoundingClientRect(), right = x - area.left + 16;
+  const area = document.body.getBoundingClientRect(),
+    right = x - area.left + 16;
   box.style.left = `${right + box.offsetWidth + 8 > area.width ? Math.max(6, right - box.offsetWidth - 30) : right}px`;
   box.style.top = `${Math.max(6, Math.min(y - area.top + 14, area.height - box.offsetHeight - 6))}px`;
 }
 
-export function hide() { box.hidden = true; }
+export function hide() {
+  box.hidden = true;
+}
 
 function describe(target, f) {
   switch (target.kind) {
-    case 'message': return message(target, f);
-    case 'cell': return cell(target);
-    case 'link': return { title: t('links.between', { a: name(target.link[0]), b: name(target.link[1]) }), text: t('tip.link') };
-    case 'member': return member(memberOf(f, target.member), f);
-    case 'client': return client(target.client, f);
+    case 'message':
+      return message(target, f);
+    case 'cell':
+      return cell(target);
+    case 'link':
+      return { title: t('links.between', { a: name(target.link[0]), b: name(target.link[1]) }), text: t('tip.link') };
+    case 'member':
+      return member(memberOf(f, target.member), f);
+    case 'client':
+      return client(target.client, f);
   }
   return null;
 }
@@ -36,24 +45,55 @@ function describe(target, f) {
 // message describes one that is on its way.
 export function message(m, f) {
   const key = `msg.${m.type}${m.reject ? '.no' : ''}`;
-  const what = has(key) ? t(key, { n: m.entries, first: m.index + 1, last: m.index + m.entries, index: m.index, commit: m.commit, term: m.term }) : '';
-  const way = m.lost ? t(`lost.${m.lost}`) : t('tip.way', { done: span(Math.max(0, f.now - m.sent)), span: span(m.arrives - m.sent) });
-  return { title: `${m.type} · ${name(m.from)} → ${name(m.to)}`, text: [what, way].filter(Boolean).join('\n'), term: m.term };
+  const what = has(key)
+    ? t(key, {
+        n: m.entries,
+        first: m.index + 1,
+        last: m.index + m.entries,
+        index: m.index,
+        commit: m.commit,
+        term: m.term,
+      })
+    : '';
+  const way = m.lost
+    ? t(`lost.${m.lost}`)
+    : t('tip.way', { done: span(Math.max(0, f.now - m.sent)), span: span(m.arrives - m.sent) });
+  return {
+    title: `${m.type} · ${name(m.from)} → ${name(m.to)}`,
+    text: [what, way].filter(Boolean).join('\n'),
+    term: m.term,
+  };
 }
 
 function cell(e) {
-  return { title: t('tip.entry', { index: e.index, term: e.term, text: e.text }), text: `${name(e.member)}: ${entryState(e)}`, term: e.term };
+  return {
+    title: t('tip.entry', { index: e.index, term: e.term, text: e.text }),
+    text: `${name(e.member)}: ${entryState(e)}`,
+    term: e.term,
+  };
 }
 
 // entryState says how safe an entry of a log is, and how far it has come.
 export function entryState(e) {
-  const states = [e.synced ? 'log.synced' : e.written ? 'log.written' : 'log.appended', e.committed && 'log.committed', e.applied && 'log.applied'];
-  return states.filter(Boolean).map((k) => t(k)).join(', ');
+  const states = [
+    e.synced ? 'log.synced' : e.written ? 'log.written' : 'log.appended',
+    e.committed && 'log.committed',
+    e.applied && 'log.applied',
+  ];
+  return states
+    .filter(Boolean)
+    .map((k) => t(k))
+    .join(', ');
 }
 
 function member(m, f) {
   if (!m || f.chosen.member === m.id) return null;
-  return { title: `${name(m.id)} · ${m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`)}`, text: t('tip.member'), term: m.alive ? m.term : 0 };
+  const state = m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`);
+  return {
+    title: `${name(m.id)} · ${state}`,
+    text: t('tip.member'),
+    term: m.alive ? m.term : 0,
+  };
 }
 
 function client(id, f) {

@@ -9,18 +9,36 @@ import { t } from './i18n.js';
 export const range = (w) => (w.end ? `${w.key}${w.end === '\u0000' ? '…' : '*'}` : w.key);
 
 // state says how far a watch has come, or why it has ended.
-export const state = (w) => (w.open ? t('watch.received', { n: w.received, next: w.next }) : `${t('watch.closed')} ${w.reason || ''}`);
+export const state = (w) =>
+  w.open ? t('watch.received', { n: w.received, next: w.next }) : `${t('watch.closed')} ${w.reason || ''}`;
 
 // fill puts the last events of a watch into a list, the newest first.
 export function fill(list, w) {
   const key = `${w.id} ${w.received}`;
   if (list.dataset.key === key) return;
   list.dataset.key = key;
-  list.replaceChildren(...(w.events || []).slice(-6).reverse().map((e) => element('li', {},
-    element('span', {}, clock(e.at)),
-    element('span', {}, `${e.type} ${e.key}${e.type === 'PUT' ? `=${e.value}` : ''}`),
-    element('span', {}, `rev ${e.revision}`))));
+  list.replaceChildren(
+    ...(w.events || [])
+      .slice(-6)
+      .reverse()
+      .map((e) =>
+        element(
+          'li',
+          {},
+          element('span', {}, clock(e.at)),
+          element('span', {}, `${e.type} ${e.key}${e.type === 'PUT' ? `=${e.value}` : ''}`),
+          element('span', {}, `rev ${e.revision}`),
+        ),
+      ),
+  );
 }
 
 // cancel ends a watch of the visitor's; those of others are not his to end.
-export const cancel = (w) => (w.client || !w.open ? null : element('button', { type: 'button', class: 'tiny', onclick: () => act({ cmd: 'cancel-watch', request: w.id }) }, t('watch.cancel')));
+export const cancel = (w) =>
+  w.client || !w.open
+    ? null
+    : element(
+        'button',
+        { type: 'button', class: 'tiny', onclick: () => act({ cmd: 'cancel-watch', request: w.id }) },
+        t('watch.cancel'),
+      );
