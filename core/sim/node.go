@@ -102,8 +102,7 @@ type node struct {
 	timeout       int               // ticks after which it campaigns
 	electionTicks int
 
-	received int64          // when its log last took note of a received snapshot; 0 = never
-	bootLog  consensus.Boot // between recovery and the member's start
+	received int64 // when its log last took note of a received snapshot; 0 = never
 	bootMark uint64
 	last     lastSeen
 }

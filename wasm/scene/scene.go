@@ -174,9 +174,3 @@ func (s *Scene) centered(p Point, font FontID, text string, c Color) {
 	p.X -= s.Atlas.Width(font, text) / 2
 	s.pen(p, c).text(font, text)
 }
-
-// centeredWord writes a word with its middle at p.
-func (s *Scene) centeredWord(p Point, w Word, c Color) {
-	p.X -= s.Atlas.WordWidth(w) / 2
-	s.pen(p, c).word(w)
-}
