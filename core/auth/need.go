@@ -4,8 +4,8 @@ import "vitrine/core/pb"
 
 // A Lessor names the keys of leases.
 type Lessor interface {
-	// AttachedKeys returns the keys of a lease; none if it does not exist.
-	AttachedKeys(lease int64) [][]byte
+	// Keys returns the keys of a lease; none if it does not exist.
+	Keys(lease int64) []string
 }
 
 // NeedOf is what an entry of the log needs of its asker when it is applied. What is not here is either checked before it
@@ -91,8 +91,8 @@ func keysOf(id int64, leases Lessor) []Range {
 		return nil
 	}
 	var all []Range
-	for _, k := range leases.AttachedKeys(id) {
-		all = append(all, Range{Key: k})
+	for _, k := range leases.Keys(id) {
+		all = append(all, Range{Key: []byte(k)})
 	}
 	return all
 }

@@ -369,12 +369,12 @@ func TestDamagedRecords(t *testing.T) {
 	}
 }
 
-type lessor map[int64][][]byte
+type lessor map[int64][]string
 
-func (l lessor) AttachedKeys(id int64) [][]byte { return l[id] }
+func (l lessor) Keys(id int64) []string { return l[id] }
 
 func TestNeeds(t *testing.T) {
-	leases := lessor{7: {[]byte("x"), []byte("y")}}
+	leases := lessor{7: {"x", "y"}}
 	r := func(key, end string) Range { return Range{[]byte(key), []byte(end)} }
 	k := func(key string) Range { return Range{Key: []byte(key)} }
 	put := &pb.PutRequest{Key: []byte("k"), Lease: 7, PrevKv: true}

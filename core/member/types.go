@@ -2,6 +2,7 @@ package member
 
 import (
 	"vitrine/core/api"
+	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/membership"
@@ -23,7 +24,7 @@ const (
 	// LogFailed: a write or sync of the WAL, or a commit of the backend, has failed with Err. The member halts.
 	LogFailed
 	Applied         // the batch with Ticket is applied: Result
-	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members, Alarms
+	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members, Alarms, Auth
 	Request         // a client asks: Request
 	Cancel          // the client of the request with id ID no longer waits; there will be no reply
 	WatchOpen       // a watch stream begins: Stream; OK = its client requires a leader
@@ -93,4 +94,5 @@ type StoreInfo struct {
 	Revision, CompactRevision int64
 	Members                   *membership.Members // a copy
 	Alarms                    []*pb.AlarmMember   // Store.Alarms.List
+	Auth                      *auth.State         // a copy; nil = nobody is known and all may do all
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
@@ -67,8 +68,7 @@ func badEntry(index uint64, err error) error { return fmt.Errorf("%w %d: %w", Er
 
 // capable tells why a request cannot be applied here. This build has no leases, and never begins with any (see check).
 // So a request that etcd answers in that state without changing anything can be applied: to revoke a lease, or to
-// attach a key to it, fails alike where no lease exists. Authentication is off: to disable it and to ask for users
-// changes nothing. The rest would change the state.
+// attach a key to it, fails alike where no lease exists. The rest would change the state.
 func capable(req *pb.InternalRaftRequest) error {
 	switch {
 	case req.ClusterVersionSet != nil:
@@ -77,8 +77,10 @@ func capable(req *pb.InternalRaftRequest) error {
 		return nil
 	case req.LeaseGrant != nil:
 		return unsupported("%s: leases are", kind(req))
-	case changesAuth(req):
-		return unsupported("%s: users and roles are", kind(req))
+	case req.AuthEnable != nil:
+		return unsupported("%s: authentication is", kind(req))
+	case plainPassword(req):
+		return unsupported("%s: a password that is not hashed, as before 3.5, is", kind(req))
 	case kind(req) == "":
 		return unknownRequest(req)
 	}
@@ -102,17 +104,11 @@ func knownVersion(what, text string) error {
 	return nil
 }
 
-func changesAuth(req *pb.InternalRaftRequest) bool {
-	return req.AuthEnable != nil || req.AuthUserAdd != nil || req.AuthUserDelete != nil ||
-		req.AuthUserChangePassword != nil || req.AuthUserGrantRole != nil || req.AuthUserRevokeRole != nil ||
-		req.AuthRoleAdd != nil || req.AuthRoleDelete != nil ||
-		req.AuthRoleGrantPermission != nil || req.AuthRoleRevokePermission != nil
-}
-
-// readsAuth: these change nothing, neither here nor where users exist.
-func readsAuth(req *pb.InternalRaftRequest) bool {
-	return req.AuthDisable != nil || req.AuthStatus != nil || req.Authenticate != nil ||
-		req.AuthUserGet != nil || req.AuthUserList != nil || req.AuthRoleGet != nil || req.AuthRoleList != nil
+// plainPassword: to hash it takes a salt, which is not in the entry.
+func plainPassword(req *pb.InternalRaftRequest) bool {
+	add, change := req.AuthUserAdd, req.AuthUserChangePassword
+	return add.GetPassword() != "" && add.HashedPassword == "" && !add.GetOptions().GetNoPassword() ||
+		change.GetPassword() != "" && change.HashedPassword == ""
 }
 
 // kind is the name of what a request asks for, "" if it asks for nothing.
@@ -170,6 +166,9 @@ func CheckImage(image backend.Store, index uint64) error {
 		return err
 	}
 	if _, err := loadAlarms(r); err != nil {
+		return err
+	}
+	if _, err := auth.Load(r); err != nil {
 		return err
 	}
 	if err := mvcc.Check(r); err != nil {

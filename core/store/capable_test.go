@@ -17,17 +17,8 @@ import (
 
 // stops are the kinds of requests that a member cannot apply and stops at, with what it says of them.
 var stops = map[string]string{
-	"lease_grant":                 "leases are not supported",
-	"auth_enable":                 "users and roles are not supported",
-	"auth_user_add":               "users and roles are not supported",
-	"auth_user_delete":            "users and roles are not supported",
-	"auth_user_change_password":   "users and roles are not supported",
-	"auth_user_grant_role":        "users and roles are not supported",
-	"auth_user_revoke_role":       "users and roles are not supported",
-	"auth_role_add":               "users and roles are not supported",
-	"auth_role_delete":            "users and roles are not supported",
-	"auth_role_grant_permission":  "users and roles are not supported",
-	"auth_role_revoke_permission": "users and roles are not supported",
+	"lease_grant": "leases are not supported",
+	"auth_enable": "authentication is not supported",
 }
 
 // changesNothing are those that etcd answers without a change of the state while there are no leases and no users, so
@@ -35,6 +26,9 @@ var stops = map[string]string{
 var changesNothing = []string{
 	"lease_revoke", "lease_checkpoint", "auth_disable", "auth_status", "authenticate", "auth_user_get", "auth_user_list",
 	"auth_role_get", "auth_role_list", "downgrade_version_test", "put", "range",
+	// As empty as they are here, these are refused without a change.
+	"auth_user_add", "auth_user_delete", "auth_user_change_password", "auth_user_grant_role", "auth_user_revoke_role",
+	"auth_role_add", "auth_role_delete", "auth_role_grant_permission", "auth_role_revoke_permission",
 }
 
 // one is a request that has one field set, to an empty message or to one without which it means nothing.
@@ -183,6 +177,7 @@ func TestDatabasesThatAreRefused(t *testing.T) {
 		`key "shards" of bucket meta is not supported`:  {backend.Meta, "shards", "1"},
 		`key "shards" of bucket cluster is not support`: {backend.Cluster, "shards", "1"},
 		`key "shards" of bucket auth is not supported`:  {backend.Auth, "shards", "1"},
+		`auth: bucket authUsers: record "root": `:       {backend.AuthUsers, "root", "x"},
 	} {
 		if err := open(p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
@@ -190,7 +185,7 @@ func TestDatabasesThatAreRefused(t *testing.T) {
 	}
 	if err := open(
 		pair{backend.Auth, "authEnabled", "\x00"}, pair{backend.Auth, "authRevision", "\x00\x00\x00\x00\x00\x00\x00\x05"},
-		pair{backend.AuthUsers, "root", "x"}, pair{backend.AuthRoles, "root", "x"},
+		pair{backend.AuthUsers, "root", "\n\x04root"}, pair{backend.AuthRoles, "root", "\n\x04root"},
 		pair{backend.Meta, "storageVersion", "3.6.0"}, pair{backend.Cluster, "clusterVersion", "3.6.0"},
 	); err != nil {
 		t.Errorf("users while authentication is off: %v", err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"vitrine/core/auth"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
@@ -44,6 +45,8 @@ type Result struct {
 	// Alarms are all active alarms; AlarmsChanged tells that an entry has changed them.
 	Alarms        []*pb.AlarmMember
 	AlarmsChanged bool
+	// Auth is a copy of who may do what if an entry has changed that, else nil.
+	Auth *auth.State
 	// OverQuota: a write proposed here went over the quota, so this member should propose the NOSPACE alarm.
 	OverQuota bool
 	// Err means that the log cannot be applied by this version; the member must stop. Entries up to Index are applied.
@@ -58,6 +61,8 @@ type Outcome struct {
 	Err      error
 	// Wrote: the request has changed pairs, at a revision of its own.
 	Wrote bool
+	// Tokens is what the request means for the tokens that a member keeps.
+	Tokens auth.Effect
 	// Physical: a compaction asks that its deletions are done before it is answered (Store.Compacting is false again).
 	Physical bool
 }

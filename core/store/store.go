@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 
+	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
@@ -24,6 +25,7 @@ type Store struct {
 	KV      *mvcc.Store
 	Members *membership.Members
 	Alarms  *Alarms
+	Auth    *auth.State
 	Backend *backend.Backend
 
 	cfg   Config
@@ -49,6 +51,9 @@ func Open(b *backend.Backend, cfg Config, t *trace.Tracer) (*Store, error) {
 	if s.Alarms, err = loadAlarms(b); err != nil {
 		return nil, err
 	}
+	if s.Auth, err = auth.Load(b); err != nil {
+		return nil, err
+	}
 	if s.KV, err = mvcc.Open(b, t); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -72,6 +77,18 @@ func (s *Store) Read(req any) (any, error) {
 		return s.KV.Txn(r)
 	}
 	return nil, fmt.Errorf("%w: read of %T", ErrUnknownRequest, req)
+}
+
+// Authorize tells why somebody may not ask for what needs n of the current state: it is what comes before Read, under the
+// same lock. Whoever was named by a state that is older than this one, or newer, is to be named anew.
+func (s *Store) Authorize(id auth.Identity, n auth.Need) error {
+	if err := s.Auth.Allowed(id, n); err != nil {
+		return err
+	}
+	if s.Auth.Enabled() && id.Revision != 0 && id.Revision != s.Auth.Revision() {
+		return auth.ErrOldRevision
+	}
+	return nil
 }
 
 // Scan reads history for the watch hub.
