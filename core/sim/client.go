@@ -12,6 +12,7 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/chaos"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
 	"vitrine/core/trace"
@@ -333,8 +334,8 @@ func (w *World) clientTimer(e *clock.Event) {
 		}
 	}
 	if r = w.requests.At(e.Slot); r.stage != finished {
-		if w.faults.on && w.faults.options.On[faultDeadline] {
-			w.faults.counts[faultDeadline]++
+		if w.chaos.Suffers(chaos.Deadline) {
+			w.chaos.Count(chaos.Deadline)
 		}
 		w.finish(e.Slot, nil, errDeadline)
 	}

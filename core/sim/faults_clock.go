@@ -39,19 +39,3 @@ func (w *World) patience() time.Duration {
 	}
 	return l.Timeout
 }
-
-// drawClock inflicts a clock fault: a rate between a half and twice, or a step
-// of the time of day of up to an hour.
-func (w *World) drawClock(n *node, how, long uint64) {
-	c := script.Command{Cmd: script.Clock, Member: n.id}
-	if how%2 == 0 {
-		c.Value = formatFloat(float64(50+how>>8%151) / 100)
-	} else {
-		step := spread(long, 10*time.Millisecond, time.Hour)
-		if how>>8%2 == 0 {
-			step = -step
-		}
-		c.Name, c.Value = script.ClockStep, step.String()
-	}
-	w.inflict(faultClock, c)
-}

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
-	"time"
 
 	"vitrine/core/check"
 	"vitrine/core/driver"
 	"vitrine/core/script"
-	"vitrine/core/sim/dice"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
 )
@@ -22,9 +19,6 @@ var (
 	errDiskIO   = errors.New("input/output error")
 	errDiskFull = errors.New("no space left on device")
 )
-
-// errorClasses are the classes of faults by what a disk refuses.
-var errorClasses = [script.DiskErrors]faultClass{faultWriteError, faultFull, faultSyncError, faultReadError, faultCommitError}
 
 const walDir = "member/wal"
 
@@ -120,11 +114,9 @@ func (w *World) leftovers(n *node) {
 
 // comeBack restarts a member, whose disk refused something once, after a while.
 func (w *World) comeBack(n *node) {
-	if n.wear.hit == nil || !w.faults.on {
-		return
+	if n.wear.hit != nil {
+		w.chaos.DiskFailed(n.id, n.wear.kind)
 	}
-	long := w.faults.dice[errorClasses[n.wear.kind]].Uint64()
-	w.later(spread(long, time.Millisecond, 5*time.Second), script.Command{Cmd: script.Restart, Member: n.id})
 }
 
 // bootFailed is the end of a process that could not read its disk: a reason to
@@ -242,57 +234,4 @@ func (n *node) zero(file string, at, size int64) error {
 		block %= max(1, durable/size)
 	}
 	return n.fs.Damage(file, block*size, int(size), func(p []byte) { clear(p) })
-}
-
-// Atlas: the members whose disks may decay, a minority, so that the others can
-// always repair what is lost. One rotting run in sixteen does not care: there
-// the cluster must halt safely.
-func (w *World) mayRot(n *node) bool {
-	bits := w.faults.options.Rotting
-	if bits>>60 == 0 {
-		return true
-	}
-	smaller := 0
-	for _, o := range w.nodes {
-		if dice.Mix(bits+o.id) < dice.Mix(bits+n.id) {
-			smaller++
-		}
-	}
-	return smaller < (len(w.nodes)-1)/2
-}
-
-// drawDiskFault inflicts a fault of the disk's classes on a member.
-func (w *World) drawDiskFault(class faultClass, n *node, how, long uint64) {
-	if class != faultRot {
-		kind := slices.Index(errorClasses[:], class)
-		w.inflict(class, script.Command{Cmd: script.Fail, Member: n.id, Name: script.DiskError(kind).String(), Rev: int64(how % 4)})
-		if class == faultReadError { // reads happen at boots
-			w.crashLater(n, how, long)
-		}
-		return
-	}
-	for range w.nodes { // the first candidate from the victim on
-		if w.mayRot(n) {
-			break
-		}
-		n = w.nodes[(n.ix+1)%len(w.nodes)]
-	}
-	if !w.mayRot(n) {
-		return // nobody may: there is but one copy
-	}
-	c := script.Command{Cmd: script.Rot, Member: n.id, Name: script.Decays()[how>>8%4], Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how >> 16 % (1 << 10))}
-	if c.Name == script.DecayCut { // of a member that is down
-		w.crashAndRestart(class, powerFailure(n.id, how), spread(long, time.Millisecond, time.Second))
-		w.later(1, c)
-		return
-	}
-	if w.inflict(class, c) && how>>10%2 == 0 { // else it is found some day
-		w.crashLater(n, how, long)
-	}
-}
-
-func (w *World) crashLater(n *node, how, long uint64) {
-	wait := spread(how, time.Millisecond, 100*time.Millisecond)
-	w.later(wait, powerFailure(n.id, how))
-	w.later(wait+spread(long, time.Millisecond, time.Second), script.Command{Cmd: script.Restart, Member: n.id})
 }

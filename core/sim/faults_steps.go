@@ -3,13 +3,12 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"vitrine/core/driver"
 	"vitrine/core/mutant"
 	"vitrine/core/script"
+	"vitrine/core/sim/chaos"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 )
@@ -103,10 +102,7 @@ func (w *World) perish() {
 	n.strikes.clear()
 	w.quit(n, how)
 	w.emit(trace.Event{Kind: trace.MemberCrashed, Member: n.id, A: lost, Text: step.String(), Cause: cause})
-	if w.faults.on {
-		long := w.faults.dice[faultStrike].Uint64()
-		w.later(spread(long, time.Millisecond, time.Second), script.Command{Cmd: script.Restart, Member: n.id})
-	}
+	w.chaos.Struck(n.id)
 }
 
 // refuses is a disk's answer to a step. Where it ends the process nothing more
@@ -150,18 +146,13 @@ func shortWrite(op vfs.Op, percent int) error {
 	return &vfs.ShortWrite{Bytes: int(max(0, end-op.Offset)), Err: errDiskFull}
 }
 
-// fillable are the steps that write.
-var fillable = [...]driver.Step{
-	driver.LogAppend, driver.LogMark, driver.LogSnapshot, driver.SegmentHead, driver.SpareClean, driver.ImageWrite, driver.CommitRun, driver.DefragCopy,
-}
-
 // validStrike refuses a strike before a step that there is not, or that cannot end so.
 func validStrike(_ *World, c *script.Command) error {
 	step, how := driver.StepNamed(c.Name), script.StrikeNamed(c.Value)
 	switch {
 	case step == driver.NoStep || step.Founding():
 		return fmt.Errorf("sim: strike: there is no step %q", c.Name)
-	case how == script.StepFails && !step.Writes(), how == script.StepFillsUp && !slices.Contains(fillable[:], step):
+	case how == script.StepFails && !step.Writes(), how == script.StepFillsUp && !chaos.Fills(step):
 		return fmt.Errorf("sim: strike: %s cannot end with %q", c.Name, c.Value)
 	}
 	return nil
@@ -170,63 +161,6 @@ func validStrike(_ *World, c *script.Command) error {
 func (w *World) strike(n *node, c *script.Command, cause uint64) {
 	how := script.StrikeNamed(c.Value)
 	n.strikes.arm(driver.StepNamed(c.Name), strike{how: how, skip: c.Rev, torn: c.Torn, cause: cause})
-}
-
-// drawStrike strikes a member before some step: every second time before one that
-// members seldom take, and then whoever takes it.
-func (w *World) drawStrike(n *node, how, long uint64) {
-	c := script.Command{Cmd: script.Strike, Member: n.id, Value: script.PowerFails.String()}
-	step, seldom := drawStep(how, func(driver.Step) bool { return true })
-	if c.Name = step.String(); !seldom {
-		if c.Rev = int64(long >> 8 % 8); c.Rev > 3 {
-			c.Rev = 0
-		}
-	}
-	if how>>20%4 == 0 {
-		c.Value = script.ProcessDies.String()
-	} else {
-		c.Torn = int(vfs.Survival(long >> 16))
-	}
-	if !seldom {
-		w.inflict(faultStrike, c)
-		return
-	}
-	for _, n := range w.nodes {
-		c.Member = n.id
-		w.inflict(faultStrike, c)
-		if step == driver.RepairLog { // there is nothing to repair but what was torn
-			w.inflict(faultStrike, script.Command{Cmd: script.Strike, Member: n.id, Name: driver.LogSync.String(), Value: script.PowerFails.String(), Rev: 1 + int64(long>>24%64), Torn: 50})
-		}
-	}
-}
-
-// drawRefusal has a disk refuse a step.
-func (w *World) drawRefusal(n *node, how, long uint64) {
-	c := script.Command{Cmd: script.Strike, Member: n.id, Rev: int64(long >> 8 % 4)}
-	if how>>20%4 == 0 {
-		c.Name, c.Value, c.Torn = fillable[how>>24%uint64(len(fillable))].String(), script.StepFillsUp.String(), int(long>>16%100)
-	} else {
-		step, _ := drawStep(how, driver.Step.Writes)
-		c.Name, c.Value = step.String(), script.StepFails.String()
-	}
-	w.inflict(faultRefusal, c)
-}
-
-// rarest are the steps that a member hardly ever takes.
-var rarest = [...]driver.Step{
-	driver.RemoveLeftover, driver.RepairLog, driver.LogSnapshot, driver.SegmentRemove, driver.Exchange, driver.DropImage,
-	driver.DefragOpen, driver.DefragExchange, driver.ImageTake,
-}
-
-// drawStep picks a step that fits, by drawn bits: every second time one of those
-// that a member does not take all the time, and of these one of the rarest.
-func drawStep(bits uint64, fits func(driver.Step) bool) (step driver.Step, seldom bool) {
-	seldom, rare := bits>>32%2 == 0, bits>>33%2 == 0
-	all := slices.DeleteFunc(driver.Steps(), func(s driver.Step) bool {
-		listed := slices.Contains(rarest[:], s)
-		return s.Founding() || !fits(s) || seldom && rare && !listed || seldom && !rare && !listed && !(s >= driver.Release && s <= driver.DropImage)
-	})
-	return all[bits>>40%uint64(len(all))], seldom
 }
 
 // garble damages the image that a member is about to receive, if it was to be.

@@ -140,7 +140,7 @@ func (w *World) imageKept(n *node, e *clock.Event) {
 	*w.flights.At(e.Slot) = flight{}
 	w.flights.Give(e.Slot)
 	n.images = true
-	w.moment(n)
+	w.chaos.Fragile(n.id)
 	w.report(w.nodes[f.from], n, member.SnapshotStatus, true, e.Cause)
 	w.step(n, &member.Input{Kind: member.Receive, Message: f.msg, Cause: e.Cause})
 }

@@ -26,9 +26,9 @@ const (
 	evWatchArrive                   // a watch request or close reaches a member
 	evWatchPush                     // watch responses reach their client
 	evCommand                       // a timed command
-	evFault                         // the fault drawer wakes up; a = class
-	evReport                        // a transport reports on a message; a = input kind, peer, ok
-	evImage                         // part of a received image is on disk, or all of it; slot in World.flights
-	evDefrag                        // a database is copied, or the copy is durable; a = which
-	evInspect                       // the checkers look at all members
+	evFaultsEnd
+	evReport  // a transport reports on a message; a = input kind, peer, ok
+	evImage   // part of a received image is on disk, or all of it; slot in World.flights
+	evDefrag  // a database is copied, or the copy is durable; a = which
+	evInspect // the checkers look at all members
 )

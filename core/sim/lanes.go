@@ -85,11 +85,14 @@ func (w *World) wrote(n *node, e *clock.Event) {
 	}
 	switch {
 	case fragile && n.received > 0 && w.clock.Now < n.received+afterSnapshot:
-		w.noted(n)
+		w.chaos.SnapshotNoted(n.id)
 	case fragile || n.log.Size() > used+vfs.BlockSize: // half of it may survive
-		w.moment(n)
+		w.chaos.Fragile(n.id)
 	}
 }
+
+// afterSnapshot is how long a mark counts as one behind a received snapshot.
+const afterSnapshot = int64(200 * time.Millisecond)
 
 // wrote notes how far the log is written, and whether a crash would meet it in
 // the middle of something: fragile before the sync, delicate just after it.
@@ -137,7 +140,7 @@ func (w *World) wasSynced(n *node, e *clock.Event) {
 		e.A = 1
 		if n.delicate {
 			n.delicate = false
-			w.moment(n)
+			w.chaos.Fragile(n.id)
 		}
 	}
 	if n.process == paused {
@@ -312,7 +315,7 @@ func (w *World) committed(n *node) {
 	w.released(n)
 	if n.compacted {
 		n.compacted = false
-		w.moment(n)
+		w.chaos.Fragile(n.id)
 	}
 }
 
@@ -391,7 +394,7 @@ func (w *World) housekeep(n *node) {
 	n.compacted = !more
 	w.needCommit(n)
 	if more {
-		w.moment(n)
+		w.chaos.Fragile(n.id)
 		w.needHousekeeping(n)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
 	"vitrine/core/member"
+	"vitrine/core/sim/chaos"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
 	"vitrine/core/trace"
@@ -82,15 +83,15 @@ func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
 		why = lostToCut
 	case below(fate>>32, w.net.Loss):
 		why = lostToDice
-		w.faults.counts[faultLoss]++
+		w.chaos.Count(chaos.Loss)
 	}
 	w.launch(n, to, m, img, latency, cause, why)
 	if t := m.GetType(); t == raftpb.MsgVote || t == raftpb.MsgVoteResp && !m.GetReject() {
-		w.promised(n)
+		w.chaos.VoteLeft(n.id)
 	}
 	// TCP never doubles a proposal, and nothing above it could tell.
 	if why == notLost && img == nil && m.GetType() != raftpb.MsgProp && below(fate&0xffffffff, w.net.Duplicate) {
-		w.faults.counts[faultDuplicate]++
+		w.chaos.Count(chaos.Duplicate)
 		w.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency+second, cause, notLost)
 	}
 }

@@ -52,13 +52,9 @@ func (o observer) Emit(e *trace.Event) {
 		clear(n.votes[:])
 		n.votes[n.ix] = 1
 	case e.Kind == trace.RoleChanged && e.A == uint64(raft.StateLeader):
-		o.w.elected(o.w.nodes[e.Member-1])
+		o.w.chaos.Elected(e.Member)
 	case e.Kind == trace.RevisionAdvanced:
-		f := &o.w.faults
-		f.head = max(f.head, e.Rev)
-		if e.A == 1 {
-			o.w.tombstone(e.Rev, e.Member)
-		}
+		o.w.chaos.Revised(e.Rev, e.A == 1, e.Member)
 	case e.Kind == trace.VoteCast:
 		o.w.nodes[e.Member-1].elapsed = 0
 	case e.Request != 0:

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/sim/chaos"
 	"vitrine/core/trace"
 )
 
@@ -69,8 +70,8 @@ func TestRarePathsAreReached(t *testing.T) {
 			t.Errorf("no message was lost to %q", why)
 		}
 	}
-	for _, class := range faultNames {
-		if faults[class] == 0 && class != "blackout" {
+	for class := range chaos.Classes {
+		if faults[class.String()] == 0 && class != chaos.Blackout {
 			t.Errorf("no fault of class %s", class)
 		}
 	}

@@ -88,6 +88,30 @@ func (w *World) Heal() {
 	w.endFaults()
 }
 
+// endFaults heals everything: it ends cuts, pauses and stalls, puts back all
+// settings, and restarts who can run.
+func (w *World) endFaults() {
+	w.chaos.End()
+	cause := w.emit(trace.Event{Kind: trace.Fault, Text: "the faults end"})
+	w.net = w.cfg.Network
+	w.healAll(cause)
+	for _, n := range w.nodes {
+		n.dial = w.cfg.Disk
+		n.tickEvery, n.wear.armed = int64(w.cfg.TickEvery), [script.DiskErrors]int{}
+		n.strikes.disarm()
+		n.garbled = nil
+		if !n.alive() && n.process != starting && (n.process != stopped || n.wear.hit != nil) {
+			w.start(n)
+		}
+	}
+	// What was to be taken back later has been taken back.
+	for i := range w.scheduled {
+		if t := &w.scheduled[i]; t.Fault && t.At >= w.clock.Now {
+			t.Cmd = ""
+		}
+	}
+}
+
 // unread is when the slowest reader of a watch will have read what is on its
 // way to it: its own slowness is no fault of the cluster.
 func (w *World) unread() int64 {

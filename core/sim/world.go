@@ -11,6 +11,7 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/chaos"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/setup"
@@ -29,6 +30,7 @@ type World struct {
 	judge  *judge
 
 	nodes   []*node
+	ids     []uint64 // of nodes
 	links   []link
 	net     Network
 	process setup.Process
@@ -63,7 +65,7 @@ type World struct {
 	acts      map[string]*act // what commands do, by verb
 	commands  []script.Timed  // done
 	scheduled []script.Timed  // to be done
-	faults    faults
+	chaos     *chaos.Chaos
 	decode    func(data []byte) (*pb.InternalRaftRequest, error) // of an entry; see decoder
 	skipped   []int                                              // scheduled commands that were not possible
 	dying     *node                                              // its machine was struck between two steps of this event
@@ -86,23 +88,19 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	if bug != mutant.None && !mutant.Enabled {
 		return nil, fmt.Errorf("sim: mutant %q: this binary carries no mutants; build it with -tags mutants", cfg.Mutant)
 	}
-	var drawn Options
+	var drawn chaos.Options
 	if cfg.Faults {
-		drawn = drawOptions(cfg.Seed)
-		for _, name := range cfg.Always {
-			class := slices.Index(faultNames[:], name)
-			if class < 0 {
-				return nil, fmt.Errorf("sim: always = %v: %q is no class of faults", cfg.Always, name)
-			}
-			drawn.On[class] = true
+		if drawn, err = chaos.Draw(cfg.Seed, cfg.Always); err != nil {
+			return nil, err
 		}
-		drawn.tune(&cfg)
+		drawn.Tune(&cfg)
 	}
 	w := &World{
 		acts: newActs(), clock: new(clock.Clock),
-		cfg: cfg, faults: faults{options: drawn}, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
+		cfg: cfg, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
 		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode, byRequest: map[uint64]int32{}, streams: map[uint64]*stream{},
 	}
+	w.chaos = chaos.New(suffering{w}, w.clock, cfg.Seed, drawn)
 	w.wire = dice.New(cfg.Seed, dice.Wire, 0).At(&w.clock.Now)
 	if !cfg.NoChecks {
 		w.judge = newJudge(w)
@@ -116,7 +114,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 			strikes: newStrikes(),
 		}
 		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
-		w.nodes = append(w.nodes, n)
+		w.nodes, w.ids = append(w.nodes, n), append(w.ids, id)
 	}
 	w.enter()
 	defer w.leave()
@@ -131,7 +129,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		w.boot(n)
 	}
 	w.newClients()
-	w.newFaults()
+	w.beginFaults()
 	w.inspectLater()
 	return w, nil
 }
@@ -289,8 +287,10 @@ func (w *World) next() {
 		w.pushArrives(&e)
 	case evCommand:
 		w.scheduledCommand(int(e.A))
-	case evFault:
-		w.drawFault(&e)
+	case chaos.Wake:
+		w.chaos.Happens(&e)
+	case evFaultsEnd:
+		w.endFaults()
 	case evInspect:
 		w.inspect()
 	default:

@@ -1,8 +1,9 @@
-package sim
+package chaos
 
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,14 +15,14 @@ import (
 
 // Options are what a run drew before it began.
 type Options struct {
-	On        [faultClasses]bool
+	On        [Classes]bool
 	Loss      float64
 	Duplicate float64
 	Jitter    time.Duration
 	Fsync     time.Duration
 	SpikeProb float64
 	Spike     time.Duration
-	Gap       [faultClasses]time.Duration // mean between two faults of a class
+	Gap       [Classes]time.Duration // mean between two faults of a class
 	VoteCrash float64
 	Moment    float64
 	NoteCrash float64 // of moments in which a log takes note of a received snapshot
@@ -53,7 +54,7 @@ func (o *Options) String() string {
 	var words []string
 	for class, on := range o.On {
 		if on {
-			words = append(words, faultNames[class]+o.degree(faultClass(class)))
+			words = append(words, names[class]+o.degree(Class(class)))
 		}
 	}
 	if len(words) == 0 {
@@ -63,23 +64,23 @@ func (o *Options) String() string {
 }
 
 // degree is how much there is of a fault: a measure, or the mean time between two.
-func (o *Options) degree(class faultClass) string {
+func (o *Options) degree(class Class) string {
 	switch class {
-	case faultLoss:
+	case Loss:
 		return fmt.Sprintf("=%.3f", o.Loss)
-	case faultDuplicate:
+	case Duplicate:
 		return fmt.Sprintf("=%.3f", o.Duplicate)
-	case faultDelay:
+	case Delay:
 		return fmt.Sprintf("=%v", o.Jitter.Round(100*time.Microsecond))
-	case faultDisk:
+	case Disk:
 		return fmt.Sprintf("=%v,%.3f*%v", o.Fsync.Round(100*time.Microsecond), o.SpikeProb, o.Spike.Round(time.Millisecond))
-	case faultVote:
+	case Vote:
 		return fmt.Sprintf("=%.2f", o.VoteCrash)
-	case faultMoment:
+	case Moment:
 		return fmt.Sprintf("=%.2f,%.2f", o.Moment, o.NoteCrash)
-	case faultCoup:
+	case Coup:
 		return fmt.Sprintf("=%.2f", o.Coup)
-	case faultDeadline:
+	case Deadline:
 		return fmt.Sprintf("=%v", o.Patience.Round(time.Millisecond))
 	}
 	return fmt.Sprintf("/%v", o.Gap[class].Round(time.Millisecond))
@@ -111,74 +112,84 @@ func (o *Options) tuning() (words []string) {
 	return words
 }
 
-// drawOptions draws the options of a seed: a fixed number of values.
-func drawOptions(seed uint64) (o Options) {
+// Draw draws the options of a seed: a fixed number of values. The classes that
+// always names are on whatever the seed says.
+func Draw(seed uint64, always []string) (o Options, err error) {
 	d := dice.New(seed, dice.Options, 0)
-	for class := range faultWriteError {
+	for class := range WriteError {
 		o.On[class] = d.Chance(0.5)
 	}
-	o.On[faultBlackout] = o.On[faultBlackout] && d.Chance(0.1)
+	o.On[Blackout] = o.On[Blackout] && d.Chance(0.1)
 	o.Loss = 0.3 * float64(d.Uint64N(1001)) / 1000 * float64(d.Uint64N(1001)) / 1000
 	o.Duplicate = 0.2 * float64(d.Uint64N(1001)) / 1000
 	o.Jitter = d.Exp(30*time.Millisecond) + time.Millisecond
 	o.Fsync = d.Exp(20*time.Millisecond) + time.Millisecond
 	o.SpikeProb = 0.02 * float64(d.Uint64N(1001)) / 1000
 	o.Spike = d.Between(100*time.Millisecond, 5*time.Second)
-	gap := func(c faultClass, lo, hi time.Duration) { o.Gap[c] = d.Between(lo, hi) }
-	gap(faultClog, 200*time.Millisecond, 3*time.Second)
-	gap(faultPartition, 2*time.Second, 12*time.Second)
-	gap(faultPause, time.Second, 8*time.Second)
-	gap(faultCrash, 500*time.Millisecond, 8*time.Second)
-	gap(faultStall, 2*time.Second, 10*time.Second)
-	gap(faultCompact, time.Second, 10*time.Second)
-	gap(faultTransfer, time.Second, 10*time.Second)
-	gap(faultCampaign, time.Second, 10*time.Second)
-	gap(faultBlackout, 10*time.Second, 40*time.Second)
+	gap := func(c Class, lo, hi time.Duration) { o.Gap[c] = d.Between(lo, hi) }
+	gap(Clog, 200*time.Millisecond, 3*time.Second)
+	gap(Partition, 2*time.Second, 12*time.Second)
+	gap(Pause, time.Second, 8*time.Second)
+	gap(Crash, 500*time.Millisecond, 8*time.Second)
+	gap(Stall, 2*time.Second, 10*time.Second)
+	gap(Compact, time.Second, 10*time.Second)
+	gap(Transfer, time.Second, 10*time.Second)
+	gap(Campaign, time.Second, 10*time.Second)
+	gap(Blackout, 10*time.Second, 40*time.Second)
 	o.VoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
 	o.Moment = 0.02 + 0.2*float64(d.Uint64N(1001))/1000
 	o.drawTuning(d)
 	o.drawBroken(dice.New(seed, dice.Options, 1))
 	o.drawSteps(dice.New(seed, dice.Options, 2))
-	return o
+	for _, name := range always {
+		class := slices.Index(names[:], name)
+		if class < 0 {
+			return o, fmt.Errorf("chaos: %q is no class of faults", name)
+		}
+		o.On[class] = true
+	}
+	return o, nil
 }
 
 // drawBroken draws the classes of disks that fail, of clocks, and of clients
 // that do not wait.
 func (o *Options) drawBroken(d *dice.Dice) {
-	for class := faultWriteError; class <= faultCoup; class++ {
+	for class := WriteError; class <= Coup; class++ {
 		o.On[class] = d.Chance(0.5)
 		o.Gap[class] = d.Between(3*time.Second, 20*time.Second)
 	}
-	o.Gap[faultDeadline] = 0 // it is a way of life
-	o.Gap[faultRot] = d.Between(10*time.Second, time.Minute)
+	o.Gap[Deadline] = 0 // it is a way of life
+	o.Gap[Rot] = d.Between(10*time.Second, time.Minute)
 	o.Rotting = d.Uint64()
 	o.Patience = spread(d.Uint64(), 2*time.Millisecond, time.Second)
-	o.Gap[faultExile] = d.Between(2*time.Second, 15*time.Second)
-	o.Gap[faultCoup] = 0 // it comes with elections
+	o.Gap[Exile] = d.Between(2*time.Second, 15*time.Second)
+	o.Gap[Coup] = 0 // it comes with elections
 	o.Coup = 0.1 + 0.8*float64(d.Uint64N(1001))/1000
 }
 
 // drawSteps draws the classes that concern the steps of a driver, and when power
 // fails while the first disks are made.
 func (o *Options) drawSteps(d *dice.Dice) {
-	for class := faultStrike; class < faultClasses; class++ {
+	for class := Strike; class < Classes; class++ {
 		o.On[class] = d.Chance(0.5)
 	}
 	o.NoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
-	o.Gap[faultStrike] = d.Between(150*time.Millisecond, 1500*time.Millisecond)
-	o.Gap[faultRefusal] = d.Between(500*time.Millisecond, 5*time.Second)
-	o.Gap[faultDefrag] = d.Between(500*time.Millisecond, 6*time.Second)
-	o.Gap[faultGarble] = d.Between(2*time.Second, 15*time.Second)
+	o.Gap[Strike] = d.Between(150*time.Millisecond, 1500*time.Millisecond)
+	o.Gap[Refusal] = d.Between(500*time.Millisecond, 5*time.Second)
+	o.Gap[Defrag] = d.Between(500*time.Millisecond, 6*time.Second)
+	o.Gap[Garble] = d.Between(2*time.Second, 15*time.Second)
 	// A short log in small segments, and much to write: then segments come and go,
 	// and members are often sent a database.
 	if count, keep, every := 2+d.Uint64N(60), 1+d.Uint64N(4), 1+d.Uint64N(4); d.Chance(0.5) {
 		o.SnapshotCount, o.SnapshotCatchUp, o.CompactEntries, o.SegmentBytes = count, keep, every, 4096
 		o.Keys, o.Rate, o.Large = cmp.Or(o.Keys, 8), max(o.Rate, 150), cmp.Or(o.Large, 1024)
 	}
-	for id := range uint64(MaxMembers) {
+	for id := range uint64(setup.MaxMembers) {
 		step, torn := driver.Step(d.Uint64N(uint64(driver.StepCount))), d.Uint64()
-		if o.On[faultStrike] && step.Founding() {
-			o.Founding = append(o.Founding, setup.Founding{Member: id + 1, Step: step.String(), Keep: torn>>40%2 == 0, Torn: int(vfs.Survival(torn))})
+		if o.On[Strike] && step.Founding() {
+			o.Founding = append(o.Founding, setup.Founding{
+				Member: id + 1, Step: step.String(), Keep: torn>>40%2 == 0, Torn: int(vfs.Survival(torn)),
+			})
 		}
 	}
 }
@@ -237,8 +248,8 @@ func (o *Options) drawTuning(d *dice.Dice) {
 // smallestQuota has room for all keys with their largest values.
 const smallestQuota = 96 << 10
 
-// tune puts the drawn variations into a configuration.
-func (o *Options) tune(c *Config) {
+// Tune puts the drawn variations into a configuration.
+func (o *Options) Tune(c *setup.Config) {
 	c.Founding = append(c.Founding, o.Founding...)
 	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
 	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)
@@ -254,7 +265,7 @@ func (o *Options) tune(c *Config) {
 	}
 	c.Workload.Timeout = cmp.Or(o.Timeout, c.Workload.Timeout)
 	c.Workload.Large = cmp.Or(o.Large, c.Workload.Large)
-	if o.On[faultDeadline] {
+	if o.On[Deadline] {
 		c.Workload.Hasty = o.Patience
 	}
 	c.Watch.Pushes = cmp.Or(o.Watch.Pushes, c.Watch.Pushes)

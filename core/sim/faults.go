@@ -1,0 +1,52 @@
+package sim
+
+import (
+	"time"
+
+	"vitrine/core/script"
+	"vitrine/core/sim/chaos"
+	"vitrine/core/sim/clock"
+)
+
+// suffering is a world as its chaos sees it.
+type suffering struct{ w *World }
+
+// Do does a drawn fault.
+func (s suffering) Do(c script.Command) error {
+	_, err := s.w.do(&c, true)
+	return err
+}
+
+// Later takes a fault back, or continues it, after a while.
+func (s suffering) Later(wait time.Duration, c script.Command) {
+	w := s.w
+	at := w.clock.Now + int64(wait)
+	w.scheduled = append(w.scheduled, script.Timed{At: at, Command: c, Fault: true})
+	w.clock.PushFirst(clock.Event{At: at, Kind: evCommand, A: uint64(len(w.scheduled) - 1)})
+}
+
+// Members implements chaos.World.
+func (s suffering) Members() []uint64 { return s.w.ids }
+
+// Leader implements chaos.World.
+func (s suffering) Leader() uint64 { return s.w.Leader() }
+
+// beginFaults begins the fault phase, and says when it ends.
+func (w *World) beginFaults() {
+	if w.cfg.FaultsFor > 0 {
+		w.clock.PushFirst(clock.Event{At: int64(w.cfg.FaultsFor), Kind: evFaultsEnd})
+	}
+	if w.cfg.Faults {
+		w.chaos.Begin()
+	}
+}
+
+// Options are the drawn options of the run; their classes are all off if the run
+// has no faults.
+func (w *World) Options() *chaos.Options { return w.chaos.Options() }
+
+// FaultCounts are the faults so far by class; lost and doubled messages count.
+func (w *World) FaultCounts() (all []Count) {
+	w.chaos.Counts(func(class string, n int) { all = append(all, Count{class, n}) })
+	return all
+}
