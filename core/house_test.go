@@ -25,7 +25,7 @@ var order = []string{
 	"wal", "backend", "backend/bolt",
 	"mvcc", "lease", "auth", "membership",
 	"watch", "store",
-	"consensus", "api", "member",
+	"consensus", "duty", "api", "member",
 	"driver",
 	"model", "check", "check/fold", "check/history",
 	"script",

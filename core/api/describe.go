@@ -19,17 +19,8 @@ const (
 // as long as what it says. It does not use protobuf's text, which varies between builds and knows no bound.
 func Describe(request any) string {
 	d := &description{}
-	switch r := request.(type) {
-	case *pb.PutRequest:
-		d.put(r)
-	case *pb.TxnRequest:
-		d.txn(r)
-	case *pb.RangeRequest:
-		d.rangeOf(r)
-	case *pb.DeleteRangeRequest:
-		d.deleteRange(r)
-	case *pb.CompactionRequest:
-		d.say("revision:%d physical:%t", r.GetRevision(), r.GetPhysical())
+	if describe := OperationOf(request).row().describe; describe != nil {
+		describe(d, request)
 	}
 	return string(d.text)
 }
@@ -63,6 +54,10 @@ func (q quoted) String() string {
 func (d *description) put(r *pb.PutRequest) {
 	d.say("key:%v value_size:%d lease:%d prev_kv:%t ignore_value:%t ignore_lease:%t",
 		quoted(r.GetKey()), len(r.GetValue()), r.GetLease(), r.GetPrevKv(), r.GetIgnoreValue(), r.GetIgnoreLease())
+}
+
+func (d *description) compaction(r *pb.CompactionRequest) {
+	d.say("revision:%d physical:%t", r.GetRevision(), r.GetPhysical())
 }
 
 func (d *description) deleteRange(r *pb.DeleteRangeRequest) {

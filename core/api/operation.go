@@ -1,8 +1,13 @@
 package api
 
-import "vitrine/core/pb"
+import (
+	"reflect"
 
-// Operation is the kind of a request, as a number for events and metrics. Numbers are stable.
+	"vitrine/core/pb"
+)
+
+// Operation is the kind of a call, as a number for events and metrics. Numbers are stable. What is known of an operation
+// is a row of one table (operations.go).
 type Operation uint8
 
 // The operations that members answer.
@@ -13,57 +18,124 @@ const (
 	DeleteRange Operation = 3
 	Txn         Operation = 4
 	Compact     Operation = 5
-	Watch       Operation = 6 // only at clients: a watch has its own way through a member
+	Watch       Operation = 6
+	RangeStream Operation = 7
 	Status      Operation = 20
 	HashKV      Operation = 21
 	Hash        Operation = 22
 	Alarm       Operation = 23
 	MoveLeader  Operation = 24
 	Snapshot    Operation = 25
+	Defragment  Operation = 26
 	MemberList  Operation = 30
+
+	// Operations is one more than the highest.
+	Operations = len(operations)
 )
 
-var operationNames = [...]string{
-	NoOperation: "unknown", Range: "range", Put: "put", DeleteRange: "delete_range", Txn: "transaction",
-	Compact: "compact", Watch: "watch", Status: "status", HashKV: "hash_kv", Hash: "hash", Alarm: "alarm",
-	MoveLeader: "move_leader", Snapshot: "snapshot", MemberList: "member_list",
+// A Route is the way of an operation through a member.
+type Route uint8
+
+// The routes.
+const (
+	NoRoute      Route = iota
+	Propose            // into the log; answered when it is applied
+	ReadIndex          // from a store that is as new as the commit index of the leader
+	Serializable       // from this member's store as it is; its driver may answer without asking the member
+	Local              // about this member: it answers at once, or lets its driver do so
+	Lead               // a change of leader: answered when there is another one
+	Driver             // by the driver, of which the member hears nothing
+	Stream             // inputs and outputs of its own (member.WatchOpen and so on)
+)
+
+// row is what is known of o; that of an unknown operation is empty.
+func (o Operation) row() *row {
+	if int(o) < len(operations) {
+		return &operations[o]
+	}
+	return &operations[NoOperation]
 }
 
 // String is the name of the operation, as etcd's traces have it where they have one.
 func (o Operation) String() string {
-	if int(o) < len(operationNames) && operationNames[o] != "" {
-		return operationNames[o]
+	if name := o.row().name; name != "" {
+		return name
 	}
-	return operationNames[NoOperation]
+	return "unknown"
 }
 
-// OperationOf tells what kind of request a message is; NoOperation if members answer none of its kind.
-func OperationOf(body any) Operation {
-	switch body.(type) {
-	case *pb.RangeRequest:
-		return Range
-	case *pb.PutRequest:
-		return Put
-	case *pb.DeleteRangeRequest:
-		return DeleteRange
-	case *pb.TxnRequest:
-		return Txn
-	case *pb.CompactionRequest:
-		return Compact
-	case *pb.StatusRequest:
-		return Status
-	case *pb.HashKVRequest:
-		return HashKV
-	case *pb.HashRequest:
-		return Hash
-	case *pb.AlarmRequest:
-		return Alarm
-	case *pb.MoveLeaderRequest:
-		return MoveLeader
-	case *pb.SnapshotRequest:
-		return Snapshot
-	case *pb.MemberListRequest:
-		return MemberList
+// Method is the full name of the operation's RPC, "/etcdserverpb.KV/Put".
+func (o Operation) Method() string { return o.row().method }
+
+// Route is the way that a call with this body takes.
+func (o Operation) Route(body any) Route {
+	if route := o.row().route; route != nil {
+		return route(body)
 	}
-	return NoOperation
+	return NoRoute
 }
+
+// Cost is what the body may add to the database, in bytes, 0 if nothing.
+func (o Operation) Cost(body any) int {
+	if cost := o.row().cost; cost != nil {
+		return cost(body)
+	}
+	return 0
+}
+
+// Metric is etcd's label for the durations of an operation that writes, or of one that only reads; "" = none are kept.
+func (o Operation) Metric(writes bool) string {
+	if writes {
+		return o.row().metric
+	}
+	return o.row().readMetric
+}
+
+// Counts are how many requests and how many results etcd's line about a slow call tells of; ok is false where it
+// tells of none. The response may be nil.
+func (o Operation) Counts(request, response any) (requests, results int64, ok bool) {
+	if counts := o.row().counts; counts != nil {
+		requests, results = counts(request, response)
+		return requests, results, true
+	}
+	return 0, 0, false
+}
+
+func (o Operation) learnerToo(body any) bool {
+	too := o.row().learner
+	return too != nil && too(body)
+}
+
+func (o Operation) validate(body any, maxTxnOps int) *Error {
+	if valid := o.row().valid; valid != nil {
+		return valid(body, maxTxnOps)
+	}
+	return nil
+}
+
+// OperationOf tells what kind of call a message makes; NoOperation if members answer none of its kind. A range may be
+// streamed, too, which its message does not say.
+func OperationOf(body any) Operation { return byType[reflect.TypeOf(body)] }
+
+// Asked finds the operation that an entry of the log came from, and its message; NoOperation if no client asks for such.
+func Asked(r *pb.InternalRaftRequest) (Operation, any) {
+	for o := range operations {
+		if asked := operations[o].asked; asked != nil {
+			if body := asked(r); body != nil {
+				return Operation(o), body
+			}
+		}
+	}
+	return NoOperation, nil
+}
+
+// byType finds an operation by the type of its message.
+var byType = func() map[reflect.Type]Operation {
+	index := map[reflect.Type]Operation{}
+	for o := range operations {
+		if t := operations[o].message; t != nil && !operations[o].shared {
+			index[t] = Operation(o)
+		}
+	}
+	return index
+}()

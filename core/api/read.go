@@ -3,93 +3,104 @@ package api
 import (
 	"vitrine/core/consensus"
 	"vitrine/core/mutant"
-	"vitrine/core/pb"
 )
 
 // read sends a request to the store: at once, or when the store is known to be new enough.
-func (s *Server) read(p *pending, local bool) {
+func (b *Book) read(p *pending, local bool) {
 	if local {
-		s.serve(p)
+		b.serve(p)
 		return
 	}
 	p.stage = asking
-	s.waiting = append(s.waiting, p)
+	b.waiting = append(b.waiting, p)
 }
 
 // askNext opens a question for all reads that wait, if none is open. A read that arrives later waits for the next one.
-func (s *Server) askNext() {
-	if s.batch != 0 {
-		if s.asked = drop(s.asked); len(s.asked) > 0 {
+func (b *Book) askNext() {
+	if b.batch != 0 {
+		if b.asked = drop(b.asked); len(b.asked) > 0 {
 			return
 		}
-		s.node.DropRead() // everyone who asked has gone
-		s.batch = 0
+		b.node.DropRead() // everyone who asked has gone
+		b.batch = 0
 	}
-	if s.waiting = drop(s.waiting); len(s.waiting) == 0 {
+	if b.waiting = drop(b.waiting); len(b.waiting) == 0 {
 		return
 	}
-	s.batch = s.node.ReadIndex()
-	s.asked, s.waiting = s.waiting, s.asked[:0]
+	b.batch = b.node.ReadIndex()
+	b.asked, b.waiting = b.waiting, b.asked[:0]
 }
 
 // readState answers the open question: all who asked may read at its index.
-func (s *Server) readState(rs consensus.ReadState) {
-	if rs.Batch != s.batch || s.batch == 0 {
+func (b *Book) readState(rs consensus.ReadState) {
+	if rs.Batch != b.batch || b.batch == 0 {
 		return
 	}
-	s.batch = 0
-	applied := s.node.AppliedIndex()
-	for _, p := range s.asked {
+	b.batch = 0
+	applied := b.node.AppliedIndex()
+	for _, p := range b.asked {
 		if p.stage == done {
 			continue
 		}
 		if rs.Err != nil {
-			s.answer(p, nil, AsError(rs.Err))
+			b.answer(p, nil, AsError(rs.Err))
 			continue
 		}
 		p.index = rs.Index
-		s.station(p, "read index received")
+		b.station(p, "read index received")
 		if rs.Index <= applied || mutant.On(mutant.ReplyBeforeApply) {
-			s.agreed(p)
+			b.agreed(p)
 			continue
 		}
 		p.stage = catching
-		s.confirmed = append(s.confirmed, p)
+		b.confirmed = append(b.confirmed, p)
 	}
-	clear(s.asked)
-	s.asked = s.asked[:0]
+	clear(b.asked)
+	b.asked = b.asked[:0]
 }
 
 // caughtUp lets reads go that waited for the store.
-func (s *Server) caughtUp() {
-	if len(s.confirmed) == 0 {
+func (b *Book) caughtUp() {
+	if len(b.confirmed) == 0 {
 		return
 	}
-	applied := s.node.AppliedIndex()
-	for _, p := range s.confirmed {
+	applied := b.node.AppliedIndex()
+	for _, p := range b.confirmed {
 		if p.stage == catching && p.index <= applied {
-			s.station(p, "applied index is now lower than readState.Index")
-			s.agreed(p)
+			b.station(p, "applied index is now lower than readState.Index")
+			b.agreed(p)
 		}
 	}
-	s.confirmed = drop(s.confirmed)
+	b.confirmed = drop(b.confirmed)
 }
 
-func (s *Server) agreed(p *pending) {
-	s.station(p, "agreement among raft nodes before linearized reading")
-	s.serve(p)
+func (b *Book) agreed(p *pending) {
+	b.station(p, "agreement among raft nodes before linearized reading")
+	b.serve(p)
 }
 
-// serve lets the driver answer from its store, or answers itself what it knows.
-func (s *Server) serve(p *pending) {
-	if _, ok := p.body.(*pb.MemberListRequest); ok {
-		s.answer(p, s.memberList(), nil)
+// header is the identity of an answer that is made now.
+func (b *Book) header(op Operation) Header {
+	h := Header{ClusterID: b.cfg.ClusterID, MemberID: b.cfg.MemberID, RaftTerm: b.node.Term(), Revision: b.revision}
+	if op.row().noRevision {
+		h.Revision = 0
+	}
+	if mutant.On(mutant.HeaderTermStale) {
+		h.RaftTerm--
+	}
+	return h
+}
+
+// serve lets the driver answer from its store, or answers what the member itself knows.
+func (b *Book) serve(p *pending) {
+	if p.op == MemberList {
+		b.answer(p, b.memberList(), nil)
 		return
 	}
-	r := ReadReady{ID: p.id, Body: p.body, Index: p.index, Header: s.header(p.op)}
-	if _, ok := p.body.(*pb.StatusRequest); ok {
-		r.Partial = s.status()
+	r := ReadReady{ID: p.id, Operation: p.op, Body: p.body, Index: p.index, Header: b.header(p.op)}
+	if p.op == Status {
+		r.Partial = b.status()
 	}
-	s.finish(p)
-	s.reads = append(s.reads, r)
+	b.finish(p)
+	b.reads = append(b.reads, r)
 }

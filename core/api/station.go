@@ -36,57 +36,47 @@ type SlowRequest struct {
 func (s *SlowRequest) Elapsed(at trace.Instant) time.Duration { return time.Duration(at - s.Start) }
 
 // slow is the record of a request that has taken too long by now, nil if it has not.
-func (s *Server) slow(p *pending) *SlowRequest {
-	if s.cfg.SlowRequest < 0 || time.Duration(s.now-p.way.start) < s.cfg.SlowRequest {
+func (b *Book) slow(p *pending) *SlowRequest {
+	if b.cfg.SlowRequest < 0 || time.Duration(b.now-p.way.start) < b.cfg.SlowRequest {
 		return nil
 	}
 	return &SlowRequest{Operation: p.op, Start: p.way.start, Stations: p.way.stations[:p.way.n]}
 }
 
 // station notes that a request has reached a stop on its way. The member's own requests have none.
-func (s *Server) station(p *pending, name string) {
+func (b *Book) station(p *pending, name string) {
 	if p.id == 0 {
 		return
 	}
 	if w := &p.way; w.n < maxStations {
-		w.stations[w.n] = Station{name, s.now}
+		w.stations[w.n] = Station{name, b.now}
 		w.n++
 	}
-	if s.t.On() {
-		s.t.Emit(trace.Event{Kind: trace.Station, Request: p.id, Index: p.index, Text: name})
+	if b.t.On() {
+		b.t.Emit(trace.Event{Kind: trace.Station, Request: p.id, Index: p.index, Text: name})
 	}
 }
 
-// The stations of a write inside the state machine: those of every one that was not refused, then those of one that has
-// changed pairs. A write that changed nothing has not passed what stands for the change.
 const (
 	stationProcessed = "process raft request"
 	stationStored    = "store kv pair into bolt db"
 	stationCompacted = "physically toApply compaction"
 )
 
-// passed notes the stations of a write whose entry is applied.
-func (s *Server) passed(p *pending, refused, wrote bool) {
-	s.station(p, stationProcessed)
+// passed notes the stations of a write whose entry is applied: those of its operation inside the state machine, and
+// where it has changed pairs those of the change.
+func (b *Book) passed(p *pending, refused, wrote bool) {
+	b.station(p, stationProcessed)
 	if refused {
 		return
 	}
-	switch p.op {
-	case Put:
-		s.station(p, "get key's previous created_revision and leaseID")
-		s.station(p, "marshal mvccpb.KeyValue")
-	case Txn:
-		s.station(p, "compare")
-		s.station(p, "check requests")
-	case DeleteRange:
-		if wrote {
-			s.station(p, "delete keys from in-memory index tree")
-		}
-	case Compact:
-		s.station(p, "check and update compact revision")
-		s.station(p, "schedule compaction")
+	row := p.op.row()
+	for _, name := range row.applied {
+		b.station(p, name)
 	}
 	if wrote {
-		s.station(p, stationStored)
+		for _, name := range row.wrote {
+			b.station(p, name)
+		}
 	}
 }

@@ -4,36 +4,29 @@ import (
 	"vitrine/core/pb"
 )
 
-// Validate tells why a request must be refused before anything else is done with it, or nil. maxTxnOps bounds the
+// Validate tells why a message must be refused before anything else is done with it, or nil. maxTxnOps bounds the
 // compares, the success and the failure operations of a txn, each.
 func Validate(body any, maxTxnOps int) error {
-	if err := check(body, maxTxnOps); err != nil {
+	o := OperationOf(body)
+	if o == NoOperation {
+		return ErrUnknownMethod
+	}
+	if err := o.validate(body, maxTxnOps); err != nil {
 		return err // not *Error(nil): an error that is nil must be nil
 	}
 	return nil
 }
 
-func check(body any, maxTxnOps int) *Error {
-	switch r := body.(type) {
-	case *pb.RangeRequest:
-		return checkRange(r)
-	case *pb.PutRequest:
-		return checkPut(r)
-	case *pb.DeleteRangeRequest:
-		return checkDelete(r)
-	case *pb.TxnRequest:
-		if err := checkTxn(r, maxTxnOps); err != nil {
-			return err
-		}
-		return checkOverlaps(r) // after the number of operations is known to be small
-	case nil:
-		return ErrUnknownMethod
+// validTxn looks for overlaps only when the number of operations is known to be small.
+func validTxn(r *pb.TxnRequest, maxTxnOps int) *Error {
+	if err := checkTxn(r, maxTxnOps); err != nil {
+		return err
 	}
-	return nil
+	return checkOverlaps(r)
 }
 
-// ValidateStream is Validate for RangeStream, which can neither sort nor filter.
-func ValidateStream(r *pb.RangeRequest) error {
+// checkStream is checkRange for RangeStream, which can neither sort nor filter.
+func checkStream(r *pb.RangeRequest) *Error {
 	if err := checkRange(r); err != nil {
 		return err
 	}

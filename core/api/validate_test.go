@@ -108,7 +108,8 @@ func TestValidateStream(t *testing.T) {
 		{"filtered", &pb.RangeRequest{Key: b("a"), MinModRevision: 1}, ErrStreamFilters},
 		{"without a key", &pb.RangeRequest{}, ErrEmptyKey},
 	} {
-		if got := ValidateStream(c.r); !errors.Is(got, c.want) && (got != nil || c.want != nil) {
+		got := Gate{}.Admit(&Call{Operation: RangeStream, Body: c.r})
+		if (got == nil) != (c.want == nil) || got != nil && !errors.Is(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -160,15 +161,15 @@ func TestAsError(t *testing.T) {
 
 func TestFinish(t *testing.T) {
 	h := Header{ClusterID: 1, MemberID: 2, RaftTerm: 3, Revision: 4}
-	r, err := Finish(&pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 9}}, h, nil)
+	r, err := Range.finish(&pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 9}}, h, nil)
 	if got := r.(*pb.RangeResponse).Header; err != nil || got.Revision != 9 || got.ClusterId != 1 || got.MemberId != 2 || got.RaftTerm != 3 {
 		t.Errorf("header %v, %v", got, err)
 	}
-	r, _ = Finish(&pb.StatusResponse{}, h, nil)
+	r, _ = Status.finish(&pb.StatusResponse{}, h, nil)
 	if got := r.(*pb.StatusResponse).Header; got.Revision != 4 {
 		t.Errorf("header %v", got)
 	}
-	if r, err := Finish(nil, h, mvcc.ErrCompacted); r != nil || !errors.Is(err, ErrCompacted) {
+	if r, err := Put.finish(nil, h, mvcc.ErrCompacted); r != nil || !errors.Is(err, ErrCompacted) {
 		t.Errorf("%v, %v", r, err)
 	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"container/heap"
 
+	"vitrine/core/duty"
 	"vitrine/core/trace"
 )
 
@@ -35,18 +36,9 @@ type pending struct {
 	response any    // of a write that is not finished yet
 	index    uint64 // the entry that the answer acknowledges
 	target   uint64 // of a leadership transfer
-	own      ownKind
+	own      duty.Kind
+	refused  bool // applied, without effect
 }
-
-// ownKind is why a member proposes something by itself.
-type ownKind uint8
-
-const (
-	notOwn ownKind = iota
-	publication
-	clusterVersion
-	spaceAlarm
-)
 
 // deadlines is a heap: the request that ends first is at 0.
 type deadlines []*pending

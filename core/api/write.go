@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"vitrine/core/consensus"
+	"vitrine/core/duty"
 	"vitrine/core/limits"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -11,133 +12,131 @@ import (
 )
 
 // write gives a request its proposal id and queues it for raft.
-func (s *Server) write(p *pending, r *pb.InternalRaftRequest) {
-	if p.own == notOwn && s.node.Committed() > s.node.AppliedIndex()+limits.MaxApplyLag {
-		s.answer(p, nil, ErrTooManyRequests)
+func (b *Book) write(p *pending, r *pb.InternalRaftRequest) {
+	if p.own == duty.None && b.node.Committed() > b.node.AppliedIndex()+limits.MaxApplyLag {
+		b.answer(p, nil, ErrTooManyRequests)
 		return
 	}
-	p.proposal = s.ids.Next()
-	s.head.ID = p.proposal
-	r.Header = &s.head
+	p.proposal = b.ids.Next()
+	b.head.ID = p.proposal
+	r.Header = &b.head
 	data, err := r.MarshalVT()
 	switch {
 	case err != nil:
-		s.answer(p, nil, AsError(err))
+		b.answer(p, nil, AsError(err))
 		return
-	case len(data) > s.cfg.MaxRequestBytes:
-		s.answer(p, nil, ErrRequestTooLarge)
+	case len(data) > b.cfg.MaxRequestBytes:
+		b.answer(p, nil, ErrRequestTooLarge)
 		return
-	case s.queueBytes+len(data) > limits.MaxUncommittedBytes:
-		s.answer(p, nil, ErrTooManyRequests)
+	case b.queueBytes+len(data) > limits.MaxUncommittedBytes:
+		b.answer(p, nil, ErrTooManyRequests)
 		return
 	}
 	p.stage, p.data = queued, data
-	s.queueBytes += len(data)
-	s.proposals[p.proposal] = p
-	s.queue = append(s.queue, p)
+	b.queueBytes += len(data)
+	b.proposals[p.proposal] = p
+	b.queue = append(b.queue, p)
 }
 
 // canPropose: without a leader raft drops proposals, so they wait here until there is one or their time is up.
-func (s *Server) canPropose() bool { return s.node.Leader() != 0 }
+func (b *Book) canPropose() bool { return b.node.Leader() != 0 }
 
 // flush hands the queue to raft, many entries at a time, so that they share messages and writes. What raft drops
 // (leadership is moving) stays at the head of the queue: it is nowhere else.
-func (s *Server) flush() {
-	if len(s.queue) == 0 || !s.canPropose() {
+func (b *Book) flush() {
+	if len(b.queue) == 0 || !b.canPropose() {
 		return
 	}
-	for len(s.queue) > 0 {
+	for len(b.queue) > 0 {
 		n, size := 0, 0
-		s.batches = s.batches[:0]
-		for n < len(s.queue) && (n == 0 || size < limits.MaxAppendBytes) {
-			if p := s.queue[n]; p.stage == queued {
-				s.batches = append(s.batches, p.data)
+		b.batches = b.batches[:0]
+		for n < len(b.queue) && (n == 0 || size < limits.MaxAppendBytes) {
+			if p := b.queue[n]; p.stage == queued {
+				b.batches = append(b.batches, p.data)
 				size += len(p.data)
 			}
 			n++
 		}
-		if err := s.node.Propose(s.batches); err != nil {
-			s.stuck = true
+		if err := b.node.Propose(b.batches); err != nil {
+			b.stuck = true
 			break
 		}
-		s.taken(s.queue[:n])
-		clear(s.queue[:n])
-		s.queue = s.queue[n:]
+		b.taken(b.queue[:n])
+		clear(b.queue[:n])
+		b.queue = b.queue[n:]
 	}
-	clear(s.batches[:cap(s.batches)])
-	if len(s.queue) == 0 {
-		s.queue = nil
+	clear(b.batches[:cap(b.batches)])
+	if len(b.queue) == 0 {
+		b.queue = nil
 	}
 }
 
-func (s *Server) taken(ps []*pending) {
+func (b *Book) taken(ps []*pending) {
 	for _, p := range ps {
 		if p.stage != queued {
 			continue
 		}
 		p.stage = proposed
-		s.dequeue(p)
-		s.t.Emit(trace.Event{Kind: trace.RequestProposed, Request: p.id, A: p.proposal})
+		b.dequeue(p)
+		b.t.Emit(trace.Event{Kind: trace.RequestProposed, Request: p.id, A: p.proposal})
 	}
 }
 
 // dequeue gives up the bytes of a write that raft has, or that is over.
-func (s *Server) dequeue(p *pending) {
-	s.queueBytes -= len(p.data)
+func (b *Book) dequeue(p *pending) {
+	b.queueBytes -= len(p.data)
 	p.data = nil
 }
 
 // outcome answers the request that an entry came from, if it came from here.
-func (s *Server) outcome(o *store.Outcome) {
-	p := s.proposals[o.ID]
-	if p == nil || p.stage == done || !consensus.Ours(s.cfg.MemberID, o.ID) {
+func (b *Book) outcome(o *store.Outcome) {
+	p := b.proposals[o.ID]
+	if p == nil || p.stage == done || !consensus.Ours(b.cfg.MemberID, o.ID) {
 		return
 	}
 	p.index = o.Index
-	s.passed(p, o.Err != nil, o.Wrote)
+	b.passed(p, o.Err != nil, o.Wrote)
 	if o.Err != nil {
-		s.answer(p, nil, AsError(o.Err))
+		p.refused = true
+		b.answer(p, nil, AsError(o.Err))
 		return
 	}
 	if o.Physical {
 		p.stage, p.response = finishing, o.Response
-		s.finishing = append(s.finishing, p)
+		b.finishing = append(b.finishing, p)
 		if !p.byClient { // as long as it takes: it is decided, and a large compaction is slow
-			s.deadlines.move(p, trace.Instant(math.MaxInt64))
+			b.deadlines.move(p, trace.Instant(math.MaxInt64))
 		}
 		return
 	}
-	s.answerWrite(p, o.Response)
+	b.answerWrite(p, o.Response)
 }
 
-func (s *Server) answerWrite(p *pending, response any) {
-	if p.own == publication {
-		s.published = true
-	}
-	resp, err := Finish(response, s.header(p.op), nil)
-	s.answer(p, resp, AsError(err))
+func (b *Book) answerWrite(p *pending, response any) {
+	resp, err := p.op.finish(response, b.header(p.op), nil)
+	b.answer(p, resp, AsError(err))
 }
 
 // Compacted: the deletions of all compactions up to rev are done, so those who waited for that are answered.
-func (s *Server) Compacted(rev int64) {
-	for _, p := range s.finishing {
+func (b *Book) Compacted(rev int64) {
+	for _, p := range b.finishing {
 		if r, ok := p.body.(*pb.CompactionRequest); ok && p.stage == finishing && r.Revision <= rev {
-			s.station(p, stationCompacted)
-			s.answerWrite(p, p.response)
+			b.station(p, stationCompacted)
+			b.answerWrite(p, p.response)
 		}
 	}
-	s.finishing = drop(s.finishing)
+	b.finishing = drop(b.finishing)
 }
 
 // timeoutCause is etcd's guess at why a write got no answer: the leader failed while it was under way, or we lost the
 // connection to the leader or, as the leader, to the quorum.
-func (s *Server) timeoutCause(start trace.Instant) *Error {
-	l := &s.links
-	lost := l.elected - trace.Instant(2*s.cfg.electionTimeout())
+func (b *Book) timeoutCause(start trace.Instant) *Error {
+	l := &b.links
+	lost := l.elected - trace.Instant(2*b.cfg.electionTimeout())
 	if l.elected != 0 && start > lost && start < l.elected {
 		return ErrTimeoutDueToLeaderFail
 	}
-	if !s.connected(start) {
+	if !b.connected(start) {
 		return ErrTimeoutDueToConnectionLost
 	}
 	return ErrTimeout

@@ -76,7 +76,7 @@ func BenchmarkPut(b *testing.B) {
 			for b.Loop() {
 				for range batch {
 					s.req++
-					s.m.Step(trace.Instant(s.req), member.Input{Kind: member.Request, Request: &api.Request{
+					s.m.Step(trace.Instant(s.req), member.Input{Kind: member.Request, Call: &api.Call{
 						ID: s.req, Body: &pb.PutRequest{Key: []byte("key"), Value: value},
 					}})
 				}
@@ -98,7 +98,7 @@ func BenchmarkRead(b *testing.B) {
 			for b.Loop() {
 				for range batch {
 					s.req++
-					s.m.Step(trace.Instant(s.req), member.Input{Kind: member.Request, Request: &api.Request{ID: s.req, Body: body}})
+					s.m.Step(trace.Instant(s.req), member.Input{Kind: member.Request, Call: &api.Call{ID: s.req, Body: body}})
 				}
 				s.poll()
 			}

@@ -13,7 +13,7 @@ type Brief struct {
 func (m *Member) Brief() Brief {
 	return Brief{
 		Term: m.node.Term(), Lead: m.node.Leader(), Commit: m.node.Committed(), Applied: m.node.AppliedIndex(),
-		Revision: m.api.Revision(), Leading: m.node.IsLeader(), Learner: m.node.IsLearner(), Published: m.api.Published(),
+		Revision: m.book.Revision(), Leading: m.node.IsLeader(), Learner: m.node.IsLearner(), Published: m.duties.Published(),
 	}
 }
 

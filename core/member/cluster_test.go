@@ -364,7 +364,7 @@ func (m *machine) read(r api.ReadReady) {
 	default:
 		resp, err = m.store.Read(r.Body)
 	}
-	resp, err = api.Finish(resp, r.Header, err)
+	resp, err = r.Finish(resp, err)
 	m.replies[r.ID] = api.Reply{ID: r.ID, Response: resp, Err: err}
 }
 
@@ -424,7 +424,7 @@ func (c *cluster) isolate(id uint64, cut bool) {
 // ask hands a request in and returns its id.
 func (c *cluster) ask(id uint64, body any) uint64 {
 	c.requests++
-	c.machine(id).step(member.Input{Kind: member.Request, Request: &api.Request{ID: c.requests, Body: body}})
+	c.machine(id).step(member.Input{Kind: member.Request, Call: &api.Call{ID: c.requests, Body: body}})
 	c.run()
 	return c.requests
 }

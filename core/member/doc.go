@@ -18,7 +18,7 @@
 //	out.Applies: store.Apply                    Step(Applied)
 //	a snapshot among them: a new store          Step(SnapshotApplied)
 //	a client's request                          Step(Request)
-//	out.Reads:   store.Read, api.Finish         -
+//	out.Reads:   store.Read, ReadReady.Finish   -
 //	out.Scans:   store.Scan                     Step(Scanned)
 //	out.Pushes:  written to the stream          Step(WatchSent)
 //	the backend has committed                   Step(Backed)

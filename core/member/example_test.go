@@ -52,7 +52,7 @@ func Example() {
 			}
 			for _, r := range out.Reads { // whenever; the state may be newer by then
 				resp, err := state.Read(r.Body)
-				answers[r.ID], _ = api.Finish(resp, r.Header, err)
+				answers[r.ID], _ = r.Finish(resp, err)
 			}
 			for _, r := range out.Replies {
 				answers[r.ID] = r.Response
@@ -68,10 +68,10 @@ func Example() {
 		now += trace.Instant(100 * time.Millisecond)
 		drive(member.Input{Kind: member.Tick})
 	}
-	drive(member.Input{Kind: member.Request, Request: &api.Request{
+	drive(member.Input{Kind: member.Request, Call: &api.Call{
 		ID: 1, Body: &pb.PutRequest{Key: []byte("greeting"), Value: []byte("hello")},
 	}})
-	drive(member.Input{Kind: member.Request, Request: &api.Request{
+	drive(member.Input{Kind: member.Request, Call: &api.Call{
 		ID: 2, Body: &pb.RangeRequest{Key: []byte("greeting")},
 	}})
 

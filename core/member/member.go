@@ -9,6 +9,7 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/consensus"
+	"vitrine/core/duty"
 	"vitrine/core/limits"
 	"vitrine/core/mutant"
 	"vitrine/core/store"
@@ -57,9 +58,13 @@ type Member struct {
 	t    *trace.Tracer
 	now  trace.Instant
 	node *consensus.Node
-	api  *api.Server
+	book *api.Book
 	hub  *watch.Hub
 	halt error
+
+	duties    *duty.Duties
+	seen      duty.State // what the duties see; reused by Poll, as are their proposals
+	proposals []duty.Proposal
 
 	fenced   []uint64      // watch streams whose clients require a leader
 	headless trace.Instant // since when no leader is known
@@ -95,13 +100,16 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)
 	}
 	m := &Member{cfg: cfg, t: cfg.Tracer, now: now, node: node, headless: now}
-	m.api = api.NewServer(api.Config{
+	m.book = api.NewBook(api.Config{
 		MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval, ElectionTicks: cfg.ElectionTicks,
 		MaxRequestBytes: cfg.MaxRequestBytes, MaxTxnOps: cfg.MaxTxnOps, MaxPending: cfg.MaxPending,
-		SlowRequest: cfg.SlowRequest, Epoch: cfg.Epoch, Name: cfg.Name, ClientURLs: cfg.ClientURLs,
-		ClusterVersion: cfg.ClusterVersion, Tracer: cfg.Tracer,
+		SlowRequest: cfg.SlowRequest, Epoch: cfg.Epoch, Tracer: cfg.Tracer,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
+	})
+	m.duties = duty.New(duty.Config{
+		MemberID: cfg.ID, Name: cfg.Name, ClientURLs: cfg.ClientURLs, ClusterVersion: cfg.ClusterVersion,
+		Retry: time.Duration(cfg.ElectionTicks) * cfg.TickInterval,
 	})
 	m.hub = watch.NewHub(cfg.Watch, cfg.Tracer)
 	m.hub.Reset(now, info.Revision, info.CompactRevision)
@@ -112,7 +120,7 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 func (m *Member) at(now trace.Instant) {
 	m.now = now
 	m.node.At(now)
-	m.api.At(now)
+	m.book.At(now)
 }
 
 // Step takes one input. Time never goes back. A member that has halted takes none.
@@ -137,11 +145,11 @@ func (m *Member) Step(now trace.Instant, in Input) {
 	case SnapshotApplied:
 		m.restored(in.Ticket, in.Result)
 	case Request:
-		m.api.Request(in.Request)
+		m.book.Request(in.Call)
 	case Cancel:
-		m.api.Cancel(in.ID)
+		m.book.Cancel(in.ID)
 	case Compacted:
-		m.api.Compacted(in.Revision)
+		m.book.Compacted(in.Revision)
 	case Backed:
 		m.node.Backed(in.Backed)
 	case Campaign:
@@ -149,9 +157,9 @@ func (m *Member) Step(now trace.Instant, in Input) {
 	case TransferLeadership:
 		m.node.TransferLeader(in.Peer)
 	case Versions:
-		m.api.Versions(in.Version)
+		m.duties.Versions(in.Version)
 	case PeerUnreachable:
-		m.api.Lost(in.Peer)
+		m.book.Lost(in.Peer)
 		m.node.Unreachable(in.Peer)
 	case SnapshotStatus:
 		m.node.SnapshotStatus(in.Peer, in.OK)
@@ -178,7 +186,7 @@ func (m *Member) watch(now trace.Instant, in *Input) {
 
 func (m *Member) receive(msg *raftpb.Message) {
 	if m.node.Receive(msg) == nil {
-		m.api.Heard(msg.GetFrom())
+		m.book.Heard(msg.GetFrom())
 	}
 }
 
@@ -195,7 +203,9 @@ func (m *Member) fail(err error) {
 func (m *Member) applied(ticket uint64, r *store.Result) {
 	m.node.Applied(ticket, r.Index, r.ConfChanges)
 	m.hub.Publish(m.now, r.Changes, r.Revision, r.CompactRevision)
-	m.api.Applied(r)
+	m.book.Applied(r)
+	m.heedEnds()
+	m.duties.Applied(r)
 	if r.Err != nil {
 		m.halt = fmt.Errorf("member %x has stopped: %w", m.cfg.ID, r.Err)
 	}
@@ -205,19 +215,39 @@ func (m *Member) restored(ticket uint64, r *store.Result) {
 	m.t.Emit(trace.Event{Kind: trace.SnapshotInstalled, Index: r.Index, Term: r.Term, Rev: r.Revision})
 	m.node.Applied(ticket, r.Index, nil)
 	m.hub.Reset(m.now, r.Revision, r.CompactRevision)
-	m.api.Restored(r)
+	m.book.Restored(r)
+	m.heedEnds()
+	m.duties.Applied(r)
+}
+
+// heedEnds tells the duties which of their proposals are over.
+func (m *Member) heedEnds() {
+	for _, e := range m.book.Ends() {
+		m.duties.Ended(e)
+	}
+}
+
+// perform proposes what the member's duties want.
+func (m *Member) perform() {
+	m.heedEnds()
+	m.seen = duty.State{
+		Now: m.now, Leader: m.node.Leader(), Term: m.node.Term(), Leading: m.node.IsLeader(),
+		Members: m.book.Members(), Alarms: m.book.Alarms(),
+	}
+	m.proposals = m.duties.Due(&m.seen, m.proposals[:0])
+	for _, p := range m.proposals {
+		m.book.Propose(p)
+	}
+	clear(m.proposals)
 }
 
 // openStream opens a watch stream. One that requires a leader is cut when there has been none for too long.
 func (m *Member) openStream(stream uint64, fenced bool) {
-	switch {
-	case m.node.IsLearner():
-		m.ends = append(m.ends, StreamEnd{stream, api.ErrNotSupportedForLearner})
+	if err := m.book.Gate().Admit(&api.Call{Operation: api.Watch, RequireLeader: fenced}); err != nil {
+		m.ends = append(m.ends, StreamEnd{stream, err})
 		return
-	case fenced && m.node.Leader() == 0:
-		m.ends = append(m.ends, StreamEnd{stream, api.ErrNoLeader})
-		return
-	case fenced:
+	}
+	if fenced {
 		m.fenced = append(m.fenced, stream)
 	}
 	m.hub.Open(stream)
@@ -258,10 +288,11 @@ func (m *Member) Poll(out *Output) {
 	}
 	lanes := consensus.Output{Sends: out.Sends, Log: out.Log, Applies: out.Applies, Reads: m.states.Reads[:0]}
 	for more := true; more; {
-		m.api.Poll()
+		m.perform()
+		m.book.Poll()
 		lanes.Reads = lanes.Reads[:0]
 		m.node.Ready(&lanes)
-		out.Replies, out.Reads, more = m.api.Ready(lanes.Reads, out.Replies, out.Reads)
+		out.Replies, out.Reads, more = m.book.Ready(lanes.Reads, out.Replies, out.Reads)
 	}
 	m.states.Reads = lanes.Reads
 	out.Sends, out.Log, out.Applies = lanes.Sends, lanes.Log, lanes.Applies
@@ -286,21 +317,21 @@ type Status struct {
 // Status is the member's state now. It allocates; it is for people, not for every step.
 func (m *Member) Status() Status {
 	return Status{
-		Status: m.node.Status(), ClusterID: m.cfg.ClusterID, Revision: m.api.Revision(),
-		CompactRevision: m.api.CompactRevision(), Published: m.api.Published(), Pending: m.api.Pending(),
+		Status: m.node.Status(), ClusterID: m.cfg.ClusterID, Revision: m.book.Revision(),
+		CompactRevision: m.book.CompactRevision(), Published: m.duties.Published(), Pending: m.book.Pending(),
 		Watch: m.hub.Counts(), Halt: m.halt,
 	}
 }
 
 // Uses appends how much of its bounds the member has taken.
 func (m *Member) Uses(dst []limits.Use) []limits.Use {
-	return m.hub.Uses(m.api.Uses(dst))
+	return m.hub.Uses(m.book.Uses(dst))
 }
 
-// Held appends what the member keeps for its clients, book by book: of api.Server.Held and watch.Hub.Held, and the streams
+// Held appends what the member keeps for its clients, book by book: of api.Book.Held and watch.Hub.Held, and the streams
 // that require a leader.
 func (m *Member) Held(dst []limits.Use) []limits.Use {
-	dst = m.hub.Held(m.api.Held(dst))
+	dst = m.hub.Held(m.book.Held(dst))
 	return append(dst, limits.Use{Name: "streams that require a leader", Have: len(m.fenced)})
 }
 
@@ -313,5 +344,5 @@ func (m *Member) Leader() uint64 { return m.node.Leader() }
 
 // Header fills the headers of watch responses (their revision is their own).
 func (m *Member) Header() api.Header {
-	return api.Header{ClusterID: m.cfg.ClusterID, MemberID: m.cfg.ID, RaftTerm: m.node.Term(), Revision: m.api.Revision()}
+	return api.Header{ClusterID: m.cfg.ClusterID, MemberID: m.cfg.ID, RaftTerm: m.node.Term(), Revision: m.book.Revision()}
 }

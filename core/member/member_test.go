@@ -158,7 +158,7 @@ func TestStreamsEndWithoutLeader(t *testing.T) {
 func TestNoLeader(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.requests++
-	c.machine(1).step(member.Input{Kind: member.Request, Request: &api.Request{
+	c.machine(1).step(member.Input{Kind: member.Request, Call: &api.Call{
 		ID: c.requests, Body: &pb.RangeRequest{Key: []byte("a"), Serializable: true}, RequireLeader: true,
 	}})
 	c.run()
@@ -229,7 +229,7 @@ func TestTimeouts(t *testing.T) {
 	t.Run("the client's deadline", func(t *testing.T) {
 		c := newCluster(t, 3, nil)
 		c.isolate(1, true)
-		c.machine(1).step(member.Input{Kind: member.Request, Request: &api.Request{
+		c.machine(1).step(member.Input{Kind: member.Request, Call: &api.Call{
 			ID: 99, Body: &pb.RangeRequest{Key: []byte("a")}, Deadline: c.now + trace.Instant(time.Second),
 		}})
 		c.tickOnly(1, 10)
@@ -335,7 +335,7 @@ func TestApplyLag(t *testing.T) {
 	m.lag = true
 	for range 6000 {
 		c.requests++
-		m.step(member.Input{Kind: member.Request, Request: &api.Request{ID: c.requests, Body: &pb.PutRequest{Key: []byte("a")}}})
+		m.step(member.Input{Kind: member.Request, Call: &api.Call{ID: c.requests, Body: &pb.PutRequest{Key: []byte("a")}}})
 		if c.requests%1000 == 0 {
 			c.run()
 		}
@@ -508,7 +508,7 @@ func TestLearner(t *testing.T) {
 	}, member.StoreInfo{Revision: 7}, 0)
 	must(t, err)
 	allowed := func(body any) bool {
-		m.Step(0, member.Input{Kind: member.Request, Request: &api.Request{ID: 1, Body: body}})
+		m.Step(0, member.Input{Kind: member.Request, Call: &api.Call{ID: 1, Body: body}})
 		var out member.Output
 		m.Poll(&out)
 		if len(out.Replies) == 1 && !errors.Is(out.Replies[0].Err, api.ErrNotSupportedForLearner) {

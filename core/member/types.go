@@ -25,7 +25,7 @@ const (
 	LogFailed
 	Applied         // the batch with Ticket is applied: Result
 	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members, Alarms, Auth
-	Request         // a client asks: Request
+	Request         // a client asks: Call
 	Cancel          // the client of the request with id ID no longer waits; there will be no reply
 	WatchOpen       // a watch stream begins: Stream; OK = its client requires a leader
 	WatchRequest    // a message on a watch stream: Stream, Watch; Revision = the store's, if that may be ahead of this core
@@ -52,7 +52,7 @@ type Input struct {
 	Message  *raftpb.Message
 	Ticket   uint64
 	Result   *store.Result
-	Request  *api.Request
+	Call     *api.Call
 	ID       uint64 // of the request to cancel
 	Stream   uint64
 	Watch    *pb.WatchRequest

@@ -216,7 +216,7 @@ func (w *World) arrive(n *node, e *clock.Event) {
 	h := n.member.Header()
 	r.met = arrival{term: h.RaftTerm, rev: n.store.KV.Revision(), at: w.clock.Now, life: n.life}
 	fenced, headless := dice.Mix(r.id)%requireLeader == 0, n.member.Leader() == 0
-	w.step(n, &member.Input{Kind: member.Request, Cause: e.Cause, Request: &api.Request{
+	w.step(n, &member.Input{Kind: member.Request, Cause: e.Cause, Call: &api.Call{
 		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
 	}})
 	if r = w.requests.At(e.Slot); fenced && headless && n.process == running && (r.stage != onReturn || r.err == nil) {

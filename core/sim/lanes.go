@@ -440,7 +440,7 @@ func (w *World) evaluate(n *node, e *clock.Event) {
 	r := open.ready
 	resp, err := w.resultOf(n, open)
 	w.dropRead(e.Slot)
-	resp, err = api.Finish(resp, r.Header, err)
+	resp, err = r.Finish(resp, err)
 	driver.Answered(n.tracer, r.ID, resp, err)
 	w.reply(n, &api.Reply{ID: r.ID, Response: resp, Err: err})
 }

@@ -25,17 +25,17 @@ func TestQuota(t *testing.T) {
 	opDel := &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: del}}
 	nested := &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut, opPut}}}}
 	for _, c := range []struct {
-		req  any
+		req  *pb.InternalRaftRequest
 		cost int
 	}{
-		{put, 256 + 5 + 1000}, {del, 0}, {&pb.LeaseGrantRequest{}, 64}, {&pb.RangeRequest{}, 0},
-		{&pb.TxnRequest{Success: []*pb.RequestOp{opDel}}, 0},
-		{&pb.TxnRequest{Success: []*pb.RequestOp{opPut, opDel}, Failure: []*pb.RequestOp{nested}}, 2 * 1261},
-		{&pb.InternalRaftRequest{Put: put}, 1261}, {&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{}}, 64},
-		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Failure: []*pb.RequestOp{opPut}}}, 1261}, {&pb.InternalRaftRequest{}, 0},
+		{&pb.InternalRaftRequest{Put: put}, 256 + 5 + 1000}, {&pb.InternalRaftRequest{DeleteRange: del}, 0},
+		{&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{}}, 64}, {&pb.InternalRaftRequest{}, 0},
+		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opDel}}}, 0},
+		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Failure: []*pb.RequestOp{opPut}}}, 1261},
+		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut, opDel}, Failure: []*pb.RequestOp{nested}}}, 2 * 1261},
 	} {
-		if got := Cost(c.req); got != c.cost {
-			t.Errorf("%T costs %d, want %d", c.req, got, c.cost)
+		if got := cost(c.req); got != c.cost {
+			t.Errorf("%v costs %d, want %d", c.req, got, c.cost)
 		}
 	}
 	for quota, want := range map[int64]int64{0: limits.QuotaBackendBytes, -1: 0, 77: 77} {
@@ -69,7 +69,7 @@ func TestOverQuota(t *testing.T) {
 		t.Fatalf("own request: %+v", r)
 	}
 	m.commit(t)
-	if m.HasSpace(put(1).Put) || !m.HasSpace(&pb.DeleteRangeRequest{}) {
+	if m.HasSpace(put(1)) || !m.HasSpace(&pb.InternalRaftRequest{DeleteRange: &pb.DeleteRangeRequest{}}) {
 		t.Error("space")
 	}
 	if r := apply(true, &pb.InternalRaftRequest{DeleteRange: &pb.DeleteRangeRequest{Key: []byte("k")}}); r.OverQuota {
@@ -80,7 +80,7 @@ func TestOverQuota(t *testing.T) {
 	}
 	m.finish()
 	m.commit(t)
-	if !m.HasSpace(put(1).Put) {
+	if !m.HasSpace(put(1)) {
 		t.Errorf("%d bytes in use: what was compacted cannot be written again", m.Backend.Store().SizeInUse())
 	}
 }

@@ -21,36 +21,23 @@ package grpcapi
 import (
 	"context"
 
+	"vitrine/cmd/server/internal/node"
+	"vitrine/core/api"
 	"vitrine/core/pb"
-	"vitrine/core/watch"
 )
 
-// Node is the server behind the API.
+// Node is the server behind the API. Its errors are *api.Error, or the context's.
 type Node interface {
-	// Ask performs one request and returns its complete response.
-	// Errors are *api.Error, or the context's.
-	Ask(ctx context.Context, request any, requireLeader bool) (any, error)
+	// Gate is which calls it takes now.
+	Gate() api.Gate
+	// Ask performs one call and returns its complete response.
+	Ask(ctx context.Context, c api.Call) (any, error)
 	// RangeStream sends the answer to a range in parts; their merge is the whole.
-	RangeStream(ctx context.Context, r *pb.RangeRequest, requireLeader bool, send func(*pb.RangeStreamResponse) error) error
+	RangeStream(ctx context.Context, c api.Call, send func(*pb.RangeStreamResponse) error) error
 	// Snapshot sends the database in parts, and its SHA-256 last.
-	Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) error) error
+	Snapshot(ctx context.Context, c api.Call, send func(*pb.SnapshotResponse) error) error
 	// Watch opens a stream of watchers.
-	Watch(requireLeader bool) (WatchStream, error)
+	Watch(c api.Call) (node.WatchStream, error)
 	// Leader is the leader that this member knows of; 0 = none.
 	Leader() uint64
-	// Learner tells whether this member is one; a learner answers little.
-	Learner() bool
-}
-
-// WatchStream is the node's side of a watch stream. Request and Close may be
-// called beside Next and Sent.
-type WatchStream interface {
-	// Request passes on what the client asks for.
-	Request(r *pb.WatchRequest)
-	// Next waits for responses and returns all that wait, in order, with the header
-	// that they carry (but for the revision). It returns an error when the stream has to end.
-	Next(ctx context.Context, into []*watch.Response) ([]*watch.Response, *pb.ResponseHeader, error)
-	// Sent gives back the credit of the n oldest responses, which had so many bytes.
-	Sent(n, bytes int)
-	Close()
 }

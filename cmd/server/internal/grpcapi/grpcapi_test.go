@@ -26,6 +26,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"vitrine/cmd/server/internal/node"
 	"vitrine/core/api"
 	"vitrine/core/pb"
 	"vitrine/core/watch"
@@ -41,12 +42,13 @@ type fake struct {
 	streams       chan *fakeStream
 }
 
-func (f *fake) Ask(_ context.Context, request any, requireLeader bool) (any, error) {
-	f.requireLeader = requireLeader
-	return f.answer(request)
+func (f *fake) Gate() api.Gate { return api.Gate{Learner: f.learner, Leader: f.Leader()} }
+func (f *fake) Ask(_ context.Context, c api.Call) (any, error) {
+	f.requireLeader = c.RequireLeader
+	return f.answer(c.Body)
 }
 
-func (f *fake) RangeStream(ctx context.Context, _ *pb.RangeRequest, _ bool, send func(*pb.RangeStreamResponse) error) error {
+func (f *fake) RangeStream(ctx context.Context, _ api.Call, send func(*pb.RangeStreamResponse) error) error {
 	for range f.parts {
 		if err := send(&pb.RangeStreamResponse{RangeResponse: &pb.RangeResponse{Count: 7}}); err != nil {
 			return err
@@ -56,15 +58,16 @@ func (f *fake) RangeStream(ctx context.Context, _ *pb.RangeRequest, _ bool, send
 	}
 	return errors.Join(send(&pb.RangeStreamResponse{RangeResponse: &pb.RangeResponse{Count: 1}}), api.ErrCompacted)
 }
-func (f *fake) Snapshot(context.Context, func(*pb.SnapshotResponse) error) error { return nil }
-func (f *fake) Learner() bool                                                    { return f.learner }
+func (f *fake) Snapshot(context.Context, api.Call, func(*pb.SnapshotResponse) error) error {
+	return nil
+}
 func (f *fake) Leader() uint64 {
 	if f.leaderless.Load() {
 		return 0
 	}
 	return 1
 }
-func (f *fake) Watch(bool) (WatchStream, error) {
+func (f *fake) Watch(api.Call) (node.WatchStream, error) {
 	s := &fakeStream{requests: make(chan *pb.WatchRequest, 10), responses: make(chan []*watch.Response, 10), closed: make(chan struct{})}
 	f.streams <- s
 	return s, nil
@@ -299,13 +302,13 @@ func TestSlowRequestIsNotedWithoutValues(t *testing.T) {
 	txn.Success = append(txn.Success, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("the-key"), MinModRevision: 4}}}, &pb.RequestOp{})
 	get, remove := &pb.RangeRequest{Key: []byte("the-key"), Limit: 3}, &pb.DeleteRangeRequest{Key: []byte("the-key")}
 	for _, r := range []any{put, txn, get, remove} {
-		s.noteSlow(t.Context(), "/etcdserverpb.KV/X", time.Now().Add(-time.Second), r, &pb.TxnResponse{})
+		s.noteSlow(t.Context(), api.OperationOf(r), time.Now().Add(-time.Second), r, &pb.TxnResponse{})
 		if line := out.String(); !strings.Contains(line, `"msg":"request stats"`) || !strings.Contains(line, "the-key") || strings.Contains(line, "the-secret") {
 			t.Errorf("line %s", line)
 		}
 		out.Reset()
 	}
-	s.noteSlow(t.Context(), "/x", time.Now(), put, nil)
+	s.noteSlow(t.Context(), api.Put, time.Now(), put, nil)
 	if out.Len() > 0 {
 		t.Errorf("a fast request left %s", out.String())
 	}

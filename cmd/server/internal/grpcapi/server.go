@@ -129,17 +129,20 @@ func (s *Server) othersUnary(ctx context.Context, req any, info *grpc.UnaryServe
 	return resp, err
 }
 
-// admit does what must be done before any request: metadata, and what a learner may answer.
-func (s *Server) admit(ctx context.Context, kind string, learnerToo bool) (requireLeader bool, err error) {
+// admit does what must be done before any call: it reads the metadata, asks the gate as far as it can be asked before the
+// message is looked at, and counts the client.
+func (s *Server) admit(ctx context.Context, kind string, c *api.Call) error {
 	requireLeader, version := readMetadata(ctx)
-	if !learnerToo && s.node.Learner() {
-		return false, statusOf(api.ErrNotSupportedForLearner)
+	c.RequireLeader = requireLeader
+	gate := s.node.Gate()
+	if err := gate.Serves(c); err != nil {
+		return statusOf(err)
 	}
 	if err := s.metrics.countClient(kind, version); err != nil {
-		return false, err
+		return err
 	}
-	if requireLeader && s.node.Leader() == 0 {
-		return false, statusOf(api.ErrNoLeader)
+	if err := gate.Led(c); err != nil {
+		return statusOf(err)
 	}
-	return requireLeader, nil
+	return nil
 }

@@ -2,58 +2,68 @@ package grpcapi
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"vitrine/core/api"
 	"vitrine/core/pb"
 )
 
-// services are etcd's services, as far as this server has them.
+// services are etcd's services, as far as this server has them: each method is an operation of core/api with its handler.
 func services() []*grpc.ServiceDesc {
-	return []*grpc.ServiceDesc{
-		service("etcdserverpb.KV", []grpc.MethodDesc{
-			unary[pb.RangeRequest]("etcdserverpb.KV", "Range", serializableRange),
-			unary[pb.PutRequest]("etcdserverpb.KV", "Put", nil),
-			unary[pb.DeleteRangeRequest]("etcdserverpb.KV", "DeleteRange", nil),
-			unary[pb.TxnRequest]("etcdserverpb.KV", "Txn", nil),
-			unary[pb.CompactionRequest]("etcdserverpb.KV", "Compact", nil),
-		}, []grpc.StreamDesc{
-			{StreamName: "RangeStream", ServerStreams: true, Handler: stream("/etcdserverpb.KV/RangeStream", false, (*Server).rangeStream)},
-		}),
-		service("etcdserverpb.Watch", nil, []grpc.StreamDesc{
-			{StreamName: "Watch", ServerStreams: true, ClientStreams: true, Handler: stream("/etcdserverpb.Watch/Watch", false, (*Server).watch)},
-		}),
-		service("etcdserverpb.Cluster", []grpc.MethodDesc{
-			unary[pb.MemberListRequest]("etcdserverpb.Cluster", "MemberList", nil),
-		}, nil),
-		service("etcdserverpb.Maintenance", []grpc.MethodDesc{
-			unary[pb.AlarmRequest]("etcdserverpb.Maintenance", "Alarm", nil),
-			unary[pb.StatusRequest]("etcdserverpb.Maintenance", "Status", always[pb.StatusRequest]),
-			unary[pb.DefragmentRequest]("etcdserverpb.Maintenance", "Defragment", nil),
-			unary[pb.HashRequest]("etcdserverpb.Maintenance", "Hash", nil),
-			unary[pb.HashKVRequest]("etcdserverpb.Maintenance", "HashKV", nil),
-			unary[pb.MoveLeaderRequest]("etcdserverpb.Maintenance", "MoveLeader", nil),
-		}, []grpc.StreamDesc{
-			{StreamName: "Snapshot", ServerStreams: true, Handler: stream("/etcdserverpb.Maintenance/Snapshot", true, (*Server).snapshot)},
-		}),
+	return gather(
+		unary[pb.RangeRequest](api.Range), unary[pb.PutRequest](api.Put), unary[pb.DeleteRangeRequest](api.DeleteRange),
+		unary[pb.TxnRequest](api.Txn), unary[pb.CompactionRequest](api.Compact),
+		stream(api.RangeStream, false, (*Server).rangeStream),
+		stream(api.Watch, true, (*Server).watch),
+		unary[pb.MemberListRequest](api.MemberList),
+		unary[pb.AlarmRequest](api.Alarm), unary[pb.StatusRequest](api.Status), unary[pb.DefragmentRequest](api.Defragment),
+		unary[pb.HashRequest](api.Hash), unary[pb.HashKVRequest](api.HashKV), unary[pb.MoveLeaderRequest](api.MoveLeader),
+		stream(api.Snapshot, false, (*Server).snapshot),
+	)
+}
+
+// rpc is one method of a service: a stream, or one request and one response.
+type rpc struct {
+	service, name string
+	unary         func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error)
+	stream        grpc.StreamHandler
+	clientStreams bool
+}
+
+// gather sorts methods into services, in order.
+func gather(rpcs ...rpc) []*grpc.ServiceDesc {
+	var all []*grpc.ServiceDesc
+	for _, r := range rpcs {
+		at := slices.IndexFunc(all, func(d *grpc.ServiceDesc) bool { return d.ServiceName == r.service })
+		if at < 0 {
+			at = len(all)
+			all = append(all, &grpc.ServiceDesc{ServiceName: r.service, HandlerType: (*any)(nil), Metadata: "etcdserverpb/rpc.proto"})
+		}
+		if d := all[at]; r.unary != nil {
+			d.Methods = append(d.Methods, grpc.MethodDesc{MethodName: r.name, Handler: r.unary})
+		} else {
+			d.Streams = append(d.Streams, grpc.StreamDesc{StreamName: r.name, ServerStreams: true, ClientStreams: r.clientStreams, Handler: r.stream})
+		}
 	}
+	return all
 }
 
-func service(name string, methods []grpc.MethodDesc, streams []grpc.StreamDesc) *grpc.ServiceDesc {
-	return &grpc.ServiceDesc{ServiceName: name, HandlerType: (*any)(nil), Methods: methods, Streams: streams, Metadata: "etcdserverpb/rpc.proto"}
+// named is the method of an operation, without its handler.
+func named(op api.Operation) rpc {
+	service, name, _ := strings.Cut(strings.TrimPrefix(op.Method(), "/"), "/")
+	return rpc{service: service, name: name}
 }
 
-// A learner answers serializable ranges and status, and nothing else that is unary.
-func serializableRange(r *pb.RangeRequest) bool { return r.GetSerializable() }
-func always[T any](*T) bool                     { return true }
-
-// unary describes a method that one request of the node answers.
-func unary[T any](service, name string, learnerToo func(*T) bool) grpc.MethodDesc {
-	full := "/" + service + "/" + name
-	return grpc.MethodDesc{MethodName: name, Handler: func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+// unary describes a method that one call of the node answers.
+func unary[T any](op api.Operation) rpc {
+	full, r := op.Method(), named(op)
+	r.unary = func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 		s := srv.(*Server)
 		m := s.metrics.method(full)
 		m.started.Inc()
@@ -64,35 +74,41 @@ func unary[T any](service, name string, learnerToo func(*T) bool) grpc.MethodDes
 			return nil, err
 		}
 		m.received.Inc()
-		requireLeader, err := s.admit(ctx, "unary", learnerToo != nil && learnerToo(request))
+		call := api.Call{Operation: op, Body: request}
+		err := s.admit(ctx, "unary", &call)
 		var response any
 		if err == nil {
-			response, err = s.node.Ask(ctx, request, requireLeader)
+			response, err = s.node.Ask(ctx, call)
 			err = statusOf(err)
 		}
 		m.done(err)
-		s.noteSlow(ctx, full, start, request, response)
+		s.noteSlow(ctx, op, start, request, response)
 		if err != nil {
 			return nil, err
 		}
 		m.sent.Inc()
 		return response, nil
-	}}
+	}
+	return r
 }
 
-// stream wraps a streaming method with what every one needs.
-func stream(full string, learnerToo bool, serve func(s *Server, ss grpc.ServerStream, m *method, requireLeader bool) error) grpc.StreamHandler {
-	return func(srv any, ss grpc.ServerStream) error {
+// stream describes a method that sends more than one message, and wraps its handler with what every one needs.
+func stream(op api.Operation, clientStreams bool, serve func(s *Server, ss grpc.ServerStream, m *method, c api.Call) error) rpc {
+	full, r := op.Method(), named(op)
+	r.clientStreams = clientStreams
+	r.stream = func(srv any, ss grpc.ServerStream) error {
 		s := srv.(*Server)
 		m := s.metrics.method(full)
 		m.started.Inc()
-		requireLeader, err := s.admit(ss.Context(), "stream", learnerToo)
+		call := api.Call{Operation: op}
+		err := s.admit(ss.Context(), "stream", &call)
 		if err == nil {
-			err = statusOf(serve(s, ss, m, requireLeader))
+			err = statusOf(serve(s, ss, m, call))
 		}
 		m.done(err)
 		return err
 	}
+	return r
 }
 
 // receive reads the single request of a server stream.
@@ -105,28 +121,31 @@ func receive[T any](ss grpc.ServerStream, m *method) (*T, error) {
 	return request, nil
 }
 
-func (s *Server) rangeStream(ss grpc.ServerStream, m *method, requireLeader bool) error {
+func (s *Server) rangeStream(ss grpc.ServerStream, m *method, c api.Call) error {
 	request, err := receive[pb.RangeRequest](ss, m)
 	if err != nil {
 		return err
 	}
-	return s.inParts(ss, requireLeader, func(ctx context.Context) error {
-		return s.node.RangeStream(ctx, request, requireLeader, func(r *pb.RangeStreamResponse) error { return send(ctx, ss, m, r) })
+	c.Body = request
+	return s.inParts(ss, c, func(ctx context.Context) error {
+		return s.node.RangeStream(ctx, c, func(r *pb.RangeStreamResponse) error { return send(ctx, ss, m, r) })
 	})
 }
 
-func (s *Server) snapshot(ss grpc.ServerStream, m *method, requireLeader bool) error {
-	if _, err := receive[pb.SnapshotRequest](ss, m); err != nil {
+func (s *Server) snapshot(ss grpc.ServerStream, m *method, c api.Call) error {
+	request, err := receive[pb.SnapshotRequest](ss, m)
+	if err != nil {
 		return err
 	}
-	return s.inParts(ss, requireLeader, func(ctx context.Context) error {
-		return s.node.Snapshot(ctx, func(r *pb.SnapshotResponse) error { return send(ctx, ss, m, r) })
+	c.Body = request
+	return s.inParts(ss, c, func(ctx context.Context) error {
+		return s.node.Snapshot(ctx, c, func(r *pb.SnapshotResponse) error { return send(ctx, ss, m, r) })
 	})
 }
 
 // inParts lets serve send an answer in parts, as long as there is a leader if the client wants one.
-func (s *Server) inParts(ss grpc.ServerStream, requireLeader bool, serve func(context.Context) error) error {
-	if !requireLeader {
+func (s *Server) inParts(ss grpc.ServerStream, c api.Call, serve func(context.Context) error) error {
+	if !c.RequireLeader {
 		return serve(ss.Context())
 	}
 	ctx, ended := s.withLeader(ss.Context())

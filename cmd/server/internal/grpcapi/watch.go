@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 
+	"vitrine/cmd/server/internal/node"
 	"vitrine/core/api"
 	"vitrine/core/pb"
 	"vitrine/core/watch"
@@ -17,8 +18,8 @@ import (
 // second one reads what the client asks for. The writer takes all that waits at
 // once and gives the credit back as it leaves, so a client that does not read
 // costs its stream's credit and nothing else.
-func (s *Server) watch(ss grpc.ServerStream, m *method, requireLeader bool) error {
-	stream, err := s.node.Watch(requireLeader)
+func (s *Server) watch(ss grpc.ServerStream, m *method, c api.Call) error {
+	stream, err := s.node.Watch(c)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (s *Server) watch(ss grpc.ServerStream, m *method, requireLeader bool) erro
 	return err
 }
 
-func (s *Server) readWatchRequests(ss grpc.ServerStream, m *method, stream WatchStream) error {
+func (s *Server) readWatchRequests(ss grpc.ServerStream, m *method, stream node.WatchStream) error {
 	for {
 		r := &pb.WatchRequest{}
 		if err := ss.RecvMsg(r); err != nil {
@@ -54,7 +55,7 @@ func (s *Server) readWatchRequests(ss grpc.ServerStream, m *method, stream Watch
 
 // push writes responses until the stream ends. Their events were encoded when
 // they happened, once for all watchers; only the header is new here.
-func (s *Server) push(ctx context.Context, ss grpc.ServerStream, m *method, stream WatchStream) error {
+func (s *Server) push(ctx context.Context, ss grpc.ServerStream, m *method, stream node.WatchStream) error {
 	pool := mem.DefaultBufferPool()
 	var responses []*watch.Response
 	for {

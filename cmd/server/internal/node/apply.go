@@ -83,19 +83,9 @@ func (n *Node) noteRefusal(entries []*raftpb.Entry, o *store.Outcome, took time.
 	if at < 0 || entries[at].GetType() != raftpb.EntryNormal || pb.Unmarshal(entries[at].Data, req) != nil {
 		return
 	}
-	var asked any
-	switch {
-	case req.Put != nil:
-		asked = req.Put
-	case req.DeleteRange != nil:
-		asked = req.DeleteRange
-	case req.Txn != nil:
-		asked = req.Txn
-	case req.Compaction != nil:
-		asked = req.Compaction
-	}
-	if k := kindOf(asked); k != kinds && n.metrics.applyFailures[k] != nil {
-		n.metrics.applyFailures[k].Observe(took.Seconds())
+	op, asked := api.Asked(req)
+	if f := n.metrics.applyFailures[op]; f != nil {
+		f.Observe(took.Seconds())
 	}
 	n.log.Warn("failed to apply request", zap.Duration("took", took), zap.String("request", api.Describe(asked)), zap.Uint64("index", o.Index), zap.Error(o.Err))
 }

@@ -22,7 +22,7 @@ func TestReadersBesideWriters(t *testing.T) {
 		op := func(key string) *pb.RequestOp {
 			return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: fmt.Appendf(nil, "%s/%04d", key, i), Value: fmt.Append(nil, value)}}}
 		}
-		_, err := n.Ask(bounded(t), &pb.TxnRequest{Success: []*pb.RequestOp{op("a"), op("b")}}, false)
+		_, err := n.Ask(bounded(t), api.Call{Body: &pb.TxnRequest{Success: []*pb.RequestOp{op("a"), op("b")}}})
 		return err
 	}
 	for i := range pairs {
@@ -44,7 +44,7 @@ func TestReadersBesideWriters(t *testing.T) {
 	}
 	run("put", func(i int) error { return write(i%pairs, i) })
 	whole := func(r *pb.RangeRequest) error {
-		resp, err := n.Ask(ctx, r, false)
+		resp, err := n.Ask(ctx, api.Call{Body: r})
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func TestReadersBesideWriters(t *testing.T) {
 	})
 	run("stream", func(int) error {
 		var kvs []*pb.KeyValue
-		err := n.RangeStream(ctx, &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}, false, func(r *pb.RangeStreamResponse) error {
+		err := n.RangeStream(ctx, api.Call{Operation: api.RangeStream, Body: &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}}, func(r *pb.RangeStreamResponse) error {
 			kvs = append(kvs, r.RangeResponse.Kvs...)
 			return nil
 		})
@@ -66,21 +66,21 @@ func TestReadersBesideWriters(t *testing.T) {
 		return errors.Join(err, onlyPairs(kvs, pairs))
 	})
 	run("hash", func(int) error {
-		_, err := n.Ask(ctx, &pb.HashKVRequest{}, false)
+		_, err := n.Ask(ctx, api.Call{Body: &pb.HashKVRequest{}})
 		return err
 	})
 	run("snapshot", func(int) error {
-		return n.Snapshot(ctx, func(*pb.SnapshotResponse) error { return nil })
+		return n.Snapshot(ctx, api.Call{Operation: api.Snapshot, Body: &pb.SnapshotRequest{}}, func(*pb.SnapshotResponse) error { return nil })
 	})
 	for range 2 {
-		resp, err := n.Ask(bounded(t), &pb.RangeRequest{Key: []byte("a")}, false)
+		resp, err := n.Ask(bounded(t), api.Call{Body: &pb.RangeRequest{Key: []byte("a")}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := n.Ask(bounded(t), &pb.CompactionRequest{Revision: resp.(*pb.RangeResponse).Header.Revision, Physical: true}, false); err != nil {
+		if _, err := n.Ask(bounded(t), api.Call{Body: &pb.CompactionRequest{Revision: resp.(*pb.RangeResponse).Header.Revision, Physical: true}}); err != nil {
 			t.Error(err)
 		}
-		if _, err := n.Ask(bounded(t), &pb.DefragmentRequest{}, false); err != nil {
+		if _, err := n.Ask(bounded(t), api.Call{Body: &pb.DefragmentRequest{}}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -10,13 +10,12 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/member"
 	"vitrine/core/pb"
-	"vitrine/core/store"
 	"vitrine/core/trace"
 )
 
 // call is one request on its way through the member.
 type call struct {
-	request api.Request
+	request api.Call
 	done    chan struct{} // one token when reply or ready is set
 	reply   api.Reply
 	ready   api.ReadReady
@@ -34,77 +33,83 @@ func (n *Node) newCall() *call {
 // recycle gives a call back that the core loop is done with. One whose caller left early is not given back: the loop may
 // still finish it.
 func (n *Node) recycle(c *call) {
-	c.request, c.reply, c.ready, c.isReady = api.Request{}, api.Reply{}, api.ReadReady{}, false
+	c.request, c.reply, c.ready, c.isReady = api.Call{}, api.Reply{}, api.ReadReady{}, false
 	n.callPool.Put(c)
 }
 
-// Ask performs one request of a client and returns its response. An error is an *api.Error, or the context's.
-func (n *Node) Ask(ctx context.Context, body any, requireLeader bool) (any, error) {
-	return n.measured(ctx, api.Request{Body: body, RequireLeader: requireLeader})
+// Gate is which calls this member takes, as it stands.
+func (n *Node) Gate() api.Gate {
+	return api.Gate{Learner: n.Learner(), Leader: n.Leader(), MaxTxnOps: n.cfg.MaxTxnOps}
 }
 
-// AskOwn performs a request that the server itself makes: to see whether it is well, or because another member asks.
-// What clients may not ask of a learner, it may.
+// AskOwn performs a call that the server itself makes: to see whether it is well, or because another member asks. What
+// clients may not ask of a learner, it may.
 func (n *Node) AskOwn(ctx context.Context, body any) (any, error) {
-	return n.measured(ctx, api.Request{Body: body, Own: true})
+	return n.Ask(ctx, api.Call{Body: body, Identity: api.Identity{Own: true}})
 }
 
-// measured performs a request and counts it.
-func (n *Node) measured(ctx context.Context, r api.Request) (any, error) {
-	body, kind := r.Body, kindOf(r.Body)
-	if kind == kinds {
-		return n.ask(ctx, r)
+// Ask performs one call, counts it, and returns its response. An error is an *api.Error, or the context's.
+func (n *Node) Ask(ctx context.Context, c api.Call) (any, error) {
+	if c.Operation == api.NoOperation {
+		c.Operation = api.OperationOf(c.Body)
+	}
+	route := c.Operation.Route(c.Body)
+	writes := route == api.Propose
+	if c.Operation.Metric(writes) == "" {
+		return n.perform(ctx, route, c)
 	}
 	start := time.Now()
-	n.metrics.began(kind)
-	resp, err := n.ask(ctx, r)
+	n.metrics.began(writes)
+	resp, err := n.perform(ctx, route, c)
 	took := time.Since(start)
-	n.metrics.ended(kind, took, err)
-	if took > n.cfg.SlowApply && reads(kind) {
-		n.noteSlowRead(kind, body, resp, took, err)
+	n.metrics.ended(c.Operation, writes, took, err)
+	if took > n.cfg.SlowApply && !writes {
+		n.noteSlowRead(c.Operation, c.Body, resp, took, err)
 	}
 	return resp, err
 }
 
-func (n *Node) ask(ctx context.Context, request api.Request) (any, error) {
-	body, requireLeader := request.Body, request.RequireLeader
-	if r, ok := body.(*pb.RangeRequest); ok && r.GetSerializable() && (!requireLeader || n.Leader() != 0) {
-		// Nobody has to be asked for a serializable range.
-		if err := api.Validate(r, n.cfg.MaxTxnOps); err != nil {
+// perform sends a call on its way: past the member where nobody has to be asked, else into it.
+func (n *Node) perform(ctx context.Context, route api.Route, c api.Call) (any, error) {
+	switch route {
+	case api.Serializable:
+		if err := n.Gate().Admit(&c); err != nil {
 			return nil, err
 		}
-		return n.read(&api.ReadReady{Body: r, Header: n.header()})
-	}
-	if _, ok := body.(*pb.DefragmentRequest); ok {
+		return n.read(&api.ReadReady{Operation: c.Operation, Body: c.Body, Header: n.header()})
+	case api.Driver: // the only one is to defragment
+		if err := n.Gate().Admit(&c); err != nil {
+			return nil, err
+		}
 		if err := n.defragment(); err != nil {
 			return nil, err
 		}
 		return &pb.DefragmentResponse{}, nil
 	}
-	if n.overQuota(body) && (!requireLeader || n.Leader() != 0) {
+	if n.overQuota(&c) && n.Gate().Led(&c) == nil {
 		n.raiseSpaceAlarm(ctx)
 		return nil, api.ErrNoSpace
 	}
-	c, err := n.submit(ctx, request)
+	a, err := n.submit(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if !c.isReady {
-		resp, err := c.reply.Response, c.reply.Err
-		n.noteSlow(c.reply.Slow)
-		n.recycle(c)
+	if !a.isReady {
+		resp, err := a.reply.Response, a.reply.Err
+		n.noteSlow(a.reply.Slow)
+		n.recycle(a)
 		return resp, err
 	}
-	ready := c.ready
-	n.recycle(c)
+	ready := a.ready
+	n.recycle(a)
 	return n.read(&ready)
 }
 
-// overQuota tells whether a request would take the database over its quota. Such a request does not reach the log; what is
+// overQuota tells whether a call would take the database over its quota. Such a call does not reach the log; what is
 // under way already may still go over, and then the member raises the alarm when it applies it. Nobody waits for the store
 // here: its size changes with commits alone.
-func (n *Node) overQuota(body any) bool {
-	cost, quota := store.Cost(body), n.quota()
+func (n *Node) overQuota(c *api.Call) bool {
+	cost, quota := c.Operation.Cost(c.Body), n.quota()
 	return cost > 0 && quota > 0 && n.inUse.Load()+int64(cost) >= quota
 }
 
@@ -115,13 +120,13 @@ func (n *Node) raiseSpaceAlarm(ctx context.Context) {
 		return
 	}
 	alarm := &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: n.id, Alarm: pb.AlarmType_NOSPACE}
-	if _, err := n.ask(ctx, api.Request{Body: alarm, Own: true}); err != nil {
+	if _, err := n.AskOwn(ctx, alarm); err != nil {
 		n.log.Warn("cannot raise the alarm about space", zap.Error(err))
 	}
 }
 
-// submit hands a request to the core loop and waits for a reply or for leave to read.
-func (n *Node) submit(ctx context.Context, request api.Request) (*call, error) {
+// submit hands a call to the core loop and waits for a reply or for leave to read.
+func (n *Node) submit(ctx context.Context, request api.Call) (*call, error) {
 	c := n.newCall()
 	c.request = request
 	c.request.ID = n.nextCall.Add(1)
@@ -129,7 +134,7 @@ func (n *Node) submit(ctx context.Context, request api.Request) (*call, error) {
 		c.request.Deadline = n.instant(deadline)
 	}
 	id := c.request.ID
-	if !n.inbox.offer(item{in: member.Input{Kind: member.Request, Request: &c.request}, call: c}) {
+	if !n.inbox.offer(item{in: member.Input{Kind: member.Request, Call: &c.request}, call: c}) {
 		n.recycle(c)
 		if n.inbox.isClosed() {
 			return nil, api.ErrStopped

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,73 +32,37 @@ type metrics struct {
 	installing, streams, defragmenting, putBytes                      prometheus.Gauge
 	version                                                           *prometheus.GaugeVec
 	rangeSeconds, rangeFailures                                       prometheus.Observer
-	// By kind of request; looked up once.
-	applies, applyFailures              [kinds]prometheus.Observer
-	requests, requestFailures           [kinds]prometheus.Observer
+	// By operation, nil where etcd has none; looked up once.
+	applies, applyFailures              [api.Operations]prometheus.Observer
+	reads, writes                       durations
 	watchers, behind, proposed, waiting atomic.Int64
 }
 
-// The kinds of requests that have durations of their own.
-const (
-	kindRange = iota
-	kindReadOnlyTxn
-	kindPut
-	kindDelete
-	kindTxn
-	kindCompact
-	kinds
-)
-
-// kindNames are etcd's labels.
-func kindNames() [kinds]string {
-	return [kinds]string{"Range", "ReadonlyTxn", "Put", "DeleteRange", "Txn", "Compaction"}
+// durations are those of calls that have succeeded and that have failed, by operation.
+type durations struct {
+	done, failed [api.Operations]prometheus.Observer
 }
 
-// kindOf returns kinds for a request that has none.
-func kindOf(request any) int {
-	switch r := request.(type) {
-	case *pb.RangeRequest:
-		return kindRange
-	case *pb.PutRequest:
-		return kindPut
-	case *pb.DeleteRangeRequest:
-		return kindDelete
-	case *pb.TxnRequest:
-		if readsOnly(r.Success) && readsOnly(r.Failure) {
-			return kindReadOnlyTxn
-		}
-		return kindTxn
-	case *pb.CompactionRequest:
-		return kindCompact
-	}
-	return kinds
-}
-
-func readsOnly(ops []*pb.RequestOp) bool {
-	return !slices.ContainsFunc(ops, func(op *pb.RequestOp) bool { return op.GetRequestRange() == nil })
-}
-
-// reads tells whether requests of a kind do not go through the log.
-func reads(kind int) bool { return kind <= kindReadOnlyTxn }
-
-// began and ended note a request of a kind that has durations.
-func (m *metrics) began(kind int) {
-	if !reads(kind) {
+// began and ended note a call whose operation has durations.
+func (m *metrics) began(writes bool) {
+	if writes {
 		m.proposed.Add(1)
 	}
 }
 
-func (m *metrics) ended(kind int, took time.Duration, err error) {
-	if reads(kind) {
-		m.readEnded(err)
-	} else {
+func (m *metrics) ended(op api.Operation, writes bool, took time.Duration, err error) {
+	d := &m.reads
+	if writes {
+		d = &m.writes
 		m.proposed.Add(-1)
 		m.proposalEnded(err)
+	} else {
+		m.readEnded(err)
 	}
 	if err != nil {
-		m.requestFailures[kind].Observe(took.Seconds())
+		d.failed[op].Observe(took.Seconds())
 	} else {
-		m.requests[kind].Observe(took.Seconds())
+		d.done[op].Observe(took.Seconds())
 	}
 }
 
@@ -130,15 +93,15 @@ func (m *metrics) countApplied(r *store.Result, took time.Duration) {
 		switch resp := r.Outcomes[i].Response.(type) {
 		case *pb.PutResponse:
 			m.puts.Inc()
-			m.applies[kindPut].Observe(each)
+			m.applies[api.Put].Observe(each)
 		case *pb.DeleteRangeResponse:
 			m.deletes.Inc()
-			m.applies[kindDelete].Observe(each)
+			m.applies[api.DeleteRange].Observe(each)
 		case *pb.TxnResponse:
 			m.countTxn(resp)
-			m.applies[kindTxn].Observe(each)
+			m.applies[api.Txn].Observe(each)
 		case *pb.CompactionResponse:
-			m.applies[kindCompact].Observe(each)
+			m.applies[api.Compact].Observe(each)
 		}
 	}
 	for i := range r.Changes {
@@ -178,16 +141,16 @@ func (m *metrics) countTxn(r *pb.TxnResponse) {
 }
 
 // countRead counts what the store was asked.
-func (m *metrics) countRead(request, response any, took time.Duration, err error) {
-	switch request.(type) {
-	case *pb.RangeRequest:
+func (m *metrics) countRead(response any, op api.Operation, took time.Duration, err error) {
+	switch op {
+	case api.Range:
 		m.ranges.Inc()
 		if err != nil {
 			m.rangeFailures.Observe(took.Seconds())
 		} else {
 			m.rangeSeconds.Observe(took.Seconds())
 		}
-	case *pb.TxnRequest:
+	case api.Txn:
 		if err == nil {
 			m.countTxn(response.(*pb.TxnResponse))
 		}
@@ -291,11 +254,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	requests := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_request_duration_seconds", Help: "Response latency distribution in seconds for each type.", Buckets: disk}, []string{"type", "success"})
 	ranges := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_range_duration_seconds", Help: "The latency distributions of txn.Range", Buckets: exp(0.0001, 2, 20)}, []string{"success"})
 	m.rangeSeconds, m.rangeFailures = ranges.WithLabelValues("true"), ranges.WithLabelValues("false")
-	for k, name := range kindNames() {
-		if !reads(k) {
-			m.applies[k], m.applyFailures[k] = applies.WithLabelValues("v3", name, "true"), applies.WithLabelValues("v3", name, "false")
+	for op := range api.Operation(api.Operations) {
+		if name := op.Metric(true); name != "" {
+			m.applies[op], m.applyFailures[op] = applies.WithLabelValues("v3", name, "true"), applies.WithLabelValues("v3", name, "false")
+			m.writes.done[op], m.writes.failed[op] = requests.WithLabelValues(name, "true"), requests.WithLabelValues(name, "false")
 		}
-		m.requests[k], m.requestFailures[k] = requests.WithLabelValues(name, "true"), requests.WithLabelValues(name, "false")
+		if name := op.Metric(false); name != "" {
+			m.reads.done[op], m.reads.failed[op] = requests.WithLabelValues(name, "true"), requests.WithLabelValues(name, "false")
+		}
 	}
 	m.version = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "etcd_cluster_version", Help: "Which version is running. 1 for 'cluster_version' label with current cluster version"}, []string{"cluster_version"})
 	reg.MustRegister(applies, requests, ranges, m.version)

@@ -62,7 +62,7 @@ func bounded(t *testing.T) context.Context {
 func put(n *Node, key, value string) (*pb.PutResponse, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	resp, err := n.Ask(ctx, &pb.PutRequest{Key: []byte(key), Value: []byte(value)}, false)
+	resp, err := n.Ask(ctx, api.Call{Body: &pb.PutRequest{Key: []byte(key), Value: []byte(value)}})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func put(n *Node, key, value string) (*pb.PutResponse, error) {
 
 func count(t *testing.T, n *Node, key, end string) int64 {
 	t.Helper()
-	resp, err := n.Ask(bounded(t), &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte(end), CountOnly: true}, false)
+	resp, err := n.Ask(bounded(t), api.Call{Body: &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte(end), CountOnly: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 		}
 		last = resp.Header.Revision
 	}
-	if _, err := n.Ask(bounded(t), &pb.CompactionRequest{Revision: last, Physical: true}, false); err != nil {
+	if _, err := n.Ask(bounded(t), api.Call{Body: &pb.CompactionRequest{Revision: last, Physical: true}}); err != nil {
 		t.Fatal(err)
 	}
 	n.mu.RLock()
@@ -196,7 +196,7 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 func TestReadOnlyTxnThatFails(t *testing.T) {
 	n := open(t, testConfig(t.TempDir()))
 	future := &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("k"), Revision: 99}}}
-	if _, err := n.Ask(bounded(t), &pb.TxnRequest{Success: []*pb.RequestOp{future}}, false); !errors.Is(err, api.ErrFutureRev) {
+	if _, err := n.Ask(bounded(t), api.Call{Body: &pb.TxnRequest{Success: []*pb.RequestOp{future}}}); !errors.Is(err, api.ErrFutureRev) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -218,7 +218,7 @@ func TestQuotaRefusesBeforeTheLog(t *testing.T) {
 		last = resp.Header.Revision
 		n.flush()
 	}
-	resp, err := n.Ask(bounded(t), &pb.RangeRequest{Key: []byte("k")}, false)
+	resp, err := n.Ask(bounded(t), api.Call{Body: &pb.RangeRequest{Key: []byte("k")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestCanceledCallerLeavesNothingBehind(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 {
-		if _, err := n.Ask(ctx, &pb.PutRequest{Key: []byte("k")}, false); !errors.Is(err, context.Canceled) && err != nil {
+		if _, err := n.Ask(ctx, api.Call{Body: &pb.PutRequest{Key: []byte("k")}}); !errors.Is(err, context.Canceled) && err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -338,7 +338,7 @@ func TestDefragmentBesideWrites(t *testing.T) {
 	cfg := testConfig(t.TempDir())
 	n := open(t, cfg)
 	size := func() int64 {
-		resp, err := n.Ask(bounded(t), &pb.StatusRequest{}, false)
+		resp, err := n.Ask(bounded(t), api.Call{Body: &pb.StatusRequest{}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -353,7 +353,7 @@ func TestDefragmentBesideWrites(t *testing.T) {
 		}
 		last = resp.Header.Revision
 	}
-	if _, err := n.Ask(bounded(t), &pb.CompactionRequest{Revision: last, Physical: true}, false); err != nil {
+	if _, err := n.Ask(bounded(t), api.Call{Body: &pb.CompactionRequest{Revision: last, Physical: true}}); err != nil {
 		t.Fatal(err)
 	}
 	before := size()
@@ -374,7 +374,7 @@ func TestDefragmentBesideWrites(t *testing.T) {
 		}
 	}()
 	for range 3 {
-		if _, err := n.Ask(bounded(t), &pb.DefragmentRequest{}, false); err != nil {
+		if _, err := n.Ask(bounded(t), api.Call{Body: &pb.DefragmentRequest{}}); err != nil {
 			t.Fatal(err)
 		}
 	}

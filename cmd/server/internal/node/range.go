@@ -24,23 +24,19 @@ func (n *Node) view() *mvcc.View {
 	return n.state.Store.KV.View()
 }
 
-const (
-	firstChunk = 10 // keys in the first part of a stream
-	// chunkShare is the part of the largest request that a part of a stream aims at, as etcd does.
-	chunkShare = 1
-)
+// firstChunk is how many keys the first part of a stream has.
+const firstChunk = 10
 
-// RangeStream answers a range in parts of bounded size, all as of the revision that
-// the first one saw. Merged, they are the answer to the same range.
-func (n *Node) RangeStream(ctx context.Context, r *pb.RangeRequest, requireLeader bool, send func(*pb.RangeStreamResponse) error) error {
-	if err := api.ValidateStream(r); err != nil {
-		return err
-	}
-	ready, err := n.leaveToRead(ctx, r, requireLeader)
+// RangeStream answers a range in parts of bounded size, all as of the revision that the first one saw. Merged, they are
+// the answer to the same range.
+func (n *Node) RangeStream(ctx context.Context, c api.Call, send func(*pb.RangeStreamResponse) error) error {
+	ready, err := n.awaitRead(ctx, c)
 	if err != nil {
 		return err
 	}
+	r := c.Body.(*pb.RangeRequest)
 	if r.CountOnly || r.SortTarget != pb.RangeRequest_KEY {
+		ready.Operation = api.Range // of which the parts are cut
 		resp, err := n.read(ready)
 		if err != nil {
 			return err
@@ -68,20 +64,23 @@ func (n *Node) cut(whole *pb.RangeResponse, send func(*pb.RangeStreamResponse) e
 	return send(&pb.RangeStreamResponse{RangeResponse: last})
 }
 
-// leaveToRead waits until the store may be read for r.
-func (n *Node) leaveToRead(ctx context.Context, r *pb.RangeRequest, requireLeader bool) (*api.ReadReady, error) {
-	if r.Serializable && (!requireLeader || n.Leader() != 0) {
-		return &api.ReadReady{Body: r, Header: n.header()}, nil
+// awaitRead waits until the store may be read for a call.
+func (n *Node) awaitRead(ctx context.Context, c api.Call) (*api.ReadReady, error) {
+	if c.Operation.Route(c.Body) == api.Serializable {
+		if err := n.Gate().Admit(&c); err != nil {
+			return nil, err
+		}
+		return &api.ReadReady{Operation: c.Operation, Body: c.Body, Header: n.header()}, nil
 	}
-	c, err := n.submit(ctx, api.Request{Body: r, RequireLeader: requireLeader})
+	a, err := n.submit(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	defer n.recycle(c)
-	if !c.isReady {
-		return nil, c.reply.Err
+	defer n.recycle(a)
+	if !a.isReady {
+		return nil, a.reply.Err
 	}
-	ready := c.ready
+	ready := a.ready
 	return &ready, nil
 }
 
@@ -107,7 +106,8 @@ func (n *Node) streamParts(r *pb.RangeRequest, h api.Header, send func(*pb.Range
 		last := !resp.More || sent >= limit
 		out := &pb.RangeResponse{Kvs: resp.Kvs}
 		if last {
-			out.Header = &pb.ResponseHeader{ClusterId: h.ClusterID, MemberId: h.MemberID, RaftTerm: h.RaftTerm, Revision: revision}
+			h.Revision = revision
+			out.Header = h.Response()
 			out.More = resp.More
 			if out.Count = sent; resp.More {
 				rest, err := n.countAfter(part, resp.Kvs)
@@ -121,7 +121,7 @@ func (n *Node) streamParts(r *pb.RangeRequest, h api.Header, send func(*pb.Range
 			return err
 		}
 		part.Key = append(append(make([]byte, 0, 64), resp.Kvs[len(resp.Kvs)-1].Key...), 0)
-		part.Limit = min(nextChunk(part.Limit, resp.SizeVT(), n.cfg.MaxRequestBytes/chunkShare), limit-sent)
+		part.Limit = min(nextChunk(part.Limit, resp.SizeVT(), n.cfg.MaxRequestBytes), limit-sent)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 func (n *Node) read(r *api.ReadReady) (any, error) {
 	start := time.Now()
 	resp, err := n.evaluate(r)
-	n.metrics.countRead(r.Body, resp, time.Since(start), err)
-	resp, err = api.Finish(resp, r.Header, err)
+	n.metrics.countRead(resp, r.Operation, time.Since(start), err)
+	resp, err = r.Finish(resp, err)
 	n.answered(r, resp, err)
 	return resp, err
 }

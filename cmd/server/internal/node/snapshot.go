@@ -127,16 +127,9 @@ func (n *Node) install(s *raftpb.Snapshot) (*store.Result, error) {
 }
 
 // Snapshot sends a client the database in pieces, and the SHA-256 of it all in the end.
-func (n *Node) Snapshot(ctx context.Context, send func(*pb.SnapshotResponse) error) error {
-	c, err := n.submit(ctx, api.Request{Body: &pb.SnapshotRequest{}})
-	if err != nil {
+func (n *Node) Snapshot(ctx context.Context, c api.Call, send func(*pb.SnapshotResponse) error) error {
+	if _, err := n.awaitRead(ctx, c); err != nil {
 		return err
-	}
-	refused := c.reply.Err
-	isReady := c.isReady
-	n.recycle(c)
-	if !isReady {
-		return refused
 	}
 	if !n.tasks.Enter() {
 		return api.ErrStopped

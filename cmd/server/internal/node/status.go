@@ -119,10 +119,10 @@ func (n *Node) noteSlow(s *api.SlowRequest) {
 }
 
 // noteSlowRead writes a line about a read that took long, in etcd's words.
-func (n *Node) noteSlowRead(kind int, request, response any, took time.Duration, err error) {
+func (n *Node) noteSlowRead(op api.Operation, request, response any, took time.Duration, err error) {
 	n.metrics.slowApplies.Inc()
 	prefix := "read-only range "
-	if kind == kindReadOnlyTxn {
+	if op == api.Txn {
 		prefix = "read-only txn "
 	}
 	said := ""

@@ -148,7 +148,7 @@ func begin(t *testing.T, n *Node, stop func(n *Node) error) (stopped chan error)
 
 func watchFrom(t *testing.T, n *Node, revision int64) *stream {
 	t.Helper()
-	s, err := n.Watch(false)
+	s, err := n.Watch(api.Call{Operation: api.Watch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestNoScanBeginsWhileStopping(t *testing.T) {
 			t.Errorf("storage version %q of a closed database", v)
 		}
 		for _, body := range []any{&pb.RangeRequest{Key: []byte("k"), Serializable: true}, &pb.DefragmentRequest{}, &pb.PutRequest{Key: []byte("k")}} {
-			if _, err := n.Ask(t.Context(), body, false); !errors.Is(err, api.ErrStopped) {
+			if _, err := n.Ask(t.Context(), api.Call{Body: body}); !errors.Is(err, api.ErrStopped) {
 				t.Errorf("%T of a stopped node: %v", body, err)
 			}
 		}
@@ -212,7 +212,7 @@ func TestStopWaitsForALongRead(t *testing.T) {
 		s.reads.arm()
 		done := make(chan error, 1)
 		go func() {
-			_, err := n.Ask(context.Background(), &pb.HashKVRequest{}, false)
+			_, err := n.Ask(context.Background(), api.Call{Body: &pb.HashKVRequest{}})
 			done <- err
 		}()
 		<-s.reads.entered
@@ -331,7 +331,7 @@ func TestStopEndsWatches(t *testing.T) {
 		if err := <-ended; !errors.Is(err, api.ErrStopped) {
 			t.Errorf("the watch ended with %v", err)
 		}
-		if _, err := n.Watch(false); !errors.Is(err, api.ErrStopped) {
+		if _, err := n.Watch(api.Call{Operation: api.Watch}); !errors.Is(err, api.ErrStopped) {
 			t.Errorf("a watch of a stopped node: %v", err)
 		}
 	})
@@ -385,7 +385,7 @@ func TestStopDuringADefragment(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() {
 				for {
-					if _, err := n.Ask(context.Background(), &pb.DefragmentRequest{}, false); err != nil {
+					if _, err := n.Ask(context.Background(), api.Call{Body: &pb.DefragmentRequest{}}); err != nil {
 						ended <- err
 						return
 					}
@@ -419,7 +419,7 @@ func TestStopWhileAClientTakesASnapshot(t *testing.T) {
 		gone := make(chan struct{})
 		ended := make(chan error, 1)
 		go func() {
-			ended <- n.Snapshot(context.Background(), func(*pb.SnapshotResponse) error {
+			ended <- n.Snapshot(context.Background(), api.Call{Operation: api.Snapshot, Body: &pb.SnapshotRequest{}}, func(*pb.SnapshotResponse) error {
 				<-gone
 				return io.ErrClosedPipe
 			})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/core/api"
 	"vitrine/core/limits"
 	"vitrine/core/member"
@@ -36,11 +35,23 @@ const (
 	creditBytes  = limits.WatchStreamLeastBytes / 2
 )
 
-// Watch opens a stream of watchers.
-func (n *Node) Watch(requireLeader bool) (grpcapi.WatchStream, error) {
+// WatchStream is one client's watchers. Request and Close may be called beside Next and Sent.
+type WatchStream interface {
+	// Request passes on what the client asks for.
+	Request(r *pb.WatchRequest)
+	// Next waits for responses and returns all that wait, in order, with the header
+	// that they carry (but for the revision). It returns an error when the stream has to end.
+	Next(ctx context.Context, into []*watch.Response) ([]*watch.Response, *pb.ResponseHeader, error)
+	// Sent gives back the credit of the n oldest responses, which had so many bytes.
+	Sent(n, bytes int)
+	Close()
+}
+
+// Watch opens a stream of watchers. Whether it may stay open, the member says.
+func (n *Node) Watch(c api.Call) (WatchStream, error) {
 	s := &stream{n: n, id: n.nextStream.Add(1), signal: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	n.metrics.streams.Inc()
-	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: requireLeader}, stream: s}, true) {
+	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: c.RequireLeader}, stream: s}, true) {
 		n.metrics.streams.Dec()
 		return nil, api.ErrStopped
 	}
@@ -111,7 +122,7 @@ func (s *stream) Next(ctx context.Context, into []*watch.Response) ([]*watch.Res
 			s.mu.Unlock()
 			poke(s.room)
 			s.n.metrics.taken(into)
-			return into, &pb.ResponseHeader{ClusterId: s.n.cluster, MemberId: s.n.id, RaftTerm: s.n.term.Load()}, nil
+			return into, api.Header{ClusterID: s.n.cluster, MemberID: s.n.id, RaftTerm: s.n.term.Load()}.Response(), nil
 		}
 		err := s.err
 		s.mu.Unlock()

@@ -1,0 +1,127 @@
+package duty
+
+import (
+	"time"
+
+	"vitrine/core/membership"
+	"vitrine/core/pb"
+	"vitrine/core/store"
+	"vitrine/core/trace"
+)
+
+// Config is what duties are told once.
+type Config struct {
+	MemberID uint64
+	// Name and ClientURLs are published to the cluster when the member has started. An empty Name publishes nothing.
+	Name       string
+	ClientURLs []string
+	Retry      time.Duration // the least time between two attempts to publish: an election timeout
+	// ClusterVersion is what this member, as leader, sets if the cluster has no version yet: "3.7.0". "" = see Versions.
+	ClusterVersion string
+}
+
+// State is the member as its duties see it.
+type State struct {
+	Now          trace.Instant
+	Leader, Term uint64
+	Leading      bool
+	Members      *membership.Members // nil = not known
+	Alarms       []*pb.AlarmMember
+}
+
+// Kind says whose a proposal is.
+type Kind uint8
+
+// The duties. None marks what a client has asked for.
+const (
+	None Kind = iota
+	SpaceAlarm
+	ClusterVersion
+	Publication
+)
+
+// A Proposal is a request of the member's own for the log.
+type Proposal struct {
+	Duty    Kind
+	Request *pb.InternalRaftRequest
+}
+
+// An End says what has become of a proposal: it was applied, and refused or not, or it is not known to have been, and
+// may be applied yet.
+type End struct {
+	Duty    Kind
+	Applied bool
+	Refused bool
+}
+
+// duty is one thing that a member does by itself.
+type duty interface {
+	// due returns what is to be proposed now, nil if nothing is.
+	due(s *State) *pb.InternalRaftRequest
+	// ended tells that the last proposal is over.
+	ended(e End)
+}
+
+// Duties are one member's. They are not safe for concurrent use.
+type Duties struct {
+	publication publication
+	version     clusterVersion
+	alarm       spaceAlarm
+	all         [3]member // in the order in which they propose
+}
+
+// member is a duty with its kind; at most one proposal of it is under way.
+type member struct {
+	kind     Kind
+	duty     duty
+	underWay bool
+}
+
+// New returns the duties of a member that starts.
+func New(cfg Config) *Duties {
+	d := &Duties{
+		publication: publication{cfg: cfg, done: cfg.Name == ""}, version: clusterVersion{cfg: cfg}, alarm: spaceAlarm{member: cfg.MemberID},
+	}
+	d.all = [...]member{
+		{kind: SpaceAlarm, duty: &d.alarm}, {kind: ClusterVersion, duty: &d.version}, {kind: Publication, duty: &d.publication},
+	}
+	return d
+}
+
+// Due appends what is to be proposed now. Each proposal must be followed by an Ended.
+func (d *Duties) Due(s *State, list []Proposal) []Proposal {
+	for i := range d.all {
+		m := &d.all[i]
+		if m.underWay {
+			continue
+		}
+		if r := m.duty.due(s); r != nil {
+			m.underWay = true
+			list = append(list, Proposal{m.kind, r})
+		}
+	}
+	return list
+}
+
+// Ended takes what has become of a proposal.
+func (d *Duties) Ended(e End) {
+	for i := range d.all {
+		if m := &d.all[i]; m.kind == e.Duty {
+			m.underWay = false
+			m.duty.ended(e)
+		}
+	}
+}
+
+// Applied takes what applying a batch has brought about.
+func (d *Duties) Applied(r *store.Result) {
+	d.version.appliedTerm = r.Term
+	d.alarm.wanted = d.alarm.wanted || r.OverQuota
+}
+
+// Versions takes the least release of all members' servers, nil if not all are known. The leader lets the cluster's
+// version rise to it.
+func (d *Duties) Versions(least *membership.Version) { d.version.told, d.version.least = true, least }
+
+// Published tells whether the cluster knows this member's name and URLs.
+func (d *Duties) Published() bool { return d.publication.done }
