@@ -5,6 +5,7 @@
 //	go run ./bench                              puts and linearizable gets
 //	go run ./bench -rounds 9 -clients 1 -load put
 //	go run ./bench -members 3
+//	go run ./bench -recorder 16000000   vitrine with its flight recorder, beside one without
 //
 // CPU is the servers' own, user and system, from /proc (Linux only), divided by
 // the operations of the round: the steadiest of the measures here, since the
@@ -38,6 +39,7 @@ import (
 
 type options struct {
 	members, rounds, clients, conns, keys, valueBytes int
+	recorder                                          int
 	duration                                          time.Duration
 	loads                                             string
 }
@@ -52,6 +54,7 @@ func main() {
 	flag.IntVar(&o.valueBytes, "value-bytes", 256, "size of a value")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "length of a round")
 	flag.StringVar(&o.loads, "load", "put,get", "loads: put, get (linearizable), serializable")
+	flag.IntVar(&o.recorder, "recorder", 0, "compare vitrine with one that records in so many bytes, instead of etcd with vitrine")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -66,8 +69,12 @@ func run(o options) error {
 	}
 	defer os.RemoveAll(dir)
 	var servers []*server
-	for _, name := range []string{"etcd", "vitrine"} {
-		s, err := start(name, dir, o)
+	kinds := []kind{{name: "etcd", program: "etcd"}, {name: "vitrine", program: "vitrine"}}
+	if o.recorder > 0 {
+		kinds = []kind{{name: "off", program: "vitrine"}, {name: "recording", program: "vitrine", flags: []string{fmt.Sprint("--flight-recorder-bytes=", o.recorder)}}}
+	}
+	for _, k := range kinds {
+		s, err := start(k, dir, o)
 		if err != nil {
 			return err
 		}
@@ -92,7 +99,7 @@ func run(o options) error {
 				results[s] = append(results[s], r)
 			}
 		}
-		report(out, load, results[servers[0]], results[servers[1]])
+		report(out, load, servers, results)
 	}
 	return out.Flush()
 }
@@ -104,7 +111,8 @@ type round struct {
 	cpu      float64 // microseconds of the server's CPU an operation
 }
 
-func report(out io.Writer, load string, etcd, vitrine []round) {
+func report(out io.Writer, load string, servers []*server, results map[*server][]round) {
+	first, second := results[servers[0]], results[servers[1]]
 	fields := []func(round) float64{
 		func(r round) float64 { return r.rate }, func(r round) float64 { return r.p50 },
 		func(r round) float64 { return r.p99 }, func(r round) float64 { return r.cpu },
@@ -113,11 +121,11 @@ func report(out io.Writer, load string, etcd, vitrine []round) {
 		fmt.Fprintf(out, "%s\t%s\t%.0f\t%.0f us\t%.0f us\t%.1f us\t\n", load, name,
 			median(rounds, fields[0]), median(rounds, fields[1]), median(rounds, fields[2]), median(rounds, fields[3]))
 	}
-	line("etcd", etcd)
-	line("vitrine", vitrine)
+	line(servers[0].name, first)
+	line(servers[1].name, second)
 	fmt.Fprintf(out, "%s\tratio", load)
 	for _, f := range fields {
-		fmt.Fprintf(out, "\t%.2fx", median(vitrine, f)/median(etcd, f))
+		fmt.Fprintf(out, "\t%.2fx", median(second, f)/median(first, f))
 	}
 	fmt.Fprintln(out, "\t")
 }
@@ -141,11 +149,18 @@ type server struct {
 	clients []*clientv3.Client
 }
 
-func start(name, dir string, o options) (_ *server, err error) {
-	path, err := binary.Path(name, dir)
+// kind is one side of the comparison.
+type kind struct {
+	name, program string
+	flags         []string
+}
+
+func start(k kind, dir string, o options) (_ *server, err error) {
+	path, err := binary.Path(k.program, dir)
 	if err != nil {
 		return nil, err
 	}
+	name := k.name
 	s := &server{name: name}
 	defer func() {
 		if err != nil {
@@ -167,9 +182,9 @@ func start(name, dir string, o options) (_ *server, err error) {
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.Command(path, "--name", member, "--data-dir", filepath.Join(dir, name+member),
+		cmd := exec.Command(path, append(slices.Clone(k.flags), "--name", member, "--data-dir", filepath.Join(dir, name+member),
 			"--listen-client-urls", clients[i], "--advertise-client-urls", clients[i], "--listen-peer-urls", peers[i],
-			"--initial-advertise-peer-urls", peers[i], "--initial-cluster", strings.Join(initial, ","), "--log-level", "warn")
+			"--initial-advertise-peer-urls", peers[i], "--initial-cluster", strings.Join(initial, ","), "--log-level", "warn")...)
 		cmd.Stdout, cmd.Stderr = log, log
 		if err := cmd.Start(); err != nil {
 			return nil, err
