@@ -36,9 +36,9 @@ var order = []string{
 var only = map[string][]string{
 	"model": {"pb", "limits"},
 	// These judge members, so they must not share their code.
-	"check":         {"trace", "limits"},
+	"check":         {"trace", "limits", "invariant"},
 	"check/fold":    {"pb", "model"},
-	"check/history": {"trace", "pb", "model", "check", "check/fold"},
+	"check/history": {"trace", "invariant", "pb", "model", "check", "check/fold"},
 }
 
 // drivers may do what the core may not: they touch the operating system.
@@ -285,6 +285,28 @@ func globalWrites(f *ast.File, globals map[string]bool) []token.Pos {
 		})
 	}
 	return found
+}
+
+// TestNobodyPanics: a broken invariant stops the program through core/invariant, which tells the trace before. The guard
+// of a mapped file passes on what it has caught.
+func TestNobodyPanics(t *testing.T) {
+	allowed := []string{"invariant", "backend/bolt"}
+	fset := token.NewFileSet()
+	for _, src := range sources(t, fset, ".", false) {
+		if slices.Contains(allowed, src.pkg) || ast.IsGenerated(src.file) {
+			continue
+		}
+		ast.Inspect(src.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if f, ok := call.Fun.(*ast.Ident); ok && f.Name == "panic" && f.Obj == nil {
+				t.Errorf("%s: panics by itself", fset.Position(call.Pos()))
+			}
+			return true
+		})
+	}
 }
 
 func TestEveryPackageHasADocComment(t *testing.T) {

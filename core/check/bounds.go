@@ -1,6 +1,7 @@
 package check
 
 import (
+	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/trace"
 )
@@ -9,7 +10,7 @@ import (
 func (c *Checker) Bounds(now trace.Instant, member uint64, uses []limits.Use) {
 	for _, u := range uses {
 		if u.Have > u.Limit {
-			c.violate(Bounded, &trace.Event{Seq: c.seq, Now: now, Member: member}, "member %d has %d %s, the bound is %d", member, u.Have, u.Name, u.Limit)
+			c.violate(invariant.Bounded, &trace.Event{Seq: c.seq, Now: now, Member: member}, "member %d has %d %s, the bound is %d", member, u.Have, u.Name, u.Limit)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/trace"
 )
@@ -178,44 +179,44 @@ func TestFires(t *testing.T) {
 		number int
 		events []trace.Event
 	}{
-		"two leaders of a term":                      {ElectionSafety, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 2}, leads(3, 2)}},
-		"a leader overwrites":                        {LeaderAppendOnly, []trace.Event{appended(1, 6, 2), appended(1, 7, 2), {Kind: trace.LogTruncated, Member: 1, Index: 6}, appended(1, 6, 2)}},
-		"equal index and term, other data":           {LogMatching, []trace.Event{other}},
-		"equal index and term, other past":           {LogMatching, append(append([]trace.Event{appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), appended(3, 7, 3), appended(2, 6, 2), appended(2, 7, 3))},
-		"an entry after a gap":                       {LogMatching, []trace.Event{appended(3, 6, 2)}},
-		"a leader without a committed entry":         {LeaderCompleteness, append(elect(3, 3), appended(3, 5, 3))},
-		"a commit that a later leader lacks":         {LeaderCompleteness, append(append([]trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), synced(2, 6, 2, 1, 2), appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), commits(1, 6, 2))},
-		"two entries applied at an index":            {StateMachineSafety, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), otherApplied}},
-		"two entries committed at an index":          {StateMachineSafety, append(append([]trace.Event{appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), appended(1, 6, 2), trace.Event{Kind: trace.TermChanged, Member: 1, Term: 4}, commits(1, 6, 4), commits(3, 6, 3))},
-		"two votes in a term":                        {VoteDurability, []trace.Event{votes(2, 2, 3)}},
-		"a vote in an old term":                      {VoteDurability, []trace.Event{votes(2, 3, 2), votes(2, 2, 1)}},
-		"a term that falls":                          {VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 1, Term: 1}}},
-		"a vote sent before it is on disk":           {VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 2), sends(3, 2, 3, 0, msgVoteResp)}},
-		"votes asked for before the term is on disk": {VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 3), sends(3, 2, 3, 5, msgVote)}},
-		"a vote forgotten":                           {VoteDurability, restart(2, 0, 5, 5, 2)},
-		"a term forgotten":                           {VoteDurability, restart(1, 0, 5, 5, 2)},
-		"a vote replaced on disk":                    {VoteDurability, []trace.Event{synced(1, 5, 2, 3, 2)}},
-		"an append acknowledged in a term to be":     {VoteDurability, []trace.Event{sends(3, 1, 2, 3, msgAppResp)}},
-		"a commit that falls":                        {Monotonic, []trace.Event{commits(1, 4, 2)}},
-		"a commit beyond the log":                    {Monotonic, []trace.Event{commits(3, 5, 2)}},
-		"an index skipped":                           {Monotonic, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 5, 2, 2)}},
-		"applied twice":                              {Monotonic, []trace.Event{applies(1, 5, 2, 2)}},
-		"applied before committed":                   {Monotonic, []trace.Event{appended(1, 6, 2), applies(1, 6, 2, 3)}},
-		"a committed entry removed":                  {Monotonic, []trace.Event{{Kind: trace.LogTruncated, Member: 2, Index: 5}}},
-		"a snapshot of the future":                   {Monotonic, []trace.Event{{Kind: trace.SnapshotInstalled, Member: 3, Index: 9, Term: 2, Rev: 2}}},
-		"an answer without a commit":                 {AckedDurable, []trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), acks(1, 6)}},
-		"an answer from one disk":                    {AckedDurable, []trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), commits(1, 6, 2), acks(1, 6)}},
-		"an append acknowledged before it synced":    {AckedDurable, []trace.Event{appended(2, 6, 2), sends(2, 1, 2, 6, msgAppResp)}},
-		"a committed entry lost on a disk":           {AckedDurable, restart(2, 1, 4, 4, 2)},
-		"durable beyond applied":                     {AtomicApply, []trace.Event{{Kind: trace.BackendCommitted, Member: 2, Index: 6}}},
-		"durable state lost":                         {AtomicApply, restart(2, 1, 4, 5, 2)},
-		"a revision skipped":                         {RevisionOrder, []trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 4)}},
-		"a revision that falls":                      {RevisionOrder, []trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 1)}},
-		"a session that goes back":                   {Serializable, []trace.Event{answers(7, 2, 1, 5, 8), answers(7, 2, 2, 4, 9), answers(7, 2, 1, 4, 9)}},
-		"an election without pre-votes":              {Liveness, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
-		"an election by the pre-votes of the past":   {Liveness, []trace.Event{sends(2, 3, 3, 0, msgPreVoteResp), {Kind: trace.TermChanged, Member: 3, Term: 5}, stands(3, 5)}},
-		"an election by pre-votes refused":           {Liveness, []trace.Event{refuses(2, 3, 3), {Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
-		"one index, two revisions":                   {RevisionOrder, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), applies(3, 5, 2, 1)}},
+		"two leaders of a term":                      {invariant.ElectionSafety, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 2}, leads(3, 2)}},
+		"a leader overwrites":                        {invariant.LeaderAppendOnly, []trace.Event{appended(1, 6, 2), appended(1, 7, 2), {Kind: trace.LogTruncated, Member: 1, Index: 6}, appended(1, 6, 2)}},
+		"equal index and term, other data":           {invariant.LogMatching, []trace.Event{other}},
+		"equal index and term, other past":           {invariant.LogMatching, append(append([]trace.Event{appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), appended(3, 7, 3), appended(2, 6, 2), appended(2, 7, 3))},
+		"an entry after a gap":                       {invariant.LogMatching, []trace.Event{appended(3, 6, 2)}},
+		"a leader without a committed entry":         {invariant.LeaderCompleteness, append(elect(3, 3), appended(3, 5, 3))},
+		"a commit that a later leader lacks":         {invariant.LeaderCompleteness, append(append([]trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), synced(2, 6, 2, 1, 2), appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), commits(1, 6, 2))},
+		"two entries applied at an index":            {invariant.StateMachineSafety, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), otherApplied}},
+		"two entries committed at an index":          {invariant.StateMachineSafety, append(append([]trace.Event{appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), appended(1, 6, 2), trace.Event{Kind: trace.TermChanged, Member: 1, Term: 4}, commits(1, 6, 4), commits(3, 6, 3))},
+		"two votes in a term":                        {invariant.VoteDurability, []trace.Event{votes(2, 2, 3)}},
+		"a vote in an old term":                      {invariant.VoteDurability, []trace.Event{votes(2, 3, 2), votes(2, 2, 1)}},
+		"a term that falls":                          {invariant.VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 1, Term: 1}}},
+		"a vote sent before it is on disk":           {invariant.VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 2), sends(3, 2, 3, 0, msgVoteResp)}},
+		"votes asked for before the term is on disk": {invariant.VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 3), sends(3, 2, 3, 5, msgVote)}},
+		"a vote forgotten":                           {invariant.VoteDurability, restart(2, 0, 5, 5, 2)},
+		"a term forgotten":                           {invariant.VoteDurability, restart(1, 0, 5, 5, 2)},
+		"a vote replaced on disk":                    {invariant.VoteDurability, []trace.Event{synced(1, 5, 2, 3, 2)}},
+		"an append acknowledged in a term to be":     {invariant.VoteDurability, []trace.Event{sends(3, 1, 2, 3, msgAppResp)}},
+		"a commit that falls":                        {invariant.Monotonic, []trace.Event{commits(1, 4, 2)}},
+		"a commit beyond the log":                    {invariant.Monotonic, []trace.Event{commits(3, 5, 2)}},
+		"an index skipped":                           {invariant.Monotonic, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 5, 2, 2)}},
+		"applied twice":                              {invariant.Monotonic, []trace.Event{applies(1, 5, 2, 2)}},
+		"applied before committed":                   {invariant.Monotonic, []trace.Event{appended(1, 6, 2), applies(1, 6, 2, 3)}},
+		"a committed entry removed":                  {invariant.Monotonic, []trace.Event{{Kind: trace.LogTruncated, Member: 2, Index: 5}}},
+		"a snapshot of the future":                   {invariant.Monotonic, []trace.Event{{Kind: trace.SnapshotInstalled, Member: 3, Index: 9, Term: 2, Rev: 2}}},
+		"an answer without a commit":                 {invariant.AckedDurable, []trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), acks(1, 6)}},
+		"an answer from one disk":                    {invariant.AckedDurable, []trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), commits(1, 6, 2), acks(1, 6)}},
+		"an append acknowledged before it synced":    {invariant.AckedDurable, []trace.Event{appended(2, 6, 2), sends(2, 1, 2, 6, msgAppResp)}},
+		"a committed entry lost on a disk":           {invariant.AckedDurable, restart(2, 1, 4, 4, 2)},
+		"durable beyond applied":                     {invariant.AtomicApply, []trace.Event{{Kind: trace.BackendCommitted, Member: 2, Index: 6}}},
+		"durable state lost":                         {invariant.AtomicApply, restart(2, 1, 4, 5, 2)},
+		"a revision skipped":                         {invariant.RevisionOrder, []trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 4)}},
+		"a revision that falls":                      {invariant.RevisionOrder, []trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 1)}},
+		"a session that goes back":                   {invariant.Serializable, []trace.Event{answers(7, 2, 1, 5, 8), answers(7, 2, 2, 4, 9), answers(7, 2, 1, 4, 9)}},
+		"an election without pre-votes":              {invariant.Liveness, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
+		"an election by the pre-votes of the past":   {invariant.Liveness, []trace.Event{sends(2, 3, 3, 0, msgPreVoteResp), {Kind: trace.TermChanged, Member: 3, Term: 5}, stands(3, 5)}},
+		"an election by pre-votes refused":           {invariant.Liveness, []trace.Event{refuses(2, 3, 3), {Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
+		"one index, two revisions":                   {invariant.RevisionOrder, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), applies(3, 5, 2, 1)}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -248,7 +249,7 @@ func TestHashesAgree(t *testing.T) {
 		t.Fatal(p.checker.Violations())
 	}
 	p.checker.Hash(6, 2, 2, -1, 3)
-	if v := p.checker.Violations(); len(v) != 1 || v[0].Number != RevisionOrder || v[0].Now != 6 || v[0].Member != 2 {
+	if v := p.checker.Violations(); len(v) != 1 || v[0].Number != invariant.RevisionOrder || v[0].Now != 6 || v[0].Member != 2 {
 		t.Error(v)
 	}
 }
@@ -269,7 +270,7 @@ func TestThePast(t *testing.T) {
 		for _, p := range c.said {
 			checker.Past(3, 1, p)
 		}
-		if v := checker.Violations(); len(v) > 0 != c.fires || c.fires && (v[0].Number != Compaction || v[0].Now != 3 || v[0].Member != 1) {
+		if v := checker.Violations(); len(v) > 0 != c.fires || c.fires && (v[0].Number != invariant.Compaction || v[0].Now != 3 || v[0].Member != 1) {
 			t.Errorf("%s: %v", name, v)
 		}
 	}
@@ -289,7 +290,7 @@ func TestBounds(t *testing.T) {
 		t.Fatal(v)
 	}
 	c.Bounds(2, 2, []limits.Use{{Name: "cups", Have: 3, Limit: 3}, {Name: "plates", Have: 4, Limit: 3}})
-	if v := c.Violations(); len(v) != 1 || v[0].Number != Bounded || v[0].Now != 2 || !strings.Contains(v[0].Text, "4 plates") {
+	if v := c.Violations(); len(v) != 1 || v[0].Number != invariant.Bounded || v[0].Now != 2 || !strings.Contains(v[0].Text, "4 plates") {
 		t.Error(v)
 	}
 }
@@ -298,7 +299,7 @@ func TestSameStory(t *testing.T) {
 	if v := SameStory(1, 1); v != nil {
 		t.Error(v)
 	}
-	if v := SameStory(1, 2); v == nil || v.Number != Deterministic {
+	if v := SameStory(1, 2); v == nil || v.Number != invariant.Deterministic {
 		t.Error(v)
 	}
 }
@@ -315,7 +316,7 @@ func TestQuorumFollowsTheConfiguration(t *testing.T) {
 		t.Fatal(v)
 	}
 	p.emit(grow(7, 4, 0), acks(1, 8)) // two of four are no quorum
-	if v := p.checker.Violations(); len(v) != 1 || v[0].Number != AckedDurable {
+	if v := p.checker.Violations(); len(v) != 1 || v[0].Number != invariant.AckedDurable {
 		t.Fatal(v)
 	}
 	p.emit(grow(8, 4, 1), acks(1, 8))
@@ -332,14 +333,14 @@ func TestReportWritesAnEvent(t *testing.T) {
 	s.Emit(&trace.Event{Kind: trace.TermChanged, Member: 1, Term: 3})
 	s.Emit(&trace.Event{Kind: trace.TermChanged, Member: 1, Term: 2, Now: 8})
 	e := ring.Find(3)
-	if e == nil || e.Kind != trace.Violated || e.A != VoteDurability || e.Cause != 2 || e.Now != 8 || e.Member != 1 {
+	if e == nil || e.Kind != trace.Violated || e.A != invariant.VoteDurability || e.Cause != 2 || e.Now != 8 || e.Member != 1 {
 		t.Errorf("got %+v", e)
 	}
 }
 
 func TestInvariantsHaveWords(t *testing.T) {
 	last := 0
-	for _, i := range Invariants() {
+	for _, i := range invariant.Watched() {
 		if i.Number <= last || i.Name == "" || len(i.Sentence) < 20 || i.Sentence[len(i.Sentence)-1] != '.' {
 			t.Errorf("%+v", i)
 		}

@@ -1,6 +1,9 @@
 package check
 
-import "vitrine/core/trace"
+import (
+	"vitrine/core/invariant"
+	"vitrine/core/trace"
+)
 
 // leader is who won a term.
 type leader struct{ term, member uint64 }
@@ -34,7 +37,7 @@ func (c *Checker) role(m *member, e *trace.Event) {
 	for i := len(c.leaders) - 1; i >= 0; i-- {
 		if l := c.leaders[i]; l.term == e.Term {
 			if l.member != m.id {
-				c.violate(ElectionSafety, e, "members %d and %d are both leader of term %d", l.member, m.id, e.Term)
+				c.violate(invariant.ElectionSafety, e, "members %d and %d are both leader of term %d", l.member, m.id, e.Term)
 			}
 			return
 		}
@@ -48,7 +51,7 @@ func (c *Checker) role(m *member, e *trace.Event) {
 // term handles a new term of a member (I6).
 func (c *Checker) term(m *member, e *trace.Event) {
 	if e.Term < m.term {
-		c.violate(VoteDurability, e, "the term of member %d fell from %d to %d", m.id, m.term, e.Term)
+		c.violate(invariant.VoteDurability, e, "the term of member %d fell from %d to %d", m.id, m.term, e.Term)
 	}
 	m.term = e.Term
 }
@@ -57,9 +60,9 @@ func (c *Checker) term(m *member, e *trace.Event) {
 func (c *Checker) voted(m *member, e *trace.Event) {
 	switch {
 	case e.Term < m.votedIn:
-		c.violate(VoteDurability, e, "member %d voted in term %d after it had voted in term %d", m.id, e.Term, m.votedIn)
+		c.violate(invariant.VoteDurability, e, "member %d voted in term %d after it had voted in term %d", m.id, e.Term, m.votedIn)
 	case e.Term == m.votedIn && e.Peer != m.votedFor:
-		c.violate(VoteDurability, e, "member %d voted for %d and for %d in term %d", m.id, m.votedFor, e.Peer, e.Term)
+		c.violate(invariant.VoteDurability, e, "member %d voted for %d and for %d in term %d", m.id, m.votedFor, e.Peer, e.Term)
 	}
 	m.votedIn, m.votedFor = e.Term, e.Peer
 }
@@ -73,7 +76,7 @@ func (c *Checker) leaderComplete(m *member, e *trace.Event, log end) {
 			continue // a leader may be elected late, by votes from before
 		}
 		if !c.has(log, k.last) {
-			c.violate(LeaderCompleteness, e, "the leader of term %d begins after (%d, term %d) without (%d, term %d), committed in term %d",
+			c.violate(invariant.LeaderCompleteness, e, "the leader of term %d begins after (%d, term %d) without (%d, term %d), committed in term %d",
 				e.Term, log.index, log.term, k.last.index, k.last.term, k.term)
 		}
 		return
@@ -83,11 +86,11 @@ func (c *Checker) leaderComplete(m *member, e *trace.Event, log end) {
 // commitAdvanced handles CommitAdvanced (I4, I5, I7).
 func (c *Checker) commitAdvanced(m *member, e *trace.Event) {
 	if e.Index < m.commit {
-		c.violate(Monotonic, e, "commit of member %d fell from %d to %d", m.id, m.commit, e.Index)
+		c.violate(invariant.Monotonic, e, "commit of member %d fell from %d to %d", m.id, m.commit, e.Index)
 	}
 	if e.Index > m.log.index {
 		if m.snapshots == 0 || e.Index > c.committed.index {
-			c.violate(Monotonic, e, "member %d knows %d to be committed, but its log ends at %d", m.id, e.Index, m.log.index)
+			c.violate(invariant.Monotonic, e, "member %d knows %d to be committed, but its log ends at %d", m.id, e.Index, m.log.index)
 		}
 		m.log = end{e.Index, c.termAt(e.Index, c.committed)}
 	}
@@ -103,13 +106,13 @@ func (c *Checker) commitAdvanced(m *member, e *trace.Event) {
 func (c *Checker) note(e *trace.Event, term uint64, last end) {
 	if last.index <= c.committed.index {
 		if !c.has(c.committed, last) {
-			c.violate(StateMachineSafety, e, "(%d, term %d) and (%d, term %d) are both committed",
+			c.violate(invariant.StateMachineSafety, e, "(%d, term %d) and (%d, term %d) are both committed",
 				last.index, last.term, last.index, c.termAt(last.index, c.committed))
 		}
 		return
 	}
 	if c.committed.index > 0 && !c.has(last, c.committed) {
-		c.violate(StateMachineSafety, e, "the log committed up to (%d, term %d) does not hold the committed (%d, term %d)",
+		c.violate(invariant.StateMachineSafety, e, "the log committed up to (%d, term %d) does not hold the committed (%d, term %d)",
 			last.index, last.term, c.committed.index, c.committed.term)
 	}
 	c.committed = last
@@ -130,7 +133,7 @@ func (c *Checker) note(e *trace.Event, term uint64, last end) {
 	// Leaders of later terms that began before this commit must have it too.
 	for i := len(c.runs) - 1; i >= 0 && c.runs[i].term > term; i-- {
 		if r := c.runs[i]; !c.has(end{r.start - 1, r.before}, last) {
-			c.violate(LeaderCompleteness, e, "(%d, term %d) was committed in term %d, but the leader of term %d began without it",
+			c.violate(invariant.LeaderCompleteness, e, "(%d, term %d) was committed in term %d, but the leader of term %d began without it",
 				last.index, last.term, term, r.term)
 		}
 	}

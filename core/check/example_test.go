@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/trace"
 )
 
@@ -18,6 +19,6 @@ func ExampleChecker() {
 	} {
 		stream.Emit(&e)
 	}
-	fmt.Println(checker.Violations()[0], checker.Holds(check.ElectionSafety), stream.Seq())
+	fmt.Println(checker.Violations()[0], checker.Holds(invariant.ElectionSafety), stream.Seq())
 	// Output: invariant I1 violated: members 1 and 3 are both leader of term 2 false 3
 }

@@ -1,6 +1,9 @@
 package check
 
-import "vitrine/core/trace"
+import (
+	"vitrine/core/invariant"
+	"vitrine/core/trace"
+)
 
 // diskFailed handles LogFailed: from here on the member is as good as dead (I12).
 func (c *Checker) diskFailed(m *member, e *trace.Event) {
@@ -40,6 +43,6 @@ func (c *Checker) afterFailure(e *trace.Event) {
 		}
 	}
 	if what != "" {
-		c.violate(FailedDisk, e, "member %d %s after its disk refused at event %d", m.id, what, m.failed)
+		c.violate(invariant.FailedDisk, e, "member %d %s after its disk refused at event %d", m.id, what, m.failed)
 	}
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"testing"
 
+	"vitrine/core/invariant"
 	"vitrine/core/trace"
 )
 
@@ -17,10 +18,10 @@ func TestNothingFollowsAFailedSync(t *testing.T) {
 		"answer":  {Kind: trace.RequestDone, Member: 1, Request: 7},
 	} {
 		p := newPlay(t).emit(started(1, 1, 0, 0, end{}), started(2, 1, 0, 0, end{}), refuses, e)
-		if p.checker.Holds(FailedDisk) {
+		if p.checker.Holds(invariant.FailedDisk) {
 			t.Errorf("%s: nothing is noticed", name)
 		}
-		if v := p.checker.Violations()[0]; v.Number != FailedDisk || v.Member != 1 {
+		if v := p.checker.Violations()[0]; v.Number != invariant.FailedDisk || v.Member != 1 {
 			t.Errorf("%s: %v", name, v)
 		}
 	}

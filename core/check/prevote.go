@@ -3,6 +3,7 @@ package check
 import (
 	"slices"
 
+	"vitrine/core/invariant"
 	"vitrine/core/trace"
 )
 
@@ -50,6 +51,6 @@ func (c *Checker) candidate(m *member, e *trace.Event) {
 		}
 	}
 	if have := len(by); have < n/2+1 {
-		c.violate(Liveness, e, "member %d stands for election in term %d with the pre-votes of %d of %d", m.id, e.Term, have, n)
+		c.violate(invariant.Liveness, e, "member %d stands for election in term %d with the pre-votes of %d of %d", m.id, e.Term, have, n)
 	}
 }

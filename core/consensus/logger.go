@@ -22,5 +22,9 @@ func (logger) Errorf(string, ...any)   {}
 
 func (l logger) Fatal(v ...any)            { l.Panic(v...) }
 func (l logger) Fatalf(f string, v ...any) { l.Panicf(f, v...) }
-func (l logger) Panic(v ...any)            { invariant.Violated(l.t, 30, "raft: %s", fmt.Sprint(v...)) }
-func (l logger) Panicf(f string, v ...any) { invariant.Violated(l.t, 30, "raft: "+f, v...) }
+func (l logger) Panic(v ...any) {
+	invariant.Violated(l.t, invariant.NoPanic, "raft: %s", fmt.Sprint(v...))
+}
+func (l logger) Panicf(f string, v ...any) {
+	invariant.Violated(l.t, invariant.NoPanic, "raft: "+f, v...)
+}

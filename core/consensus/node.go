@@ -377,7 +377,7 @@ func (n *Node) changeConf(index uint64, cc *raftpb.ConfChange) {
 		return
 	}
 	if err := checkChange(n.conf, cc); err != nil {
-		invariant.Violated(n.t, 13, "conf change at index %d cannot follow %s: %v", index, confText(n.conf), err)
+		invariant.Violated(n.t, invariant.Membership, "conf change at index %d cannot follow %s: %v", index, confText(n.conf), err)
 	}
 	n.dirty = true
 	n.setConf(n.raw.ApplyConfChange(cc))

@@ -7,12 +7,13 @@
 // in the core panics on purpose.
 //
 //	if applied > committed {
-//		invariant.Violated(t, 7, "applied %d beyond committed %d", applied, committed)
+//		invariant.Violated(t, invariant.Monotonic, "applied %d beyond committed %d", applied, committed)
 //	}
 //	invariant.Assert(len(b.ops) > 0, "backend: commit of an empty batch")
 //
-// The numbers are those of core/check, which watches the same sentences from
-// outside; 0 stands for assumptions inside one package.
+// Table has all invariants, with their numbers. core/check and the simulator
+// watch the same sentences from outside; 0 stands for assumptions inside one
+// package.
 package invariant
 
 import (

@@ -3,7 +3,7 @@ package replay
 import (
 	"time"
 
-	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/sim"
 )
@@ -42,7 +42,7 @@ func TryMutant(info mutant.Info, seed uint64) (*sim.Violation, error) {
 		return nil, err
 	}
 	v := w.Run(MutantRun)
-	if !info.Convicted(check.Deterministic) {
+	if !info.Convicted(invariant.Deterministic) {
 		return v, nil
 	}
 	for range retellings {

@@ -6,6 +6,7 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/membership"
 	"vitrine/core/mutant"
@@ -112,7 +113,7 @@ func (w *World) boot(n *node) {
 	w.rand.use(nil)
 	if err != nil {
 		w.stop(n, err)
-		w.broken(11, "member %d does not boot after a crash: %v", n.id, err)
+		w.broken(invariant.Boot, "member %d does not boot after a crash: %v", n.id, err)
 		return
 	}
 	n.member, n.led = m, w.clock.Now

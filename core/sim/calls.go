@@ -5,7 +5,7 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/backend"
-	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/dice"
@@ -131,7 +131,7 @@ func (w *World) answeredRightly(n *node, r *request, response any, err error) {
 		return
 	}
 	wrong := func(format string, args ...any) {
-		w.broken(check.Identity, "member %d answers %q: "+format, append([]any{n.id, r.words}, args...)...)
+		w.broken(invariant.Identity, "member %d answers %q: "+format, append([]any{n.id, r.words}, args...)...)
 	}
 	if m, ok := r.body.(*pb.MoveLeaderRequest); ok {
 		w.movedRightly(n, m, err, wrong)

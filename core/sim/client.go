@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"vitrine/core/api"
-	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/mutant"
@@ -220,7 +220,7 @@ func (w *World) arrive(n *node, e *clock.Event) {
 		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
 	}})
 	if r = w.requests.At(e.Slot); fenced && headless && n.process == running && (r.stage != onReturn || r.err == nil) {
-		w.broken(check.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.id, r.words)
+		w.broken(invariant.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.id, r.words)
 	}
 }
 
@@ -348,7 +348,7 @@ func (w *World) inTime(n *node, r *request) {
 	allowed := limits.RequestTimeout + 2*time.Duration(w.cfg.ElectionTicks)*w.cfg.TickEvery + 2*time.Duration(n.tickEvery)
 	compaction, _ := r.body.(*pb.CompactionRequest)
 	if w.clock.Now-r.met.at > int64(allowed) && n.life == r.met.life && n.resumed < r.met.at && !compaction.GetPhysical() {
-		w.broken(check.Timely, "member %d has had the request %q for %v and has not answered", n.id, r.words, time.Duration(w.clock.Now-r.met.at))
+		w.broken(invariant.Timely, "member %d has had the request %q for %v and has not answered", n.id, r.words, time.Duration(w.clock.Now-r.met.at))
 	}
 }
 
@@ -371,7 +371,7 @@ func (w *World) finish(slot int32, response any, err error) {
 		r.status = StatusOK
 		r.rev = pb.HeaderRevision(response)
 		if r.rev < r.floor && linearizable(r.op, r.body) {
-			w.broken(check.Linearizable, "client %d had heard of revision %d, and then %q was answered at %d", c.id, r.floor, r.words, r.rev)
+			w.broken(invariant.Linearizable, "client %d had heard of revision %d, and then %q was answered at %d", c.id, r.floor, r.words, r.rev)
 		}
 		c.lastRev = max(c.lastRev, r.rev)
 		c.hears(r.node, r.over, r.rev)

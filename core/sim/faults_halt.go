@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/trace"
@@ -60,6 +60,6 @@ func (w *World) halted() {
 	w.enter()
 	defer w.leave()
 	if read := w.requests.At(get).status; wrote == StatusOK || read == StatusOK {
-		w.broken(check.AckedDurable, "the cluster answers (write %s, read %s) though %s", wrote, read, w.Unrecoverable())
+		w.broken(invariant.AckedDurable, "the cluster answers (write %s, read %s) though %s", wrote, read, w.Unrecoverable())
 	}
 }

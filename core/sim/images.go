@@ -4,9 +4,9 @@ import (
 	"bytes"
 
 	"vitrine/core/backend"
-	"vitrine/core/check"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/sim/clock"
 	"vitrine/core/store"
@@ -84,7 +84,7 @@ func (w *World) receiveImage(n, from *node, m *raftpb.Message, img *image, cause
 	}
 	var data bytes.Buffer
 	if _, err := img.snapshot.WriteTo(&data); err != nil {
-		w.broken(check.NoPanic, "member %d: an image cannot be written: %v", from.id, err)
+		w.broken(invariant.NoPanic, "member %d: an image cannot be written: %v", from.id, err)
 		return
 	}
 	w.garble(n, data.Bytes())
@@ -166,7 +166,7 @@ func (w *World) installImage(n *node, s *raftpb.Snapshot) *store.Result {
 	}
 	if err != nil {
 		if !n.strikes.struck() && n.wear.hit == nil {
-			w.broken(check.NoPanic, "member %d cannot install the snapshot at %d: %v", n.id, index, err)
+			w.broken(invariant.NoPanic, "member %d cannot install the snapshot at %d: %v", n.id, index, err)
 		}
 		w.logFailed(n, err, 0)
 		return nil

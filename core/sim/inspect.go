@@ -6,8 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"vitrine/core/check"
 	"vitrine/core/consensus"
+	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -410,8 +410,8 @@ func answerText(response any) string {
 // the same story.
 func (w *World) drawInvariants(s *State) {
 	s.Invariants = s.Invariants[:0]
-	for _, info := range check.Invariants() {
-		if info.Number == check.Deterministic {
+	for _, info := range invariant.Watched() {
+		if info.Number == invariant.Deterministic {
 			continue
 		}
 		s.Invariants = append(s.Invariants, InvariantState{ID: "I" + strconv.Itoa(info.Number), Name: info.Name, OK: w.judge.holds(info.Number)})

@@ -130,7 +130,7 @@ func (j *judge) image(n *node) {
 	}
 	view, err := n.database()
 	if err != nil {
-		j.w.broken(check.AtomicApply, "member %d: %v", n.id, err)
+		j.w.broken(invariant.AtomicApply, "member %d: %v", n.id, err)
 		return
 	}
 	defer view.Close()
@@ -140,7 +140,7 @@ func (j *judge) image(n *node) {
 		}
 	})
 	if err != nil && !errors.Is(err, fold.ErrForgotten) {
-		j.w.broken(check.AtomicApply, "member %d: %v", n.id, err)
+		j.w.broken(invariant.AtomicApply, "member %d: %v", n.id, err)
 	}
 }
 
@@ -247,7 +247,7 @@ func (j *judge) books(n *node) {
 			continue
 		}
 		if use.Have > requests {
-			j.w.broken(check.NothingLeft, "member %d holds more %s than its %d requests", n.id, use.Name, requests)
+			j.w.broken(invariant.NothingLeft, "member %d holds more %s than its %d requests", n.id, use.Name, requests)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func (w *World) inspect() {
 		return
 	}
 	if mutant.On(mutant.Canary) {
-		w.broken(check.NoPanic, "the canary is dead")
+		w.broken(invariant.NoPanic, "the canary is dead")
 		return
 	}
 	w.judge.cut()
@@ -322,7 +322,7 @@ func (j *judge) judged(err error) {
 		v.Seq = j.w.stream.Seq()
 		j.checker.Violate(v)
 	} else if err != nil {
-		j.w.broken(check.Linearizable, "%v", err)
+		j.w.broken(invariant.Linearizable, "%v", err)
 	}
 }
 
@@ -370,5 +370,5 @@ func (w *World) caught(p any) {
 		return
 	}
 	w.stack = string(debug.Stack())
-	w.broken(check.NoPanic, "panic: %v", p)
+	w.broken(invariant.NoPanic, "panic: %v", p)
 }

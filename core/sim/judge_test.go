@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"vitrine/core/backend"
-	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/trace"
@@ -65,7 +65,7 @@ func TestJudgeIsWired(t *testing.T) {
 				}
 			}
 		}},
-		{"a watch response loses its events", check.WatchBookmarkable, func(w *World) {
+		{"a watch response loses its events", invariant.WatchBookmarkable, func(w *World) {
 			for {
 				if !w.StepEvent() {
 					t.Fatal("no watch response was sent")

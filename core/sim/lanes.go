@@ -6,9 +6,9 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/backend"
-	"vitrine/core/check"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/mutant"
 	"vitrine/core/mvcc"
@@ -342,7 +342,7 @@ func (w *World) beginDefrag(n *node) {
 	}
 	d, err := n.state.BeginDefrag()
 	if err != nil {
-		w.broken(check.NoPanic, "member %d: %v", n.id, err)
+		w.broken(invariant.NoPanic, "member %d: %v", n.id, err)
 		return
 	}
 	n.defrag = d

@@ -3,9 +3,9 @@ package sim
 import (
 	"time"
 
-	"vitrine/core/check"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/sim/chaos"
 	"vitrine/core/sim/clock"
@@ -103,7 +103,7 @@ func (w *World) weather(n *node) {
 		w.sendingAt, w.sending = at, 0
 	}
 	if w.sending++; w.sending > calmMessages+calmPerOperation*int(w.load.Rate) {
-		w.broken(check.Bounded, "%d messages between members within a second; the last is from member %d", w.sending, n.id)
+		w.broken(invariant.Bounded, "%d messages between members within a second; the last is from member %d", w.sending, n.id)
 	}
 }
 

@@ -2,9 +2,9 @@ package sim
 
 import (
 	"vitrine/core/backend"
-	"vitrine/core/check"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
@@ -215,7 +215,7 @@ func (w *World) crash(n *node, c *script.Command, cause uint64) {
 	if n.commit != nil && done {
 		n.strikes.quiet = true
 		if err := n.commit.Run(); err != nil {
-			w.broken(check.NoPanic, "member %d: commit to memory failed: %v", n.id, err)
+			w.broken(invariant.NoPanic, "member %d: commit to memory failed: %v", n.id, err)
 		}
 	}
 	how, lost := killed, uint64(0)
@@ -274,7 +274,7 @@ func (w *World) durable(n *node) uint64 {
 			return b.Durable().Index
 		}
 	}
-	w.broken(check.Boot, "member %d: its database does not open: %v", n.id, err)
+	w.broken(invariant.Boot, "member %d: its database does not open: %v", n.id, err)
 	return 0
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"vitrine/core/api"
-	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/pb"
 	"vitrine/core/script"
@@ -42,11 +42,11 @@ func (c *rollcall) missing() string {
 		number int // the promise that is broken by an answer that does not come
 		run    func(c *rollcall) (waits string, late bool)
 	}{
-		{check.WatchAnswered, (*rollcall).watchesAnswered},
-		{check.WatchProgress, (*rollcall).progressAsked}, {check.WatchProgress, (*rollcall).progressNotified},
-		{check.NothingLeft, (*rollcall).nothingLeft},
-		{check.Timely, (*rollcall).everythingAsked}, {check.Alarms, (*rollcall).spaceUsedUp}, {check.Timely, (*rollcall).leaderMoved},
-		{check.NothingLeft, (*rollcall).nothingLeft},
+		{invariant.WatchAnswered, (*rollcall).watchesAnswered},
+		{invariant.WatchProgress, (*rollcall).progressAsked}, {invariant.WatchProgress, (*rollcall).progressNotified},
+		{invariant.NothingLeft, (*rollcall).nothingLeft},
+		{invariant.Timely, (*rollcall).everythingAsked}, {invariant.Alarms, (*rollcall).spaceUsedUp}, {invariant.Timely, (*rollcall).leaderMoved},
+		{invariant.NothingLeft, (*rollcall).nothingLeft},
 	}
 	for c.at < len(steps) {
 		if c.since == 0 {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/store"
@@ -64,7 +65,7 @@ func (w *World) Settle(limit time.Duration) bool {
 		}
 		if w.clock.Now >= deadline {
 			w.enter()
-			w.broken(27, "%v after everything was healed: %s", limit, missing)
+			w.broken(invariant.Liveness, "%v after everything was healed: %s", limit, missing)
 			w.leave()
 			break
 		}

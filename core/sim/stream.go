@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"vitrine/core/api"
-	"vitrine/core/check"
 	"vitrine/core/check/history"
+	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
@@ -108,7 +108,7 @@ func (w *World) headless(n *node) {
 	}
 	for _, s := range w.openStreams() {
 		if s.fenced && s.there && s.node == n.ix {
-			w.broken(check.LeaderRequired, "member %d has had no leader for %v and still serves a stream that requires one", n.id, patience)
+			w.broken(invariant.LeaderRequired, "member %d has had no leader for %v and still serves a stream that requires one", n.id, patience)
 			return
 		}
 	}
@@ -156,7 +156,7 @@ func (w *World) watchArrives(n *node, e *clock.Event) {
 			headless := n.member.Leader() == 0
 			w.step(n, &member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.fenced})
 			if headless && s.fenced && s.there {
-				w.broken(check.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.id)
+				w.broken(invariant.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.id)
 			}
 		}
 	case watchClose:
@@ -231,7 +231,7 @@ func (w *World) endStream(n *node, end *member.StreamEnd) {
 	if s := w.streams[end.Stream]; s != nil {
 		s.there = false
 		if errors.Is(end.Err, api.ErrNoLeader) && (!s.fenced || n.member.Leader() != 0) {
-			w.broken(check.LeaderRequired, "member %d ends a stream for lack of a leader: its leader is %d, required: %t", n.id, n.member.Leader(), s.fenced)
+			w.broken(invariant.LeaderRequired, "member %d ends a stream for lack of a leader: its leader is %d, required: %t", n.id, n.member.Leader(), s.fenced)
 		}
 	}
 	w.sendPush(pushed{stream: end.Stream, err: end.Err})
@@ -296,7 +296,7 @@ func (w *World) beginsLate(s *stream, r *pb.WatchResponse, life uint32) {
 		return
 	}
 	if wt := s.oldestUnanswered(); wt != nil && wt.start == 0 && wt.floor.life == life && r.Header.Revision < wt.floor.rev {
-		w.broken(check.WatchFilter, "client %d had heard of revision %d, and a watch from then on begins after %d", s.client, wt.floor.rev, r.Header.Revision)
+		w.broken(invariant.WatchFilter, "client %d had heard of revision %d, and a watch from then on begins after %d", s.client, wt.floor.rev, r.Header.Revision)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
@@ -146,9 +147,7 @@ func (r *switchReader) use(n *node) { r.node = n }
 
 // Read implements io.Reader.
 func (r *switchReader) Read(p []byte) (int, error) {
-	if r.node == nil {
-		panic("sim: somebody draws from crypto/rand outside a member's step")
-	}
+	invariant.Assert(r.node != nil, "sim: somebody draws from crypto/rand outside a member's step")
 	n, err := r.node.raft.Read(p)
 	r.node.drewTimeout(p)
 	return n, err

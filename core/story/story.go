@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/core/invariant"
 	"vitrine/core/script"
 	"vitrine/core/sim"
 	"vitrine/core/trace"
@@ -94,7 +95,7 @@ func (r *Recorder) roots(v *sim.Violation) []uint64 {
 	roots := []uint64{told}
 	if v.Since < v.At { // judged at the end: the answer or the push that was wrong
 		done := r.before(last+1, func(e *trace.Event) bool {
-			return int64(e.Now) <= v.Since+afterwards && (e.Kind == trace.RequestDone && e.Member == 0 && e.Text == "" && v.Number == 16 || e.Kind == trace.WatchPushed && v.Number != 16)
+			return int64(e.Now) <= v.Since+afterwards && (e.Kind == trace.RequestDone && e.Member == 0 && e.Text == "" && v.Number == invariant.Linearizable || e.Kind == trace.WatchPushed && v.Number != invariant.Linearizable)
 		})
 		return append(roots, done)
 	}

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"vitrine/core/invariant"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 )
@@ -201,9 +202,8 @@ func appendEvent(dst []byte, ev *pb.Event, n int) []byte {
 	dst = appendUvarint(dst, uint64(n))
 	at := len(dst)
 	dst = slices.Grow(dst, n)[:at+n]
-	if _, err := ev.MarshalToSizedBufferVT(dst[at:]); err != nil {
-		panic(err) // the buffer has the size that the message asked for, and there is no other error
-	}
+	_, err := ev.MarshalToSizedBufferVT(dst[at:])
+	invariant.Assert(err == nil, "watch: an event does not have the size that it asked for") // there is no other error
 	return dst
 }
 

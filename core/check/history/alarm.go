@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 )
@@ -31,7 +32,7 @@ func (h *History) alarmsAnswered(l *replayed) error {
 			return !w.claimed && w.response != nil && sameRequest(o.request, w.request) && sameBody(o.response, w.response)
 		})
 		if at < 0 {
-			return check.Violation{Number: check.Linearizable, Now: o.ret, Text: fmt.Sprintf(
+			return check.Violation{Number: invariant.Linearizable, Now: o.ret, Text: fmt.Sprintf(
 				"the log does not give the answer to operation %d: %s -> %d alarms", h.dropped+i, words(o.request), len(o.response.(*pb.AlarmResponse).Alarms))}
 		}
 		l.writes[at].claimed, o.write = true, l.writes[at]

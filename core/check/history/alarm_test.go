@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 
@@ -43,7 +44,7 @@ func TestAlarmsAnswered(t *testing.T) {
 		h.Return(h.Invoke(1, 10, c.request), 20, c.answer, c.err)
 		h.Entries(c.log)
 		err := h.Check()
-		if v := (check.Violation{}); (err == nil) != c.right || err != nil && (!errors.As(err, &v) || v.Number != check.Linearizable) {
+		if v := (check.Violation{}); (err == nil) != c.right || err != nil && (!errors.As(err, &v) || v.Number != invariant.Linearizable) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

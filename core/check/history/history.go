@@ -23,6 +23,7 @@ import (
 
 	"vitrine/core/check"
 	"vitrine/core/check/fold"
+	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -127,7 +128,7 @@ func (h *History) check(l *replayed) error {
 	}
 	for _, w := range h.watches {
 		if err := w.check(l); err != nil {
-			number := check.WatchReliable
+			number := invariant.WatchReliable
 			if b := (*broken)(nil); errors.As(err, &b) {
 				number = b.number
 			}

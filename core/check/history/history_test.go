@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -184,12 +185,12 @@ func TestUnlinearizableHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			c.run(s)
-			number := check.Linearizable
+			number := invariant.Linearizable
 			if strings.HasPrefix(name, "a serializable") {
-				number = check.Serializable
+				number = invariant.Serializable
 			}
 			wantViolation(t, s.h.Check(), number, c.want)
-			if number == check.Linearizable && !strings.Contains(c.want, "once more") { // nobody can see that without the log
+			if number == invariant.Linearizable && !strings.Contains(c.want, "once more") { // nobody can see that without the log
 				wantViolation(t, blindly(s.h).Check(), number, "")
 			}
 		})
@@ -356,26 +357,26 @@ func TestWatches(t *testing.T) {
 		"history gone":        {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(6), gone}, 0},
 		"with previous pairs": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "", []any{open(2), created(6), response(6, a1, with(a2, a1.Kv), with(a3, a2.Kv))}, 0},
 
-		"out of order":                      {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, b1, a1)}, check.WatchResumable},
-		"twice":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next", []any{open(2), created(6), response(6, a1), response(6, a1)}, check.WatchUnique},
-		"a gap":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a3)}, check.WatchReliable},
-		"a torn revision":                   {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn", []any{open(4), created(6), response(4, a2), response(4, c1)}, check.WatchAtomic},
-		"a gap at the resumption":           {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}, check.WatchResumable},
-		"resumed too late":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5", []any{open(2), created(2), response(2, a1), open(5)}, check.WatchResumable},
-		"an early promise":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4", []any{open(2), created(6), response(6, a1), response(4)}, check.WatchBookmarkable},
-		"a broken promise":                  {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next", []any{open(4), created(4), response(5, bx), response(5), response(6, bx)}, check.WatchBookmarkable},
-		"another value":                     {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log", []any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}, check.WatchReliable},
-		"an event of nothing":               {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log", []any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}, check.WatchReliable},
-		"another key":                       {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, b1)}, check.WatchResumable},
-		"a wrong previous pair":             {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair", []any{open(4), created(6), response(6, with(a2, b1.Kv))}, check.WatchFilter},
-		"no previous pair":                  {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "without its previous pair", []any{open(4), created(6), response(6, a2)}, check.WatchFilter},
-		"an unwanted pair":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked", []any{open(4), created(6), response(6, with(a2, a1.Kv))}, check.WatchFilter},
-		"canceled for nothing":              {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4", []any{open(4), created(6), gone}, check.WatchResumable},
-		"time goes back":                    {&pb.WatchCreateRequest{Key: []byte("a")}, "when 5 was next", []any{open(2), created(6), response(6, a1, a2), response(6, a1)}, check.WatchOrdered},
-		"a gap later":                       {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a2, c1)}, check.WatchReliable},
-		"the present instead of the future": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 6 was next", []any{open(6), created(3), response(4, a2)}, check.WatchFilter},
-		"another key than asked for":        {&pb.WatchCreateRequest{Key: []byte("c")}, "nothing that was asked for", []any{open(2), created(6), response(6, a1)}, check.WatchFilter},
-		"a header too old":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header", []any{open(4), created(6), response(3, a2)}, check.WatchBookmarkable},
+		"out of order":                      {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, b1, a1)}, invariant.WatchResumable},
+		"twice":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next", []any{open(2), created(6), response(6, a1), response(6, a1)}, invariant.WatchUnique},
+		"a gap":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a3)}, invariant.WatchReliable},
+		"a torn revision":                   {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn", []any{open(4), created(6), response(4, a2), response(4, c1)}, invariant.WatchAtomic},
+		"a gap at the resumption":           {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}, invariant.WatchResumable},
+		"resumed too late":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5", []any{open(2), created(2), response(2, a1), open(5)}, invariant.WatchResumable},
+		"an early promise":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4", []any{open(2), created(6), response(6, a1), response(4)}, invariant.WatchBookmarkable},
+		"a broken promise":                  {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next", []any{open(4), created(4), response(5, bx), response(5), response(6, bx)}, invariant.WatchBookmarkable},
+		"another value":                     {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log", []any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}, invariant.WatchReliable},
+		"an event of nothing":               {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log", []any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}, invariant.WatchReliable},
+		"another key":                       {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, b1)}, invariant.WatchResumable},
+		"a wrong previous pair":             {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair", []any{open(4), created(6), response(6, with(a2, b1.Kv))}, invariant.WatchFilter},
+		"no previous pair":                  {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "without its previous pair", []any{open(4), created(6), response(6, a2)}, invariant.WatchFilter},
+		"an unwanted pair":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked", []any{open(4), created(6), response(6, with(a2, a1.Kv))}, invariant.WatchFilter},
+		"canceled for nothing":              {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4", []any{open(4), created(6), gone}, invariant.WatchResumable},
+		"time goes back":                    {&pb.WatchCreateRequest{Key: []byte("a")}, "when 5 was next", []any{open(2), created(6), response(6, a1, a2), response(6, a1)}, invariant.WatchOrdered},
+		"a gap later":                       {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a2, c1)}, invariant.WatchReliable},
+		"the present instead of the future": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 6 was next", []any{open(6), created(3), response(4, a2)}, invariant.WatchFilter},
+		"another key than asked for":        {&pb.WatchCreateRequest{Key: []byte("c")}, "nothing that was asked for", []any{open(2), created(6), response(6, a1)}, invariant.WatchFilter},
+		"a header too old":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header", []any{open(4), created(6), response(3, a2)}, invariant.WatchBookmarkable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := watched(t)

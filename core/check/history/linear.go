@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -284,7 +285,7 @@ func walk(placed []*candidate, better func(a, b *candidate) bool, apply func(c, 
 func onePerRevision(placed []*candidate) error {
 	for i, c := range placed {
 		if i > 0 && c.place%2 == 0 && c.place == placed[i-1].place && c.outcome == succeeded && placed[i-1].outcome == succeeded {
-			return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf("operations %d (%s) and %d (%s) were both told that they made revision %d",
+			return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf("operations %d (%s) and %d (%s) were both told that they made revision %d",
 				placed[i-1].op, words(placed[i-1].request), c.op, words(c.request), c.place/2)}
 		}
 	}
@@ -298,12 +299,12 @@ func staleness(c *candidate, placed []*candidate) error {
 			if other.outcome == succeeded {
 				later = max(later, other.ret)
 			}
-			return check.Violation{Number: check.Linearizable, Now: later, Text: fmt.Sprintf(
+			return check.Violation{Number: invariant.Linearizable, Now: later, Text: fmt.Sprintf(
 				"operation %d (%s) is at revision %d and operation %d (%s) at %d, but in time they are the other way round",
 				c.op, words(c.request), c.place/2, other.op, words(other.request), other.place/2)}
 		}
 	}
-	return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf(
+	return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf(
 		"operation %d (%s) is at revision %d, which was history before it was called or future when it returned", c.op, words(c.request), c.place/2)}
 }
 
@@ -322,7 +323,7 @@ func (h *History) explain(start *model.State, candidates []*candidate) error {
 		}
 	}
 	c := byReturn[min(lo, len(byReturn)-1)]
-	return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf(
+	return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf(
 		"no order explains the answers up to operation %d of client %d: %s -> %s", c.op, h.ops[c.op-h.dropped].client, words(c.request), words(answerOf(c)))}
 }
 
@@ -368,10 +369,10 @@ func (h *History) serializableReads(l *replayed) error {
 			continue // from before what is kept: nobody can say
 		}
 		if rev > l.front.State().Revision() {
-			return check.Violation{Number: check.Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), rev)}
+			return check.Violation{Number: invariant.Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), rev)}
 		}
 		if !l.explains(o, rev) {
-			return check.Violation{Number: check.Serializable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
+			return check.Violation{Number: invariant.Serializable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/pb"
 )
 
@@ -127,11 +128,11 @@ func (s *Stream) Waits() string {
 }
 
 func unasked(r *pb.WatchResponse, format string, args ...any) error {
-	return streamError(check.WatchAnswered, r, format, args...)
+	return streamError(invariant.WatchAnswered, r, format, args...)
 }
 
 func torn(r *pb.WatchResponse, format string, args ...any) error {
-	return streamError(check.WatchAtomic, r, format, args...)
+	return streamError(invariant.WatchAtomic, r, format, args...)
 }
 
 func streamError(number int, r *pb.WatchResponse, format string, args ...any) error {

@@ -3,7 +3,7 @@ package history
 import (
 	"fmt"
 
-	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -136,7 +136,7 @@ func (w *Watch) follow(l *replayed) (reached position, items int, err error) {
 func (c *cursor) opened(start int64) error {
 	c.open, c.start, c.marked, c.fresh = false, start, 0, true
 	if start > 0 && c.next > 0 && start > c.next {
-		return breaks(check.WatchResumable, "resumed at %d, but nothing after %d had arrived", start, c.next-1)
+		return breaks(invariant.WatchResumable, "resumed at %d, but nothing after %d had arrived", start, c.next-1)
 	}
 	c.next, c.at, c.seen = 0, 0, 0
 	if start > 0 {
@@ -157,7 +157,7 @@ func (c *cursor) canceled(r *pb.WatchResponse) error {
 	next := c.next
 	c.next = 0
 	if r.CompactRevision > 0 && next >= r.CompactRevision {
-		return breaks(check.WatchResumable, "canceled because history before %d is gone, but it needed only %d", r.CompactRevision, next)
+		return breaks(invariant.WatchResumable, "canceled because history before %d is gone, but it needed only %d", r.CompactRevision, next)
 	}
 	return nil
 }
@@ -238,11 +238,11 @@ func (c *cursor) wants(name string, deleted bool) bool {
 // bookmark: everything up to rev has been delivered.
 func (c *cursor) bookmark(rev int64) error {
 	if rev < c.start {
-		return breaks(check.WatchProgress, "promised to be at %d, but it begins at %d", rev, c.start)
+		return breaks(invariant.WatchProgress, "promised to be at %d, but it begins at %d", rev, c.start)
 	}
 	if !c.blind() {
 		if x := c.owed(); x != nil && x.rev <= rev {
-			return breaks(check.WatchBookmarkable, "promised to be at %d, but %q of revision %d had not come", rev, x.key, x.rev)
+			return breaks(invariant.WatchBookmarkable, "promised to be at %d, but %q of revision %d had not come", rev, x.key, x.rev)
 		}
 	}
 	c.marked = max(c.marked, rev)
@@ -262,7 +262,7 @@ func (c *cursor) events(r *pb.WatchResponse) error {
 			return breaks(c.late(rev), "revision %d came after %d", rev, c.seen)
 		}
 		if header := r.GetHeader().GetRevision(); header < rev {
-			return breaks(check.WatchBookmarkable, "an event of revision %d under a header of %d", rev, header)
+			return breaks(invariant.WatchBookmarkable, "an event of revision %d under a header of %d", rev, header)
 		}
 		if !c.blind() {
 			if err := c.expect(r, i); err != nil {
@@ -276,7 +276,7 @@ func (c *cursor) events(r *pb.WatchResponse) error {
 	}
 	if !c.blind() {
 		if x := c.owed(); x != nil && x.rev == c.seen {
-			return breaks(check.WatchAtomic, "revision %d was torn: %q is missing", x.rev, x.key)
+			return breaks(invariant.WatchAtomic, "revision %d was torn: %q is missing", x.rev, x.key)
 		}
 	}
 	c.skipTo(c.seen + 1)
@@ -287,13 +287,13 @@ func (c *cursor) events(r *pb.WatchResponse) error {
 func (c *cursor) late(rev int64) int {
 	switch {
 	case rev < c.start:
-		return check.WatchFilter // nobody asked for it
+		return invariant.WatchFilter // nobody asked for it
 	case rev <= c.marked:
-		return check.WatchBookmarkable
+		return invariant.WatchBookmarkable
 	case rev < c.seen:
-		return check.WatchOrdered
+		return invariant.WatchOrdered
 	}
-	return check.WatchUnique
+	return invariant.WatchUnique
 }
 
 // expect compares an event of a response with the next change of the log.
@@ -307,25 +307,25 @@ func (c *cursor) expect(r *pb.WatchResponse, i int) error {
 	}
 	switch {
 	case x == nil:
-		return breaks(check.WatchReliable, "%q of revision %d is not in the log", e.GetKv().GetKey(), rev)
+		return breaks(invariant.WatchReliable, "%q of revision %d is not in the log", e.GetKv().GetKey(), rev)
 	case x.rev < rev && c.fresh && c.start > 0:
-		return breaks(check.WatchResumable, "%q of revision %d never came; the stream began with revision %d", x.key, x.rev, rev)
+		return breaks(invariant.WatchResumable, "%q of revision %d never came; the stream began with revision %d", x.key, x.rev, rev)
 	case x.rev < rev:
-		return breaks(check.WatchReliable, "%q of revision %d never came; next was revision %d", x.key, x.rev, rev)
+		return breaks(invariant.WatchReliable, "%q of revision %d never came; next was revision %d", x.key, x.rev, rev)
 	case !c.wants(string(e.GetKv().GetKey()), e.Type == pb.Event_DELETE):
-		return breaks(check.WatchFilter, "%q of revision %d is nothing that was asked for", e.GetKv().GetKey(), rev)
+		return breaks(invariant.WatchFilter, "%q of revision %d is nothing that was asked for", e.GetKv().GetKey(), rev)
 	case x.rev > rev || x.key != string(e.GetKv().GetKey()):
-		return breaks(check.WatchReliable, "got %q of revision %d where the log has %q of %d", e.GetKv().GetKey(), rev, x.key, x.rev)
+		return breaks(invariant.WatchReliable, "got %q of revision %d where the log has %q of %d", e.GetKv().GetKey(), rev, x.key, x.rev)
 	}
 	c.at++
 	switch e.Type {
 	case pb.Event_PUT:
 		if x.kv == nil || !samePair(x.kv, e.Kv) {
-			return breaks(check.WatchReliable, "put of %q at revision %d differs from the log", x.key, rev)
+			return breaks(invariant.WatchReliable, "put of %q at revision %d differs from the log", x.key, rev)
 		}
 	case pb.Event_DELETE:
 		if x.kv != nil || len(e.Kv.Value) > 0 || e.Kv.CreateRevision != 0 || e.Kv.Version != 0 {
-			return breaks(check.WatchReliable, "delete of %q at revision %d differs from the log", x.key, rev)
+			return breaks(invariant.WatchReliable, "delete of %q at revision %d differs from the log", x.key, rev)
 		}
 	}
 	return c.expectPrev(e, x)
@@ -337,12 +337,12 @@ func (c *cursor) expectPrev(e *pb.Event, x *change) error {
 	switch {
 	case e.PrevKv == nil:
 		if c.request.PrevKv && x.prev != nil && !x.created && c.log.front.State().CompactRevision() < x.rev {
-			return breaks(check.WatchFilter, "%q of revision %d came without its previous pair", x.key, x.rev)
+			return breaks(invariant.WatchFilter, "%q of revision %d came without its previous pair", x.key, x.rev)
 		}
 	case !c.request.PrevKv:
-		return breaks(check.WatchFilter, "%q of revision %d came with a previous pair that nobody asked for", x.key, x.rev)
+		return breaks(invariant.WatchFilter, "%q of revision %d came with a previous pair that nobody asked for", x.key, x.rev)
 	case !samePair(e.PrevKv, x.prev):
-		return breaks(check.WatchFilter, "the previous pair of %q at revision %d differs from the log", x.key, x.rev)
+		return breaks(invariant.WatchFilter, "the previous pair of %q at revision %d differs from the log", x.key, x.rev)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"vitrine/core/check"
+	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -56,7 +57,7 @@ func (l *replayed) witness(candidates []*candidate) error {
 
 // unexplained is a candidate that the log has no place for.
 func unexplained(c *candidate) error {
-	return check.Violation{Number: check.Linearizable, Now: c.ret, Text: fmt.Sprintf(
+	return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf(
 		"no order explains the answers up to operation %d: %s -> %s", c.op, words(c.request), words(answerOf(c)))}
 }
 

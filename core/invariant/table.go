@@ -1,7 +1,9 @@
-package check
+package invariant
+
+import "slices"
 
 // Numbers of the invariants. They are stable: events, replay files and the page
-// name them.
+// name them. 0 is no number: it stands for an assumption inside one package.
 const (
 	ElectionSafety     = 1
 	LeaderAppendOnly   = 2
@@ -15,7 +17,11 @@ const (
 	RevisionOrder      = 10
 	Boot               = 11
 	FailedDisk         = 12
+	Membership         = 13
+	LeaseFence         = 14
+	LeaseRemaining     = 15
 	Linearizable       = 16
+	Authorization      = 17
 	Serializable       = 18
 	WatchOrdered       = 19
 	WatchUnique        = 20
@@ -45,8 +51,17 @@ type Info struct {
 	Sentence string // what must hold, in one sentence
 }
 
-// Invariants lists what this package watches, by number.
-func Invariants() []Info {
+// unwatched are the numbers of what nothing asks about yet: members that come and
+// go, leases, users.
+func unwatched() []int { return []int{Membership, LeaseFence, LeaseRemaining, Authorization} }
+
+// Watched are the invariants that something asks about, by number.
+func Watched() []Info {
+	return slices.DeleteFunc(Table(), func(i Info) bool { return slices.Contains(unwatched(), i.Number) })
+}
+
+// Table lists all invariants by number.
+func Table() []Info {
 	return []Info{
 		{ElectionSafety, "election safety", "At most one member is leader in a term."},
 		{LeaderAppendOnly, "leader append-only", "A leader never deletes or overwrites entries of its log."},
@@ -60,7 +75,11 @@ func Invariants() []Info {
 		{RevisionOrder, "revision order", "A revision rises by one with each writing entry, and equal revisions mean equal data."},
 		{Boot, "boot", "After any crash a member starts again, or names what is damaged."},
 		{FailedDisk, "failed disk", "After a write or a sync has failed, a member writes, confirms and sends nothing more until it starts again."},
+		{Membership, "membership", "The members are those that the applied changes tell; an id never comes back, and who was removed counts in no quorum."},
+		{LeaseFence, "lease fence", "A lease does not end by time before the time it was granted for is over for the leader that counts it, and its keys end with it."},
+		{LeaseRemaining, "lease remaining", "After a change of leader a lease has no less than its checkpoint said, and no more than it was granted."},
 		{Linearizable, "linearizability", "Some order of the clients' operations, one at a time, explains every answer."},
+		{Authorization, "authorization", "No answer and no event shows or changes a key that who asked may not see or change."},
 		{Serializable, "serializable reads", "A read that asks no quorum still sees one state that the log had, and over one connection time does not go back."},
 		{WatchOrdered, "watch: ordered", "Events come in the order of revisions."},
 		{WatchUnique, "watch: unique", "No event comes twice."},
