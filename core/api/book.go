@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"vitrine/core/auth"
 	"vitrine/core/consensus"
 	"vitrine/core/duty"
 	"vitrine/core/limits"
@@ -23,6 +24,7 @@ type Config struct {
 	MaxTxnOps           int
 	MaxPending          int           // requests held at a time
 	SlowRequest         time.Duration // from here on a Reply carries its stations; negative = never
+	TokenTTL            time.Duration // how long a simple token lives after its last use
 	// Epoch tells one life of this member from its others (consensus.Config.Epoch).
 	Epoch  uint64
 	Tracer *trace.Tracer
@@ -35,6 +37,7 @@ func (c Config) withDefaults() Config {
 	c.MaxTxnOps = cmp.Or(c.MaxTxnOps, limits.MaxTxnOps)
 	c.MaxPending = cmp.Or(c.MaxPending, limits.MaxRequestsPending)
 	c.SlowRequest = cmp.Or(c.SlowRequest, limits.SlowRequest)
+	c.TokenTTL = cmp.Or(c.TokenTTL, limits.TokenTTL)
 	return c
 }
 
@@ -61,17 +64,22 @@ type Book struct {
 	batch      uint64     // the open question
 	confirmed  []*pending // reads that wait for the store
 	finishing  []*pending // compactions whose deletions are under way
+	naming     []*pending // whose tokens are of entries that are not applied here yet
+	working    int        // passwords and tokens that the driver is at
 	moving     []*pending
 
 	revision, compactRevision int64
 	members                   *membership.Members
 	alarms                    []*pb.AlarmMember
+	auth                      *auth.State
+	tokens                    *auth.Tokens
 	links                     links
 	stuck                     bool // raft has dropped proposals since the last step
 	ends                      []duty.End
 
 	replies []Reply
 	reads   []ReadReady
+	works   []auth.Work
 	batches [][]byte               // reused by flush
 	head    pb.RequestHeader       // reused by write
 	entry   pb.InternalRaftRequest // reused by route
@@ -82,15 +90,20 @@ type Info struct {
 	Revision, CompactRevision int64
 	Members                   *membership.Members
 	Alarms                    []*pb.AlarmMember
+	Auth                      *auth.State // nil = nobody is known
 }
 
 // NewBook returns a book without calls.
 func NewBook(cfg Config, node *consensus.Node, info Info) *Book {
 	cfg = cfg.withDefaults()
+	if info.Auth == nil {
+		info.Auth = auth.New()
+	}
 	return &Book{
 		cfg: cfg, node: node, t: cfg.Tracer, ids: consensus.NewIDs(cfg.MemberID, cfg.Epoch),
 		requests: map[uint64]*pending{}, proposals: map[uint64]*pending{},
 		revision: info.Revision, compactRevision: info.CompactRevision, members: info.Members, alarms: info.Alarms,
+		auth: info.Auth, tokens: auth.NewTokens(cfg.TokenTTL),
 		links: links{since: map[uint64]trace.Instant{}},
 	}
 }
@@ -101,13 +114,14 @@ func (b *Book) At(now trace.Instant) {
 	for len(b.deadlines) > 0 && b.deadlines[0].deadline <= now && !mutant.On(mutant.NeverExpires) {
 		b.expire(b.deadlines[0])
 	}
+	b.tokens.Expire(now)
 }
 
 // Request takes a call. Its answer comes from Poll, perhaps at once.
 func (b *Book) Request(c *Call) {
 	op := c.operation()
 	b.t.Emit(trace.Event{Kind: trace.RequestArrived, Request: c.ID, A: uint64(op), Cause: c.Cause})
-	p := &pending{id: c.ID, body: c.Body, op: op}
+	p := &pending{id: c.ID, body: c.Body, op: op, identity: c.Identity}
 	p.way.start = b.now
 	p.deadline = b.now + trace.Instant(b.cfg.timeout())
 	if c.Deadline != 0 && c.Deadline < p.deadline {
@@ -142,18 +156,30 @@ func (b *Book) Gate() Gate {
 func (b *Book) route(p *pending) {
 	switch p.op.Route(p.body) {
 	case Propose:
-		p.op.row().propose(&b.entry, p.body)
-		b.write(p, &b.entry)
-		b.entry.Reset()
-	case ReadIndex:
+		if b.letIn(p) {
+			b.propose(p)
+		}
+	case Hashed:
+		if b.letIn(p) {
+			b.hash(p)
+		}
+	case ReadIndex, Login:
 		b.read(p, false)
-	case Serializable, Local:
+	case Serializable, Local, Driver:
 		b.read(p, true)
 	case Lead:
-		b.moveLeader(p, p.body.(*pb.MoveLeaderRequest))
+		if b.letIn(p) {
+			b.moveLeader(p, p.body.(*pb.MoveLeaderRequest))
+		}
 	default: // it does not come by this way
 		b.answer(p, nil, ErrUnknownMethod)
 	}
+}
+
+func (b *Book) propose(p *pending) {
+	p.op.row().propose(&b.entry, p.body)
+	b.write(p, &b.entry)
+	b.entry.Reset()
 }
 
 // Cancel forgets a request whose client has gone. A write may happen all the same.
@@ -173,6 +199,8 @@ func (b *Book) expire(p *pending) {
 		err = ErrTimeoutLeaderTransfer
 	case queued: // raft never took it: there was no leader. etcd is still inside Propose then, and its context ends
 		err = ErrContextDeadline
+	case naming:
+		err = ErrInvalidAuthToken // nobody here has heard of it in all that time
 	case asking, catching, finishing:
 		if p.byClient {
 			err = ErrContextDeadline
@@ -193,6 +221,7 @@ func (b *Book) dropMoving() {
 
 // finish takes a request out of every book; lists drop it when they come by.
 func (b *Book) finish(p *pending) {
+	b.workOver(p)
 	p.stage = done
 	b.deadlines.remove(p)
 	if p.id != 0 {
@@ -264,9 +293,14 @@ func (b *Book) Applied(r *store.Result) {
 	if r.Members != nil {
 		b.members = r.Members
 	}
+	if r.Auth != nil {
+		b.auth = r.Auth
+	}
 	for i := range r.Outcomes {
+		b.tokens.Take(b.now, r.Outcomes[i].Tokens)
 		b.outcome(&r.Outcomes[i])
 	}
+	b.nameAgain()
 	b.caughtUp()
 }
 
@@ -301,6 +335,7 @@ func (b *Book) Held(dst []limits.Use) []limits.Use {
 		{Name: "reads that wait for a question", Have: len(b.waiting)}, {Name: "reads that wait for an index", Have: len(b.asked)},
 		{Name: "reads that wait for the store", Have: len(b.confirmed)}, {Name: "compactions that wait for their end", Have: len(b.finishing)},
 		{Name: "changes of leader", Have: len(b.moving)},
+		{Name: "calls whose token is not known yet", Have: len(b.naming)}, {Name: "passwords and tokens under way", Have: b.working},
 	} {
 		dst = append(dst, book)
 	}

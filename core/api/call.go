@@ -1,6 +1,7 @@
 package api
 
 import (
+	"vitrine/core/auth"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -22,11 +23,19 @@ type Call struct {
 	Cause         uint64 // trace: the event that led to this call
 }
 
-// Identity is who asks. The zero value is a client.
+// Identity is who asks, as far as it is known where the call comes in. The zero value is a client that shows nothing.
 type Identity struct {
 	// Own marks a question of the server itself (health, what other members ask): rules about what clients may ask of
-	// this kind of member do not apply.
+	// this kind of member do not apply, and it may do all.
 	Own bool
+	// Token is what the client shows, "" if nothing. A simple token is the member's to look up. Of a signed one, which
+	// the driver has read, Signed is what it says, or Forged tells that it says nothing.
+	Token  string
+	Signed auth.Identity
+	Forged bool
+	// CommonName is that of the client's certificate, if Certified. Without a token, it is the user.
+	CommonName string
+	Certified  bool
 }
 
 // operation is what a call asks, given or found.
@@ -60,6 +69,9 @@ type ReadReady struct {
 	Index     uint64
 	Header    Header
 	Partial   *pb.StatusResponse
+	// Who may read if the store's Authorize says so, of Need: before it is read, and under the same lock.
+	Who  auth.Identity
+	Need auth.Need
 }
 
 // Finish completes the answer to a read: it fills the header, or maps the error to what a client hears. The response is

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"vitrine/core/auth"
 	"vitrine/core/consensus"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
@@ -24,6 +25,23 @@ var causes = []struct {
 	{membership.ErrPeerURLExists, ErrPeerURLExist},
 	{membership.ErrMemberNotLearner, ErrMemberNotLearner},
 	{membership.ErrTooManyLearners, ErrTooManyLearners},
+	{auth.ErrRootUserNotExist, ErrRootUserNotExist},
+	{auth.ErrRootRoleNotExist, ErrRootRoleNotExist},
+	{auth.ErrUserAlreadyExist, ErrUserAlreadyExist},
+	{auth.ErrUserEmpty, ErrUserEmpty},
+	{auth.ErrUserNotFound, ErrUserNotFound},
+	{auth.ErrRoleAlreadyExist, ErrRoleAlreadyExist},
+	{auth.ErrRoleNotFound, ErrRoleNotFound},
+	{auth.ErrRoleEmpty, ErrRoleEmpty},
+	{auth.ErrFailed, ErrAuthFailed},
+	{auth.ErrPermissionNotGiven, ErrPermissionNotGiven},
+	{auth.ErrPermissionDenied, ErrPermissionDenied},
+	{auth.ErrRoleNotGranted, ErrRoleNotGranted},
+	{auth.ErrPermissionNotGranted, ErrPermissionNotGranted},
+	{auth.ErrNotEnabled, ErrAuthNotEnabled},
+	{auth.ErrInvalidToken, ErrInvalidAuthToken},
+	{auth.ErrInvalidManagement, ErrInvalidAuthMgmt},
+	{auth.ErrOldRevision, ErrAuthOldRevision},
 	{consensus.ErrNoLeader, ErrNoLeader},
 	{consensus.ErrLeaderChanged, ErrLeaderChanged},
 }

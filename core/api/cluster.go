@@ -143,6 +143,8 @@ func (b *Book) Propose(own duty.Proposal) {
 	p := &pending{own: own.Duty, deadline: b.now + trace.Instant(b.cfg.timeout())}
 	p.way.start = b.now
 	b.deadlines.add(p)
+	p.identity.Own = true
+	p.who, _ = b.whoIs(&p.identity)
 	b.write(p, own.Request)
 }
 

@@ -31,6 +31,19 @@ type Error struct {
 // Error is the text alone, as clients see it.
 func (e *Error) Error() string { return e.Text }
 
+// Status is the text of the error with its code, as gRPC's client library would show it. It stands in a watch response
+// that refuses a watcher.
+func (e *Error) Status() string {
+	return "rpc error: code = " + codeNames[e.Code] + " desc = " + e.Text
+}
+
+var codeNames = map[Code]string{
+	Canceled: "Canceled", Unknown: "Unknown", InvalidArgument: "InvalidArgument", DeadlineExceeded: "DeadlineExceeded",
+	NotFound: "NotFound", PermissionDenied: "PermissionDenied", ResourceExhausted: "ResourceExhausted",
+	FailedPrecondition: "FailedPrecondition", OutOfRange: "OutOfRange", Unimplemented: "Unimplemented",
+	Unavailable: "Unavailable", DataLoss: "DataLoss", Unauthenticated: "Unauthenticated",
+}
+
 // The error table of etcd's API (api/v3rpc/rpctypes/error.go), and the few texts beyond it that its server sends.
 // Variables only because Go has no constant pointers: nothing ever assigns to them.
 var (

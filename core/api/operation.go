@@ -29,6 +29,24 @@ const (
 	Defragment  Operation = 26
 	MemberList  Operation = 30
 
+	AuthEnable               Operation = 40
+	AuthDisable              Operation = 41
+	AuthStatus               Operation = 42
+	Authenticate             Operation = 43
+	AuthUserAdd              Operation = 44
+	AuthUserGet              Operation = 45
+	AuthUserList             Operation = 46
+	AuthUserDelete           Operation = 47
+	AuthUserChangePassword   Operation = 48
+	AuthUserGrantRole        Operation = 49
+	AuthUserRevokeRole       Operation = 50
+	AuthRoleAdd              Operation = 51
+	AuthRoleGet              Operation = 52
+	AuthRoleList             Operation = 53
+	AuthRoleDelete           Operation = 54
+	AuthRoleGrantPermission  Operation = 55
+	AuthRoleRevokePermission Operation = 56
+
 	// Operations is one more than the highest.
 	Operations = len(operations)
 )
@@ -40,6 +58,8 @@ type Route uint8
 const (
 	NoRoute      Route = iota
 	Propose            // into the log; answered when it is applied
+	Hashed             // the same, when the password in it is hashed
+	Login              // the same, when the password is found to be the user's
 	ReadIndex          // from a store that is as new as the commit index of the leader
 	Serializable       // from this member's store as it is; its driver may answer without asking the member
 	Local              // about this member: it answers at once, or lets its driver do so
@@ -47,6 +67,9 @@ const (
 	Driver             // by the driver, of which the member hears nothing
 	Stream             // inputs and outputs of its own (member.WatchOpen and so on)
 )
+
+// Writes tells whether a call on this route ends in the log.
+func (r Route) Writes() bool { return r == Propose || r == Hashed || r == Login }
 
 // row is what is known of o; that of an unknown operation is empty.
 func (o Operation) row() *row {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"vitrine/core/auth"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -14,7 +15,7 @@ var operations = [...]row{
 		valid: func(r *pb.RangeRequest, _ int) *Error { return checkRange(r) },
 		route: func(r *pb.RangeRequest) Route { return reading(r.Serializable) }, learner: (*pb.RangeRequest).GetSerializable,
 		header: func(a *pb.RangeResponse) **pb.ResponseHeader { return &a.Header }, readMetric: "Range",
-		permission: needs[pb.RangeRequest](PermitKeys), keys: rangeKeys, describe: (*description).rangeOf,
+		permission: needs[pb.RangeRequest](PermitKeys), need: auth.RangeNeed, describe: (*description).rangeOf,
 		counts: func(_ *pb.RangeRequest, a *pb.RangeResponse) (int64, int64) { return 0, a.GetCount() },
 	}.row(),
 	Put: of[pb.PutRequest, pb.PutResponse]{
@@ -22,7 +23,7 @@ var operations = [...]row{
 		valid: func(r *pb.PutRequest, _ int) *Error { return checkPut(r) },
 		route: by[pb.PutRequest](Propose), entry: func(r *pb.InternalRaftRequest) **pb.PutRequest { return &r.Put },
 		cost: store.PutCost, header: func(a *pb.PutResponse) **pb.ResponseHeader { return &a.Header }, metric: "Put",
-		permission: needs[pb.PutRequest](PermitKeys), keys: putKeys, describe: (*description).put,
+		permission: needs[pb.PutRequest](PermitKeys), need: putNeed, describe: (*description).put,
 		counts:  func(*pb.PutRequest, *pb.PutResponse) (int64, int64) { return 1, 0 },
 		applied: []string{"get key's previous created_revision and leaseID", "marshal mvccpb.KeyValue"},
 		wrote:   []string{stationStored},
@@ -32,7 +33,7 @@ var operations = [...]row{
 		valid: func(r *pb.DeleteRangeRequest, _ int) *Error { return checkDelete(r) },
 		route: by[pb.DeleteRangeRequest](Propose), entry: func(r *pb.InternalRaftRequest) **pb.DeleteRangeRequest { return &r.DeleteRange },
 		header: func(a *pb.DeleteRangeResponse) **pb.ResponseHeader { return &a.Header }, metric: "DeleteRange",
-		permission: needs[pb.DeleteRangeRequest](PermitKeys), keys: deleteKeys, describe: (*description).deleteRange,
+		permission: needs[pb.DeleteRangeRequest](PermitKeys), need: auth.DeleteNeed, describe: (*description).deleteRange,
 		counts: func(_ *pb.DeleteRangeRequest, a *pb.DeleteRangeResponse) (int64, int64) { return 0, a.GetDeleted() },
 		wrote:  []string{"delete keys from in-memory index tree", stationStored},
 	}.row(),
@@ -41,7 +42,7 @@ var operations = [...]row{
 		valid: validTxn, route: txnRoute, entry: func(r *pb.InternalRaftRequest) **pb.TxnRequest { return &r.Txn },
 		cost: store.TxnCost, header: func(a *pb.TxnResponse) **pb.ResponseHeader { return &a.Header },
 		metric: "Txn", readMetric: "ReadonlyTxn",
-		permission: needs[pb.TxnRequest](PermitKeys), keys: txnKeys, describe: (*description).txn, counts: txnCounts,
+		permission: needs[pb.TxnRequest](PermitKeys), need: txnNeed, describe: (*description).txn, counts: txnCounts,
 		applied: []string{"compare", "check requests"}, wrote: []string{stationStored},
 	}.row(),
 	Compact: of[pb.CompactionRequest, pb.CompactionResponse]{
@@ -55,11 +56,11 @@ var operations = [...]row{
 		name: "range_stream", method: "/etcdserverpb.KV/RangeStream", shared: true,
 		valid:      func(r *pb.RangeRequest, _ int) *Error { return checkStream(r) },
 		route:      func(r *pb.RangeRequest) Route { return reading(r.Serializable) },
-		permission: needs[pb.RangeRequest](PermitKeys), keys: rangeKeys, describe: (*description).rangeOf,
+		permission: needs[pb.RangeRequest](PermitKeys), need: auth.RangeNeed, describe: (*description).rangeOf,
 	}.row(),
 	Watch: of[pb.WatchRequest, pb.WatchResponse]{
 		name: "watch", method: "/etcdserverpb.Watch/Watch", route: by[pb.WatchRequest](Stream),
-		permission: needs[pb.WatchRequest](PermitKeys), keys: watchKeys,
+		permission: needs[pb.WatchRequest](PermitKeys), need: watchNeed,
 	}.row(),
 	Status: of[pb.StatusRequest, pb.StatusResponse]{
 		name: "status", method: "/etcdserverpb.Maintenance/Status", route: by[pb.StatusRequest](Local),
@@ -98,6 +99,125 @@ var operations = [...]row{
 		permission: needs[pb.MemberListRequest](PermitUser),
 		header:     func(a *pb.MemberListResponse) **pb.ResponseHeader { return &a.Header },
 	}.row(),
+	AuthEnable: of[pb.AuthEnableRequest, pb.AuthEnableResponse]{
+		name: "auth_enable", method: "/etcdserverpb.Auth/AuthEnable", route: by[pb.AuthEnableRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthEnableRequest { return &r.AuthEnable },
+		metric: "AuthEnable", permission: needs[pb.AuthEnableRequest](PermitEntry),
+		header: func(a *pb.AuthEnableResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthDisable: of[pb.AuthDisableRequest, pb.AuthDisableResponse]{
+		name: "auth_disable", method: "/etcdserverpb.Auth/AuthDisable", route: by[pb.AuthDisableRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthDisableRequest { return &r.AuthDisable },
+		metric: "AuthDisable", permission: needs[pb.AuthDisableRequest](PermitEntry),
+		header: func(a *pb.AuthDisableResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthStatus: of[pb.AuthStatusRequest, pb.AuthStatusResponse]{
+		name: "auth_status", method: "/etcdserverpb.Auth/AuthStatus", route: by[pb.AuthStatusRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthStatusRequest { return &r.AuthStatus },
+		metric: "AuthStatus", permission: needs[pb.AuthStatusRequest](PermitAnyone),
+		header: func(a *pb.AuthStatusResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	Authenticate: of[pb.AuthenticateRequest, pb.AuthenticateResponse]{
+		name: "authenticate", method: "/etcdserverpb.Auth/Authenticate", route: by[pb.AuthenticateRequest](Login),
+		metric: "Authenticate", permission: needs[pb.AuthenticateRequest](PermitAnyone),
+		header: func(a *pb.AuthenticateResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthUserAdd: of[pb.AuthUserAddRequest, pb.AuthUserAddResponse]{
+		name: "auth_user_add", method: "/etcdserverpb.Auth/UserAdd", route: userAddRoute,
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserAddRequest { return &r.AuthUserAdd },
+		metric: "AuthUserAdd", permission: needs[pb.AuthUserAddRequest](PermitEntry),
+		header: func(a *pb.AuthUserAddResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthUserGet: of[pb.AuthUserGetRequest, pb.AuthUserGetResponse]{
+		name: "auth_user_get", method: "/etcdserverpb.Auth/UserGet", route: by[pb.AuthUserGetRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserGetRequest { return &r.AuthUserGet },
+		metric: "AuthUserGet", permission: needs[pb.AuthUserGetRequest](PermitEntry),
+		header: func(a *pb.AuthUserGetResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthUserList: of[pb.AuthUserListRequest, pb.AuthUserListResponse]{
+		name: "auth_user_list", method: "/etcdserverpb.Auth/UserList", route: by[pb.AuthUserListRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserListRequest { return &r.AuthUserList },
+		metric: "AuthUserList", permission: needs[pb.AuthUserListRequest](PermitEntry),
+		header: func(a *pb.AuthUserListResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthUserDelete: of[pb.AuthUserDeleteRequest, pb.AuthUserDeleteResponse]{
+		name: "auth_user_delete", method: "/etcdserverpb.Auth/UserDelete", route: by[pb.AuthUserDeleteRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserDeleteRequest { return &r.AuthUserDelete },
+		metric: "AuthUserDelete", permission: needs[pb.AuthUserDeleteRequest](PermitEntry),
+		header: func(a *pb.AuthUserDeleteResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthUserChangePassword: of[pb.AuthUserChangePasswordRequest, pb.AuthUserChangePasswordResponse]{
+		name: "auth_user_change_password", method: "/etcdserverpb.Auth/UserChangePassword", route: changePasswordRoute,
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserChangePasswordRequest { return &r.AuthUserChangePassword },
+		metric: "AuthUserChangePassword", permission: needs[pb.AuthUserChangePasswordRequest](PermitEntry),
+		header: func(a *pb.AuthUserChangePasswordResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthUserGrantRole: of[pb.AuthUserGrantRoleRequest, pb.AuthUserGrantRoleResponse]{
+		name: "auth_user_grant_role", method: "/etcdserverpb.Auth/UserGrantRole", route: by[pb.AuthUserGrantRoleRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserGrantRoleRequest { return &r.AuthUserGrantRole },
+		metric: "AuthUserGrantRole", permission: needs[pb.AuthUserGrantRoleRequest](PermitEntry),
+		header: func(a *pb.AuthUserGrantRoleResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthUserRevokeRole: of[pb.AuthUserRevokeRoleRequest, pb.AuthUserRevokeRoleResponse]{
+		name: "auth_user_revoke_role", method: "/etcdserverpb.Auth/UserRevokeRole", route: by[pb.AuthUserRevokeRoleRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserRevokeRoleRequest { return &r.AuthUserRevokeRole },
+		metric: "AuthUserRevokeRole", permission: needs[pb.AuthUserRevokeRoleRequest](PermitEntry),
+		header: func(a *pb.AuthUserRevokeRoleResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthRoleAdd: of[pb.AuthRoleAddRequest, pb.AuthRoleAddResponse]{
+		name: "auth_role_add", method: "/etcdserverpb.Auth/RoleAdd", route: by[pb.AuthRoleAddRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthRoleAddRequest { return &r.AuthRoleAdd },
+		metric: "AuthRoleAdd", permission: needs[pb.AuthRoleAddRequest](PermitEntry),
+		header: func(a *pb.AuthRoleAddResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthRoleGet: of[pb.AuthRoleGetRequest, pb.AuthRoleGetResponse]{
+		name: "auth_role_get", method: "/etcdserverpb.Auth/RoleGet", route: by[pb.AuthRoleGetRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthRoleGetRequest { return &r.AuthRoleGet },
+		metric: "AuthRoleGet", permission: needs[pb.AuthRoleGetRequest](PermitEntry),
+		header: func(a *pb.AuthRoleGetResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthRoleList: of[pb.AuthRoleListRequest, pb.AuthRoleListResponse]{
+		name: "auth_role_list", method: "/etcdserverpb.Auth/RoleList", route: by[pb.AuthRoleListRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthRoleListRequest { return &r.AuthRoleList },
+		metric: "AuthRoleList", permission: needs[pb.AuthRoleListRequest](PermitEntry),
+		header: func(a *pb.AuthRoleListResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthRoleDelete: of[pb.AuthRoleDeleteRequest, pb.AuthRoleDeleteResponse]{
+		name: "auth_role_delete", method: "/etcdserverpb.Auth/RoleDelete", route: by[pb.AuthRoleDeleteRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthRoleDeleteRequest { return &r.AuthRoleDelete },
+		metric: "AuthRoleDelete", permission: needs[pb.AuthRoleDeleteRequest](PermitEntry),
+		header: func(a *pb.AuthRoleDeleteResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthRoleGrantPermission: of[pb.AuthRoleGrantPermissionRequest, pb.AuthRoleGrantPermissionResponse]{
+		name: "auth_role_grant_permission", method: "/etcdserverpb.Auth/RoleGrantPermission", route: by[pb.AuthRoleGrantPermissionRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.AuthRoleGrantPermissionRequest { return &r.AuthRoleGrantPermission },
+		metric: "AuthRoleGrantPermission", permission: needs[pb.AuthRoleGrantPermissionRequest](PermitEntry),
+		header: func(a *pb.AuthRoleGrantPermissionResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	AuthRoleRevokePermission: of[pb.AuthRoleRevokePermissionRequest, pb.AuthRoleRevokePermissionResponse]{
+		name: "auth_role_revoke_permission", method: "/etcdserverpb.Auth/RoleRevokePermission", route: by[pb.AuthRoleRevokePermissionRequest](Propose),
+		entry: func(r *pb.InternalRaftRequest) **pb.AuthRoleRevokePermissionRequest {
+			return &r.AuthRoleRevokePermission
+		},
+		metric: "AuthRoleRevokePermission", permission: needs[pb.AuthRoleRevokePermissionRequest](PermitEntry),
+		header: func(a *pb.AuthRoleRevokePermissionResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+}
+
+// userAddRoute: a user without a password has none to hash.
+func userAddRoute(r *pb.AuthUserAddRequest) Route {
+	if r.GetOptions().GetNoPassword() {
+		return Propose
+	}
+	return Hashed
+}
+
+// changePasswordRoute: as in etcd, who gives no password may give a hash.
+func changePasswordRoute(r *pb.AuthUserChangePasswordRequest) Route {
+	if r.Password == "" {
+		return Propose
+	}
+	return Hashed
 }
 
 func reading(serializable bool) Route {

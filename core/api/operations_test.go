@@ -40,7 +40,7 @@ func TestRowsAreComplete(t *testing.T) {
 		if route == NoRoute {
 			t.Errorf("%v has no route", o)
 		}
-		if writes := r.propose != nil; writes && r.metric == "" && o != Alarm || !writes && r.metric != "" {
+		if writes := r.propose != nil || o == Authenticate; writes && r.metric == "" && o != Alarm || !writes && r.metric != "" {
 			t.Errorf("%v: proposed %v, metric %q", o, writes, r.metric)
 		}
 		if route == Propose && r.propose == nil {
@@ -53,7 +53,7 @@ func TestRowsAreComplete(t *testing.T) {
 				t.Errorf("an entry of %v is taken for one of %v", o, op)
 			}
 		}
-		if o.Permission(body) == PermitKeys && r.keys == nil {
+		if o.Permission(body) == PermitKeys && r.need == nil {
 			t.Errorf("%v is permitted by keys and says not which", o)
 		}
 	})
@@ -120,10 +120,13 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// TestKeys: whoever may make a call must be allowed all keys that it touches on any of its paths.
-func TestKeys(t *testing.T) {
+// TestNeeds: whoever may make a call must be allowed all keys that it touches on any of its paths.
+func TestNeeds(t *testing.T) {
 	deep := nested(ops(put("p")), ops(rng(&pb.RangeRequest{Key: b("r"), RangeEnd: b("s")})))
-	watch := &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{Key: b("w"), RangeEnd: b("x")}}}
+	watch := func(key, end string) *pb.WatchRequest {
+		c := &pb.WatchCreateRequest{Key: b(key), RangeEnd: b(end)}
+		return &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: c}}
+	}
 	for _, c := range []struct {
 		body any
 		want string
@@ -132,30 +135,28 @@ func TestKeys(t *testing.T) {
 		{&pb.PutRequest{Key: b("a")}, "writes a "}, {&pb.PutRequest{Key: b("a"), PrevKv: true}, "writes a , reads a "},
 		{&pb.DeleteRangeRequest{Key: b("a"), RangeEnd: b("b"), PrevKv: true}, "writes a b, reads a b"},
 		{&pb.TxnRequest{Compare: []*pb.Compare{{Key: b("c"), RangeEnd: b("d")}}, Success: ops(del("e", "f")), Failure: ops(deep)},
-			"reads c d, writes e f, writes p , reads r s"},
-		{watch, "reads w x"}, {&pb.WatchRequest{}, ""}, {&pb.StatusRequest{}, ""},
+			"writes e f, writes p , reads c d, reads r s"},
+		{watch("w", "x"), "reads w x"}, {watch("", "\x00"), "reads \x00 \x00"}, {&pb.WatchRequest{}, ""},
+		{&pb.StatusRequest{}, "user"}, {&pb.AlarmRequest{}, "user"}, {&pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE}, "root"},
+		{&pb.CompactionRequest{}, "root"}, {&pb.AuthUserAddRequest{}, ""}, {&pb.AuthenticateRequest{}, ""},
+		{&pb.PutResponse{}, "root"}, // nobody has classified it
 	} {
+		need := OperationOf(c.body).Need(c.body)
 		var got []string
-		OperationOf(c.body).Keys(c.body, func(k KeyRange) {
-			verb := "reads"
-			if k.Write {
-				verb = "writes"
-			}
-			got = append(got, fmt.Sprintf("%s %s %s", verb, k.Key, k.End))
-		})
+		for _, r := range need.Write {
+			got = append(got, fmt.Sprintf("writes %s %s", r.Key, r.End))
+		}
+		for _, r := range need.Read {
+			got = append(got, fmt.Sprintf("reads %s %s", r.Key, r.End))
+		}
+		if need.User {
+			got = append(got, "user")
+		}
+		if need.Root {
+			got = append(got, "root")
+		}
 		if text := strings.Join(got, ", "); text != c.want {
 			t.Errorf("%T %v: %s, want %s", c.body, c.body, text, c.want)
-		}
-	}
-	for _, c := range []struct {
-		body any
-		want Permission
-	}{
-		{&pb.AlarmRequest{}, PermitUser}, {&pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE}, PermitRoot},
-		{&pb.CompactionRequest{}, PermitRoot}, {&pb.StatusRequest{}, PermitUser}, {&pb.TxnRequest{}, PermitKeys},
-	} {
-		if got := OperationOf(c.body).Permission(c.body); got != c.want {
-			t.Errorf("%T %v: permission %d, want %d", c.body, c.body, got, c.want)
 		}
 	}
 }

@@ -1,23 +1,21 @@
 package api
 
-import "vitrine/core/pb"
+import (
+	"vitrine/core/auth"
+	"vitrine/core/pb"
+)
 
-// Permission is what an operation asks of a user where authentication is on.
+// Permission is what an operation asks of a user where authentication is on, and where that is looked at.
 type Permission uint8
 
 // The permissions, in etcd's terms.
 const (
 	PermitAnyone Permission = iota // who need not even say who he is
 	PermitUser                     // any user
-	PermitKeys                     // who may read or write the keys that the message touches: see Operation.Keys
+	PermitKeys                     // who may read or write the keys that the message touches: see Operation.Need
 	PermitRoot                     // the role root
+	PermitEntry                    // whoever the entry in the log permits when it is applied: see auth.NeedOf
 )
-
-// A KeyRange is keys that a message touches: the key alone without an end, all from key on with the end 0x00.
-type KeyRange struct {
-	Key, End []byte
-	Write    bool
-}
 
 // Permission is what a user needs to make a call with this body.
 func (o Operation) Permission(body any) Permission {
@@ -27,55 +25,37 @@ func (o Operation) Permission(body any) Permission {
 	return PermitRoot
 }
 
-// Keys visits the keys that a call with this body reads or writes, on any of its paths.
-func (o Operation) Keys(body any, visit func(KeyRange)) {
-	if keys := o.row().keys; keys != nil {
-		keys(body, visit)
-	}
-}
-
-func rangeKeys(r *pb.RangeRequest, visit func(KeyRange)) {
-	visit(KeyRange{Key: r.Key, End: r.RangeEnd})
-}
-
-func putKeys(r *pb.PutRequest, visit func(KeyRange)) {
-	visit(KeyRange{Key: r.Key, Write: true})
-	if r.PrevKv {
-		visit(KeyRange{Key: r.Key})
-	}
-}
-
-func deleteKeys(r *pb.DeleteRangeRequest, visit func(KeyRange)) {
-	visit(KeyRange{Key: r.Key, End: r.RangeEnd, Write: true})
-	if r.PrevKv {
-		visit(KeyRange{Key: r.Key, End: r.RangeEnd})
-	}
-}
-
-func txnKeys(r *pb.TxnRequest, visit func(KeyRange)) {
-	for _, c := range r.Compare {
-		visit(KeyRange{Key: c.Key, End: c.RangeEnd})
-	}
-	for _, ops := range [2][]*pb.RequestOp{r.Success, r.Failure} {
-		for _, op := range ops {
-			switch u := op.Request.(type) {
-			case *pb.RequestOp_RequestRange:
-				rangeKeys(u.RequestRange, visit)
-			case *pb.RequestOp_RequestPut:
-				putKeys(u.RequestPut, visit)
-			case *pb.RequestOp_RequestDeleteRange:
-				deleteKeys(u.RequestDeleteRange, visit)
-			case *pb.RequestOp_RequestTxn:
-				txnKeys(u.RequestTxn, visit)
-			}
+// Need is what must be granted before a call with this body is let in, or read. What is proposed is judged again when it
+// is applied; where only that counts, nothing is needed before.
+func (o Operation) Need(body any) auth.Need {
+	switch o.Permission(body) {
+	case PermitAnyone, PermitEntry:
+		return auth.Need{}
+	case PermitUser:
+		return auth.Need{User: true}
+	case PermitKeys:
+		if need := o.row().need; need != nil {
+			return need(body)
 		}
 	}
+	return auth.Need{Root: true}
 }
 
-func watchKeys(r *pb.WatchRequest, visit func(KeyRange)) {
-	if c := r.GetCreateRequest(); c != nil {
-		visit(KeyRange{Key: c.Key, End: c.RangeEnd})
+func txnNeed(r *pb.TxnRequest) auth.Need { return auth.TxnNeed(r, nil) }
+
+func putNeed(r *pb.PutRequest) auth.Need { return auth.PutNeed(r, nil) }
+
+// watchNeed is what a new watcher needs; other requests on a stream need nothing.
+func watchNeed(r *pb.WatchRequest) auth.Need {
+	c := r.GetCreateRequest()
+	if c == nil {
+		return auth.Need{}
 	}
+	key := c.Key
+	if len(key) == 0 {
+		key = []byte{0} // the smallest key
+	}
+	return auth.Need{Read: []auth.Range{{Key: key, End: c.RangeEnd}}}
 }
 
 // alarmPermission: any user may look at the alarms.

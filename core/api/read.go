@@ -93,11 +93,20 @@ func (b *Book) header(op Operation) Header {
 
 // serve lets the driver answer from its store, or answers what the member itself knows.
 func (b *Book) serve(p *pending) {
+	p.served = true
+	if p.op == Authenticate {
+		b.checkPassword(p)
+		return
+	}
+	need, ok := b.letRead(p)
+	if !ok {
+		return
+	}
 	if p.op == MemberList {
 		b.answer(p, b.memberList(), nil)
 		return
 	}
-	r := ReadReady{ID: p.id, Operation: p.op, Body: p.body, Index: p.index, Header: b.header(p.op)}
+	r := ReadReady{ID: p.id, Operation: p.op, Body: p.body, Index: p.index, Header: b.header(p.op), Who: p.who, Need: need}
 	if p.op == Status {
 		r.Partial = b.status()
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"reflect"
 
+	"vitrine/core/auth"
 	"vitrine/core/pb"
 )
 
@@ -21,7 +22,7 @@ type row struct {
 	noRevision         bool
 	metric, readMetric string
 	permission         func(body any) Permission
-	keys               func(body any, visit func(KeyRange))
+	need               func(body any) auth.Need
 	describe           func(d *description, body any)
 	counts             func(request, response any) (requests, results int64)
 	applied, wrote     []string
@@ -48,9 +49,9 @@ type of[Q, A any] struct {
 	noRevision bool
 	// metric and readMetric are etcd's labels for the durations of calls that write, and of those that only read.
 	metric, readMetric string
-	// permission is what a user needs for it, keys visits the keys that it touches (PermitKeys).
+	// permission is what a user needs for it, need which keys (PermitKeys).
 	permission func(q *Q) Permission
-	keys       func(q *Q, visit func(KeyRange))
+	need       func(q *Q) auth.Need
 	// describe puts the message into words, for logs.
 	describe func(d *description, q *Q)
 	// counts are the figures of etcd's line about a slow call; a may be nil.
@@ -91,8 +92,8 @@ func (s of[Q, A]) row() row {
 	if s.header != nil {
 		r.header = func(response any) **pb.ResponseHeader { return s.header(response.(*A)) }
 	}
-	if s.keys != nil {
-		r.keys = func(body any, visit func(KeyRange)) { s.keys(body.(*Q), visit) }
+	if s.need != nil {
+		r.need = func(body any) auth.Need { return s.need(body.(*Q)) }
 	}
 	if s.describe != nil {
 		r.describe = func(d *description, body any) { s.describe(d, body.(*Q)) }

@@ -3,6 +3,7 @@ package api
 import (
 	"container/heap"
 
+	"vitrine/core/auth"
 	"vitrine/core/duty"
 	"vitrine/core/trace"
 )
@@ -17,6 +18,8 @@ const (
 	asking                 // a read that waits for the commit index
 	catching               // a read that waits until the store has applied it
 	moving                 // leadership is under way
+	naming                 // the token that names its client is of an entry that is not applied here yet
+	working                // the driver is at its password, or signs its token
 	done                   // answered, or given up: whoever still holds it drops it
 )
 
@@ -27,6 +30,11 @@ type pending struct {
 	op       Operation
 	stage    stage
 	way      way
+	identity Identity
+	who      auth.Identity // whom that names
+	named    bool          // who is known
+	served   bool          // a read that waits for its name alone
+	checked  uint64        // the auth revision at which the password was found right
 	deadline trace.Instant
 	byClient bool // the deadline is the client's, not ours
 	at       int  // place in the heap of deadlines

@@ -18,7 +18,7 @@ func (b *Book) write(p *pending, r *pb.InternalRaftRequest) {
 		return
 	}
 	p.proposal = b.ids.Next()
-	b.head.ID = p.proposal
+	b.head.ID, b.head.Username, b.head.AuthRevision = p.proposal, p.who.User, p.who.Revision
 	r.Header = &b.head
 	data, err := r.MarshalVT()
 	switch {
@@ -99,6 +99,9 @@ func (b *Book) outcome(o *store.Outcome) {
 	if o.Err != nil {
 		p.refused = true
 		b.answer(p, nil, AsError(o.Err))
+		return
+	}
+	if p.op == Authenticate && !b.loggedIn(p, o.Response) {
 		return
 	}
 	if o.Physical {

@@ -69,6 +69,21 @@ func (s *State) isRoot(id Identity) error {
 	return nil
 }
 
+// PasswordHash is what the password of a user who wants to log in is to be compared with.
+func (s *State) PasswordHash(name string) ([]byte, error) {
+	if !s.enabled {
+		return nil, ErrNotEnabled
+	}
+	u := s.user(name)
+	switch {
+	case u == nil:
+		return nil, ErrFailed
+	case u.record.GetOptions().GetNoPassword():
+		return nil, ErrNoPasswordUser
+	}
+	return u.record.Password, nil
+}
+
 // HasRole tells whether a user exists and has the role.
 func (s *State) HasRole(name, role string) bool {
 	u := s.user(name)

@@ -175,6 +175,14 @@ const (
 	LeaseClocksPerTick = 20_000
 )
 
+// Users.
+const (
+	// TokenTTL is how long a simple token lives after its last use.
+	TokenTTL = 300 * time.Second
+	// MaxEarlyWatches bounds the requests for watchers whose tokens wait for entries, of one member.
+	MaxEarlyWatches = 1_000
+)
+
 // Watching the system.
 const (
 	// FlightRecorderLeastBytes and FlightRecorderMostBytes bound the room for the newest events.

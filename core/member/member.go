@@ -34,6 +34,7 @@ type Config struct {
 	// MaxRequestBytes bounds one request in the log, MaxTxnOps the operations of a txn, MaxPending the requests held.
 	MaxRequestBytes, MaxTxnOps, MaxPending int
 	SlowRequest                            time.Duration // replies that took longer tell their steps; negative = none do
+	TokenTTL                               time.Duration // how long a simple token lives after its last use
 	// Name and ClientURLs are published to the cluster; an empty Name publishes nothing.
 	Name       string
 	ClientURLs []string
@@ -66,6 +67,7 @@ type Member struct {
 	seen      duty.State // what the duties see; reused by Poll, as are their proposals
 	proposals []duty.Proposal
 
+	watchers watchers
 	fenced   []uint64      // watch streams whose clients require a leader
 	headless trace.Instant // since when no leader is known
 	ends     []StreamEnd
@@ -103,9 +105,10 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	m.book = api.NewBook(api.Config{
 		MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval, ElectionTicks: cfg.ElectionTicks,
 		MaxRequestBytes: cfg.MaxRequestBytes, MaxTxnOps: cfg.MaxTxnOps, MaxPending: cfg.MaxPending,
-		SlowRequest: cfg.SlowRequest, Epoch: cfg.Epoch, Tracer: cfg.Tracer,
+		SlowRequest: cfg.SlowRequest, Epoch: cfg.Epoch, Tracer: cfg.Tracer, TokenTTL: cfg.TokenTTL,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
+		Auth: info.Auth,
 	})
 	m.duties = duty.New(duty.Config{
 		MemberID: cfg.ID, Name: cfg.Name, ClientURLs: cfg.ClientURLs, ClusterVersion: cfg.ClusterVersion,
@@ -113,6 +116,7 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	})
 	m.hub = watch.NewHub(cfg.Watch, cfg.Tracer)
 	m.hub.Reset(now, info.Revision, info.CompactRevision)
+	m.watchers = watchers{book: m.book, hub: m.hub, clients: map[uint64]*api.Identity{}}
 	m.at(now)
 	return m, nil
 }
@@ -121,6 +125,7 @@ func (m *Member) at(now trace.Instant) {
 	m.now = now
 	m.node.At(now)
 	m.book.At(now)
+	m.watchers.now = now
 }
 
 // Step takes one input. Time never goes back. A member that has halted takes none.
@@ -148,6 +153,8 @@ func (m *Member) Step(now trace.Instant, in Input) {
 		m.book.Request(in.Call)
 	case Cancel:
 		m.book.Cancel(in.ID)
+	case WorkDone:
+		m.book.WorkDone(in.Done)
 	case Compacted:
 		m.book.Compacted(in.Revision)
 	case Backed:
@@ -172,9 +179,9 @@ func (m *Member) Step(now trace.Instant, in Input) {
 func (m *Member) watch(now trace.Instant, in *Input) {
 	switch in.Kind {
 	case WatchOpen:
-		m.openStream(in.Stream, in.OK)
+		m.openStream(in.Stream, in.OK, in.Call)
 	case WatchRequest:
-		m.hub.RequestSeen(now, in.Stream, in.Watch, in.Revision)
+		m.watchers.request(in)
 	case WatchClose:
 		m.closeStream(in.Stream)
 	case WatchSent:
@@ -204,6 +211,7 @@ func (m *Member) applied(ticket uint64, r *store.Result) {
 	m.node.Applied(ticket, r.Index, r.ConfChanges)
 	m.hub.Publish(m.now, r.Changes, r.Revision, r.CompactRevision)
 	m.book.Applied(r)
+	m.watchers.again()
 	m.heedEnds()
 	m.duties.Applied(r)
 	if r.Err != nil {
@@ -216,6 +224,7 @@ func (m *Member) restored(ticket uint64, r *store.Result) {
 	m.node.Applied(ticket, r.Index, nil)
 	m.hub.Reset(m.now, r.Revision, r.CompactRevision)
 	m.book.Restored(r)
+	m.watchers.again()
 	m.heedEnds()
 	m.duties.Applied(r)
 }
@@ -242,7 +251,7 @@ func (m *Member) perform() {
 }
 
 // openStream opens a watch stream. One that requires a leader is cut when there has been none for too long.
-func (m *Member) openStream(stream uint64, fenced bool) {
+func (m *Member) openStream(stream uint64, fenced bool, c *api.Call) {
 	if err := m.book.Gate().Admit(&api.Call{Operation: api.Watch, RequireLeader: fenced}); err != nil {
 		m.ends = append(m.ends, StreamEnd{stream, err})
 		return
@@ -251,10 +260,14 @@ func (m *Member) openStream(stream uint64, fenced bool) {
 		m.fenced = append(m.fenced, stream)
 	}
 	m.hub.Open(stream)
+	if c != nil && c.Identity != (api.Identity{}) {
+		m.watchers.clients[stream] = &c.Identity
+	}
 }
 
 func (m *Member) closeStream(stream uint64) {
 	m.hub.Close(stream)
+	m.watchers.close(stream)
 	if i := slices.Index(m.fenced, stream); i >= 0 && !mutant.On(mutant.StreamLeftBehind) {
 		m.fenced = slices.Delete(m.fenced, i, i+1)
 	}
@@ -272,6 +285,7 @@ func (m *Member) fence() {
 	}
 	for _, stream := range m.fenced {
 		m.hub.Close(stream)
+		m.watchers.close(stream)
 		m.ends = append(m.ends, StreamEnd{stream, api.ErrNoLeader})
 	}
 	m.fenced = m.fenced[:0]
@@ -281,7 +295,8 @@ func (m *Member) fence() {
 func (m *Member) Poll(out *Output) {
 	*out = Output{
 		Sends: out.Sends[:0], Log: out.Log[:0], Applies: out.Applies[:0], Replies: out.Replies[:0],
-		Reads: out.Reads[:0], Pushes: out.Pushes[:0], Scans: out.Scans[:0], Ends: out.Ends[:0], Halt: m.halt,
+		Reads: out.Reads[:0], Pushes: out.Pushes[:0], Scans: out.Scans[:0], Ends: out.Ends[:0],
+		Works: out.Works[:0], Halt: m.halt,
 	}
 	if m.halt != nil {
 		return
@@ -296,6 +311,7 @@ func (m *Member) Poll(out *Output) {
 	}
 	m.states.Reads = lanes.Reads
 	out.Sends, out.Log, out.Applies = lanes.Sends, lanes.Log, lanes.Applies
+	out.Works = m.book.Works(out.Works)
 	m.fence()
 	out.Ends = append(out.Ends, m.ends...)
 	m.ends = m.ends[:0]
@@ -332,7 +348,9 @@ func (m *Member) Uses(dst []limits.Use) []limits.Use {
 // that require a leader.
 func (m *Member) Held(dst []limits.Use) []limits.Use {
 	dst = m.hub.Held(m.book.Held(dst))
-	return append(dst, limits.Use{Name: "streams that require a leader", Have: len(m.fenced)})
+	return append(dst, limits.Use{Name: "streams that require a leader", Have: len(m.fenced)},
+		limits.Use{Name: "streams whose clients show who they are", Have: len(m.watchers.clients)},
+		limits.Use{Name: "watchers whose tokens are not known yet", Have: len(m.watchers.early)})
 }
 
 // WantsPrev tells whether the store should look up previous pairs when it applies (store.ApplyContext.WithPrev).

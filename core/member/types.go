@@ -27,7 +27,8 @@ const (
 	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members, Alarms, Auth
 	Request         // a client asks: Call
 	Cancel          // the client of the request with id ID no longer waits; there will be no reply
-	WatchOpen       // a watch stream begins: Stream; OK = its client requires a leader
+	WorkDone        // the driver has done a piece of Work: Done
+	WatchOpen       // a watch stream begins: Stream, and Call for its Identity; OK = its client requires a leader
 	WatchRequest    // a message on a watch stream: Stream, Watch; Revision = the store's, if that may be ahead of this core
 	WatchClose      // the client's side of the stream has ended: Stream
 	WatchSent       // N pushes of the stream have left: Stream, N
@@ -53,6 +54,7 @@ type Input struct {
 	Ticket   uint64
 	Result   *store.Result
 	Call     *api.Call
+	Done     *auth.Done
 	ID       uint64 // of the request to cancel
 	Stream   uint64
 	Watch    *pb.WatchRequest
@@ -77,6 +79,7 @@ type Output struct {
 	Pushes  []watch.Push // to watch streams
 	Scans   []watch.Scan // history that watchers need from the store
 	Ends    []StreamEnd
+	Works   []auth.Work // secret, and slow: not for the goroutine of this member
 	// Refused is why the newest of the peers' messages that were refused was, nil if none was.
 	Refused error
 	// Halt, if not nil, says why the member has stopped for good. It wants nothing done any more.

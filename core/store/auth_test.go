@@ -19,7 +19,7 @@ func (j *journal) as(user string, revision uint64, r *pb.InternalRaftRequest) {
 	j.add(0, data)
 }
 
-// users is a log that ends with authentication enabled: alice may write [a, c), and the auth revision is 7.
+// users is a log after which alice may write [a, c), and the auth revision is 7.
 func users(j *journal) {
 	for _, r := range []*pb.InternalRaftRequest{
 		{AuthUserAdd: &pb.AuthUserAddRequest{Name: "root", HashedPassword: "cm9vdA=="}},
@@ -35,19 +35,15 @@ func users(j *journal) {
 	}
 }
 
-// enabled is a machine that has applied users. Until authentication is served, it is enabled behind the log's back.
+// enabled is a machine that has applied users, and on which authentication is enabled.
 func enabled(t *testing.T) (*machine, *journal) {
 	m, j := newMachine(t, backend.NewMem()), &journal{}
 	users(j)
+	j.request(&pb.InternalRaftRequest{AuthEnable: &pb.AuthEnableRequest{}})
 	r := m.Apply(ApplyContext{}, j.entries)
-	if r.Err != nil || r.Auth == nil || r.Auth.Revision() != 7 {
+	if r.Err != nil || r.Auth == nil || r.Auth.Revision() != 7 || !r.Auth.Enabled() {
 		t.Fatalf("%+v", r)
 	}
-	batch := backend.NewBatch()
-	if _, _, err := m.Auth.Apply(0, &pb.InternalRaftRequest{AuthEnable: &pb.AuthEnableRequest{}}, batch); err != nil {
-		t.Fatal(err)
-	}
-	m.Backend.Write(batch)
 	return m, j
 }
 
@@ -92,7 +88,7 @@ func TestTokensFollowTheLog(t *testing.T) {
 	j.as("root", 8, &pb.InternalRaftRequest{AuthDisable: &pb.AuthDisableRequest{}})
 	r := m.Apply(ApplyContext{Proposer: func(uint64) bool { return false }}, j.entries)
 	for i, want := range []auth.Effect{
-		{Token: "abc.7", User: "alice"}, {Changed: true, User: "alice"}, {Changed: true, Disabled: true},
+		{Token: "abc.8", User: "alice"}, {Changed: true, User: "alice"}, {Changed: true, Disabled: true},
 	} {
 		if got := r.Outcomes[i].Tokens; got != want {
 			t.Errorf("entry %d: %+v, want %+v", start+i+1, got, want)

@@ -77,8 +77,6 @@ func capable(req *pb.InternalRaftRequest) error {
 		return nil
 	case req.LeaseGrant != nil:
 		return unsupported("%s: leases are", kind(req))
-	case req.AuthEnable != nil:
-		return unsupported("%s: authentication is", kind(req))
 	case plainPassword(req):
 		return unsupported("%s: a password that is not hashed, as before 3.5, is", kind(req))
 	case kind(req) == "":
@@ -122,12 +120,8 @@ func kind(req *pb.InternalRaftRequest) string {
 	return ""
 }
 
-// check tells what in a database this build cannot do, by name: nil if there is nothing. Users and roles are kept as
-// they are while authentication is off; they change no answer.
+// check tells what in a database this build cannot do, by name: nil if there is nothing.
 func check(r membership.Reader, ms *membership.Members) error {
-	if v := r.Get(backend.Auth, []byte("authEnabled")); len(v) == 1 && v[0] == 1 {
-		return unsupported("store: authentication is enabled in the database, which is")
-	}
 	leases := 0
 	r.Range(backend.Lease, nil, nil, 0, func(_, _ []byte) bool {
 		leases++

@@ -18,7 +18,6 @@ import (
 // stops are the kinds of requests that a member cannot apply and stops at, with what it says of them.
 var stops = map[string]string{
 	"lease_grant": "leases are not supported",
-	"auth_enable": "authentication is not supported",
 }
 
 // changesNothing are those that etcd answers without a change of the state while there are no leases and no users, so
@@ -27,7 +26,7 @@ var changesNothing = []string{
 	"lease_revoke", "lease_checkpoint", "auth_disable", "auth_status", "authenticate", "auth_user_get", "auth_user_list",
 	"auth_role_get", "auth_role_list", "downgrade_version_test", "put", "range",
 	// As empty as they are here, these are refused without a change.
-	"auth_user_add", "auth_user_delete", "auth_user_change_password", "auth_user_grant_role", "auth_user_revoke_role",
+	"auth_enable", "auth_user_add", "auth_user_delete", "auth_user_change_password", "auth_user_grant_role", "auth_user_revoke_role",
 	"auth_role_add", "auth_role_delete", "auth_role_grant_permission", "auth_role_revoke_permission",
 }
 
@@ -167,7 +166,6 @@ func TestDatabasesThatAreRefused(t *testing.T) {
 		return err
 	}
 	for want, p := range map[string]pair{
-		"authentication is enabled in the database":     {backend.Auth, "authEnabled", "\x01"},
 		"the database has 1 leases":                     {backend.Lease, "12345678", ""},
 		"storage version 3.8.0, above 3.7, is":          {backend.Meta, "storageVersion", "3.8.0"},
 		"storage version 4.0.0, above 3.7, is":          {backend.Meta, "storageVersion", "4.0.0"},

@@ -192,6 +192,13 @@ func (h *Hub) RequestSeen(now trace.Instant, id uint64, req *pb.WatchRequest, se
 	}
 }
 
+// Refuse answers a create request that must not be performed, with the reason; seen is as for RequestSeen.
+func (h *Hub) Refuse(id uint64, seen int64, reason string) {
+	if s := h.streams[id]; s != nil {
+		h.answer(s, &Response{WatchID: noWatcher, Created: true, Canceled: true, Rev: max(seen, h.rev), Reason: reason})
+	}
+}
+
 // create answers a create request; rev is the current revision.
 func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 	refuse := func(reason string) {

@@ -75,6 +75,10 @@ type Config struct {
 	WarningApplyDuration        time.Duration
 	WarningUnaryRequestDuration time.Duration
 
+	AuthToken    string // etcd's --auth-token: a type of tokens, and its options
+	AuthTokenTTL time.Duration
+	BcryptCost   uint
+
 	LogLevel   string
 	LogFormat  string
 	LogOutputs []string
@@ -160,6 +164,7 @@ type parser struct {
 	version bool
 
 	heartbeatMs, electionMs uint
+	tokenSeconds            uint
 	cluster                 string
 	outputs                 string
 }
@@ -243,6 +248,7 @@ func (p *parser) finish() error {
 	c.WatchProgressNotifyInterval = cmp.Or(c.WatchProgressNotifyInterval, defaultProgressInterval)
 	c.HeartbeatInterval = time.Duration(p.heartbeatMs) * time.Millisecond
 	c.ElectionTimeout = time.Duration(p.electionMs) * time.Millisecond
+	c.AuthTokenTTL = time.Duration(p.tokenSeconds) * time.Second
 	if p.set["listen-client-urls"] && !p.set["advertise-client-urls"] {
 		return errors.New("--advertise-client-urls is required when --listen-client-urls is set explicitly")
 	}

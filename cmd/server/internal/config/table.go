@@ -22,6 +22,7 @@ func table() []section {
 		{"Member", memberFlags()},
 		{"Clustering", clusteringFlags()},
 		{"Backend and compaction", backendFlags()},
+		{"Users", userFlags()},
 		{"Observing", observingFlags()},
 		{"Unsafe", []spec{
 			{"unsafe-no-fsync", "false", "Never sync the log; a crash of the machine will lose acknowledged data.", func(p *parser) any { return &p.c.UnsafeNoFsync }, nil},
@@ -77,6 +78,14 @@ func backendFlags() []spec {
 	}
 }
 
+func userFlags() []spec {
+	return []spec{
+		{"auth-token", "simple", "Type of authentication tokens and its options: 'simple', or 'jwt,pub-key=,priv-key=,sign-method=,ttl='.", func(p *parser) any { return &p.c.AuthToken }, nil},
+		{"auth-token-ttl", "300", "Time (in seconds) that a simple token lives after its last use.", func(p *parser) any { return &p.tokenSeconds }, nil},
+		{"bcrypt-cost", "10", "Cost of hashing passwords with bcrypt, between 4 and 31.", func(p *parser) any { return &p.c.BcryptCost }, nil},
+	}
+}
+
 func observingFlags() []spec {
 	return []spec{
 		{"listen-metrics-urls", "", "List of URLs to listen on for the metrics and health endpoints.", func(p *parser) any { return &p.c.ListenMetricsURLs }, nil},
@@ -97,7 +106,6 @@ func observingFlags() []spec {
 const (
 	notYet       = "this version cannot do it yet"
 	noTLS        = "this version has no TLS"
-	noAuth       = "this version has no users and roles"
 	noDiscovery  = "this version has no discovery service"
 	noTracing    = "this version has no distributed tracing"
 	noCompactor  = "this version compacts only when it is asked to"
@@ -121,9 +129,6 @@ func idle(name, def, help string, kind kind, why string) spec {
 func restrictedFlags() []spec {
 	all := append(tlsFlags(), discoveryFlags()...)
 	return append(all,
-		here("auth-token", "simple", "Type of authentication tokens and its options.", text, noAuth, ""),
-		idle("auth-token-ttl", "300", "Time (in seconds) that a token lives.", number, noAuth),
-		idle("bcrypt-cost", "10", "Cost of hashing passwords.", number, noAuth),
 		here("auto-compaction-retention", "0", "Auto compaction retention length; 0 means none.", text, noCompactor, "0s", "0m", "0h", ""),
 		here("auto-compaction-mode", "periodic", "How to read auto-compaction-retention.", text, noCompactor, "revision"),
 		here("backend-bbolt-freelist-type", "map", "Type of bbolt's freelist.", text, notYet, ""),

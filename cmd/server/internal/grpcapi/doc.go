@@ -38,6 +38,8 @@ type Node interface {
 	Snapshot(ctx context.Context, c api.Call, send func(*pb.SnapshotResponse) error) error
 	// Watch opens a stream of watchers.
 	Watch(c api.Call) (node.WatchStream, error)
+	// Identify is who shows a token.
+	Identify(token string) api.Identity
 	// Leader is the leader that this member knows of; 0 = none.
 	Leader() uint64
 }

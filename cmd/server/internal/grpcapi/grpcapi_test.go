@@ -61,6 +61,9 @@ func (f *fake) RangeStream(ctx context.Context, _ api.Call, send func(*pb.RangeS
 func (f *fake) Snapshot(context.Context, api.Call, func(*pb.SnapshotResponse) error) error {
 	return nil
 }
+func (f *fake) Identify(token string) api.Identity {
+	return api.Identity{Token: token, Forged: token == ""}
+}
 func (f *fake) Leader() uint64 {
 	if f.leaderless.Load() {
 		return 0

@@ -32,6 +32,7 @@ type Config struct {
 	KeepAliveInterval    time.Duration
 	KeepAliveTimeout     time.Duration
 	SlowRequest          time.Duration // requests that take longer leave a line in the log
+	ClientCertAuth       bool          // the common name of a client's verified certificate is its user
 	ElectionTimeout      time.Duration // three of them without a leader end the streams that ask for one
 }
 
@@ -41,6 +42,7 @@ type Server struct {
 	log     *zap.Logger
 	slow    time.Duration
 	elect   time.Duration // how often a stream looks whether there is a leader
+	certs   bool          // see Config.ClientCertAuth
 	metrics *metrics
 	grpc    *grpc.Server
 	health  *health.Server
@@ -62,7 +64,7 @@ const (
 
 // New builds the server; nothing is served until Serve.
 func New(cfg Config) *Server {
-	s := &Server{node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest, elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry), health: health.NewServer()}
+	s := &Server{certs: cfg.ClientCertAuth, node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest, elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry), health: health.NewServer()}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
 		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes + requestOverhead),
@@ -134,6 +136,7 @@ func (s *Server) othersUnary(ctx context.Context, req any, info *grpc.UnaryServe
 func (s *Server) admit(ctx context.Context, kind string, c *api.Call) error {
 	requireLeader, version := readMetadata(ctx)
 	c.RequireLeader = requireLeader
+	c.Identity = s.identity(ctx)
 	gate := s.node.Gate()
 	if err := gate.Serves(c); err != nil {
 		return statusOf(err)

@@ -25,6 +25,16 @@ func services() []*grpc.ServiceDesc {
 		unary[pb.AlarmRequest](api.Alarm), unary[pb.StatusRequest](api.Status), unary[pb.DefragmentRequest](api.Defragment),
 		unary[pb.HashRequest](api.Hash), unary[pb.HashKVRequest](api.HashKV), unary[pb.MoveLeaderRequest](api.MoveLeader),
 		stream(api.Snapshot, false, (*Server).snapshot),
+		unary[pb.AuthEnableRequest](api.AuthEnable), unary[pb.AuthDisableRequest](api.AuthDisable),
+		unary[pb.AuthStatusRequest](api.AuthStatus), unary[pb.AuthenticateRequest](api.Authenticate),
+		unary[pb.AuthUserAddRequest](api.AuthUserAdd), unary[pb.AuthUserGetRequest](api.AuthUserGet),
+		unary[pb.AuthUserListRequest](api.AuthUserList), unary[pb.AuthUserDeleteRequest](api.AuthUserDelete),
+		unary[pb.AuthUserChangePasswordRequest](api.AuthUserChangePassword),
+		unary[pb.AuthUserGrantRoleRequest](api.AuthUserGrantRole), unary[pb.AuthUserRevokeRoleRequest](api.AuthUserRevokeRole),
+		unary[pb.AuthRoleAddRequest](api.AuthRoleAdd), unary[pb.AuthRoleGetRequest](api.AuthRoleGet),
+		unary[pb.AuthRoleListRequest](api.AuthRoleList), unary[pb.AuthRoleDeleteRequest](api.AuthRoleDelete),
+		unary[pb.AuthRoleGrantPermissionRequest](api.AuthRoleGrantPermission),
+		unary[pb.AuthRoleRevokePermissionRequest](api.AuthRoleRevokePermission),
 	)
 }
 

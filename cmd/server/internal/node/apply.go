@@ -49,6 +49,9 @@ func (n *Node) apply(b *consensus.ApplyBatch) *store.Result {
 	start := time.Now()
 	n.mu.Lock()
 	r := n.state.Store.Apply(store.ApplyContext{WithPrev: n.wantsPrev.Load(), Proposer: n.ours}, b.Entries)
+	if r.Auth != nil {
+		n.users.Store(r.Auth.Enabled())
+	}
 	pending, compacting := n.state.Store.Backend.Pending(), n.state.Store.Compacting()
 	n.mu.Unlock()
 	took := time.Since(start)

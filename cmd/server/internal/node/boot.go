@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/peer"
+	"vitrine/cmd/server/internal/secret"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/backend"
 	"vitrine/core/backend/bolt"
@@ -127,6 +128,9 @@ func (n *Node) endDamaged(err error) {
 	os.Exit(1)
 }
 
+// bcryptCost is etcd's.
+const bcryptCost = 10
+
 // lockTimeout is how long a start waits for a process that is just ending.
 const lockTimeout = 10 * time.Second
 
@@ -141,7 +145,13 @@ func (n *Node) mmapSize() int64 {
 // assemble makes the member of what was found and gives it its surroundings.
 func (n *Node) assemble(boot consensus.Boot) error {
 	n.members.Store(n.state.Store.Members.Clone())
+	n.users.Store(n.state.Store.Auth.Enabled())
 	var err error
+	if n.cfg.Secrets == nil {
+		if n.cfg.Secrets, err = secret.New("simple", bcryptCost); err != nil {
+			return err
+		}
+	}
 	if n.release, err = membership.ParseVersion(n.cfg.Version); err != nil {
 		return err
 	}
@@ -149,7 +159,8 @@ func (n *Node) assemble(boot consensus.Boot) error {
 		ID: n.id, ClusterID: n.cluster, TickInterval: n.cfg.Tick, ElectionTicks: n.cfg.ElectionTicks, NoPreVote: !n.cfg.PreVote,
 		SnapshotCount: n.cfg.SnapshotCount, CatchUpEntries: n.cfg.CatchUpEntries,
 		MaxRequestBytes: n.cfg.MaxRequestBytes, MaxTxnOps: n.cfg.MaxTxnOps, SlowRequest: n.cfg.SlowRequest,
-		Name: n.cfg.Name, ClientURLs: n.cfg.ClientURLs,
+		TokenTTL: n.cfg.TokenTTL,
+		Name:     n.cfg.Name, ClientURLs: n.cfg.ClientURLs,
 		Epoch: uint64(time.Now().UnixMilli()), Watch: n.watchConfig(),
 		Tracer: n.begin(n.flight.core, n.flight.apply.Caused()),
 	}, boot, driver.Info(n.state.Store), n.now())

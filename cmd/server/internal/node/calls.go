@@ -54,7 +54,7 @@ func (n *Node) Ask(ctx context.Context, c api.Call) (any, error) {
 		c.Operation = api.OperationOf(c.Body)
 	}
 	route := c.Operation.Route(c.Body)
-	writes := route == api.Propose
+	writes := route.Writes()
 	if c.Operation.Metric(writes) == "" {
 		return n.perform(ctx, route, c)
 	}
@@ -73,12 +73,13 @@ func (n *Node) Ask(ctx context.Context, c api.Call) (any, error) {
 func (n *Node) perform(ctx context.Context, route api.Route, c api.Call) (any, error) {
 	switch route {
 	case api.Serializable:
-		if err := n.Gate().Admit(&c); err != nil {
+		ready, err := n.awaitRead(ctx, c)
+		if err != nil {
 			return nil, err
 		}
-		return n.read(&api.ReadReady{Operation: c.Operation, Body: c.Body, Header: n.header()})
+		return n.read(ready)
 	case api.Driver: // the only one is to defragment
-		if err := n.Gate().Admit(&c); err != nil {
+		if _, err := n.awaitRead(ctx, c); err != nil {
 			return nil, err
 		}
 		if err := n.defragment(); err != nil {
@@ -103,6 +104,12 @@ func (n *Node) perform(ctx context.Context, route api.Route, c api.Call) (any, e
 	ready := a.ready
 	n.recycle(a)
 	return n.read(&ready)
+}
+
+// readyNow is leave to read the store as it is, for a call that has not been asked who makes it: where authentication is
+// on by then, the store refuses it.
+func (n *Node) readyNow(c *api.Call) *api.ReadReady {
+	return &api.ReadReady{Operation: c.Operation, Body: c.Body, Header: n.header(), Need: c.Operation.Need(c.Body)}
 }
 
 // overQuota tells whether a call would take the database over its quota. Such a call does not reach the log; what is

@@ -85,6 +85,13 @@ func (n *Node) handOut() {
 		scan := out.Scans[i]
 		n.scans.Go(func() { n.scan(scan) })
 	}
+	for i := range out.Works {
+		work := out.Works[i]
+		n.tasks.Go(func() {
+			done := n.cfg.Secrets.Do(work)
+			n.inbox.put(member.Input{Kind: member.WorkDone, Done: &done})
+		})
+	}
 	for i := range out.Ends {
 		if s := n.streams[out.Ends[i].Stream]; s != nil {
 			delete(n.streams, out.Ends[i].Stream)

@@ -13,6 +13,7 @@ import (
 
 	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/peer"
+	"vitrine/cmd/server/internal/secret"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/api"
 	"vitrine/core/driver"
@@ -55,11 +56,13 @@ type Config struct {
 	SlowApply                     time.Duration
 	SlowRequest                   time.Duration
 	NoFsync                       bool
-	SegmentBytes                  int64         // of the log; 0: etcd's
-	FlightRecorderBytes           int           // of memory for the newest events; 0: none are kept
-	FS                            vfs.FS        // all files; nil: the operating system's
-	Dial                          dial.Func     // how peers are reached; nil: over the network
-	LockTimeout                   time.Duration // of the wait for another process's lock on the database; 0: 10 s
+	SegmentBytes                  int64          // of the log; 0: etcd's
+	FlightRecorderBytes           int            // of memory for the newest events; 0: none are kept
+	FS                            vfs.FS         // all files; nil: the operating system's
+	Dial                          dial.Func      // how peers are reached; nil: over the network
+	LockTimeout                   time.Duration  // of the wait for another process's lock on the database; 0: 10 s
+	Secrets                       *secret.Keeper // nil: as by default
+	TokenTTL                      time.Duration  // how long a simple token lives after its last use; 0: etcd's
 
 	Log      *zap.Logger
 	Registry prometheus.Registerer
@@ -110,6 +113,7 @@ type Node struct {
 	term, lead                  atomic.Uint64
 	commitIndex, appliedIndex   atomic.Uint64
 	learner, wantsPrev, leading atomic.Bool
+	users                       atomic.Bool // authentication is enabled in the store
 	members                     atomic.Pointer[membership.Members]
 	reconnects                  chan struct{} // a token when the membership has changed
 	elected                     chan struct{} // a token when this member has become leader

@@ -24,6 +24,16 @@ func (n *Node) view() *mvcc.View {
 	return n.state.Store.KV.View()
 }
 
+// viewFor is a view for a read, if it is granted in the state of the view.
+func (n *Node) viewFor(r *api.ReadReady) (*mvcc.View, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.state.Store.Authorize(r.Who, r.Need); err != nil {
+		return nil, err
+	}
+	return n.state.Store.KV.View(), nil
+}
+
 // firstChunk is how many keys the first part of a stream has.
 const firstChunk = 10
 
@@ -43,7 +53,7 @@ func (n *Node) RangeStream(ctx context.Context, c api.Call, send func(*pb.RangeS
 		}
 		return n.cut(resp.(*pb.RangeResponse), send)
 	}
-	err = n.streamParts(r, ready.Header, send)
+	err = n.streamParts(r, ready, send)
 	n.answered(ready, nil, err)
 	return err
 }
@@ -64,13 +74,14 @@ func (n *Node) cut(whole *pb.RangeResponse, send func(*pb.RangeStreamResponse) e
 	return send(&pb.RangeStreamResponse{RangeResponse: last})
 }
 
-// awaitRead waits until the store may be read for a call.
+// awaitRead waits until the store may be read for a call, or what the driver does itself may be done. Nobody has to be
+// asked for what takes this member as it is, unless users are to be told apart: then the member knows who asks.
 func (n *Node) awaitRead(ctx context.Context, c api.Call) (*api.ReadReady, error) {
-	if c.Operation.Route(c.Body) == api.Serializable {
+	if route := c.Operation.Route(c.Body); (route == api.Serializable || route == api.Driver) && !n.users.Load() {
 		if err := n.Gate().Admit(&c); err != nil {
 			return nil, err
 		}
-		return &api.ReadReady{Operation: c.Operation, Body: c.Body, Header: n.header()}, nil
+		return n.readyNow(&c), nil
 	}
 	a, err := n.submit(ctx, c)
 	if err != nil {
@@ -84,7 +95,8 @@ func (n *Node) awaitRead(ctx context.Context, c api.Call) (*api.ReadReady, error
 	return &ready, nil
 }
 
-func (n *Node) streamParts(r *pb.RangeRequest, h api.Header, send func(*pb.RangeStreamResponse) error) error {
+func (n *Node) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*pb.RangeStreamResponse) error) error {
+	h := ready.Header
 	limit := r.Limit
 	if limit <= 0 {
 		limit = math.MaxInt64
@@ -92,7 +104,7 @@ func (n *Node) streamParts(r *pb.RangeRequest, h api.Header, send func(*pb.Range
 	part := &pb.RangeRequest{Key: r.Key, RangeEnd: r.RangeEnd, Revision: r.Revision, KeysOnly: r.KeysOnly, Limit: min(firstChunk, limit)}
 	var sent, revision int64
 	for {
-		resp, err := n.part(part)
+		resp, err := n.part(part, ready)
 		if err != nil {
 			return api.AsError(err)
 		}
@@ -137,13 +149,16 @@ func nextChunk(limit int64, size, target int) int64 {
 }
 
 // part reads the next keys without counting those behind them.
-func (n *Node) part(r *pb.RangeRequest) (*pb.RangeResponse, error) {
+func (n *Node) part(r *pb.RangeRequest, ready *api.ReadReady) (*pb.RangeResponse, error) {
 	if !n.tasks.Enter() {
 		return nil, api.ErrStopped
 	}
 	defer n.tasks.Leave()
 	n.mu.RLock()
 	defer n.mu.RUnlock()
+	if err := n.state.Store.Authorize(ready.Who, ready.Need); err != nil {
+		return nil, err
+	}
 	return n.state.Store.KV.RangePart(r)
 }
 

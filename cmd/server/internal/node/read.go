@@ -34,12 +34,18 @@ func (n *Node) evaluate(r *api.ReadReady) (any, error) {
 		return &pb.SnapshotResponse{}, nil // leave to take one
 	}
 	if n.long(r.Body) {
-		v := n.view()
+		v, err := n.viewFor(r)
+		if err != nil {
+			return nil, err
+		}
 		defer v.Close()
 		return driver.ReadView(v, r.Body)
 	}
 	n.mu.RLock()
 	defer n.mu.RUnlock()
+	if err := n.state.Store.Authorize(r.Who, r.Need); err != nil {
+		return nil, err
+	}
 	return n.state.Store.Read(r.Body)
 }
 

@@ -107,6 +107,7 @@ func (n *Node) install(s *raftpb.Snapshot) (*store.Result, error) {
 	old, err := n.state.Exchange(fresh)
 	if err == nil {
 		n.measure()
+		n.users.Store(fresh.Auth.Enabled())
 	}
 	n.mu.Unlock()
 	if err != nil {

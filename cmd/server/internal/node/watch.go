@@ -51,7 +51,7 @@ type WatchStream interface {
 func (n *Node) Watch(c api.Call) (WatchStream, error) {
 	s := &stream{n: n, id: n.nextStream.Add(1), signal: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	n.metrics.streams.Inc()
-	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: c.RequireLeader}, stream: s}, true) {
+	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: c.RequireLeader, Call: &c}, stream: s}, true) {
 		n.metrics.streams.Dec()
 		return nil, api.ErrStopped
 	}

@@ -31,6 +31,7 @@ import (
 	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/cmd/server/internal/listen"
 	"vitrine/cmd/server/internal/node"
+	"vitrine/cmd/server/internal/secret"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/cmd/server/internal/version"
 )
@@ -67,7 +68,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		s.http(l, peers)
 	}
 	registry := admin.Registry()
-	n, err := node.Open(nodeConfig(cfg, log, registry))
+	n, err := open(cfg, log, registry)
 	if err != nil {
 		close(s.stopping)
 		_ = s.down(func() error { return nil })
@@ -95,6 +96,19 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 	return s, nil
 }
 
+func open(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (*node.Node, error) {
+	c := nodeConfig(cfg, log, registry)
+	var err error
+	if c.Secrets, err = secret.New(cfg.AuthToken, int(cfg.BcryptCost)); err != nil {
+		log.Warn("failed to create token provider", zap.Error(err))
+		return nil, err
+	}
+	if cost, ok := secret.CostInRange(int(cfg.BcryptCost)); !ok {
+		log.Warn("use default bcrypt cost instead of the invalid given cost", zap.Uint("given-cost", cfg.BcryptCost), zap.Int("default-cost", cost))
+	}
+	return node.Open(c)
+}
+
 func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) node.Config {
 	return node.Config{
 		Name: cfg.Name, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
@@ -107,7 +121,8 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 		BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
 		CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
 		ProgressInterval: cfg.WatchProgressNotifyInterval, SlowApply: cfg.WarningApplyDuration, SlowRequest: cfg.WarningUnaryRequestDuration,
-		NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes, FlightRecorderBytes: cfg.FlightRecorderBytes, Log: log, Registry: registry,
+		NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes, FlightRecorderBytes: cfg.FlightRecorderBytes, TokenTTL: cfg.AuthTokenTTL,
+		Log: log, Registry: registry,
 	}
 }
 
