@@ -67,7 +67,8 @@ func TestFrameTime(t *testing.T) {
 			t.Fatal("the page does not draw")
 		}
 		stats := eval[map[string]float64](b, `vitrine.frameStats()`)
-		t.Logf("a frame with %.0f messages takes %.2f ms: Update %.2f ms, Draw %.2f ms; the bar is %.0f ms", stats["messages"], stats["p50"], stats["update"], stats["draw"], frameTime)
+		t.Logf("a frame with %.0f messages takes %.2f ms: Update %.2f ms, Draw %.2f ms; the bar is %.0f ms",
+			stats["messages"], stats["p50"], stats["update"], stats["draw"], frameTime)
 		if stats["messages"] < 200 {
 			t.Fatalf("measured nothing: %v", stats)
 		}
@@ -79,7 +80,9 @@ func TestWorldSpeed(t *testing.T) {
 	b := world(t, 7, 5, 1000)
 	b.leader()
 	clears(t, func() bool {
-		speed := eval[float64](b, `(async () => { const at = () => [vitrine.state().now, performance.now()]; const [a, b] = at(); await new Promise((done) => setTimeout(done, 2500)); const [c, d] = at(); return (c - a) / 1e6 / (d - b) })()`)
+		speed := eval[float64](b,
+			`(async () => { const at = () => [vitrine.state().now, performance.now()]; const [a, b] = at();
+				await new Promise((done) => setTimeout(done, 2500)); const [c, d] = at(); return (c - a) / 1e6 / (d - b) })()`)
 		t.Logf("%.0f simulated seconds a second; the bar is %.0f", speed, worldSpeed)
 		return speed >= worldSpeed
 	})
@@ -156,7 +159,8 @@ func processorTime(t *testing.T, words ...string) (sum time.Duration) {
 	for _, file := range stats {
 		data, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
 		command := string(data)
-		if err != nil || !strings.Contains(command, profile) || !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(command, w) }) {
+		if err != nil || !strings.Contains(command, profile) ||
+			!slices.ContainsFunc(words, func(w string) bool { return strings.Contains(command, w) }) {
 			continue // it has ended, or is none of them
 		}
 		stat, err := os.ReadFile(file)

@@ -80,9 +80,11 @@ func newLab(t *testing.T) *lab {
 	srv := httptest.NewServer(l.serve(files))
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(bin), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.NoFirstRun,
-		chromedp.Flag("headless", "new"), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("headless", "new"), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("lang", "en-US"),
-		chromedp.Flag("use-gl", "angle"), chromedp.Flag("use-angle", "swiftshader"), chromedp.Flag("enable-unsafe-swiftshader", true))
+		chromedp.Flag("use-gl", "angle"), chromedp.Flag("use-angle", "swiftshader"),
+		chromedp.Flag("enable-unsafe-swiftshader", true))
 	tab, cancelTab := chromedp.NewContext(allocator)
 	l.url, l.tab, l.profile, l.close = srv.URL+prefix, tab, profile, func() {
 		cancelTab()
@@ -116,7 +118,9 @@ func (l *lab) serve(files fs.FS) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Security-Policy", policy)
-		w.Header().Set("Content-Type", map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".svg": "image/svg+xml", ".woff2": "font/woff2"}[path.Ext(name)])
+		w.Header().Set("Content-Type", map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css",
+			".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm", ".svg": "image/svg+xml",
+			".woff2": "font/woff2"}[path.Ext(name)])
 		w.Header().Set("Cache-Control", "max-age=3600") // a browser keeps what it has compiled as long as it keeps the file
 		w.Write(data)
 	})
@@ -251,7 +255,8 @@ const again = `(({ seed, members, speed }) => {
 	document.querySelector('#sheet-tabs [data-sheet]').click();
 	vitrineHost.crowd(0);
 	history.replaceState(null, '', '?' + new URLSearchParams({ seed, members, speed }));
-	for (const command of [{ cmd: 'reset', seed, members }, { cmd: 'speed', value: speed }, { cmd: 'skip', on: true }, { cmd: 'play' }]) vitrine.dispatch(command);
+	for (const command of [{ cmd: 'reset', seed, members }, { cmd: 'speed', value: speed }, { cmd: 'skip', on: true },
+		{ cmd: 'play' }]) vitrine.dispatch(command);
 	return new Promise((done) => {
 		let epoch, end;
 		end = vitrine.subscribe((f) => {
@@ -278,7 +283,8 @@ func world(t *testing.T, seed, members int, speed float64) *browser {
 // visitor. VITRINE_THROTTLE=4 makes the visitor's processor four times slower.
 func (l *lab) dress(t *testing.T, s screen) {
 	t.Helper()
-	call(t, l.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.w, Height: s.h, DeviceScaleFactor: 1, Mobile: s.touch})
+	call(t, l.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.w, Height: s.h,
+		DeviceScaleFactor: 1, Mobile: s.touch})
 	// Tab beyond the last control leads to the browser's own, and keys would follow.
 	call(t, l.tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	theme, motion := "dark", "no-preference"
@@ -288,16 +294,23 @@ func (l *lab) dress(t *testing.T, s screen) {
 	if s.still {
 		motion = "reduce"
 	}
-	call(t, l.tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: motion}}})
+	call(t, l.tab, emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme},
+			{Name: "prefers-reduced-motion", Value: motion}}})
 	if rate, err := strconv.ParseFloat(os.Getenv("VITRINE_THROTTLE"), 64); err == nil {
 		call(t, l.tab, emulation.SetCPUThrottlingRate, emulation.SetCPUThrottlingRateParams{Rate: rate})
 	}
 	if l.prelude != "" {
-		call(t, l.tab, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: l.prelude})
+		call(t, l.tab, page.RemoveScriptToEvaluateOnNewDocument,
+			page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: l.prelude})
 	}
 	// Once in a session: what a test stores outlives a load that it causes itself.
-	source := fmt.Sprintf(`if (location.href !== 'about:blank' && sessionStorage.getItem('dressed') !== %[1]q) { localStorage.clear(); sessionStorage.clear(); sessionStorage.setItem('dressed', %[1]q); localStorage.setItem('vitrine.lang', %[2]q) }`, t.Name()+time.Now().String(), s.lang)
-	l.prelude = call(t, l.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source}).Identifier
+	source := fmt.Sprintf(
+		`if (location.href !== 'about:blank' && sessionStorage.getItem('dressed') !== %[1]q) { localStorage.clear();
+			sessionStorage.clear(); sessionStorage.setItem('dressed', %[1]q); localStorage.setItem('vitrine.lang', %[2]q) }`,
+		t.Name()+time.Now().String(), s.lang)
+	l.prelude = call(t, l.tab, page.AddScriptToEvaluateOnNewDocument,
+		page.AddScriptToEvaluateOnNewDocumentParams{Source: source}).Identifier
 }
 
 func (b *browser) hear(ev any) {
@@ -317,7 +330,8 @@ func (b *browser) hear(ev any) {
 		}
 	case *log.EventEntryAdded:
 		// The software renderer of a test machine warns of itself.
-		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning && !strings.Contains(e.Entry.Text, "GL Driver") && !strings.Contains(e.Entry.Text, "GPU stall") {
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning && !strings.Contains(e.Entry.Text,
+			"GL Driver") && !strings.Contains(e.Entry.Text, "GPU stall") {
 			problem = "log " + e.Entry.Text + " " + e.Entry.URL
 		}
 	}
@@ -363,7 +377,10 @@ func (b *browser) do(js string) {
 // wait is JavaScript that waits in the page until an expression is true, and gives
 // its value, or null after all patience.
 func wait(js string) string {
-	return fmt.Sprintf(`(async () => { for (const end = performance.now() + %d; performance.now() < end; await new Promise((done) => setTimeout(done, 20))) { const value = %s; if (value) return value } return null })()`, patience.Milliseconds(), js)
+	return fmt.Sprintf(
+		`(async () => { for (const end = performance.now() + %d; performance.now() < end;
+			await new Promise((done) => setTimeout(done, 20))) { const value = %s; if (value) return value } return null })()`,
+		patience.Milliseconds(), js)
 }
 
 // holds waits in the page for a condition in JavaScript.
@@ -379,7 +396,12 @@ func (b *browser) until(what, js string) {
 	if b.holds(`((s) => ` + js + `)(vitrine.state())`) {
 		return
 	}
-	b.t.Fatalf("waited in vain for %s; state: %s", what, eval[string](b, `(() => { const { members, requests, now, playing } = vitrine.state(); return JSON.stringify({ now, playing, members: members.map((m) => [m.id, m.role, m.process, m.term]), focus: document.activeElement.outerHTML.slice(0, 120), toast: document.getElementById('toast').textContent, requests: requests.filter((r) => r.client === 0).slice(-2) }) })()`))
+	b.t.Fatalf("waited in vain for %s; state: %s", what,
+		eval[string](b,
+			`(() => { const { members, requests, now, playing } = vitrine.state();
+				return JSON.stringify({ now, playing, members: members.map((m) => [m.id, m.role, m.process, m.term]),
+					focus: document.activeElement.outerHTML.slice(0, 120), toast: document.getElementById('toast').textContent,
+						requests: requests.filter((r) => r.client === 0).slice(-2) }) })()`))
 }
 
 // click presses the real mouse in the middle of an element.
@@ -395,13 +417,21 @@ func (b *browser) still(selector string) []float64 {
 	b.t.Helper()
 	at := eval[[]float64](b, wait(fmt.Sprintf(`(() => {
 		const e = document.querySelector(%q);
-		if (!e || e.disabled || e.ariaDisabled === 'true' || document.getAnimations().some((a) => a.playState === 'running' && a.effect.getComputedTiming().endTime < 1000)) return null;
+		if (!e || e.disabled || e.ariaDisabled === 'true' ||
+			document.getAnimations().some((a) => a.playState === 'running' &&
+				a.effect.getComputedTiming().endTime < 1000)) return null;
 		e.scrollIntoView({ block: 'nearest' });
-		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2, hit = document.elementFromPoint(x, y);
+		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2,
+			hit = document.elementFromPoint(x, y);
 		return e === hit || e.contains(hit) ? [x, y] : null;
 	})()`, selector)))
 	if len(at) != 2 {
-		b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered by %s", selector, eval[string](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q)?.getBoundingClientRect(); return r ? document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2)?.outerHTML.slice(0, 120) ?? 'nothing' : 'nothing' })()`, selector)))
+		b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered by %s", selector,
+			eval[string](b,
+				fmt.Sprintf(
+					`(() => { const r = document.querySelector(%q)?.getBoundingClientRect();
+						return r ? document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2)?.outerHTML.slice(0,
+							120) ?? 'nothing' : 'nothing' })()`, selector)))
 	}
 	return at
 }
@@ -409,7 +439,8 @@ func (b *browser) still(selector string) []float64 {
 // middle of something on the stage, in pixels of the page.
 func (b *browser) middle(id string) (x, y float64) {
 	b.t.Helper()
-	p := eval[[]float64](b, fmt.Sprintf(`(() => { const r = vitrine.rectOf(%q); return [r.x + r.width / 2, r.y + r.height / 2] })()`, id))
+	p := eval[[]float64](b,
+		fmt.Sprintf(`(() => { const r = vitrine.rectOf(%q); return [r.x + r.width / 2, r.y + r.height / 2] })()`, id))
 	return p[0], p[1]
 }
 
@@ -438,7 +469,8 @@ const alt = 1
 func (b *browser) stroke(modifiers int64, x1, y1, x2, y2 float64) {
 	b.t.Helper()
 	event := func(kind input.DispatchMouseEventType, x, y float64) {
-		call(b.t, b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: x, Y: y, Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1, Modifiers: modifiers})
+		call(b.t, b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: x, Y: y,
+			Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1, Modifiers: modifiers})
 	}
 	event(input.DispatchMouseEventTypeMousePressed, x1, y1)
 	for i := 1; i <= 8; i++ {

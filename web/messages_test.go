@@ -99,7 +99,8 @@ func TestKeysAndWordsMatch(t *testing.T) {
 	for _, name := range scene.WordNames {
 		used["stage."+name] = true
 	}
-	for _, m := range regexp.MustCompile(`f\.add\(e, "(\w+)"\)`).FindAllStringSubmatch(source(t, "../wasm/player/feed.go"), -1) {
+	for _, m := range regexp.MustCompile(`f\.add\(e, "(\w+)"\)`).FindAllStringSubmatch(source(t, "../wasm/player/feed.go"),
+		-1) {
 		used["feed."+m[1]] = true
 	}
 	for key := range used {
@@ -108,7 +109,8 @@ func TestKeysAndWordsMatch(t *testing.T) {
 		}
 	}
 	// Keys that are put together from a prefix and a value.
-	built := []string{"role.", "process.", "disk.", "rule.", "legend.", "feed.", "act.", "not.", "msg.", "lost.", "key.", "station.", "ask.hint.", "req.", "stage.", "head."}
+	built := []string{"role.", "process.", "disk.", "rule.", "legend.", "feed.", "act.", "not.", "msg.", "lost.", "key.",
+		"station.", "ask.hint.", "req.", "stage.", "head."}
 	for key := range en {
 		if !used[key] && !slices.ContainsFunc(built, func(p string) bool { return strings.HasPrefix(key, p) }) {
 			t.Errorf("nothing on the page says %s", key)
@@ -120,7 +122,8 @@ func TestKeysAndWordsMatch(t *testing.T) {
 // under any path.
 func TestThePageIsCleanAndRelative(t *testing.T) {
 	html := source(t, "index.html")
-	for _, bad := range []string{` style="`, `onclick=`, `onload=`, `src="/`, `href="/`, `http://`, `https://`, `<script>`, `<style`} {
+	for _, bad := range []string{` style="`, `onclick=`, `onload=`, `src="/`, `href="/`, `http://`, `https://`, `<script>`,
+		`<style`} {
 		if strings.Contains(html, bad) {
 			t.Errorf("index.html contains %q", bad)
 		}
@@ -137,7 +140,8 @@ func TestThePageIsCleanAndRelative(t *testing.T) {
 		}
 		ids[m[1]] = true
 	}
-	for _, m := range regexp.MustCompile(`(?:getElementById|\$)\('([a-z-]+)'\)`).FindAllStringSubmatch(source(t, filepath.Join("js", "*.js")), -1) {
+	for _, m := range regexp.MustCompile(`(?:getElementById|\$)\('([a-z-]+)'\)`).FindAllStringSubmatch(source(t,
+		filepath.Join("js", "*.js")), -1) {
 		if !ids[m[1]] {
 			t.Errorf("a script looks for #%s, which is not there", m[1])
 		}

@@ -41,11 +41,15 @@ func TestCrashTheLeaderByMouse(t *testing.T) {
 	b.click("#act-crash")
 	b.until("the crash", fmt.Sprintf(`!s.members[%d].alive && s.members[%d].process === 'crashed'`, first-1, first-1))
 	b.until("another leader", fmt.Sprintf(`s.leader > 0 && s.leader !== %d`, first))
-	b.until("the headline", fmt.Sprintf(`document.getElementById('title-text').textContent === 'S' + s.leader + ' leads' && document.getElementById('subtitle').textContent.includes('S%d crashed')`, first))
+	b.until("the headline",
+		fmt.Sprintf(
+			`document.getElementById('title-text').textContent === 'S' + s.leader + ' leads' &&
+				document.getElementById('subtitle').textContent.includes('S%d crashed')`, first))
 	b.until("the feed", fmt.Sprintf(`document.getElementById('feed').textContent.includes('S%d crashed')`, first))
 	b.shot("crashed")
 	b.click("#act-restart")
-	b.until("the restart", fmt.Sprintf(`s.members[%d].process === 'running' && s.members[%d].commit === s.commit`, first-1, first-1))
+	b.until("the restart", fmt.Sprintf(`s.members[%d].process === 'running' && s.members[%d].commit === s.commit`, first-1,
+		first-1))
 }
 
 func TestCrashTheLeaderByKey(t *testing.T) {
@@ -77,7 +81,8 @@ func TestCutByDraggingAndHeal(t *testing.T) {
 	x, y := b.middle("member/1")
 	below := y + eval[float64](b, `vitrine.rectOf('member/1').height / 2 + 12`)
 	b.drag(x-170, below, x+170, below)
-	b.until("four cut links", `s.links.filter((l) => l.cut).length === 8 && s.links.every((l) => !l.cut || l.from === 1 || l.to === 1)`)
+	b.until("four cut links",
+		`s.links.filter((l) => l.cut).length === 8 && s.links.every((l) => !l.cut || l.from === 1 || l.to === 1)`)
 	b.shot("cut")
 	b.click("#tool-heal")
 	b.until("healed links", `s.links.every((l) => !l.cut)`)
@@ -102,9 +107,12 @@ func TestAMajorityGoesOnWithoutTheLeader(t *testing.T) {
 	first := b.leader()
 	b.click("#tool-split")
 	b.until("the cut", `s.links.some((l) => l.cut)`)
-	b.until("a leader of the others", fmt.Sprintf(`s.members.some((m) => m.role === 'leader' && m.id !== %d && m.term > s.members[%d].term - 1)`, first, first-1))
+	b.until("a leader of the others",
+		fmt.Sprintf(`s.members.some((m) => m.role === 'leader' && m.id !== %d && m.term > s.members[%d].term - 1)`, first,
+			first-1))
 	b.keys("h")
-	b.until("one leader", `s.members.filter((m) => m.role === 'leader').length === 1 && s.members.every((m) => m.term === s.term)`)
+	b.until("one leader",
+		`s.members.filter((m) => m.role === 'leader').length === 1 && s.members.every((m) => m.term === s.term)`)
 	b.until("rules that hold", `s.invariants.length >= 8 && s.invariants.every((i) => i.ok)`)
 }
 
@@ -113,24 +121,36 @@ func TestAskTheCluster(t *testing.T) {
 	b := world(t, 7, 3, 1)
 	b.leader()
 	b.click(`#ask [name="key"]`)
-	b.do(`document.querySelector('#ask [name="key"]').value = ''; document.querySelector('#ask [name="value"]').value = ''`)
+	b.do(
+		`document.querySelector('#ask [name="key"]').value = ''; document.querySelector('#ask [name="value"]').value = ''`)
 	b.keys("greeting")
 	b.click(`#ask [name="value"]`)
 	b.keys("hello" + enter)
 	mine := `s.requests.filter((r) => r.client === 0)`
 	b.until("the put", mine+`.some((r) => r.op === 'put' && r.status === 'ok' && r.text === 'put greeting hello')`)
-	b.until("its stations", mine+`[0].stations.map((x) => x.name).join().includes('synced on a majority,committed') && document.getElementById('lane').textContent.includes('put greeting hello')`)
+	b.until("its stations",
+		mine+
+			`[0].stations.map((x) => x.name).join().includes('synced on a majority,committed') &&
+				document.getElementById('lane').textContent.includes('put greeting hello')`)
 	b.shot("put")
 	revision := eval[int](b, `vitrine.state().requests.find((r) => r.client === 0).revision`)
 	for _, read := range []string{"linearizable", "serializable"} {
 		b.click(`#op label:nth-child(2)`)
-		b.do(fmt.Sprintf(`const s = document.querySelector('#ask [name="read"]'); s.value = %q; s.dispatchEvent(new Event('change', { bubbles: true }))`, read))
+		b.do(
+			fmt.Sprintf(
+				`const s = document.querySelector('#ask [name="read"]'); s.value = %q;
+					s.dispatchEvent(new Event('change', { bubbles: true }))`, read))
 		b.until("members that have applied it", fmt.Sprintf(`s.members.every((m) => m.revision >= %d)`, revision))
 		b.click("#send")
-		b.until("the "+read+" get", fmt.Sprintf(`(() => { const r = %s.at(-1); return r.op === 'get' && r.status === 'ok' && r.result.includes('hello') && r.stations.some((x) => x.name === 'read index received') === %v })()`, mine, read == "linearizable"))
+		b.until("the "+read+" get",
+			fmt.Sprintf(
+				`(() => { const r = %s.at(-1); return r.op === 'get' && r.status === 'ok' && r.result.includes('hello') &&
+					r.stations.some((x) => x.name === 'read index received') === %v })()`, mine, read == "linearizable"))
 	}
 	b.click(`#op label:nth-child(4)`)
-	b.do(`document.querySelector('#ask [name="compare"]').value = 'hello'; document.querySelector('#ask [name="value"]').value = 'bye'`)
+	b.do(
+		`document.querySelector('#ask [name="compare"]').value = 'hello';
+			document.querySelector('#ask [name="value"]').value = 'bye'`)
 	b.click("#send")
 	b.until("the txn", mine+`.at(-1).op === 'txn' && `+mine+`.at(-1).status === 'ok'`)
 	b.click(`#op label:nth-child(5)`)
@@ -139,7 +159,8 @@ func TestAskTheCluster(t *testing.T) {
 	b.click(`#op label:nth-child(3)`)
 	b.click("#send")
 	b.until("the delete", mine+`.some((r) => r.op === 'delete' && r.status === 'ok')`)
-	b.until("its event", `s.watches.some((w) => w.client === 0 && w.events.some((e) => e.type === 'DELETE' && e.key === 'greeting'))`)
+	b.until("its event",
+		`s.watches.some((w) => w.client === 0 && w.events.some((e) => e.type === 'DELETE' && e.key === 'greeting'))`)
 }
 
 // The second button of the mouse opens the menu of what it points at.
@@ -153,7 +174,8 @@ func TestActWhereTheMemberStands(t *testing.T) {
 	b.click("#menu-kill")
 	b.until("the kill", `s.members[1].process === 'killed' && document.getElementById('menu').hidden`)
 	b.do(`document.querySelector('[data-member="2"]').focus()`)
-	b.do(`document.activeElement.dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true }))`) // as the menu key does
+	// as the menu key does
+	b.do(`document.activeElement.dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true }))`)
 	b.until("the menu by key", `document.activeElement.id === 'menu-crash'`)
 	b.do(`document.getElementById('menu-restart').focus()`)
 	b.keys(enter)
@@ -172,15 +194,21 @@ func TestActWhereTheMemberStands(t *testing.T) {
 func TestThePointerReadsAndCutsOneWay(t *testing.T) {
 	b := world(t, 7, 5, 0.02)
 	b.leader()
-	const flying = `vitrine.state().messages.find((m) => { const way = (vitrine.state().now - m.sent) / (m.arrives - m.sent); return m.type === 'MsgApp' && m.entries && !m.lost && way > 0.3 && way < 0.7 })`
-	b.do(`vitrine.dispatch({ cmd: 'pause' }); for (let i = 0; i < 2000 && !` + flying + `; i++) { if (i % 100 === 0) vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(1e6) }`)
+	const flying = `vitrine.state().messages.find((m) =>
+		{ const way = (vitrine.state().now - m.sent) / (m.arrives - m.sent); return m.type === 'MsgApp' && m.entries &&
+			!m.lost && way > 0.3 && way < 0.7 })`
+	b.do(`vitrine.dispatch({ cmd: 'pause' }); for (let i = 0; i < 2000 && !` + flying +
+		`; i++) { if (i % 100 === 0) vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(1e6) }`)
 	hover := func(id string) {
 		b.until(id+" on the stage", fmt.Sprintf(`vitrine.rectOf(%q)`, id))
 		x, y := b.middle(id)
-		call(t, b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y})
+		call(t, b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved,
+			X: x, Y: y})
 	}
 	hover(fmt.Sprintf("message/%d", eval[int](b, flying+`.id`)))
-	b.until("the words of a message", `/^MsgApp · S\d → S\d/.test(document.getElementById('tip').textContent) && document.getElementById('tip').textContent.includes('carries entr')`)
+	b.until("the words of a message",
+		`/^MsgApp · S\d → S\d/.test(document.getElementById('tip').textContent) &&
+			document.getElementById('tip').textContent.includes('carries entr')`)
 	b.shot("tip")
 	hover(fmt.Sprintf("entry/1-%d", eval[int](b, `vitrine.state().members[0].commit`)))
 	b.until("the words of an entry", `document.getElementById('tip').textContent.includes('synced, committed')`)
@@ -188,7 +216,8 @@ func TestThePointerReadsAndCutsOneWay(t *testing.T) {
 	x, y := b.middle("member/1")
 	below := y + eval[float64](b, `vitrine.rectOf('member/1').height / 2 + 12`)
 	b.stroke(alt, x-170, below, x+170, below)
-	b.until("four cut directions", `s.links.filter((l) => l.cut).map((l) => l.from + '-' + l.to).join() === '1-2,1-3,1-4,1-5'`)
+	b.until("four cut directions",
+		`s.links.filter((l) => l.cut).map((l) => l.from + '-' + l.to).join() === '1-2,1-3,1-4,1-5'`)
 	b.shot("oneway")
 }
 
@@ -196,7 +225,9 @@ func TestThePointerReadsAndCutsOneWay(t *testing.T) {
 func TestWhatIsMissingIsSaid(t *testing.T) {
 	for _, name := range []string{"vitrine.wasm", "wasm_exec.js", "assets/messages/en.json"} {
 		b := visitWithout(t, name, "seed=7")
-		if !b.holds(`document.documentElement.dataset.state === 'failed' && document.getElementById('title-text').textContent === 'The page could not start'`) {
+		if !b.holds(
+			`document.documentElement.dataset.state === 'failed' &&
+				document.getElementById('title-text').textContent === 'The page could not start'`) {
 			t.Errorf("without %s nothing is said", name)
 		}
 		if said := eval[string](b, `document.getElementById('subtitle').textContent`); !strings.Contains(said, name) {
@@ -211,8 +242,13 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 func TestNoMajorityNoAnswer(t *testing.T) {
 	b := world(t, 5, 3, 10)
 	b.leader()
-	b.do(`const l = vitrine.state().leader; for (const id of [1, 2, 3]) if (id !== l) vitrine.dispatch({ cmd: 'crash', member: id }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1', member: l })`)
-	b.until("the failure", `s.requests.some((r) => r.client === 0 && (r.status === 'error' || r.status === 'unknown') && /etcdserver|deadline/.test(r.error))`)
+	b.do(
+		`const l = vitrine.state().leader;
+			for (const id of [1, 2, 3]) if (id !== l) vitrine.dispatch({ cmd: 'crash', member: id });
+				vitrine.dispatch({ cmd: 'put', key: 'x', value: '1', member: l })`)
+	b.until("the failure",
+		`s.requests.some((r) => r.client === 0 && (r.status === 'error' || r.status === 'unknown') &&
+			/etcdserver|deadline/.test(r.error))`)
 	b.until("the headline", `document.getElementById('title-text').textContent.startsWith('No majority: 1 of 3')`)
 }
 
@@ -223,7 +259,9 @@ func (b *browser) tabs() (seen []string) {
 	b.do(`document.querySelector('.skip').focus()`)
 	for range 120 {
 		b.keys(tab)
-		at := eval[string](b, `document.activeElement.id || document.activeElement.dataset.member || document.activeElement.name || document.activeElement.tagName`)
+		at := eval[string](b,
+			`document.activeElement.id || document.activeElement.dataset.member || document.activeElement.name ||
+				document.activeElement.tagName`)
 		if at == "BODY" || at == "A" {
 			break
 		}
@@ -238,10 +276,12 @@ func TestKeyboardOnly(t *testing.T) {
 	b.leader()
 	// Tab comes to every control that can be seen, whatever the cluster is doing at
 	// the moment, and the canvas is no trap on the way.
-	for _, state := range []string{"", "for (const id of [1, 2, 3]) vitrine.dispatch({ cmd: 'crash', member: id })", "vitrine.dispatch({ cmd: 'reset' })"} {
+	for _, state := range []string{"", "for (const id of [1, 2, 3]) vitrine.dispatch({ cmd: 'crash', member: id })",
+		"vitrine.dispatch({ cmd: 'reset' })"} {
 		b.do(state)
 		seen := b.tabs()
-		for _, want := range []string{"reset", "key", "send", "1", "2", "3", "tool-crash", "tool-heal", "act-crash", "act-restart", "tab-raft", "play", "skip", "speed", "latency"} {
+		for _, want := range []string{"reset", "key", "send", "1", "2", "3", "tool-crash", "tool-heal", "act-crash",
+			"act-restart", "tab-raft", "play", "skip", "speed", "latency"} {
 			if !slices.Contains(seen, want) {
 				t.Errorf("after %q Tab does not come to %q; it went %s", state, want, seen)
 			}
@@ -263,18 +303,24 @@ func TestKeyboardOnly(t *testing.T) {
 	b.do(`document.getElementById('tool-crash').focus()`)
 	b.until("a leader to crash", `s.leader && document.getElementById('tool-crash').ariaDisabled === 'false'`)
 	b.keys(enter)
-	b.until("the crash", `s.members.some((m) => !m.alive) && document.getElementById('tool-crash').ariaDisabled === 'true'`)
+	b.until("the crash",
+		`s.members.some((m) => !m.alive) && document.getElementById('tool-crash').ariaDisabled === 'true'`)
 	if focus := eval[string](b, `document.activeElement.id`); focus != "tool-crash" {
 		t.Errorf("the crash has taken the focus from its button to %q", focus)
 	}
 	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
 	b.keys(enter)
-	b.until("the reason", `document.getElementById('toast').matches(':popover-open') && s.members.filter((m) => !m.alive).length === 1`)
-	b.do(`vitrine.dispatch({ cmd: 'heal-all' }); for (const m of vitrine.state().members) if (!m.alive) vitrine.dispatch({ cmd: 'restart', member: m.id }); vitrine.step(3e9); vitrine.dispatch({ cmd: 'play' })`)
+	b.until("the reason",
+		`document.getElementById('toast').matches(':popover-open') && s.members.filter((m) => !m.alive).length === 1`)
+	b.do(
+		`vitrine.dispatch({ cmd: 'heal-all' });
+			for (const m of vitrine.state().members) if (!m.alive) vitrine.dispatch({ cmd: 'restart', member: m.id });
+				vitrine.step(3e9); vitrine.dispatch({ cmd: 'play' })`)
 	b.do(`document.querySelector('[data-member="2"]').focus()`)
 	b.keys(enter)
 	b.until("the selection", `s.selected.member === 2`)
-	if label := eval[string](b, `document.querySelector('[data-member="2"]').textContent`); !strings.HasPrefix(label, "S2, ") {
+	if label := eval[string](b, `document.querySelector('[data-member="2"]').textContent`); !strings.HasPrefix(label,
+		"S2, ") {
 		t.Errorf("a screen reader hears %q", label)
 	}
 	b.keys(escape)
@@ -331,27 +377,38 @@ func TestLanguageAndTheme(t *testing.T) {
 	b := world(t, 7, 5, 0.5)
 	b.leader()
 	b.click("#lang")
-	b.until("Chinese", `document.documentElement.lang === 'zh' && document.getElementById('title-text').textContent.includes('领导者')`)
-	if missing := eval[string](b, `[...document.querySelectorAll('[data-i18n]')].filter((e) => /^[a-z0-9]+\.[a-z]/i.test(e.textContent)).map((e) => e.textContent).join()`); missing != "" {
+	b.until("Chinese",
+		`document.documentElement.lang === 'zh' && document.getElementById('title-text').textContent.includes('领导者')`)
+	if missing := eval[string](b,
+		`[...document.querySelectorAll('[data-i18n]')].filter((e) => /^[a-z0-9]+\.[a-z]/i.test(e.textContent)).map((e) =>
+			e.textContent).join()`); missing != "" {
 		t.Errorf("without words: %s", missing)
 	}
 	b.click("#theme")
-	b.until("the light theme", `document.documentElement.dataset.theme === 'light' && getComputedStyle(document.documentElement).backgroundColor === 'rgb(251, 252, 254)'`)
+	b.until("the light theme",
+		`document.documentElement.dataset.theme === 'light' &&
+			getComputedStyle(document.documentElement).backgroundColor === 'rgb(251, 252, 254)'`)
 	b.shot("zh-light")
 	b.keys("l")
-	b.until("English", `document.documentElement.lang === 'en' && document.getElementById('title-text').textContent.endsWith(' leads')`)
+	b.until("English",
+		`document.documentElement.lang === 'en' && document.getElementById('title-text').textContent.endsWith(' leads')`)
 }
 
 func TestTheAddressChoosesLanguageAndTheme(t *testing.T) {
 	b := open(t, desk, "seed=7&members=3&lang=zh&theme=light")
-	b.until("Chinese in light", `document.documentElement.lang === 'zh' && document.documentElement.dataset.theme === 'light' && document.getElementById('ask-title').textContent === '向集群发请求'`)
+	b.until("Chinese in light",
+		`document.documentElement.lang === 'zh' && document.documentElement.dataset.theme === 'light' &&
+			document.getElementById('ask-title').textContent === '向集群发请求'`)
 }
 
 // The address, reset, and the same story from the same seed: in the browser and
 // in a native process.
 func TestTheSameSeedTellsTheSameStory(t *testing.T) {
 	b := world(t, 42, 3, 0.02)
-	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'reset' }); vitrine.step(3e9); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.dispatch({ cmd: 'crash', member: 1 }); vitrine.step(4e9)`)
+	b.do(
+		`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'reset' }); vitrine.step(3e9);
+			vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.dispatch({ cmd: 'crash', member: 1 });
+				vitrine.step(4e9)`)
 	got := eval[string](b, `vitrine.hash()`)
 	p, err := player.New(player.Simulate, player.Settings{Seed: 42, Members: 3, Speed: 0.02})
 	b.must(err)
@@ -373,7 +430,9 @@ func TestTheSameSeedTellsTheSameStory(t *testing.T) {
 	b.do(`document.getElementById('seed').focus(); document.getElementById('seed').select()`)
 	b.keys("1234" + enter)
 	b.until("the new seed", `s.seed === 1234`)
-	if got := eval[string](b, `(() => { try { vitrine.dispatch({ cmd: 'crash', member: 9 }); return 'nothing' } catch (e) { return e.message } })()`); !strings.Contains(got, "member 9") {
+	if got := eval[string](b,
+		`(() => { try { vitrine.dispatch({ cmd: 'crash', member: 9 });
+			return 'nothing' } catch (e) { return e.message } })()`); !strings.Contains(got, "member 9") {
 		t.Errorf("crashing a member that is not there: %s", got)
 	}
 }
@@ -381,8 +440,12 @@ func TestTheSameSeedTellsTheSameStory(t *testing.T) {
 func TestDialsTurnTheNetwork(t *testing.T) {
 	b := world(t, 7, 3, 0.5)
 	b.leader()
-	for dial, want := range map[string]string{"loss": `s.dials.loss > 0.2`, "latency": `s.dials.latency > 20e6`, "fsync": `s.dials.fsync > 50e6`, "rate": `s.dials.rate > 20`, "speed": `s.speed > 1`} {
-		x := eval[[]float64](b, fmt.Sprintf(`(() => { const r = document.getElementById(%q).getBoundingClientRect(); return [r.x + r.width * 0.75, r.y + r.height / 2] })()`, dial))
+	for dial, want := range map[string]string{"loss": `s.dials.loss > 0.2`, "latency": `s.dials.latency > 20e6`,
+		"fsync": `s.dials.fsync > 50e6`, "rate": `s.dials.rate > 20`, "speed": `s.speed > 1`} {
+		x := eval[[]float64](b,
+			fmt.Sprintf(
+				`(() => { const r = document.getElementById(%q).getBoundingClientRect();
+					return [r.x + r.width * 0.75, r.y + r.height / 2] })()`, dial))
 		b.must(chromedp.Do(b.ctx, chromedp.MouseClickXY(x[0], x[1])))
 		b.until("the dial "+dial, want)
 	}
@@ -393,9 +456,14 @@ func TestDialsTurnTheNetwork(t *testing.T) {
 func TestTheStorySurvivesTheLossOfTheGraphics(t *testing.T) {
 	b := world(t, 7, 3, 0.5)
 	first := b.leader()
-	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'pause' }); vitrine.step(1e9)`, first))
+	b.do(
+		fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'pause' }); vitrine.step(1e9)`,
+			first))
 	hash := eval[string](b, `vitrine.hash()`)
-	b.do(`globalThis.old = true; const c = document.querySelector('canvas'); setTimeout(() => (c.getContext('webgl2') || c.getContext('webgl')).getExtension('WEBGL_lose_context').loseContext(), 0)`)
+	b.do(
+		`globalThis.old = true; const c = document.querySelector('canvas');
+			setTimeout(() => (c.getContext('webgl2') ||
+				c.getContext('webgl')).getExtension('WEBGL_lose_context').loseContext(), 0)`)
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		// An error only says that the page goes away at this moment.
 		again, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`Boolean(!globalThis.old && globalThis.vitrine)`))
@@ -411,23 +479,29 @@ func TestTheStorySurvivesTheLossOfTheGraphics(t *testing.T) {
 }
 
 // unnamed lists controls that a screen reader could not name.
-const unnamed = `[...document.querySelectorAll('button, input, select, [role="dialog"], dialog, aside, nav, main, [role="toolbar"]')]
-	.filter((e) => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.labels?.length || e.textContent.trim()))
+const unnamed = `[...document.querySelectorAll('button, input, select, dialog, aside, nav, main, ' +
+	'[role="dialog"], [role="toolbar"]')]
+	.filter((e) => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.labels?.length ||
+		e.textContent.trim()))
 	.map((e) => e.outerHTML.slice(0, 80)).join('\n')`
 
 // faint lists visible words whose contrast with their ground is below 4.5:1.
 // Disabled controls are exempt, as WCAG has it.
 const faint = `(() => {
-	const rgb = (s) => { const m = s.match(/[\d.]+/g).map(Number); const k = s.startsWith('color(') ? 255 : 1; return [m[0] * k, m[1] * k, m[2] * k, m[3] ?? 1]; };
-	const lum = ([r, g, b]) => { const f = (v) => ((v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
+	const rgb = (s) => { const m = s.match(/[\d.]+/g).map(Number); const k = s.startsWith('color(') ? 255 : 1;
+		return [m[0] * k, m[1] * k, m[2] * k, m[3] ?? 1]; };
+	const lum = ([r, g, b]) => { const f = (v) => ((v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b); };
 	const out = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 	for (let n; (n = walker.nextNode());) {
 		const e = n.parentElement;
-		if (!n.textContent.trim() || !e.checkVisibility({ visibilityProperty: true }) || e.closest(':disabled, .mirror, noscript, .skip, .narrator, option')) continue;
+		if (!n.textContent.trim() || !e.checkVisibility({ visibilityProperty: true }) ||
+			e.closest(':disabled, .mirror, noscript, .skip, .narrator, option')) continue;
 		let ground = [0, 0, 0, 0], p = e;
 		for (; p && ground[3] < 0.9; p = p.parentElement) ground = rgb(getComputedStyle(p).backgroundColor);
 		if (ground[3] < 0.9) ground = rgb(getComputedStyle(document.documentElement).backgroundColor);
-		const a = lum(rgb(getComputedStyle(e).color)), b = lum(ground), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		const a = lum(rgb(getComputedStyle(e).color)), b = lum(ground),
+			ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 		if (ratio < 4.5) out.push(ratio.toFixed(2) + ' ' + n.textContent.trim().slice(0, 40));
 	}
 	return out.join('\n');
@@ -442,8 +516,14 @@ func TestEverythingHasANameAndCanBeRead(t *testing.T) {
 			b.click("#theme")
 		}
 		first := b.leader()
-		b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(3e9)`, first))
-		b.until("another leader", fmt.Sprintf(`s.leader > 0 && s.leader !== %d && document.getElementById('title-text').textContent.includes('S' + s.leader)`, first))
+		b.do(
+			fmt.Sprintf(
+				`vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' });
+					vitrine.step(3e9)`, first))
+		b.until("another leader",
+			fmt.Sprintf(
+				`s.leader > 0 && s.leader !== %d && document.getElementById('title-text').textContent.includes('S' + s.leader)`,
+				first))
 		if got := eval[string](b, unnamed); got != "" {
 			t.Errorf("%s: without a name:\n%s", lang, got)
 		}
@@ -477,7 +557,8 @@ func TestPhone(t *testing.T) {
 		t.Errorf("the stage is %.0f high below a high sheet, and was %.0f", got, low)
 	}
 	b.click("#grip")
-	b.until("a stage that uses the room, drawn anew", fmt.Sprintf(`%s > %f && document.querySelector('canvas').height >= %[1]s`, stage, low+100))
+	b.until("a stage that uses the room, drawn anew",
+		fmt.Sprintf(`%s > %f && document.querySelector('canvas').height >= %[1]s`, stage, low+100))
 	b.shot("phone-peek")
 	b.click(`#sheet-tabs [data-sheet="member"]`)
 	b.until("half a sheet", `document.documentElement.dataset.snap === 'half'`)
@@ -486,9 +567,11 @@ func TestPhone(t *testing.T) {
 		b.drag(at[0], at[1], at[0], at[1]+way)
 	}
 	pull(-260)
-	b.until("a sheet pulled up", `document.documentElement.dataset.snap === 'full' && document.documentElement.dataset.sheet === 'member'`)
+	b.until("a sheet pulled up",
+		`document.documentElement.dataset.snap === 'full' && document.documentElement.dataset.sheet === 'member'`)
 	pull(300)
-	b.until("a sheet pulled down", `document.documentElement.dataset.snap === 'half' && document.documentElement.dataset.sheet === 'member'`)
+	b.until("a sheet pulled down",
+		`document.documentElement.dataset.snap === 'half' && document.documentElement.dataset.sheet === 'member'`)
 	for _, sheet := range []string{"ask", "request", "feed", "checks", "dials", "member"} {
 		b.click(fmt.Sprintf(`#sheet-tabs [data-sheet=%q]`, sheet))
 		b.until("the sheet "+sheet, fmt.Sprintf(`document.documentElement.dataset.sheet === %q`, sheet))

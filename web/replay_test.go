@@ -49,14 +49,18 @@ func TestGallery(t *testing.T) {
 		}
 		b.click(fmt.Sprintf(`[data-mutant=%q] button`, name))
 		b.until(name, fmt.Sprintf(`s.replay && s.replay.name === %q && !document.querySelector('dialog[open]')`, name))
-		if !eval[bool](b, fmt.Sprintf(`location.search.includes('replay=%s') && !document.getElementById('toast').matches(':popover-open')`, name)) {
+		if !eval[bool](b,
+			fmt.Sprintf(`location.search.includes('replay=%s') && !document.getElementById('toast').matches(':popover-open')`,
+				name)) {
 			t.Errorf("%s: the address or a message is wrong", name)
 		}
 		b.until("the last two seconds", `s.now >= s.replay.start`)
 		b.do(`vitrine.dispatch({ cmd: 'speed', value: 5 })`)
-		b.until("the violation of "+name, `s.replay.over && s.violation && s.violation.number === s.replay.violated && !s.playing`)
+		b.until("the violation of "+name,
+			`s.replay.over && s.violation && s.violation.number === s.replay.violated && !s.playing`)
 		b.shot("replay-" + name)
-		if !eval[bool](b, `document.querySelectorAll('#feed li.lit').length > 0 && document.querySelector('#feed li.lit.bad') !== null`) {
+		if !eval[bool](b,
+			`document.querySelectorAll('#feed li.lit').length > 0 && document.querySelector('#feed li.lit.bad') !== null`) {
 			t.Errorf("%s: the feed does not tell the story", name)
 		}
 		b.click("#show-correct")
@@ -97,7 +101,8 @@ func TestReplayOnAPhone(t *testing.T) {
 	b.click("#gallery")
 	b.until("the gallery", `document.querySelector('#gallery-list li')`)
 	b.shot("gallery-phone")
-	if eval[bool](b, `document.querySelector('#gallery-dialog').scrollWidth > document.querySelector('#gallery-dialog').clientWidth`) {
+	if eval[bool](b,
+		`document.querySelector('#gallery-dialog').scrollWidth > document.querySelector('#gallery-dialog').clientWidth`) {
 		t.Error("the gallery is wider than its dialog")
 	}
 }
@@ -107,8 +112,15 @@ func TestReplayOnAPhone(t *testing.T) {
 func TestSaveAndDrop(t *testing.T) {
 	b := world(t, 7, 3, 0.02)
 	leader := b.leader()
-	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(5e7); vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.step(5e9); vitrine.dispatch({ cmd: 'step', unit: 'event' })`, leader))
-	b.do(`const make = URL.createObjectURL; URL.createObjectURL = (blob) => { globalThis.saved = blob.text(); return make(blob) }; const click = HTMLAnchorElement.prototype.click; HTMLAnchorElement.prototype.click = function () { globalThis.savedAs = this.download; click.call(this) }`)
+	b.do(
+		fmt.Sprintf(
+			`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.step(5e7);
+				vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.step(5e9);
+					vitrine.dispatch({ cmd: 'step', unit: 'event' })`, leader))
+	b.do(
+		`const make = URL.createObjectURL; URL.createObjectURL = (blob) => { globalThis.saved = blob.text();
+			return make(blob) }; const click = HTMLAnchorElement.prototype.click;
+				HTMLAnchorElement.prototype.click = function () { globalThis.savedAs = this.download; click.call(this) }`)
 	b.keys("g")
 	b.until("the gallery", `document.querySelector('#gallery-list li')`)
 	b.click("#save-run")
@@ -118,19 +130,28 @@ func TestSaveAndDrop(t *testing.T) {
 		t.Errorf("saved as %q", saved)
 	}
 	content := eval[string](b, `globalThis.saved`)
-	if !strings.HasPrefix(content, "vitrine replay ") || !strings.Contains(content, "hash "+want) || !strings.Contains(content, fmt.Sprintf("crash member=%d", leader)) {
+	if !strings.HasPrefix(content, "vitrine replay ") || !strings.Contains(content, "hash "+want) ||
+		!strings.Contains(content, fmt.Sprintf("crash member=%d", leader)) {
 		t.Fatalf("hash %s, file:\n%s", want, content)
 	}
 	b.click("#save-test")
-	if test := eval[string](b, `globalThis.saved`); !strings.Contains(test, "func TestReplaySeed7(t *testing.T)") || !strings.Contains(test, "hash "+want) {
+	if test := eval[string](b, `globalThis.saved`); !strings.Contains(test, "func TestReplaySeed7(t *testing.T)") ||
+		!strings.Contains(test, "hash "+want) {
 		t.Errorf("the test:\n%s", test)
 	}
 	b.keys(escape)
 	drop := func(text, name string) {
-		b.do(fmt.Sprintf(`const d = new DataTransfer(); d.items.add(new File([%q], %q)); for (const kind of ['dragenter', 'dragover', 'drop']) document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: d, bubbles: true, cancelable: true }))`, text, name))
+		b.do(
+			fmt.Sprintf(
+				`const d = new DataTransfer(); d.items.add(new File([%q], %q));
+					for (const kind of ['dragenter', 'dragover', 'drop']) document.body.dispatchEvent(new DragEvent(kind,
+						{ dataTransfer: d, bubbles: true, cancelable: true }))`, text, name))
 	}
 	toast := func(what string) {
-		b.until("a word about "+what, fmt.Sprintf(`document.getElementById('toast').matches(':popover-open') && document.getElementById('toast').textContent.includes(%q)`, what))
+		b.until("a word about "+what,
+			fmt.Sprintf(
+				`document.getElementById('toast').matches(':popover-open') &&
+					document.getElementById('toast').textContent.includes(%q)`, what))
 		if !eval[bool](b, `!vitrine.state().replay`) {
 			t.Errorf("%s: a replay was opened all the same", what)
 		}

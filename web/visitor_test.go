@@ -13,12 +13,17 @@ import (
 func TestNoValueIsTooMuch(t *testing.T) {
 	b := world(t, 7, 5, 3)
 	b.leader()
-	b.do(`for (const value of ['值'.repeat(30), 'v1343', '\n\t\u200b', 'é😀', 'x'.repeat(1e6)]) vitrine.dispatch({ cmd: 'put', key: '键', value })`)
+	b.do(
+		`for (const value of ['值'.repeat(30), 'v1343', '\n\t\u200b', 'é😀', 'x'.repeat(1e6)]) vitrine.dispatch({ cmd: 'put',
+			key: '键', value })`)
 	b.until("five answers", `s.requests.filter((r) => r.client === 0 && r.status === 'ok').length === 5`)
-	if texts := eval[string](b, `vitrine.state().requests.filter((r) => r.client === 0).map((r) => [...r.text].length > 300 || !r.text.isWellFormed() ? 'bad' : '').join('')`); texts != "" {
+	if texts := eval[string](b,
+		`vitrine.state().requests.filter((r) => r.client === 0).map((r) => [...r.text].length > 300 ||
+			!r.text.isWellFormed() ? 'bad' : '').join('')`); texts != "" {
 		t.Errorf("texts of requests: %s", texts)
 	}
-	if texts := eval[string](b, `vitrine.state().members[0].log.map((e) => e.text).filter((x) => x.startsWith('键=v')).join()`); texts != "键=v1343" {
+	if texts := eval[string](b,
+		`vitrine.state().members[0].log.map((e) => e.text).filter((x) => x.startsWith('键=v')).join()`); texts != "键=v1343" {
 		t.Errorf("the log says %q of a value v1343", texts)
 	}
 	b.shot("long-values")
@@ -35,7 +40,9 @@ func TestAClickGivesUpTheFocus(t *testing.T) {
 	b.until("the crash", `s.members.filter((m) => !m.alive).length === 1`)
 	b.keys(" ")
 	b.until("the pause", `!s.playing && s.members.filter((m) => !m.alive).length === 1`)
-	b.do(`document.getElementById('unit').focus(); document.getElementById('unit').value = 'event'; document.getElementById('unit').dispatchEvent(new Event('change', { bubbles: true }))`)
+	b.do(
+		`document.getElementById('unit').focus(); document.getElementById('unit').value = 'event';
+			document.getElementById('unit').dispatchEvent(new Event('change', { bubbles: true }))`)
 	now := eval[float64](b, `vitrine.state().now`)
 	b.keys(".")
 	b.until("a step", fmt.Sprintf(`s.now > %f`, now))
@@ -60,7 +67,8 @@ func TestLettersCanBeTurnedOff(t *testing.T) {
 	b.until("only Space acts", `!s.playing && s.members.every((m) => m.alive) && s.links.every((l) => !l.cut)`)
 	b.do(`document.getElementById('help').click(); document.getElementById('letters').click()`)
 	b.keys(escape)
-	b.until("help closed again", `!document.getElementById('help-dialog').open && document.activeElement === document.body`)
+	b.until("help closed again",
+		`!document.getElementById('help-dialog').open && document.activeElement === document.body`)
 	b.keys("k")
 	b.until("letters act again", `s.members.some((m) => !m.alive)`)
 }
@@ -78,8 +86,10 @@ func TestBadNumbersAreNamed(t *testing.T) {
 		t.Errorf("the address is still %s", address)
 	}
 	for _, seed := range []string{"abc", "-5", "3.7", "1e20", ""} {
-		b.do(fmt.Sprintf(`document.getElementById('seed').value = %q; document.getElementById('seed-form').requestSubmit()`, seed))
-		if text := eval[string](b, `document.getElementById('toast').textContent`); !strings.Contains(text, seed) || !strings.Contains(text, "no seed") {
+		b.do(fmt.Sprintf(`document.getElementById('seed').value = %q; document.getElementById('seed-form').requestSubmit()`,
+			seed))
+		if text := eval[string](b, `document.getElementById('toast').textContent`); !strings.Contains(text, seed) ||
+			!strings.Contains(text, "no seed") {
 			t.Errorf("of the seed %q the page says %q", seed, text)
 		}
 		if shown := eval[string](b, `document.getElementById('seed').value`); shown != "7" {
@@ -93,8 +103,17 @@ func TestABadFileIsNamedAboveTheDialog(t *testing.T) {
 	b := world(t, 7, 3, 1)
 	b.keys("g")
 	b.until("the gallery", `document.getElementById('gallery-dialog').open`)
-	b.do(`(() => { const d = new DataTransfer(); d.items.add(new File([new Uint8Array(3000).map((_, i) => i * 7)], 'picture.png')); const f = document.getElementById('replay-file'); f.files = d.files; f.dispatchEvent(new Event('change')); })()`)
-	b.until("words above it", `document.getElementById('toast').matches(':popover-open') && document.getElementById('toast').textContent.length > 10 && document.getElementById('toast').textContent.length <= 301 && (() => { const r = document.getElementById('toast').getBoundingClientRect(); return document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2) === document.getElementById('toast'); })()`)
+	b.do(
+		`(() => { const d = new DataTransfer();
+			d.items.add(new File([new Uint8Array(3000).map((_, i) => i * 7)], 'picture.png'));
+				const f = document.getElementById('replay-file'); f.files = d.files; f.dispatchEvent(new Event('change')); })()`)
+	b.until("words above it",
+		`document.getElementById('toast').matches(':popover-open') &&
+			document.getElementById('toast').textContent.length > 10 &&
+				document.getElementById('toast').textContent.length <= 301 &&
+					(() => { const r = document.getElementById('toast').getBoundingClientRect();
+						return document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2) === document.getElementById('toast');
+							})()`)
 	b.shot("bad-file")
 }
 

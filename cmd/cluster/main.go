@@ -98,7 +98,8 @@ func command(ctx context.Context, bin string, m member, dir string, extra []stri
 		"--name", m.name, "--data-dir", filepath.Join(dir, m.name+".etcd"),
 		"--listen-client-urls", m.client, "--advertise-client-urls", m.client,
 		"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer,
-		"--initial-cluster-token", "etcd-cluster-1", "--initial-cluster", strings.Join(all, ","), "--initial-cluster-state", "new",
+		"--initial-cluster-token", "etcd-cluster-1", "--initial-cluster", strings.Join(all, ","), "--initial-cluster-state",
+		"new",
 	}, extra...)
 	cmd := exec.CommandContext(ctx, bin, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -85,7 +85,8 @@ func TestEndOfAllIsAnError(t *testing.T) {
 	if strings.Count(said, "| no newline\n") != 3 || strings.Count(said, "exit status 3") != 3 {
 		t.Errorf("output %s", said)
 	}
-	if _, err := play(t, filepath.Join(t.TempDir(), "none"), "never", 1); err == nil || !strings.Contains(err.Error(), "make build") {
+	if _, err := play(t, filepath.Join(t.TempDir(), "none"), "never", 1); err == nil ||
+		!strings.Contains(err.Error(), "make build") {
 		t.Errorf("without a server: %v", err)
 	}
 }

@@ -132,7 +132,8 @@ func (c *court) args() []string {
 
 // testFiles are those of the package.
 func (c *court) testFiles() []string {
-	files, _ := filepath.Glob(filepath.Join(c.b.root, filepath.FromSlash(below(c.name)), "*_test.go")) // the pattern is a good one
+	// the pattern is a good one
+	files, _ := filepath.Glob(filepath.Join(c.b.root, filepath.FromSlash(below(c.name)), "*_test.go"))
 	return files
 }
 

@@ -20,8 +20,8 @@
 //
 // A mutant is killed when the tests fail, the simulator reports a violation, or
 // either of them panics, takes too much memory, or uses five times the CPU that
-// it does without a mutant, for all or for one test or seed. The sample is drawn by the hash of the mutants' names and -seed, so
-// edits elsewhere do not change it.
+// it does without a mutant, for all or for one test or seed. The sample is drawn by the hash of the mutants' names and
+// -seed, so edits elsewhere do not change it.
 //
 // # What is left out
 //

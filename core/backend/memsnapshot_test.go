@@ -16,7 +16,8 @@ func filled(t testing.TB, pairs int) *Mem {
 	for i := range pairs {
 		ops = append(ops, Op{Bucket: Key, Key: fmt.Appendf(nil, "k%d", i), Value: bytes.Repeat([]byte{'v'}, i)})
 	}
-	ops = append(ops, Op{Bucket: Meta, Key: []byte("m"), Value: nil}, Op{Bucket: AuthRoles, Key: []byte("r"), Value: []byte{0}})
+	ops = append(ops, Op{Bucket: Meta, Key: []byte("m"), Value: nil},
+		Op{Bucket: AuthRoles, Key: []byte("r"), Value: []byte{0}})
 	if err := m.Commit(ops); err != nil {
 		t.Fatal(err)
 	}

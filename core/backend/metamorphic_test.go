@@ -58,7 +58,8 @@ type real struct {
 	restore func(old backend.Store, image []byte) backend.Store
 }
 
-func newReal(t *testing.T, s backend.Store, reopen func(backend.Store) backend.Store, restore func(backend.Store, []byte) backend.Store) *real {
+func newReal(t *testing.T, s backend.Store, reopen func(backend.Store) backend.Store,
+	restore func(backend.Store, []byte) backend.Store) *real {
 	r := &real{t: t, batch: backend.NewBatch(), views: map[int]backend.View{}, reopen: reopen, restore: restore}
 	r.open(s)
 	return r

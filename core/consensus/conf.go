@@ -89,7 +89,8 @@ func (b Boot) members() (map[uint64]standing, error) {
 				e.GetIndex(), e.GetType())
 		}
 		if b.ConfState == nil {
-			return nil, fmt.Errorf("consensus: the store is past the conf change at index %d but has no configuration", e.GetIndex())
+			return nil, fmt.Errorf("consensus: the store is past the conf change at index %d but has no configuration",
+				e.GetIndex())
 		}
 		cc := &raftpb.ConfChange{}
 		if err := proto.Unmarshal(e.GetData(), cc); err != nil {

@@ -78,8 +78,8 @@ type Boot struct {
 // gone although it was synced.
 var ErrLogBehindStore = errors.New("consensus: the store is ahead of the log")
 
-// ErrStoreBehindLog: the log starts after what the store contains. If the mark came with a snapshot from the leader, the
-// driver must make its image the store before it boots.
+// ErrStoreBehindLog: the log starts after what the store contains. If the mark came with a snapshot from the leader,
+// the driver must make its image the store before it boots.
 var ErrStoreBehindLog = errors.New("consensus: the store is behind the start of the log")
 
 // A Peer is a first member of a new cluster. Context is opaque here; etcd puts the member's JSON there.

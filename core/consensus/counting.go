@@ -31,7 +31,8 @@ func (n *Node) countOldTerms(m *raftpb.Message) {
 		}
 	}
 	held := n.heldByMajority()
-	if term, err := n.log.Term(held); err != nil || term == n.term || held <= m.GetCommit() || slices.Contains(c.told, m.GetTo()) {
+	if term, err := n.log.Term(held); err != nil || term == n.term || held <= m.GetCommit() ||
+		slices.Contains(c.told, m.GetTo()) {
 		return
 	}
 	m.Commit, m.Entries = new(held), nil

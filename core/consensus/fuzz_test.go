@@ -111,7 +111,8 @@ func play(t *testing.T, data []byte) {
 		case 6:
 			applied = applyAll(t, n, &out, applied)
 		default:
-			if err := n.Receive(message(&p)); err != nil && !errors.Is(err, ErrBadMessage) && !errors.Is(err, ErrProposalDropped) {
+			if err := n.Receive(message(&p)); err != nil && !errors.Is(err, ErrBadMessage) &&
+				!errors.Is(err, ErrProposalDropped) {
 				t.Fatalf("an error of no kind: %v", err)
 			}
 		}
@@ -190,7 +191,8 @@ func message(p *tape) *raftpb.Message {
 		for range p.byte() % 2 {
 			cs.Learners = append(cs.Learners, p.number()%5)
 		}
-		m.Snapshot = &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(p.number()), Term: new(p.number()), ConfState: cs}}
+		m.Snapshot = &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(p.number()), Term: new(p.number()),
+			ConfState: cs}}
 	}
 	if flags&32 != 0 {
 		m.From = new(p.number())

@@ -49,8 +49,8 @@ func (l *memLog) append(es []*raftpb.Entry) {
 	l.entries = append(l.entries, es...)
 }
 
-// install forgets everything for a snapshot. The store becomes it later: applied stays what it is, and until it has come
-// up to the base there is no snapshot to give.
+// install forgets everything for a snapshot. The store becomes it later: applied stays what it is, and until it has
+// come up to the base there is no snapshot to give.
 func (l *memLog) install(index, term uint64, conf *raftpb.ConfState) {
 	l.base, l.baseTerm = index, term
 	l.entries = nil
@@ -112,7 +112,8 @@ func (l *memLog) FirstIndex() (uint64, error) { return l.base + 1, nil }
 // LastIndex implements raft.Storage.
 func (l *memLog) LastIndex() (uint64, error) { return l.last(), nil }
 
-// Snapshot implements raft.Storage: the position of a snapshot that could be taken now, without its data (Send.NeedImage).
+// Snapshot implements raft.Storage: the position of a snapshot that could be taken now, without its data
+// (Send.NeedImage).
 func (l *memLog) Snapshot() (*raftpb.Snapshot, error) {
 	term, err := l.Term(l.applied)
 	if err != nil || l.applied == 0 {

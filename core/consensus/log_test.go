@@ -107,7 +107,8 @@ func TestMemLogBounds(t *testing.T) {
 	}
 	l.applied, l.conf = 15, &raftpb.ConfState{Voters: []uint64{1}}
 	s, err := l.Snapshot()
-	if m := s.GetMetadata(); err != nil || m.GetIndex() != 15 || m.GetTerm() != 2 || !slices.Equal(m.GetConfState().GetVoters(), []uint64{1}) {
+	if m := s.GetMetadata(); err != nil || m.GetIndex() != 15 || m.GetTerm() != 2 ||
+		!slices.Equal(m.GetConfState().GetVoters(), []uint64{1}) {
 		t.Errorf("snapshot %v, %v", m, err)
 	}
 	for _, index := range []uint64{99, 21, 10, 5} {
@@ -144,7 +145,8 @@ func TestMemLogSnapshot(t *testing.T) {
 	}
 	l.applied = 20
 	s, err := l.Snapshot()
-	if m := s.GetMetadata(); err != nil || m.GetIndex() != 20 || m.GetTerm() != 3 || !proto.Equal(m.GetConfState(), joint) {
+	if m := s.GetMetadata(); err != nil || m.GetIndex() != 20 || m.GetTerm() != 3 ||
+		!proto.Equal(m.GetConfState(), joint) {
 		t.Errorf("snapshot %v, %v", s, err)
 	}
 	if l.conf = conf123(); !proto.Equal(cloneConf(l.conf), l.conf) {
@@ -171,15 +173,18 @@ func TestBootRefusesWhatCannotBe(t *testing.T) {
 	}{
 		{"nothing", Boot{}, true, nil},
 		{"a log", Boot{HardState: hard(3), Entries: run(1, 1, 5)}, true, nil},
-		{"a log after a mark", Boot{HardState: hard(12), Snapshot: mark(10, 1), Entries: run(2, 11, 15), Applied: 10, ConfState: conf}, true, nil},
-		{"the store of a mark", Boot{HardState: hard(12), Snapshot: mark(10, 1), Entries: run(2, 11, 15), Applied: 10}, true, nil},
+		{"a log after a mark", Boot{HardState: hard(12), Snapshot: mark(10, 1), Entries: run(2, 11, 15), Applied: 10,
+			ConfState: conf}, true, nil},
+		{"the store of a mark", Boot{HardState: hard(12), Snapshot: mark(10, 1), Entries: run(2, 11, 15), Applied: 10}, true,
+			nil},
 		{"a gap", Boot{Entries: append(run(1, 1, 2), run(1, 4, 5)...)}, false, nil},
 		{"a gap after the mark", Boot{Snapshot: mark(10, 1), Entries: run(1, 12, 13), Applied: 10}, false, nil},
 		{"terms that fall", Boot{Entries: append(run(2, 1, 2), run(1, 3, 3)...)}, false, nil},
 		{"a commit beyond the log", Boot{HardState: hard(6), Entries: run(1, 1, 5)}, false, nil},
 		{"a store ahead of the log", Boot{HardState: hard(5), Entries: run(1, 1, 5), Applied: 6}, false, ErrLogBehindStore},
 		{"a store behind the mark", Boot{Snapshot: mark(10, 1), Applied: 9, ConfState: conf}, false, ErrStoreBehindLog},
-		{"a configuration that cannot be", Boot{ConfState: &raftpb.ConfState{Voters: []uint64{1}, Learners: []uint64{1}}}, false, nil},
+		{"a configuration that cannot be", Boot{ConfState: &raftpb.ConfState{Voters: []uint64{1}, Learners: []uint64{1}}},
+			false, nil},
 		{"a store that lacks a configuration", Boot{HardState: hard(1), Entries: change, Applied: 1}, false, nil},
 	} {
 		n, err := New(Config{ID: 1}, c.boot)
@@ -209,7 +214,8 @@ func TestBootKeepsTheStoresCommit(t *testing.T) {
 	n, err := New(Config{ID: 1}, Boot{
 		HardState: &raftpb.HardState{Term: new(uint64(2)), Vote: new(uint64(1)), Commit: new(uint64(3))},
 		Entries:   run(1, 1, 9), Applied: 7,
-		Snapshot: &pb.WALSnapshot{ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}}, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
+		Snapshot:  &pb.WALSnapshot{ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}},
+		ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -225,14 +231,16 @@ func TestBootWritesTheTermOfTheLog(t *testing.T) {
 	n, err := New(Config{ID: 1}, Boot{
 		HardState: &raftpb.HardState{Term: new(uint64(2)), Vote: new(uint64(3)), Commit: new(uint64(7))},
 		Entries:   append(run(2, 1, 8), run(5, 9, 9)...), Applied: 7,
-		Snapshot: &pb.WALSnapshot{ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}}, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
+		Snapshot:  &pb.WALSnapshot{ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}},
+		ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out Output
 	n.Ready(&out)
-	if len(out.Log) == 0 || out.Log[0].HardState.GetTerm() != 5 || out.Log[0].HardState.GetVote() != 0 || !out.Log[0].MustSync {
+	if len(out.Log) == 0 || out.Log[0].HardState.GetTerm() != 5 || out.Log[0].HardState.GetVote() != 0 ||
+		!out.Log[0].MustSync {
 		t.Fatalf("writes %+v, want the hard state of term 5 without a vote, synced", out.Log)
 	}
 	n.LogDone(out.Log[0].Ticket)

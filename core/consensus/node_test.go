@@ -108,7 +108,8 @@ func TestChangeFromBeforeASnapshot(t *testing.T) {
 	receive(t, n, &raftpb.Message{
 		Type: raftpb.MsgSnap.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(2)),
 		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-			Index: new(uint64(20)), Term: new(uint64(2)), ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}, // 4 has gone again
+			// 4 has gone again
+			Index: new(uint64(20)), Term: new(uint64(2)), ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
 		}},
 	})
 	ready(n, out)
@@ -130,7 +131,8 @@ func TestChangeFromBeforeASnapshot(t *testing.T) {
 func TestSupersedes(t *testing.T) {
 	ack := func(to, term, index uint64, reject bool) *raftpb.Message {
 		return &raftpb.Message{
-			Type: raftpb.MsgAppResp.Enum(), From: new(uint64(1)), To: new(to), Term: new(term), Index: new(index), Reject: new(reject),
+			Type: raftpb.MsgAppResp.Enum(), From: new(uint64(1)), To: new(to), Term: new(term), Index: new(index),
+			Reject: new(reject),
 		}
 	}
 	for _, c := range []struct {
@@ -145,7 +147,8 @@ func TestSupersedes(t *testing.T) {
 		{"another leader", ack(2, 2, 5, false), ack(3, 2, 6, false), 2},
 		{"a rejection", ack(2, 2, 5, false), ack(2, 2, 6, true), 2},
 		{"after a rejection", ack(2, 2, 5, true), ack(2, 2, 6, false), 2},
-		{"an append", ack(2, 2, 5, false), from2(raftpb.MsgApp, func(m *raftpb.Message) { m.To, m.Index = new(uint64(2)), new(uint64(6)) }), 2},
+		{"an append", ack(2, 2, 5, false),
+			from2(raftpb.MsgApp, func(m *raftpb.Message) { m.To, m.Index = new(uint64(2)), new(uint64(6)) }), 2},
 		{"after a heartbeat's", heartbeat(2, 0), ack(2, 2, 6, false), 2},
 	} {
 		n := &Node{}
@@ -216,7 +219,8 @@ func TestNoMarkBehindASnapshot(t *testing.T) {
 	conf := &raftpb.ConfState{Voters: []uint64{1, 2, 3}}
 	receive(t, n, &raftpb.Message{
 		Type: raftpb.MsgSnap.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(2)),
-		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(90)), Term: new(uint64(2)), ConfState: conf}},
+		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(90)), Term: new(uint64(2)),
+			ConfState: conf}},
 	})
 	out.Log = nil
 	n.Backed(backend.Applied{Index: 30, Term: 2, ConfState: conf})
@@ -238,7 +242,8 @@ func TestNoMarkBehindASnapshot(t *testing.T) {
 // What a peer sends may not make a member keep, or work on, more than members need.
 func TestMessagesAreBounded(t *testing.T) {
 	n, _ := follower(t)
-	ask := &raftpb.Message{Type: raftpb.MsgReadIndex.Enum(), From: new(uint64(2)), To: new(uint64(1)), Entries: []*raftpb.Entry{{Data: make([]byte, maxReadContext+1)}}}
+	ask := &raftpb.Message{Type: raftpb.MsgReadIndex.Enum(), From: new(uint64(2)), To: new(uint64(1)),
+		Entries: []*raftpb.Entry{{Data: make([]byte, maxReadContext+1)}}}
 	if err := n.Receive(ask); !errors.Is(err, ErrBadMessage) {
 		t.Errorf("a read with a long name: %v", err)
 	}
@@ -246,9 +251,11 @@ func TestMessagesAreBounded(t *testing.T) {
 	for i := range voters {
 		voters[i] = uint64(i + 1)
 	}
-	image := &raftpb.Message{Type: raftpb.MsgSnap.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(3)), Snapshot: &raftpb.Snapshot{
-		Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(9)), Term: new(uint64(2)), ConfState: &raftpb.ConfState{Voters: voters}},
-	}}
+	image := &raftpb.Message{Type: raftpb.MsgSnap.Enum(), From: new(uint64(2)), To: new(uint64(1)), Term: new(uint64(3)),
+		Snapshot: &raftpb.Snapshot{
+			Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(9)), Term: new(uint64(2)),
+				ConfState: &raftpb.ConfState{Voters: voters}},
+		}}
 	if err := n.Receive(image); !errors.Is(err, ErrBadMessage) {
 		t.Errorf("a snapshot of a cluster of %d: %v", len(voters), err)
 	}

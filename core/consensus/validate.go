@@ -116,7 +116,8 @@ func (n *Node) vetForwarded(m *raftpb.Message) (*raftpb.Message, error) {
 	if len(m.GetEntries()) == 0 || m.GetType() == raftpb.MsgReadIndex && len(m.GetEntries()) != 1 {
 		return nil, bad(m, "has %d entries", len(m.GetEntries()))
 	}
-	if m.GetType() == raftpb.MsgReadIndex && len(n.conf.GetVoters()) == 1 && n.role == raft.StateLeader && n.commitTerm != n.term {
+	if m.GetType() == raftpb.MsgReadIndex && len(n.conf.GetVoters()) == 1 && n.role == raft.StateLeader &&
+		n.commitTerm != n.term {
 		return nil, bad(m, "nothing is committed in term %d yet", n.term) // a learner asks; see ask
 	}
 	fresh := &raftpb.Message{Type: m.Type, From: m.From, To: m.To, Context: m.Context}
@@ -130,8 +131,8 @@ func (n *Node) vetForwarded(m *raftpb.Message) (*raftpb.Message, error) {
 	return fresh, nil
 }
 
-// maxReadContext bounds what names a read that a follower asks for, in bytes: raft keeps it until a quorum has answered.
-// Members use eight.
+// maxReadContext bounds what names a read that a follower asks for, in bytes: raft keeps it until a quorum has
+// answered. Members use eight.
 const maxReadContext = 64
 
 func (n *Node) vetProposal(m *raftpb.Message, e *raftpb.Entry) error {
@@ -171,7 +172,8 @@ func vetEntries(m *raftpb.Message) error {
 		if e.GetTerm() < term || e.GetTerm() > m.GetTerm() || e.GetTerm() == 0 {
 			return bad(m, "entry %d of term %d after term %d", e.GetIndex(), e.GetTerm(), term)
 		}
-		if e.GetType() != raftpb.EntryNormal && e.GetType() != raftpb.EntryConfChange && e.GetType() != raftpb.EntryConfChangeV2 {
+		if e.GetType() != raftpb.EntryNormal && e.GetType() != raftpb.EntryConfChange &&
+			e.GetType() != raftpb.EntryConfChangeV2 {
 			return bad(m, "entry %d of type %v", e.GetIndex(), e.GetType())
 		}
 		term = e.GetTerm()

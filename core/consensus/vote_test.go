@@ -13,7 +13,8 @@ func TestVotesAreAskedForOnceDurable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(Config{ID: 1, NoPreVote: true}, Boot{HardState: hs, Entries: entries, Applied: 3, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}})
+	n, err := New(Config{ID: 1, NoPreVote: true},
+		Boot{HardState: hs, Entries: entries, Applied: 3, ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,8 @@ type Members struct {
 	maxLearners int
 }
 
-// New returns the membership of a cluster without members. maxLearners is etcd's --max-learners; 0 means its default, 1.
+// New returns the membership of a cluster without members. maxLearners is etcd's --max-learners; 0 means its default,
+// 1.
 func New(maxLearners int) *Members {
 	return &Members{maxLearners: cmp.Or(maxLearners, 1)}
 }

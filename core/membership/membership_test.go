@@ -45,7 +45,8 @@ func TestJSON(t *testing.T) {
 		t.Errorf("member %s, want %s", got, want)
 	}
 	m = &Member{ID: 1 << 63, IsLearner: true, Name: "n", ClientURLs: []string{"http://c"}}
-	want := `{"id":9223372036854775808,"peerURLs":null,"isLearner":true,"name":"n","clientURLs":["http://c"],"isPromote":true}`
+	want := `{"id":9223372036854775808,"peerURLs":null,"isLearner":true,"name":"n",` +
+		`"clientURLs":["http://c"],"isPromote":true}`
 	if got := string(m.Context(true)); got != want {
 		t.Errorf("context %s, want %s", got, want)
 	}
@@ -118,7 +119,8 @@ func TestFold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.EqualFunc(again.List(), ms.List(), func(a, b *Member) bool { return string(a.Bootstrap()) == string(b.Bootstrap()) }) {
+		if !slices.EqualFunc(again.List(), ms.List(),
+			func(a, b *Member) bool { return string(a.Bootstrap()) == string(b.Bootstrap()) }) {
 			t.Fatal("the records tell of other members")
 		}
 		for _, id := range testIDs {
@@ -148,7 +150,8 @@ func TestClone(t *testing.T) {
 	b := backend.NewBatch()
 	ms := New(0)
 	add := func(id uint64, url string) {
-		if err := ms.Apply(&raftpb.ConfChange{NodeId: &id, Context: (&Member{ID: id, PeerURLs: []string{url}}).Bootstrap()}, b); err != nil {
+		if err := ms.Apply(&raftpb.ConfChange{NodeId: &id, Context: (&Member{ID: id, PeerURLs: []string{url}}).Bootstrap()},
+			b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -165,7 +168,8 @@ func TestClone(t *testing.T) {
 	}
 	update, id, remove := raftpb.ConfChangeUpdateNode, uint64(1), raftpb.ConfChangeRemoveNode
 	for _, url := range []string{"http://a", "http://a2"} { // a member's own URL is not taken
-		if err := ms.Apply(&raftpb.ConfChange{Type: &update, NodeId: &id, Context: (&Member{ID: 1, PeerURLs: []string{url}}).Bootstrap()}, b); err != nil {
+		if err := ms.Apply(&raftpb.ConfChange{Type: &update, NodeId: &id,
+			Context: (&Member{ID: 1, PeerURLs: []string{url}}).Bootstrap()}, b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -173,7 +177,8 @@ func TestClone(t *testing.T) {
 		t.Errorf("URLs %v, in the clone %v", ms.Get(1).PeerURLs, c.Get(1).PeerURLs)
 	}
 	c2 := ms.Clone()
-	if err := c2.Apply(&raftpb.ConfChange{Type: &remove, NodeId: &id}, b); err != nil || ms.Get(1) == nil || ms.IsRemoved(1) {
+	if err := c2.Apply(&raftpb.ConfChange{Type: &remove, NodeId: &id}, b); err != nil || ms.Get(1) == nil ||
+		ms.IsRemoved(1) {
 		t.Errorf("the original has changed with its clone: %v", err)
 	}
 	if err := c2.SetAttributes(1, "late", nil, b); err != nil || c2.Get(1) != nil {

@@ -170,7 +170,8 @@ func (s sorter) Swap(i, j int)      { s.kvs[i], s.kvs[j] = s.kvs[j], s.kvs[i] }
 func withoutValues(kvs []*pb.KeyValue, keepLease bool) []*pb.KeyValue {
 	out := make([]*pb.KeyValue, len(kvs))
 	for i, kv := range kvs {
-		out[i] = &pb.KeyValue{Key: kv.Key, CreateRevision: kv.CreateRevision, ModRevision: kv.ModRevision, Version: kv.Version}
+		out[i] = &pb.KeyValue{Key: kv.Key, CreateRevision: kv.CreateRevision, ModRevision: kv.ModRevision,
+			Version: kv.Version}
 		if keepLease {
 			out[i].Lease = kv.Lease
 		}
@@ -191,7 +192,8 @@ func (t *turn) checkPut(r *pb.PutRequest) error {
 
 func (t *turn) put(r *pb.PutRequest) *pb.PutResponse {
 	prev := t.s.get(string(r.Key), t.rev())
-	kv := &pb.KeyValue{Key: r.Key, Value: r.Value, Lease: r.Lease, Version: 1, CreateRevision: t.base + 1, ModRevision: t.base + 1}
+	kv := &pb.KeyValue{Key: r.Key, Value: r.Value, Lease: r.Lease, Version: 1, CreateRevision: t.base + 1,
+		ModRevision: t.base + 1}
 	if prev != nil {
 		kv.Version, kv.CreateRevision = prev.Version+1, prev.CreateRevision
 		if r.IgnoreValue {

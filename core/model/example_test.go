@@ -10,8 +10,10 @@ import (
 func Example() {
 	s := model.New()
 	create := &pb.TxnRequest{
-		Compare: []*pb.Compare{{Key: []byte("lock"), Target: pb.Compare_VERSION, TargetUnion: &pb.Compare_Version{Version: 0}}},
-		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte("lock"), Value: []byte("me")}}}},
+		Compare: []*pb.Compare{{Key: []byte("lock"), Target: pb.Compare_VERSION,
+			TargetUnion: &pb.Compare_Version{Version: 0}}},
+		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte("lock"),
+			Value: []byte("me")}}}},
 	}
 	for range 2 {
 		response, err := s.Apply(create)

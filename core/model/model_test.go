@@ -157,7 +157,8 @@ func TestRangeOptions(t *testing.T) {
 		{all(func(r *pb.RangeRequest) { r.CountOnly, r.Limit = true, 1 }), "r5 range 3 []"},
 		{all(func(r *pb.RangeRequest) { r.KeysOnly = true }), "r5 range 3 [a=@3/3/1 b=@4/4/1 c=@2/5/2]"},
 		{all(func(r *pb.RangeRequest) { r.SortOrder, r.Limit = pb.RangeRequest_DESCEND, 1 }), "r5 range 3+ [c=w@2/5/2]"},
-		{all(func(r *pb.RangeRequest) { r.SortTarget = pb.RangeRequest_VALUE }), "r5 range 3 [c=w@2/5/2 b=y@4/4/1 a=z@3/3/1]"},
+		{all(func(r *pb.RangeRequest) { r.SortTarget = pb.RangeRequest_VALUE }),
+			"r5 range 3 [c=w@2/5/2 b=y@4/4/1 a=z@3/3/1]"},
 		{all(func(r *pb.RangeRequest) { r.SortTarget, r.SortOrder = pb.RangeRequest_MOD, pb.RangeRequest_DESCEND }),
 			"r5 range 3 [c=w@2/5/2 b=y@4/4/1 a=z@3/3/1]"},
 		{all(func(r *pb.RangeRequest) { r.SortTarget, r.SortOrder = pb.RangeRequest_CREATE, pb.RangeRequest_ASCEND }),
@@ -206,10 +207,12 @@ func TestPutRefusals(t *testing.T) {
 
 func TestTxn(t *testing.T) {
 	version := func(key string, result pb.Compare_CompareResult, n int64) *pb.Compare {
-		return &pb.Compare{Key: []byte(key), Target: pb.Compare_VERSION, Result: result, TargetUnion: &pb.Compare_Version{Version: n}}
+		return &pb.Compare{Key: []byte(key), Target: pb.Compare_VERSION, Result: result,
+			TargetUnion: &pb.Compare_Version{Version: n}}
 	}
 	value := func(key, end string, result pb.Compare_CompareResult, v string) *pb.Compare {
-		return &pb.Compare{Key: []byte(key), RangeEnd: []byte(end), Target: pb.Compare_VALUE, Result: result, TargetUnion: &pb.Compare_Value{Value: []byte(v)}}
+		return &pb.Compare{Key: []byte(key), RangeEnd: []byte(end), Target: pb.Compare_VALUE, Result: result,
+			TargetUnion: &pb.Compare_Value{Value: []byte(v)}}
 	}
 	create := []*pb.Compare{version("a", pb.Compare_EQUAL, 0)}
 	past := with(get("a", ""), func(r *pb.RangeRequest) { r.Revision = 2 })
@@ -217,13 +220,17 @@ func TestTxn(t *testing.T) {
 	run(t, []step{
 		{&pb.TxnRequest{}, "r1 txn true {}"},
 		{&pb.TxnRequest{Compare: create, Success: ops(put("a", "1")), Failure: ops(get("a", ""))}, "r2 txn true {r2 put}"},
-		{&pb.TxnRequest{Compare: create, Success: ops(put("a", "1")), Failure: ops(get("a", ""))}, "r2 txn false {r2 range 1 [a=1@2/2/1]}"},
+		{&pb.TxnRequest{Compare: create, Success: ops(put("a", "1")), Failure: ops(get("a", ""))},
+			"r2 txn false {r2 range 1 [a=1@2/2/1]}"},
 		{&pb.TxnRequest{Success: ops(get("a", ""), put("b", "2"), get("a", "z"), del("a", ""), get("a", "z"), past)},
-			"r3 txn true {r2 range 1 [a=1@2/2/1]; r3 put; r3 range 2 [a=1@2/2/1 b=2@3/3/1]; r3 deleted 1 []; r3 range 1 [b=2@3/3/1]; r3 range 1 [a=1@2/2/1]}"},
+			"r3 txn true {r2 range 1 [a=1@2/2/1]; r3 put; r3 range 2 [a=1@2/2/1 b=2@3/3/1]; r3 deleted 1 []; " +
+				"r3 range 1 [b=2@3/3/1]; r3 range 1 [a=1@2/2/1]}"},
 		{&pb.TxnRequest{Success: ops(put("c", "1"), future)}, string(ErrFutureRev)},
 		{get("c", ""), "r3 range 0 []"},
 		// Compares of nested transactions look at the state before the outer one.
-		{&pb.TxnRequest{Success: ops(put("c", "1"), &pb.TxnRequest{Compare: []*pb.Compare{version("c", pb.Compare_GREATER, 0)}, Success: ops(del("b", "")), Failure: ops(put("d", "1"))})},
+		{&pb.TxnRequest{Success: ops(put("c", "1"),
+			&pb.TxnRequest{Compare: []*pb.Compare{version("c", pb.Compare_GREATER, 0)}, Success: ops(del("b", "")),
+				Failure: ops(put("d", "1"))})},
 			"r4 txn true {r4 put; r0 txn false {r4 put}}"},
 		{&pb.TxnRequest{Compare: []*pb.Compare{value("nothing", "", pb.Compare_NOT_EQUAL, "x")}}, "r4 txn false {}"},
 		{&pb.TxnRequest{Compare: []*pb.Compare{value("c", "e", pb.Compare_EQUAL, "1")}}, "r4 txn true {}"},
@@ -234,7 +241,8 @@ func TestTxn(t *testing.T) {
 		{&pb.TxnRequest{Success: ops(put("x", "1"), put("x", "2"))}, string(ErrDuplicateKey)},
 		{&pb.TxnRequest{Failure: ops(put("x", "1"), del("a", "z"))}, string(ErrDuplicateKey)},
 		{&pb.TxnRequest{Success: ops(del("a", "z"), del("b", ""))}, "r5 txn true {r5 deleted 3 []; r5 deleted 0 []}"},
-		{&pb.TxnRequest{Success: ops(&pb.TxnRequest{Success: ops(put("x", "1")), Failure: ops(put("x", "2"))})}, "r6 txn true {r0 txn true {r6 put}}"},
+		{&pb.TxnRequest{Success: ops(&pb.TxnRequest{Success: ops(put("x", "1")), Failure: ops(put("x", "2"))})},
+			"r6 txn true {r0 txn true {r6 put}}"},
 		{&pb.TxnRequest{Success: ops(put("x", "1"), &pb.TxnRequest{Failure: ops(put("x", "2"))})}, string(ErrDuplicateKey)},
 		{&pb.TxnRequest{Success: ops(put("x", "1"), &pb.TxnRequest{Failure: ops(del("w", "y"))})}, string(ErrDuplicateKey)},
 	})
@@ -271,7 +279,8 @@ func TestCompact(t *testing.T) {
 	}
 	compact := func(rev int64) *pb.CompactionRequest { return &pb.CompactionRequest{Revision: rev} }
 	s := run(t, []step{
-		{put("a", "1"), "r2 put"}, {put("b", "1"), "r3 put"}, {put("a", "2"), "r4 put"}, {del("b", ""), "r5 deleted 1 []"}, {put("a", "3"), "r6 put"},
+		{put("a", "1"), "r2 put"}, {put("b", "1"), "r3 put"}, {put("a", "2"), "r4 put"}, {del("b", ""), "r5 deleted 1 []"},
+		{put("a", "3"), "r6 put"},
 		{compact(7), string(ErrFutureRev)},
 		{compact(5), "r6 compacted"},
 		{compact(5), string(ErrCompacted)},
@@ -340,7 +349,8 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%T: %v, want %v", request, err, want)
 		}
 	}
-	if n := alarm(pb.AlarmRequest_ACTIVATE, 2, pb.AlarmType_NOSPACE) + alarm(pb.AlarmRequest_ACTIVATE, 2, pb.AlarmType_NOSPACE); n != 2 {
+	if n := alarm(pb.AlarmRequest_ACTIVATE, 2, pb.AlarmType_NOSPACE) + alarm(pb.AlarmRequest_ACTIVATE, 2,
+		pb.AlarmType_NOSPACE); n != 2 {
 		t.Errorf("raised twice: %d answers", n)
 	}
 	before := s.Clone()
@@ -352,10 +362,12 @@ func TestAlarms(t *testing.T) {
 	holds(&pb.DeleteRangeRequest{Key: []byte("a")}, ErrCorrupt)
 	holds(&pb.CompactionRequest{Revision: 1}, ErrCorrupt)
 	holds(put, ErrCorrupt)
-	if all, some := alarm(pb.AlarmRequest_GET, 0, pb.AlarmType_NONE), alarm(pb.AlarmRequest_GET, 0, pb.AlarmType_CORRUPT); all != 2 || some != 1 {
+	if all, some := alarm(pb.AlarmRequest_GET, 0, pb.AlarmType_NONE),
+		alarm(pb.AlarmRequest_GET, 0, pb.AlarmType_CORRUPT); all != 2 || some != 1 {
 		t.Errorf("%d alarms, %d of a kind", all, some)
 	}
-	if n := alarm(pb.AlarmRequest_DEACTIVATE, 1, pb.AlarmType_CORRUPT) + alarm(pb.AlarmRequest_DEACTIVATE, 1, pb.AlarmType_NOSPACE); n != 1 {
+	if n := alarm(pb.AlarmRequest_DEACTIVATE, 1, pb.AlarmType_CORRUPT) + alarm(pb.AlarmRequest_DEACTIVATE, 1,
+		pb.AlarmType_NOSPACE); n != 1 {
 		t.Errorf("%d alarms were taken down of one that was up", n)
 	}
 	alarm(pb.AlarmRequest_DEACTIVATE, 2, pb.AlarmType_NOSPACE)

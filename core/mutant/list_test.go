@@ -8,7 +8,8 @@ func TestListIsComplete(t *testing.T) {
 		if int(info.ID) != i+1 {
 			t.Errorf("%s stands at %d of the list and has number %d", info.Name, i+1, info.ID)
 		}
-		if names[info.Name] || info.Name == "" || info.Story == "" || info.Source == "" || len(info.Convicts) == 0 || info.Seeds < 1 {
+		if names[info.Name] || info.Name == "" || info.Story == "" || info.Source == "" || len(info.Convicts) == 0 ||
+			info.Seeds < 1 {
 			t.Errorf("incomplete or repeated: %+v", info)
 		}
 		names[info.Name] = true

@@ -19,7 +19,8 @@ func marshalled(t testing.TB, kv *pb.KeyValue) []byte {
 // generated one.
 func FuzzParseKeyValue(f *testing.F) {
 	f.Add(marshalled(f, &pb.KeyValue{}))
-	f.Add(marshalled(f, &pb.KeyValue{Key: []byte("a"), Value: []byte("b"), CreateRevision: 1, ModRevision: 1 << 40, Version: 3, Lease: -5}))
+	f.Add(marshalled(f, &pb.KeyValue{Key: []byte("a"), Value: []byte("b"), CreateRevision: 1, ModRevision: 1 << 40,
+		Version: 3, Lease: -5}))
 	f.Add([]byte{0x3d, 1, 2, 3, 4, 0x39, 1, 2, 3, 4, 5, 6, 7, 8, 0x0a, 1, 'k'}) // unknown fixed32 and fixed64
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := parseKeyValue(data)
@@ -53,7 +54,8 @@ func TestRecord(t *testing.T) {
 	if string(value) != "\x0a\x01a" {
 		t.Errorf("tombstone holds %q", value)
 	}
-	for _, bad := range []string{"", "short", string(key) + "x", string(key[:17]) + "x", "\x00\x00\x00\x00\x00\x00\x00\x04-\x00\x00\x00\x00\x00\x00\x00\x00",
+	for _, bad := range []string{"", "short", string(key) + "x", string(key[:17]) + "x",
+		"\x00\x00\x00\x00\x00\x00\x00\x04-\x00\x00\x00\x00\x00\x00\x00\x00",
 		"\xff\x00\x00\x00\x00\x00\x00\x04_\x00\x00\x00\x00\x00\x00\x00\x00"} {
 		if _, _, err := ParseRevision([]byte(bad)); err == nil {
 			t.Errorf("%q is taken for a revision", bad)

@@ -40,17 +40,21 @@ func TestEveryMessageIsFast(t *testing.T) {
 // Bytes that data directories hold, written down once.
 func TestGoldenBytes(t *testing.T) {
 	txn := &pb.TxnRequest{
-		Compare: []*pb.Compare{{Target: pb.Compare_LEASE, Key: []byte("k"), TargetUnion: &pb.Compare_Lease{Lease: 3}, RangeEnd: []byte("l")}},
-		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte("k"), Value: []byte("v")}}}},
+		Compare: []*pb.Compare{{Target: pb.Compare_LEASE, Key: []byte("k"), TargetUnion: &pb.Compare_Lease{Lease: 3},
+			RangeEnd: []byte("l")}},
+		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte("k"),
+			Value: []byte("v")}}}},
 	}
 	for _, c := range []struct {
 		name string
 		m    fast
 		want string
 	}{
-		{"a pair", &pb.KeyValue{Key: []byte("k"), CreateRevision: 2, ModRevision: 3, Version: 2, Value: []byte("v"), Lease: -1},
+		{"a pair", &pb.KeyValue{Key: []byte("k"), CreateRevision: 2, ModRevision: 3, Version: 2, Value: []byte("v"),
+			Lease: -1},
 			"\n\x01k\x10\x02\x18\x03 \x02*\x01v0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
-		{"a log entry: header, number 100, comes last", &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7}, Put: &pb.PutRequest{Key: []byte("k")}},
+		{"a log entry: header, number 100, comes last", &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7},
+			Put: &pb.PutRequest{Key: []byte("k")}},
 			"\"\x03\n\x01k\xa2\x06\x02\b\a"},
 		{"a oneof comes after all numbers", txn, "\n\x0b\x10\x04\x1a\x01k\x82\x04\x01l@\x03\x12\x08\x12\x06\n\x01k\x12\x01v"},
 		{"a zero that proto2 writes", &pb.WALSnapshot{Index: new(uint64(0)), Term: new(uint64(0))}, "\x08\x00\x10\x00"},
@@ -92,7 +96,8 @@ func FuzzInternalRaftRequest(f *testing.F) {
 }
 
 func BenchmarkMarshalPut(b *testing.B) {
-	m := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7 << 50}, Put: &pb.PutRequest{Key: make([]byte, 8), Value: make([]byte, 256)}}
+	m := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7 << 50},
+		Put: &pb.PutRequest{Key: make([]byte, 8), Value: make([]byte, 256)}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := m.MarshalVT(); err != nil {
@@ -102,7 +107,8 @@ func BenchmarkMarshalPut(b *testing.B) {
 }
 
 func BenchmarkUnmarshalPut(b *testing.B) {
-	m := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7 << 50}, Put: &pb.PutRequest{Key: make([]byte, 8), Value: make([]byte, 256)}}
+	m := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7 << 50},
+		Put: &pb.PutRequest{Key: make([]byte, 8), Value: make([]byte, 256)}}
 	data, _ := m.MarshalVT()
 	b.ReportAllocs()
 	for b.Loop() {

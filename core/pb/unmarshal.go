@@ -19,10 +19,10 @@ type Message interface {
 }
 
 // Unmarshal reads b into an empty message. It accepts and refuses exactly what proto.Unmarshal does, and the message is
-// the same: whatever enters a member's log must mean the same to all members, also to etcd's. UnmarshalVT alone is milder
-// (varints beyond 64 bits, text that is not UTF-8, any depth of nesting) and stricter (a known field of another wire
-// type). Where a glance at the bytes shows nothing unusual it reads them; the rest is left to proto.Unmarshal, whose
-// errors name what is wrong and which gives up at MaxDepth messages inside one another.
+// the same: whatever enters a member's log must mean the same to all members, also to etcd's. UnmarshalVT alone is
+// milder (varints beyond 64 bits, text that is not UTF-8, any depth of nesting) and stricter (a known field of another
+// wire type). Where a glance at the bytes shows nothing unusual it reads them; the rest is left to proto.Unmarshal,
+// whose errors name what is wrong and which gives up at MaxDepth messages inside one another.
 func Unmarshal(b []byte, m Message) error {
 	if plain(b, m.shape(), MaxDepth) {
 		return m.UnmarshalVT(b)

@@ -38,7 +38,8 @@ func TestShapesAreTheDescriptors(t *testing.T) {
 	for i, m := range all {
 		fields := m.ProtoReflect().Descriptor().Fields()
 		if m.shape() != i || len(shapes[i]) != fields.Len() {
-			t.Errorf("%T has shape %d with %d fields, want %d with %d: make generate", m, m.shape(), len(shapes[i]), i, fields.Len())
+			t.Errorf("%T has shape %d with %d fields, want %d with %d: make generate", m, m.shape(), len(shapes[i]), i,
+				fields.Len())
 			continue
 		}
 		for j := range fields.Len() {
@@ -48,7 +49,8 @@ func TestShapesAreTheDescriptors(t *testing.T) {
 				t.Errorf("%T lacks %s", m, d.Name())
 				continue
 			}
-			want := map[protoreflect.Kind]form{protoreflect.BytesKind: formBytes, protoreflect.StringKind: formText, protoreflect.MessageKind: formMessage}[d.Kind()]
+			want := map[protoreflect.Kind]form{protoreflect.BytesKind: formBytes, protoreflect.StringKind: formText,
+				protoreflect.MessageKind: formMessage}[d.Kind()]
 			if want == formForeign {
 				if want = formVarint; d.IsList() {
 					want = formVarints
@@ -89,21 +91,34 @@ func awkward() [][]byte {
 	for n := protowire.Number(1); n <= 10; n++ {
 		v, b := tag(n, protowire.VarintType), tag(n, protowire.BytesType)
 		all = append(all,
-			append(v, 1), append(bytes.Clone(v), append(ten, 1)...), append(bytes.Clone(v), append(ten, 2)...), append(bytes.Clone(v), append(ten, 0x7f)...), // 64 bits, and more
-			append(append(bytes.Clone(v), ten...), 0x80, 0), append(bytes.Clone(v), 0x80, 0x80, 0), append(bytes.Clone(v), 0x80), // eleven bytes, a long zero, cut short
-			field(n, ""), field(n, "text"), field(n, "\xff\xfe"), field(n, "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), field(n, "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02"),
-			append(bytes.Clone(b), 5, 'x'), append(bytes.Clone(b), append(ten, 1)...), append(bytes.Clone(b), append(ten, 0x7f)...), append(bytes.Clone(b), 0x80, 0x80, 0x80, 0x80, 0x08), // lengths: too long, -1, more than 64 bits, 2 GiB
-			append(tag(n, protowire.Fixed32Type), 1, 2, 3, 4), append(tag(n, protowire.Fixed64Type), 1, 2, 3, 4, 5, 6, 7, 8), append(tag(n, protowire.Fixed64Type), 1),
-			tag(n, protowire.StartGroupType), tag(n, protowire.EndGroupType), append(tag(n, protowire.StartGroupType), tag(n, protowire.EndGroupType)...), append(tag(n, protowire.StartGroupType), tag(n+1, protowire.EndGroupType)...),
+			// 64 bits, and more
+			append(v, 1), append(bytes.Clone(v), append(ten, 1)...), append(bytes.Clone(v), append(ten, 2)...),
+			append(bytes.Clone(v), append(ten, 0x7f)...),
+			// eleven bytes, a long zero, cut short
+			append(append(bytes.Clone(v), ten...), 0x80, 0), append(bytes.Clone(v), 0x80, 0x80, 0), append(bytes.Clone(v), 0x80),
+			field(n, ""), field(n, "text"), field(n, "\xff\xfe"), field(n, "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"),
+			field(n, "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02"),
+			// lengths: too long, -1, more than 64 bits, 2 GiB
+			append(bytes.Clone(b), 5, 'x'), append(bytes.Clone(b), append(ten, 1)...),
+			append(bytes.Clone(b), append(ten, 0x7f)...), append(bytes.Clone(b), 0x80, 0x80, 0x80, 0x80, 0x08),
+			append(tag(n, protowire.Fixed32Type), 1, 2, 3, 4), append(tag(n, protowire.Fixed64Type), 1, 2, 3, 4, 5, 6, 7, 8),
+			append(tag(n, protowire.Fixed64Type), 1),
+			tag(n, protowire.StartGroupType), tag(n, protowire.EndGroupType),
+			append(tag(n, protowire.StartGroupType), tag(n, protowire.EndGroupType)...),
+			append(tag(n, protowire.StartGroupType), tag(n+1, protowire.EndGroupType)...),
 			append(bytes.Clone(v), append([]byte{7}, append(v, 8)...)...), append(field(n, "a"), field(n, "b")...), // twice
 			field(2, string(append(tag(n, protowire.VarintType), append(ten, 2)...))),
 			[]byte{byte(n<<3 | 6), 1}, []byte{byte(n<<3 | 7), 1}, // wire types that do not exist
 		)
 	}
 	return append(all,
-		append(protowire.AppendVarint(nil, 1<<35|0x08), 1), append(protowire.AppendVarint(nil, 1<<32|0x08), 1), append(protowire.AppendVarint(nil, 0x05<<3), 1), // numbers that wrap around
-		append([]byte{0x88, 0x80, 0x00}, 5), append([]byte{0x88, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f}, 5), // a long tag, one beyond 64 bits
-		append(tag(1<<29-1, protowire.VarintType), 1), field(99, "unknown"), bytes.Repeat(tag(77, protowire.StartGroupType), 10_001), bytes.Repeat(tag(77, protowire.StartGroupType), 9),
+		// numbers that wrap around
+		append(protowire.AppendVarint(nil, 1<<35|0x08), 1), append(protowire.AppendVarint(nil, 1<<32|0x08), 1),
+		append(protowire.AppendVarint(nil, 0x05<<3), 1),
+		// a long tag, one beyond 64 bits
+		append([]byte{0x88, 0x80, 0x00}, 5), append([]byte{0x88, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f}, 5),
+		append(tag(1<<29-1, protowire.VarintType), 1), field(99, "unknown"),
+		bytes.Repeat(tag(77, protowire.StartGroupType), 10_001), bytes.Repeat(tag(77, protowire.StartGroupType), 9),
 	)
 }
 
@@ -144,7 +159,8 @@ func TestNestingIsBounded(t *testing.T) {
 	}
 	deep := nested(110_000)
 	inLog := protowire.AppendBytes(protowire.AppendTag(nil, 6, protowire.BytesType), deep)
-	for _, err := range []error{Unmarshal(deep, &TxnRequest{}), Check(deep, &TxnRequest{}), Unmarshal(inLog, &InternalRaftRequest{}), Check(inLog, &InternalRaftRequest{})} {
+	for _, err := range []error{Unmarshal(deep, &TxnRequest{}), Check(deep, &TxnRequest{}),
+		Unmarshal(inLog, &InternalRaftRequest{}), Check(inLog, &InternalRaftRequest{})} {
 		if err == nil || !strings.Contains(err.Error(), "exceeded maximum recursion depth") {
 			t.Errorf("110,000 levels: %v", err)
 		}
@@ -170,7 +186,8 @@ func FuzzUnmarshal(f *testing.F) {
 }
 
 func BenchmarkUnmarshal(b *testing.B) {
-	m := &InternalRaftRequest{Header: &RequestHeader{ID: 7 << 50}, Put: &PutRequest{Key: make([]byte, 8), Value: make([]byte, 256)}}
+	m := &InternalRaftRequest{Header: &RequestHeader{ID: 7 << 50},
+		Put: &PutRequest{Key: make([]byte, 8), Value: make([]byte, 256)}}
 	data, err := m.MarshalVT()
 	if err != nil {
 		b.Fatal(err)

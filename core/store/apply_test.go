@@ -66,7 +66,8 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := Open(b, Config{}, nil); s != nil || !errors.Is(err, mvcc.ErrDamaged) || !strings.HasPrefix(err.Error(), "store: ") {
+	if s, err := Open(b, Config{}, nil); s != nil || !errors.Is(err, mvcc.ErrDamaged) ||
+		!strings.HasPrefix(err.Error(), "store: ") {
 		t.Errorf("opened a damaged database: %v", err)
 	}
 }
@@ -114,7 +115,8 @@ func TestCheckLog(t *testing.T) {
 		applied, commit uint64
 		ok              bool
 	}{{0, 5, false}, {0, 1, false}, {1, 4, true}, {1, 5, false}, {4, 5, false}, {5, 5, true}, {0, 0, true}} {
-		if err := CheckLog(j.entries, c.applied, c.commit); (err == nil) != c.ok || err != nil && !errors.Is(err, ErrBadEntry) {
+		if err := CheckLog(j.entries, c.applied, c.commit); (err == nil) != c.ok ||
+			err != nil && !errors.Is(err, ErrBadEntry) {
 			t.Errorf("applied %d, committed %d: %v", c.applied, c.commit, err)
 		}
 	}

@@ -98,8 +98,8 @@ func booted(path string) (pairs, hashes string, applied uint64, err error) {
 }
 
 // TestDamagedDatabases flips bits, clears and overwrites pages of a member's database and cuts it short, 40 times each.
-// Each is right, or as of the commit before, or refused by name; or it has other bytes in a record, which nothing covers
-// with a checksum, and then the hashes that members compare show it.
+// Each is right, or as of the commit before, or refused by name; or it has other bytes in a record, which nothing
+// covers with a checksum, and then the hashes that members compare show it.
 func TestDamagedDatabases(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
 	file := onDisk(t, path)

@@ -23,7 +23,8 @@ func TestEtcdsOwnLog(t *testing.T) {
 		var typ int32
 		var data string
 		fmt.Sscan(line, &index, &term, &typ, &data)
-		entries = append(entries, &raftpb.Entry{Index: &index, Term: &term, Type: raftpb.EntryType(typ).Enum(), Data: decode(t, data)})
+		entries = append(entries, &raftpb.Entry{Index: &index, Term: &term, Type: raftpb.EntryType(typ).Enum(),
+			Data: decode(t, data)})
 	}
 	r := m.Apply(ApplyContext{WithPrev: true}, entries)
 	if r.Err != nil || r.Index != 50 || r.Revision != 39 || r.CompactRevision != 33 {

@@ -94,8 +94,8 @@ func randomTxn(t *rapid.T, depth int) *pb.TxnRequest {
 	return &pb.TxnRequest{Compare: []*pb.Compare{exists}, Success: branch(), Failure: branch()}
 }
 
-// TestLiveEventsAreThoseOfHistory: whoever watched all the time, whoever comes later and starts anywhere in the past, and
-// whoever does so after a restart, see the same events, with the same previous pairs, filters or not.
+// TestLiveEventsAreThoseOfHistory: whoever watched all the time, whoever comes later and starts anywhere in the past,
+// and whoever does so after a restart, see the same events, with the same previous pairs, filters or not.
 func TestLiveEventsAreThoseOfHistory(t *testing.T) {
 	deletes := []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_NOPUT}
 	puts := []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_NODELETE}

@@ -64,7 +64,8 @@ func TestHeldValues(t *testing.T) {
 		{"a value over bytes, not synced", func(m *Mem) { hold(t, m, "f", one, false) }, "old", one},
 		{"a value over bytes", func(m *Mem) { hold(t, m, "f", one, true) }, one, one},
 		{"a second value, not synced", func(m *Mem) { hold(t, m, "f", one, true); hold(t, m, "f", two, false) }, one, two},
-		{"a value over one not synced", func(m *Mem) { hold(t, m, "f", one, false); hold(t, m, "f", two, false) }, "old", two},
+		{"a value over one not synced", func(m *Mem) { hold(t, m, "f", one, false); hold(t, m, "f", two, false) }, "old",
+			two},
 		{"bytes over a value, not synced", func(m *Mem) { hold(t, m, "f", one, true); write(m, "new", false) }, one, "new"},
 		{"bytes over a value", func(m *Mem) { hold(t, m, "f", one, true); write(m, "new", true) }, "new", "new"},
 	} {
@@ -75,7 +76,8 @@ func TestHeldValues(t *testing.T) {
 		if got := contents(t, m.LoseUnsynced(), "f"); got != c.least {
 			t.Errorf("%s: after the worst crash %v, want %v", c.name, got, c.least)
 		}
-		for what, after := range map[string]*Mem{"a clone": m.Clone(), "a crash that loses nothing": m.crash(rand.New(rand.NewPCG(1, 1)), 100)} {
+		for what, after := range map[string]*Mem{"a clone": m.Clone(),
+			"a crash that loses nothing": m.crash(rand.New(rand.NewPCG(1, 1)), 100)} {
 			if got := contents(t, after, "f"); got != c.most {
 				t.Errorf("%s: after %s %v, want %v", c.name, what, got, c.most)
 			}

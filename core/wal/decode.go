@@ -238,7 +238,8 @@ func (d *decoder) torn(n int64, p []byte, reason string) error {
 	if err != nil {
 		return err
 	}
-	if rec, ok := parseRecord(whole); ok && rec.kind != crcRecord && int64(len(whole)) == promised && castagnoli(d.crc, rec.data) == rec.crc {
+	if rec, ok := parseRecord(whole); ok && rec.kind != crcRecord && int64(len(whole)) == promised &&
+		castagnoli(d.crc, rec.data) == rec.crc {
 		return d.corrupt("length field says %d bytes, the record itself %d", n, promised)
 	}
 	return errTorn

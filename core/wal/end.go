@@ -67,7 +67,8 @@ func (d *decoder) end(found error) error {
 		return err
 	}
 	if point > 0 {
-		return d.corrupt("the log ends here, but all up to offset %d was durable when the sync point there was written", point)
+		return d.corrupt("the log ends here, but all up to offset %d was durable when the sync point there was written",
+			point)
 	}
 	return found
 }

@@ -154,7 +154,8 @@ func TestTornTailsAlwaysBoot(t *testing.T) {
 					repaired++
 				}
 				if uint64(len(log.Entries)) < k.synced || !strings.HasPrefix(entriesText(k.want), entriesText(text(log))) {
-					t.Fatalf("seed %d: sectors %b of %d kept:\n%s\nof %d synced entries in\n%s", seed, kept, len(k.differ), text(log), k.synced, k.want)
+					t.Fatalf("seed %d: sectors %b of %d kept:\n%s\nof %d synced entries in\n%s", seed, kept, len(k.differ), text(log),
+						k.synced, k.want)
 				}
 				if seed%8 == 0 {
 					goesOn(t, m, w, o, uint64(len(log.Entries)))
@@ -211,7 +212,8 @@ func TestFailedWritesLeaveALogThatBoots(t *testing.T) {
 			t.Fatalf("after %d bytes: %v", short, err)
 		}
 		r := rand.New(rand.NewPCG(uint64(short), 3))
-		for i, m := range []*vfs.Mem{disk.Clone(), disk.LoseUnsynced(), disk.CrashClone(r), disk.CrashClone(r), disk.CrashClone(r)} {
+		for i, m := range []*vfs.Mem{disk.Clone(), disk.LoseUnsynced(), disk.CrashClone(r), disk.CrashClone(r),
+			disk.CrashClone(r)} {
 			o.Applied = 20
 			_, log, err := Open(m, "m/wal", nil, o)
 			if err != nil || len(log.Entries) < 20 || i == 0 && len(log.Entries) != 23 {
@@ -411,7 +413,8 @@ func TestWhatIsNoLogIsNamed(t *testing.T) {
 		{"short text", "the file is text"},
 		{"\x7fELF\x02\x01\x01\x00" + strings.Repeat("\x90", 5000), "the file is not a log"},
 		{"\x20\x00\x00\x00\x00\x00\x00\x00", "within its first record"},
-		{"\x08\x00\x00\x00\x00\x00\x00\x00\x08\x02\x10\x00\x1a\x02\x10\x01" + strings.Repeat("\x00", 4096), "a record of type 2 instead"},
+		{"\x08\x00\x00\x00\x00\x00\x00\x00\x08\x02\x10\x00\x1a\x02\x10\x01" + strings.Repeat("\x00", 4096),
+			"a record of type 2 instead"},
 	} {
 		m := vfs.NewMem()
 		check(t, m.MkdirAll("m/wal"))

@@ -218,7 +218,8 @@ func TestLeftoversGo(t *testing.T) {
 
 // TestHardStateInEachSegment: whatever part of it is set, it stands at the head of every segment, also after a start.
 func TestHardStateInEachSegment(t *testing.T) {
-	for _, hs := range []*raftpb.HardState{hardState(3, 0, 0), hardState(0, 3, 0), hardState(0, 0, 3), hardState(1, 2, 3)} {
+	for _, hs := range []*raftpb.HardState{hardState(3, 0, 0), hardState(0, 3, 0), hardState(0, 0, 3),
+		hardState(1, 2, 3)} {
 		m := vfs.NewMem()
 		o := Options{SegmentBytes: 2000}
 		w := create(t, m, o)
@@ -233,7 +234,8 @@ func TestHardStateInEachSegment(t *testing.T) {
 		check(t, w.Release(last.Index))
 		check(t, w.Close())
 		w, log := open(t, m, mark(last.Index-1, 1), o)
-		if got := log.HardState; got.GetTerm() != hs.GetTerm() || got.GetVote() != hs.GetVote() || got.GetCommit() != hs.GetCommit() {
+		if got := log.HardState; got.GetTerm() != hs.GetTerm() || got.GetVote() != hs.GetVote() ||
+			got.GetCommit() != hs.GetCommit() {
 			t.Errorf("hard state %v, want %v", got, hs)
 		}
 		check(t, w.Close())

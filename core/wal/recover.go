@@ -300,7 +300,8 @@ func (s *scan) entry(rec record) error {
 	// A hard state that is called an entry is one of the type of its term, and
 	// without data.
 	if e.GetType() != raftpb.EntryNormal && (e.GetType() > raftpb.EntryConfChangeV2 || len(e.GetData()) == 0) {
-		return &badRecord{text: fmt.Sprintf("entry %d of type %d has %d bytes of data", e.GetIndex(), e.GetType(), len(e.GetData()))}
+		return &badRecord{text: fmt.Sprintf("entry %d of type %d has %d bytes of data", e.GetIndex(), e.GetType(),
+			len(e.GetData()))}
 	}
 	s.refute(e.GetIndex())
 	if s.snapshotsOnly {
@@ -340,7 +341,8 @@ func (s *scan) snapshot(rec record) error {
 		return nil
 	}
 	if snap.GetTerm() != s.Snapshot.GetTerm() {
-		return &badRecord{fmt.Sprintf("the snapshot at %d has term %d, not %d", snap.GetIndex(), snap.GetTerm(), s.Snapshot.GetTerm()), ErrSnapshotMismatch}
+		return &badRecord{fmt.Sprintf("the snapshot at %d has term %d, not %d", snap.GetIndex(), snap.GetTerm(),
+			s.Snapshot.GetTerm()), ErrSnapshotMismatch}
 	}
 	if s.startTerm != snap.GetTerm() {
 		s.Entries, s.startTerm = s.Entries[:0], snap.GetTerm()

@@ -18,8 +18,10 @@ func rotLog(t *testing.T) (m *vfs.Mem, name string, offsets []int64, data []byte
 	w, err := Create(m, "w", []byte("me"), Options{SegmentBytes: 16 << 10})
 	check(t, err)
 	for i := uint64(1); i <= 120; i++ {
-		e := &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Term: new(uint64(7)), Index: new(i), Data: []byte(strings.Repeat("x", int(i%40)))}
-		check(t, w.Append(&raftpb.HardState{Term: new(uint64(7)), Vote: new(uint64(1)), Commit: new(i - 1)}, []*raftpb.Entry{e}))
+		e := &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Term: new(uint64(7)), Index: new(i),
+			Data: []byte(strings.Repeat("x", int(i%40)))}
+		check(t, w.Append(&raftpb.HardState{Term: new(uint64(7)), Vote: new(uint64(1)), Commit: new(i - 1)},
+			[]*raftpb.Entry{e}))
 	}
 	check(t, w.Sync())
 	check(t, w.Close())

@@ -65,7 +65,8 @@ func open(t testing.TB, fsys vfs.FS, from *pb.WALSnapshot, o Options) (*WAL, *Re
 func text(log *Recovered) string {
 	var b strings.Builder
 	hs := log.HardState
-	fmt.Fprintf(&b, "%s from %d/%d state %d/%d/%d", log.Metadata, log.Snapshot.GetTerm(), log.Snapshot.GetIndex(), hs.GetTerm(), hs.GetVote(), hs.GetCommit())
+	fmt.Fprintf(&b, "%s from %d/%d state %d/%d/%d", log.Metadata, log.Snapshot.GetTerm(), log.Snapshot.GetIndex(),
+		hs.GetTerm(), hs.GetVote(), hs.GetCommit())
 	for _, e := range log.Entries {
 		fmt.Fprintf(&b, " %d/%d:%08x", e.GetTerm(), e.GetIndex(), castagnoli(0, e.Data))
 	}
@@ -176,14 +177,18 @@ func TestRoundTripOverSegments(t *testing.T) {
 		check(t, w.Close())
 
 		w, log := open(t, m, nil, o)
-		if got, want := text(log), text(&Recovered{Metadata: []byte("metadata"), HardState: hardState(3, 1, 240), Entries: want}); got != want || log.Repaired {
+		if got, want := text(log),
+			text(&Recovered{Metadata: []byte("metadata"), HardState: hardState(3, 1, 240), Entries: want}); got != want ||
+			log.Repaired {
 			t.Fatalf("whole log:\n%s\nwant\n%s", got, want)
 		}
 		check(t, w.Append(nil, entries(9, 250, 2))) // overrides what comes after
 		check(t, w.Close())
 		_, log = open(t, m, mark(100, 2), o)
 		all := append(append([]*raftpb.Entry{}, want[100:249]...), entries(9, 250, 2)...)
-		if got, want := text(log), text(&Recovered{Metadata: []byte("metadata"), HardState: hardState(3, 1, 240), Entries: all, Snapshot: pb.WALSnapshot{Index: new(uint64(100)), Term: new(uint64(2))}}); got != want {
+		if got, want := text(log),
+			text(&Recovered{Metadata: []byte("metadata"), HardState: hardState(3, 1, 240), Entries: all,
+				Snapshot: pb.WALSnapshot{Index: new(uint64(100)), Term: new(uint64(2))}}); got != want {
 			t.Fatalf("from the snapshot:\n%s\nwant\n%s", got, want)
 		}
 	}
@@ -340,7 +345,8 @@ func TestCreateIsAllOrNothing(t *testing.T) {
 		t.Errorf("opened what is not there: %v", err)
 	}
 	check(t, m.MkdirAll("empty"))
-	if _, _, err := Open(m, "empty", nil, o); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "wal: file not found") {
+	if _, _, err := Open(m, "empty", nil, o); !errors.Is(err, fs.ErrNotExist) ||
+		!strings.Contains(err.Error(), "wal: file not found") {
 		t.Errorf("opened an empty directory: %v", err)
 	}
 }
@@ -406,7 +412,8 @@ func TestNothingIsAcceptedAfterAFailure(t *testing.T) {
 		}
 		armed = false // the disk is fine again, and it must not matter
 		for what, again := range map[string]error{
-			"append": w.Append(nil, entries(1, 99, 1)), "sync": w.Sync(), "snapshot": w.SaveSnapshot(mark(1, 1)), "release": w.Release(1),
+			"append": w.Append(nil, entries(1, 99, 1)), "sync": w.Sync(), "snapshot": w.SaveSnapshot(mark(1, 1)),
+			"release": w.Release(1),
 		} {
 			if again == nil || again.Error() != err.Error() {
 				t.Errorf("%s: %s afterwards: %v, want %v", name, what, again, err)

@@ -72,7 +72,8 @@ func auditStream(h *Hub, s *stream) error {
 	}
 	switch {
 	case s.bytes != bytes || s.free != free || s.sent > 64 && s.sent*2 >= len(s.onTheWay):
-		return fmt.Errorf("%d bytes, %d free, not %d, %d; %d of %d sent", bytes, free, s.bytes, s.free, s.sent, len(s.onTheWay))
+		return fmt.Errorf("%d bytes, %d free, not %d, %d; %d of %d sent", bytes, free, s.bytes, s.free, s.sent,
+			len(s.onTheWay))
 	case len(s.byID) != len(s.watchers) || dangling(s.watchers):
 		return fmt.Errorf("%d watchers by id, %d in order", len(s.byID), len(s.watchers))
 	case s.blocked && s.behind.admitted != 0:
@@ -100,7 +101,8 @@ func auditStream(h *Hub, s *stream) error {
 func auditWatcher(h *Hub, w *watcher, inLine bool) error {
 	tree, ok := h.behind.Get(w)
 	switch {
-	case w.found || w.flushed || w.served && w.behind || w.lacks != 0 || len(w.batch) != 0 || dangling(w.batch) || cap(w.batch) > 64:
+	case w.found || w.flushed || w.served && w.behind || w.lacks != 0 || len(w.batch) != 0 || dangling(w.batch) ||
+		cap(w.batch) > 64:
 		return fmt.Errorf("a delivery goes on: %d in its batch of %d", len(w.batch), cap(w.batch))
 	case w.behind != inLine || w.behind == (w.group != nil):
 		return fmt.Errorf("behind %v, in line %v, group %v", w.behind, inLine, w.group)
@@ -119,7 +121,8 @@ func auditTree(n *rangeNode, low, high *rangeNode) error {
 	if n == nil {
 		return nil
 	}
-	if low != nil && compareSpans(low.group.span, n.group.span) >= 0 || high != nil && compareSpans(n.group.span, high.group.span) >= 0 {
+	if low != nil && compareSpans(low.group.span, n.group.span) >= 0 ||
+		high != nil && compareSpans(n.group.span, high.group.span) >= 0 {
 		return fmt.Errorf("range %+v is not in order", n.group.span)
 	}
 	far := n.group.span

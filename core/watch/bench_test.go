@@ -16,7 +16,8 @@ func benchmarkPublish(b *testing.B, streams, perStream int, create func(i int) *
 	for s := range streams {
 		h.Open(uint64(s + 1))
 		for i := range perStream {
-			h.Request(0, uint64(s+1), &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: create(s*perStream + i)}})
+			h.Request(0, uint64(s+1),
+				&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: create(s*perStream + i)}})
 		}
 	}
 	var pushes []Push
@@ -41,7 +42,8 @@ func benchmarkPublish(b *testing.B, streams, perStream int, create func(i int) *
 	for i := range b.N {
 		rev := int64(i + 2)
 		kv := &pb.KeyValue{Key: []byte("/registry/pods/a"), Value: value, CreateRevision: 2, ModRevision: rev, Version: rev}
-		h.Publish(0, []mvcc.Change{{Rev: rev, Events: []mvcc.Event{{Event: &pb.Event{Kv: kv}, HasPrev: true, Prev: kv}}}}, rev, 0)
+		h.Publish(0, []mvcc.Change{{Rev: rev, Events: []mvcc.Event{{Event: &pb.Event{Kv: kv}, HasPrev: true, Prev: kv}}}},
+			rev, 0)
 		write()
 	}
 	b.ReportMetric(float64(sent)/float64(b.N), "pushes/op")
@@ -50,7 +52,8 @@ func benchmarkPublish(b *testing.B, streams, perStream int, create func(i int) *
 func BenchmarkPublish(b *testing.B) {
 	one := func(int) *pb.WatchCreateRequest { return &pb.WatchCreateRequest{Key: []byte("/registry/pods/a")} }
 	others := func(i int) *pb.WatchCreateRequest {
-		return &pb.WatchCreateRequest{Key: fmt.Appendf(nil, "/registry/%06d/", i), RangeEnd: fmt.Appendf(nil, "/registry/%06d0", i)}
+		return &pb.WatchCreateRequest{Key: fmt.Appendf(nil, "/registry/%06d/", i),
+			RangeEnd: fmt.Appendf(nil, "/registry/%06d0", i)}
 	}
 	prefix := func(int) *pb.WatchCreateRequest {
 		return &pb.WatchCreateRequest{Key: []byte("/registry/"), RangeEnd: []byte("/registry0"), PrevKv: true}

@@ -11,8 +11,8 @@ import (
 // nothing from most of history, so several share the room of one.
 const admittedPerPush = 8
 
-// settle puts a watcher where its next revision says: among the synced, or among those behind. In the line of its stream
-// a watcher that was just served goes to the end.
+// settle puts a watcher where its next revision says: among the synced, or among those behind. In the line of its
+// stream a watcher that was just served goes to the end.
 func (h *Hub) settle(w *watcher) {
 	s := w.stream
 	switch {

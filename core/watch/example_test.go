@@ -16,7 +16,8 @@ func ExampleHub() {
 		CreateRequest: &pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("c")},
 	}})
 	h.Publish(0, []mvcc.Change{{Rev: 2, Events: []mvcc.Event{{
-		Event: &pb.Event{Kv: &pb.KeyValue{Key: []byte("b"), Value: []byte("1"), CreateRevision: 2, ModRevision: 2, Version: 1}},
+		Event: &pb.Event{Kv: &pb.KeyValue{Key: []byte("b"), Value: []byte("1"), CreateRevision: 2, ModRevision: 2,
+			Version: 1}},
 	}}}}, 2, 0)
 
 	pushes, _ := h.Drain(nil, nil)

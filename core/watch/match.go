@@ -54,7 +54,8 @@ func (m *matcher) run(x *index, changes []*change, next int64, live bool) {
 
 // again tells whether a later event of the change is of the same key.
 func (c *change) again(i int) bool {
-	return slices.ContainsFunc(c.events[i+1:], func(e mvcc.Event) bool { return string(e.Kv.Key) == string(c.events[i].Kv.Key) })
+	return slices.ContainsFunc(c.events[i+1:],
+		func(e mvcc.Event) bool { return string(e.Kv.Key) == string(c.events[i].Kv.Key) })
 }
 
 // offer notes the current event for w if w wants it.
@@ -162,7 +163,8 @@ func (h *Hub) pushFragments(w *watcher, batch []*item, rev int64) {
 			batch = batch[n:]
 			continue
 		}
-		h.launch(w.stream, &Response{WatchID: w.id, Rev: rev, Fragment: n < len(batch), Events: h.encoder.list(batch[:n], w.prev)}, !first)
+		h.launch(w.stream, &Response{WatchID: w.id, Rev: rev, Fragment: n < len(batch),
+			Events: h.encoder.list(batch[:n], w.prev)}, !first)
 		h.emit(trace.WatchPushed, w, n, rev, "")
 		batch = batch[n:]
 	}

@@ -122,7 +122,8 @@ func (p *promises) next(c *client) *mvcc.Change {
 
 func wants(r *pb.WatchCreateRequest, ev *pb.Event) bool {
 	for _, f := range r.Filters {
-		if f == pb.WatchCreateRequest_NOPUT && ev.Type == pb.Event_PUT || f == pb.WatchCreateRequest_NODELETE && ev.Type == pb.Event_DELETE {
+		if f == pb.WatchCreateRequest_NOPUT && ev.Type == pb.Event_PUT || f == pb.WatchCreateRequest_NODELETE &&
+			ev.Type == pb.Event_DELETE {
 			return false
 		}
 	}
@@ -159,7 +160,8 @@ func (p *promises) checkEvents(stream uint64, c *client, r *Response) {
 }
 
 func (p *promises) checkEvent(stream uint64, c *client, ch *mvcc.Change, want *mvcc.Event, got *pb.Event) {
-	if got.Type != want.Type || !bytes.Equal(got.Kv.Key, want.Kv.Key) || got.Kv.ModRevision != ch.Rev || !bytes.Equal(got.Kv.Value, want.Kv.Value) {
+	if got.Type != want.Type || !bytes.Equal(got.Kv.Key, want.Kv.Key) || got.Kv.ModRevision != ch.Rev ||
+		!bytes.Equal(got.Kv.Value, want.Kv.Value) {
 		p.t.Fatalf("stream %d: got %v, want %v", stream, got, want.Event)
 	}
 	prev := p.at(want.Kv.Key, ch.Rev-1)
@@ -257,7 +259,8 @@ func (p *promises) step(t *rapid.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "ops") {
 			if k := key(); !used[k] {
 				used[k] = true
-				ops = append(ops, op{k, rapid.SampledFrom([]string{"", "1", "2", "long long long long long long long"}).Draw(t, "value")})
+				ops = append(ops,
+					op{k, rapid.SampledFrom([]string{"", "1", "2", "long long long long long long long"}).Draw(t, "value")})
 			}
 		}
 		p.write(p.hub.WantsPrev() && rapid.Bool().Draw(t, "with prev"), ops...)
@@ -317,7 +320,8 @@ func (p *promises) createWatch(t *rapid.T, id uint64, key func() string) {
 	r := &pb.WatchCreateRequest{
 		Key: []byte(key()), StartRevision: int64(rapid.IntRange(-1, int(p.rev())+4).Draw(t, "start")),
 		WatchId: int64(rapid.SampledFrom([]int{0, 0, 0, 2, 5}).Draw(t, "id")),
-		PrevKv:  rapid.Bool().Draw(t, "prev"), Fragment: rapid.Bool().Draw(t, "fragment"), ProgressNotify: rapid.Bool().Draw(t, "notify"),
+		PrevKv:  rapid.Bool().Draw(t, "prev"), Fragment: rapid.Bool().Draw(t, "fragment"),
+		ProgressNotify: rapid.Bool().Draw(t, "notify"),
 	}
 	switch rapid.IntRange(0, 3).Draw(t, "range") {
 	case 0:
@@ -344,7 +348,8 @@ func TestSameCallsSamePushes(t *testing.T) {
 		w.onPush = func(s uint64, r *Response) { fmt.Fprintf(&log, "%d: %s\n", s, describe(r)) }
 		for i := range 40 {
 			w.open(uint64(i + 1))
-			w.create(uint64(i+1), &pb.WatchCreateRequest{Key: []byte{byte('a' + i%5)}, RangeEnd: []byte{byte('a' + i%7), 'x'}, PrevKv: i%3 == 0})
+			w.create(uint64(i+1), &pb.WatchCreateRequest{Key: []byte{byte('a' + i%5)}, RangeEnd: []byte{byte('a' + i%7), 'x'},
+				PrevKv: i%3 == 0})
 			w.create(uint64(i+1), &pb.WatchCreateRequest{Key: []byte{byte('a' + i%5)}})
 			w.write(i%2 == 0, op{string(rune('a' + i%5)), fmt.Sprint(i)}, op{string(rune('b' + i%6)), fmt.Sprint(i)})
 			w.publish(1)

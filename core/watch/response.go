@@ -46,8 +46,8 @@ func (e *Encoded) SizeBytes() int {
 	return e.size
 }
 
-// A Scan asks the driver to read history from the store: all changes with From <= revision <= To, but no more than about
-// MaxBytes, with the previous pairs if WithPrev.
+// A Scan asks the driver to read history from the store: all changes with From <= revision <= To, but no more than
+// about MaxBytes, with the previous pairs if WithPrev.
 type Scan struct {
 	ID       uint64
 	From, To int64
@@ -182,7 +182,8 @@ func (r *Response) SizeWire() int {
 // Message is the response as a message, for drivers that do not need bytes.
 func (r *Response) Message(h *pb.ResponseHeader) *pb.WatchResponse {
 	m := &pb.WatchResponse{
-		Header:          &pb.ResponseHeader{ClusterId: h.GetClusterId(), MemberId: h.GetMemberId(), RaftTerm: h.GetRaftTerm(), Revision: r.Rev},
+		Header: &pb.ResponseHeader{ClusterId: h.GetClusterId(), MemberId: h.GetMemberId(), RaftTerm: h.GetRaftTerm(),
+			Revision: r.Rev},
 		WatchId:         r.WatchID,
 		Created:         r.Created,
 		Canceled:        r.Canceled,

@@ -27,14 +27,17 @@ func TestWire(t *testing.T) {
 		}
 		e := encoder{skip: rapid.Bool().Draw(t, "skip")}
 		r := &Response{
-			WatchID: rapid.Int64Range(-1, 1<<62).Draw(t, "id"), Rev: number.Draw(t, "rev"), CompactRev: number.Draw(t, "compact"),
-			Created: rapid.Bool().Draw(t, "created"), Canceled: rapid.Bool().Draw(t, "canceled"), Fragment: rapid.Bool().Draw(t, "fragment"),
-			Reason: rapid.StringN(0, 200, -1).Draw(t, "reason"),
+			WatchID: rapid.Int64Range(-1, 1<<62).Draw(t, "id"), Rev: number.Draw(t, "rev"),
+			CompactRev: number.Draw(t, "compact"),
+			Created:    rapid.Bool().Draw(t, "created"), Canceled: rapid.Bool().Draw(t, "canceled"),
+			Fragment: rapid.Bool().Draw(t, "fragment"),
+			Reason:   rapid.StringN(0, 200, -1).Draw(t, "reason"),
 		}
 		if len(batch) > 0 {
 			r.Events = e.list(batch, rapid.Bool().Draw(t, "prev"))
 		}
-		h := &pb.ResponseHeader{ClusterId: rapid.Uint64().Draw(t, "cluster"), MemberId: rapid.Uint64().Draw(t, "member"), RaftTerm: rapid.Uint64().Draw(t, "term")}
+		h := &pb.ResponseHeader{ClusterId: rapid.Uint64().Draw(t, "cluster"), MemberId: rapid.Uint64().Draw(t, "member"),
+			RaftTerm: rapid.Uint64().Draw(t, "term")}
 		want, err := r.Message(h).MarshalVT()
 		if err != nil {
 			t.Fatal(err)
@@ -62,8 +65,10 @@ func TestWire(t *testing.T) {
 func randomPair(t *rapid.T) *pb.KeyValue {
 	n := rapid.Int64Range(0, 1<<40)
 	return &pb.KeyValue{
-		Key: rapid.SliceOfN(rapid.Byte(), 1, 200).Draw(t, "key"), Value: rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "value"),
-		CreateRevision: n.Draw(t, "create"), ModRevision: n.Draw(t, "mod"), Version: n.Draw(t, "version"), Lease: n.Draw(t, "lease"),
+		Key: rapid.SliceOfN(rapid.Byte(), 1, 200).Draw(t, "key"), Value: rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t,
+			"value"),
+		CreateRevision: n.Draw(t, "create"), ModRevision: n.Draw(t, "mod"), Version: n.Draw(t, "version"),
+		Lease: n.Draw(t, "lease"),
 	}
 }
 
@@ -117,7 +122,8 @@ func TestSizeWire(t *testing.T) {
 
 // TestCreateHasNoPreviousPair, whatever the store has found.
 func TestCreateHasNoPreviousPair(t *testing.T) {
-	ev := &mvcc.Event{HasPrev: true, Event: &pb.Event{Kv: &pb.KeyValue{Key: []byte("a"), CreateRevision: 3, ModRevision: 3}}}
+	ev := &mvcc.Event{HasPrev: true,
+		Event: &pb.Event{Kv: &pb.KeyValue{Key: []byte("a"), CreateRevision: 3, ModRevision: 3}}}
 	ev.Prev = &pb.KeyValue{Key: []byte("a")}
 	e := encoder{}
 	if got := e.list([]*item{{event: ev}}, true).Events[0]; got.PrevKv != nil {

@@ -192,11 +192,13 @@ func (w *world) create(id uint64, r *pb.WatchCreateRequest) {
 }
 
 func (w *world) cancel(id uint64, watch int64) {
-	w.hub.Request(w.now, id, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: watch}}})
+	w.hub.Request(w.now, id,
+		&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: watch}}})
 }
 
 func (w *world) askProgress(id uint64) {
-	w.hub.Request(w.now, id, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}})
+	w.hub.Request(w.now, id,
+		&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}})
 }
 
 // describe writes a response on one line.

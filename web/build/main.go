@@ -35,7 +35,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "web/build:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("page: %.2f MB, %.2f MB in brotli %d, in web/dist after %.1f s\n", float64(raw)/1e6, float64(packed)/1e6, *quality, time.Since(begin).Seconds())
+	fmt.Printf("page: %.2f MB, %.2f MB in brotli %d, in web/dist after %.1f s\n", float64(raw)/1e6, float64(packed)/1e6,
+		*quality, time.Since(begin).Seconds())
 }
 
 // build fills dist and tells the size of the page in bytes, plain and packed.
@@ -126,7 +127,8 @@ func compile(root, out string) error {
 		return err
 	}
 	defer os.Remove(overlay)
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "mutants", "-ldflags=-s -w", "-overlay", overlay, "-o", out, "./wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "mutants", "-ldflags=-s -w", "-overlay", overlay, "-o", out,
+		"./wasm")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

@@ -122,7 +122,8 @@ func TestLeaderKilled(t *testing.T) {
 			t.Errorf("%s has lost %d acknowledged writes, the first are %v", m.name, len(lost), lost[:min(5, len(lost))])
 		}
 	}
-	t.Logf("%d leaders killed, a new one after %v; %d of %d writes acknowledged, none lost; %+v everywhere", rounds, took, acked, tries, state)
+	t.Logf("%d leaders killed, a new one after %v; %d of %d writes acknowledged, none lost; %+v everywhere", rounds, took,
+		acked, tries, state)
 	if acked < 100*rounds {
 		t.Errorf("only %d writes were acknowledged", acked)
 	}

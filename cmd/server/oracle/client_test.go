@@ -100,13 +100,15 @@ func TestClientWatches(t *testing.T) {
 		}
 		_, err = c.Put(call(t), "k0", "too early")
 		ok(t, err)
-		txn, err := c.Txn(call(t)).Then(clientv3.OpPut("k0", "on time"), clientv3.OpPut("k1", "together"), clientv3.OpDelete("k2")).Commit()
+		txn, err := c.Txn(call(t)).Then(clientv3.OpPut("k0", "on time"), clientv3.OpPut("k1", "together"),
+			clientv3.OpDelete("k2")).Commit()
 		ok(t, err)
 		expect(t, events(t, future, 1), "[PUT k0=on time]")
 		expect(t, events(t, all, 1), "[PUT k0=too early was again]")
 		one := next(t, all) // one revision, one response
 		if len(one.Events) != 3 || one.Header.Revision != txn.Header.Revision {
-			t.Errorf("a transaction of 3 events arrived as %d, revision %d of %d", len(one.Events), one.Header.Revision, txn.Header.Revision)
+			t.Errorf("a transaction of 3 events arrived as %d, revision %d of %d", len(one.Events), one.Header.Revision,
+				txn.Header.Revision)
 		}
 	})
 }
@@ -145,7 +147,8 @@ func TestClientWatchProgressAndCompaction(t *testing.T) {
 		if late.Err() != rpctypes.ErrCompacted || late.CompactRevision != rev-5 || !late.Canceled {
 			t.Errorf("start before the compaction: %+v, %v", late, late.Err())
 		}
-		expect(t, events(t, c.Watch(ctx, "elsewhere", clientv3.WithRev(rev-5)), 6), "[PUT elsewhere=14 PUT elsewhere=15 PUT elsewhere=16 PUT elsewhere=17 PUT elsewhere=18 PUT elsewhere=19]")
+		expect(t, events(t, c.Watch(ctx, "elsewhere", clientv3.WithRev(rev-5)), 6),
+			"[PUT elsewhere=14 PUT elsewhere=15 PUT elsewhere=16 PUT elsewhere=17 PUT elsewhere=18 PUT elsewhere=19]")
 	})
 }
 
@@ -193,7 +196,8 @@ func TestClientTransactions(t *testing.T) {
 			clientv3.OpGet("n", clientv3.WithPrefix(), clientv3.WithCountOnly())).Commit()
 		ok(t, err)
 		inner := nested.Responses[0].GetResponseTxn()
-		if !nested.Succeeded || !inner.Succeeded || string(inner.Responses[1].GetResponseRange().Kvs[0].Value) != "1" || nested.Responses[1].GetResponseRange().Count != 2 {
+		if !nested.Succeeded || !inner.Succeeded || string(inner.Responses[1].GetResponseRange().Kvs[0].Value) != "1" ||
+			nested.Responses[1].GetResponseRange().Count != 2 {
 			t.Errorf("nested: %+v", nested)
 		}
 		_, err = c.Txn(call(t)).Then(clientv3.OpPut("x", "1"), clientv3.OpPut("x", "2")).Commit()
@@ -310,7 +314,8 @@ func TestQuota(t *testing.T) {
 			}
 			alarms, err := c.AlarmList(call(t))
 			ok(t, err)
-			if len(alarms.Alarms) != 1 || alarms.Alarms[0].MemberID != get.Header.MemberId || alarms.Alarms[0].Alarm != etcdpb.AlarmType_NOSPACE {
+			if len(alarms.Alarms) != 1 || alarms.Alarms[0].MemberID != get.Header.MemberId ||
+				alarms.Alarms[0].Alarm != etcdpb.AlarmType_NOSPACE {
 				t.Errorf("alarms: %v", alarms.Alarms)
 			}
 			_, err = c.Put(call(t), "small", "")

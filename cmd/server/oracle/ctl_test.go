@@ -34,26 +34,43 @@ func steps(lines ...string) (out []step) {
 func script() []step {
 	var s []step
 	add := func(more ...step) { s = append(s, more...) }
-	add(steps("put a 1", "put b '' -w json", "put -- c -3", "put a 2 --prev-kv", "put a 3 --prev-kv -w fields", "put a 4 --prev-kv -w json",
-		"put new x --prev-kv", "put a --ignore-value", "put missing --ignore-value", "put a 9 --ignore-lease", "put missing 9 --ignore-lease",
-		"put a v --ignore-value", "put a 5 --lease=1234abcd", "put '' x", "put key/1 one", "put key/2 two", "put key/3 three", "put key/10 ten",
-		"put key/2 zwei", "put key/3 three -w protobuf", "put zz last", "put ünï cödé", "put k 'with spaces and \"quotes\"'")...)
+	add(steps("put a 1", "put b '' -w json", "put -- c -3", "put a 2 --prev-kv", "put a 3 --prev-kv -w fields",
+		"put a 4 --prev-kv -w json",
+		"put new x --prev-kv", "put a --ignore-value", "put missing --ignore-value", "put a 9 --ignore-lease",
+		"put missing 9 --ignore-lease",
+		"put a v --ignore-value", "put a 5 --lease=1234abcd", "put '' x", "put key/1 one", "put key/2 two", "put key/3 three",
+		"put key/10 ten",
+		"put key/2 zwei", "put key/3 three -w protobuf", "put zz last", "put ünï cödé",
+		"put k 'with spaces and \"quotes\"'")...)
 	add(step{args: "put from-stdin", stdin: "a value\nof two lines\n"})
-	// How etcdctl prints is its own affair: a few answers in every format are enough, what is in them is compared all the same.
-	add(steps("get a", "get missing -w json", "get key/1 key/3", "get key/2 --from-key -w json", "get '' --prefix", "get '' --from-key --limit 3 -w fields", "get key/ --prefix --order DESCEND --sort-by KEY -w protobuf")...)
+	// How etcdctl prints is its own affair: a few answers in every format are enough, what is in them is compared all the
+	// same.
+	add(steps("get a", "get missing -w json", "get key/1 key/3", "get key/2 --from-key -w json", "get '' --prefix",
+		"get '' --from-key --limit 3 -w fields", "get key/ --prefix --order DESCEND --sort-by KEY -w protobuf")...)
 	for _, get := range []string{"get key/ --prefix", "get key/ --prefix --count-only", "get key/ --prefix --keys-only"} {
 		add(formats(get)...)
 	}
-	for _, by := range []string{"KEY --order ASCEND", "VERSION", "CREATE --order ASCEND", "MODIFY --order DESCEND", "VALUE", "VALUE --order DESCEND", "VERSION --order DESCEND", "CREATE --order DESCEND"} {
+	for _, by := range []string{"KEY --order ASCEND", "VERSION", "CREATE --order ASCEND", "MODIFY --order DESCEND",
+		"VALUE", "VALUE --order DESCEND", "VERSION --order DESCEND", "CREATE --order DESCEND"} {
 		add(step{args: "get key/ --prefix --sort-by " + by})
 	}
-	add(steps("get key/ --prefix --limit 2", "get key/ --prefix --limit 2 -w json", "get key/ --prefix --limit 0", "get key/ --prefix --limit 1 --sort-by VALUE -w json",
-		"get key/ --prefix --rev 20", "get key/2 --rev 14", "get a --rev 1", "get a --rev 2 -w json", "get a --rev 99999", "get a --rev -5",
-		"get key/ --prefix --min-mod-rev 15", "get key/ --prefix --max-mod-rev 15 -w json", "get key/ --prefix --min-create-rev 12 --max-create-rev 13", "get key/ --prefix --min-create-rev 12 --limit 1 -w json",
-		"get key/ --prefix --print-value-only", "get key/ --prefix --print-value-only --keys-only", "get a --consistency l", "get a --consistency s -w json", "get a --consistency x",
-		"get key/ --prefix --count-only -w fields", "get key/ --prefix --count-only --limit 1 -w json", "get a b c", "get", "get a z --prefix", "get key/ --prefix --order SIDEWAYS", "get key/ --prefix --sort-by COLOR",
-		"get key/ --prefix --hex", "get key/3 key/1", "get a a", "get key/ --prefix --rev 14 --keys-only -w json", "get key/ --prefix --stream", "get key/ --prefix --stream --limit 2 -w json", "get key/ --prefix --stream --order DESCEND", "get '' --from-key --stream --keys-only",
-		"del missing", "del zz", "del zz -w json", "del key/1 key/2 --prev-kv", "put key/1 one", "del key/1 -w fields --prev-kv", "put key/1 one", "put key/11 elf", "del key/1 --prefix --prev-kv -w json", "del k --from-key", "del", "del '' --prefix -w json",
+	add(steps("get key/ --prefix --limit 2", "get key/ --prefix --limit 2 -w json", "get key/ --prefix --limit 0",
+		"get key/ --prefix --limit 1 --sort-by VALUE -w json",
+		"get key/ --prefix --rev 20", "get key/2 --rev 14", "get a --rev 1", "get a --rev 2 -w json", "get a --rev 99999",
+		"get a --rev -5",
+		"get key/ --prefix --min-mod-rev 15", "get key/ --prefix --max-mod-rev 15 -w json",
+		"get key/ --prefix --min-create-rev 12 --max-create-rev 13",
+		"get key/ --prefix --min-create-rev 12 --limit 1 -w json",
+		"get key/ --prefix --print-value-only", "get key/ --prefix --print-value-only --keys-only", "get a --consistency l",
+		"get a --consistency s -w json", "get a --consistency x",
+		"get key/ --prefix --count-only -w fields", "get key/ --prefix --count-only --limit 1 -w json", "get a b c", "get",
+		"get a z --prefix", "get key/ --prefix --order SIDEWAYS", "get key/ --prefix --sort-by COLOR",
+		"get key/ --prefix --hex", "get key/3 key/1", "get a a", "get key/ --prefix --rev 14 --keys-only -w json",
+		"get key/ --prefix --stream", "get key/ --prefix --stream --limit 2 -w json",
+		"get key/ --prefix --stream --order DESCEND", "get '' --from-key --stream --keys-only",
+		"del missing", "del zz", "del zz -w json", "del key/1 key/2 --prev-kv", "put key/1 one",
+		"del key/1 -w fields --prev-kv", "put key/1 one", "put key/11 elf", "del key/1 --prefix --prev-kv -w json",
+		"del k --from-key", "del", "del '' --prefix -w json",
 		"put a 1", "put b 2", "put c 3", "get a -w table", "put a 1 -w table", "del nothing -w table")...)
 	add(transactions()...)
 	add(maintenance()...)
@@ -84,32 +101,45 @@ func transactions() []step {
 			s = append(s, step{args: "txn" + format, stdin: in})
 		}
 	}
-	s = append(s, step{args: "txn -w fields", stdin: "ver(\"nope\") = \"1\"\n\nget nope\ndel nope\nput nope again\n\n\n"}, step{args: "txn -w protobuf", stdin: "\nget nope\n\n\n"}, step{args: "txn -w table", stdin: "\nget nope\n\n\n"})
+	s = append(s, step{args: "txn -w fields", stdin: "ver(\"nope\") = \"1\"\n\nget nope\ndel nope\nput nope again\n\n\n"},
+		step{args: "txn -w protobuf", stdin: "\nget nope\n\n\n"}, step{args: "txn -w table", stdin: "\nget nope\n\n\n"})
 	var many strings.Builder
 	for i := range 129 {
 		fmt.Fprintf(&many, "put many%d x\n", i)
 	}
 	s = append(s, step{args: "txn", stdin: "\n" + many.String() + "\n\n"})
-	s = append(s, step{args: "txn -w json", stdin: "\n" + strings.Join(strings.SplitAfter(many.String(), "\n")[:128], "") + "\n\n"})
-	s = append(s, step{args: "put large", stdin: strings.Repeat("x", 1_572_864)}, step{args: "put larger", stdin: strings.Repeat("x", 3_000_000)}, step{args: "put fits", stdin: strings.Repeat("x", 1_500_000)}, step{args: "get fits --keys-only"}, step{args: "del fits"})
+	s = append(s, step{args: "txn -w json", stdin: "\n" + strings.Join(strings.SplitAfter(many.String(), "\n")[:128], "") +
+		"\n\n"})
+	s = append(s, step{args: "put large", stdin: strings.Repeat("x", 1_572_864)},
+		step{args: "put larger", stdin: strings.Repeat("x", 3_000_000)},
+		step{args: "put fits", stdin: strings.Repeat("x", 1_500_000)}, step{args: "get fits --keys-only"},
+		step{args: "del fits"})
 	return s
 }
 
 func maintenance() []step {
-	return append(steps("compaction 30", "compaction 30", "compaction 40 --physical", "compaction 99999", "compaction 0", "compaction -1", "compaction x", "compaction", "compaction 45 -w json",
+	return append(steps("compaction 30", "compaction 30", "compaction 40 --physical", "compaction 99999", "compaction 0",
+		"compaction -1", "compaction x", "compaction", "compaction 45 -w json",
 		"get a --rev 39", "get a --rev 45", "get '' --prefix --rev 46 --count-only -w json", "watch a --rev 10",
 		"member list", "member list -w table", "member list -w json", "member list -w fields", "member list --hex -w json",
 		"endpoint status", "endpoint status -w json", "endpoint status -w fields", "endpoint status -w table",
-		"endpoint health", "endpoint health -w json", "endpoint hashkv", "endpoint hashkv -w json", "endpoint hashkv -w fields", "endpoint hashkv -w table", "endpoint hashkv --rev 50", "endpoint hashkv --rev 10", "endpoint hashkv --rev 99999",
+		"endpoint health", "endpoint health -w json", "endpoint hashkv", "endpoint hashkv -w json",
+		"endpoint hashkv -w fields", "endpoint hashkv -w table", "endpoint hashkv --rev 50", "endpoint hashkv --rev 10",
+		"endpoint hashkv --rev 99999",
 		"endpoint status --cluster", "endpoint health --cluster",
 		"alarm list", "alarm list -w json", "alarm disarm", "move-leader 1234", "move-leader", "move-leader xyz",
-		"alarm list -w fields", "alarm list -w table", "alarm list -w protobuf", "alarm disarm -w json", "alarm disarm -w fields",
-		"member list -w protobuf", "endpoint status -w protobuf", "endpoint health -w fields", "endpoint health -w table", "endpoint health -w protobuf", "endpoint hashkv -w protobuf",
-		"compaction 46 -w fields", "compaction 47 -w table", "compaction 48 -w protobuf", "compaction 99 -w json", "del a -w protobuf", "put a 1 -w simple", "get a -w bogus",
-		"defrag", "defrag --cluster", "defrag -w json", "move-leader -w json 1234", "get a --keys-only -w table", "get a --count-only -w simple", "get a --count-only -w protobuf", "get a --print-value-only -w json",
+		"alarm list -w fields", "alarm list -w table", "alarm list -w protobuf", "alarm disarm -w json",
+		"alarm disarm -w fields",
+		"member list -w protobuf", "endpoint status -w protobuf", "endpoint health -w fields", "endpoint health -w table",
+		"endpoint health -w protobuf", "endpoint hashkv -w protobuf",
+		"compaction 46 -w fields", "compaction 47 -w table", "compaction 48 -w protobuf", "compaction 99 -w json",
+		"del a -w protobuf", "put a 1 -w simple", "get a -w bogus",
+		"defrag", "defrag --cluster", "defrag -w json", "move-leader -w json 1234", "get a --keys-only -w table",
+		"get a --count-only -w simple", "get a --count-only -w protobuf", "get a --print-value-only -w json",
 		"put a 1 --dial-timeout 3s --command-timeout 4s", "get a --command-timeout 0s",
 		"snapshot save", "version", "check", "nonsense"),
-		step{args: "snapshot save SNAPSHOT"}, step{args: "ETCDUTL snapshot status SNAPSHOT -w json"}, step{args: "ETCDUTL hashkv SNAPSHOT -w json"})
+		step{args: "snapshot save SNAPSHOT"}, step{args: "ETCDUTL snapshot status SNAPSHOT -w json"},
+		step{args: "ETCDUTL hashkv SNAPSHOT -w json"})
 }
 
 // words splits a command line.
@@ -127,7 +157,10 @@ var volatile = []struct {
 }{
 	{regexp.MustCompile(`took[":= ]+[0-9.]+[a-zµ]*s`), "took T"},
 	{regexp.MustCompile(`\b[0-9.]+(m|µ)s\b`), "T"},
-	{regexp.MustCompile(`(?i)("?raft_?term"?|"?raft(?:applied)?_?index"?|"?db_?size(?:_?in_?use)?"?|"totalSize"|"downgradeInfo")( ?: ?)\d+`), "$1$2N"},
+	{
+		regexp.MustCompile(
+			`(?i)("?raft_?term"?|"?raft(?:applied)?_?index"?|"?db_?size(?:_?in_?use)?"?|"totalSize"|"downgradeInfo")( ?: ?)\d+`),
+		"$1$2N"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? [kM]?B\b`), "SIZE"},
 	{regexp.MustCompile(`/\S*/00\d/`), "DIR/"},
 	{regexp.MustCompile(`"hash":\d+,"revision":(\d+),"totalKey":(\d+)`), `"hash":N,"revision":$1,"totalKey":$2`},
@@ -146,12 +179,14 @@ func normalise(text, line string) string {
 		}
 	}
 	text = strings.Join(keep, "\n")
-	if table := strings.Contains(line, "-w table"); strings.HasPrefix(line, "endpoint") && (table || !strings.Contains(line, "-w")) {
+	if table := strings.Contains(line, "-w table"); strings.HasPrefix(line, "endpoint") &&
+		(table || !strings.Contains(line, "-w")) {
 		// The width of the columns of sizes, term and indexes follows their contents.
 		text = regexp.MustCompile(`[-+─┌┬┐├┼┤└┴┘]{3,}`).ReplaceAllString(text, "---")
 		text = regexp.MustCompile(`\s+`).ReplaceAllString(strings.ReplaceAll(text, "│", "|"), " ")
 		text = regexp.MustCompile(`SIZE(,| \|) SIZE(,| \|) \d+%`).ReplaceAllString(text, "SIZE SIZE QUOTA")
-		text = regexp.MustCompile(`(true|false)(,| \|) (true|false)(,| \|) \d+(,| \|) \d+(,| \|) \d+`).ReplaceAllString(text, "$1 $3 TERM INDEX APPLIED")
+		text = regexp.MustCompile(`(true|false)(,| \|) (true|false)(,| \|) \d+(,| \|) \d+(,| \|) \d+`).ReplaceAllString(text,
+			"$1 $3 TERM INDEX APPLIED")
 	}
 	return text
 }
@@ -190,7 +225,8 @@ func both(t *testing.T, n int, f func(t *testing.T, members []*member)) {
 			root := t.TempDir()
 			var members []*member
 			for _, m := range template {
-				members = append(members, &member{t: t, kind: k, name: m.name, dir: filepath.Join(root, m.name), client: m.client, peer: m.peer, args: m.args})
+				members = append(members, &member{t: t, kind: k, name: m.name, dir: filepath.Join(root, m.name), client: m.client,
+					peer: m.peer, args: m.args})
 			}
 			for _, m := range members {
 				m.start()
@@ -220,7 +256,8 @@ func TestCtlSaysTheSame(t *testing.T) {
 	for i, s := range all {
 		if a, b := said[0][i], said[1][i]; a != b {
 			differ++
-			t.Errorf("etcdctl %s <<<%.80q\netcd:    %d %s%s\nvitrine: %d %s%s", s.args, s.stdin, a.Code, brief(a.Stdout), brief(a.Stderr), b.Code, brief(b.Stdout), brief(b.Stderr))
+			t.Errorf("etcdctl %s <<<%.80q\netcd:    %d %s%s\nvitrine: %d %s%s", s.args, s.stdin, a.Code, brief(a.Stdout),
+				brief(a.Stderr), b.Code, brief(b.Stdout), brief(b.Stderr))
 		}
 	}
 	t.Logf("%d of %d commands answered alike", len(all)-differ, len(all))
@@ -292,8 +329,10 @@ func (w *watching) until(t *testing.T, last string) (out []string) {
 func TestCtlWatchesTheSame(t *testing.T) {
 	processes(t)
 	watches := []struct{ args, stdin string }{
-		{args: "--rev 1 w/ --prefix"}, {args: "--rev 3 w/ --prefix --prev-kv"}, {args: "--rev 1 w/1"}, {args: "--rev 1 w/1 w/3"}, {args: "--rev 1 w/1 zzz -w json"},
-		{args: "--rev 1 w/ --prefix --prev-kv -w json"}, {args: "--rev 2 w/2 --from-key -w fields"}, {args: "--rev 4 w/ --prefix --progress-notify"}, {args: "w/ --prefix"},
+		{args: "--rev 1 w/ --prefix"}, {args: "--rev 3 w/ --prefix --prev-kv"}, {args: "--rev 1 w/1"},
+		{args: "--rev 1 w/1 w/3"}, {args: "--rev 1 w/1 zzz -w json"},
+		{args: "--rev 1 w/ --prefix --prev-kv -w json"}, {args: "--rev 2 w/2 --from-key -w fields"},
+		{args: "--rev 4 w/ --prefix --progress-notify"}, {args: "w/ --prefix"},
 		{args: "-i", stdin: "watch w/ --prefix --rev 1 --prev-kv\n"},
 	}
 	var said [][]string
@@ -305,7 +344,8 @@ func TestCtlWatchesTheSame(t *testing.T) {
 				}
 			}
 		}
-		do("put w/1 one", "put w/2 two", "put w/3 three", "del w/2", "put w/2 again", "put w/1 eins", "del w/ --prefix", "put other x", "put w/4 four")
+		do("put w/1 one", "put w/2 two", "put w/3 three", "del w/2", "put w/2 again", "put w/1 eins", "del w/ --prefix",
+			"put other x", "put w/4 four")
 		var running []*watching
 		for _, w := range watches {
 			running = append(running, watch(t, members, w.stdin, words(w.args)...))
@@ -357,7 +397,9 @@ func TestCtlMovesTheLeader(t *testing.T) {
 		ok(t, err)
 		var lines []string
 		note := func(o output) {
-			lines = append(lines, regexp.MustCompile(`[0-9a-f]{15,16}`).ReplaceAllString(fmt.Sprintf("%d %s%s", o.Code, normalise(o.Stdout, ""), normalise(o.Stderr, "")), "ID"))
+			lines = append(lines,
+				regexp.MustCompile(`[0-9a-f]{15,16}`).ReplaceAllString(fmt.Sprintf("%d %s%s", o.Code, normalise(o.Stdout, ""),
+					normalise(o.Stderr, "")), "ID"))
 		}
 		note(ctl(t, []*member{target}, "", "move-leader", fmt.Sprintf("%x", status.Header.MemberId))) // not the leader
 		note(ctl(t, members, "", "move-leader", fmt.Sprintf("%x", status.Header.MemberId)))

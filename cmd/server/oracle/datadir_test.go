@@ -23,7 +23,8 @@ func populate(t *testing.T, m *member, round, n int) {
 			ok(t, err)
 		case 7:
 			_, err := c.Txn(call(t)).If(clientv3.Compare(clientv3.Version(key), ">", 0)).
-				Then(clientv3.OpPut(key, "then"), clientv3.OpDelete(key+"x"), clientv3.OpGet("r", clientv3.WithPrefix(), clientv3.WithLimit(3))).
+				Then(clientv3.OpPut(key, "then"), clientv3.OpDelete(key+"x"),
+					clientv3.OpGet("r", clientv3.WithPrefix(), clientv3.WithLimit(3))).
 				Else(clientv3.OpPut(key, "else"), clientv3.OpPut(key+"x", "other")).Commit()
 			ok(t, err)
 		default:
@@ -129,8 +130,10 @@ func TestSnapshotsAreRestored(t *testing.T) {
 			m.kill()
 			for _, second := range []kind{vitrine, etcd} {
 				m.dir = filepath.Join(t.TempDir(), m.name)
-				restore := exec.Command(binary(t, "etcdutl"), "snapshot", "restore", snapshot, "--data-dir", m.dir, "--name", m.name,
-					"--initial-cluster", m.name+"="+m.peer, "--initial-advertise-peer-urls", m.peer, "--initial-cluster-token", "oracle")
+				restore := exec.Command(binary(t, "etcdutl"), "snapshot", "restore", snapshot, "--data-dir", m.dir, "--name",
+					m.name,
+					"--initial-cluster", m.name+"="+m.peer, "--initial-advertise-peer-urls", m.peer, "--initial-cluster-token",
+					"oracle")
 				if o := command(t, restore, ""); o.Code != 0 {
 					t.Fatalf("restore: %+v", o)
 				}

@@ -99,11 +99,13 @@ func TestSyncFails(t *testing.T) {
 		ok(t, err)
 	}
 	log := filepath.Join(t.TempDir(), "strace")
-	inject := exec.Command(strace, "-f", "-p", fmt.Sprint(m.cmd.Process.Pid), "-o", log, "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=3")
+	inject := exec.Command(strace, "-f", "-p", fmt.Sprint(m.cmd.Process.Pid), "-o", log, "-e", "trace=fdatasync", "-e",
+		"inject=fdatasync:error=EIO:when=3")
 	ok(t, inject.Start())
 	t.Cleanup(func() { inject.Process.Kill(); inject.Wait() })
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.cmd.Process.Pid)); !strings.Contains(string(status), "TracerPid:\t0\n") {
+		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.cmd.Process.Pid)); !strings.Contains(string(status),
+			"TracerPid:\t0\n") {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -22,7 +22,8 @@ func liveFlags(t *testing.T) map[string]string {
 	fs := flag.NewFlagSet("etcd", flag.ContinueOnError)
 	embed.NewConfig().AddFlags(fs)
 	flags := map[string]string{
-		"config-file": "", "discovery-fallback": "exit", "initial-cluster-state": "new", "v2-deprecation": "write-only", "version": "false",
+		"config-file": "", "discovery-fallback": "exit", "initial-cluster-state": "new", "v2-deprecation": "write-only",
+		"version":   "false",
 		"discovery": "", "discovery-proxy": "", // the help still has them
 	}
 	fs.VisitAll(func(f *flag.Flag) { flags[f.Name] = f.DefValue })
@@ -61,7 +62,8 @@ func TestEveryDefaultSpelledOut(t *testing.T) {
 	for _, k := range []kind{etcd, vitrine} {
 		var args []string
 		for name, def := range liveFlags(t) {
-			if !slices.Contains(set, name) && (k == vitrine || def != "" && !strings.HasPrefix(name, "discovery")) { // etcd refuses some of its own
+			// etcd refuses some of its own
+			if !slices.Contains(set, name) && (k == vitrine || def != "" && !strings.HasPrefix(name, "discovery")) {
 				args = append(args, fmt.Sprintf("--%s=%s", name, def))
 			}
 		}

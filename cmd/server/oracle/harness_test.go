@@ -289,7 +289,8 @@ func endpoints(members []*member) []string {
 // dial returns a client of the members.
 func dial(t testing.TB, members ...*member) *clientv3.Client {
 	t.Helper()
-	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints(members), DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints(members), DialTimeout: 5 * time.Second,
+		Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +351,8 @@ type fingerprint struct {
 }
 
 func (m *member) fingerprint(rev int64) (fingerprint, error) {
-	c, err := clientv3.New(clientv3.Config{Endpoints: []string{m.client}, DialTimeout: 2 * time.Second, Logger: zap.NewNop()})
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{m.client}, DialTimeout: 2 * time.Second,
+		Logger: zap.NewNop()})
 	if err != nil {
 		return fingerprint{}, err
 	}

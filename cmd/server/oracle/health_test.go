@@ -19,15 +19,19 @@ import (
 func probes() (paths []string) {
 	for _, path := range []string{"/health", "/livez", "/readyz"} {
 		for _, query := range []string{
-			"", "?verbose", "?verbose=false", "?serializable=true", "?serializable=false", "?serializable=1", "?serializable=true&serializable=false",
-			"?exclude=NOSPACE", "?exclude=NOSPACE&exclude=CORRUPT", "?exclude=", "?exclude=nothing&verbose", "?exclude=NOSPACE,CORRUPT",
-			"?exclude=linearizable_read&verbose", "?exclude=linearizable_read&exclude=non_learner&verbose", "?exclude=serializable_read&verbose",
+			"", "?verbose", "?verbose=false", "?serializable=true", "?serializable=false", "?serializable=1",
+			"?serializable=true&serializable=false",
+			"?exclude=NOSPACE", "?exclude=NOSPACE&exclude=CORRUPT", "?exclude=", "?exclude=nothing&verbose",
+			"?exclude=NOSPACE,CORRUPT",
+			"?exclude=linearizable_read&verbose", "?exclude=linearizable_read&exclude=non_learner&verbose",
+			"?exclude=serializable_read&verbose",
 			"?allowlist=serializable_read&verbose", "?allowlist=data_corruption", "?%zz", "?a;b&verbose",
 		} {
 			paths = append(paths, path+query)
 		}
 	}
-	for _, check := range []string{"data_corruption", "serializable_read", "linearizable_read", "non_learner", "nonsense"} {
+	for _, check := range []string{"data_corruption", "serializable_read", "linearizable_read", "non_learner",
+		"nonsense"} {
 		for _, kind := range []string{"/livez/", "/readyz/"} {
 			paths = append(paths, kind+check, kind+check+"?verbose", kind+check+"?exclude="+check)
 		}
@@ -58,7 +62,8 @@ func sayProbes(t *testing.T, m *member) []string {
 func alarm(t *testing.T, m *member, action etcdpb.AlarmRequest_AlarmAction, kind etcdpb.AlarmType) {
 	t.Helper()
 	conn := wire(t, m)
-	_, err := etcdpb.NewMaintenanceClient(conn).Alarm(call(t), &etcdpb.AlarmRequest{Action: action, MemberID: 5, Alarm: kind})
+	_, err := etcdpb.NewMaintenanceClient(conn).Alarm(call(t),
+		&etcdpb.AlarmRequest{Action: action, MemberID: 5, Alarm: kind})
 	ok(t, err)
 }
 
@@ -76,7 +81,8 @@ func TestHealthOfAVoter(t *testing.T) {
 	})
 }
 
-// TestHealthOfALearner: a learner is healthy; only what asks whether it votes fails. What clients may not ask it still is refused.
+// TestHealthOfALearner: a learner is healthy; only what asks whether it votes fails. What clients may not ask it still
+// is refused.
 func TestHealthOfALearner(t *testing.T) {
 	processes(t)
 	var said [2][]string
@@ -102,8 +108,10 @@ func TestHealthOfALearner(t *testing.T) {
 func learnerPair(t *testing.T, k kind, addresses []string) (lead, learner *member) {
 	t.Helper()
 	dir := t.TempDir()
-	m1 := &member{t: t, kind: etcd, name: "m1", dir: dir + "/m1", client: "http://" + addresses[0], peer: "http://" + addresses[1]}
-	m2 := &member{t: t, kind: k, name: "m2", dir: dir + "/m2", client: "http://" + addresses[2], peer: "http://" + addresses[3]}
+	m1 := &member{t: t, kind: etcd, name: "m1", dir: dir + "/m1", client: "http://" + addresses[0],
+		peer: "http://" + addresses[1]}
+	m2 := &member{t: t, kind: k, name: "m2", dir: dir + "/m2", client: "http://" + addresses[2],
+		peer: "http://" + addresses[3]}
 	m1.args = []string{"--initial-cluster", "m1=" + m1.peer}
 	m1.start()
 	m1.ready()
@@ -134,7 +142,8 @@ func compareLines(t *testing.T, said [2][]string) {
 	t.Logf("%d answers compared", len(said[0]))
 }
 
-// TestWithoutALeader: what a member says that has lost the others: to probes, and to every call, whether the client waits or not.
+// TestWithoutALeader: what a member says that has lost the others: to probes, and to every call, whether the client
+// waits or not.
 func TestWithoutALeader(t *testing.T) {
 	processes(t)
 	compareSaid(t, 3, func(t *testing.T, members []*member) (said []string) {
@@ -171,16 +180,25 @@ func sayLeaderless(m *member, conn *grpc.ClientConn) []string {
 	op := &etcdpb.RequestOp{Request: &etcdpb.RequestOp_RequestRange{RequestRange: get}}
 	write := &etcdpb.RequestOp{Request: &etcdpb.RequestOp_RequestPut{RequestPut: &etcdpb.PutRequest{Key: k}}}
 	all := []unaryCall{
-		kv("Range", get, &etcdpb.RangeResponse{}), kv("Range", &etcdpb.RangeRequest{Key: k, Serializable: true}, &etcdpb.RangeResponse{}),
-		kv("Put", &etcdpb.PutRequest{Key: k}, &etcdpb.PutResponse{}), kv("DeleteRange", &etcdpb.DeleteRangeRequest{Key: k}, &etcdpb.DeleteRangeResponse{}),
-		kv("Txn", &etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{op}}, &etcdpb.TxnResponse{}), kv("Txn", &etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{write}}, &etcdpb.TxnResponse{}),
-		kv("Compact", &etcdpb.CompactionRequest{Revision: 1}, &etcdpb.CompactionResponse{}), kv("Compact", &etcdpb.CompactionRequest{Revision: 1, Physical: true}, &etcdpb.CompactionResponse{}),
+		kv("Range", get, &etcdpb.RangeResponse{}), kv("Range", &etcdpb.RangeRequest{Key: k, Serializable: true},
+			&etcdpb.RangeResponse{}),
+		kv("Put", &etcdpb.PutRequest{Key: k}, &etcdpb.PutResponse{}), kv("DeleteRange", &etcdpb.DeleteRangeRequest{Key: k},
+			&etcdpb.DeleteRangeResponse{}),
+		kv("Txn", &etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{op}}, &etcdpb.TxnResponse{}),
+		kv("Txn", &etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{write}}, &etcdpb.TxnResponse{}),
+		kv("Compact", &etcdpb.CompactionRequest{Revision: 1}, &etcdpb.CompactionResponse{}),
+		kv("Compact", &etcdpb.CompactionRequest{Revision: 1, Physical: true}, &etcdpb.CompactionResponse{}),
 		kv("Put", &etcdpb.PutRequest{}, &etcdpb.PutResponse{}),
-		maintain("Alarm", &etcdpb.AlarmRequest{}, &etcdpb.AlarmResponse{}), maintain("Hash", &etcdpb.HashRequest{}, &etcdpb.HashResponse{}),
-		maintain("HashKV", &etcdpb.HashKVRequest{}, &etcdpb.HashKVResponse{}), maintain("MoveLeader", &etcdpb.MoveLeaderRequest{TargetID: 7}, &etcdpb.MoveLeaderResponse{}),
-		maintain("Defragment", &etcdpb.DefragmentRequest{}, &etcdpb.DefragmentResponse{}), maintain("Status", &etcdpb.StatusRequest{}, &etcdpb.StatusResponse{}),
-		{method: "/etcdserverpb.Cluster/MemberList", request: &etcdpb.MemberListRequest{}, response: &etcdpb.MemberListResponse{}},
-		{method: "/etcdserverpb.Cluster/MemberList", request: &etcdpb.MemberListRequest{Linearizable: true}, response: &etcdpb.MemberListResponse{}},
+		maintain("Alarm", &etcdpb.AlarmRequest{}, &etcdpb.AlarmResponse{}),
+		maintain("Hash", &etcdpb.HashRequest{}, &etcdpb.HashResponse{}),
+		maintain("HashKV", &etcdpb.HashKVRequest{}, &etcdpb.HashKVResponse{}),
+		maintain("MoveLeader", &etcdpb.MoveLeaderRequest{TargetID: 7}, &etcdpb.MoveLeaderResponse{}),
+		maintain("Defragment", &etcdpb.DefragmentRequest{}, &etcdpb.DefragmentResponse{}),
+		maintain("Status", &etcdpb.StatusRequest{}, &etcdpb.StatusResponse{}),
+		{method: "/etcdserverpb.Cluster/MemberList", request: &etcdpb.MemberListRequest{},
+			response: &etcdpb.MemberListResponse{}},
+		{method: "/etcdserverpb.Cluster/MemberList", request: &etcdpb.MemberListRequest{Linearizable: true},
+			response: &etcdpb.MemberListResponse{}},
 	}
 	said := make([]string, 3*len(all))
 	var wait sync.WaitGroup
@@ -202,7 +220,8 @@ func sayLeaderless(m *member, conn *grpc.ClientConn) []string {
 		}
 	}
 	streams := make([]string, 6)
-	for i, method := range []string{"/etcdserverpb.KV/RangeStream", "/etcdserverpb.Maintenance/Snapshot", "/etcdserverpb.Watch/Watch"} {
+	for i, method := range []string{"/etcdserverpb.KV/RangeStream", "/etcdserverpb.Maintenance/Snapshot",
+		"/etcdserverpb.Watch/Watch"} {
 		for way, md := range [][]string{nil, {"hasleader", "true"}} {
 			wait.Go(func() {
 				if i == 2 && way == 0 {

@@ -27,7 +27,8 @@ func (rawCodec) Marshal(v any) ([]byte, error)      { return v.([]byte), nil }
 func (rawCodec) Unmarshal(data []byte, v any) error { *v.(*[]byte) = data; return nil }
 
 // sayRaw sends bytes as a request and returns the error that comes back, or the number of bytes of the answer.
-func sayRaw(ctx context.Context, conn *grpc.ClientConn, method string, request []byte, options ...grpc.CallOption) string {
+func sayRaw(ctx context.Context, conn *grpc.ClientConn, method string, request []byte,
+	options ...grpc.CallOption) string {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var response []byte
@@ -47,7 +48,8 @@ func sayRawStream(ctx context.Context, conn *grpc.ClientConn, method string, req
 	defer cancel()
 	s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method, grpc.ForceCodec(rawCodec{}))
 	if err == nil {
-		for err = s.SendMsg(request); err == nil; { // to the end: etcd does not stop any more once a snapshot is left half read
+		// to the end: etcd does not stop any more once a snapshot is left half read
+		for err = s.SendMsg(request); err == nil; {
 			var response []byte
 			err = s.RecvMsg(&response)
 		}
@@ -89,12 +91,20 @@ func hostile() []struct {
 	group := slices.Concat(tag(77, protowire.StartGroupType), tag(77, protowire.EndGroupType))
 	return []call{
 		{txn, nestedTxn(2)}, {txn, nestedTxn(129)}, {txn, nestedTxn(5000)}, {txn, nestedTxn(5001)}, {txn, nestedTxn(110_000)},
-		{put, key(slices.Concat([]byte{3 << 3}, ten, []byte{1})...)}, {put, key(slices.Concat([]byte{3 << 3}, ten, []byte{2})...)}, {put, key(slices.Concat([]byte{3 << 3}, ten, []byte{0x80, 0})...)},
-		{put, key(slices.Concat(tag(99, protowire.VarintType), ten, []byte{1})...)}, {put, key(slices.Concat(tag(99, protowire.VarintType), ten, []byte{2})...)},
-		{put, key(group...)}, {put, key(tag(77, protowire.StartGroupType)...)}, {put, key(tag(77, protowire.EndGroupType)...)}, {put, key(bytes.Repeat(tag(77, protowire.StartGroupType), 10_001)...)},
-		{put, key(4<<3|5, 1, 2, 3, 4)}, {put, key(4<<3|6, 1)}, {put, key(4<<3|7, 1)}, {put, key(0, 1)}, {put, []byte{10, 5, 'k'}}, {put, slices.Concat([]byte{10}, ten, []byte{1})},
-		{get, key(3<<3, 0x80)}, {get, key(5<<3, 0xff, 0xff, 0xff, 0xff, 0x10)}, {get, slices.Concat(key(), protowire.AppendVarint(nil, 1<<35|7<<3), []byte{1})},
-		{"/etcdserverpb.Maintenance/Hash", bytes.Repeat([]byte{0xff}, 20)}, {"/etcdserverpb.Cluster/MemberList", []byte{1 << 3, 2}},
+		{put, key(slices.Concat([]byte{3 << 3}, ten, []byte{1})...)},
+		{put, key(slices.Concat([]byte{3 << 3}, ten, []byte{2})...)},
+		{put, key(slices.Concat([]byte{3 << 3}, ten, []byte{0x80, 0})...)},
+		{put, key(slices.Concat(tag(99, protowire.VarintType), ten, []byte{1})...)},
+		{put, key(slices.Concat(tag(99, protowire.VarintType), ten, []byte{2})...)},
+		{put, key(group...)}, {put, key(tag(77, protowire.StartGroupType)...)},
+		{put, key(tag(77, protowire.EndGroupType)...)},
+		{put, key(bytes.Repeat(tag(77, protowire.StartGroupType), 10_001)...)},
+		{put, key(4<<3|5, 1, 2, 3, 4)}, {put, key(4<<3|6, 1)}, {put, key(4<<3|7, 1)}, {put, key(0, 1)},
+		{put, []byte{10, 5, 'k'}}, {put, slices.Concat([]byte{10}, ten, []byte{1})},
+		{get, key(3<<3, 0x80)}, {get, key(5<<3, 0xff, 0xff, 0xff, 0xff, 0x10)},
+		{get, slices.Concat(key(), protowire.AppendVarint(nil, 1<<35|7<<3), []byte{1})},
+		{"/etcdserverpb.Maintenance/Hash", bytes.Repeat([]byte{0xff}, 20)},
+		{"/etcdserverpb.Cluster/MemberList", []byte{1 << 3, 2}},
 	}
 }
 
@@ -104,9 +114,11 @@ func TestHostileBytesAreRefusedAlike(t *testing.T) {
 	compareSaid(t, 1, func(t *testing.T, members []*member) (said []string) {
 		conn := wire(t, members[0])
 		for i, c := range hostile() {
-			said = append(said, fmt.Sprintf("%d %s %.40x: %s", i, c.method, c.request, sayRaw(context.Background(), conn, c.method, c.request)))
+			said = append(said, fmt.Sprintf("%d %s %.40x: %s", i, c.method, c.request,
+				sayRaw(context.Background(), conn, c.method, c.request)))
 		}
-		for _, method := range []string{"/etcdserverpb.KV/RangeStream", "/etcdserverpb.Maintenance/Snapshot", "/etcdserverpb.Watch/Watch"} {
+		for _, method := range []string{"/etcdserverpb.KV/RangeStream", "/etcdserverpb.Maintenance/Snapshot",
+			"/etcdserverpb.Watch/Watch"} {
 			for _, b := range [][]byte{{0xff}, {10, 5, 'k'}, {3 << 3, 0x80}} {
 				said = append(said, fmt.Sprintf("%s %x: %s", method, b, sayRawStream(context.Background(), conn, method, b)))
 			}
@@ -136,9 +148,12 @@ func TestCompressionIsTheSame(t *testing.T) {
 		for _, name := range []string{gzip.Name, "snappy", "deflate", encoding.Identity} {
 			for _, size := range []int{1, 1000, 1_500_000, 2_097_152 - 10, 2_200_000, 60 << 20} {
 				put := protowire.AppendBytes([]byte{10, 1, 'k', 2<<3 | 2}, make([]byte, size))
-				said = append(said, fmt.Sprintf("%s %d: %s", name, size, sayRaw(context.Background(), conn, "/etcdserverpb.KV/Put", put, grpc.UseCompressor(name))))
+				said = append(said,
+					fmt.Sprintf("%s %d: %s", name, size, sayRaw(context.Background(), conn, "/etcdserverpb.KV/Put", put,
+						grpc.UseCompressor(name))))
 			}
-			said = append(said, name+" range: "+sayRaw(context.Background(), conn, "/etcdserverpb.KV/Range", []byte{10, 1, 'k'}, grpc.UseCompressor(name)))
+			said = append(said, name+" range: "+sayRaw(context.Background(), conn, "/etcdserverpb.KV/Range", []byte{10, 1, 'k'},
+				grpc.UseCompressor(name)))
 		}
 		return said
 	})
@@ -154,7 +169,8 @@ func TestDeepRequestsCostNothing(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 16 {
 		wait.Go(func() {
-			if said := sayRaw(context.Background(), conn, "/etcdserverpb.KV/Txn", deep); !strings.Contains(said, "exceeded maximum recursion depth") {
+			if said := sayRaw(context.Background(), conn, "/etcdserverpb.KV/Txn", deep); !strings.Contains(said,
+				"exceeded maximum recursion depth") {
 				t.Error(said)
 			}
 		})

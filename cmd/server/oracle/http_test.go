@@ -37,15 +37,22 @@ func requestAt(t *testing.T, url, method, path, content string) (status int, con
 func TestHTTPSaysTheSame(t *testing.T) {
 	processes(t)
 	calls := []struct{ method, path string }{
-		{"GET", "/version"}, {"POST", "/version"}, {"GET", "/health"}, {"POST", "/health"}, {"GET", "/health?serializable=true"}, {"GET", "/health?exclude=NOSPACE"},
-		{"GET", "/livez"}, {"GET", "/readyz"}, {"GET", "/livez?verbose"}, {"GET", "/readyz?verbose"}, {"GET", "/livez/serializable_read"},
-		{"GET", "/readyz/data_corruption"}, {"GET", "/readyz/nonsense"}, {"GET", "/readyz?exclude=data_corruption&verbose"}, {"GET", "/readyz?allowlist=serializable_read&verbose"},
+		{"GET", "/version"}, {"POST", "/version"}, {"GET", "/health"}, {"POST", "/health"},
+		{"GET", "/health?serializable=true"}, {"GET", "/health?exclude=NOSPACE"},
+		{"GET", "/livez"}, {"GET", "/readyz"}, {"GET", "/livez?verbose"}, {"GET", "/readyz?verbose"},
+		{"GET", "/livez/serializable_read"},
+		{"GET", "/readyz/data_corruption"}, {"GET", "/readyz/nonsense"}, {"GET", "/readyz?exclude=data_corruption&verbose"},
+		{"GET", "/readyz?allowlist=serializable_read&verbose"},
 		{"GET", "/nowhere"},
 	}
 	peerCalls := []struct{ method, path, content string }{
-		{"GET", "/version", ""}, {"GET", "/members", ""}, {"POST", "/members", ""}, {"GET", "/raft/probing", ""}, {"GET", "/raft", ""}, {"POST", "/raft", "x"}, {"GET", "/raft/stream/message/1", ""}, {"GET", "/raft/snapshot", ""},
-		{"GET", "/members/hashkv", ""}, {"POST", "/members/hashkv", ""}, {"GET", "/members/hashkv", "{}"}, {"GET", "/members/hashkv", `{"revision":6}`}, {"GET", "/members/hashkv", `{"revision":8}`}, {"GET", "/members/hashkv", `{"revision":800}`}, {"GET", "/members/hashkv", `{"revision":"x"}`},
-		{"GET", "/downgrade/enabled", ""}, {"POST", "/downgrade/enabled", ""}, {"GET", "/health", ""}, {"GET", "/metrics", ""}, {"GET", "/", ""},
+		{"GET", "/version", ""}, {"GET", "/members", ""}, {"POST", "/members", ""}, {"GET", "/raft/probing", ""},
+		{"GET", "/raft", ""}, {"POST", "/raft", "x"}, {"GET", "/raft/stream/message/1", ""}, {"GET", "/raft/snapshot", ""},
+		{"GET", "/members/hashkv", ""}, {"POST", "/members/hashkv", ""}, {"GET", "/members/hashkv", "{}"},
+		{"GET", "/members/hashkv", `{"revision":6}`}, {"GET", "/members/hashkv", `{"revision":8}`},
+		{"GET", "/members/hashkv", `{"revision":800}`}, {"GET", "/members/hashkv", `{"revision":"x"}`},
+		{"GET", "/downgrade/enabled", ""}, {"POST", "/downgrade/enabled", ""}, {"GET", "/health", ""},
+		{"GET", "/metrics", ""}, {"GET", "/", ""},
 	}
 	var said [][]string
 	var exposed []string
@@ -71,10 +78,12 @@ func TestHTTPSaysTheSame(t *testing.T) {
 		for _, c := range peerCalls {
 			status, contentType, body := requestAt(t, members[0].peer, c.method, c.path, c.content)
 			body = regexp.MustCompile(`"Now":"[^"]*"`).ReplaceAllString(body, `"Now":"T"`)
-			said[len(said)-1] = append(said[len(said)-1], fmt.Sprintf("%s %s %q: %d %s %q", c.method, c.path, c.content, status, contentType, body))
+			said[len(said)-1] = append(said[len(said)-1], fmt.Sprintf("%s %s %q: %d %s %q", c.method, c.path, c.content, status,
+				contentType, body))
 		}
 		var text string
-		for deadline := time.Now().Add(callTimeout); ; time.Sleep(20 * time.Millisecond) { // some figures are taken now and then
+		// some figures are taken now and then
+		for deadline := time.Now().Add(callTimeout); ; time.Sleep(20 * time.Millisecond) {
 			_, _, text = request(t, members[0], "GET", "/metrics")
 			if seriesOf(text)["etcd_debugging_mvcc_watcher_total"] == "1" || time.Now().After(deadline) {
 				break
@@ -133,8 +142,12 @@ func typesOf(metrics string) map[string]string {
 }
 
 // counted are the series whose values the use of a server decides.
-var counted = regexp.MustCompile(`^etcd_(mvcc_(put|delete|txn)_total|debugging_mvcc_(db_compaction_keys_total|current_revision|compact_revision|keys_total|events_total|pending_events_total|total_put_size_in_bytes|watch_stream_total|watcher_total)` +
-	`|server_(has_leader|is_leader|is_learner|leader_changes_seen_total|proposals_failed_total|proposals_pending|quota_backend_bytes|cluster_version|version)|cluster_version)`)
+var counted = regexp.MustCompile(
+	`^etcd_(mvcc_(put|delete|txn)_total` +
+		`|debugging_mvcc_(db_compaction_keys_total|current_revision|compact_revision|keys_total|events_total` +
+		`|pending_events_total|total_put_size_in_bytes|watch_stream_total|watcher_total)` +
+		`|server_(has_leader|is_leader|is_learner|leader_changes_seen_total|proposals_failed_total|proposals_pending` +
+		`|quota_backend_bytes|cluster_version|version)|cluster_version)`)
 
 // compareSeries: in families that both have, labels and buckets are the same, and so are counts.
 func compareSeries(t *testing.T, etcds, ours string) {
@@ -143,7 +156,8 @@ func compareSeries(t *testing.T, etcds, ours string) {
 	families := typesOf(ours)
 	for name, value := range want {
 		family := regexp.MustCompile(`(_bucket|_sum|_count)?(\{.*)?$`).ReplaceAllString(name, "")
-		if families[family] == "" || !strings.HasPrefix(name, "etcd_") || strings.Contains(name, "ClusterMemberAttrSet") || strings.Contains(name, "ClusterVersionSet") {
+		if families[family] == "" || !strings.HasPrefix(name, "etcd_") || strings.Contains(name, "ClusterMemberAttrSet") ||
+			strings.Contains(name, "ClusterVersionSet") {
 			continue
 		}
 		mine, exists := got[name]

@@ -50,7 +50,8 @@ func compareWithModel(t *testing.T, ctx context.Context, kv etcdpb.KVClient) {
 			t.Fatalf("request %d, %T %v:\n  got %v\nmodel %v", i, request, request, got, want)
 		}
 	}
-	for _, e := range []model.Error{model.ErrEmptyKey, model.ErrKeyNotFound, model.ErrValueProvided, model.ErrLeaseProvided, model.ErrTooManyOps,
+	for _, e := range []model.Error{model.ErrEmptyKey, model.ErrKeyNotFound, model.ErrValueProvided,
+		model.ErrLeaseProvided, model.ErrTooManyOps,
 		model.ErrDuplicateKey, model.ErrInvalidSort, model.ErrCompacted, model.ErrFutureRev, model.ErrLeaseNotFound} {
 		if refused[e.Error()] == 0 {
 			t.Errorf("no request was refused with %q", e)
@@ -149,7 +150,8 @@ func (g *requests) next() any {
 // deletesOpen reports whether any operation deletes up to no end.
 func deletesOpen(r *pb.TxnRequest) bool {
 	for _, op := range append(append([]*pb.RequestOp(nil), r.Success...), r.Failure...) {
-		if d := op.GetRequestDeleteRange(); d != nil && string(d.RangeEnd) == "\x00" || op.GetRequestTxn() != nil && deletesOpen(op.GetRequestTxn()) {
+		if d := op.GetRequestDeleteRange(); d != nil && string(d.RangeEnd) == "\x00" || op.GetRequestTxn() != nil &&
+			deletesOpen(op.GetRequestTxn()) {
 			return true
 		}
 	}
@@ -168,7 +170,8 @@ func keepNothing(r *pb.TxnRequest) {
 }
 
 func (g *requests) rangeRequest() *pb.RangeRequest {
-	r := &pb.RangeRequest{Key: g.key(), RangeEnd: g.end(), Revision: g.revision(3), Serializable: g.one(2), KeysOnly: g.one(4), CountOnly: g.one(6)}
+	r := &pb.RangeRequest{Key: g.key(), RangeEnd: g.end(), Revision: g.revision(3), Serializable: g.one(2),
+		KeysOnly: g.one(4), CountOnly: g.one(6)}
 	if g.one(2) {
 		r.Limit = int64(g.rnd.IntN(5))
 	}
@@ -209,14 +212,16 @@ func (g *requests) txn(depth int) *pb.TxnRequest {
 	r.Success, r.Failure = g.ops(depth), g.ops(depth)
 	if g.one(60) {
 		for range 125 + g.rnd.IntN(5) {
-			r.Failure = append(r.Failure, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("a")}}})
+			r.Failure = append(r.Failure,
+				&pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("a")}}})
 		}
 	}
 	return r
 }
 
 func (g *requests) compare() *pb.Compare {
-	c := &pb.Compare{Result: pb.Compare_CompareResult(g.rnd.IntN(4)), Target: pb.Compare_CompareTarget(g.rnd.IntN(5)), Key: g.key(), RangeEnd: g.end()}
+	c := &pb.Compare{Result: pb.Compare_CompareResult(g.rnd.IntN(4)), Target: pb.Compare_CompareTarget(g.rnd.IntN(5)),
+		Key: g.key(), RangeEnd: g.end()}
 	if g.one(6) {
 		return c // nothing to compare with counts as zero
 	}

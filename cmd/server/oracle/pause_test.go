@@ -94,7 +94,8 @@ func TestAllKilledAtOnce(t *testing.T) {
 	agree(t, members)
 	for _, m := range members {
 		if lost := load.missing(t, m); len(lost) > 0 {
-			t.Errorf("%s has lost %d of %d acknowledged writes, the first are %v", m.name, len(lost), acked, lost[:min(5, len(lost))])
+			t.Errorf("%s has lost %d of %d acknowledged writes, the first are %v", m.name, len(lost), acked,
+				lost[:min(5, len(lost))])
 		}
 	}
 	if acked < 100 {

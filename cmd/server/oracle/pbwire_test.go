@@ -117,7 +117,8 @@ func shape(d protoreflect.MessageDescriptor) string {
 	var lines []string
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
-		line := fmt.Sprintf("%d %s json=%s %v %v presence=%t packed=%t", f.Number(), f.Name(), f.JSONName(), f.Kind(), f.Cardinality(), f.HasPresence(), f.IsPacked())
+		line := fmt.Sprintf("%d %s json=%s %v %v presence=%t packed=%t", f.Number(), f.Name(), f.JSONName(), f.Kind(),
+			f.Cardinality(), f.HasPresence(), f.IsPacked())
 		if o := f.ContainingOneof(); o != nil {
 			line += " oneof " + string(o.Name())
 		}

@@ -166,7 +166,8 @@ func TestHashesAcrossRestarts(t *testing.T) {
 				out = append(out, fmt.Sprintf("%d: %v", rev, err))
 				continue
 			}
-			out = append(out, fmt.Sprintf("%d: %08x of %d from %d at %d", rev, resp.Hash, resp.HashRevision, resp.CompactRevision,
+			out = append(out, fmt.Sprintf("%d: %08x of %d from %d at %d", rev, resp.Hash, resp.HashRevision,
+				resp.CompactRevision,
 				resp.Header.Revision))
 		}
 		return out

@@ -53,8 +53,10 @@ func (s saved) restore(t *testing.T, kinds []kind, keep int) []*member {
 	}
 	for _, m := range ms {
 		m.args = []string{"--initial-cluster", strings.Join(initial, ",")}
-		o := command(t, exec.Command(binary(t, "etcdutl"), "snapshot", "restore", s.file, "--data-dir", m.dir, "--name", m.name,
-			"--initial-cluster", strings.Join(initial, ","), "--initial-advertise-peer-urls", m.peer, "--initial-cluster-token", token), "")
+		o := command(t, exec.Command(binary(t, "etcdutl"), "snapshot", "restore", s.file, "--data-dir", m.dir, "--name",
+			m.name,
+			"--initial-cluster", strings.Join(initial, ","), "--initial-advertise-peer-urls", m.peer, "--initial-cluster-token",
+			token), "")
 		if o.Code != 0 {
 			t.Fatalf("restore: %+v", o)
 		}
@@ -110,7 +112,8 @@ func judgeRestored(t *testing.T, s saved, ms []*member) {
 	defer cancel()
 	if resp, err := dial(t, ms[0]).Put(ctx, "alone", "x"); err == nil {
 		t.Errorf("one member of %d acknowledges a put alone, at revision %d", len(ms), resp.Header.Revision)
-	} else if !errors.Is(ctx.Err(), context.DeadlineExceeded) && !strings.Contains(err.Error(), "timed out") && !strings.Contains(err.Error(), "no leader") {
+	} else if !errors.Is(ctx.Err(), context.DeadlineExceeded) && !strings.Contains(err.Error(), "timed out") &&
+		!strings.Contains(err.Error(), "no leader") {
 		t.Errorf("a put at one member of %d: %v", len(ms), err)
 	}
 	for _, m := range ms[1:] {

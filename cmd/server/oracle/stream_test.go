@@ -23,13 +23,15 @@ func TestStreamsThatLoseTheLeader(t *testing.T) {
 		ok(t, err)
 	}
 	conn := wire(t, members[0], grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(64<<10))
-	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(context.Background(), "hasleader", "true"), 2*readyTimeout)
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(context.Background(), "hasleader", "true"),
+		2*readyTimeout)
 	defer cancel()
 	keys, err := etcdpb.NewKVClient(conn).RangeStream(ctx, &etcdpb.RangeRequest{Key: []byte("s/"), RangeEnd: []byte("s0")})
 	ok(t, err)
 	_, err = keys.Recv()
 	ok(t, err)
-	image, err := etcdpb.NewMaintenanceClient(wire(t, members[0], grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(64<<10))).Snapshot(ctx, &etcdpb.SnapshotRequest{})
+	image, err := etcdpb.NewMaintenanceClient(wire(t, members[0], grpc.WithInitialWindowSize(64<<10),
+		grpc.WithInitialConnWindowSize(64<<10))).Snapshot(ctx, &etcdpb.SnapshotRequest{})
 	ok(t, err)
 	_, err = image.Recv()
 	ok(t, err)

@@ -78,7 +78,9 @@ func unread(t *testing.T, m *member, streams int, revision int64) {
 			t.Fatal(err)
 		}
 		create := &etcdserverpb.WatchCreateRequest{Key: []byte{0}, RangeEnd: []byte{0}, StartRevision: revision}
-		if err := s.Send(&etcdserverpb.WatchRequest{RequestUnion: &etcdserverpb.WatchRequest_CreateRequest{CreateRequest: create}}); err != nil {
+		if err := s.Send(
+			&etcdserverpb.WatchRequest{RequestUnion: &etcdserverpb.WatchRequest_CreateRequest{
+				CreateRequest: create}}); err != nil {
 			t.Fatal(err)
 		}
 	}

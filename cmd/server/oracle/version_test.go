@@ -67,8 +67,8 @@ func TestClusterVersionRises(t *testing.T) {
 	}
 }
 
-// TestClusterVersionWaitsForAll: as long as one member has not said of which release it is, the cluster is of the lowest
-// there is, whichever server leads; when it comes, the version rises.
+// TestClusterVersionWaitsForAll: as long as one member has not said of which release it is, the cluster is of the
+// lowest there is, whichever server leads; when it comes, the version rises.
 func TestClusterVersionWaitsForAll(t *testing.T) {
 	processes(t)
 	for _, kinds := range [][]kind{{etcd, etcd, vitrine}, {vitrine, vitrine, etcd}} {

@@ -109,7 +109,8 @@ type contents struct {
 
 func (c contents) equal(d contents) error {
 	if !bytes.Equal(c.metadata, d.metadata) || !proto.Equal(c.state, d.state) || len(c.entries) != len(d.entries) {
-		return fmt.Errorf("metadata %q and %q, state %v and %v, %d and %d entries", c.metadata, d.metadata, c.state, d.state, len(c.entries), len(d.entries))
+		return fmt.Errorf("metadata %q and %q, state %v and %v, %d and %d entries", c.metadata, d.metadata, c.state, d.state,
+			len(c.entries), len(d.entries))
 	}
 	for i, e := range c.entries {
 		if !proto.Equal(e, d.entries[i]) {
@@ -121,7 +122,8 @@ func (c contents) equal(d contents) error {
 
 func readOurs(t *testing.T, dir string, index, term uint64) contents {
 	t.Helper()
-	w, log, err := wal.Open(vfs.OS{}, dir, &pb.WALSnapshot{Index: &index, Term: &term}, wal.Options{SegmentBytes: segmentBytes})
+	w, log, err := wal.Open(vfs.OS{}, dir, &pb.WALSnapshot{Index: &index, Term: &term},
+		wal.Options{SegmentBytes: segmentBytes})
 	ok(t, err)
 	ok(t, w.Close())
 	return contents{log.Metadata, log.HardState, log.Entries}
@@ -208,7 +210,8 @@ func compareSnapshots(t *testing.T, dir string) {
 		t.Fatalf("%d and %d snapshots, want 3", len(got), len(want))
 	}
 	for i := range got {
-		if got[i].GetIndex() != want[i].GetIndex() || got[i].GetTerm() != want[i].GetTerm() || !proto.Equal(got[i].GetConfState(), want[i].GetConfState()) {
+		if got[i].GetIndex() != want[i].GetIndex() || got[i].GetTerm() != want[i].GetTerm() ||
+			!proto.Equal(got[i].GetConfState(), want[i].GetConfState()) {
 			t.Errorf("snapshot %d: %v and %v", i, got[i], want[i])
 		}
 	}

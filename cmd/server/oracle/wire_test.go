@@ -26,7 +26,8 @@ import (
 // wire is a plain gRPC connection, without what a client library adds or hides.
 func wire(t *testing.T, m *member, options ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
-	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.MaxCallSendMsgSize(64<<20)))
+	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.MaxCallSendMsgSize(64<<20)))
 	conn, err := grpc.NewClient(strings.TrimPrefix(m.client, "http://"), options...)
 	ok(t, err)
 	t.Cleanup(func() { conn.Close() })
@@ -140,46 +141,86 @@ func unaryCalls() []unaryCall {
 	alarm := func(r *etcdpb.AlarmRequest) unaryCall { return maintain("Alarm", r, &etcdpb.AlarmResponse{}) }
 	a := []byte("a")
 	read := &etcdpb.RequestOp{Request: &etcdpb.RequestOp_RequestRange{RequestRange: &etcdpb.RangeRequest{Key: a}}}
-	write := &etcdpb.RequestOp{Request: &etcdpb.RequestOp_RequestPut{RequestPut: &etcdpb.PutRequest{Key: []byte("t"), Value: a}}}
-	inner := &etcdpb.RequestOp{Request: &etcdpb.RequestOp_RequestTxn{RequestTxn: &etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{read}}}}
+	write := &etcdpb.RequestOp{Request: &etcdpb.RequestOp_RequestPut{RequestPut: &etcdpb.PutRequest{Key: []byte("t"),
+		Value: a}}}
+	inner := &etcdpb.RequestOp{
+		Request: &etcdpb.RequestOp_RequestTxn{RequestTxn: &etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{read}}}}
 	return []unaryCall{
-		get(&etcdpb.RangeRequest{Key: a}), put(&etcdpb.PutRequest{Key: a, Value: []byte("1")}), get(&etcdpb.RangeRequest{Key: a}),
-		get(&etcdpb.RangeRequest{Key: a}, "hasleader", "true", "client-api-version", "3.7"), get(&etcdpb.RangeRequest{Key: a}, "hasleader", "false"),
+		get(&etcdpb.RangeRequest{Key: a}), put(&etcdpb.PutRequest{Key: a, Value: []byte("1")}),
+		get(&etcdpb.RangeRequest{Key: a}),
+		get(&etcdpb.RangeRequest{Key: a}, "hasleader", "true", "client-api-version", "3.7"),
+		get(&etcdpb.RangeRequest{Key: a}, "hasleader", "false"),
 		get(&etcdpb.RangeRequest{Key: a, SortOrder: 7}), get(&etcdpb.RangeRequest{Key: a, SortTarget: -1}),
-		get(&etcdpb.RangeRequest{Key: a, RangeEnd: []byte{0}, Limit: -1}), get(&etcdpb.RangeRequest{Key: a, RangeEnd: []byte{0}, Limit: 1 << 40}),
+		get(&etcdpb.RangeRequest{Key: a, RangeEnd: []byte{0}, Limit: -1}),
+		get(&etcdpb.RangeRequest{Key: a, RangeEnd: []byte{0}, Limit: 1 << 40}),
 		get(&etcdpb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, KeysOnly: true, CountOnly: true}),
 		get(&etcdpb.RangeRequest{Key: a, Revision: -7}), get(&etcdpb.RangeRequest{Key: a, Revision: 1 << 62}),
 		put(&etcdpb.PutRequest{Key: []byte{0}, Value: []byte{0, 0xff}}), get(&etcdpb.RangeRequest{Key: []byte{0}}),
-		put(&etcdpb.PutRequest{Key: a, Lease: -1}), put(&etcdpb.PutRequest{Key: a, IgnoreLease: true, IgnoreValue: true}), put(&etcdpb.PutRequest{Key: []byte("none"), IgnoreLease: true}),
-		put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864)}), put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864-40)}), put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864-60)}),
-		put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864+512<<10-20)}), put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864+512<<10)}), put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 5<<20)}),
-		put(&etcdpb.PutRequest{Key: make([]byte, 1<<20)}), kv("DeleteRange", &etcdpb.DeleteRangeRequest{Key: make([]byte, 1<<20), PrevKv: true}, &etcdpb.DeleteRangeResponse{}),
-		txn(&etcdpb.TxnRequest{}), txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{{}}}), txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{read, inner}}),
-		txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{write, read, inner}}), txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{write, write}}),
-		txn(&etcdpb.TxnRequest{Success: slices.Repeat([]*etcdpb.RequestOp{read}, 128)}), txn(&etcdpb.TxnRequest{Success: slices.Repeat([]*etcdpb.RequestOp{read}, 129)}),
-		txn(&etcdpb.TxnRequest{Compare: slices.Repeat([]*etcdpb.Compare{{Key: a}}, 129)}), txn(&etcdpb.TxnRequest{Compare: []*etcdpb.Compare{{Key: a, Target: 9, Result: 9}}}),
-		txn(&etcdpb.TxnRequest{Compare: []*etcdpb.Compare{{Key: a, Target: etcdpb.Compare_LEASE, TargetUnion: &etcdpb.Compare_Version{Version: 1}}}, Success: []*etcdpb.RequestOp{read}}),
-		kv("Compact", &etcdpb.CompactionRequest{Revision: 3, Physical: true}, &etcdpb.CompactionResponse{}), kv("Compact", &etcdpb.CompactionRequest{Revision: 3}, &etcdpb.CompactionResponse{}),
-		kv("Compact", &etcdpb.CompactionRequest{Revision: -1}, &etcdpb.CompactionResponse{}), kv("Compact", &etcdpb.CompactionRequest{Revision: 1 << 50, Physical: true}, &etcdpb.CompactionResponse{}),
+		put(&etcdpb.PutRequest{Key: a, Lease: -1}), put(&etcdpb.PutRequest{Key: a, IgnoreLease: true, IgnoreValue: true}),
+		put(&etcdpb.PutRequest{Key: []byte("none"), IgnoreLease: true}),
+		put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864)}),
+		put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864-40)}),
+		put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864-60)}),
+		put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864+512<<10-20)}),
+		put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 1572864+512<<10)}),
+		put(&etcdpb.PutRequest{Key: a, Value: make([]byte, 5<<20)}),
+		put(&etcdpb.PutRequest{Key: make([]byte, 1<<20)}),
+		kv("DeleteRange", &etcdpb.DeleteRangeRequest{Key: make([]byte, 1<<20), PrevKv: true}, &etcdpb.DeleteRangeResponse{}),
+		txn(&etcdpb.TxnRequest{}), txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{{}}}),
+		txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{read, inner}}),
+		txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{write, read, inner}}),
+		txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{write, write}}),
+		txn(&etcdpb.TxnRequest{Success: slices.Repeat([]*etcdpb.RequestOp{read}, 128)}),
+		txn(&etcdpb.TxnRequest{Success: slices.Repeat([]*etcdpb.RequestOp{read}, 129)}),
+		txn(&etcdpb.TxnRequest{Compare: slices.Repeat([]*etcdpb.Compare{{Key: a}}, 129)}),
+		txn(&etcdpb.TxnRequest{Compare: []*etcdpb.Compare{{Key: a, Target: 9, Result: 9}}}),
+		txn(&etcdpb.TxnRequest{Compare: []*etcdpb.Compare{{Key: a, Target: etcdpb.Compare_LEASE,
+			TargetUnion: &etcdpb.Compare_Version{Version: 1}}}, Success: []*etcdpb.RequestOp{read}}),
+		kv("Compact", &etcdpb.CompactionRequest{Revision: 3, Physical: true}, &etcdpb.CompactionResponse{}),
+		kv("Compact", &etcdpb.CompactionRequest{Revision: 3}, &etcdpb.CompactionResponse{}),
+		kv("Compact", &etcdpb.CompactionRequest{Revision: -1}, &etcdpb.CompactionResponse{}),
+		kv("Compact", &etcdpb.CompactionRequest{Revision: 1 << 50, Physical: true}, &etcdpb.CompactionResponse{}),
 		get(&etcdpb.RangeRequest{Key: a, Revision: 2}), get(&etcdpb.RangeRequest{Key: a, Revision: 3, KeysOnly: true}),
 		hash(0), hash(-1), hash(2), hash(3), hash(99),
 		alarm(&etcdpb.AlarmRequest{}), alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE}),
-		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_NOSPACE}), alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_NOSPACE}),
-		alarm(&etcdpb.AlarmRequest{}), alarm(&etcdpb.AlarmRequest{MemberID: 5}), alarm(&etcdpb.AlarmRequest{MemberID: 6}), alarm(&etcdpb.AlarmRequest{Alarm: etcdpb.AlarmType_NOSPACE}), alarm(&etcdpb.AlarmRequest{Alarm: etcdpb.AlarmType_CORRUPT}),
-		put(&etcdpb.PutRequest{Key: a}), txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{write}}), txn(&etcdpb.TxnRequest{Failure: []*etcdpb.RequestOp{write}}), get(&etcdpb.RangeRequest{Key: a, KeysOnly: true}),
-		kv("DeleteRange", &etcdpb.DeleteRangeRequest{Key: []byte("t")}, &etcdpb.DeleteRangeResponse{}), kv("Compact", &etcdpb.CompactionRequest{Revision: 4, Physical: true}, &etcdpb.CompactionResponse{}),
-		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_CORRUPT}), alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE, MemberID: 6, Alarm: 9}),
-		put(&etcdpb.PutRequest{Key: a}), txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{read}}), kv("DeleteRange", &etcdpb.DeleteRangeRequest{Key: []byte("t")}, &etcdpb.DeleteRangeResponse{}),
-		kv("Compact", &etcdpb.CompactionRequest{Revision: 5}, &etcdpb.CompactionResponse{}), get(&etcdpb.RangeRequest{Key: a, KeysOnly: true}), hash(0),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_NOSPACE}),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_NOSPACE}),
+		alarm(&etcdpb.AlarmRequest{}), alarm(&etcdpb.AlarmRequest{MemberID: 5}), alarm(&etcdpb.AlarmRequest{MemberID: 6}),
+		alarm(&etcdpb.AlarmRequest{Alarm: etcdpb.AlarmType_NOSPACE}),
+		alarm(&etcdpb.AlarmRequest{Alarm: etcdpb.AlarmType_CORRUPT}),
+		put(&etcdpb.PutRequest{Key: a}), txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{write}}),
+		txn(&etcdpb.TxnRequest{Failure: []*etcdpb.RequestOp{write}}), get(&etcdpb.RangeRequest{Key: a, KeysOnly: true}),
+		kv("DeleteRange", &etcdpb.DeleteRangeRequest{Key: []byte("t")}, &etcdpb.DeleteRangeResponse{}),
+		kv("Compact", &etcdpb.CompactionRequest{Revision: 4, Physical: true}, &etcdpb.CompactionResponse{}),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_CORRUPT}),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_ACTIVATE, MemberID: 6, Alarm: 9}),
+		put(&etcdpb.PutRequest{Key: a}), txn(&etcdpb.TxnRequest{Success: []*etcdpb.RequestOp{read}}),
+		kv("DeleteRange", &etcdpb.DeleteRangeRequest{Key: []byte("t")}, &etcdpb.DeleteRangeResponse{}),
+		kv("Compact", &etcdpb.CompactionRequest{Revision: 5}, &etcdpb.CompactionResponse{}),
+		get(&etcdpb.RangeRequest{Key: a, KeysOnly: true}), hash(0),
 		alarm(&etcdpb.AlarmRequest{}),
-		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 5}), alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, Alarm: etcdpb.AlarmType_CORRUPT}),
-		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_CORRUPT}), alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_CORRUPT}),
-		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_NOSPACE}), alarm(&etcdpb.AlarmRequest{}), alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 6, Alarm: 9}),
-		put(&etcdpb.PutRequest{Key: a}, "client-api-version", "3.5"), maintain("MoveLeader", &etcdpb.MoveLeaderRequest{}, &etcdpb.MoveLeaderResponse{}), maintain("MoveLeader", &etcdpb.MoveLeaderRequest{TargetID: 77}, &etcdpb.MoveLeaderResponse{}),
-		{method: "/etcdserverpb.Cluster/MemberList", request: &etcdpb.MemberListRequest{}, response: &etcdpb.MemberListResponse{}}, {method: "/etcdserverpb.Cluster/MemberList", request: &etcdpb.MemberListRequest{Linearizable: true}, response: &etcdpb.MemberListResponse{}},
-		maintain("Defragment", &etcdpb.DefragmentRequest{}, &etcdpb.DefragmentResponse{}), maintain("Defragment", &etcdpb.DefragmentRequest{}, &etcdpb.DefragmentResponse{}),
-		{method: "/grpc.health.v1.Health/Check", request: &healthpb.HealthCheckRequest{}, response: &healthpb.HealthCheckResponse{}}, {method: "/grpc.health.v1.Health/Check", request: &healthpb.HealthCheckRequest{Service: "etcdserverpb.KV"}, response: &healthpb.HealthCheckResponse{}},
-		{method: "/etcdserverpb.KV/Nonsense", request: &etcdpb.RangeRequest{}, response: &etcdpb.RangeResponse{}}, {method: "/nonsense.Service/Call", request: &etcdpb.RangeRequest{}, response: &etcdpb.RangeResponse{}},
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 5}),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, Alarm: etcdpb.AlarmType_CORRUPT}),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_CORRUPT}),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_CORRUPT}),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 5, Alarm: etcdpb.AlarmType_NOSPACE}),
+		alarm(&etcdpb.AlarmRequest{}),
+		alarm(&etcdpb.AlarmRequest{Action: etcdpb.AlarmRequest_DEACTIVATE, MemberID: 6, Alarm: 9}),
+		put(&etcdpb.PutRequest{Key: a}, "client-api-version", "3.5"), maintain("MoveLeader", &etcdpb.MoveLeaderRequest{},
+			&etcdpb.MoveLeaderResponse{}), maintain("MoveLeader", &etcdpb.MoveLeaderRequest{TargetID: 77},
+			&etcdpb.MoveLeaderResponse{}),
+		{method: "/etcdserverpb.Cluster/MemberList", request: &etcdpb.MemberListRequest{},
+			response: &etcdpb.MemberListResponse{}},
+		{method: "/etcdserverpb.Cluster/MemberList", request: &etcdpb.MemberListRequest{Linearizable: true},
+			response: &etcdpb.MemberListResponse{}},
+		maintain("Defragment", &etcdpb.DefragmentRequest{}, &etcdpb.DefragmentResponse{}),
+		maintain("Defragment", &etcdpb.DefragmentRequest{}, &etcdpb.DefragmentResponse{}),
+		{method: "/grpc.health.v1.Health/Check", request: &healthpb.HealthCheckRequest{},
+			response: &healthpb.HealthCheckResponse{}},
+		{method: "/grpc.health.v1.Health/Check", request: &healthpb.HealthCheckRequest{Service: "etcdserverpb.KV"},
+			response: &healthpb.HealthCheckResponse{}},
+		{method: "/etcdserverpb.KV/Nonsense", request: &etcdpb.RangeRequest{}, response: &etcdpb.RangeResponse{}},
+		{method: "/nonsense.Service/Call", request: &etcdpb.RangeRequest{}, response: &etcdpb.RangeResponse{}},
 	}
 }
 
@@ -196,7 +237,8 @@ func TestWireSaysTheSame(t *testing.T) {
 }
 
 // conversation is one watch stream: what the client sends, and what it hears until nothing more comes.
-func conversation(ctx context.Context, conn *grpc.ClientConn, quiet time.Duration, requests ...*etcdpb.WatchRequest) string {
+func conversation(ctx context.Context, conn *grpc.ClientConn, quiet time.Duration,
+	requests ...*etcdpb.WatchRequest) string {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s, err := etcdpb.NewWatchClient(conn).Watch(ctx)
@@ -243,16 +285,18 @@ func create(r *etcdpb.WatchCreateRequest) *etcdpb.WatchRequest {
 }
 
 func cancelWatch(id int64) *etcdpb.WatchRequest {
-	return &etcdpb.WatchRequest{RequestUnion: &etcdpb.WatchRequest_CancelRequest{CancelRequest: &etcdpb.WatchCancelRequest{WatchId: id}}}
+	return &etcdpb.WatchRequest{
+		RequestUnion: &etcdpb.WatchRequest_CancelRequest{CancelRequest: &etcdpb.WatchCancelRequest{WatchId: id}}}
 }
 
 func progress() *etcdpb.WatchRequest {
-	return &etcdpb.WatchRequest{RequestUnion: &etcdpb.WatchRequest_ProgressRequest{ProgressRequest: &etcdpb.WatchProgressRequest{}}}
+	return &etcdpb.WatchRequest{RequestUnion: &etcdpb.WatchRequest_ProgressRequest{
+		ProgressRequest: &etcdpb.WatchProgressRequest{}}}
 }
 
-// conversations are about a history of 46 revisions of the keys k and k0 to k9, compacted at 20. One thing is not asked:
-// once compaction has ended a watcher, etcd counts it as behind for as long as the client does not cancel it, and its
-// stream hears of no progress any more; here it is gone.
+// conversations are about a history of 46 revisions of the keys k and k0 to k9, compacted at 20. One thing is not
+// asked: once compaction has ended a watcher, etcd counts it as behind for as long as the client does not cancel it,
+// and its stream hears of no progress any more; here it is gone.
 func conversations() [][]*etcdpb.WatchRequest {
 	k := func(s string) []byte { return []byte(s) }
 	type c = etcdpb.WatchCreateRequest
@@ -262,14 +306,24 @@ func conversations() [][]*etcdpb.WatchRequest {
 		{create(&c{Key: k("k1"), StartRevision: 30, PrevKv: true}), progress()},
 		{create(&c{Key: k("k"), RangeEnd: k("l"), StartRevision: 35})},
 		{create(&c{Key: k("k"), RangeEnd: []byte{0}, StartRevision: 38, PrevKv: true})},
-		{create(&c{Key: k("k3"), RangeEnd: k("k2")})}, {create(&c{Key: k("k3"), RangeEnd: k("k3")})}, {create(&c{Key: k("k3"), RangeEnd: k("k3"), WatchId: 9})},
-		{create(&c{Key: k("k3"), StartRevision: -1})}, {create(&c{Key: k("k3"), StartRevision: -5, WatchId: 4}), create(&c{Key: k("k3"), WatchId: 4})},
-		{create(&c{Key: k("k3"), StartRevision: 1}), create(&c{Key: k("k3")})}, {create(&c{Key: k("k3"), StartRevision: 19, WatchId: 12})},
-		{create(&c{Key: k("k3"), StartRevision: 20})}, {create(&c{Key: k("k"), RangeEnd: k("l"), StartRevision: 21, PrevKv: true, Filters: []etcdpb.WatchCreateRequest_FilterType{etcdpb.WatchCreateRequest_NOPUT}})},
-		{create(&c{Key: k("k"), RangeEnd: k("l"), StartRevision: 36, Filters: []etcdpb.WatchCreateRequest_FilterType{etcdpb.WatchCreateRequest_NODELETE}})},
-		{create(&c{Key: k("k"), RangeEnd: k("l"), StartRevision: 36, Filters: []etcdpb.WatchCreateRequest_FilterType{etcdpb.WatchCreateRequest_NODELETE, etcdpb.WatchCreateRequest_NOPUT}})},
+		{create(&c{Key: k("k3"), RangeEnd: k("k2")})}, {create(&c{Key: k("k3"), RangeEnd: k("k3")})},
+		{create(&c{Key: k("k3"), RangeEnd: k("k3"), WatchId: 9})},
+		{create(&c{Key: k("k3"), StartRevision: -1})}, {create(&c{Key: k("k3"), StartRevision: -5, WatchId: 4}),
+			create(&c{Key: k("k3"), WatchId: 4})},
+		{create(&c{Key: k("k3"), StartRevision: 1}), create(&c{Key: k("k3")})},
+		{create(&c{Key: k("k3"), StartRevision: 19, WatchId: 12})},
+		{create(&c{Key: k("k3"), StartRevision: 20})},
+		{create(&c{Key: k("k"), RangeEnd: k("l"), StartRevision: 21, PrevKv: true,
+			Filters: []etcdpb.WatchCreateRequest_FilterType{etcdpb.WatchCreateRequest_NOPUT}})},
+		{create(&c{Key: k("k"), RangeEnd: k("l"), StartRevision: 36,
+			Filters: []etcdpb.WatchCreateRequest_FilterType{etcdpb.WatchCreateRequest_NODELETE}})},
+		{create(&c{Key: k("k"), RangeEnd: k("l"), StartRevision: 36,
+			Filters: []etcdpb.WatchCreateRequest_FilterType{etcdpb.WatchCreateRequest_NODELETE,
+				etcdpb.WatchCreateRequest_NOPUT}})},
 		{create(&c{Key: k("k"), RangeEnd: k("l"), StartRevision: 38, Filters: []etcdpb.WatchCreateRequest_FilterType{7}})},
-		{create(&c{Key: k("k1"), WatchId: 5}), create(&c{Key: k("k1"), WatchId: 5}), create(&c{Key: k("k2")}), create(&c{Key: k("k2"), WatchId: 1}), create(&c{Key: k("k2")}), cancelWatch(5), create(&c{Key: k("k1"), WatchId: 5, StartRevision: 40})},
+		{create(&c{Key: k("k1"), WatchId: 5}), create(&c{Key: k("k1"), WatchId: 5}), create(&c{Key: k("k2")}),
+			create(&c{Key: k("k2"), WatchId: 1}), create(&c{Key: k("k2")}), cancelWatch(5),
+			create(&c{Key: k("k1"), WatchId: 5, StartRevision: 40})},
 		{create(&c{Key: k("k1"), WatchId: -3}), create(&c{Key: k("k1"), WatchId: -1}), cancelWatch(-3)},
 		{create(&c{Key: k("k1"), StartRevision: 1000}), progress(), cancelWatch(0), progress()},
 		{create(&c{Key: k("k1"), StartRevision: 41}), progress()}, {create(&c{Key: k("k1"), StartRevision: 42}), progress()},
@@ -312,7 +366,8 @@ func TestWatchesOnTheWireAreTheSame(t *testing.T) {
 }
 
 // TestStreamsOnTheWireAreTheSame compares ranges in parts, part by part. Not asked are a negative limit, for which etcd
-// sends everything in one part, and a sort target without an order for more keys than fit into one part: etcd's overlap then.
+// sends everything in one part, and a sort target without an order for more keys than fit into one part: etcd's overlap
+// then.
 func TestStreamsOnTheWireAreTheSame(t *testing.T) {
 	processes(t)
 	compareSaid(t, 1, func(t *testing.T, members []*member) (said []string) {
@@ -334,12 +389,19 @@ func TestStreamsOnTheWireAreTheSame(t *testing.T) {
 		conn := wire(t, members[0])
 		from, to := []byte("s/"), []byte("s0")
 		for _, r := range []*etcdpb.RangeRequest{
-			{Key: from, RangeEnd: to}, {Key: from, RangeEnd: to, Limit: 9}, {Key: from, RangeEnd: to, Limit: 10}, {Key: from, RangeEnd: to, Limit: 11, Serializable: true},
-			{Key: from, RangeEnd: to, Limit: 500}, {Key: from, RangeEnd: to, KeysOnly: true}, {Key: from, RangeEnd: to, CountOnly: true}, {Key: from, RangeEnd: to, CountOnly: true, Limit: 3},
-			{Key: from, RangeEnd: to, Revision: 5}, {Key: from, RangeEnd: to, Revision: 2}, {Key: from, RangeEnd: to, Revision: 99}, {Key: to, RangeEnd: from},
-			{Key: []byte("none")}, {Key: []byte("s/01/01")}, {Key: []byte{0}, RangeEnd: []byte{0}}, {}, {Key: from, RangeEnd: to, SortOrder: etcdpb.RangeRequest_DESCEND},
-			{Key: from, RangeEnd: to, SortOrder: etcdpb.RangeRequest_ASCEND}, {Key: from, RangeEnd: []byte("s/00/08"), SortTarget: etcdpb.RangeRequest_MOD}, {Key: from, RangeEnd: to, SortTarget: etcdpb.RangeRequest_MOD, SortOrder: etcdpb.RangeRequest_ASCEND},
-			{Key: from, RangeEnd: to, MinModRevision: 1}, {Key: from, RangeEnd: to, MaxCreateRevision: 1}, {Key: from, SortOrder: 9}, {Key: from, SortTarget: 9},
+			{Key: from, RangeEnd: to}, {Key: from, RangeEnd: to, Limit: 9}, {Key: from, RangeEnd: to, Limit: 10},
+			{Key: from, RangeEnd: to, Limit: 11, Serializable: true},
+			{Key: from, RangeEnd: to, Limit: 500}, {Key: from, RangeEnd: to, KeysOnly: true},
+			{Key: from, RangeEnd: to, CountOnly: true}, {Key: from, RangeEnd: to, CountOnly: true, Limit: 3},
+			{Key: from, RangeEnd: to, Revision: 5}, {Key: from, RangeEnd: to, Revision: 2},
+			{Key: from, RangeEnd: to, Revision: 99}, {Key: to, RangeEnd: from},
+			{Key: []byte("none")}, {Key: []byte("s/01/01")}, {Key: []byte{0}, RangeEnd: []byte{0}}, {},
+			{Key: from, RangeEnd: to, SortOrder: etcdpb.RangeRequest_DESCEND},
+			{Key: from, RangeEnd: to, SortOrder: etcdpb.RangeRequest_ASCEND},
+			{Key: from, RangeEnd: []byte("s/00/08"), SortTarget: etcdpb.RangeRequest_MOD},
+			{Key: from, RangeEnd: to, SortTarget: etcdpb.RangeRequest_MOD, SortOrder: etcdpb.RangeRequest_ASCEND},
+			{Key: from, RangeEnd: to, MinModRevision: 1}, {Key: from, RangeEnd: to, MaxCreateRevision: 1},
+			{Key: from, SortOrder: 9}, {Key: from, SortTarget: 9},
 		} {
 			said = append(said, fmt.Sprintf("%s: %s", plainly(r.ProtoReflect()), parts(t, conn, r)))
 		}

@@ -114,7 +114,8 @@ func TestFile(t *testing.T) {
 	}
 	defer db.Close()
 	err = db.View(func(tx *bbolt.Tx) error {
-		for _, name := range []string{"key", "meta", "lease", "alarm", "cluster", "members", "members_removed", "auth", "authUsers", "authRoles"} {
+		for _, name := range []string{"key", "meta", "lease", "alarm", "cluster", "members", "members_removed", "auth",
+			"authUsers", "authRoles"} {
 			if tx.Bucket([]byte(name)) == nil {
 				t.Errorf("no bucket %s", name)
 			}

@@ -49,7 +49,8 @@ func shaderTemplate(t *testing.T) (text string) {
 	if err != nil {
 		t.Fatalf("where is ebiten? %v", err)
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "internal", "builtinshader", "shader.go"), nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "internal",
+		"builtinshader", "shader.go"), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,8 @@ func shaderTemplate(t *testing.T) (text string) {
 }
 
 func TestWhatItDoesNotKnowIsAnError(t *testing.T) {
-	for _, text := range []string{"{{.Name}}", "{{range .X}}{{end}}", "{{if .A", "{{if .A}}", "{{if .A}}{{else}}", "{{end}}", "{{else}}", "{{if ne .A .B}}{{end}}", "{{if .A}}{{else}}{{else}}{{end}}", "{{}}"} {
+	for _, text := range []string{"{{.Name}}", "{{range .X}}{{end}}", "{{if .A", "{{if .A}}", "{{if .A}}{{else}}",
+		"{{end}}", "{{else}}", "{{if ne .A .B}}{{end}}", "{{if .A}}{{else}}{{else}}{{end}}", "{{}}"} {
 		if _, err := New("").Parse(text); err == nil {
 			t.Errorf("%q: no error", text)
 		}

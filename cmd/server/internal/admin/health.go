@@ -40,8 +40,10 @@ func newHealth(cfg Config) *health {
 		node: cfg.Node, log: cfg.Log,
 		success: prometheus.NewCounter(opts("health_success", "The total number of successful health checks")),
 		failed:  prometheus.NewCounter(opts("health_failures", "The total number of failed health checks")),
-		state:   prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("healthcheck", "The result of each kind of healthcheck.")), []string{"type", "name"}),
-		runs:    prometheus.NewCounterVec(opts("healthchecks_total", "The total number of each kind of healthcheck."), []string{"type", "name", "status"}),
+		state: prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("healthcheck", "The result of each kind of healthcheck.")),
+			[]string{"type", "name"}),
+		runs: prometheus.NewCounterVec(opts("healthchecks_total", "The total number of each kind of healthcheck."),
+			[]string{"type", "name", "status"}),
 	}
 	// The client port and the metrics port share the families; the second registration gets those of the first.
 	h.success = shared(cfg.Registry, h.success)
@@ -178,12 +180,14 @@ func (h *health) install(mux *http.ServeMux, kind string, checks []check) {
 			delete(excluded, c.name)
 		}
 		if len(excluded) > 0 {
-			h.log.Warn("some health checks cannot be excluded", zap.String("path", "/"+kind), zap.Int("missing-health-checks", len(excluded)))
+			h.log.Warn("some health checks cannot be excluded", zap.String("path", "/"+kind),
+				zap.Int("missing-health-checks", len(excluded)))
 		}
 		h.serveChecks(w, r, kind, wanted)
 	})
 	for _, c := range checks {
-		mux.HandleFunc("/"+kind+"/"+c.name, func(w http.ResponseWriter, r *http.Request) { h.serveChecks(w, r, kind, []check{c}) })
+		mux.HandleFunc("/"+kind+"/"+c.name,
+			func(w http.ResponseWriter, r *http.Request) { h.serveChecks(w, r, kind, []check{c}) })
 	}
 }
 
@@ -205,7 +209,8 @@ func (h *health) serveChecks(w http.ResponseWriter, r *http.Request, kind string
 		h.runs.WithLabelValues(kind, c.name, status).Inc()
 	}
 	if !ok {
-		h.log.Error("Health check error", zap.String("path", r.URL.Path), zap.String("reason", lines.String()), zap.Int("status-code", http.StatusServiceUnavailable))
+		h.log.Error("Health check error", zap.String("path", r.URL.Path), zap.String("reason", lines.String()),
+			zap.Int("status-code", http.StatusServiceUnavailable))
 		http.Error(w, lines.String(), http.StatusServiceUnavailable)
 		return
 	}

@@ -49,12 +49,14 @@ func TestPageFiles(t *testing.T) {
 		{"/../index.html", "", 200, "start", "text/html; charset=utf-8", ""},
 	} {
 		w := get(h, test.path, "Accept-Encoding", test.accept)
-		if w.Code != test.code || w.Body.String() != test.body || w.Header().Get("Content-Type") != test.typ || w.Header().Get("Content-Encoding") != test.ce {
+		if w.Code != test.code || w.Body.String() != test.body || w.Header().Get("Content-Type") != test.typ ||
+			w.Header().Get("Content-Encoding") != test.ce {
 			t.Errorf("%s (%s): %d %q %v", test.path, test.accept, w.Code, w.Body, w.Header())
 		}
 	}
 	tag := get(h, "/").Header().Get("ETag")
-	if w := get(h, "/", "If-None-Match", `"other", W/`+tag); tag == "" || w.Code != http.StatusNotModified || w.Body.Len() > 0 {
+	if w := get(h, "/", "If-None-Match", `"other", W/`+tag); tag == "" || w.Code != http.StatusNotModified ||
+		w.Body.Len() > 0 {
 		t.Errorf("the same page again: %d %q", w.Code, w.Body)
 	}
 	post := httptest.NewRecorder()

@@ -75,7 +75,8 @@ func TestFlagForms(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	env := []string{"ETCD_NAME=e", "VITRINE_NAME=v", "ETCD_DATA_DIR=/d", "VITRINE_UI=false", "ETCD_VERSION=v3", "ETCD_NONSENSE=1", "ETCD_WAL_DIR=", "PATH=x"}
+	env := []string{"ETCD_NAME=e", "VITRINE_NAME=v", "ETCD_DATA_DIR=/d", "VITRINE_UI=false", "ETCD_VERSION=v3",
+		"ETCD_NONSENSE=1", "ETCD_WAL_DIR=", "PATH=x"}
 	c, _, err := parse(t, env, "--wal-dir=/flag")
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +85,8 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("name %q data-dir %q wal-dir %q ui %v", c.Name, c.DataDir, c.WALDir, c.UI)
 	}
 	notes := strings.Join(c.Notes, "\n")
-	for _, want := range []string{"unrecognized environment variable ETCD_NONSENSE", "ETCD_NAME is shadowed", "ETCD_VERSION has no meaning"} {
+	for _, want := range []string{"unrecognized environment variable ETCD_NONSENSE", "ETCD_NAME is shadowed",
+		"ETCD_VERSION has no meaning"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("notes lack %q:\n%s", want, notes)
 		}
@@ -98,7 +100,8 @@ func TestEnvironment(t *testing.T) {
 		{"VITRINE_DATA_DIR=/d", "conflicting environment variable VITRINE_DATA_DIR is shadowed by the flag --data-dir"},
 		{"ETCD_AUTO_TLS=true", "etcd's flag --auto-tls is not supported by this version"},
 	} {
-		if _, _, err := parse(t, []string{mistake.env}, "--data-dir=/flag"); err == nil || !strings.Contains(err.Error(), mistake.want) {
+		if _, _, err := parse(t, []string{mistake.env}, "--data-dir=/flag"); err == nil ||
+			!strings.Contains(err.Error(), mistake.want) {
 			t.Errorf("%s: %v, want %q", mistake.env, err, mistake.want)
 		}
 	}
@@ -119,7 +122,8 @@ func etcdFlags(t testing.TB) map[string]string {
 	return flags
 }
 
-// Whatever flag of etcd's is given at its default is taken, on the command line and in the environment, and changes nothing.
+// Whatever flag of etcd's is given at its default is taken, on the command line and in the environment, and changes
+// nothing.
 func TestEveryDefaultMayBeSpelledOut(t *testing.T) {
 	plain, _, err := parse(t, nil)
 	if err != nil {
@@ -149,7 +153,8 @@ func TestEveryDefaultMayBeSpelledOut(t *testing.T) {
 				t.Errorf("%v %v: %v", env, args, err)
 				return
 			}
-			if len(env) > 0 && !strings.Contains(strings.Join(c.Notes, "\n"), "recognized and used environment variable "+env[0]) {
+			if len(env) > 0 && !strings.Contains(strings.Join(c.Notes, "\n"), "recognized and used environment variable "+
+				env[0]) {
 				t.Errorf("%s was not used: %v", env[0], c.Notes)
 			}
 			c.Notes = plain.Notes
@@ -205,7 +210,8 @@ func TestTable(t *testing.T) {
 // refusedOtherwise: what a restricted flag cannot honour is refused by name, with a reason, in both ways.
 func refusedOtherwise(t *testing.T, f *spec) {
 	t.Helper()
-	other := map[kind]string{text: "something-else", number: "77", duration: "77m", gates: "CompactHashCheck=true", boolean: "true"}[f.only.kind]
+	other := map[kind]string{text: "something-else", number: "77", duration: "77m", gates: "CompactHashCheck=true",
+		boolean: "true"}[f.only.kind]
 	if f.only.kind == boolean && f.def == "true" {
 		other = "false"
 	}
@@ -215,7 +221,8 @@ func refusedOtherwise(t *testing.T, f *spec) {
 	for _, err := range []error{byFlag, byEnv} {
 		if taken := f.only.idle || slices.Contains(f.only.also, other); taken != (err == nil) {
 			t.Errorf("--%s=%s: %v", f.name, other, err)
-		} else if err != nil && (!strings.Contains(err.Error(), "etcd's flag --"+f.name+" ") || !strings.Contains(err.Error(), f.only.why)) {
+		} else if err != nil && (!strings.Contains(err.Error(), "etcd's flag --"+f.name+" ") ||
+			!strings.Contains(err.Error(), f.only.why)) {
 			t.Errorf("--%s=%s is refused by %v", f.name, other, err)
 		}
 	}
@@ -230,28 +237,37 @@ func refusedOtherwise(t *testing.T, f *spec) {
 // Values that say the default in other words are the default.
 func TestDefaultsInOtherWords(t *testing.T) {
 	for _, arg := range []string{
-		"--compact-hash-check-time=60s", "--raft-read-timeout=5000ms", "--raft-write-timeout=1s", "--max-wals=0x5", "--bcrypt-cost=12", "--auto-tls=0",
-		"--strict-reconfig-check", "--strict-reconfig-check=T", "--enable-grpc-gateway=false", "--auto-compaction-mode=revision", "--auto-compaction-retention=0h",
-		"--feature-gates=CompactHashCheck=false,TxnModeWriteWithSharedBuffer=true", "--cors=", "--v2-deprecation=gone", "--backend-bbolt-freelist-type=",
-		"--snapshot-catchup-entries=0", "--compaction-sleep-interval=0", "--watch-progress-notify-interval=0", "-v", "--snapshot=x", "--force",
+		"--compact-hash-check-time=60s", "--raft-read-timeout=5000ms", "--raft-write-timeout=1s", "--max-wals=0x5",
+		"--bcrypt-cost=12", "--auto-tls=0",
+		"--strict-reconfig-check", "--strict-reconfig-check=T", "--enable-grpc-gateway=false",
+		"--auto-compaction-mode=revision", "--auto-compaction-retention=0h",
+		"--feature-gates=CompactHashCheck=false,TxnModeWriteWithSharedBuffer=true", "--cors=", "--v2-deprecation=gone",
+		"--backend-bbolt-freelist-type=",
+		"--snapshot-catchup-entries=0", "--compaction-sleep-interval=0", "--watch-progress-notify-interval=0", "-v",
+		"--snapshot=x", "--force",
 	} {
 		c, _, err := parse(t, nil, arg)
-		if err != nil || c.SnapshotCatchUpEntries != 5000 || c.CompactionSleepInterval != 10*time.Millisecond || c.WatchProgressNotifyInterval != 10*time.Minute {
+		if err != nil || c.SnapshotCatchUpEntries != 5000 || c.CompactionSleepInterval != 10*time.Millisecond ||
+			c.WatchProgressNotifyInterval != 10*time.Minute {
 			t.Errorf("%s: %v", arg, err)
 		}
 	}
 }
 
 func TestNothingAskedIsNothingPromised(t *testing.T) {
-	c, out, err := parse(t, []string{"ETCD_METRICS=basic"}, "--auto-tls=false", "--cert-file=", "--auto-compaction-retention=0", "--cors=*", "--enable-grpc-gateway=false",
-		"--listen-metrics-urls=", "--listen-peer-urls=", "--advertise-client-urls=", "--snapshot-count=0", "--backend-batch-limit=0", "--backend-batch-interval=0", "--compaction-batch-limit=0")
+	c, out, err := parse(t, []string{"ETCD_METRICS=basic"}, "--auto-tls=false", "--cert-file=",
+		"--auto-compaction-retention=0", "--cors=*", "--enable-grpc-gateway=false",
+		"--listen-metrics-urls=", "--listen-peer-urls=", "--advertise-client-urls=", "--snapshot-count=0",
+		"--backend-batch-limit=0", "--backend-batch-interval=0", "--compaction-batch-limit=0")
 	if err != nil {
 		t.Fatal(err, out)
 	}
-	if len(c.ListenMetricsURLs) != 0 || c.ListenPeerURLs.String() != "http://localhost:2380" || c.AdvertiseClientURLs.String() != "http://localhost:2379" {
+	if len(c.ListenMetricsURLs) != 0 || c.ListenPeerURLs.String() != "http://localhost:2380" ||
+		c.AdvertiseClientURLs.String() != "http://localhost:2379" {
 		t.Errorf("URLs %v %v %v", c.ListenMetricsURLs, c.ListenPeerURLs, c.AdvertiseClientURLs)
 	}
-	if c.SnapshotCount != 10000 || c.BackendBatchLimit != 10000 || c.BackendBatchInterval != 100*time.Millisecond || c.CompactionBatchLimit != 1000 {
+	if c.SnapshotCount != 10000 || c.BackendBatchLimit != 10000 || c.BackendBatchInterval != 100*time.Millisecond ||
+		c.CompactionBatchLimit != 1000 {
 		t.Errorf("zeros are not the defaults: %+v", c)
 	}
 }
@@ -261,10 +277,12 @@ func TestMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--election-timeout=400"}, "--election-timeout[400ms] should be at least as 5 times as --heartbeat-interval[100ms]"},
+		{[]string{"--election-timeout=400"},
+			"--election-timeout[400ms] should be at least as 5 times as --heartbeat-interval[100ms]"},
 		{[]string{"--election-timeout=50001", "--heartbeat-interval=500"}, "is too long"},
 		{[]string{"--heartbeat-interval=0"}, "--heartbeat-interval must be >0"},
-		{[]string{"--listen-client-urls=http://127.0.0.1:1"}, "--advertise-client-urls is required when --listen-client-urls is set explicitly"},
+		{[]string{"--listen-client-urls=http://127.0.0.1:1"},
+			"--advertise-client-urls is required when --listen-client-urls is set explicitly"},
 		{[]string{"--listen-peer-urls=http://example.com:1"}, "expected IP in URL for binding (http://example.com:1)"},
 		{[]string{"--listen-peer-urls=https://127.0.0.1:1"}, "needs TLS"},
 		{[]string{"--listen-peer-urls=ftp://127.0.0.1:1"}, "URL scheme must be http, https, unix, or unixs"},
@@ -277,7 +295,8 @@ func TestMistakes(t *testing.T) {
 		{[]string{"--backend-batch-limit=-1"}, "--backend-batch-limit must not be negative"},
 		{[]string{"--compaction-sleep-interval=-1s"}, "--compaction-sleep-interval must not be negative"},
 		{[]string{"--wal-segment-bytes=65535"}, "--wal-segment-bytes must be at least 65536 (set to 65535)"},
-		{[]string{"--metrics=extensive"}, `etcd's flag --metrics is not supported by this version with the value "extensive": this version cannot do it yet`},
+		{[]string{"--metrics=extensive"},
+			`etcd's flag --metrics is not supported by this version with the value "extensive": this version cannot do it yet`},
 		{[]string{"--feature-gates=CompactHashCheck=true"}, "etcd's flag --feature-gates is not supported by this version"},
 		{[]string{"--feature-gates=Nonsense=true"}, `unrecognized feature gate: Nonsense`},
 		{[]string{"--feature-gates=CompactHashCheck"}, `missing bool value for CompactHashCheck`},
@@ -334,8 +353,10 @@ func TestVerifyBootstrap(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--name=a", "--initial-cluster=b=http://1.1.1.1:2380"}, `couldn't find local name "a" in the initial cluster configuration`},
-		{[]string{"--name=a", "--initial-cluster=a=http://1.1.1.1:2380"}, "--initial-cluster must include a=http://localhost:2380 given --initial-advertise-peer-urls=http://localhost:2380"},
+		{[]string{"--name=a", "--initial-cluster=b=http://1.1.1.1:2380"},
+			`couldn't find local name "a" in the initial cluster configuration`},
+		{[]string{"--name=a", "--initial-cluster=a=http://1.1.1.1:2380"},
+			"--initial-cluster must include a=http://localhost:2380 given --initial-advertise-peer-urls=http://localhost:2380"},
 		{[]string{"--name=a", "--initial-cluster=a=http://localhost:2380,b=http://localhost:2380"}, "has duplicate url"},
 	} {
 		c, _, err := parse(t, nil, test.args...)
@@ -346,7 +367,8 @@ func TestVerifyBootstrap(t *testing.T) {
 			t.Errorf("%v: %v, want %q", test.args, err, test.want)
 		}
 	}
-	c, _, err := parse(t, nil, "--name=b", "--initial-advertise-peer-urls=http://127.0.0.1:2", "--initial-cluster=a=http://127.0.0.1:1,b=http://127.0.0.1:2")
+	c, _, err := parse(t, nil, "--name=b", "--initial-advertise-peer-urls=http://127.0.0.1:2",
+		"--initial-cluster=a=http://127.0.0.1:1,b=http://127.0.0.1:2")
 	if err != nil {
 		t.Fatal(err)
 	}

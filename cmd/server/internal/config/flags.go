@@ -94,8 +94,10 @@ func plain(err error) error {
 
 // gateDefaults are etcd 3.7's features, and whether they are on.
 var gateDefaults = map[string]bool{
-	"CompactHashCheck": false, "FastLeaseKeepAlive": true, "InitialCorruptCheck": false, "LeaseCheckpoint": false, "LeaseCheckpointPersist": false,
-	"PriorityRequest": false, "SetMemberLocalAddr": false, "StopGRPCServiceOnDefrag": false, "TxnModeWriteWithSharedBuffer": true, "AllAlpha": false,
+	"CompactHashCheck": false, "FastLeaseKeepAlive": true, "InitialCorruptCheck": false, "LeaseCheckpoint": false,
+	"LeaseCheckpointPersist": false,
+	"PriorityRequest":        false, "SetMemberLocalAddr": false, "StopGRPCServiceOnDefrag": false,
+	"TxnModeWriteWithSharedBuffer": true, "AllAlpha": false,
 }
 
 // gatesAt leaves out the features that are asked to be as they are.
@@ -122,8 +124,8 @@ func gatesAt(s string) (string, error) {
 	return strings.Join(differ, ","), nil
 }
 
-// restriction is the value of a flag whose meaning this version does not have, or only in part. Taking any value silently
-// would promise something; but a value that asks for what is done anyway is taken, above all the default.
+// restriction is the value of a flag whose meaning this version does not have, or only in part. Taking any value
+// silently would promise something; but a value that asks for what is done anyway is taken, above all the default.
 type restriction struct {
 	name, def string
 	kind      kind

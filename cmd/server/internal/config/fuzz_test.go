@@ -13,7 +13,8 @@ import (
 func FuzzParse(f *testing.F) {
 	f.Add("--name=a\x00--initial-cluster=a=http://1.1.1.1:1,b=unix://x:1", "ETCD_DATA_DIR=/d\x00VITRINE_UI=false")
 	f.Add("-v\x00--auto-tls\x00false", "ETCD_=\x00=\x00ETCD_NAME")
-	f.Add("--feature-gates=CompactHashCheck=false,=true\x00--listen-peer-urls=http://[::1]:1,http://0:0", "ETCD_MAX_WALS=0b101")
+	f.Add("--feature-gates=CompactHashCheck=false,=true\x00--listen-peer-urls=http://[::1]:1,http://0:0",
+		"ETCD_MAX_WALS=0b101")
 	for name, def := range etcdFlags(f) {
 		f.Add("--"+name+"="+def, "ETCD_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"="+def)
 	}
@@ -21,13 +22,15 @@ func FuzzParse(f *testing.F) {
 		args, env := strings.Split(line, "\x00"), strings.Split(variables, "\x00")
 		c, err := Parse(args, env, &bytes.Buffer{})
 		again, errAgain := Parse(args, env, &bytes.Buffer{})
-		if (err == nil) != (errAgain == nil) || err != nil && err.Error() != errAgain.Error() || !reflect.DeepEqual(c, again) {
+		if (err == nil) != (errAgain == nil) || err != nil && err.Error() != errAgain.Error() ||
+			!reflect.DeepEqual(c, again) {
 			t.Fatalf("%q %q: %v, then %v", args, env, err, errAgain)
 		}
 		if err != nil {
 			return
 		}
-		if c.Name == "" || c.DataDir == "" || c.ElectionTicks() < 5 || c.SnapshotCount == 0 || c.BackendBatchLimit <= 0 || c.CompactionBatchLimit <= 0 || c.WatchProgressNotifyInterval <= 0 {
+		if c.Name == "" || c.DataDir == "" || c.ElectionTicks() < 5 || c.SnapshotCount == 0 || c.BackendBatchLimit <= 0 ||
+			c.CompactionBatchLimit <= 0 || c.WatchProgressNotifyInterval <= 0 {
 			t.Errorf("%q %q: %+v", args, env, c)
 		}
 		_ = c.VerifyBootstrap()

@@ -16,9 +16,11 @@ import (
 // What listens at a URL is reached by the same URL.
 func TestURLsAreReached(t *testing.T) {
 	t.Chdir(t.TempDir())
-	client := &http.Client{Transport: &http.Transport{DialContext: With(&net.Dialer{Timeout: 5 * time.Second})}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DialContext: With(&net.Dialer{Timeout: 5 * time.Second})},
+		Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
-	for _, base := range []string{"http://127.0.0.1:0", "unix://localhost:1", "unix://relative", "unix://" + filepath.Join(t.TempDir(), "absolute")} {
+	for _, base := range []string{"http://127.0.0.1:0", "unix://localhost:1", "unix://relative",
+		"unix://" + filepath.Join(t.TempDir(), "absolute")} {
 		u, err := url.Parse(base)
 		if err != nil {
 			t.Fatal(err)
@@ -30,7 +32,10 @@ func TestURLsAreReached(t *testing.T) {
 		if u.Scheme == "http" {
 			base = "http://" + l.Addr().String()
 		}
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL) })}
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter,
+			r *http.Request) {
+			fmt.Fprint(w, r.URL)
+		})}
 		go server.Serve(l)
 		resp, err := client.Get(URL(base, "/raft/probing?x=1"))
 		if err != nil {

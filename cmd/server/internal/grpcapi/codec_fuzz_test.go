@@ -12,14 +12,17 @@ import (
 )
 
 func testCodec() *codec {
-	return newCodec(prometheus.NewCounter(prometheus.CounterOpts{Name: "s"}), prometheus.NewCounter(prometheus.CounterOpts{Name: "r"}))
+	return newCodec(prometheus.NewCounter(prometheus.CounterOpts{Name: "s"}),
+		prometheus.NewCounter(prometheus.CounterOpts{Name: "r"}))
 }
 
 // asked are empty messages of every type that a client may send.
 func asked() []pb.Message {
 	return []pb.Message{
-		&pb.RangeRequest{}, &pb.PutRequest{}, &pb.DeleteRangeRequest{}, &pb.TxnRequest{}, &pb.CompactionRequest{}, &pb.WatchRequest{},
-		&pb.MemberListRequest{}, &pb.AlarmRequest{}, &pb.StatusRequest{}, &pb.DefragmentRequest{}, &pb.HashRequest{}, &pb.HashKVRequest{},
+		&pb.RangeRequest{}, &pb.PutRequest{}, &pb.DeleteRangeRequest{}, &pb.TxnRequest{}, &pb.CompactionRequest{},
+		&pb.WatchRequest{},
+		&pb.MemberListRequest{}, &pb.AlarmRequest{}, &pb.StatusRequest{}, &pb.DefragmentRequest{}, &pb.HashRequest{},
+		&pb.HashKVRequest{},
 		&pb.MoveLeaderRequest{}, &pb.SnapshotRequest{},
 	}
 }

@@ -22,7 +22,8 @@ func respond(sizes []int) []*watch.Response {
 	hub.Request(0, 1, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: create}})
 	change := mvcc.Change{Rev: 2}
 	for i, n := range sizes {
-		kv := &pb.KeyValue{Key: fmt.Appendf(nil, "k%04d", i), Value: bytes.Repeat([]byte{byte(i)}, n), CreateRevision: 2, ModRevision: 2, Version: 1}
+		kv := &pb.KeyValue{Key: fmt.Appendf(nil, "k%04d", i), Value: bytes.Repeat([]byte{byte(i)}, n), CreateRevision: 2,
+			ModRevision: 2, Version: 1}
 		change.Events = append(change.Events, mvcc.Event{Event: &pb.Event{Kv: kv}})
 	}
 	hub.Publish(0, []mvcc.Change{change}, 2, 0)

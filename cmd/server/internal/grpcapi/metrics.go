@@ -49,15 +49,23 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	m := &metrics{
-		sentBytes:     prometheus.NewCounter(prometheus.CounterOpts{Name: "etcd_network_client_grpc_sent_bytes_total", Help: "The total number of bytes sent to grpc clients."}),
-		receivedBytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "etcd_network_client_grpc_received_bytes_total", Help: "The total number of bytes received from grpc clients."}),
-		clients:       counter("etcd_server_client_requests_total", "The total number of client requests per client version.", "type", "client_api_version"),
-		started:       counter("grpc_server_started_total", "Total number of RPCs started on the server.", "grpc_type", "grpc_service", "grpc_method"),
-		handled:       counter("grpc_server_handled_total", "Total number of RPCs completed on the server, regardless of success or failure.", "grpc_type", "grpc_service", "grpc_method", "grpc_code"),
-		msgReceived:   counter("grpc_server_msg_received_total", "Total number of RPC stream messages received on the server.", "grpc_type", "grpc_service", "grpc_method"),
-		msgSent:       counter("grpc_server_msg_sent_total", "Total number of gRPC stream messages sent by the server.", "grpc_type", "grpc_service", "grpc_method"),
-		methods:       map[string]*method{},
-		versions:      map[clientVersion]prometheus.Counter{},
+		sentBytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "etcd_network_client_grpc_sent_bytes_total",
+			Help: "The total number of bytes sent to grpc clients."}),
+		receivedBytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "etcd_network_client_grpc_received_bytes_total",
+			Help: "The total number of bytes received from grpc clients."}),
+		clients: counter("etcd_server_client_requests_total", "The total number of client requests per client version.",
+			"type", "client_api_version"),
+		started: counter("grpc_server_started_total", "Total number of RPCs started on the server.", "grpc_type",
+			"grpc_service", "grpc_method"),
+		handled: counter("grpc_server_handled_total",
+			"Total number of RPCs completed on the server, regardless of success or failure.", "grpc_type", "grpc_service",
+			"grpc_method", "grpc_code"),
+		msgReceived: counter("grpc_server_msg_received_total",
+			"Total number of RPC stream messages received on the server.", "grpc_type", "grpc_service", "grpc_method"),
+		msgSent: counter("grpc_server_msg_sent_total", "Total number of gRPC stream messages sent by the server.",
+			"grpc_type", "grpc_service", "grpc_method"),
+		methods:  map[string]*method{},
+		versions: map[clientVersion]prometheus.Counter{},
 	}
 	reg.MustRegister(m.sentBytes, m.receivedBytes, m.clients, m.started, m.handled, m.msgReceived, m.msgSent)
 	return m

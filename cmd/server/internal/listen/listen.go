@@ -51,8 +51,8 @@ type Budget struct{ room chan struct{} } // a token for each open connection
 // NewBudget makes a budget of n connections.
 func NewBudget(n int) *Budget { return &Budget{make(chan struct{}, n)} }
 
-// Limit makes l part of the budget. A connection beyond it is taken from the system's queue and waits, one a listener, so
-// that a listener which nobody calls holds nothing.
+// Limit makes l part of the budget. A connection beyond it is taken from the system's queue and waits, one a listener,
+// so that a listener which nobody calls holds nothing.
 func (b *Budget) Limit(l net.Listener) net.Listener {
 	return &limited{Listener: l, budget: b, done: make(chan struct{})}
 }

@@ -32,7 +32,10 @@ func open(t *testing.T, raw string) (*Splitter, net.Addr) {
 
 func TestSplit(t *testing.T) {
 	s, addr := open(t, "http://127.0.0.1:0")
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		fmt.Fprint(w, r.URL.Path)
+	})}
 	go server.Serve(s.HTTP())
 	defer server.Close()
 

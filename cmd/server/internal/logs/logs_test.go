@@ -51,7 +51,8 @@ func TestJSONLineIsEtcds(t *testing.T) {
 }
 
 func TestConsoleAndLevels(t *testing.T) {
-	if line := write(t, "info", "console"); !strings.Contains(line, "\tinfo\t") || !strings.Contains(line, "\tready to serve client requests\t") {
+	if line := write(t, "info", "console"); !strings.Contains(line, "\tinfo\t") ||
+		!strings.Contains(line, "\tready to serve client requests\t") {
 		t.Errorf("line %q", line)
 	}
 	if line := write(t, "error", "json"); line != "" {

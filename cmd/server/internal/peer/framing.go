@@ -195,7 +195,8 @@ func (d *appendDecoder) compact() (*raftpb.Message, error) {
 	r := &messageRoom{typ: raftpb.MsgApp}
 	r.words = [14]uint64{2: d.self, 3: d.from, 4: d.term, 5: d.term, 6: d.index}
 	m := &r.message
-	m.Type, m.To, m.From, m.Term, m.LogTerm, m.Index = &r.typ, &r.words[2], &r.words[3], &r.words[4], &r.words[5], &r.words[6]
+	m.Type, m.To, m.From, m.Term, m.LogTerm, m.Index = &r.typ, &r.words[2], &r.words[3], &r.words[4], &r.words[5],
+		&r.words[6]
 	total := 0
 	for range n {
 		size, err := readLength(d.r, uint64(d.of.limit-total))

@@ -30,12 +30,16 @@ func appendOf(term, logTerm, index, commit uint64, entries ...*raftpb.Entry) *ra
 
 func sampleMessages() []*raftpb.Message {
 	return []*raftpb.Message{
-		{Type: raftpb.MsgHeartbeat.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(7)), Commit: new(uint64(300)), Context: []byte("ctx")},
-		{Type: raftpb.MsgAppResp.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(7)), Index: new(uint64(9)), Reject: new(true), RejectHint: new(uint64(5)), LogTerm: new(uint64(3))},
+		{Type: raftpb.MsgHeartbeat.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(7)),
+			Commit: new(uint64(300)), Context: []byte("ctx")},
+		{Type: raftpb.MsgAppResp.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(7)),
+			Index: new(uint64(9)), Reject: new(true), RejectHint: new(uint64(5)), LogTerm: new(uint64(3))},
 		{Type: raftpb.MsgVote.Enum(), To: new(uint64(2)), From: new(uint64(1)), Vote: new(uint64(0)), Reject: new(false)},
-		appendOf(7, 7, 10, 9, entryOf(11, 7, "a"), entryOf(12, 7, strings.Repeat("b", 300)), &raftpb.Entry{Index: new(uint64(13))}),
+		appendOf(7, 7, 10, 9, entryOf(11, 7, "a"), entryOf(12, 7, strings.Repeat("b", 300)),
+			&raftpb.Entry{Index: new(uint64(13))}),
 		{Type: raftpb.MsgSnap.Enum(), To: new(uint64(2)), From: new(uint64(1)), Snapshot: &raftpb.Snapshot{
-			Data: []byte("x"), Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(4)), Term: new(uint64(2)), ConfState: &raftpb.ConfState{Voters: []uint64{1, 2}, AutoLeave: new(false)}},
+			Data: []byte("x"), Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(4)), Term: new(uint64(2)),
+				ConfState: &raftpb.ConfState{Voters: []uint64{1, 2}, AutoLeave: new(false)}},
 		}},
 		{},
 	}
@@ -126,7 +130,8 @@ func TestAppendStreamGolden(t *testing.T) {
 	got = enc.heartbeat(got)
 	want := strings.Join([]string{
 		"02", "0000000000000019", "08031002180120052804300a3a0908001005180b22016b4009",
-		"01", "0000000000000002", "0000000000000009", "08001005180c22016c", "0000000000000009", "08001005180d22016d", "000000000000000b",
+		"01", "0000000000000002", "0000000000000009", "08001005180c22016c", "0000000000000009", "08001005180d22016d",
+		"000000000000000b",
 		"01", "0000000000000000", "000000000000000d",
 		"02", "000000000000000e", "08031002180120052805300c400d",
 		"00",
@@ -158,7 +163,8 @@ func TestAppendStreamGolden(t *testing.T) {
 func TestMessageStreamGolden(t *testing.T) {
 	enc := messages.encoder()
 	got := enc.heartbeat(nil)
-	got, err := enc.append(got, &raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), To: new(uint64(2)), From: new(uint64(1)), Term: new(uint64(5))})
+	got, err := enc.append(got, &raftpb.Message{Type: raftpb.MsgHeartbeat.Enum(), To: new(uint64(2)), From: new(uint64(1)),
+		Term: new(uint64(5))})
 	if err != nil {
 		t.Fatal(err)
 	}

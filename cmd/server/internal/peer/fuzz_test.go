@@ -27,7 +27,8 @@ func FuzzStream(f *testing.F) {
 		}
 		f.Add(k == appends, stream)
 	}
-	f.Add(true, []byte{frameCompact, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7})
+	f.Add(true, []byte{frameCompact, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 7})
 	f.Add(true, []byte{frameCompact, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, ofAppends bool, stream []byte) {
 		k := messages

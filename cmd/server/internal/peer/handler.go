@@ -58,8 +58,10 @@ func (t *Transport) check(w http.ResponseWriter, r *http.Request) bool {
 	if err == nil {
 		return true
 	}
-	t.log.Warn("refused a request of a peer", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("local-member-cluster-id", ID(t.cfg.Cluster)),
-		zap.String("remote-peer-server-name", r.Header.Get("X-Server-From")), zap.String("remote-peer-server-version", r.Header.Get("X-Server-Version")),
+	t.log.Warn("refused a request of a peer", zap.String("local-member-id", ID(t.cfg.Self)),
+		zap.String("local-member-cluster-id", ID(t.cfg.Cluster)),
+		zap.String("remote-peer-server-name", r.Header.Get("X-Server-From")),
+		zap.String("remote-peer-server-version", r.Header.Get("X-Server-Version")),
 		zap.String("remote-peer-server-minimum-cluster-version", r.Header.Get("X-Min-Cluster-Version")),
 		zap.String("remote-peer-cluster-id", r.Header.Get("X-Etcd-Cluster-ID")), zap.Error(err))
 	http.Error(w, err.Error(), http.StatusPreconditionFailed)
@@ -100,14 +102,15 @@ func (t *Transport) learnURLs(r *http.Request) {
 	}
 }
 
-// admit refuses a request by what its headers say of its sender, before anything of the body is read, and returns a claim
-// to the room that the sender has. Who the sender really is nobody knows without TLS; but a stranger cannot take the
-// members' room without their names.
+// admit refuses a request by what its headers say of its sender, before anything of the body is read, and returns a
+// claim to the room that the sender has. Who the sender really is nobody knows without TLS; but a stranger cannot take
+// the members' room without their names.
 func (t *Transport) admit(w http.ResponseWriter, r *http.Request) *claim {
 	from, err := ParseID(r.Header.Get("X-Server-From"))
 	switch {
 	case err == nil && t.cfg.Member.Removed(from):
-		t.log.Warn("rejected a request of a removed member", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("from", ID(from)))
+		t.log.Warn("rejected a request of a removed member", zap.String("local-member-id", ID(t.cfg.Self)),
+			zap.String("from", ID(from)))
 		forbid(w, errFromRemoved)
 		return nil
 	case err == nil && t.get(from) != nil:
@@ -193,7 +196,8 @@ func (t *Transport) serveMessage(w http.ResponseWriter, r *http.Request) {
 	}
 	t.m.receivedBytes.WithLabelValues(t.sender(m.GetFrom())).Add(float64(len(b)))
 	if err := t.refuse(m); err != nil {
-		t.log.Warn("rejected Raft message", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("from", ID(m.GetFrom())), zap.String("to", ID(m.GetTo())), zap.Error(err))
+		t.log.Warn("rejected Raft message", zap.String("local-member-id", ID(t.cfg.Self)),
+			zap.String("from", ID(m.GetFrom())), zap.String("to", ID(m.GetTo())), zap.Error(err))
 		forbid(w, err)
 		return
 	}
@@ -236,12 +240,14 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	p := t.get(from)
 	if p == nil {
 		t.learnURLs(r)
-		t.log.Warn("failed to find remote peer in cluster", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("remote-peer-id-from", ID(from)), zap.String("cluster-id", ID(t.cfg.Cluster)))
+		t.log.Warn("failed to find remote peer in cluster", zap.String("local-member-id", ID(t.cfg.Self)),
+			zap.String("remote-peer-id-from", ID(from)), zap.String("cluster-id", ID(t.cfg.Cluster)))
 		http.Error(w, "error sender not found", http.StatusNotFound)
 		return
 	}
 	if to := r.Header.Get("X-Raft-To"); to != ID(t.cfg.Self) {
-		t.log.Warn("ignored streaming request; ID mismatch", zap.String("remote-peer-id-header", to), zap.String("remote-peer-id-from", ID(from)))
+		t.log.Warn("ignored streaming request; ID mismatch", zap.String("remote-peer-id-header", to),
+			zap.String("remote-peer-id-from", ID(from)))
 		http.Error(w, "to field mismatch", http.StatusPreconditionFailed)
 		return
 	}
@@ -291,7 +297,8 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	from := t.sender(m.GetFrom())
 	fail := func(code int, text string) {
 		t.m.snapshotReceiveFailed.WithLabelValues(from).Inc()
-		t.log.Warn("failed to receive database snapshot", zap.String("remote-snapshot-sender-id", from), zap.String("reason", text))
+		t.log.Warn("failed to receive database snapshot", zap.String("remote-snapshot-sender-id", from),
+			zap.String("reason", text))
 		http.Error(w, text, code)
 	}
 	switch {
@@ -309,7 +316,8 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	index := m.GetSnapshot().GetMetadata().GetIndex()
-	log := t.log.With(zap.String("local-member-id", ID(t.cfg.Self)), zap.String("remote-snapshot-sender-id", from), zap.Uint64("incoming-snapshot-index", index))
+	log := t.log.With(zap.String("local-member-id", ID(t.cfg.Self)), zap.String("remote-snapshot-sender-id", from),
+		zap.Uint64("incoming-snapshot-index", index))
 	log.Info("receiving database snapshot", zap.Int64("declared-bytes", declared))
 	t.m.snapshotReceiving.WithLabelValues(from).Inc()
 	defer t.m.snapshotReceiving.WithLabelValues(from).Dec()
@@ -322,7 +330,8 @@ func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusInternalServerError, fmt.Sprintf("failed to save KV snapshot (%v)", err))
 		return
 	}
-	log.Info("received and saved database snapshot", zap.Int64("incoming-snapshot-size-bytes", n), zap.Duration("download-took", time.Since(start)))
+	log.Info("received and saved database snapshot", zap.Int64("incoming-snapshot-size-bytes", n),
+		zap.Duration("download-took", time.Since(start)))
 	t.m.receivedBytes.WithLabelValues(from).Add(float64(n))
 	t.m.snapshotReceived.WithLabelValues(from).Inc()
 	t.m.snapshotReceiveSeconds.WithLabelValues(from).Observe(time.Since(start).Seconds())

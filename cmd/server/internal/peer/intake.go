@@ -44,8 +44,8 @@ type claim struct {
 	held int64
 }
 
-// take makes the claim at least n bytes large and waits for room, as long as it holds none yet: who holds some and waits
-// for more waits for one who does the same.
+// take makes the claim at least n bytes large and waits for room, as long as it holds none yet: who holds some and
+// waits for more waits for one who does the same.
 func (c *claim) take(ctx context.Context, n int64) error {
 	more := n - c.held
 	switch {
@@ -130,7 +130,8 @@ const snapshotGrowth = 8
 
 // readSnapshotMessage reads the message in front of a database, and tells how many bytes the database has if the sender
 // has said how long all of it is.
-func (c *claim) readSnapshotMessage(ctx context.Context, r io.Reader, length int64) (m *raftpb.Message, declared int64, err error) {
+func (c *claim) readSnapshotMessage(ctx context.Context, r io.Reader,
+	length int64) (m *raftpb.Message, declared int64, err error) {
 	n, err := readLength(r, limits.MaxSnapshotMessageBytes)
 	if err != nil {
 		return nil, 0, err

@@ -28,7 +28,8 @@ import (
 // lone is a transport that knows one peer, 3, and of which 7 was removed. Nothing of it touches the network.
 func lone(t *testing.T) *side {
 	t.Helper()
-	s := &side{id: 1, received: make(chan *raftpb.Message, 100), images: make(chan string, 1), sent: make(chan bool, 1), expelled: make(chan uint64, 1), removed: map[uint64]bool{7: true}}
+	s := &side{id: 1, received: make(chan *raftpb.Message, 100), images: make(chan string, 1), sent: make(chan bool, 1),
+		expelled: make(chan uint64, 1), removed: map[uint64]bool{7: true}}
 	s.t = New(Config{
 		Self: 1, Cluster: 0xabc, Member: s, Log: zap.NewNop(), Metrics: NewMetrics(prometheus.NewRegistry()),
 		Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no network") },
@@ -42,7 +43,8 @@ func lone(t *testing.T) *side {
 func (s *side) post(path string, from uint64, length int64, body io.Reader) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(http.MethodPost, path, body)
 	req.ContentLength = length
-	for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc"} {
+	for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3",
+		"X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc"} {
 		req.Header.Set(k, v)
 	}
 	w := httptest.NewRecorder()
@@ -81,7 +83,8 @@ func TestStrangersAreRefusedUnread(t *testing.T) {
 		}
 		for _, from := range []uint64{3, 9} {
 			body := &endless{rest: 1 << 30}
-			if w := s.post("/raft", from, limits.MaxPeerMessageBytes+1, body); w.Code != http.StatusRequestEntityTooLarge || body.read.Load() > 0 {
+			if w := s.post("/raft", from, limits.MaxPeerMessageBytes+1, body); w.Code != http.StatusRequestEntityTooLarge ||
+				body.read.Load() > 0 {
 				t.Errorf("a message that is too large, of %d: %d after %d bytes", from, w.Code, body.read.Load())
 			}
 		}
@@ -91,7 +94,8 @@ func TestStrangersAreRefusedUnread(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := &endless{rest: 1 << 30}
-		if w := s.post("/raft/snapshot", 3, -1, io.MultiReader(bytes.NewReader(head), body)); w.Code != http.StatusConflict || body.read.Load() > 0 {
+		if w := s.post("/raft/snapshot", 3, -1, io.MultiReader(bytes.NewReader(head), body)); w.Code != http.StatusConflict ||
+			body.read.Load() > 0 {
 			t.Errorf("an unwanted database: %d %s after %d bytes", w.Code, w.Body, body.read.Load())
 		}
 	})
@@ -196,7 +200,8 @@ func TestLargePostsCostTheRoom(t *testing.T) {
 				req.ContentLength = 512 << 20
 			}
 			from := uint64(3 + i/4*6)
-			for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc"} {
+			for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3",
+				"X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc"} {
 				req.Header.Set(k, v)
 			}
 			resp, err := http.DefaultClient.Do(req)
@@ -222,13 +227,16 @@ func TestLargePostsCostTheRoom(t *testing.T) {
 // Messages that would take much more memory than they have bytes are refused while they are decoded.
 func TestDenseMessagesAreRefused(t *testing.T) {
 	entries := bytes.Repeat([]byte{7<<3 | 2, 0}, limits.MaxPeerEntries+1)
-	voters := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), bytes.Repeat([]byte{1}, limits.MaxSnapshotMessageBytes+1))
-	part := protowire.AppendBytes(protowire.AppendTag(nil, 9, protowire.BytesType), voters[:limits.MaxSnapshotMessageBytes/2])
+	voters := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType),
+		bytes.Repeat([]byte{1}, limits.MaxSnapshotMessageBytes+1))
+	part := protowire.AppendBytes(protowire.AppendTag(nil, 9, protowire.BytesType),
+		voters[:limits.MaxSnapshotMessageBytes/2])
 	for name, b := range map[string][]byte{
 		"entries":           entries,
 		"snapshot":          protowire.AppendBytes(protowire.AppendTag(nil, 9, protowire.BytesType), voters),
 		"snapshot in parts": bytes.Repeat(part, 3),
-		"context":           protowire.AppendBytes(protowire.AppendTag(nil, 12, protowire.BytesType), make([]byte, limits.MaxMessageContext+1)),
+		"context": protowire.AppendBytes(protowire.AppendTag(nil, 12, protowire.BytesType),
+			make([]byte, limits.MaxMessageContext+1)),
 	} {
 		if _, err := decodeMessage(b); !errors.Is(err, errTooLong) && !errors.Is(err, errMalformed) {
 			t.Errorf("%s: %v", name, err)

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 )
 
-// wires is a network in memory: waiting on it is seen by a bubble of testing/synctest, so that time passes there as fast
-// as everybody waits, and the end of a test finds whoever is left.
+// wires is a network in memory: waiting on it is seen by a bubble of testing/synctest, so that time passes there as
+// fast as everybody waits, and the end of a test finds whoever is left.
 type wires struct {
 	mu sync.Mutex
 	at map[string]*plug // by host

@@ -50,7 +50,8 @@ func newCluster(t *testing.T, n int, flags ...string) *cluster {
 			fmt.Sprintf("--name=m%d", i), "--data-dir=" + filepath.Join(dir, fmt.Sprintf("m%d", i)),
 			"--listen-client-urls=http://" + c.clients[i], "--advertise-client-urls=http://" + c.clients[i],
 			"--listen-peer-urls=http://" + peers[i], "--initial-advertise-peer-urls=http://" + peers[i],
-			"--initial-cluster=" + strings.Join(initial, ","), "--heartbeat-interval=30", "--election-timeout=300", "--log-level=error",
+			"--initial-cluster=" + strings.Join(initial, ","), "--heartbeat-interval=30", "--election-timeout=300",
+			"--log-level=error",
 		}, flags...))
 		c.start(i)
 	}
@@ -80,7 +81,8 @@ func (c *cluster) start(i int) {
 	if c.servers[i], err = Start(cfg, zap.NewNop(), testPage); err != nil {
 		c.t.Fatal(err)
 	}
-	if c.conns[i], err = grpc.NewClient(c.clients[i], grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+	if c.conns[i], err = grpc.NewClient(c.clients[i],
+		grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -162,7 +164,8 @@ func must[T any](t *testing.T, resp *T, err error) *T {
 
 func (c *cluster) put(i int, key, value string) *pb.PutResponse {
 	c.t.Helper()
-	resp, err := call[pb.PutResponse](c, i, "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte(key), Value: []byte(value), PrevKv: true})
+	resp, err := call[pb.PutResponse](c, i, "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte(key), Value: []byte(value),
+		PrevKv: true})
 	return must(c.t, resp, err)
 }
 
@@ -202,7 +205,8 @@ type watcher struct {
 
 func (c *cluster) watch(ctx context.Context, i int, creates ...*pb.WatchCreateRequest) *watcher {
 	c.t.Helper()
-	s, err := c.conns[i].NewStream(ctx, &grpc.StreamDesc{StreamName: "Watch", ClientStreams: true, ServerStreams: true}, "/etcdserverpb.Watch/Watch", grpc.WaitForReady(true))
+	s, err := c.conns[i].NewStream(ctx, &grpc.StreamDesc{StreamName: "Watch", ClientStreams: true, ServerStreams: true},
+		"/etcdserverpb.Watch/Watch", grpc.WaitForReady(true))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -26,13 +26,19 @@ func samples() []proto.Message {
 	op := func(r *pb.PutRequest) *pb.RequestOp {
 		return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: r}}
 	}
-	inner := &pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte("a"), TargetUnion: &pb.Compare_Value{Value: []byte("x")}}}, Success: []*pb.RequestOp{op(&pb.PutRequest{Key: []byte("n")})}}
+	inner := &pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte("a"), TargetUnion: &pb.Compare_Value{Value: []byte("x")}}},
+		Success: []*pb.RequestOp{op(&pb.PutRequest{Key: []byte("n")})}}
 	return []proto.Message{
-		&pb.RangeRequest{Key: []byte("a"), RangeEnd: []byte{0}, Limit: 3, SortOrder: pb.RangeRequest_DESCEND, SortTarget: pb.RangeRequest_MOD, MinModRevision: 1},
+		&pb.RangeRequest{Key: []byte("a"), RangeEnd: []byte{0}, Limit: 3, SortOrder: pb.RangeRequest_DESCEND,
+			SortTarget: pb.RangeRequest_MOD, MinModRevision: 1},
 		&pb.PutRequest{Key: []byte("a"), Value: []byte("value"), PrevKv: true},
 		&pb.DeleteRangeRequest{Key: []byte("a"), RangeEnd: []byte("b"), PrevKv: true},
-		&pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte("a"), Target: pb.Compare_MOD, TargetUnion: &pb.Compare_ModRevision{ModRevision: 2}}}, Success: []*pb.RequestOp{op(&pb.PutRequest{Key: []byte("t")}), {Request: &pb.RequestOp_RequestTxn{RequestTxn: inner}}}},
-		&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte{0}, StartRevision: 1, WatchId: 3, Filters: []pb.WatchCreateRequest_FilterType{0}}}},
+		&pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte("a"), Target: pb.Compare_MOD,
+			TargetUnion: &pb.Compare_ModRevision{ModRevision: 2}}},
+			Success: []*pb.RequestOp{op(&pb.PutRequest{Key: []byte("t")}),
+				{Request: &pb.RequestOp_RequestTxn{RequestTxn: inner}}}},
+		&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{Key: []byte("a"),
+			RangeEnd: []byte{0}, StartRevision: 1, WatchId: 3, Filters: []pb.WatchCreateRequest_FilterType{0}}}},
 		&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: 3}}},
 		&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}},
 		&pb.CompactionRequest{Revision: 2},
@@ -68,7 +74,8 @@ func TestNonsenseIsSurvived(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 11))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	unary := []string{"KV/Range", "KV/Put", "KV/DeleteRange", "KV/Txn", "KV/Compact", "Cluster/MemberList", "Maintenance/Alarm", "Maintenance/Status", "Maintenance/Hash", "Maintenance/HashKV", "Maintenance/MoveLeader"}
+	unary := []string{"KV/Range", "KV/Put", "KV/DeleteRange", "KV/Txn", "KV/Compact", "Cluster/MemberList",
+		"Maintenance/Alarm", "Maintenance/Status", "Maintenance/Hash", "Maintenance/HashKV", "Maintenance/MoveLeader"}
 	streams := []string{"KV/RangeStream", "Watch/Watch", "Maintenance/Snapshot"}
 	all := samples()
 	answered := 0
@@ -79,13 +86,15 @@ func TestNonsenseIsSurvived(t *testing.T) {
 		}
 		body := spoil(rnd, whole)
 		if i%10 > 0 {
-			if c.conns[0].Invoke(ctx, "/etcdserverpb."+unary[rnd.IntN(len(unary))], body, new([]byte), grpc.ForceCodec(raw{})) == nil {
+			if c.conns[0].Invoke(ctx, "/etcdserverpb."+unary[rnd.IntN(len(unary))], body, new([]byte),
+				grpc.ForceCodec(raw{})) == nil {
 				answered++
 			}
 			continue
 		}
 		one, end := context.WithTimeout(ctx, 20*time.Millisecond) // a watcher may have nothing to say
-		s, err := c.conns[0].NewStream(one, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/etcdserverpb."+streams[rnd.IntN(len(streams))], grpc.ForceCodec(raw{}))
+		s, err := c.conns[0].NewStream(one, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
+			"/etcdserverpb."+streams[rnd.IntN(len(streams))], grpc.ForceCodec(raw{}))
 		if err != nil {
 			end()
 			continue

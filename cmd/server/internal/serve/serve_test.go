@@ -21,7 +21,8 @@ import (
 func TestOneMember(t *testing.T) {
 	c := newCluster(t, 1)
 	first := c.put(0, "a", "1")
-	if first.Header.Revision != 2 || first.PrevKv != nil || first.Header.MemberId == 0 || first.Header.ClusterId == 0 || first.Header.RaftTerm < 2 {
+	if first.Header.Revision != 2 || first.PrevKv != nil || first.Header.MemberId == 0 || first.Header.ClusterId == 0 ||
+		first.Header.RaftTerm < 2 {
 		t.Errorf("first put: %v", first)
 	}
 	if second := c.put(0, "a", "2"); second.Header.Revision != 3 || string(second.PrevKv.GetValue()) != "1" {
@@ -32,21 +33,27 @@ func TestOneMember(t *testing.T) {
 	}
 	_, err := call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Range", &pb.RangeRequest{})
 	wantError(t, err, codes.InvalidArgument, "etcdserver: key is not provided")
-	_, err = call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Range", &pb.RangeRequest{Key: []byte("a"), Revision: 99, Serializable: true})
+	_, err = call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Range",
+		&pb.RangeRequest{Key: []byte("a"), Revision: 99, Serializable: true})
 	wantError(t, err, codes.OutOfRange, "etcdserver: mvcc: required revision is a future revision")
-	_, err = call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("a"), Value: make([]byte, 1600000)})
+	_, err = call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Put",
+		&pb.PutRequest{Key: []byte("a"), Value: make([]byte, 1600000)})
 	wantError(t, err, codes.InvalidArgument, "etcdserver: request is too large")
 	_, err = call[pb.LeaseGrantResponse](c, 0, "/etcdserverpb.Lease/LeaseGrant", &pb.LeaseGrantRequest{TTL: 5})
 	wantError(t, err, codes.Unimplemented, "unknown service etcdserverpb.Lease")
 
 	txn, err := call[pb.TxnResponse](c, 0, "/etcdserverpb.KV/Txn", &pb.TxnRequest{
-		Compare: []*pb.Compare{{Key: []byte("a"), Target: pb.Compare_VALUE, Result: pb.Compare_EQUAL, TargetUnion: &pb.Compare_Value{Value: []byte("2")}}},
-		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: []byte("a")}}}},
+		Compare: []*pb.Compare{{Key: []byte("a"), Target: pb.Compare_VALUE, Result: pb.Compare_EQUAL,
+			TargetUnion: &pb.Compare_Value{Value: []byte("2")}}},
+		Success: []*pb.RequestOp{
+			{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: []byte("a")}}}},
 	})
-	if must(t, txn, err); !txn.Succeeded || txn.Header.Revision != 4 || txn.Responses[0].GetResponseDeleteRange().GetDeleted() != 1 {
+	if must(t, txn, err); !txn.Succeeded || txn.Header.Revision != 4 ||
+		txn.Responses[0].GetResponseDeleteRange().GetDeleted() != 1 {
 		t.Errorf("txn: %v", txn)
 	}
-	compacted, err := call[pb.CompactionResponse](c, 0, "/etcdserverpb.KV/Compact", &pb.CompactionRequest{Revision: 3, Physical: true})
+	compacted, err := call[pb.CompactionResponse](c, 0, "/etcdserverpb.KV/Compact",
+		&pb.CompactionRequest{Revision: 3, Physical: true})
 	if must(t, compacted, err); compacted.Header.Revision != 4 {
 		t.Errorf("compaction: %v", compacted)
 	}
@@ -56,11 +63,14 @@ func TestOneMember(t *testing.T) {
 	if h := c.hash(0); h.CompactRevision != 3 || h.HashRevision != 4 || h.Header.Revision != 4 {
 		t.Errorf("hashkv: %v", h)
 	}
-	if s := c.status(0); s.Version != "3.7.3" || s.Leader != s.Header.MemberId || s.DbSize == 0 || s.DbSizeQuota != 2<<30 || s.StorageVersion != "3.7.0" || s.RaftAppliedIndex != s.RaftIndex {
+	if s := c.status(0); s.Version != "3.7.3" || s.Leader != s.Header.MemberId || s.DbSize == 0 ||
+		s.DbSizeQuota != 2<<30 || s.StorageVersion != "3.7.0" || s.RaftAppliedIndex != s.RaftIndex {
 		t.Errorf("status: %v", s)
 	}
-	list, err := call[pb.MemberListResponse](c, 0, "/etcdserverpb.Cluster/MemberList", &pb.MemberListRequest{Linearizable: true})
-	if must(t, list, err); len(list.Members) != 1 || list.Members[0].Name != "m0" || list.Members[0].ClientURLs[0] != "http://"+c.clients[0] || list.Header.Revision != 0 {
+	list, err := call[pb.MemberListResponse](c, 0, "/etcdserverpb.Cluster/MemberList",
+		&pb.MemberListRequest{Linearizable: true})
+	if must(t, list, err); len(list.Members) != 1 || list.Members[0].Name != "m0" ||
+		list.Members[0].ClientURLs[0] != "http://"+c.clients[0] || list.Header.Revision != 0 {
 		t.Errorf("members: %v", list)
 	}
 	_, err = call[pb.MoveLeaderResponse](c, 0, "/etcdserverpb.Maintenance/MoveLeader", &pb.MoveLeaderRequest{TargetID: 1})
@@ -101,7 +111,9 @@ func TestWatch(t *testing.T) {
 	if got := strings.Join(w.events(3), " "); got != "a@2 a1@3 a@5" {
 		t.Errorf("events %s", got)
 	}
-	if err := w.stream.SendMsg(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}}); err != nil {
+	if err := w.stream.SendMsg(
+		&pb.WatchRequest{
+			RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := w.next(); err != nil || r.WatchId != -1 || r.Header.Revision != 5 || len(r.Events) != 0 {
@@ -131,7 +143,8 @@ func TestManyEventsInOrder(t *testing.T) {
 	for k := range 8 {
 		go func() {
 			for i := range n / 8 {
-				if _, err := call[pb.PutResponse](c, 0, "/etcdserverpb.KV/Put", &pb.PutRequest{Key: fmt.Appendf(nil, "%d-%d", k, i), Value: make([]byte, 1000)}); err != nil {
+				if _, err := call[pb.PutResponse](c, 0, "/etcdserverpb.KV/Put", &pb.PutRequest{Key: fmt.Appendf(nil, "%d-%d", k, i),
+					Value: make([]byte, 1000)}); err != nil {
 					done <- err
 					return
 				}
@@ -153,7 +166,8 @@ func TestManyEventsInOrder(t *testing.T) {
 	if r, err := late.next(); err != nil || !r.Created {
 		t.Fatalf("created: %v %v", r, err)
 	}
-	if got := late.events(n); got[0][strings.Index(got[0], "@"):] != "@2" || !strings.HasSuffix(got[n-1], fmt.Sprintf("@%d", n+1)) {
+	if got := late.events(n); got[0][strings.Index(got[0], "@"):] != "@2" ||
+		!strings.HasSuffix(got[n-1], fmt.Sprintf("@%d", n+1)) {
 		t.Errorf("history from %s to %s", got[0], got[n-1])
 	}
 }
@@ -198,7 +212,8 @@ func TestRangeStreamEqualsRange(t *testing.T) {
 		}
 		cancel()
 		if !proto.Equal(got, want) {
-			t.Errorf("%v: merged %d parts: count %d more %v kvs %d, want count %d more %v kvs %d, header %v want %v", r, parts, got.Count, got.More, len(got.Kvs), want.Count, want.More, len(want.Kvs), got.Header, want.Header)
+			t.Errorf("%v: merged %d parts: count %d more %v kvs %d, want count %d more %v kvs %d, header %v want %v", r, parts,
+				got.Count, got.More, len(got.Kvs), want.Count, want.More, len(want.Kvs), got.Header, want.Header)
 		}
 		if len(want.Kvs) > 150 && parts < 3 {
 			t.Errorf("%v came in %d parts", r, parts)
@@ -252,7 +267,8 @@ func (c *cluster) http(method, path string, header ...string) (*http.Response, s
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	client := &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Timeout: patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
 		c.t.Fatal(err)
@@ -277,7 +293,8 @@ func TestHTTP(t *testing.T) {
 		{"POST", "/health", 405, "Method Not Allowed\n$"},
 		{"GET", "/livez", 200, "ok\n$"},
 		{"GET", "/livez?verbose", 200, "[+]serializable_read ok\nok\n$"},
-		{"GET", "/readyz?verbose&exclude=non_learner", 200, "[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\nok\n$"},
+		{"GET", "/readyz?verbose&exclude=non_learner", 200,
+			"[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\nok\n$"},
 		{"GET", "/readyz/linearizable_read?verbose", 200, "[+]linearizable_read ok\nok\n$"},
 		{"GET", "/version", 200, `{"etcdserver":"3.7.3","etcdcluster":"3.7.0","storage":"3.7.0"}$`},
 		{"GET", "/debug/vars", 200, `"raft.status": {"id":"`},
@@ -293,17 +310,20 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("%s %s: %d %q, want %d %q", test.method, test.path, resp.StatusCode, body, test.code, test.body)
 		}
 	}
-	if resp, _ := c.http("GET", "/", "Accept", "text/html,*/*"); resp.StatusCode != 302 || resp.Header.Get("Location") != "/ui/" {
+	if resp, _ := c.http("GET", "/", "Accept", "text/html,*/*"); resp.StatusCode != 302 ||
+		resp.Header.Get("Location") != "/ui/" {
 		t.Errorf("/ for a browser: %d %s", resp.StatusCode, resp.Header.Get("Location"))
 	}
 	if resp, _ := c.http("GET", "/"); resp.StatusCode != 404 {
 		t.Errorf("/ for a tool: %d", resp.StatusCode)
 	}
 	resp, body := c.http("GET", "/ui/", "Accept-Encoding", "gzip, br")
-	if body != "compressed" || resp.Header.Get("Content-Encoding") != "br" || !strings.Contains(resp.Header.Get("Content-Security-Policy"), "wasm-unsafe-eval") {
+	if body != "compressed" || resp.Header.Get("Content-Encoding") != "br" ||
+		!strings.Contains(resp.Header.Get("Content-Security-Policy"), "wasm-unsafe-eval") {
 		t.Errorf("/ui/ for brotli: %q %v", body, resp.Header)
 	}
-	if again, _ := c.http("GET", "/ui/", "Accept-Encoding", "gzip, br", "If-None-Match", resp.Header.Get("ETag")); again.StatusCode != 304 {
+	if again, _ := c.http("GET", "/ui/", "Accept-Encoding", "gzip, br", "If-None-Match",
+		resp.Header.Get("ETag")); again.StatusCode != 304 {
 		t.Errorf("/ui/ again: %d", again.StatusCode)
 	}
 }
@@ -315,10 +335,14 @@ func TestMetrics(t *testing.T) {
 	_, body := c.http("GET", "/metrics")
 	for _, want := range []string{
 		`grpc_server_handled_total{grpc_code="OK",grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary"} 1`,
-		`grpc_server_handled_total{grpc_code="Unavailable",grpc_method="Watch",grpc_service="etcdserverpb.Watch",grpc_type="bidi_stream"} 0`,
-		`etcd_server_has_leader 1`, `etcd_server_is_leader 1`, `etcd_mvcc_put_total 1`, `etcd_server_version{server_version="3.7.3"} 1`,
-		`etcd_cluster_version{cluster_version="3.7"} 1`, `etcd_server_client_requests_total{client_api_version="unknown",type="unary"} 2`,
-		`etcd_debugging_mvcc_current_revision 2`, `etcd_debugging_mvcc_keys_total 1`, `etcd_server_quota_backend_bytes 2.147483648e+09`,
+		`grpc_server_handled_total{grpc_code="Unavailable",grpc_method="Watch",` +
+			`grpc_service="etcdserverpb.Watch",grpc_type="bidi_stream"} 0`,
+		`etcd_server_has_leader 1`, `etcd_server_is_leader 1`, `etcd_mvcc_put_total 1`,
+		`etcd_server_version{server_version="3.7.3"} 1`,
+		`etcd_cluster_version{cluster_version="3.7"} 1`,
+		`etcd_server_client_requests_total{client_api_version="unknown",type="unary"} 2`,
+		`etcd_debugging_mvcc_current_revision 2`, `etcd_debugging_mvcc_keys_total 1`,
+		`etcd_server_quota_backend_bytes 2.147483648e+09`,
 		`etcd_disk_wal_fsync_duration_seconds_bucket{le="0.001"}`, `etcd_disk_backend_commit_duration_seconds_count`,
 		`etcd_network_client_grpc_received_bytes_total`, `process_resident_memory_bytes`, `go_goroutines`, `os_fd_limit`,
 	} {

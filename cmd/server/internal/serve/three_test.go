@@ -69,7 +69,8 @@ func (c *cluster) move() (from, to int) {
 		to = (from + 1) % len(c.servers)
 		target := &pb.MoveLeaderRequest{TargetID: c.servers[to].node.ID()}
 		_, refusal := call[pb.MoveLeaderResponse](c, to, "/etcdserverpb.Maintenance/MoveLeader", target)
-		if _, err := call[pb.MoveLeaderResponse](c, from, "/etcdserverpb.Maintenance/MoveLeader", target); err != nil || c.leader() != to {
+		if _, err := call[pb.MoveLeaderResponse](c, from, "/etcdserverpb.Maintenance/MoveLeader", target); err != nil ||
+			c.leader() != to {
 			continue
 		}
 		wantError(c.t, refusal, codes.FailedPrecondition, "etcdserver: not leader")
@@ -91,19 +92,24 @@ func TestNoLeader(t *testing.T) {
 	c.kill(1)
 	c.kill(2)
 	until(t, "no leader", func() bool { return c.servers[0].node.Leader() == 0 })
-	err := c.conns[0].Invoke(fenced, "/etcdserverpb.KV/Range", &pb.RangeRequest{Key: []byte("a"), Serializable: true}, &pb.RangeResponse{})
+	err := c.conns[0].Invoke(fenced, "/etcdserverpb.KV/Range", &pb.RangeRequest{Key: []byte("a"), Serializable: true},
+		&pb.RangeResponse{})
 	wantError(t, err, codes.Unavailable, "etcdserver: no leader")
-	if err := c.conns[0].Invoke(ctx, "/etcdserverpb.KV/Range", &pb.RangeRequest{Key: []byte("a"), Serializable: true}, &pb.RangeResponse{}); err != nil {
+	if err := c.conns[0].Invoke(ctx, "/etcdserverpb.KV/Range", &pb.RangeRequest{Key: []byte("a"), Serializable: true},
+		&pb.RangeResponse{}); err != nil {
 		t.Errorf("a serializable read needs no leader: %v", err)
 	}
 	short, stop := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer stop()
-	if err := c.conns[0].Invoke(short, "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("a")}, &pb.PutResponse{}); status.Code(err) != codes.DeadlineExceeded && status.Convert(err).Message() != "etcdserver: request timed out" {
+	if err := c.conns[0].Invoke(short, "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("a")},
+		&pb.PutResponse{}); status.Code(err) != codes.DeadlineExceeded &&
+		status.Convert(err).Message() != "etcdserver: request timed out" {
 		t.Errorf("a put without a quorum: %v", err) // whose clock is first is open
 	}
 	_, err = w.next()
 	wantError(t, err, codes.Unavailable, "etcdserver: no leader")
-	if resp, body := c.http("GET", "/health"); resp.StatusCode != 503 || body != `{"health":"false","reason":"RAFT NO LEADER"}`+"\n" {
+	if resp, body := c.http("GET", "/health"); resp.StatusCode != 503 ||
+		body != `{"health":"false","reason":"RAFT NO LEADER"}`+"\n" {
 		t.Errorf("health: %d %q", resp.StatusCode, body)
 	}
 	if s := c.status(0); s.Leader != 0 || len(s.Errors) != 1 || s.Errors[0] != "etcdserver: no leader" {

@@ -121,7 +121,10 @@ func TestSilenceIsBounded(t *testing.T) {
 // A stream lives as long as both ends do.
 func TestStreamsOutliveTheHandshake(t *testing.T) {
 	ports(t, func(t *testing.T, p *pipes) {
-		client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial(), nil }}}
+		client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn,
+			error) {
+			return p.dial(), nil
+		}}}
 		defer client.CloseIdleConnections()
 		resp, err := client.Get("http://a/stream")
 		if err != nil {
