@@ -89,6 +89,9 @@ type Checker struct {
 	past      []seen
 }
 
+// firstWindow is how long the window begins: most runs never need more.
+const firstWindow = 1 << 10
+
 // New makes a checker that has seen nothing.
 func New(o Options) *Checker {
 	if o.MaxViolations == 0 {
@@ -99,7 +102,7 @@ func New(o Options) *Checker {
 	}
 	return &Checker{
 		options: o,
-		window:  make([]entry, 1<<bits.Len(uint(o.Window-1))),
+		window:  make([]entry, min(firstWindow, 1<<bits.Len(uint(o.Window-1)))),
 		configs: []config{{voters: slices.Clone(o.Voters)}},
 	}
 }

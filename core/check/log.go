@@ -89,6 +89,10 @@ type entry struct {
 // at finds the slot of an index in the window, nil if the window has moved on.
 func (c *Checker) at(index uint64) *entry {
 	slot := &c.window[index&uint64(len(c.window)-1)]
+	if slot.index < index && slot.index != 0 && len(c.window) < c.options.Window {
+		c.widen()
+		return c.at(index)
+	}
 	if slot.index < index {
 		*slot = entry{index: index}
 	}
@@ -96,6 +100,17 @@ func (c *Checker) at(index uint64) *entry {
 		return nil
 	}
 	return slot
+}
+
+// widen makes the window twice as long; what is in it stays.
+func (c *Checker) widen() {
+	old := c.window
+	c.window = make([]entry, 2*len(old))
+	for _, x := range old {
+		if slot := &c.window[x.index&uint64(len(c.window)-1)]; x.index != 0 {
+			*slot = x
+		}
+	}
 }
 
 // appended handles EntryAppended: the entry joins the log of m (I2, I3, I4).

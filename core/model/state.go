@@ -1,7 +1,6 @@
 package model
 
 import (
-	"cmp"
 	"math"
 
 	"github.com/google/btree"
@@ -20,7 +19,13 @@ type record struct {
 }
 
 func before(a, b record) bool {
-	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.rev, b.rev), cmp.Compare(a.sub, b.sub)) < 0
+	switch {
+	case a.key != b.key:
+		return a.key < b.key
+	case a.rev != b.rev:
+		return a.rev < b.rev
+	}
+	return a.sub < b.sub
 }
 
 // State is the data at one moment, with the history since the last compaction.
@@ -153,10 +158,10 @@ func (s *State) write(r record) {
 	s.latest = append(s.latest[:len(s.latest):len(s.latest)], r)
 	s.records.ReplaceOrInsert(r)
 	s.note(uint64(r.rev), uint64(r.sub))
-	s.noteText(r.key)
+	noteText(s, r.key)
 	if r.kv != nil {
 		s.note(uint64(r.kv.Version), uint64(r.kv.Lease))
-		s.noteText(string(r.kv.Value))
+		noteText(s, r.kv.Value)
 	}
 }
 
@@ -168,11 +173,16 @@ func (s *State) note(words ...uint64) {
 	}
 }
 
-func (s *State) noteText(text string) {
+func noteText[T string | []byte](s *State, text T) {
 	s.note(uint64(len(text)))
+	word := uint64(0)
 	for i := range len(text) {
-		s.digest = (s.digest ^ uint64(text[i])) * 0x100000001b3
+		if word = word<<8 | uint64(text[i]); i%8 == 7 {
+			s.note(word)
+			word = 0
+		}
 	}
+	s.note(word)
 }
 
 // interval is a set of keys: [start, end), or everything from start on.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -40,4 +41,38 @@ func BenchmarkState(b *testing.B) {
 		w.StateInto(&s)
 	}
 	b.ReportMetric(float64(len(s.Messages)), "messages")
+}
+
+// BenchmarkCheckers tells how much of a run its checkers cost: seeds with faults,
+// with and without them. Of several tries the quickest counts, because what else
+// the machine does only ever adds.
+func BenchmarkCheckers(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // as cmd/sim
+	const seeds, tries = 24, 5
+	for b.Loop() {
+		var with, without time.Duration
+		for seed := range uint64(seeds) {
+			on, off := time.Hour, time.Hour
+			for range tries {
+				on, off = min(on, oneRun(b, seed+1, false)), min(off, oneRun(b, seed+1, true))
+			}
+			with, without = with+on, without+off
+		}
+		b.ReportMetric(100*(1-float64(without)/float64(with)), "%-of-a-run")
+	}
+}
+
+// oneRun is the time that a run of a minute takes.
+func oneRun(b *testing.B, seed uint64, blind bool) time.Duration {
+	cfg := DefaultConfig()
+	cfg.Seed, cfg.Members, cfg.Faults, cfg.NoChecks = seed, 3+2*int(seed%2), true, blind
+	start := time.Now()
+	w, err := New(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if v := w.Run(time.Minute); v != nil {
+		b.Fatal(v)
+	}
+	return time.Since(start)
 }

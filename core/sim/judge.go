@@ -35,8 +35,9 @@ type judge struct {
 }
 
 func newJudge(w *World) *judge {
-	j := &judge{w: w, checker: check.New(check.Options{}), fold: fold.New(), history: history.New()}
-	j.fold.Decode, j.history.Decode = w.decode, w.decode
+	j := &judge{w: w, checker: check.New(check.Options{}), fold: fold.New()}
+	j.fold.Decode = w.decode
+	j.history = history.New(j.fold)
 	report := check.Report(w.stream)
 	j.checker.OnViolation = func(v check.Violation) {
 		report(v)
@@ -119,7 +120,6 @@ func (j *judge) watchClosed(wt *watcher) {
 func (j *judge) applied(entries []*raftpb.Entry) {
 	if j != nil {
 		j.fold.Entries(entries)
-		j.history.Entries(entries)
 	}
 }
 
@@ -153,8 +153,7 @@ func bucketNamed(name string) (backend.Bucket, bool) {
 	return 0, false
 }
 
-// forget tells the fold below which index no disk is any more. The history has
-// executed the log already.
+// forget tells the fold below which index no disk is any more.
 func (j *judge) forget() {
 	low := uint64(0)
 	for i, n := range j.w.nodes {
@@ -166,9 +165,7 @@ func (j *judge) forget() {
 			low = durable
 		}
 	}
-	if known := j.history.Known(low); known != nil {
-		j.fold.Rebase(known)
-	}
+	j.fold.Forget(low)
 }
 
 // hash compares the data of a member with everyone who has been at the same

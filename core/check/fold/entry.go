@@ -12,8 +12,8 @@ type Entry struct {
 	Request     *pb.InternalRaftRequest // nil if it is nothing for the state
 }
 
-// Read reads an entry with decode, or by itself if that is nil.
-func Read(e *raftpb.Entry, decode func(data []byte) (*pb.InternalRaftRequest, error)) Entry {
+// read reads an entry with decode, or by itself if that is nil.
+func read(e *raftpb.Entry, decode func(data []byte) (*pb.InternalRaftRequest, error)) Entry {
 	l := Entry{Index: e.GetIndex(), Term: e.GetTerm()}
 	if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 {
 		return l
@@ -51,4 +51,10 @@ func (e Entry) Body() any {
 		return r.LeaseRevoke
 	}
 	return nil
+}
+
+// writes tells whether the entry can do nothing but write pairs.
+func (e Entry) writes() bool {
+	r := e.Request
+	return r == nil || r.Put != nil || r.DeleteRange != nil || r.Txn != nil
 }

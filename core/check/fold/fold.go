@@ -1,18 +1,24 @@
 // Package fold says what a database must hold, by the log and not by the code
 // under test: it folds committed entries into package model, and compares durable
-// images of databases with the state that the model has at their applied index
+// images of databases with the state that the model had at their applied index
 // (I9).
-//
-// It keeps one state, at an index that no durable image has fallen behind, and the
-// entries since then; a state in between is made when an image asks.
 //
 //	log := fold.New()
 //	log.Entries(committed)         // whoever applies them first reports them
 //	err := log.Image(image)        // of any member, at any applied index
 //	log.Forget(lowest)             // no disk is behind this index any more
+//
+// Each entry is executed once. An image may lag, and its state is not executed
+// again: between two compactions a store only grows, so the state at an index is
+// the part of a later one up to the revision that the index led to. What does not
+// grow (the compact revision, leases, alarms) is kept by eras, in which it does
+// not change.
+//
+// Whoever wants to know what each entry did follows the fold; check/history does.
 package fold
 
 import (
+	"cmp"
 	"slices"
 
 	"vitrine/core/model"
@@ -21,101 +27,160 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// maxPending bounds the entries that a Fold holds back for images that lag.
-const maxPending = 1 << 15
+// maxPoints bounds the indexes at which images can be compared.
+const maxPoints = 1 << 15
 
 // Fold is the result of the log at any applied index that is not forgotten.
 type Fold struct {
 	// Decode, if set, reads a request where somebody has read it already.
 	Decode func(data []byte) (*pb.InternalRaftRequest, error)
 
-	state   *model.State
-	index   uint64 // of state
-	pending []Entry
-	blind   bool // auth was used: permissions are not in the model
+	state    *model.State // after the last entry
+	follower Follower
+	first    uint64  // index of points[0]
+	points   []point // where each index led to
+	eras     []era   // the last one is open
+	buffer   pb.KeyValue
+}
+
+// Follower hears of each entry as it is executed, with the state of the model,
+// which only the fold may change.
+type Follower interface {
+	Before(e Entry, s *model.State)
+	After(e Entry, s *model.State, response any, err error)
+}
+
+// point is where an entry led to.
+type point struct {
+	term uint64
+	rev  int64
+}
+
+// era is a part of the log in which entries did nothing but write pairs.
+type era struct {
+	from      uint64 // index of the entry that began it
+	compacted int64
+	leases    []int64
+	alarms    []*pb.AlarmMember
+	changes   []change // that a compaction has left, by revision; the next era may append behind them
+	blind     bool     // auth was used: permissions are not in the model
+}
+
+// change is what a revision made of a key.
+type change struct {
+	place
+	key string
+	kv  *pb.KeyValue // nil = deleted
+}
+
+// place is a revision: where the key bucket keeps a change.
+type place struct{ main, sub int64 }
+
+func (p place) compare(o place) int {
+	return cmp.Or(cmp.Compare(p.main, o.main), cmp.Compare(p.sub, o.sub))
 }
 
 // New is the fold of an empty log.
 func New() *Fold {
 	s := model.New()
 	s.MaxTxnOps = 0 // what is in the log was admitted
-	return &Fold{state: s}
+	return &Fold{state: s, points: []point{{rev: s.Revision()}}, eras: []era{{compacted: s.CompactRevision()}}}
 }
+
+// Follow sets who hears of each entry from now on.
+func (f *Fold) Follow(by Follower) { f.follower = by }
+
+// Index is that of the last entry that was executed.
+func (f *Fold) Index() uint64 { return f.first + uint64(len(f.points)) - 1 }
+
+// State is the state after the last entry. It must not be changed.
+func (f *Fold) State() *model.State { return f.state }
 
 // Entries takes committed entries from whoever applies them first: all members
-// may report all they apply, in their order. The fold keeps the entries.
+// may report all they apply, in their order. The fold keeps what the entries hold.
 func (f *Fold) Entries(entries []*raftpb.Entry) {
 	for _, e := range entries {
-		if e.GetIndex() == f.last()+1 {
-			f.pending = append(f.pending, Read(e, f.Decode))
+		if e.GetIndex() == f.Index()+1 {
+			f.execute(read(e, f.Decode))
 		}
 	}
-	if len(f.pending) > maxPending {
-		f.Forget(f.index + maxPending/2)
+	if len(f.points) > maxPoints {
+		f.Forget(f.Index() - maxPoints/2)
 	}
 }
 
-func (f *Fold) last() uint64 { return f.index + uint64(len(f.pending)) }
+// execute does what the next entry asks for.
+func (f *Fold) execute(e Entry) {
+	if f.follower != nil {
+		f.follower.Before(e, f.state)
+	}
+	var response any
+	var err error
+	body, rev := e.Body(), f.state.Revision()
+	if body != nil {
+		response, err = f.state.Apply(body) // a refusal changes nothing
+	}
+	if !e.writes() {
+		f.begin(e)
+	}
+	if now := f.state.Revision(); now > rev {
+		last := &f.eras[len(f.eras)-1]
+		f.state.Changes(now, func(key string, sub int64, kv *pb.KeyValue) {
+			last.changes = append(last.changes, change{place{now, sub}, key, kv})
+		})
+	}
+	f.points = append(f.points, point{e.Term, f.state.Revision()})
+	if f.follower != nil {
+		f.follower.After(e, f.state, response, err)
+	}
+}
+
+// begin opens an era with an entry that may have changed more than pairs.
+func (f *Fold) begin(e Entry) {
+	last := f.eras[len(f.eras)-1]
+	next := era{
+		from: e.Index, compacted: f.state.CompactRevision(), leases: f.state.Leases(), alarms: f.state.Alarms(),
+		changes: last.changes, blind: last.blind || e.Request.AuthEnable != nil,
+	}
+	if next.compacted != last.compacted {
+		next.changes = left(f.state)
+	}
+	f.eras = append(f.eras, next)
+}
+
+// left are the changes that a state still has, by revision.
+func left(s *model.State) (changes []change) {
+	s.History(func(key string, rev, sub int64, kv *pb.KeyValue) bool {
+		changes = append(changes, change{place{rev, sub}, key, kv})
+		return true
+	})
+	slices.SortFunc(changes, func(a, b change) int { return a.compare(b.place) })
+	return changes
+}
 
 // Forget says that no image below index will be asked about any more.
 func (f *Fold) Forget(index uint64) {
-	n := 0
-	for ; n < len(f.pending) && f.pending[n].Index <= index; n++ {
-		_, _ = f.Apply(f.pending[n])
-	}
-	rest := copy(f.pending, f.pending[n:])
-	clear(f.pending[rest:])
-	f.pending = f.pending[:rest]
-}
-
-// Rebase is Forget by the work of another fold of the same log: what base has
-// executed need not be executed again.
-func (f *Fold) Rebase(base *Fold) {
-	if base.index <= f.index || base.index > f.last() {
+	index = min(index, f.Index())
+	if index <= f.first {
 		return
 	}
-	pending, decode := f.pending[base.index-f.index:], f.Decode
-	*f = *base.Clone()
-	f.pending, f.Decode = slices.Clone(pending), decode
+	f.points = slices.Delete(f.points, 0, int(index-f.first))
+	f.first = index
+	n := 0
+	for n+1 < len(f.eras) && f.eras[n+1].from <= index {
+		n++
+	}
+	f.eras = slices.Delete(f.eras, 0, n)
 }
 
-// Apply folds the entry that comes next into the state, and returns the answer of
-// the model; neither response nor error if the model has nothing to do with it. A
-// fold that is told of Entries applies them by itself.
-func (f *Fold) Apply(e Entry) (response any, err error) {
-	f.index = e.Index
-	if e.Request == nil {
-		return nil, nil
+// at is the era of an index that is not forgotten, with the changes up to it.
+func (f *Fold) at(index uint64) era {
+	n := len(f.eras) - 1
+	for f.eras[n].from > index {
+		n--
 	}
-	if e.Request.AuthEnable != nil {
-		f.blind = true
-	}
-	if body := e.Body(); body != nil {
-		return f.state.Apply(body) // a refusal changes nothing
-	}
-	return nil, nil
-}
-
-// State is the state after the entry at Index. Only Apply may change it.
-func (f *Fold) State() *model.State { return f.state }
-
-// Index is that of the last entry that was applied.
-func (f *Fold) Index() uint64 { return f.index }
-
-// At is the state after the entry at index, nil if that is forgotten or not
-// known yet.
-func (f *Fold) At(index uint64) *model.State {
-	if index < f.index || index > f.last() {
-		return nil
-	}
-	at := f.Clone()
-	for _, e := range f.pending[:index-f.index] {
-		_, _ = at.Apply(e)
-	}
-	return at.state
-}
-
-// Clone is a copy without what is pending.
-func (f *Fold) Clone() *Fold {
-	return &Fold{state: f.state.Clone(), index: f.index, blind: f.blind}
+	e, rev := f.eras[n], f.points[index-f.first].rev
+	end, _ := slices.BinarySearchFunc(e.changes, rev+1, func(c change, rev int64) int { return cmp.Compare(c.main, rev) })
+	e.changes = e.changes[:end]
+	return e
 }

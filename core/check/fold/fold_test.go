@@ -60,9 +60,21 @@ func revision(main, sub int64, tombstone bool) string {
 	return string(k)
 }
 
+// stateAt executes the log up to index.
+func stateAt(log []*raftpb.Entry, index uint64) *model.State {
+	s := model.New()
+	for _, e := range log[:index] {
+		if body := read(e, nil).Body(); body != nil {
+			_, _ = s.Apply(body)
+		}
+	}
+	return s
+}
+
 // diskOf writes what a right database would hold at index.
-func diskOf(t *testing.T, s *model.State, index uint64) disk {
+func diskOf(t *testing.T, log []*raftpb.Entry, index uint64) disk {
 	t.Helper()
+	s := stateAt(log, index)
 	d := disk{"key": {}, "meta": {"consistent_index": be64(index), "term": be64(2)}, "lease": {}, "alarm": {}}
 	s.History(func(key string, rev, sub int64, kv *pb.KeyValue) bool {
 		if kv == nil {
@@ -122,16 +134,16 @@ func TestFoldExplainsImages(t *testing.T) {
 		f.Entries(log[max(0, i-3) : i+1])
 		f.Entries(log[i : i+1])
 	}
-	for index := uint64(0); index <= f.last(); index++ {
-		if err := f.Image(diskOf(t, f.At(index), index).image); err != nil && index > 0 {
+	for index := uint64(0); index <= f.Index(); index++ {
+		if err := f.Image(diskOf(t, log, index).image); err != nil && index > 0 {
 			t.Errorf("index %d: %v", index, err)
 		}
 	}
-	if got := f.At(f.last()); got.Revision() != 10 || got.Get([]byte("no"), 10) != nil || got.Get([]byte("l"), 10) != nil || got.Get([]byte("c"), 10) == nil {
+	if got := f.State(); got.Revision() != 10 || got.Get([]byte("no"), 10) != nil || got.Get([]byte("l"), 10) != nil || got.Get([]byte("c"), 10) == nil {
 		t.Errorf("the log leads to revision %d", got.Revision())
 	}
 	f.Forget(9)
-	if err := f.Image(diskOf(t, f.At(9), 9).image); err != nil {
+	if err := f.Image(diskOf(t, log, 9).image); err != nil {
 		t.Errorf("at what is remembered: %v", err)
 	}
 	early := disk{"meta": {"consistent_index": be64(8), "term": be64(2)}}
@@ -141,8 +153,8 @@ func TestFoldExplainsImages(t *testing.T) {
 }
 
 func TestFoldFindsDamage(t *testing.T) {
-	f := New()
-	f.Entries(someLog(t))
+	f, log := New(), someLog(t)
+	f.Entries(log)
 	value := func(kv *pb.KeyValue) []byte {
 		data, _ := kv.MarshalVT()
 		return data
@@ -165,7 +177,7 @@ func TestFoldFindsDamage(t *testing.T) {
 		"garbage":                   {"no revision", func(d disk) { d["key"]["x"] = nil }},
 		"an unreadable value":       {"unreadable", func(d disk) { d["key"][revision(7, 0, false)] = []byte{0xff} }},
 	} {
-		d := diskOf(t, f.At(17), 17)
+		d := diskOf(t, log, 17)
 		if err := f.Image(d.image); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +187,7 @@ func TestFoldFindsDamage(t *testing.T) {
 		}
 	}
 	// A compaction that is under way may leave what it will remove.
-	d := diskOf(t, f.At(17), 17)
+	d := diskOf(t, log, 17)
 	delete(d["meta"], "finishedCompactRev")
 	d["key"][revision(2, 0, false)] = value(&pb.KeyValue{Key: []byte("a")})
 	if err := f.Image(d.image); err != nil {
@@ -185,10 +197,10 @@ func TestFoldFindsDamage(t *testing.T) {
 
 func TestFoldHoldsBackOnlySoMuch(t *testing.T) {
 	f := New()
-	for i := uint64(1); i <= 3*maxPending; i++ {
+	for i := uint64(1); i <= 3*maxPoints; i++ {
 		f.Entries([]*raftpb.Entry{logEntry(t, i, nil)})
 	}
-	if len(f.pending) > maxPending || f.last() != 3*maxPending {
-		t.Errorf("%d entries held, last %d", len(f.pending), f.last())
+	if len(f.points) > maxPoints || f.Index() != 3*maxPoints {
+		t.Errorf("%d entries held, last %d", len(f.points), f.Index())
 	}
 }

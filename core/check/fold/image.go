@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"vitrine/core/model"
 	"vitrine/core/pb"
 )
 
@@ -18,76 +17,78 @@ type Image func(bucket string, fn func(key, value []byte) bool)
 // ErrForgotten says that an image is older than what the fold still knows.
 var ErrForgotten = errors.New("fold: the log has gone beyond this image")
 
-// Image compares a durable image with the fold up to its own applied index. An
+// Image compares a durable image with the log up to its own applied index. An
 // error is a violation of I9, or ErrForgotten.
 func (f *Fold) Image(image Image) error {
-	meta := map[string][]byte{}
-	image("meta", func(k, v []byte) bool {
-		meta[string(k)] = bytes.Clone(v)
-		return true
-	})
-	index := uint64(0)
-	if v := meta["consistent_index"]; len(v) == 8 {
-		index = binary.BigEndian.Uint64(v)
+	m := metaOf(image)
+	if m.index > f.Index() {
+		return fmt.Errorf("the image says that %d is applied, but only %d was ever applied", m.index, f.Index())
 	}
-	if index > f.last() {
-		return fmt.Errorf("the image says that %d is applied, but only %d was ever applied", index, f.last())
-	}
-	if index > f.index {
-		want := f.pending[index-f.index-1].Term
-		if v := meta["term"]; len(v) != 8 || binary.BigEndian.Uint64(v) != want {
-			return fmt.Errorf("the image at index %d names term %x, the entry has term %d", index, v, want)
-		}
-	}
-	state := f.At(index)
-	if state == nil || f.blind {
+	if m.index < f.first {
 		return ErrForgotten
 	}
-	finished, err := compactions(meta, state)
-	if err != nil {
+	if want := f.points[m.index-f.first].term; m.index > f.first && m.term != want {
+		return fmt.Errorf("the image at index %d names term %x, the entry has term %d", m.index, m.term, want)
+	}
+	e := f.at(m.index)
+	if e.blind {
+		return ErrForgotten
+	}
+	if m.scheduled != e.compacted {
+		return fmt.Errorf("the image is compacted at %d, the log says %d", m.scheduled, e.compacted)
+	}
+	if m.finished > m.scheduled {
+		return fmt.Errorf("the image finished a compaction at %d, the log says %d", m.finished, m.scheduled)
+	}
+	if err := e.sameLeases(image); err != nil {
 		return err
 	}
-	if err := sameLeases(image, state); err != nil {
+	if err := e.sameAlarms(image); err != nil {
 		return err
 	}
-	if err := sameAlarms(image, state); err != nil {
-		return err
-	}
-	return sameHistory(image, state, finished)
+	return e.sameChanges(image, m.finished == m.scheduled, &f.buffer)
 }
 
-// compactions compares the compact revision; finished says that nothing older
-// may be left.
-func compactions(meta map[string][]byte, s *model.State) (finished bool, err error) {
-	rev := func(name string) int64 {
-		if v := meta[name]; len(v) >= 8 {
-			return int64(binary.BigEndian.Uint64(v))
-		}
-		return -1
-	}
-	scheduled, done := rev("scheduledCompactRev"), rev("finishedCompactRev")
-	if scheduled != s.CompactRevision() {
-		return false, fmt.Errorf("the image is compacted at %d, the log says %d", scheduled, s.CompactRevision())
-	}
-	if done > scheduled {
-		return false, fmt.Errorf("the image finished a compaction at %d, the log says %d", done, scheduled)
-	}
-	return done == scheduled, nil
+// meta is what an image says about itself.
+type meta struct {
+	index, term         uint64
+	scheduled, finished int64 // compactions; -1 = none
 }
 
-func sameLeases(image Image, s *model.State) error {
-	have := map[int64]bool{}
-	image("lease", func(k, _ []byte) bool {
-		if len(k) == 8 {
-			have[int64(binary.BigEndian.Uint64(k))] = true
+func metaOf(image Image) meta {
+	m := meta{scheduled: -1, finished: -1}
+	image("meta", func(k, v []byte) bool {
+		switch {
+		case len(v) < 8:
+		case string(k) == "scheduledCompactRev":
+			m.scheduled = int64(binary.BigEndian.Uint64(v))
+		case string(k) == "finishedCompactRev":
+			m.finished = int64(binary.BigEndian.Uint64(v))
+		case len(v) > 8:
+		case string(k) == "consistent_index":
+			m.index = binary.BigEndian.Uint64(v)
+		case string(k) == "term":
+			m.term = binary.BigEndian.Uint64(v)
 		}
 		return true
 	})
-	for _, id := range s.Leases() {
-		if !have[id] {
+	return m
+}
+
+func (e *era) sameLeases(image Image) error {
+	var have []int64
+	image("lease", func(k, _ []byte) bool {
+		if len(k) == 8 {
+			have = append(have, int64(binary.BigEndian.Uint64(k)))
+		}
+		return true
+	})
+	for _, id := range e.leases {
+		at := slices.Index(have, id)
+		if at < 0 {
 			return fmt.Errorf("the image lacks lease %x", id)
 		}
-		delete(have, id)
+		have = slices.Delete(have, at, at+1)
 	}
 	if len(have) > 0 {
 		return fmt.Errorf("the image has %d leases that were never granted, or were revoked", len(have))
@@ -95,86 +96,79 @@ func sameLeases(image Image, s *model.State) error {
 	return nil
 }
 
-func sameAlarms(image Image, s *model.State) (err error) {
-	want := s.Alarms()
+func (e *era) sameAlarms(image Image) (err error) {
 	n := 0
 	image("alarm", func(k, _ []byte) bool {
 		a := &pb.AlarmMember{}
-		if e := a.UnmarshalVT(k); e != nil {
-			err = fmt.Errorf("an alarm is unreadable: %w", e)
-		} else if !slices.ContainsFunc(want, func(w *pb.AlarmMember) bool { return w.Alarm == a.Alarm && w.MemberID == a.MemberID }) {
+		if bad := a.UnmarshalVT(k); bad != nil {
+			err = fmt.Errorf("an alarm is unreadable: %w", bad)
+		} else if !slices.ContainsFunc(e.alarms, func(w *pb.AlarmMember) bool { return w.Alarm == a.Alarm && w.MemberID == a.MemberID }) {
 			err = fmt.Errorf("the image has the alarm %v of member %d, which is not up", a.Alarm, a.MemberID)
 		}
 		n++
 		return err == nil
 	})
-	if err == nil && n < len(want) {
-		err = fmt.Errorf("the image has %d alarms, by the log %d are up", n, len(want))
+	if err == nil && n < len(e.alarms) {
+		err = fmt.Errorf("the image has %d alarms, by the log %d are up", n, len(e.alarms))
 	}
 	return err
 }
 
-// place is a revision: where the key bucket keeps a change.
-type place struct{ main, sub int64 }
-
-// sameHistory compares every change. What a compaction will remove may still be
-// there; once it has finished only tombstones may.
-func sameHistory(image Image, s *model.State, finished bool) (err error) {
-	type change struct {
-		key string
-		kv  *pb.KeyValue
+// sameChanges compares every change; both sides come by revision. What a
+// compaction will remove may still be there; once it has finished only tombstones
+// may. kv is only a buffer.
+func (e *era) sameChanges(image Image, finished bool, kv *pb.KeyValue) (err error) {
+	next, missing, first := 0, 0, 0 // of e.changes: the next one, how many the image lacks, the first of them
+	lacks := func(end int) {
+		if missing == 0 && next < end {
+			first = next
+		}
+		missing += end - next
+		next = end
 	}
-	want := map[place]change{}
-	s.History(func(key string, rev, sub int64, kv *pb.KeyValue) bool {
-		want[place{rev, sub}] = change{key, kv}
-		return true
-	})
 	image("key", func(k, v []byte) bool {
 		at, tombstone, ok := placeOf(k)
 		if !ok {
 			err = fmt.Errorf("the image has a key %x that is no revision", k)
 			return false
 		}
-		w, known := want[at]
-		switch {
-		case !known && at.main <= s.CompactRevision() && (tombstone || !finished):
-			return true
-		case !known:
+		end := next
+		for end < len(e.changes) && e.changes[end].compare(at) < 0 {
+			end++
+		}
+		lacks(end)
+		switch known := next < len(e.changes) && e.changes[next].place == at; {
+		case known:
+			err = e.changes[next].same(kv, v, tombstone)
+			next++
+		case at.main > e.compacted || finished && !tombstone:
 			err = fmt.Errorf("the image has revision %d.%d, which the log does not explain", at.main, at.sub)
-			return false
-		}
-		delete(want, at)
-		kv := &pb.KeyValue{}
-		if e := kv.UnmarshalVT(v); e != nil {
-			err = fmt.Errorf("revision %d.%d is unreadable: %w", at.main, at.sub, e)
-			return false
-		}
-		if !sameChange(kv, tombstone, w.key, w.kv) {
-			err = fmt.Errorf("revision %d.%d is %s (deleted: %t) in the image, %q: %s by the log", at.main, at.sub, told(kv), tombstone, w.key, told(w.kv))
 		}
 		return err == nil
 	})
 	if err != nil {
 		return err
 	}
-	first, missing := place{}, len(want)
-	for at := range want {
-		if first == (place{}) || at.main < first.main || at.main == first.main && at.sub < first.sub {
-			first = at
-		}
-	}
-	if missing > 0 {
-		return fmt.Errorf("the image lacks %d changes, the first of %q at revision %d.%d", missing, want[first].key, first.main, first.sub)
+	if lacks(len(e.changes)); missing > 0 {
+		c := &e.changes[first]
+		return fmt.Errorf("the image lacks %d changes, the first of %q at revision %d.%d", missing, c.key, c.main, c.sub)
 	}
 	return nil
 }
 
-func sameChange(got *pb.KeyValue, tombstone bool, key string, want *pb.KeyValue) bool {
-	if string(got.Key) != key || tombstone != (want == nil) {
-		return false
+// same compares a change with what an image has in its place; kv is only a buffer.
+func (c *change) same(kv *pb.KeyValue, value []byte, tombstone bool) error {
+	kv.Key, kv.Value = kv.Key[:0], kv.Value[:0]
+	kv.CreateRevision, kv.ModRevision, kv.Version, kv.Lease = 0, 0, 0, 0
+	if err := kv.UnmarshalVT(value); err != nil {
+		return fmt.Errorf("revision %d.%d is unreadable: %w", c.main, c.sub, err)
 	}
-	return want == nil || bytes.Equal(got.Value, want.Value) && got.CreateRevision == want.CreateRevision &&
-		got.ModRevision == want.ModRevision && got.Version == want.Version && got.Lease == want.Lease
+	want := c.kv
+	if string(kv.Key) != c.key || tombstone != (want == nil) || want != nil && (!bytes.Equal(kv.Value, want.Value) ||
+		kv.CreateRevision != want.CreateRevision || kv.ModRevision != want.ModRevision || kv.Version != want.Version || kv.Lease != want.Lease) {
+		return fmt.Errorf("revision %d.%d is %s (deleted: %t) in the image, %q: %s by the log", c.main, c.sub, told(kv), tombstone, c.key, told(want))
+	}
+	return nil
 }
 
 // placeOf reads a key of the key bucket: main, '_', sub, and 't' for a tombstone.

@@ -20,7 +20,7 @@ func (o *operation) alarm() *pb.AlarmRequest {
 // revision they were given, not at which they were found, so that they have no
 // place among the revisions: each is what the model says to an entry of its own.
 func (h *History) alarmsAnswered(l *replayed) error {
-	if !l.known {
+	if !l.known() {
 		return nil
 	}
 	for i := range h.ops {
@@ -29,7 +29,7 @@ func (h *History) alarmsAnswered(l *replayed) error {
 			continue
 		}
 		at := slices.IndexFunc(l.writes, func(w *written) bool {
-			return !w.claimed && w.response != nil && sameRequest(o.request, w.request) && sameBody(o.response, w.response)
+			return !w.claimed && w.response != nil && w.asks(o.request) && sameBody(o.response, w.response)
 		})
 		if at < 0 {
 			return check.Violation{Number: invariant.Linearizable, Now: o.ret, Text: fmt.Sprintf(

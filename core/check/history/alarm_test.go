@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"vitrine/core/check"
+	"vitrine/core/check/fold"
 	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
@@ -40,9 +41,10 @@ func TestAlarmsAnswered(t *testing.T) {
 		{"refused", log(&pb.InternalRaftRequest{Alarm: raise}, &pb.InternalRaftRequest{Put: put("a", "1")}), put("a", "1"), nil, model.ErrNoSpace, true},
 		{"refused and done", log(&pb.InternalRaftRequest{Put: put("a", "1")}, &pb.InternalRaftRequest{Alarm: raise}), put("a", "1"), nil, model.ErrNoSpace, false},
 	} {
-		h := New()
+		log := fold.New()
+		h := New(log)
 		h.Return(h.Invoke(1, 10, c.request), 20, c.answer, c.err)
-		h.Entries(c.log)
+		log.Entries(c.log)
 		err := h.Check()
 		if v := (check.Violation{}); (err == nil) != c.right || err != nil && (!errors.As(err, &v) || v.Number != invariant.Linearizable) {
 			t.Errorf("%s: %v", c.name, err)

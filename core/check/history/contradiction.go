@@ -21,15 +21,20 @@ func (h *History) repeated(l *replayed) error {
 		switch o := &h.ops[i]; {
 		case o.outcome() == unknown:
 			open[bytesOf(o.request)]++
-		case o.write != nil, o.keptOut():
+		case o.write != nil:
+			open[o.write.bytes()] += 0
+		case o.keptOut():
 			open[bytesOf(o.request)] += 0
 		}
 	}
 	for _, w := range l.writes {
+		if !unclaimed(w) {
+			continue
+		}
 		name := w.bytes()
 		left, known := open[name]
 		switch {
-		case !unclaimed(w) || !known || h.forgot(name):
+		case !known || h.forgot(name):
 		case left > 0:
 			open[name]--
 		default:
@@ -54,9 +59,9 @@ func (l *replayed) contradicted(candidates []*candidate) error {
 func (l *replayed) gives(c *candidate) bool {
 	rev := pb.HeaderRevision(c.response)
 	switch {
-	case rev < l.start.Revision():
+	case rev < l.start:
 		return true // from before what is kept: nobody can say
-	case rev > l.front.State().Revision():
+	case rev > l.rev():
 		return false
 	case readOnly(c.request):
 		return l.explains(c.known, rev)

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"vitrine/core/check/fold"
 	"vitrine/core/trace"
 )
 
@@ -13,10 +12,13 @@ import (
 // kept, checks everything and forgets what happened before the last note that is
 // older than horizon. An operation that has no answer after horizon, which must be
 // longer than any client waits, will count as unknown. It returns what Check
-// returns. It needs Entries.
+// returns. It needs the log.
 func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error {
-	l := h.advance()
-	h.marks = append(h.marks, mark{now, h.last(), l.front.Clone()})
+	l := h.known
+	if !l.known() {
+		return nil
+	}
+	h.marks = append(h.marks, mark{now, l.index, l.rev()})
 	old := -1
 	for i, m := range h.marks {
 		if m.now <= now-trace.Instant(horizon) {
@@ -28,7 +30,7 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 	}
 	at := h.marks[old]
 	h.marks = slices.Delete(h.marks, 0, old)
-	if len(h.ops) <= most || at.index <= h.base.Index() {
+	if len(h.ops) <= most || at.index <= l.base {
 		return nil
 	}
 	if err := h.check(l); err != nil {
@@ -43,23 +45,12 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 	return nil
 }
 
-// Known is the log executed up to the newest moment that Cut has noted at index or
-// before it, nil if there is none. It must not be changed.
-func (h *History) Known(index uint64) *fold.Fold {
-	for _, m := range slices.Backward(h.marks) {
-		if m.index <= index {
-			return m.fold
-		}
-	}
-	return nil
-}
-
 // forget drops what took place up to the mark: the log, and the operations that
 // have returned by then or are in that part of the log. Those without an answer
 // that the log does not show stay, for it may show them later; of those from
 // before lost only a hash stays.
 func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
-	p := past{replayed: l, at: at, place: 2*at.fold.State().Revision() + 1, done: map[string]int{}}
+	p := past{replayed: l, at: at, place: 2*at.rev + 1, done: map[string]int{}}
 	for _, w := range l.writes {
 		if w.index <= at.index && !w.claimed && w.acts() { // others belong to refusals, which were answered
 			p.done[w.bytes()]++
@@ -85,9 +76,8 @@ func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
 		front++
 	}
 	h.ops, h.dropped = slices.Clone(keep[front:]), h.dropped+front
-	h.log = slices.Clone(h.log[at.index-h.base.Index():])
-	h.base, h.since = at.fold, at.now
-	l.forget(h.base)
+	h.since = at.now
+	l.forget(at)
 }
 
 // past tells which operations belong to the part of the log that goes.

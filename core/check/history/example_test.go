@@ -10,7 +10,7 @@ import (
 // A read that was told an older revision than a write that had returned before
 // it began: no order explains that.
 func ExampleHistory() {
-	h := history.New()
+	h := history.New(nil)
 	header := func(rev int64) *pb.ResponseHeader { return &pb.ResponseHeader{Revision: rev} }
 	put := h.Invoke(1, 10, &pb.PutRequest{Key: []byte("k"), Value: []byte("v")})
 	h.Return(put, 20, &pb.PutResponse{Header: header(2)}, nil)

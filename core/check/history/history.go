@@ -6,10 +6,11 @@
 // the log the order is known and only has to be held to the answers; without it a
 // search must do (porcupine).
 //
-//	h := history.New()
+//	log := fold.New()
+//	h := history.New(log)
 //	op := h.Invoke(client, now, request)
 //	h.Return(op, later, response, err)
-//	h.Entries(committed)           // optional: what members apply, in order
+//	log.Entries(committed)         // what members apply
 //	err := h.Check()               // nil, or a check.Violation
 //
 // For hours of it, Cut judges now and then and forgets what is long over. A Stream
@@ -27,20 +28,13 @@ import (
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
-
-	"go.etcd.io/raft/v3/raftpb"
 )
 
 // History is what clients asked and heard, and what the log says about it.
 type History struct {
-	// Decode, if set, reads a request where somebody has read it already.
-	Decode func(data []byte) (*pb.InternalRaftRequest, error)
-
-	base    *fold.Fold // the log before what is kept
 	known   *replayed
 	ops     []operation
 	dropped int // operations before ops
-	log     []fold.Entry
 	watches []*Watch
 	marks   []mark
 	since   trace.Instant   // when what is kept of the log began
@@ -51,7 +45,7 @@ type History struct {
 type mark struct {
 	now   trace.Instant
 	index uint64
-	fold  *fold.Fold
+	rev   int64
 }
 
 // operation is one request of a client and what became of it.
@@ -69,10 +63,16 @@ type operation struct {
 	explained int      // the era, from 1 on, in which the model gives this answer to a read
 }
 
-// New makes an empty history.
-func New() *History {
-	base := fold.New()
-	return &History{base: base, known: replayFrom(base), lost: map[uint64]bool{}}
+// New makes an empty history. What the log is told of from now on the history
+// knows, too: then the fate of operations without an answer is known, and
+// serializable reads and watches can be checked. Without a log (nil) a search must
+// do.
+func New(log *fold.Fold) *History {
+	h := &History{known: newReplayed(), lost: map[uint64]bool{}}
+	if log != nil {
+		log.Follow(h.known)
+	}
+	return h
 }
 
 // Invoke records that client sends req: a *pb.RangeRequest, *pb.PutRequest,
@@ -99,25 +99,11 @@ func (h *History) Return(op int, now trace.Instant, resp any, err error) {
 // Len is the number of operations that are kept.
 func (h *History) Len() int { return len(h.ops) }
 
-// Entries tells the history what was committed, as Fold.Entries: any member may
-// report, duplicates are ignored. With the log the fate of operations without an
-// answer is known, serializable reads and watches can be checked too, and
-// checking takes time in proportion to the history.
-func (h *History) Entries(entries []*raftpb.Entry) {
-	for _, e := range entries {
-		if e.GetIndex() == h.last()+1 {
-			h.log = append(h.log, fold.Read(e, h.Decode))
-		}
-	}
-}
-
-func (h *History) last() uint64 { return h.base.Index() + uint64(len(h.log)) }
-
 // Check asks whether some order of the operations, each at one moment between
 // its call and its return, explains every answer, and whether every watch kept
 // its promises. It returns nil, or a check.Violation of Linearizable, Serializable or
 // one of the promises of watches.
-func (h *History) Check() error { return h.check(h.advance()) }
+func (h *History) Check() error { return h.check(h.known) }
 
 func (h *History) check(l *replayed) error {
 	if err := h.linearizable(l); err != nil {

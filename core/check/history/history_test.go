@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vitrine/core/check"
+	"vitrine/core/check/fold"
 	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
@@ -47,11 +48,14 @@ func get(key string) *pb.RangeRequest { return &pb.RangeRequest{Key: []byte(key)
 type server struct {
 	t     *testing.T
 	state *model.State
-	log   []*raftpb.Entry
+	log   *fold.Fold
 	h     *History
 }
 
-func newServer(t *testing.T) *server { return &server{t: t, state: model.New(), h: New()} }
+func newServer(t *testing.T) *server {
+	log := fold.New()
+	return &server{t: t, state: model.New(), log: log, h: New(log)}
+}
 
 // do executes a request, and logs it if it can write.
 func (s *server) do(request any) (any, error) {
@@ -67,9 +71,7 @@ func (s *server) do(request any) (any, error) {
 		r.Compaction = body
 	}
 	if !readOnly(request) {
-		e := logEntry(s.t, uint64(len(s.log)+1), r)
-		s.log = append(s.log, e)
-		s.h.Entries([]*raftpb.Entry{e})
+		s.log.Entries([]*raftpb.Entry{logEntry(s.t, s.log.Index()+1, r)})
 	}
 	return s.state.Apply(request)
 }
@@ -92,7 +94,7 @@ func wantViolation(t *testing.T, err error, number int, text string) {
 
 // blindly is the history without the log.
 func blindly(h *History) *History {
-	b := New()
+	b := New(nil)
 	b.ops = h.ops
 	return b
 }

@@ -52,7 +52,7 @@ func (h *History) linearizable(l *replayed) error {
 	if err := narrow(candidates); err != nil {
 		return err
 	}
-	if l.known {
+	if l.known() {
 		if err := h.repeated(l); err != nil {
 			return err
 		}
@@ -65,16 +65,20 @@ func (h *History) linearizable(l *replayed) error {
 	for i, c := range candidates {
 		ops[i] = porcupine.Operation{Input: c, Call: int64(c.call), Return: int64(c.ret)}
 	}
-	if porcupine.CheckOperations(kvModel(l.start), ops) {
+	if porcupine.CheckOperations(kvModel(), ops) {
 		return nil
 	}
-	return h.explain(l.start, candidates)
+	return h.explain(candidates)
 }
 
 // kvModel is package model in porcupine's words.
-func kvModel(start *model.State) porcupine.Model {
+func kvModel() porcupine.Model {
 	return porcupine.Model{
-		Init: func() any { return start },
+		Init: func() any {
+			s := model.New()
+			s.MaxTxnOps = 0 // what was answered was admitted
+			return s
+		},
 		Step: func(state, input, _ any) (bool, any) {
 			return input.(*candidate).step(state.(*model.State))
 		},
@@ -127,7 +131,7 @@ func (h *History) candidates(l *replayed) []*candidate {
 	for i := range all {
 		out[i] = &all[i]
 	}
-	if l.known {
+	if l.known() {
 		out = h.resolve(l, out)
 	}
 	return out
@@ -147,9 +151,12 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 	}
 	byBytes := map[string][]*written{}
 	for _, w := range l.writes {
+		if w.claimed {
+			continue
+		}
 		name := w.bytes()
 		byBytes[name] = append(byBytes[name], w)
-		if !w.claimed && h.forgot(name) { // it may be one that was forgotten
+		if h.forgot(name) { // it may be one that was forgotten
 			alike[name]++
 			candidates = append(candidates, &candidate{request: w.request, outcome: unknown, call: -never, ret: never, op: -1})
 		}
@@ -173,7 +180,7 @@ func (h *History) forgot(name string) bool {
 func (l *replayed) claim(c *candidate) {
 	if c.known.write == nil && !readOnly(c.request) {
 		for _, w := range l.after(c.place / 2) {
-			if !w.claimed && w.err == nil && (c.place%2 == 0) == (w.after > w.before) && sameRequest(c.request, w.request) {
+			if !w.claimed && w.err == nil && (c.place%2 == 0) == (w.after > w.before) && w.asks(c.request) {
 				w.claimed, c.known.write = true, w
 				break
 			}
@@ -188,7 +195,6 @@ func (c *candidate) resolve(writes []*written, alike int) bool {
 	for _, w := range writes {
 		_, compaction := c.request.(*pb.CompactionRequest)
 		switch {
-		case w.claimed:
 		case w.after > w.before:
 			c.at = append(c.at, w.after)
 		case compaction:
@@ -310,13 +316,13 @@ func staleness(c *candidate, placed []*candidate) error {
 
 // explain finds a short story for a history without an order: the shortest
 // prefix, by returns, that has none.
-func (h *History) explain(start *model.State, candidates []*candidate) error {
+func (h *History) explain(candidates []*candidate) error {
 	byReturn := slices.Clone(candidates)
 	slices.SortStableFunc(byReturn, func(a, b *candidate) int { return cmp.Compare(a.ret, b.ret) })
 	lo, hi := 0, len(byReturn)
 	for lo < hi {
 		mid := (lo + hi) / 2
-		if prefixHolds(start, candidates, byReturn[mid].ret) {
+		if prefixHolds(candidates, byReturn[mid].ret) {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -329,7 +335,7 @@ func (h *History) explain(start *model.State, candidates []*candidate) error {
 
 // prefixHolds asks the question for what had returned by t; what was under way
 // may or may not have happened.
-func prefixHolds(start *model.State, candidates []*candidate, t trace.Instant) bool {
+func prefixHolds(candidates []*candidate, t trace.Instant) bool {
 	var ops []porcupine.Operation
 	for _, c := range candidates {
 		if c.call > t {
@@ -351,12 +357,12 @@ func prefixHolds(start *model.State, candidates []*candidate, t trace.Instant) b
 		}
 		ops = append(ops, porcupine.Operation{Input: &cut, Call: int64(cut.call), Return: int64(cut.ret)})
 	}
-	return porcupine.CheckOperations(kvModel(start), ops)
+	return porcupine.CheckOperations(kvModel(), ops)
 }
 
 // serializableReads holds each to the state of the log at its own revision.
 func (h *History) serializableReads(l *replayed) error {
-	if !l.known {
+	if !l.known() {
 		return nil
 	}
 	for i := range h.ops {
@@ -365,10 +371,10 @@ func (h *History) serializableReads(l *replayed) error {
 			continue
 		}
 		rev := pb.HeaderRevision(o.response)
-		if rev < l.start.Revision() {
+		if rev < l.start {
 			continue // from before what is kept: nobody can say
 		}
-		if rev > l.front.State().Revision() {
+		if rev > l.rev() {
 			return check.Violation{Number: invariant.Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), rev)}
 		}
 		if !l.explains(o, rev) {

@@ -1,14 +1,11 @@
 package history
 
 import (
-	"reflect"
 	"slices"
 
 	"vitrine/core/check/fold"
 	"vitrine/core/model"
 	"vitrine/core/pb"
-
-	"google.golang.org/protobuf/proto"
 )
 
 // written is one request in the log and what it did.
@@ -35,17 +32,32 @@ func (w *written) bytes() string {
 	return w.name
 }
 
-// replayed is the log that is kept, executed by the model, each entry once.
+// replayed is what the log that is kept did: it follows a fold. The zero value
+// has heard of nothing.
 type replayed struct {
-	known   bool
-	start   *model.State // before the log that is kept
-	front   *fold.Fold   // after it
+	start   int64        // revision before the log that is kept
+	base    uint64       // and index
+	front   *model.State // after it; only the fold may change it
+	index   uint64       // of its last entry
+	before  int64        // revision before the entry that is being executed
+	last    *model.State // before it, if it is a compaction
 	writes  []*written
 	changes []change // by revision
 	eras    []era    // that are over
 	closed  int      // eras before those
 	from    int64    // first revision of this era
 }
+
+func newReplayed() *replayed { return &replayed{start: 1, from: 1, front: model.New()} }
+
+// known tells whether there is a log at all.
+func (l *replayed) known() bool { return l.index > 0 }
+
+// rev is the last revision of the log.
+func (l *replayed) rev() int64 { return l.front.Revision() }
+
+// compacted is the compact revision at the end of the log, -1 if there is none.
+func (l *replayed) compacted() int64 { return l.front.CompactRevision() }
 
 // era is the time between two compactions. Its last state can answer what any
 // state in it would have read.
@@ -68,89 +80,87 @@ type change struct {
 
 // bytesOf names a request by its kind and content.
 func bytesOf(request any) string {
-	m, ok := request.(proto.Message)
-	if !ok {
+	var kind byte
+	switch request.(type) {
+	case *pb.RangeRequest:
+		kind = 'r'
+	case *pb.PutRequest:
+		kind = 'p'
+	case *pb.DeleteRangeRequest:
+		kind = 'd'
+	case *pb.TxnRequest:
+		kind = 't'
+	case *pb.CompactionRequest:
+		kind = 'c'
+	case *pb.AlarmRequest:
+		kind = 'a'
+	case *pb.LeaseGrantRequest:
+		kind = 'g'
+	case *pb.LeaseRevokeRequest:
+		kind = 'v'
+	default:
 		return ""
 	}
-	var data []byte
-	var err error
-	if v, ok := m.(interface{ MarshalVT() ([]byte, error) }); ok {
-		data, err = v.MarshalVT() // no request holds a map: the same bytes each time
-	} else {
-		data, err = proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	}
-	if err != nil {
+	m := request.(pb.Message)
+	name := make([]byte, m.SizeVT()+1)
+	name[0] = kind
+	if _, err := m.MarshalToSizedBufferVT(name[1:]); err != nil { // no request holds a map: the same bytes each time
 		return ""
 	}
-	return reflect.TypeOf(request).String() + string(data)
+	return string(name)
 }
 
-// sameRequest reports whether two requests ask for the same.
-func sameRequest(a, b any) bool {
-	switch a := a.(type) {
+// asks reports whether w is what a request asks for.
+func (w *written) asks(request any) bool {
+	switch a := request.(type) {
 	case *pb.PutRequest:
-		b, ok := b.(*pb.PutRequest)
+		b, ok := w.request.(*pb.PutRequest)
 		return ok && string(a.Key) == string(b.Key) && string(a.Value) == string(b.Value) && a.Lease == b.Lease &&
 			a.PrevKv == b.PrevKv && a.IgnoreValue == b.IgnoreValue && a.IgnoreLease == b.IgnoreLease
 	case *pb.DeleteRangeRequest:
-		b, ok := b.(*pb.DeleteRangeRequest)
+		b, ok := w.request.(*pb.DeleteRangeRequest)
 		return ok && string(a.Key) == string(b.Key) && string(a.RangeEnd) == string(b.RangeEnd) && a.PrevKv == b.PrevKv
 	}
-	return bytesOf(a) == bytesOf(b)
+	return bytesOf(request) == w.bytes()
 }
 
-// replayFrom has executed nothing after base.
-func replayFrom(base *fold.Fold) *replayed {
-	return &replayed{start: base.State(), front: base.Clone(), from: base.State().Revision()}
+// Before implements fold.Follower: of what a compaction removes a copy stays.
+func (l *replayed) Before(e fold.Entry, s *model.State) {
+	l.before, l.last = s.Revision(), nil
+	if c := e.Request.GetCompaction(); c != nil && c.Revision > s.CompactRevision() && c.Revision <= l.before {
+		l.last = s.Clone()
+	}
 }
 
-// advance executes what has come to the log since.
-func (h *History) advance() *replayed {
-	l := h.known
-	for _, e := range h.log[l.front.Index()-h.base.Index():] {
-		l.execute(e)
-	}
-	l.known = l.front.Index() > 0
-	return l
-}
-
-// execute folds one entry and notes what it did.
-func (l *replayed) execute(e fold.Entry) {
-	f := l.front
-	r := e.Request
-	before, compacted, last := f.State().Revision(), f.State().CompactRevision(), (*model.State)(nil)
-	if c := r.GetCompaction(); c != nil && c.Revision > compacted && c.Revision <= before {
-		last = f.State().Clone()
-	}
-	response, err := f.Apply(e)
-	revision := f.State().Revision()
-	compacts := f.State().CompactRevision() > compacted
-	if compacts {
-		l.eras = append(l.eras, era{last: last, from: l.from, index: f.Index()})
-		l.from = revision
-	}
-	if r == nil {
+// After implements fold.Follower: it notes what the entry did.
+func (l *replayed) After(e fold.Entry, s *model.State, response any, err error) {
+	l.front, l.index = s, e.Index
+	body, revision := e.Body(), s.Revision()
+	if body == nil {
 		return
 	}
-	if body := e.Body(); body != nil {
-		l.writes = append(l.writes, &written{
-			request: body, response: response, err: err, index: f.Index(), before: before, after: revision, era: l.era(), compacts: compacts,
-		})
+	compacts := l.last != nil && err == nil
+	if compacts {
+		l.eras = append(l.eras, era{last: l.last, from: l.from, index: e.Index})
+		l.from = revision
 	}
-	if revision > before {
-		l.note(revision, before)
+	l.writes = append(l.writes, &written{
+		request: body, response: response, err: err, index: e.Index, before: l.before, after: revision, era: l.era(), compacts: compacts,
+	})
+	if revision > l.before {
+		l.note(revision)
 	}
 }
 
 // note adds the changes of the revision that has just been made.
-func (l *replayed) note(revision, before int64) {
-	s, first := l.front.State(), len(l.changes)
+func (l *replayed) note(revision int64) {
+	s, first := l.front, len(l.changes)
 	s.Changes(revision, func(key string, sub int64, kv *pb.KeyValue) {
 		for i := first; i < len(l.changes); i++ {
 			l.changes[i].undone = l.changes[i].undone || l.changes[i].key == key
 		}
 		l.changes = append(l.changes, change{
-			rev: revision, sub: sub, key: key, kv: kv, prev: s.Get([]byte(key), before),
+			rev: revision, sub: sub, key: key, kv: kv, prev: s.Get([]byte(key), l.before),
 			created: kv != nil && kv.CreateRevision == kv.ModRevision,
 		})
 	})
@@ -166,7 +176,7 @@ func (l *replayed) eraOf(number int) (s *model.State, first, last int64) {
 		e := &l.eras[i]
 		return e.last, e.from, e.last.Revision()
 	}
-	return l.front.State(), l.from, l.front.State().Revision()
+	return l.front, l.from, l.front.Revision()
 }
 
 // explains tells whether a state of the log at revision rev gives the answer to
@@ -204,21 +214,21 @@ func (l *replayed) after(rev int64) []*written {
 	return l.writes[i:n]
 }
 
-// forget drops the log up to base.
-func (l *replayed) forget(base *fold.Fold) {
-	l.start = base.State()
+// forget drops the log up to a mark.
+func (l *replayed) forget(at mark) {
+	l.start, l.base = at.rev, at.index
 	n := 0
-	for n < len(l.writes) && l.writes[n].index <= base.Index() {
+	for n < len(l.writes) && l.writes[n].index <= at.index {
 		n++
 	}
 	l.writes = slices.Clone(l.writes[n:])
 	n = 0
-	for n < len(l.changes) && l.changes[n].rev <= base.State().Revision() {
+	for n < len(l.changes) && l.changes[n].rev <= at.rev {
 		n++
 	}
 	l.changes = slices.Clone(l.changes[n:])
 	n = 0
-	for n < len(l.eras) && l.eras[n].index <= base.Index() {
+	for n < len(l.eras) && l.eras[n].index <= at.index {
 		n++
 	}
 	l.eras, l.closed = slices.Clone(l.eras[n:]), l.closed+n

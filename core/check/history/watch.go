@@ -90,8 +90,8 @@ type cursor struct {
 
 // blind reports whether the log before next is no longer kept.
 func (c *cursor) blind() bool {
-	start := c.log.start.Revision()
-	return !c.log.known || c.next == 0 || c.next <= start && start > 1
+	start := c.log.start
+	return !c.log.known() || c.next == 0 || c.next <= start && start > 1
 }
 
 // check holds everything the watch got to the changes of the log: ordered,
@@ -185,7 +185,7 @@ func (c *cursor) owed() *change {
 // mayLack tells whether a watch may do without a change that the history may have
 // lost: of a revision that is compacted only the last change of each key stays.
 func (c *cursor) mayLack(x *change) bool {
-	return x.undone && x.rev <= c.log.front.State().CompactRevision()
+	return x.undone && x.rev <= c.log.compacted()
 }
 
 // lacks reports whether of the changes of a key at one revision, from x on, not all
@@ -336,7 +336,7 @@ func (c *cursor) expect(r *pb.WatchResponse, i int) error {
 func (c *cursor) expectPrev(e *pb.Event, x *change) error {
 	switch {
 	case e.PrevKv == nil:
-		if c.request.PrevKv && x.prev != nil && !x.created && c.log.front.State().CompactRevision() < x.rev {
+		if c.request.PrevKv && x.prev != nil && !x.created && c.log.compacted() < x.rev {
 			return breaks(invariant.WatchFilter, "%q of revision %d came without its previous pair", x.key, x.rev)
 		}
 	case !c.request.PrevKv:

@@ -167,7 +167,7 @@ func (o *order) fill(between []*candidate) error {
 // at is the revision and the era in a gap.
 func (o *order) at(gap int) (rev int64, era int) {
 	if gap == 0 {
-		return o.log.start.Revision(), o.log.closed + 1
+		return o.log.start, o.log.closed + 1
 	}
 	w := o.writes[gap-1]
 	return w.after, w.era
