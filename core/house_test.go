@@ -309,6 +309,55 @@ func TestNobodyPanics(t *testing.T) {
 	}
 }
 
+// TestEveryLimitIsUsed: a bound that nobody takes from core/limits is another one somewhere else, or none. Those of
+// leases wait for the duties of a leader.
+func TestEveryLimitIsUsed(t *testing.T) {
+	fset := token.NewFileSet()
+	unused := map[string]token.Pos{}
+	for _, src := range sources(t, fset, "limits", false) {
+		for _, decl := range src.file.Decls {
+			if gen, ok := decl.(*ast.GenDecl); ok && gen.Tok == token.CONST {
+				for _, spec := range gen.Specs {
+					for _, name := range spec.(*ast.ValueSpec).Names {
+						unused[name.Name] = name.Pos()
+					}
+				}
+			}
+		}
+	}
+	if len(unused) < 50 {
+		t.Fatalf("%d limits were found", len(unused))
+	}
+	for _, root := range []string{".", "../cmd", "../wasm"} {
+		for _, src := range sources(t, fset, root, false) {
+			ast.Inspect(src.file, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					if x, ok := n.X.(*ast.Ident); ok && x.Name == "limits" {
+						delete(unused, n.Sel.Name)
+					}
+				case *ast.FuncDecl: // those of package limits use its constants, too
+					if src.pkg == "limits" && root == "." {
+						ast.Inspect(n, func(n ast.Node) bool {
+							if x, ok := n.(*ast.Ident); ok {
+								delete(unused, x.Name)
+							}
+							return true
+						})
+					}
+				}
+				return true
+			})
+		}
+	}
+	for name, pos := range unused {
+		if slices.Contains([]string{"LeaseRevokesPending", "LeaseRevokesPerSecond", "LeaseCheckpointBatch", "LeaseClocksPerTick"}, name) {
+			continue
+		}
+		t.Errorf("%s: nobody uses limits.%s", fset.Position(pos), name)
+	}
+}
+
 func TestEveryPackageHasADocComment(t *testing.T) {
 	fset := token.NewFileSet()
 	documented := map[string]bool{}

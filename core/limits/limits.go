@@ -89,28 +89,40 @@ const (
 	MaxSnapshotMessageBytes = 8 << 20
 	// MaxMessageContext bounds the context of a message, in bytes. Raft's longest has 16.
 	MaxMessageContext = 1 << 10
-	// PeerInboxBytes bounds the messages that wait for the core loop.
+	// PeerSmallMessageBytes is what a stream may have in memory beside that, so that a heartbeat never waits for an
+	// append of another peer.
+	PeerSmallMessageBytes = 1 << 20
+	// PeerPosts bounds the messages that wait for one peer while there is no stream, PeerPostWorkers those under way.
+	PeerPosts       = 64
+	PeerPostWorkers = 4
+	// PeerFlushBytes is how much a stream encodes before it writes.
+	PeerFlushBytes = 256 << 10
+	// PeerAnswerBytes bounds what is read of an answer that is not raft's.
+	PeerAnswerBytes = 1 << 10
+	// ImagesSent bounds the databases that are on their way to peers at one time.
+	ImagesSent = 16
+	// PeerInboxBytes bounds the messages that wait for the core loop: a peer's first one beyond it is dropped, and raft
+	// sends it again.
 	PeerInboxBytes = 128 << 20
 	// MaxMembers bounds the voters, and the learners, of a configuration that a peer sends. Clusters have less than ten.
 	MaxMembers = 1_024
-	// MaxLearners bounds the learners of a cluster.
-	MaxLearners = 1
 )
 
 // Storage.
 const (
 	// WALSegmentBytes is the size from which a log segment is followed by the next.
 	WALSegmentBytes = 64_000_000
-	// WALSpareSegments is how many released segments are kept, zeroed, for reuse.
-	WALSpareSegments = 1
-	// MaxWALFiles and MaxSnapshotFiles are how many old files purging leaves.
-	MaxWALFiles      = 5
-	MaxSnapshotFiles = 5
+	// WALSegmentLeastBytes is the least size that a flag may ask for.
+	WALSegmentLeastBytes = 64 << 10
 	// QuotaBackendBytes is the space from which writes raise the NOSPACE alarm.
 	QuotaBackendBytes = 2 << 30
+	// RecommendedQuotaBytes is the largest quota without a warning.
+	RecommendedQuotaBytes = 8 << 30
 	// BackendInterval and BackendOps: whichever comes first commits the write buffer.
 	BackendInterval = 100 * time.Millisecond
 	BackendOps      = 10_000
+	// CommitBacklog is how many commits' worth of operations may wait in memory before applying waits for the disk.
+	CommitBacklog = 20
 	// CompactionBatch is the number of revisions that one step of a compaction
 	// looks at, CompactionPause the rest between steps.
 	CompactionBatch = 1_000
@@ -181,6 +193,26 @@ const (
 	TokenTTL = 300 * time.Second
 	// MaxEarlyWatches bounds the requests for watchers whose tokens wait for entries, of one member.
 	MaxEarlyWatches = 1_000
+)
+
+// The server around a member.
+const (
+	// InboxItems bounds the requests and messages that wait for the core loop.
+	InboxItems = 200_000
+	// StepsPerPoll bounds the inputs that one round of the core loop takes before it hands out what they caused.
+	StepsPerPoll = 1_024
+	// ClientStreamWindow and ClientConnWindow are what a client may send unasked, in bytes.
+	ClientStreamWindow = 1 << 20
+	ClientConnWindow   = 4 << 20
+	// QuestionBytes bounds what a member may send to ask something over HTTP, and the answer.
+	QuestionBytes = 64 << 10
+	// ReservedFiles is how many descriptors clients leave to the member's own files and its peers, as in etcd.
+	ReservedFiles = 150
+	// MetricsFiles is how many of those monitoring may take, which must find a way in beside a crowd of clients.
+	MetricsFiles = 30
+	// PeerFiles is how many descriptors the connections to the peer port may take, beside those: nine members have two
+	// streams each, some posts and questions.
+	PeerFiles = 100
 )
 
 // Watching the system.

@@ -125,15 +125,13 @@ import (
 	"io/fs"
 	"path"
 
+	"vitrine/core/limits"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
-
-// DefaultSegmentBytes is the size at which etcd cuts a segment.
-const DefaultSegmentBytes = 64_000_000
 
 var (
 	// ErrClosed is returned by a closed log.
@@ -152,7 +150,7 @@ var (
 // Options says how a log is kept. The zero value is etcd's way.
 type Options struct {
 	// SegmentBytes is the size from which on a segment is closed and the next
-	// one begun; 0 means DefaultSegmentBytes.
+	// one begun; 0 means limits.WALSegmentBytes, as in etcd.
 	SegmentBytes int64
 	// Recycle keeps one released segment and overwrites it with zeros for
 	// the next cut, which then needs no new blocks from the file system.
@@ -166,7 +164,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.SegmentBytes <= 0 {
-		o.SegmentBytes = DefaultSegmentBytes
+		o.SegmentBytes = limits.WALSegmentBytes
 	}
 	return o
 }

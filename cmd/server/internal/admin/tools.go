@@ -168,7 +168,7 @@ func hashKV(n Node, log *zap.Logger) http.HandlerFunc {
 		req := &pb.HashKVRequest{}
 		control := http.NewResponseController(w)
 		_ = control.SetReadDeadline(time.Now().Add(questionTimeout)) // a recorder in a test has none
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion)).Decode(req); err != nil {
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, limits.QuestionBytes)).Decode(req); err != nil {
 			http.Error(w, "error unmarshalling request", http.StatusBadRequest)
 			return
 		}
@@ -185,9 +185,6 @@ func hashKV(n Node, log *zap.Logger) http.HandlerFunc {
 		writeJSON(w, hash)
 	}
 }
-
-// maxQuestion bounds what a member may send to ask something, in bytes.
-const maxQuestion = 64 << 10
 
 // questionTimeout is how long it may take to send it.
 const questionTimeout = 10 * time.Second

@@ -110,22 +110,9 @@ const (
 	defaultPeerURL   = "http://localhost:2380"
 	defaultClientURL = "http://localhost:2379"
 
-	defaultSnapshotCount    = 10_000
-	defaultCatchUpEntries   = 5000
-	defaultBatchInterval    = 100 * time.Millisecond
-	defaultBatchLimit       = 10_000
-	defaultCompactionBatch  = 1000
-	defaultCompactionSleep  = 10 * time.Millisecond
-	defaultProgressInterval = 10 * time.Minute
-
 	// StateNew and StateExisting are the values of --initial-cluster-state.
 	StateNew      = "new"
 	StateExisting = "existing"
-
-	maxElectionTimeout = 50 * time.Second
-	minWALSegmentBytes = 64 << 10
-	recommendedRequest = 10 << 20
-	recommendedQuota   = 8 << 30
 )
 
 var logLevels = []string{"debug", "info", "warn", "error", "dpanic", "panic", "fatal"}
@@ -239,13 +226,13 @@ func (p *parser) finish() error {
 		return errors.New("--name must not be empty")
 	}
 	// Zero is etcd's way of asking for the default.
-	c.SnapshotCount = cmp.Or(c.SnapshotCount, defaultSnapshotCount)
-	c.SnapshotCatchUpEntries = cmp.Or(c.SnapshotCatchUpEntries, defaultCatchUpEntries)
-	c.BackendBatchInterval = cmp.Or(c.BackendBatchInterval, defaultBatchInterval)
-	c.BackendBatchLimit = cmp.Or(c.BackendBatchLimit, defaultBatchLimit)
-	c.CompactionBatchLimit = cmp.Or(c.CompactionBatchLimit, defaultCompactionBatch)
-	c.CompactionSleepInterval = cmp.Or(c.CompactionSleepInterval, defaultCompactionSleep)
-	c.WatchProgressNotifyInterval = cmp.Or(c.WatchProgressNotifyInterval, defaultProgressInterval)
+	c.SnapshotCount = cmp.Or(c.SnapshotCount, limits.SnapshotCount)
+	c.SnapshotCatchUpEntries = cmp.Or(c.SnapshotCatchUpEntries, limits.SnapshotCatchUpEntries)
+	c.BackendBatchInterval = cmp.Or(c.BackendBatchInterval, limits.BackendInterval)
+	c.BackendBatchLimit = cmp.Or(c.BackendBatchLimit, limits.BackendOps)
+	c.CompactionBatchLimit = cmp.Or(c.CompactionBatchLimit, limits.CompactionBatch)
+	c.CompactionSleepInterval = cmp.Or(c.CompactionSleepInterval, limits.CompactionPause)
+	c.WatchProgressNotifyInterval = cmp.Or(c.WatchProgressNotifyInterval, limits.WatchProgressInterval)
 	c.HeartbeatInterval = time.Duration(p.heartbeatMs) * time.Millisecond
 	c.ElectionTimeout = time.Duration(p.electionMs) * time.Millisecond
 	c.AuthTokenTTL = time.Duration(p.tokenSeconds) * time.Second
@@ -322,8 +309,8 @@ func (c *Config) validateTuning() error {
 			return fmt.Errorf("--%s must not be negative", flag.name)
 		}
 	}
-	if c.WALSegmentBytes < minWALSegmentBytes {
-		return fmt.Errorf("--wal-segment-bytes must be at least %d (set to %d)", minWALSegmentBytes, c.WALSegmentBytes)
+	if c.WALSegmentBytes < limits.WALSegmentLeastBytes {
+		return fmt.Errorf("--wal-segment-bytes must be at least %d (set to %d)", limits.WALSegmentLeastBytes, c.WALSegmentBytes)
 	}
 	return nil
 }
@@ -337,8 +324,8 @@ func (c *Config) validateTiming() error {
 		return fmt.Errorf("--election-timeout must be >0 (set to %dms)", el)
 	case 5*hb > el:
 		return fmt.Errorf("--election-timeout[%vms] should be at least as 5 times as --heartbeat-interval[%vms]", el, hb)
-	case c.ElectionTimeout > maxElectionTimeout:
-		return fmt.Errorf("--election-timeout[%vms] is too long, and should be set less than %vms", el, maxElectionTimeout.Milliseconds())
+	case c.ElectionTimeout > limits.MaxElectionTimeout:
+		return fmt.Errorf("--election-timeout[%vms] is too long, and should be set less than %vms", el, limits.MaxElectionTimeout.Milliseconds())
 	}
 	return nil
 }
@@ -348,11 +335,11 @@ func (c *Config) remark() {
 	if c.WatchProgressNotifyInterval < limits.WatchProgressIntervalMin {
 		note("adjusting watch progress notify interval to minimum period: --watch-progress-notify-interval %v is below %v", c.WatchProgressNotifyInterval, limits.WatchProgressIntervalMin)
 	}
-	if c.MaxRequestBytes > recommendedRequest {
-		note("exceeded recommended request limit: --max-request-bytes %d is above %d", c.MaxRequestBytes, recommendedRequest)
+	if c.MaxRequestBytes > limits.RecommendedRequestBytes {
+		note("exceeded recommended request limit: --max-request-bytes %d is above %d", c.MaxRequestBytes, limits.RecommendedRequestBytes)
 	}
-	if c.QuotaBackendBytes > recommendedQuota {
-		note("quota exceeds the recommended maximum value: --quota-backend-bytes %d is above %d", c.QuotaBackendBytes, int64(recommendedQuota))
+	if c.QuotaBackendBytes > limits.RecommendedQuotaBytes {
+		note("quota exceeds the recommended maximum value: --quota-backend-bytes %d is above %d", c.QuotaBackendBytes, int64(limits.RecommendedQuotaBytes))
 	}
 	if c.Name == defaultName && len(c.InitialCluster) > 1 {
 		note("it isn't recommended to use default name in a cluster of several members, please set a value for --name")

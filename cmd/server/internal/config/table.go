@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"vitrine/core/limits"
+)
 
 // A spec is all that is known of one flag; from the table of them flags are parsed and refused, and the help is printed.
 type spec struct {
@@ -37,17 +42,17 @@ func memberFlags() []spec {
 		{"name", defaultName, "Human-readable name for this member.", func(p *parser) any { return &p.c.Name }, nil},
 		{"data-dir", "", "Path to the data directory; ${name}.etcd if it is not given.", func(p *parser) any { return &p.c.DataDir }, nil},
 		{"wal-dir", "", "Path to the dedicated wal directory.", func(p *parser) any { return &p.c.WALDir }, nil},
-		{"wal-segment-bytes", "64000000", "Size from which on a file of the log is closed and the next one begun (etcd has 64 MB built in).", func(p *parser) any { return &p.c.WALSegmentBytes }, nil},
-		{"snapshot-count", "10000", "Number of committed transactions to trigger a snapshot to disk.", func(p *parser) any { return &p.c.SnapshotCount }, nil},
-		{"snapshot-catchup-entries", "5000", "Number of entries for a slow follower to catch up after compacting the raft log.", func(p *parser) any { return &p.c.SnapshotCatchUpEntries }, nil},
-		{"heartbeat-interval", "100", "Time (in milliseconds) of a heartbeat interval.", func(p *parser) any { return &p.heartbeatMs }, nil},
-		{"election-timeout", "1000", "Time (in milliseconds) for an election to timeout.", func(p *parser) any { return &p.electionMs }, nil},
+		{"wal-segment-bytes", fmt.Sprint(limits.WALSegmentBytes), "Size from which on a file of the log is closed and the next one begun (etcd has 64 MB built in).", func(p *parser) any { return &p.c.WALSegmentBytes }, nil},
+		{"snapshot-count", fmt.Sprint(limits.SnapshotCount), "Number of committed transactions to trigger a snapshot to disk.", func(p *parser) any { return &p.c.SnapshotCount }, nil},
+		{"snapshot-catchup-entries", fmt.Sprint(limits.SnapshotCatchUpEntries), "Number of entries for a slow follower to catch up after compacting the raft log.", func(p *parser) any { return &p.c.SnapshotCatchUpEntries }, nil},
+		{"heartbeat-interval", fmt.Sprint(limits.Tick.Milliseconds()), "Time (in milliseconds) of a heartbeat interval.", func(p *parser) any { return &p.heartbeatMs }, nil},
+		{"election-timeout", fmt.Sprint(limits.ElectionTicks * limits.Tick.Milliseconds()), "Time (in milliseconds) for an election to timeout.", func(p *parser) any { return &p.electionMs }, nil},
 		{"initial-election-tick-advance", "true", "Whether to fast-forward initial election ticks on boot for faster election.", func(p *parser) any { return &p.c.ElectionTickAdvance }, nil},
 		{"listen-peer-urls", defaultPeerURL, "List of URLs to listen on for peer traffic.", func(p *parser) any { return &p.c.ListenPeerURLs }, nil},
 		{"listen-client-urls", defaultClientURL, "List of URLs to listen on for client gRPC and HTTP traffic.", func(p *parser) any { return &p.c.ListenClientURLs }, nil},
 		{"quota-backend-bytes", "0", "Raise alarms when backend size exceeds the given quota (0: 2 GiB, negative: none).", func(p *parser) any { return &p.c.QuotaBackendBytes }, nil},
-		{"max-txn-ops", "128", "Maximum number of operations permitted in a transaction.", func(p *parser) any { return &p.c.MaxTxnOps }, nil},
-		{"max-request-bytes", "1572864", "Maximum client request size in bytes the server will accept.", func(p *parser) any { return &p.c.MaxRequestBytes }, nil},
+		{"max-txn-ops", fmt.Sprint(limits.MaxTxnOps), "Maximum number of operations permitted in a transaction.", func(p *parser) any { return &p.c.MaxTxnOps }, nil},
+		{"max-request-bytes", fmt.Sprint(limits.MaxRequestBytes), "Maximum client request size in bytes the server will accept.", func(p *parser) any { return &p.c.MaxRequestBytes }, nil},
 		{"max-concurrent-streams", "4294967295", "Maximum concurrent streams that each client can open at a time.", func(p *parser) any { return (*uint32Value)(&p.c.MaxConcurrentStreams) }, nil},
 		{"grpc-keepalive-min-time", "5s", "Minimum duration interval that a client should wait before pinging server.", func(p *parser) any { return &p.c.GRPCKeepAliveMinTime }, nil},
 		{"grpc-keepalive-interval", "2h0m0s", "Frequency duration of server-to-client ping to check if a connection is alive (0 to disable).", func(p *parser) any { return &p.c.GRPCKeepAliveInterval }, nil},
@@ -93,8 +98,8 @@ func observingFlags() []spec {
 		{"log-level", "info", "debug, info, warn, error, panic, or fatal.", func(p *parser) any { return &p.c.LogLevel }, nil},
 		{"log-format", "json", "json or console.", func(p *parser) any { return &p.c.LogFormat }, nil},
 		{"log-outputs", "default", "Files, 'stdout' or 'stderr', separated by commas; 'default' is stderr.", func(p *parser) any { return &p.outputs }, nil},
-		{"warning-apply-duration", "100ms", "Applies that take longer leave a warning in the log.", func(p *parser) any { return &p.c.WarningApplyDuration }, nil},
-		{"warning-unary-request-duration", "300ms", "Requests that take longer leave a warning in the log.", func(p *parser) any { return &p.c.WarningUnaryRequestDuration }, nil},
+		{"warning-apply-duration", limits.SlowApply.String(), "Applies that take longer leave a warning in the log.", func(p *parser) any { return &p.c.WarningApplyDuration }, nil},
+		{"warning-unary-request-duration", limits.SlowRequest.String(), "Requests that take longer leave a warning in the log.", func(p *parser) any { return &p.c.WarningUnaryRequestDuration }, nil},
 		{"enable-pprof", "false", "Serve profiles under /debug/pprof/ on the client port.", func(p *parser) any { return &p.c.EnablePprof }, nil},
 		{"flight-recorder-bytes", "0", "Bytes of memory for the newest events of this member, served as a file under /debug/flight on the client and metrics ports; they have keys (their first 256 bytes), never values (0: none are kept).", func(p *parser) any { return &p.c.FlightRecorderBytes }, nil},
 		{"ui", "true", "Serve the page under /ui/ on the client port, and lead browsers there.", func(p *parser) any { return &p.c.UI }, nil},

@@ -50,14 +50,9 @@ type Server struct {
 }
 
 const (
-	// requestOverhead is how much larger than a request its message may be.
-	requestOverhead = 512 << 10
 	// bufferBytes is the size of a connection's buffers: large enough that a
 	// hundred answers leave in one write.
 	bufferBytes = 128 << 10
-	// streamWindow and connWindow are what a client may send unasked, in bytes.
-	streamWindow = 1 << 20
-	connWindow   = 4 << 20
 	// handshakeTimeout is how long a connection may take to begin as HTTP/2 does.
 	handshakeTimeout = 10 * time.Second
 )
@@ -67,14 +62,14 @@ func New(cfg Config) *Server {
 	s := &Server{certs: cfg.ClientCertAuth, node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest, elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry), health: health.NewServer()}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
-		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes + requestOverhead),
+		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes + limits.RequestOverheadBytes),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxConcurrentStreams(cfg.MaxConcurrentStreams),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.WriteBufferSize(bufferBytes),
 		// Fixed windows spare the pings that would estimate better ones.
-		grpc.InitialWindowSize(streamWindow),
-		grpc.InitialConnWindowSize(connWindow),
+		grpc.InitialWindowSize(limits.ClientStreamWindow),
+		grpc.InitialConnWindowSize(limits.ClientConnWindow),
 		// Workers keep their grown stacks from one request to the next.
 		grpc.NumStreamWorkers(uint32(128 * runtime.GOMAXPROCS(0))),
 		grpc.ChainUnaryInterceptor(s.othersUnary),

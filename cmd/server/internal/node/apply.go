@@ -11,6 +11,7 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -72,7 +73,7 @@ func (n *Node) apply(b *consensus.ApplyBatch) *store.Result {
 	if compacting {
 		n.keeper.wake()
 	}
-	if pending >= commitBacklog*n.cfg.BackendOps {
+	if pending >= limits.CommitBacklog*n.cfg.BackendOps {
 		n.commits.waitIdle() // the disk cannot follow: memory must not pay for it
 	}
 	return r
@@ -92,9 +93,6 @@ func (n *Node) noteRefusal(entries []*raftpb.Entry, o *store.Outcome, took time.
 	}
 	n.log.Warn("failed to apply request", zap.Duration("took", took), zap.String("request", api.Describe(asked)), zap.Uint64("index", o.Index), zap.Error(o.Err))
 }
-
-// commitBacklog is how many commits' worth of operations may wait in memory before applying waits for the disk.
-const commitBacklog = 20
 
 // ours tells whether the proposal was probably made here: the id's first bytes are the member's.
 func (n *Node) ours(id uint64) bool { return consensus.Ours(n.id, id) }

@@ -39,10 +39,10 @@ func Open(cfg Config) (*Node, error) {
 		calls: map[uint64]*call{}, streams: map[uint64]*stream{}, beats: map[uint64]time.Time{},
 		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
 		reconnects: make(chan struct{}, 1), elected: make(chan struct{}, 1),
-		images: make(chan struct{}, maxImages), receiving: make(chan struct{}, 1),
+		images: make(chan struct{}, limits.ImagesSent), receiving: make(chan struct{}, 1),
 	}
 	n.scans = tasks.NewPool(&n.tasks, limits.WatchScans)
-	n.inbox = newInbox(inboxLimit, inboxLimitBytes)
+	n.inbox = newInbox(limits.InboxItems, limits.PeerInboxBytes)
 	if n.cfg.FS == nil {
 		n.cfg.FS = vfs.OS{}
 	}
@@ -57,13 +57,6 @@ func Open(cfg Config) (*Node, error) {
 	}
 	return n, nil
 }
-
-const (
-	// inboxLimit bounds requests and peer messages that wait for the core loop, inboxLimitBytes what is in
-	// the messages: a peer's first one beyond it is dropped, and raft sends it again.
-	inboxLimit      = 200_000
-	inboxLimitBytes = limits.PeerInboxBytes
-)
 
 // recover brings back what the disk holds, or makes a new member's disk.
 func (n *Node) recover() (boot consensus.Boot, err error) {

@@ -9,11 +9,9 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/limits"
 	"vitrine/core/member"
 )
-
-// stepsPerPoll bounds how many inputs one round of the core loop takes before it hands out what they caused.
-const stepsPerPoll = 1024
 
 // core is the core loop: the only goroutine that touches the member.
 func (n *Node) core() {
@@ -24,7 +22,7 @@ func (n *Node) core() {
 			break
 		}
 		for rest := batch; len(rest) > 0 && n.halted == nil; {
-			k := min(len(rest), stepsPerPoll)
+			k := min(len(rest), limits.StepsPerPoll)
 			now := n.now()
 			for i := range rest[:k] {
 				n.step(&rest[i])

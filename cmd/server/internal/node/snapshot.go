@@ -20,9 +20,6 @@ import (
 	"vitrine/core/store"
 )
 
-// maxImages bounds the databases that are on their way to peers at one time.
-const maxImages = 16
-
 // startImage begins to send an image, if there are not too many under way.
 func (n *Node) startImage(m *raftpb.Message) {
 	select {

@@ -17,6 +17,7 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/backend"
+	"vitrine/core/limits"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
 	"vitrine/core/watch"
@@ -283,12 +284,12 @@ func TestImagesAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.commits.arm()
-		for range 2 * maxImages {
+		for range 2 * limits.ImagesSent {
 			n.startImage(snapshotFor(7))
 		}
 		synctest.Wait()
-		if got := len(n.images); got != maxImages {
-			t.Errorf("%d images are under way, want %d", got, maxImages)
+		if got := len(n.images); got != limits.ImagesSent {
+			t.Errorf("%d images are under way, want %d", got, limits.ImagesSent)
 		}
 		s.commits.release()
 		synctest.Wait()

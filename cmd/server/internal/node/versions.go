@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/dial"
+	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/membership"
 )
@@ -22,8 +23,6 @@ const (
 	versionInterval = 4 * time.Second
 	// versionTimeout bounds the members' answers.
 	versionTimeout = 2 * time.Second
-	// maxVersionAnswer bounds one of them in bytes.
-	maxVersionAnswer = 64 << 10
 )
 
 // followVersions lets a leader tell the core of which releases the members are: at the beginning of its leadership, and
@@ -123,7 +122,7 @@ func askVersionAt(ctx context.Context, client *http.Client, url string) (members
 	var answer struct {
 		Server string `json:"etcdserver"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxVersionAnswer)).Decode(&answer); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, limits.QuestionBytes)).Decode(&answer); err != nil {
 		return membership.Version{}, fmt.Errorf("%s: %w", url, err)
 	}
 	return membership.ParseVersion(answer.Server)

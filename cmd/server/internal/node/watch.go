@@ -31,7 +31,7 @@ type stream struct {
 const (
 	// Credit goes back in portions: one input of the core loop for many responses. What is
 	// held back is small against the hub's bound.
-	creditPushes = 16
+	creditPushes = limits.WatchStreamPushes / 8
 	creditBytes  = limits.WatchStreamLeastBytes / 2
 )
 

@@ -58,7 +58,7 @@ const (
 	roomTimeout = 5 * time.Second
 
 	streamQueue     = limits.MaxPeerQueue // messages waiting for one stream
-	pipelineQueue   = 64                  // messages waiting for a POST
-	pipelineWorkers = 4
-	flushBytes      = 256 << 10 // encode no more than this before writing
+	pipelineQueue   = limits.PeerPosts    // messages waiting for a POST
+	pipelineWorkers = limits.PeerPostWorkers
+	flushBytes      = limits.PeerFlushBytes // encode no more than this before writing
 )

@@ -33,7 +33,7 @@ func newIntake(limit, messages int) *intake {
 const (
 	// smallMessage is what a stream may have in memory beside the room, so that a heartbeat never waits for an append
 	// of another peer. Their number is the number of members.
-	smallMessage = 1 << 20
+	smallMessage = limits.PeerSmallMessageBytes
 	// leastClaim is what a POST takes at least, so that the room bounds their number, too.
 	leastClaim = 16 << 10
 )

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/dial"
+	"vitrine/core/limits"
 )
 
 // pipeline posts messages one by one while there is no stream for them.
@@ -157,7 +158,7 @@ func (p *peer) probeOnce(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	var got probed
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1024)).Decode(&got); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, limits.PeerAnswerBytes)).Decode(&got); err != nil {
 		return err
 	}
 	if !got.OK {

@@ -16,6 +16,7 @@ import (
 
 	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/version"
+	"vitrine/core/limits"
 )
 
 var (
@@ -246,7 +247,7 @@ func (p *peer) dial(ctx context.Context, k kind) (io.ReadCloser, error) {
 	}
 	defer resp.Body.Close()
 	p.urls.unreachable(u)
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1024))
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, limits.PeerAnswerBytes))
 	switch resp.StatusCode {
 	case http.StatusGone:
 		return nil, errExpelled

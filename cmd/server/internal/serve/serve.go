@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"time"
 
+	"vitrine/core/limits"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
@@ -147,29 +149,19 @@ func (s *Server) listen() error {
 	return nil
 }
 
-const (
-	// reservedFiles is how many descriptors clients leave to the member's own files and its peers, as in etcd.
-	reservedFiles = 150
-	// metricsFiles is how many of those monitoring may take, which must find a way in beside a crowd of clients.
-	metricsFiles = 30
-	// peerFiles is how many descriptors the connections to the peer port may take, beside those: nine members have two
-	// streams each, some posts and questions.
-	peerFiles = 100
-)
-
 // limit bounds clients' connections, over all their listeners, by the descriptors there are.
 func (s *Server) limit() error {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return fmt.Errorf("cannot find the limit of open files: %w", err)
 	}
-	own := uint64(reservedFiles + peerFiles + 2*len(s.clients) + 2*len(s.peers)) // each listener is a file, and holds one connection that waits
+	own := uint64(limits.ReservedFiles + limits.PeerFiles + 2*len(s.clients) + 2*len(s.peers)) // each listener is a file, and holds one connection that waits
 	if files.Cur <= own {
 		return fmt.Errorf("the limit of %d open files is too low, the server itself may need %d", files.Cur, own)
 	}
 	share(s.clients, int(min(files.Cur-own, math.MaxInt32)))
-	share(s.metrics, metricsFiles)
-	share(s.peers, peerFiles)
+	share(s.metrics, limits.MetricsFiles)
+	share(s.peers, limits.PeerFiles)
 	return nil
 }
 
