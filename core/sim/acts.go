@@ -27,9 +27,9 @@ func newActs() map[string]*act {
 	acts := map[string]*act{
 		script.Crash:      {possible: wants((*node).alive), perform: onMember((*World).crash)},
 		script.Restart:    {possible: wants((*node).down), perform: onMember((*World).restart)},
-		script.Pause:      {possible: wants((*node).runs), perform: onMember((*World).pause)},
+		script.Pause:      {possible: wants((*node).Runs), perform: onMember((*World).pause)},
 		script.Resume:     {possible: wants((*node).isPaused), perform: onMember((*World).resume)},
-		script.Campaign:   {possible: wants((*node).runs), perform: onMember((*World).campaign)},
+		script.Campaign:   {possible: wants((*node).Runs), perform: onMember((*World).campaign)},
 		script.Transfer:   {possible: (*World).mayTransfer, perform: onMember((*World).transfer)},
 		script.Stall:      {perform: onMember((*World).stall)},
 		script.Fail:       {possible: (*World).mayFail, perform: onMember((*World).fail)},
@@ -124,7 +124,6 @@ func wants(fits func(n *node) bool) func(*World, *script.Command) error {
 	}
 }
 
-func (n *node) runs() bool     { return n.process == running }
 func (n *node) isPaused() bool { return n.process == paused }
 func (n *node) down() bool     { return !n.alive() && n.process != starting }
 
@@ -145,10 +144,10 @@ func (w *World) mayFail(c *script.Command) error {
 
 func (w *World) mayDefragment(c *script.Command) error {
 	n := w.byID(c.Member)
-	if n.runs() && (n.defrag != nil || n.defragDue) {
+	if n.Runs() && (n.defrag != nil || n.defragDue) {
 		return fmt.Errorf("sim: defragment: member %d does already", n.id)
 	}
-	return wants((*node).runs)(w, c)
+	return wants((*node).Runs)(w, c)
 }
 
 func (w *World) mayCancelWatch(c *script.Command) error {

@@ -113,7 +113,7 @@ func (w *World) boot(n *node) {
 	w.rand.use(nil)
 	if err != nil {
 		w.stop(n, err)
-		w.broken(invariant.Boot, "member %d does not boot after a crash: %v", n.id, err)
+		w.judge.Broken(invariant.Boot, "member %d does not boot after a crash: %v", n.id, err)
 		return
 	}
 	n.member, n.led = m, w.clock.Now

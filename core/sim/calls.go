@@ -127,11 +127,11 @@ type arrival struct {
 
 // answeredRightly holds an answer to the member that gives it (I35).
 func (w *World) answeredRightly(n *node, r *request, response any, err error) {
-	if w.judge == nil {
+	if !w.judge.Checks() {
 		return
 	}
 	wrong := func(format string, args ...any) {
-		w.broken(invariant.Identity, "member %d answers %q: "+format, append([]any{n.id, r.words}, args...)...)
+		w.judge.Broken(invariant.Identity, "member %d answers %q: "+format, append([]any{n.id, r.words}, args...)...)
 	}
 	if m, ok := r.body.(*pb.MoveLeaderRequest); ok {
 		w.movedRightly(n, m, err, wrong)
@@ -188,7 +188,7 @@ func (w *World) toldRightly(n *node, response any, wrong func(format string, arg
 			wrong("there are %d members", len(ids))
 		}
 	case *pb.HashKVResponse:
-		w.judge.checker.Hash(w.Now(), n.id, a.HashRevision, a.CompactRevision, a.Hash)
+		w.judge.HashTold(n.id, a)
 	}
 }
 

@@ -153,7 +153,9 @@ func (w *World) issue(c *client, op script.Op, body any, words, key string, endp
 		peer = w.nodes[r.node].id
 	}
 	r.cause = w.emit(trace.Event{Kind: trace.RequestIssued, Peer: peer, Request: r.id, A: uint64(op), Text: words})
-	w.judge.invoke(r, w.clock.Now)
+	if op.Judged() {
+		r.token = w.judge.Invoked(r.client, r.body)
+	}
 	w.clock.Push(clock.Event{At: r.deadline, Kind: evClientTimer, Slot: slot, A: r.id<<8 | timerDeadline})
 	w.attempt(slot)
 	return slot
@@ -220,7 +222,7 @@ func (w *World) arrive(n *node, e *clock.Event) {
 		ID: r.id, Body: r.body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
 	}})
 	if r = w.requests.At(e.Slot); fenced && headless && n.process == running && (r.stage != onReturn || r.err == nil) {
-		w.broken(invariant.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.id, r.words)
+		w.judge.Broken(invariant.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.id, r.words)
 	}
 }
 
@@ -348,7 +350,7 @@ func (w *World) inTime(n *node, r *request) {
 	allowed := limits.RequestTimeout + 2*time.Duration(w.cfg.ElectionTicks)*w.cfg.TickEvery + 2*time.Duration(n.tickEvery)
 	compaction, _ := r.body.(*pb.CompactionRequest)
 	if w.clock.Now-r.met.at > int64(allowed) && n.life == r.met.life && n.resumed < r.met.at && !compaction.GetPhysical() {
-		w.broken(invariant.Timely, "member %d has had the request %q for %v and has not answered", n.id, r.words, time.Duration(w.clock.Now-r.met.at))
+		w.judge.Broken(invariant.Timely, "member %d has had the request %q for %v and has not answered", n.id, r.words, time.Duration(w.clock.Now-r.met.at))
 	}
 }
 
@@ -371,7 +373,7 @@ func (w *World) finish(slot int32, response any, err error) {
 		r.status = StatusOK
 		r.rev = pb.HeaderRevision(response)
 		if r.rev < r.floor && linearizable(r.op, r.body) {
-			w.broken(invariant.Linearizable, "client %d had heard of revision %d, and then %q was answered at %d", c.id, r.floor, r.words, r.rev)
+			w.judge.Broken(invariant.Linearizable, "client %d had heard of revision %d, and then %q was answered at %d", c.id, r.floor, r.words, r.rev)
 		}
 		c.lastRev = max(c.lastRev, r.rev)
 		c.hears(r.node, r.over, r.rev)
@@ -393,7 +395,9 @@ func (w *World) finish(slot int32, response any, err error) {
 		done.Peer, done.A, done.B, done.C = w.nodes[r.node].id, uint64(r.client), uint64(r.over), uint64(r.issued)
 	}
 	w.emit(done)
-	w.judge.complete(r, w.clock.Now)
+	if r.op.Judged() {
+		w.judge.Returned(r.token, r.answer, r.err)
+	}
 	if r.then != nil {
 		r.then(r)
 	}

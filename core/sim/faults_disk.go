@@ -73,7 +73,7 @@ func (w *World) doubt(n *node, op vfs.Op) error {
 	switch op.Kind {
 	case vfs.OpWrite, vfs.OpSync, vfs.OpSyncData, vfs.OpSyncDir:
 		if n.wear.hit != nil && n.wear.unsynced == nil && n.wear.kind != script.FailRead && !(n.wear.takesBack(w.clock.Taken) && op.Kind == vfs.OpWrite) {
-			w.broken(invariant.FailedDisk, "member %d goes on with %s of %s after its disk failed: %v", n.id, op.Kind, op.Path, n.wear.hit)
+			w.judge.Broken(invariant.FailedDisk, "member %d goes on with %s of %s after its disk failed: %v", n.id, op.Kind, op.Path, n.wear.hit)
 		}
 	}
 	if path.Dir(op.Path) != walDir && op.Path != walDir {
@@ -134,7 +134,7 @@ func (w *World) bootFailed(n *node, err error) {
 	case n.wear.rotten && errors.As(err, &corrupt) && corrupt.File != "" && corrupt.Reason != "":
 		n.wear.beyond = corrupt
 	default:
-		w.broken(invariant.Boot, "member %d does not boot after a crash: %v", n.id, err)
+		w.judge.Broken(invariant.Boot, "member %d does not boot after a crash: %v", n.id, err)
 	}
 }
 

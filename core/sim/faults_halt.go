@@ -60,6 +60,6 @@ func (w *World) halted() {
 	w.enter()
 	defer w.leave()
 	if read := w.requests.At(get).status; wrote == StatusOK || read == StatusOK {
-		w.broken(invariant.AckedDurable, "the cluster answers (write %s, read %s) though %s", wrote, read, w.Unrecoverable())
+		w.judge.Broken(invariant.AckedDurable, "the cluster answers (write %s, read %s) though %s", wrote, read, w.Unrecoverable())
 	}
 }

@@ -84,7 +84,7 @@ func (w *World) receiveImage(n, from *node, m *raftpb.Message, img *image, cause
 	}
 	var data bytes.Buffer
 	if _, err := img.snapshot.WriteTo(&data); err != nil {
-		w.broken(invariant.NoPanic, "member %d: an image cannot be written: %v", from.id, err)
+		w.judge.Broken(invariant.NoPanic, "member %d: an image cannot be written: %v", from.id, err)
 		return
 	}
 	w.garble(n, data.Bytes())
@@ -166,7 +166,7 @@ func (w *World) installImage(n *node, s *raftpb.Snapshot) *store.Result {
 	}
 	if err != nil {
 		if !n.strikes.struck() && n.wear.hit == nil {
-			w.broken(invariant.NoPanic, "member %d cannot install the snapshot at %d: %v", n.id, index, err)
+			w.judge.Broken(invariant.NoPanic, "member %d cannot install the snapshot at %d: %v", n.id, index, err)
 		}
 		w.logFailed(n, err, 0)
 		return nil

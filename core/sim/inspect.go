@@ -111,7 +111,7 @@ func (w *World) StateInto(s *State) {
 	w.drawClients(s)
 	w.drawInvariants(s)
 	s.Faults = append(s.Faults[:0], w.FaultCounts()...)
-	s.Violation = w.violation
+	s.Violation = w.judge.Violation()
 	s.Dials = Dials{
 		Loss: w.net.Loss, Duplicate: w.net.Duplicate, Latency: int64(w.net.Base), Jitter: int64(w.net.Jitter + w.net.Uniform),
 		Fsync: int64(w.nodes[0].dial.Fsync), Rate: w.load.Rate,
@@ -414,6 +414,6 @@ func (w *World) drawInvariants(s *State) {
 		if info.Number == invariant.Deterministic {
 			continue
 		}
-		s.Invariants = append(s.Invariants, InvariantState{ID: "I" + strconv.Itoa(info.Number), Name: info.Name, OK: w.judge.holds(info.Number)})
+		s.Invariants = append(s.Invariants, InvariantState{ID: "I" + strconv.Itoa(info.Number), Name: info.Name, OK: w.judge.Holds(info.Number)})
 	}
 }

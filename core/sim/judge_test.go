@@ -36,7 +36,7 @@ func TestJudgeIsWired(t *testing.T) {
 		{"nothing", 0, func(*World) {}},
 		{"a value on disk changes", 9, func(w *World) {
 			n := w.nodes[1]
-			v, err := n.database()
+			v, err := n.Database()
 			if err != nil {
 				t.Fatal(err)
 			}

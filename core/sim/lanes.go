@@ -216,7 +216,7 @@ func (w *World) applied(n *node, e *clock.Event) {
 			return
 		}
 	} else {
-		w.judge.applied(b.Entries)
+		w.judge.Applied(b.Entries)
 		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode}, b.Entries)
 	}
 	w.needCommit(n)
@@ -342,7 +342,7 @@ func (w *World) beginDefrag(n *node) {
 	}
 	d, err := n.state.BeginDefrag()
 	if err != nil {
-		w.broken(invariant.NoPanic, "member %d: %v", n.id, err)
+		w.judge.Broken(invariant.NoPanic, "member %d: %v", n.id, err)
 		return
 	}
 	n.defrag = d

@@ -103,7 +103,7 @@ func (w *World) weather(n *node) {
 		w.sendingAt, w.sending = at, 0
 	}
 	if w.sending++; w.sending > calmMessages+calmPerOperation*int(w.load.Rate) {
-		w.broken(invariant.Bounded, "%d messages between members within a second; the last is from member %d", w.sending, n.id)
+		w.judge.Broken(invariant.Bounded, "%d messages between members within a second; the last is from member %d", w.sending, n.id)
 	}
 }
 

@@ -215,7 +215,7 @@ func (w *World) crash(n *node, c *script.Command, cause uint64) {
 	if n.commit != nil && done {
 		n.strikes.quiet = true
 		if err := n.commit.Run(); err != nil {
-			w.broken(invariant.NoPanic, "member %d: commit to memory failed: %v", n.id, err)
+			w.judge.Broken(invariant.NoPanic, "member %d: commit to memory failed: %v", n.id, err)
 		}
 	}
 	how, lost := killed, uint64(0)
@@ -248,21 +248,8 @@ func (w *World) quit(n *node, how process) {
 	n.strikes.quiet = false
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = w.durable(n)
-	w.judge.image(n)
+	w.judge.Image(n)
 	w.hangUp(n)
-}
-
-// database is what is committed to the database of a member: of one that is down,
-// what its disk holds.
-func (n *node) database() (backend.StoreView, error) {
-	if n.backend != nil {
-		return n.backend.Store().View()
-	}
-	db, err := backend.ReadMemFile(n.fs, n.layout().DB())
-	if err != nil {
-		return nil, err
-	}
-	return db.View()
 }
 
 // durable is the applied index of a disk's database.
@@ -274,7 +261,7 @@ func (w *World) durable(n *node) uint64 {
 			return b.Durable().Index
 		}
 	}
-	w.broken(invariant.Boot, "member %d: its database does not open: %v", n.id, err)
+	w.judge.Broken(invariant.Boot, "member %d: its database does not open: %v", n.id, err)
 	return 0
 }
 

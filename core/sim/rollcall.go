@@ -55,7 +55,7 @@ func (c *rollcall) missing() string {
 		waits, late := steps[c.at].run(c)
 		switch {
 		case late:
-			c.w.broken(steps[c.at].number, "%s, %v after the cluster has settled", waits, time.Duration(c.w.clock.Now-c.since))
+			c.w.judge.Broken(steps[c.at].number, "%s, %v after the cluster has settled", waits, time.Duration(c.w.clock.Now-c.since))
 			return ""
 		case waits != "":
 			return waits

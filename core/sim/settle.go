@@ -27,7 +27,7 @@ func (w *World) Run(length time.Duration) *Violation {
 	if w.RunUntil(trace.Instant(length), 0) {
 		w.Settle(SettleLimit)
 	}
-	return w.violation
+	return w.judge.Violation()
 }
 
 // Settle ends the faults and the load, and runs on until the cluster has
@@ -37,13 +37,13 @@ func (w *World) Run(length time.Duration) *Violation {
 // left, the cluster must be safe instead: see Unrecoverable. Then the histories
 // are judged. It reports whether all is well; if not, there is a violation.
 func (w *World) Settle(limit time.Duration) bool {
-	if w.violation != nil {
+	if w.judge.Violation() != nil {
 		return false
 	}
 	w.Heal()
 	deadline := w.unread() + int64(limit)
 	probe, roll := probe{w: w}, rollcall{w: w}
-	for w.violation == nil {
+	for w.judge.Violation() == nil {
 		if w.Unrecoverable() != "" {
 			w.halted()
 			break
@@ -65,18 +65,18 @@ func (w *World) Settle(limit time.Duration) bool {
 		}
 		if w.clock.Now >= deadline {
 			w.enter()
-			w.broken(invariant.Liveness, "%v after everything was healed: %s", limit, missing)
+			w.judge.Broken(invariant.Liveness, "%v after everything was healed: %s", limit, missing)
 			w.leave()
 			break
 		}
 		w.RunUntil(trace.Instant(min(deadline, w.clock.Now+int64(50*time.Millisecond))), 0)
 	}
-	if w.violation == nil {
+	if w.judge.Violation() == nil {
 		w.enter()
-		w.judge.final()
+		w.judge.Final(w.judged())
 		w.leave()
 	}
-	return w.violation == nil
+	return w.judge.Violation() == nil
 }
 
 // Heal ends the faults and the load, as Settle does, and returns at once: a

@@ -238,17 +238,6 @@ type InvariantState struct {
 	OK   bool   `json:"ok"`
 }
 
-// Violation is the first broken invariant of a run.
-type Violation struct {
-	Number int    `json:"number"`
-	Text   string `json:"text"`
-	At     int64  `json:"at"`    // when the checkers found it
-	Since  int64  `json:"since"` // when it happened: a history is judged at the end
-	Seq    uint64 `json:"seq"`   // the event at which it showed
-}
-
-func (v *Violation) Error() string { return v.Text }
-
 // Count is a name with a number.
 type Count struct {
 	Name string `json:"name"`

@@ -70,7 +70,7 @@ func (w *World) connect(s *stream, wait int64) {
 	delete(w.streams, s.id)
 	s.id, s.arrival, s.sent, s.there = w.streamID, 0, 0, false
 	w.streams[s.id] = s
-	w.judge.streamOpened(s)
+	s.judged = w.judge.StreamOpened()
 	w.transmit(s, watchOpen, 0, wait)
 	for _, wt := range slices.Clone(s.watchers) {
 		wt.answered = false
@@ -90,7 +90,7 @@ func (w *World) transmit(s *stream, what, request int32, wait int64) {
 
 // ask sends a request over the stream.
 func (w *World) ask(s *stream, r *pb.WatchRequest) {
-	w.judge.streamAsked(s, r)
+	w.judge.StreamAsked(s.judged, r)
 	at := w.asks.Take()
 	*w.asks.At(at) = r
 	w.transmit(s, watchAsk, at, w.clientLatency())
@@ -108,7 +108,7 @@ func (w *World) headless(n *node) {
 	}
 	for _, s := range w.openStreams() {
 		if s.fenced && s.there && s.node == n.ix {
-			w.broken(invariant.LeaderRequired, "member %d has had no leader for %v and still serves a stream that requires one", n.id, patience)
+			w.judge.Broken(invariant.LeaderRequired, "member %d has had no leader for %v and still serves a stream that requires one", n.id, patience)
 			return
 		}
 	}
@@ -120,7 +120,7 @@ func (w *World) askWatch(wt *watcher) {
 	wt.start = wt.next
 	create := proto.Clone(wt.create).(*pb.WatchCreateRequest)
 	create.StartRevision = wt.next
-	w.judge.watchOpened(wt)
+	wt.judged = w.judge.WatchOpened(wt.judged, wt.client, wt.create, wt.next)
 	w.ask(wt.on, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: create}})
 }
 
@@ -156,7 +156,7 @@ func (w *World) watchArrives(n *node, e *clock.Event) {
 			headless := n.member.Leader() == 0
 			w.step(n, &member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.fenced})
 			if headless && s.fenced && s.there {
-				w.broken(invariant.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.id)
+				w.judge.Broken(invariant.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.id)
 			}
 		}
 	case watchClose:
@@ -231,7 +231,7 @@ func (w *World) endStream(n *node, end *member.StreamEnd) {
 	if s := w.streams[end.Stream]; s != nil {
 		s.there = false
 		if errors.Is(end.Err, api.ErrNoLeader) && (!s.fenced || n.member.Leader() != 0) {
-			w.broken(invariant.LeaderRequired, "member %d ends a stream for lack of a leader: its leader is %d, required: %t", n.id, n.member.Leader(), s.fenced)
+			w.judge.Broken(invariant.LeaderRequired, "member %d ends a stream for lack of a leader: its leader is %d, required: %t", n.id, n.member.Leader(), s.fenced)
 		}
 	}
 	w.sendPush(pushed{stream: end.Stream, err: end.Err})
@@ -279,7 +279,7 @@ func (w *World) pushArrives(e *clock.Event) {
 	w.credit(s, e)
 	events := len(p.response.Events)
 	w.emit(trace.Event{Kind: trace.WatchReceived, Peer: w.byID(uint64(e.Member)).id, A: s.about(p.response), B: uint64(s.client), C: uint64(events), Rev: p.response.Header.Revision})
-	w.judge.streamResponse(s, p.response)
+	w.judge.StreamReceived(s.judged, s.client, p.response)
 	w.beginsLate(s, p.response, e.Life)
 	w.deliverWatch(s, p.response)
 	if events > 0 {
@@ -296,7 +296,7 @@ func (w *World) beginsLate(s *stream, r *pb.WatchResponse, life uint32) {
 		return
 	}
 	if wt := s.oldestUnanswered(); wt != nil && wt.start == 0 && wt.floor.life == life && r.Header.Revision < wt.floor.rev {
-		w.broken(invariant.WatchFilter, "client %d had heard of revision %d, and a watch from then on begins after %d", s.client, wt.floor.rev, r.Header.Revision)
+		w.judge.Broken(invariant.WatchFilter, "client %d had heard of revision %d, and a watch from then on begins after %d", s.client, wt.floor.rev, r.Header.Revision)
 	}
 }
 

@@ -99,7 +99,7 @@ func (w *World) watchCreated(wt *watcher, r *pb.WatchResponse) {
 		return
 	}
 	wt.opened, wt.told = true, w.clock.Now
-	w.judge.watchResponse(wt, r)
+	w.judge.WatchReceived(wt.judged, r)
 	if wt.next == 0 {
 		wt.next = r.Header.Revision + 1
 	}
@@ -107,7 +107,7 @@ func (w *World) watchCreated(wt *watcher, r *pb.WatchResponse) {
 }
 
 func (w *World) watchCanceled(wt *watcher, r *pb.WatchResponse) {
-	w.judge.watchResponse(wt, r)
+	w.judge.WatchReceived(wt.judged, r)
 	switch {
 	case wt.canceling:
 		w.closeWatch(wt, r.Header.Revision, "canceled by the client")
@@ -128,7 +128,7 @@ func (w *World) watchCanceled(wt *watcher, r *pb.WatchResponse) {
 // the visitor's ends with it.
 func (w *World) closeWatch(wt *watcher, rev int64, reason string) {
 	wt.closed, wt.reason = true, reason
-	w.judge.watchClosed(wt)
+	w.judge.WatchClosed(wt.judged)
 	w.watchAnswered(wt, rev, watchError(reason))
 	wt.on.drop(wt)
 	if wt.client == 0 {
@@ -147,7 +147,7 @@ type watchError string
 func (e watchError) Error() string { return string(e) }
 
 func (w *World) watchEvents(wt *watcher, r *pb.WatchResponse) {
-	w.judge.watchResponse(wt, r)
+	w.judge.WatchReceived(wt.judged, r)
 	wt.told = w.clock.Now
 	if len(r.Events) == 0 { // it tells how far it is
 		wt.next = max(wt.next, r.Header.Revision+1)

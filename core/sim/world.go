@@ -15,6 +15,7 @@ import (
 	"vitrine/core/sim/chaos"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
+	"vitrine/core/sim/judge"
 	"vitrine/core/sim/setup"
 	"vitrine/core/trace"
 )
@@ -28,7 +29,7 @@ type World struct {
 	stream *trace.Stream
 	mutant mutant.ID
 	rand   switchReader
-	judge  *judge
+	judge  *judge.Judge
 
 	nodes   []*node
 	ids     []uint64 // of nodes
@@ -72,8 +73,6 @@ type World struct {
 	dying     *node                                              // its machine was struck between two steps of this event
 	struck    [driver.StepCount]int                              // how often, by step
 	settling  bool
-	violation *Violation
-	stack     string
 }
 
 // New builds a world at time 0: the members have started, nothing has happened
@@ -103,9 +102,10 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	}
 	w.chaos = chaos.New(suffering{w}, w.clock, cfg.Seed, drawn)
 	w.wire = dice.New(cfg.Seed, dice.Wire, 0).At(&w.clock.Now)
-	if !cfg.NoChecks {
-		w.judge = newJudge(w)
-	}
+	w.judge = judge.New(w.clock, w.stream, judge.Options{
+		Check: !cfg.NoChecks, Quota: cfg.Quota, Kept: cfg.Judged, Decode: w.decode,
+		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, probePatience),
+	})
 	w.stream.Attach(observer{w})
 	for i := range cfg.Members {
 		id := uint64(i + 1)
@@ -170,7 +170,7 @@ func (w *World) leave() {
 		mutant.Plant(mutant.None)
 	}
 	if p := recover(); p != nil {
-		w.caught(p)
+		w.judge.Caught(p)
 	}
 }
 
@@ -184,8 +184,8 @@ func (w *World) Now() trace.Instant { return trace.Instant(w.clock.Now) }
 // and watch it returns the id of the request, which State then follows. The
 // command happens a nanosecond after everything that has happened so far.
 func (w *World) Do(c script.Command) (request uint64, err error) {
-	if w.violation != nil {
-		return 0, fmt.Errorf("sim: %s: the world has stopped: %s", c.Cmd, w.violation.Text)
+	if w.judge.Violation() != nil {
+		return 0, fmt.Errorf("sim: %s: the world has stopped: %s", c.Cmd, w.judge.Violation().Text)
 	}
 	w.enter()
 	defer w.leave()
@@ -230,7 +230,7 @@ func (w *World) Commands() []script.Timed { return slices.Clone(w.commands) }
 func (w *World) RunUntil(t trace.Instant, maxEvents int) (reached bool) {
 	w.enter()
 	defer w.leave()
-	for n := 0; w.violation == nil; n++ {
+	for n := 0; w.judge.Violation() == nil; n++ {
 		if w.clock.Len() == 0 || w.clock.Peek().At > int64(t) {
 			w.clock.Now = max(w.clock.Now, int64(t))
 			return true
@@ -246,13 +246,13 @@ func (w *World) RunUntil(t trace.Instant, maxEvents int) (reached bool) {
 // StepEvent processes the next event, whenever it is; false if there is none
 // or the world has stopped at a violation.
 func (w *World) StepEvent() bool {
-	if w.violation != nil || w.clock.Len() == 0 {
+	if w.judge.Violation() != nil || w.clock.Len() == 0 {
 		return false
 	}
 	w.enter()
 	defer w.leave()
 	w.next()
-	return w.violation == nil
+	return w.judge.Violation() == nil
 }
 
 // NextAt is the time of the next event.
@@ -291,7 +291,8 @@ func (w *World) next() {
 	case evFaultsEnd:
 		w.endFaults()
 	case evInspect:
-		w.inspect()
+		w.inspectLater()
+		w.judge.Inspect(w.judged())
 	default:
 		w.nodeEvent(n, &e)
 	}
@@ -413,7 +414,7 @@ func (w *World) leader() (best *node) {
 }
 
 // Violation is the invariant that broke, nil while all hold.
-func (w *World) Violation() *Violation { return w.violation }
+func (w *World) Violation() *Violation { return w.judge.Violation() }
 
 // Stack is where the core panicked, if it did.
-func (w *World) Stack() string { return w.stack }
+func (w *World) Stack() string { return w.judge.Stack() }
