@@ -15,16 +15,21 @@ import (
 	"vitrine/core/trace"
 )
 
+// Limits bound what clients may ask. Zero values get etcd's defaults.
+type Limits struct {
+	MaxRequestBytes int           // of one marshalled request in the log
+	MaxTxnOps       int           // the compares, the success and the failure operations of a txn, each
+	MaxPending      int           // calls held at a time
+	SlowRequest     time.Duration // from here on a Reply carries its stations; negative = never
+	TokenTTL        time.Duration // how long a simple token lives after its last use
+}
+
 // Config is what a Book is told once. Zero values get etcd's defaults, except the ids.
 type Config struct {
+	Limits
 	MemberID, ClusterID uint64
 	Tick                time.Duration // 100 ms
 	ElectionTicks       int           // 10
-	MaxRequestBytes     int           // of one marshalled request in the log
-	MaxTxnOps           int
-	MaxPending          int           // requests held at a time
-	SlowRequest         time.Duration // from here on a Reply carries its stations; negative = never
-	TokenTTL            time.Duration // how long a simple token lives after its last use
 	// Epoch tells one life of this member from its others (consensus.Config.Epoch).
 	Epoch  uint64
 	Tracer *trace.Tracer

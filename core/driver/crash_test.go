@@ -243,7 +243,7 @@ func comesBack(t *testing.T, fs *vfs.Mem, s *struckAt, how string) (after *vfs.M
 	if at := st.Backend.Durable().Index; at < s.promised.applied {
 		t.Errorf("%s: the database stands at %d, %d was durable", where, at, s.promised.applied)
 	}
-	if _, err := member.New(member.Config{ID: self, ClusterID: 7}, started.Boot, Info(st), 0); err != nil {
+	if _, err := member.New(member.Config{Config: consensus.Config{ID: self}, ClusterID: 7}, started.Boot, Info(st), 0); err != nil {
 		t.Errorf("%s: there is no member: %v", where, err)
 	}
 	names, err := fs.List("data/member/snap")

@@ -9,15 +9,20 @@ import (
 	"vitrine/core/trace"
 )
 
-// Config is what duties are told once.
-type Config struct {
-	MemberID uint64
+// Self is what a member says of itself, and of the cluster that it founds.
+type Self struct {
 	// Name and ClientURLs are published to the cluster when the member has started. An empty Name publishes nothing.
 	Name       string
 	ClientURLs []string
-	Retry      time.Duration // the least time between two attempts to publish: an election timeout
 	// ClusterVersion is what this member, as leader, sets if the cluster has no version yet: "3.7.0". "" = see Versions.
 	ClusterVersion string
+}
+
+// Config is what duties are told once.
+type Config struct {
+	Self
+	MemberID uint64
+	Retry    time.Duration // the least time between two attempts to publish: an election timeout
 }
 
 // State is the member as its duties see it.

@@ -39,7 +39,7 @@ func (w *world) wants(when string, kinds ...Kind) []Proposal {
 
 // TestPublication: tried again until the cluster knows it, with a pause, and never twice at a time.
 func TestPublication(t *testing.T) {
-	w := newWorld(t, Config{Name: "m", ClientURLs: []string{"u"}, Retry: time.Second})
+	w := newWorld(t, Config{Self: Self{Name: "m", ClientURLs: []string{"u"}}, Retry: time.Second})
 	w.wants("without a leader")
 	w.s.Leader = 1
 	p := w.wants("with a leader", Publication)[0].Request.ClusterMemberAttrSet
@@ -64,7 +64,7 @@ func TestPublication(t *testing.T) {
 
 // TestClusterVersionOfALeader: once a term, when something of it is applied, and again if that was lost.
 func TestClusterVersionOfALeader(t *testing.T) {
-	w := newWorld(t, Config{ClusterVersion: "3.7.0"})
+	w := newWorld(t, Config{Self: Self{ClusterVersion: "3.7.0"}})
 	w.s.Term, w.s.Leader = 2, 7
 	w.d.Applied(&store.Result{Term: 2})
 	w.wants("at a follower")

@@ -25,11 +25,11 @@ func TestRemovedMemberDoesNotStart(t *testing.T) {
 	boot := consensus.Boot{Applied: 3, Snapshot: &pb.WALSnapshot{
 		Index: new(uint64(3)), Term: new(uint64(1)), ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
 	}}
-	_, err = member.New(member.Config{ID: 2}, boot, info, 0)
+	_, err = member.New(member.Config{Config: consensus.Config{ID: 2}}, boot, info, 0)
 	must(t, err)
 	remove := &raftpb.ConfChange{Type: raftpb.ConfChangeRemoveNode.Enum(), NodeId: new(uint64(2))}
 	must(t, members.Apply(remove, backend.NewBatch()))
-	_, err = member.New(member.Config{ID: 2}, boot, info, 0)
+	_, err = member.New(member.Config{Config: consensus.Config{ID: 2}}, boot, info, 0)
 	if !errors.Is(err, member.ErrRemoved) || !strings.Contains(err.Error(), "permanently removed from the cluster") {
 		t.Errorf("started again: %v", err)
 	}
@@ -48,10 +48,10 @@ func TestLogThatCannotBeApplied(t *testing.T) {
 	m := &membership.Member{ID: 1, PeerURLs: []string{"u"}}
 	must(t, members.Apply(&raftpb.ConfChange{NodeId: new(uint64(1)), Context: m.Bootstrap()}, backend.NewBatch()))
 	info := member.StoreInfo{Revision: 1, CompactRevision: -1, Members: members}
-	_, err = member.New(member.Config{ID: 1}, boot, info, 0)
+	_, err = member.New(member.Config{Config: consensus.Config{ID: 1}}, boot, info, 0)
 	must(t, err) // not committed: it may never be
 	boot.HardState.Commit = new(uint64(4))
-	_, err = member.New(member.Config{ID: 1}, boot, info, 0)
+	_, err = member.New(member.Config{Config: consensus.Config{ID: 1}}, boot, info, 0)
 	if !errors.Is(err, store.ErrNotSupported) || !strings.Contains(err.Error(), "entry 4: lease_grant: leases are not supported") {
 		t.Errorf("a lease in the log: %v", err)
 	}

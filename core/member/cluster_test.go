@@ -14,6 +14,7 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/duty"
 	"vitrine/core/member"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
@@ -126,9 +127,11 @@ func (m *machine) start() {
 	must(t, err)
 	m.wal = w
 	cfg := member.Config{
-		ID: m.id, ClusterID: 0xc1, Name: fmt.Sprintf("infra%d", m.id), ClusterVersion: "3.7.0",
-		ClientURLs: []string{fmt.Sprintf("http://10.0.0.%d:2379", m.id)},
-		Epoch:      uint64(m.c.now / trace.Instant(time.Millisecond)), Tracer: m.tracer,
+		Config: consensus.Config{ID: m.id, Epoch: uint64(m.c.now / trace.Instant(time.Millisecond)), Tracer: m.tracer},
+		Self: duty.Self{
+			Name: fmt.Sprintf("infra%d", m.id), ClusterVersion: "3.7.0", ClientURLs: []string{fmt.Sprintf("http://10.0.0.%d:2379", m.id)},
+		},
+		ClusterID: 0xc1,
 	}
 	if m.c.cfg != nil {
 		m.c.cfg(&cfg)

@@ -29,7 +29,7 @@ func Example() {
 
 	var now trace.Instant
 	m, err := member.New(
-		member.Config{ID: self.ID, ClusterID: 7},
+		member.Config{Config: consensus.Config{ID: self.ID}, ClusterID: 7},
 		consensus.Boot{HardState: hard, Entries: entries},
 		member.StoreInfo{Revision: state.KV.Revision(), Members: state.Members.Clone()}, now)
 	check(err)

@@ -19,32 +19,16 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// Config is what a member is told once. Zero values get etcd's defaults, except the ids.
+// Config is what a member is told once: what its parts are told, and what only it knows. Zero values get etcd's
+// defaults, except the ids. CheckProposal is the member's own.
 type Config struct {
-	ID, ClusterID uint64
+	consensus.Config
+	api.Limits
+	duty.Self
+	ClusterID uint64
 	// TickInterval is how often the driver steps Tick; it is raft's unit of time.
 	TickInterval time.Duration // 100 ms
-	// ElectionTicks without a word from a leader, and up to twice that by dice, lead to an election. 10.
-	ElectionTicks  int
-	HeartbeatTicks int // 1
-	NoPreVote      bool
-	SnapshotCount  uint64 // applied entries between two marks in the WAL
-	CatchUpEntries uint64 // applied entries kept in memory for followers
-	CompactEntries uint64 // applied entries between two compactions of the log in memory
-	// MaxRequestBytes bounds one request in the log, MaxTxnOps the operations of a txn, MaxPending the requests held.
-	MaxRequestBytes, MaxTxnOps, MaxPending int
-	SlowRequest                            time.Duration // replies that took longer tell their steps; negative = none do
-	TokenTTL                               time.Duration // how long a simple token lives after its last use
-	// Name and ClientURLs are published to the cluster; an empty Name publishes nothing.
-	Name       string
-	ClientURLs []string
-	// ClusterVersion is set by the leader of a cluster that has none: "3.7.0". "" = the driver's input Versions decides.
-	ClusterVersion string
-	// Epoch tells this life of the member from its earlier ones: milliseconds of a clock that does not go back across
-	// restarts. Ids of proposals and reads are unique because of it.
-	Epoch  uint64
-	Watch  watch.Config
-	Tracer *trace.Tracer
+	Watch        watch.Config
 }
 
 func (c Config) withDefaults() Config {
@@ -93,26 +77,21 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)
 	}
 	cfg.Tracer.At(now, cfg.Tracer.Caused())
-	node, err := consensus.New(consensus.Config{
-		ID: cfg.ID, ElectionTicks: cfg.ElectionTicks, HeartbeatTicks: cfg.HeartbeatTicks, NoPreVote: cfg.NoPreVote,
-		SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.CatchUpEntries, CompactEntries: cfg.CompactEntries, Epoch: cfg.Epoch, Tracer: cfg.Tracer,
-		CheckProposal: checkProposal,
-	}, boot)
+	cfg.CheckProposal = checkProposal
+	node, err := consensus.New(cfg.Config, boot)
 	if err != nil {
 		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)
 	}
 	m := &Member{cfg: cfg, t: cfg.Tracer, now: now, node: node, headless: now}
 	m.book = api.NewBook(api.Config{
-		MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval, ElectionTicks: cfg.ElectionTicks,
-		MaxRequestBytes: cfg.MaxRequestBytes, MaxTxnOps: cfg.MaxTxnOps, MaxPending: cfg.MaxPending,
-		SlowRequest: cfg.SlowRequest, Epoch: cfg.Epoch, Tracer: cfg.Tracer, TokenTTL: cfg.TokenTTL,
+		Limits: cfg.Limits, MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval, ElectionTicks: cfg.ElectionTicks,
+		Epoch: cfg.Epoch, Tracer: cfg.Tracer,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
 		Auth: info.Auth,
 	})
 	m.duties = duty.New(duty.Config{
-		MemberID: cfg.ID, Name: cfg.Name, ClientURLs: cfg.ClientURLs, ClusterVersion: cfg.ClusterVersion,
-		Retry: time.Duration(cfg.ElectionTicks) * cfg.TickInterval,
+		Self: cfg.Self, MemberID: cfg.ID, Retry: time.Duration(cfg.ElectionTicks) * cfg.TickInterval,
 	})
 	m.hub = watch.NewHub(cfg.Watch, cfg.Tracer)
 	m.hub.Reset(now, info.Revision, info.CompactRevision)

@@ -503,7 +503,7 @@ func TestReadsShareQuestions(t *testing.T) {
 // TestLearner: a learner can be far behind, so it answers only what may be old.
 func TestLearner(t *testing.T) {
 	conf := &raftpb.ConfState{Voters: []uint64{2}, Learners: []uint64{1}}
-	m, err := member.New(member.Config{ID: 1, ClusterID: 2}, consensus.Boot{
+	m, err := member.New(member.Config{Config: consensus.Config{ID: 1}, ClusterID: 2}, consensus.Boot{
 		Snapshot: &pb.WALSnapshot{Index: new(uint64(5)), Term: new(uint64(2)), ConfState: conf}, Applied: 5,
 	}, member.StoreInfo{Revision: 7}, 0)
 	must(t, err)

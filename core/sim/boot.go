@@ -3,9 +3,11 @@ package sim
 import (
 	"fmt"
 
+	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/duty"
 	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/membership"
@@ -151,16 +153,18 @@ func (n *node) have(s *driver.State) { n.state, n.store, n.backend = s, s.Store,
 
 func (w *World) memberConfig(n *node) member.Config {
 	return member.Config{
-		ID: n.id, ClusterID: clusterID, TickInterval: w.cfg.TickEvery,
-		ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
-		SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries, SlowRequest: -1,
-		Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: clusterVersion,
-		Epoch: w.epoch(n),
+		Config: consensus.Config{
+			ID: n.id, ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
+			SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries,
+			Epoch: w.epoch(n), Tracer: n.tracer,
+		},
+		Limits:    api.Limits{SlowRequest: -1},
+		Self:      duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: clusterVersion},
+		ClusterID: clusterID, TickInterval: w.cfg.TickEvery,
 		Watch: watch.Config{
 			ProgressInterval: w.cfg.Progress, NoEncoding: true, StreamPushes: w.cfg.Watch.Pushes,
 			RecentRevisions: w.cfg.Watch.Recent, ScanRevisions: int64(w.cfg.Watch.Revisions), ScanBytes: w.cfg.Watch.ScanBytes,
 			ResponseBytes: w.cfg.Watch.ResponseBytes, FragmentBytes: w.cfg.Watch.FragmentBytes,
 		},
-		Tracer: n.tracer,
 	}
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
-	"vitrine/cmd/server/internal/peer"
 	versions "vitrine/cmd/server/internal/version"
 	"vitrine/core/limits"
+	"vitrine/core/membership"
 	"vitrine/core/pb"
 )
 
@@ -105,7 +105,7 @@ func vars(n Node) http.HandlerFunc {
 			state = "StateLeader"
 		}
 		fmt.Fprintf(w, "%q: {\"id\":%q,\"term\":%d,\"commit\":%d,\"lead\":%q,\"raftState\":%q,\"applied\":%d}\n}\n",
-			"raft.status", peer.ID(f.ID), f.Term, f.Commit, peer.ID(f.Leader), state, f.Applied)
+			"raft.status", membership.IDString(f.ID), f.Term, f.Commit, membership.IDString(f.Leader), state, f.Applied)
 	}
 }
 
@@ -117,7 +117,7 @@ func flight(n Node, log *zap.Logger) http.HandlerFunc {
 		}
 		f := n.Figures()
 		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", peer.ID(f.ID)+".recording"))
+		w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", membership.IDString(f.ID)+".recording"))
 		out := bufio.NewWriterSize(w, limits.SnapshotChunkBytes)
 		err := n.WriteRecording(out, versions.Etcd, versions.Commit)
 		if err = errors.Join(err, out.Flush()); err != nil {
@@ -146,7 +146,7 @@ func Peer(n Node, log *zap.Logger, raft http.Handler) http.Handler {
 		if !onlyGet(w, r) {
 			return
 		}
-		w.Header().Set("X-Etcd-Cluster-ID", peer.ID(n.ClusterID()))
+		w.Header().Set("X-Etcd-Cluster-ID", membership.IDString(n.ClusterID()))
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(n.Members().List()); err != nil {
 			log.Warn("failed to encode membership members", zap.Error(err))
@@ -161,7 +161,7 @@ func hashKV(n Node, log *zap.Logger) http.HandlerFunc {
 		if !onlyGet(w, r) {
 			return
 		}
-		if id := r.Header.Get("X-Etcd-Cluster-ID"); id != "" && id != peer.ID(n.ClusterID()) {
+		if id := r.Header.Get("X-Etcd-Cluster-ID"); id != "" && id != membership.IDString(n.ClusterID()) {
 			http.Error(w, "cluster ID mismatch", http.StatusPreconditionFailed)
 			return
 		}
@@ -181,7 +181,7 @@ func hashKV(n Node, log *zap.Logger) http.HandlerFunc {
 		}
 		hash := resp.(*pb.HashKVResponse)
 		hash.Header = &pb.ResponseHeader{Revision: hash.Header.GetRevision()}
-		w.Header().Set("X-Etcd-Cluster-ID", peer.ID(n.ClusterID()))
+		w.Header().Set("X-Etcd-Cluster-ID", membership.IDString(n.ClusterID()))
 		writeJSON(w, hash)
 	}
 }
@@ -195,7 +195,7 @@ func downgrade(n Node) http.HandlerFunc {
 		if !onlyGet(w, r) {
 			return
 		}
-		w.Header().Set("X-Etcd-Cluster-ID", peer.ID(n.ClusterID()))
+		w.Header().Set("X-Etcd-Cluster-ID", membership.IDString(n.ClusterID()))
 		if _, err := n.AskOwn(r.Context(), &pb.MemberListRequest{Linearizable: true}); err != nil {
 			http.Error(w, fmt.Sprintf("failed linearized read: %v", err), http.StatusInternalServerError)
 			return

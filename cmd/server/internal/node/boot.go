@@ -148,15 +148,11 @@ func (n *Node) assemble(boot consensus.Boot) error {
 	if n.release, err = membership.ParseVersion(n.cfg.Version); err != nil {
 		return err
 	}
-	m, err := member.New(member.Config{
-		ID: n.id, ClusterID: n.cluster, TickInterval: n.cfg.Tick, ElectionTicks: n.cfg.ElectionTicks, NoPreVote: !n.cfg.PreVote,
-		SnapshotCount: n.cfg.SnapshotCount, CatchUpEntries: n.cfg.CatchUpEntries,
-		MaxRequestBytes: n.cfg.MaxRequestBytes, MaxTxnOps: n.cfg.MaxTxnOps, SlowRequest: n.cfg.SlowRequest,
-		TokenTTL: n.cfg.TokenTTL,
-		Name:     n.cfg.Name, ClientURLs: n.cfg.ClientURLs,
-		Epoch: uint64(time.Now().UnixMilli()), Watch: n.watchConfig(),
-		Tracer: n.begin(n.flight.core, n.flight.apply.Caused()),
-	}, boot, driver.Info(n.state.Store), n.now())
+	cfg := n.cfg.Config
+	cfg.ID, cfg.ClusterID, cfg.Epoch = n.id, n.cluster, uint64(time.Now().UnixMilli())
+	cfg.Watch.FragmentBytes = cfg.MaxRequestBytes + limits.RequestOverheadBytes
+	cfg.Tracer = n.begin(n.flight.core, n.flight.apply.Caused())
+	m, err := member.New(cfg, boot, driver.Info(n.state.Store), n.now())
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/dial"
-	"vitrine/cmd/server/internal/peer"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
 	"vitrine/core/membership"
@@ -159,8 +158,9 @@ func askMembersAt(client *http.Client, url string) (uint64, []*membership.Member
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 16<<20)).Decode(&members); err != nil {
 		return 0, nil, err
 	}
-	cluster, err := peer.ParseID(resp.Header.Get("X-Etcd-Cluster-ID"))
+	cluster, err := membership.ParseID(resp.Header.Get("X-Etcd-Cluster-ID"))
 	return cluster, members, err
 }
 
-func hexID(id uint64) string { return peer.ID(id) }
+// hexID writes an id as etcd does.
+func hexID(id uint64) string { return membership.IDString(id) }

@@ -161,11 +161,11 @@ func (n *Node) send(sends []consensus.Send) {
 // noteBeat looks whether this leader's heartbeats leave in time: if not, its machine is overloaded.
 func (n *Node) noteBeat(to uint64) {
 	now := time.Now()
-	last, expected := n.beats[to], 2*n.cfg.Tick
+	last, expected := n.beats[to], 2*n.cfg.TickInterval
 	n.beats[to] = now
 	if late := now.Sub(last) - expected; !last.IsZero() && late > 0 {
 		n.metrics.lateBeats.Inc()
 		n.log.Warn("leader failed to send out heartbeat on time; took too long, leader is overloaded likely from slow disk",
-			zap.String("to", hexID(to)), zap.Duration("heartbeat-interval", n.cfg.Tick), zap.Duration("expected-duration", expected), zap.Duration("exceeded-duration", late))
+			zap.String("to", hexID(to)), zap.Duration("heartbeat-interval", n.cfg.TickInterval), zap.Duration("expected-duration", expected), zap.Duration("exceeded-duration", late))
 	}
 }

@@ -17,21 +17,19 @@ import (
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/api"
 	"vitrine/core/driver"
-	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
-	"vitrine/core/watch"
 )
 
-// Config is what a node is made of. It comes checked (package config).
+// Config is what a node is made of. It comes checked (package config). Of what the member is told, the node finds ids and
+// epoch itself.
 type Config struct {
-	Name       string
-	DataDir    string
-	WALDir     string // empty: <DataDir>/member/wal
-	PeerURLs   []string
-	ClientURLs []string
+	member.Config
+	DataDir  string
+	WALDir   string // empty: <DataDir>/member/wal
+	PeerURLs []string
 
 	Cluster    map[string][]string // name to peer URLs, for a member that has no log yet
 	NewCluster bool
@@ -40,29 +38,21 @@ type Config struct {
 
 	Version string // etcd's, as Status says it
 
-	Tick          time.Duration
-	ElectionTicks int
-	TickAdvance   bool // hasten the first election
-	PreVote       bool
+	TickAdvance bool // hasten the first election
 
-	SnapshotCount, CatchUpEntries uint64
-	MaxRequestBytes, MaxTxnOps    int
-	QuotaBytes                    int64
-	BackendInterval               time.Duration
-	BackendOps                    int
-	CompactionBatch               int
-	CompactionPause               time.Duration
-	ProgressInterval              time.Duration
-	SlowApply                     time.Duration
-	SlowRequest                   time.Duration
-	NoFsync                       bool
-	SegmentBytes                  int64          // of the log; 0: etcd's
-	FlightRecorderBytes           int            // of memory for the newest events; 0: none are kept
-	FS                            vfs.FS         // all files; nil: the operating system's
-	Dial                          dial.Func      // how peers are reached; nil: over the network
-	LockTimeout                   time.Duration  // of the wait for another process's lock on the database; 0: 10 s
-	Secrets                       *secret.Keeper // nil: as by default
-	TokenTTL                      time.Duration  // how long a simple token lives after its last use; 0: etcd's
+	QuotaBytes          int64
+	BackendInterval     time.Duration
+	BackendOps          int
+	CompactionBatch     int
+	CompactionPause     time.Duration
+	SlowApply           time.Duration
+	NoFsync             bool
+	SegmentBytes        int64          // of the log; 0: etcd's
+	FlightRecorderBytes int            // of memory for the newest events; 0: none are kept
+	FS                  vfs.FS         // all files; nil: the operating system's
+	Dial                dial.Func      // how peers are reached; nil: over the network
+	LockTimeout         time.Duration  // of the wait for another process's lock on the database; 0: 10 s
+	Secrets             *secret.Keeper // nil: as by default
 
 	Log      *zap.Logger
 	Registry prometheus.Registerer
@@ -155,7 +145,7 @@ func (n *Node) Start() {
 // was lost is not made up, as that would only cause an election.
 func (n *Node) tick() {
 	n.advance()
-	ticker := time.NewTicker(n.cfg.Tick)
+	ticker := time.NewTicker(n.cfg.TickInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -339,8 +329,4 @@ func (n *Node) flushLast() error {
 		return err
 	}
 	return n.state.Store.Backend.Flush()
-}
-
-func (n *Node) watchConfig() watch.Config {
-	return watch.Config{ProgressInterval: n.cfg.ProgressInterval, FragmentBytes: n.cfg.MaxRequestBytes + limits.RequestOverheadBytes}
 }

@@ -17,6 +17,9 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/core/api"
+	"vitrine/core/consensus"
+	"vitrine/core/duty"
+	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
 )
@@ -26,11 +29,16 @@ const patience = 40 * time.Second
 
 func testConfig(dir string) Config {
 	return Config{
-		Name: "m", DataDir: dir, PeerURLs: []string{"http://127.0.0.1:1"}, ClientURLs: []string{"http://127.0.0.1:2"},
+		Config: member.Config{
+			Config:       consensus.Config{ElectionTicks: 10},
+			Limits:       api.Limits{MaxRequestBytes: 1 << 20, MaxTxnOps: 128, SlowRequest: time.Second},
+			Self:         duty.Self{Name: "m", ClientURLs: []string{"http://127.0.0.1:2"}},
+			TickInterval: 10 * time.Millisecond,
+		},
+		DataDir: dir, PeerURLs: []string{"http://127.0.0.1:1"},
 		Cluster: map[string][]string{"m": {"http://127.0.0.1:1"}}, NewCluster: true, Token: "t", Version: "3.7.3",
-		Tick: 10 * time.Millisecond, ElectionTicks: 10, TickAdvance: true, PreVote: true,
-		MaxRequestBytes: 1 << 20, MaxTxnOps: 128, BackendInterval: 10 * time.Millisecond, BackendOps: 1000,
-		CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second, SlowRequest: time.Second,
+		TickAdvance: true, BackendInterval: 10 * time.Millisecond, BackendOps: 1000,
+		CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second,
 		SegmentBytes: 1 << 20, Log: zap.NewNop(), LockTimeout: 20 * time.Millisecond,
 	}
 }

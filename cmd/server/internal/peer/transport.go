@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"vitrine/cmd/server/internal/dial"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/limits"
+	"vitrine/core/membership"
 )
 
 // Member is what the transport needs of the member behind it. Calls come from
@@ -292,10 +292,10 @@ func (t *Transport) Close() {
 }
 
 // ID prints a member or cluster ID as etcd does.
-func ID(id uint64) string { return strconv.FormatUint(id, 16) }
+func ID(id uint64) string { return membership.IDString(id) }
 
 // ParseID reads what ID prints.
-func ParseID(s string) (uint64, error) { return strconv.ParseUint(s, 16, 64) }
+func ParseID(s string) (uint64, error) { return membership.ParseID(s) }
 
 // peer is one other member.
 type peer struct {

@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
-	"vitrine/cmd/server/internal/peer"
+	"vitrine/core/membership"
 )
 
 // say posts a raft message to a member as if another had sent it.
@@ -31,8 +31,8 @@ func (c *cluster) say(to, from int, m *raftpb.Message) int {
 		c.t.Fatal(err)
 	}
 	for k, v := range map[string]string{
-		"X-Server-From": peer.ID(*m.From), "X-Server-Version": "3.7.0", "X-Min-Cluster-Version": "3.0.0",
-		"X-Etcd-Cluster-ID": peer.ID(c.servers[to].node.ClusterID()),
+		"X-Server-From": membership.IDString(*m.From), "X-Server-Version": "3.7.0", "X-Min-Cluster-Version": "3.0.0",
+		"X-Etcd-Cluster-ID": membership.IDString(c.servers[to].node.ClusterID()),
 	} {
 		req.Header.Set(k, v)
 	}

@@ -36,6 +36,11 @@ import (
 	"vitrine/cmd/server/internal/secret"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/cmd/server/internal/version"
+	"vitrine/core/api"
+	"vitrine/core/consensus"
+	"vitrine/core/duty"
+	"vitrine/core/member"
+	"vitrine/core/watch"
 )
 
 // Server is a running member with its ports.
@@ -113,18 +118,25 @@ func open(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (
 
 func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) node.Config {
 	return node.Config{
-		Name: cfg.Name, DataDir: cfg.DataDir, WALDir: cfg.WALDir,
-		PeerURLs: cfg.AdvertisePeerURLs.Strings(), ClientURLs: cfg.AdvertiseClientURLs.Strings(),
+		Config: member.Config{
+			Config: consensus.Config{
+				ElectionTicks: cfg.ElectionTicks(), NoPreVote: !cfg.PreVote,
+				SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.SnapshotCatchUpEntries,
+			},
+			Limits: api.Limits{
+				MaxRequestBytes: int(cfg.MaxRequestBytes), MaxTxnOps: int(cfg.MaxTxnOps), SlowRequest: cfg.WarningUnaryRequestDuration,
+				TokenTTL: cfg.AuthTokenTTL,
+			},
+			Self:         duty.Self{Name: cfg.Name, ClientURLs: cfg.AdvertiseClientURLs.Strings()},
+			TickInterval: cfg.HeartbeatInterval,
+			Watch:        watch.Config{ProgressInterval: cfg.WatchProgressNotifyInterval},
+		},
+		DataDir: cfg.DataDir, WALDir: cfg.WALDir, PeerURLs: cfg.AdvertisePeerURLs.Strings(),
 		Cluster: cfg.InitialCluster, NewCluster: cfg.InitialClusterState == config.StateNew, Token: cfg.InitialClusterToken, Verify: cfg.VerifyBootstrap,
-		Version: version.Etcd,
-		Tick:    cfg.HeartbeatInterval, ElectionTicks: cfg.ElectionTicks(), TickAdvance: cfg.ElectionTickAdvance, PreVote: cfg.PreVote,
-		SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.SnapshotCatchUpEntries,
-		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxTxnOps: int(cfg.MaxTxnOps), QuotaBytes: cfg.QuotaBackendBytes,
+		Version: version.Etcd, TickAdvance: cfg.ElectionTickAdvance, QuotaBytes: cfg.QuotaBackendBytes,
 		BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
-		CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
-		ProgressInterval: cfg.WatchProgressNotifyInterval, SlowApply: cfg.WarningApplyDuration, SlowRequest: cfg.WarningUnaryRequestDuration,
-		NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes, FlightRecorderBytes: cfg.FlightRecorderBytes, TokenTTL: cfg.AuthTokenTTL,
-		Log: log, Registry: registry,
+		CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval, SlowApply: cfg.WarningApplyDuration,
+		NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes, FlightRecorderBytes: cfg.FlightRecorderBytes, Log: log, Registry: registry,
 	}
 }
 
