@@ -75,9 +75,10 @@
 // write of its own: it rides in the first one that comes after the sync.
 //
 // What can be told. Any damage to what a sync point stands behind: all but the
-// last group that was synced, and with Close that, too. Any cut of the file. Any
-// damage that changes bytes into others than zeros, wherever it is (a checksum
-// covers all but the type of a record, and that gives itself away).
+// last group that was synced, and with Close that, too. Any cut of the file below
+// the size that it was made with. Any damage that changes bytes into others than
+// zeros, wherever it is (a checksum covers all but the type of a record, and that
+// gives itself away).
 //
 // What cannot be told: zeros that take the place of the end of the log, so that
 // no sync point behind them is left, look like a group that was never synced. That
@@ -85,8 +86,10 @@
 // sector is lost, the groups in that block. Of these only the entries are known
 // that the store has applied and made durable, which it does within 100 ms; a
 // vote in it is lost. In a log that etcd wrote there are no sync points until this
-// package has opened it once: there only size, store and hard state tell. A last
-// segment that is gone, file and name, is known by the store alone.
+// package has opened it once: there only size, store and hard state tell. The same
+// is true of a cut in what the last group has made the file longer than it was
+// made, until the next group begins another segment. A last segment that is gone,
+// file and name, is known by the store alone.
 //
 // Four rules keep it so.
 //
