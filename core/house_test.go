@@ -164,8 +164,9 @@ var forbiddenImports = map[string]string{
 var allowedImports = map[string][]string{"sim": {"crypto/rand"}}
 
 var forbiddenCalls = map[string][]string{
-	"time":      {"Now", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Since", "Until"},
-	"rand":      {"Int", "IntN", "Int64", "Int64N", "Int32", "Int32N", "Uint32", "Uint64", "Uint64N", "Uint32N", "UintN", "Float64", "Float32", "Perm", "Shuffle", "NormFloat64", "ExpFloat64", "N", "Seed"},
+	"time": {"Now", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Since", "Until"},
+	"rand": {"Int", "IntN", "Int64", "Int64N", "Int32", "Int32N", "Uint32", "Uint64", "Uint64N", "Uint32N", "UintN",
+		"Float64", "Float32", "Perm", "Shuffle", "NormFloat64", "ExpFloat64", "N", "Seed"},
 	"maps":      {"Keys", "Values", "All"},
 	"log":       {"Print", "Printf", "Println", "Fatal", "Fatalf"},
 	"prototext": {"Format", "Marshal"},
@@ -287,8 +288,8 @@ func globalWrites(f *ast.File, globals map[string]bool) []token.Pos {
 	return found
 }
 
-// TestNobodyPanics: a broken invariant stops the program through core/invariant, which tells the trace before. The guard
-// of a mapped file passes on what it has caught.
+// TestNobodyPanics: a broken invariant stops the program through core/invariant, which tells the trace before. The
+// guard of a mapped file passes on what it has caught.
 func TestNobodyPanics(t *testing.T) {
 	allowed := []string{"invariant", "backend/bolt"}
 	fset := token.NewFileSet()

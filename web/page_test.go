@@ -274,8 +274,23 @@ func (b *browser) tabs() (seen []string) {
 func TestKeyboardOnly(t *testing.T) {
 	b := world(t, 7, 3, 0.5)
 	b.leader()
-	// Tab comes to every control that can be seen, whatever the cluster is doing at
-	// the moment, and the canvas is no trap on the way.
+	tabsReachEverything(t, b)
+	b.leader()
+	focusStays(t, b)
+	b.do(`document.querySelector('[data-member="2"]').focus()`)
+	b.keys(enter)
+	b.until("the selection", `s.selected.member === 2`)
+	label := eval[string](b, `document.querySelector('[data-member="2"]').textContent`)
+	if !strings.HasPrefix(label, "S2, ") {
+		t.Errorf("a screen reader hears %q", label)
+	}
+	b.keys(escape)
+	keysAct(t, b)
+}
+
+// tabsReachEverything: Tab comes to every control that can be seen, whatever the cluster is doing at the moment, and
+// the canvas is no trap on the way.
+func tabsReachEverything(t *testing.T, b *browser) {
 	for _, state := range []string{"", "for (const id of [1, 2, 3]) vitrine.dispatch({ cmd: 'crash', member: id })",
 		"vitrine.dispatch({ cmd: 'reset' })"} {
 		b.do(state)
@@ -290,7 +305,10 @@ func TestKeyboardOnly(t *testing.T) {
 			t.Errorf("Tab stops at the canvas: %s", seen)
 		}
 	}
-	b.leader()
+}
+
+// focusStays: neither what is drawn anew nor what cannot act takes the focus away.
+func focusStays(t *testing.T, b *browser) {
 	// The requests to choose from change all the time; the focus stays among them.
 	b.do(`vitrine.step(1e9)`)
 	b.until("requests", `document.querySelectorAll('#picker button').length > 2`)
@@ -316,14 +334,10 @@ func TestKeyboardOnly(t *testing.T) {
 		`vitrine.dispatch({ cmd: 'heal-all' });
 			for (const m of vitrine.state().members) if (!m.alive) vitrine.dispatch({ cmd: 'restart', member: m.id });
 				vitrine.step(3e9); vitrine.dispatch({ cmd: 'play' })`)
-	b.do(`document.querySelector('[data-member="2"]').focus()`)
-	b.keys(enter)
-	b.until("the selection", `s.selected.member === 2`)
-	if label := eval[string](b, `document.querySelector('[data-member="2"]').textContent`); !strings.HasPrefix(label,
-		"S2, ") {
-		t.Errorf("a screen reader hears %q", label)
-	}
-	b.keys(escape)
+}
+
+// keysAct: the short ways do what they say, and letters in a field are letters.
+func keysAct(t *testing.T, b *browser) {
 	b.keys("x")
 	b.until("the grid of links", `document.getElementById('links-dialog').open`)
 	b.do(`document.querySelector('#links-dialog [data-id="1-2"]').focus()`)

@@ -115,9 +115,8 @@ func supervise(cmd *exec.Cmd, out *lines, name string, i int) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	var reader sync.WaitGroup
+	reader.Go(func() {
 		r := bufio.NewReader(pr)
 		for {
 			line, err := r.ReadString('\n')
@@ -128,10 +127,10 @@ func supervise(cmd *exec.Cmd, out *lines, name string, i int) error {
 				return
 			}
 		}
-	}()
+	})
 	err := cmd.Wait()
 	pw.Close()
-	<-done
+	reader.Wait()
 	out.print(name, i, fmt.Sprintf("process %d: %s", cmd.Process.Pid, cmd.ProcessState))
 	return err
 }

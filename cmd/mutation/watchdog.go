@@ -63,7 +63,9 @@ func (w *watchdog) watch(cmd *exec.Cmd) error {
 		return err
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var waiter sync.WaitGroup
+	defer waiter.Wait() // it has ended when something is received
+	waiter.Go(func() { ended <- cmd.Wait() })
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for {

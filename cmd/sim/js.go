@@ -6,10 +6,8 @@ import (
 	"errors"
 )
 
-// workers: a browser or node has one thread for us.
-func (p *program) workers() int { return 1 }
-
-func (p *program) parallel(int) int { return p.many() }
+// parallel: a browser or node starts no processes.
+func (p *program) parallel(int) int { return p.fail(errors.New("-j: not here")) }
 
 func startProfile(name string) (stop func(), err error) {
 	if name != "" {

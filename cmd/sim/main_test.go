@@ -14,8 +14,7 @@ import (
 	"vitrine/core/sim"
 )
 
-// TestMain lets the test binary be one of the hands that the program hires: it
-// starts itself.
+// TestMain lets the test binary be one of the workers that the program starts: itself.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "-seeds" && os.Args[2] == "-" {
 		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -30,7 +29,7 @@ func invoke(args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), err.String()
 }
 
-// shared takes what several hands complain of.
+// shared takes what several workers complain of.
 type shared struct {
 	mu   sync.Mutex
 	text strings.Builder

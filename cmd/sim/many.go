@@ -17,7 +17,7 @@ func (p *program) many() int {
 	if p.seeds == fromInput {
 		return p.listed()
 	}
-	if jobs := p.workers(); jobs > 1 {
+	if jobs := p.jobsFor(p.last - p.first + 1); jobs > 1 {
 		return p.parallel(jobs)
 	}
 	t := p.newTally()

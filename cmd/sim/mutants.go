@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"vitrine/core/mutant"
@@ -67,8 +66,7 @@ func try(info mutant.Info) (*trial, error) {
 	return t, nil
 }
 
-// mutants plants all bugs, two at a time in processes of their own, or the one
-// that -mutant names in this one.
+// mutants plants all bugs, several at a time in processes of their own, or the one that -mutant names in this one.
 func (p *program) mutants() int {
 	if !mutant.Enabled {
 		return p.fail(errors.New("-mutants: this binary carries no mutants; build it with -tags mutants"))
@@ -98,23 +96,16 @@ func (p *program) tryAll(list []mutant.Info, trials []*trial) error {
 	if err != nil {
 		return err
 	}
-	var wg sync.WaitGroup
-	errs := make([]error, len(list))
-	next := make(chan int)
-	for range 2 {
-		wg.Go(func() {
-			for i := range next {
-				trials[i], errs[i] = tryApart(self, list[i])
-				fmt.Fprintf(p.stderr, "%s: %.1f s\n", list[i].Name, trials[i].Seconds)
-			}
-		})
-	}
-	for i := range list {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	return errors.Join(errs...)
+	mutants := &sequence{last: uint64(len(list) - 1)}
+	return sideBySide(p.jobsFor(uint64(len(list))), func() (failed error) {
+		for i, ok := mutants.take(); ok; i, ok = mutants.take() {
+			var err error
+			trials[i], err = tryApart(self, list[i])
+			failed = errors.Join(failed, err)
+			fmt.Fprintf(p.stderr, "%s: %.1f s\n", list[i].Name, trials[i].Seconds)
+		}
+		return failed
+	}, func() {}) // others go on after an error
 }
 
 // tryApart tries a mutant in a process of its own.

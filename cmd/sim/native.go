@@ -8,43 +8,19 @@ import (
 	"sync"
 )
 
-// dealer hands out seeds in order until it is stopped.
-type dealer struct {
-	mu         sync.Mutex
-	next, last uint64
-	done       bool
-}
-
-func (d *dealer) take() (seed uint64, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.done {
-		return 0, false
-	}
-	seed = d.next
-	d.done = seed == d.last
-	d.next++
-	return seed, true
-}
-
-func (d *dealer) stop() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.done = true
-}
-
-// parallel deals the seeds to processes, one each at a time, and prints their
-// results in the order of seeds.
+// parallel has several processes run the seeds, one each at a time, and prints their results in the order of seeds.
 func (p *program) parallel(jobs int) int {
-	d := &dealer{next: p.first, last: p.last}
+	seeds := &sequence{next: p.first, last: p.last}
 	results := make(chan *result, jobs)
 	var failed error
-	go func() {
+	var pool sync.WaitGroup
+	pool.Go(func() {
 		defer close(results)
-		failed = p.crew(jobs, d.take, func(r *result) error { results <- r; return nil }, d.stop)
-	}()
-	status := p.collect(results, d.stop)
-	if failed != nil { // no result comes after it
+		failed = p.runSeeds(jobs, seeds.take, func(r *result) error { results <- r; return nil }, seeds.stop)
+	})
+	status := p.collect(results, seeds.stop)
+	pool.Wait()
+	if failed != nil {
 		return p.fail(failed)
 	}
 	return status

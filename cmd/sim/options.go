@@ -72,7 +72,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.BoolVar(&o.quiet, "q", false, "with -seeds: print no line for each run")
 	f.BoolVar(&o.json, "json", false, "print one JSON object a run")
 	f.BoolVar(&o.hashes, "hashes", false, "with -seeds: print \"seed hash\" lines only")
-	f.IntVar(&o.jobs, "j", 0, "processes for -seeds, 0 = one a core")
+	f.IntVar(&o.jobs, "j", 0, "processes for -seeds, -mutants and -soak, 0 = one a core")
 	f.StringVar(&o.replay, "replay", "", "repeat the run in a replay file and verify its hash")
 	f.BoolVar(&o.story, "story", false, "with -replay: tell in words what led to the violation")
 	f.StringVar(&o.lang, "lang", "en", "of the story: en or zh")
@@ -93,7 +93,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if f.NArg() > 0 {
-		return nil, fmt.Errorf("%w: I do not know what to do with %q", errUsage, f.Arg(0))
+		return nil, fmt.Errorf("%w: unexpected argument %q", errUsage, f.Arg(0))
 	}
 	if err := o.parseSeeds(); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("%w: -story and -gotest need -replay", errUsage)
 	}
 	if o.lang != "en" && o.lang != "zh" {
-		return nil, fmt.Errorf("%w: -lang %q: I speak en and zh", errUsage, o.lang)
+		return nil, fmt.Errorf("%w: -lang %q: want en or zh", errUsage, o.lang)
 	}
 	return o, nil
 }

@@ -4,13 +4,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +21,7 @@ import (
 type soak struct {
 	*program
 	mu      sync.Mutex
-	seeds   *dealer
+	seeds   *sequence
 	running map[uint64]bool
 	tally   tally
 	failed  int
@@ -35,19 +35,16 @@ func (p *program) soakForever() int {
 		return p.fail(err)
 	}
 	p.faults, p.quiet, p.out = true, true, filepath.Join(p.soak, "%d.replay")
-	s := &soak{program: p, seeds: &dealer{next: p.seed, last: math.MaxUint64}, running: map[uint64]bool{}, tally: p.newTally()}
+	s := &soak{program: p, seeds: &sequence{next: p.seed, last: math.MaxUint64}, running: map[uint64]bool{},
+		tally: p.newTally()}
 	if text, err := os.ReadFile(s.file("next")); err == nil {
 		if s.seeds.next, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil {
 			return p.fail(fmt.Errorf("%s: %w", s.file("next"), err))
 		}
 	}
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		for range interrupted {
-			s.seeds.stop()
-		}
-	}()
+	interrupted, done := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer done()
+	context.AfterFunc(interrupted, s.seeds.stop)
 	fmt.Fprintf(p.stderr, "sim: seeds from %d on, failures go to %s; interrupt to stop\n", s.seeds.next, p.soak)
 	err := s.search()
 	fmt.Fprintf(p.stderr, "%d seeds, %.1f simulated hours, %d faults, %d failures\n", s.tally.runs, s.tally.simulated/3600, s.tally.faults, s.failed)
@@ -62,13 +59,9 @@ func (p *program) soakForever() int {
 
 func (s *soak) file(name string) string { return filepath.Join(s.soak, name) }
 
-// search lets several hands take seeds until there is a reason to stop.
+// search lets several workers take seeds until there is a reason to stop.
 func (s *soak) search() error {
-	jobs := s.jobs
-	if jobs == 0 {
-		jobs = runtime.NumCPU()
-	}
-	return s.crew(jobs, s.take, func(r *result) error {
+	return s.runSeeds(s.jobsFor(math.MaxUint64), s.take, func(r *result) error {
 		if r.Violation != nil {
 			s.keep(r)
 		}

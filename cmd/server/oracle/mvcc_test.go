@@ -47,7 +47,8 @@ func newTheirs(t testing.TB) *theirs {
 }
 
 func (e *theirs) open() {
-	e.kv = etcdmvcc.New(zap.NewNop(), e.b, e.lessor, etcdmvcc.StoreConfig{CompactionBatchLimit: 3, CompactionSleepInterval: time.Nanosecond})
+	e.kv = etcdmvcc.New(zap.NewNop(), e.b, e.lessor,
+		etcdmvcc.StoreConfig{CompactionBatchLimit: 3, CompactionSleepInterval: time.Nanosecond})
 }
 
 func (e *theirs) reopen() {

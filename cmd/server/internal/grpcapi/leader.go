@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"vitrine/core/api"
@@ -16,9 +17,8 @@ const patience = 3
 // and tells how the stream ends for which it was made.
 func (s *Server) withLeader(ctx context.Context) (context.Context, func(error) error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	var watch sync.WaitGroup
+	watch.Go(func() {
 		timer := time.NewTicker(s.elect)
 		defer timer.Stop()
 		for missed := 0; missed < patience; {
@@ -32,10 +32,10 @@ func (s *Server) withLeader(ctx context.Context) (context.Context, func(error) e
 			}
 		}
 		cancel(api.ErrNoLeader)
-	}()
+	})
 	return ctx, func(err error) error {
 		cancel(nil)
-		<-done
+		watch.Wait()
 		if err != nil && errors.Is(context.Cause(ctx), api.ErrNoLeader) {
 			return api.ErrNoLeader
 		}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -97,18 +98,19 @@ func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
 func (s *Server) Stop(patience time.Duration) {
 	s.health.Shutdown()
 	done := make(chan struct{})
-	go func() {
+	var graceful sync.WaitGroup
+	graceful.Go(func() {
 		defer close(done)
 		s.grpc.GracefulStop()
-	}()
+	})
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-done:
 	case <-timer.C:
 		s.grpc.Stop()
-		<-done
 	}
+	graceful.Wait()
 	s.readers.Close()
 	s.readers.Wait()
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -83,23 +84,20 @@ const bootstrapTimeout = time.Second
 // alreadyKnown asks the other first members whether this one has lived before: then its
 // disk is lost, and to begin again with an empty one would break its promises.
 func (n *Node) alreadyKnown(members []*membership.Member) bool {
-	answers := make(chan bool, len(members))
-	for _, m := range members {
+	var asked sync.WaitGroup
+	answers := make([]bool, len(members))
+	for i, m := range members {
 		if m.ID == n.id {
-			answers <- false
 			continue
 		}
-		go func() {
+		asked.Go(func() {
 			cluster, theirs, err := askMembers(m.PeerURLs)
-			answers <- err == nil && cluster == n.cluster &&
+			answers[i] = err == nil && cluster == n.cluster &&
 				slices.ContainsFunc(theirs, func(o *membership.Member) bool { return o.ID == n.id && len(o.ClientURLs) > 0 })
-		}()
+		})
 	}
-	known := false
-	for range members {
-		known = <-answers || known
-	}
-	return known
+	asked.Wait()
+	return slices.Contains(answers, true)
 }
 
 // join learns this member's id and the cluster's from members that are running.

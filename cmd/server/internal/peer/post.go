@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -97,15 +98,14 @@ func (p *peer) sendSnapshot(m *raftpb.Message, image Image) {
 	head, err := appendFrame(nil, m)
 	if err == nil {
 		pr, pw := io.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
+		var writer sync.WaitGroup
+		writer.Go(func() {
 			_, werr := image.WriteTo(pw)
 			pw.CloseWithError(werr)
-		}()
+		})
 		err = p.post(p.ctx, "/raft/snapshot", "application/octet-stream", io.MultiReader(bytes.NewReader(head), pr))
 		pr.CloseWithError(errors.New("peer: snapshot request is over"))
-		<-done // the image is closed by our caller, so nobody may read it any more
+		writer.Wait() // the image is closed by our caller, so nobody may read it any more
 	}
 	if err != nil {
 		log.Warn("failed to send database snapshot", zap.Error(err))
