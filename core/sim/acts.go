@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 
-	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/trace"
 )
@@ -15,20 +14,16 @@ type act struct {
 	possible func(w *World, c *script.Command) error // refuses what makes none now, and leaves no trace; nil = nothing
 	// perform does it. The trace event that told of it is the cause of what follows.
 	perform func(w *World, c *script.Command, cause uint64) (request uint64, err error)
-	// free and decide are possible and perform of a simulated client (Command.Client);
-	// nil = it is not for clients.
-	free   func(x *client, c *script.Command) error
-	decide func(w *World, x *client, c *script.Command) error
 }
 
-// newActs is the table, by verb. All requests but one share a row: what they ask is
-// told by package script.
+// newActs is the table, by verb. All requests share a row: what they ask is told
+// by package script. Verbs of simulated clients alone have none: see package client.
 func newActs() map[string]*act {
 	acts := map[string]*act{
 		script.Crash:      {possible: wants((*node).alive), perform: onMember((*World).crash)},
 		script.Restart:    {possible: wants((*node).down), perform: onMember((*World).restart)},
 		script.Pause:      {possible: wants((*node).Runs), perform: onMember((*World).pause)},
-		script.Resume:     {possible: wants((*node).isPaused), perform: onMember((*World).resume)},
+		script.Resume:     {possible: wants((*node).Paused), perform: onMember((*World).resume)},
 		script.Campaign:   {possible: wants((*node).Runs), perform: onMember((*World).campaign)},
 		script.Transfer:   {possible: (*World).mayTransfer, perform: onMember((*World).transfer)},
 		script.Stall:      {perform: onMember((*World).stall)},
@@ -45,16 +40,11 @@ func newActs() map[string]*act {
 		script.HealAll: {perform: (*World).undoAll},
 		script.Set:     {valid: (*World).validSetting, perform: (*World).set},
 
-		script.CancelWatch: {possible: (*World).mayCancelWatch, perform: (*World).cancelWatch, free: hasStream, decide: decideCancel},
-		script.EndStream:   {free: hasStream, decide: onStream((*World).closeStream)},
-		script.AskProgress: {free: hasStream, decide: onStream((*World).askProgress)},
-		script.HangUp:      {free: hasStream, decide: onStream((*World).hangUpStream)},
-		script.Vanish:      {free: hasStream, decide: onStream((*World).loseStream)},
-		script.Watch:       {perform: (*World).request, free: hasRoom, decide: decideRequest},
+		script.CancelWatch: {possible: (*World).mayCancelWatch, perform: (*World).cancelWatch},
 	}
 	for _, v := range script.Verbs() {
 		if v.Op != 0 && acts[v.Name] == nil {
-			acts[v.Name] = &act{perform: (*World).request, free: isIdle, decide: decideRequest}
+			acts[v.Name] = &act{perform: (*World).visit}
 		}
 	}
 	return acts
@@ -65,10 +55,10 @@ func (w *World) perform(c *script.Command, fault bool) (request uint64, err erro
 	if err := w.valid(c); err != nil {
 		return 0, err
 	}
-	a := w.acts[c.Cmd]
 	if c.Client != 0 {
-		return 0, w.decideAs(w.clients[c.Client], a, c)
+		return 0, w.clients.Decide(c)
 	}
+	a := w.acts[c.Cmd]
 	if a.possible != nil {
 		if err := a.possible(w, c); err != nil {
 			return 0, err
@@ -83,11 +73,7 @@ func (w *World) perform(c *script.Command, fault bool) (request uint64, err erro
 
 // valid refuses a command that makes no sense in any world of this size.
 func (w *World) valid(c *script.Command) error {
-	a := w.acts[c.Cmd]
-	if a == nil {
-		return c.Check()
-	}
-	if c.Client < 0 || c.Client >= len(w.clients) {
+	if w.clients.Number(c.Client) == nil {
 		return fmt.Errorf("sim: %s: there is no client %d", c.Cmd, c.Client)
 	}
 	if c.Member != 0 && w.byID(c.Member) == nil {
@@ -100,10 +86,13 @@ func (w *World) valid(c *script.Command) error {
 			}
 		}
 	}
-	if err := c.Check(); err != nil || a.valid == nil {
+	if err := c.Check(); err != nil {
 		return err
 	}
-	return a.valid(w, c)
+	if a := w.acts[c.Cmd]; a != nil && a.valid != nil {
+		return a.valid(w, c)
+	}
+	return nil
 }
 
 // onMember performs what is done to the member of a command.
@@ -124,8 +113,7 @@ func wants(fits func(n *node) bool) func(*World, *script.Command) error {
 	}
 }
 
-func (n *node) isPaused() bool { return n.process == paused }
-func (n *node) down() bool     { return !n.alive() && n.process != starting }
+func (n *node) down() bool { return !n.alive() && n.process != starting }
 
 func (w *World) mayTransfer(*script.Command) error {
 	if leader := w.leader(); leader == nil || leader.process != running {
@@ -151,41 +139,18 @@ func (w *World) mayDefragment(c *script.Command) error {
 }
 
 func (w *World) mayCancelWatch(c *script.Command) error {
-	if w.watchToCancel(c) == nil {
+	if w.clients.WatchToCancel(c) == nil {
 		return fmt.Errorf("sim: cancel-watch: there is no such watch")
 	}
 	return nil
 }
 
 func (w *World) cancelWatch(c *script.Command, _ uint64) (uint64, error) {
-	w.closeStream(w.watchToCancel(c).on)
+	w.clients.CloseStream(w.clients.WatchToCancel(c).On)
 	return 0, nil
 }
 
-func (w *World) watchToCancel(c *script.Command) *watcher {
-	for i := len(w.watchers) - 1; i >= 0; i-- {
-		wt := w.watchers[i]
-		if !wt.closed && wt.client == 0 && (c.Request == 0 || c.Request == wt.id) {
-			return wt
-		}
-	}
-	return nil
-}
-
-// request makes the visitor ask something.
-func (w *World) request(c *script.Command, _ uint64) (uint64, error) {
-	op, body, err := c.Body(w.clients[0].lastRev)
-	if err != nil {
-		return 0, err
-	}
-	endpoint := -1
-	if c.Member != 0 {
-		endpoint = w.byID(c.Member).ix
-	}
-	words := clip(c.String(), requestWords)
-	if create, ok := body.(*pb.WatchCreateRequest); ok {
-		return w.watch(w.clients[0], create, c.Leader, words, endpoint).id, nil
-	}
-	slot := w.issue(w.clients[0], op, body, words, c.Key, endpoint, w.cfg.Workload.Timeout)
-	return w.requests.At(slot).id, nil
+// visit makes the visitor ask something.
+func (w *World) visit(c *script.Command, _ uint64) (uint64, error) {
+	return w.clients.Visit(c, clip(c.String(), requestWords))
 }

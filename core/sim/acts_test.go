@@ -8,10 +8,10 @@ import (
 
 // TestEveryVerbHasAnAct: what can be said can be done.
 func TestEveryVerbHasAnAct(t *testing.T) {
-	acts := newActs()
+	acts, w := newActs(), quiet(t, nil)
 	for _, v := range script.Verbs() {
 		a := acts[v.Name]
-		if a == nil || a.perform == nil && a.decide == nil || (a.decide == nil) != (a.free == nil) {
+		if a == nil && !w.clients.Does(v.Name) || a != nil && a.perform == nil {
 			t.Errorf("nothing is done for %s", v.Name)
 		}
 		delete(acts, v.Name)

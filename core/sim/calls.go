@@ -8,6 +8,7 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/client"
 	"vitrine/core/sim/dice"
 	"vitrine/core/store"
 	"vitrine/core/trace"
@@ -15,65 +16,6 @@ import (
 
 // Calls are what operators ask: how a member is, what its data hash to, who the
 // members are, which alarms are up, and to hand over leadership.
-
-// call is a call of any kind. Alarms are raised by hand only where the seed wants
-// that; who has been refused for one looks what is up and takes it down.
-func (g *grammar) call() (script.Op, any) {
-	some := uint64(1 + g.n(len(g.w.nodes)))
-	switch g.n(10) {
-	case 0, 1:
-		return script.OpStatus, &pb.StatusRequest{}
-	case 2:
-		return script.OpHash, &pb.HashRequest{}
-	case 3, 4:
-		rev := g.past(16)
-		if g.one(3) {
-			rev = 0
-		}
-		return script.OpHashKV, &pb.HashKVRequest{Revision: rev}
-	case 5:
-		return script.OpMembers, &pb.MemberListRequest{Linearizable: g.one(2)}
-	case 6, 7:
-		if g.one(8) {
-			some = uint64(len(g.w.nodes) + 1 + g.n(3)) // nobody
-		}
-		return script.OpMoveLeader, &pb.MoveLeaderRequest{TargetID: some}
-	}
-	r := &pb.AlarmRequest{MemberID: some, Alarm: pb.AlarmType_NOSPACE}
-	if g.one(4) {
-		r.Alarm = pb.AlarmType(g.n(3))
-	}
-	if g.w.load.Alarms && !g.one(3) {
-		r.Action = pb.AlarmRequest_AlarmAction(1 + g.n(2))
-	}
-	return script.OpAlarm, r
-}
-
-// repair is what a client does that was refused for an alarm: it makes room, asks
-// what is up, and takes it down.
-func (c *client) repair() (script.Op, any) {
-	switch {
-	case len(c.alarms) > 0:
-		a := c.alarms[0]
-		c.alarms = c.alarms[1:]
-		return script.OpAlarm, &pb.AlarmRequest{Action: pb.AlarmRequest_DEACTIVATE, MemberID: a.MemberID, Alarm: a.Alarm}
-	case !c.cleared:
-		c.cleared = true
-		return script.OpCompact, &pb.CompactionRequest{Revision: max(1, c.lastRev), Physical: true}
-	}
-	c.refused, c.cleared = false, false
-	return script.OpAlarm, &pb.AlarmRequest{}
-}
-
-// refusedFor notes what an answer tells a client of alarms.
-func (c *client) refusedFor(answer any, err error) {
-	if r, ok := answer.(*pb.AlarmResponse); ok && err == nil && len(r.Alarms) > 0 {
-		c.alarms = r.Alarms
-	}
-	if err == error(api.ErrNoSpace) || err == error(api.ErrCorrupt) {
-		c.refused = true
-	}
-}
 
 // answerCall is what a driver adds to a read that the member has let through.
 func (w *World) answerCall(n *node, r *api.ReadReady) (any, error) {
@@ -117,23 +59,23 @@ func (n *node) contents() uint32 {
 	return uint32(sum)
 }
 
-// arrival is what a request meets at its member.
-type arrival struct {
-	term uint64
-	rev  int64
-	at   int64
-	life uint32
+// reply sends a member's answer on its way.
+func (w *World) reply(n *node, a *api.Reply) {
+	if r := w.clients.Asked(n.id, a.ID); r != nil {
+		w.answeredRightly(n, r, a.Response, a.Err)
+		w.clients.Reply(n.id, a)
+	}
 }
 
 // answeredRightly holds an answer to the member that gives it (I35).
-func (w *World) answeredRightly(n *node, r *request, response any, err error) {
+func (w *World) answeredRightly(n *node, r *client.Request, response any, err error) {
 	if !w.judge.Checks() {
 		return
 	}
 	wrong := func(format string, args ...any) {
-		w.judge.Broken(invariant.Identity, "member %d answers %q: "+format, append([]any{n.id, r.words}, args...)...)
+		w.judge.Broken(invariant.Identity, "member %d answers %q: "+format, append([]any{n.id, r.Words}, args...)...)
 	}
-	if m, ok := r.body.(*pb.MoveLeaderRequest); ok {
+	if m, ok := r.Body.(*pb.MoveLeaderRequest); ok {
 		w.movedRightly(n, m, err, wrong)
 	}
 	if err != nil {
@@ -150,14 +92,14 @@ func (w *World) answeredRightly(n *node, r *request, response any, err error) {
 	switch rev := n.store.KV.Revision(); {
 	case head.ClusterId != now.ClusterID || head.MemberId != n.id:
 		wrong("by the header it is member %d of cluster %x", head.MemberId, head.ClusterId)
-	case head.RaftTerm < r.met.term || head.RaftTerm > now.RaftTerm:
-		wrong("the header has term %d; it was %d when it was asked and is %d now", head.RaftTerm, r.met.term, now.RaftTerm)
-	case r.op == script.OpMembers:
+	case head.RaftTerm < r.Met.Term || head.RaftTerm > now.RaftTerm:
+		wrong("the header has term %d; it was %d when it was asked and is %d now", head.RaftTerm, r.Met.Term, now.RaftTerm)
+	case r.Op == script.OpMembers:
 		if head.Revision != 0 {
 			wrong("a list of members has no revision, not %d", head.Revision)
 		}
-	case head.Revision < r.met.rev || head.Revision > rev:
-		wrong("the header has revision %d; it was %d when it was asked and is %d now", head.Revision, r.met.rev, rev)
+	case head.Revision < r.Met.Rev || head.Revision > rev:
+		wrong("the header has revision %d; it was %d when it was asked and is %d now", head.Revision, r.Met.Rev, rev)
 	}
 	w.toldRightly(n, response, wrong)
 }

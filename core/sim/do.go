@@ -145,8 +145,7 @@ func (w *World) set(c *script.Command, _ uint64) (uint64, error) {
 	case "apply":
 		w.process.Apply = d
 	case "rate":
-		w.load.setRate(number)
-		w.wake()
+		w.clients.SetRate(number)
 	}
 	return 0, nil
 }

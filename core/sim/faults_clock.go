@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"vitrine/core/script"
-	"vitrine/core/sim/dice"
 )
 
 // Clocks: the ticks of a member may come at another rate than those of others,
@@ -29,13 +28,4 @@ func (w *World) tickAt(rate float64) int64 {
 // a server does, and by the number of its starts, for lives of a millisecond.
 func (w *World) epoch(n *node) uint64 {
 	return uint64((w.clock.Now+n.wall)/int64(time.Millisecond)) + uint64(n.starts)
-}
-
-// patience is how long a client waits for the answer to what it asks now.
-func (w *World) patience() time.Duration {
-	l := &w.cfg.Workload
-	if l.Hasty > 0 && dice.Mix(w.cfg.Seed^dice.Mix(uint64(w.clock.Now)))%8 == 0 {
-		return l.Hasty
-	}
-	return l.Timeout
 }

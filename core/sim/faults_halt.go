@@ -2,13 +2,13 @@ package sim
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/client"
 	"vitrine/core/trace"
 )
 
@@ -49,17 +49,17 @@ func (w *World) halted() {
 	// What was on its way when the last good disk went has its answer by then.
 	w.RunUntil(trace.Instant(w.clock.Now+int64(time.Second)), 0)
 	w.enter()
-	put := w.issue(w.clients[0], script.OpPut, &pb.PutRequest{Key: []byte(ProbeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+ProbeKey, ProbeKey, -1, probePatience)
+	put := w.clients.Issue(w.clients.Number(0), script.OpPut, &pb.PutRequest{Key: []byte(ProbeKey), Value: w.clients.Probe()}, "put "+ProbeKey, ProbeKey, 0, probePatience)
 	w.leave()
 	w.RunUntil(trace.Instant(w.clock.Now+int64(haltedFor)), 0)
 	w.enter()
-	wrote := w.requests.At(put).status
-	get := w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(ProbeKey)}, "get "+ProbeKey, ProbeKey, -1, probePatience)
+	wrote := w.clients.Request(put).Status
+	get := w.clients.Issue(w.clients.Number(0), script.OpGet, &pb.RangeRequest{Key: []byte(ProbeKey)}, "get "+ProbeKey, ProbeKey, 0, probePatience)
 	w.leave()
 	w.RunUntil(trace.Instant(w.clock.Now+int64(haltedFor)), 0)
 	w.enter()
 	defer w.leave()
-	if read := w.requests.At(get).status; wrote == StatusOK || read == StatusOK {
+	if read := w.clients.Request(get).Status; wrote == client.OK || read == client.OK {
 		w.judge.Broken(invariant.AckedDurable, "the cluster answers (write %s, read %s) though %s", wrote, read, w.Unrecoverable())
 	}
 }

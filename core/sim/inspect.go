@@ -10,6 +10,7 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/pb"
+	"vitrine/core/sim/client"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
@@ -114,7 +115,7 @@ func (w *World) StateInto(s *State) {
 	s.Violation = w.judge.Violation()
 	s.Dials = Dials{
 		Loss: w.net.Loss, Duplicate: w.net.Duplicate, Latency: int64(w.net.Base), Jitter: int64(w.net.Jitter + w.net.Uniform),
-		Fsync: int64(w.nodes[0].dial.Fsync), Rate: w.load.Rate,
+		Fsync: int64(w.nodes[0].dial.Fsync), Rate: w.clients.Rate(),
 	}
 }
 
@@ -332,51 +333,47 @@ func (w *World) drawNetwork(s *State) {
 }
 
 func (w *World) drawClients(s *State) {
-	s.Clients = resize(s.Clients, len(w.clients))
-	for i, c := range w.clients {
-		s.Clients[i] = ClientState{ID: c.id, Endpoint: w.nodes[c.next].id, Done: c.done, Failed: c.failed}
-		if c.request >= 0 {
-			s.Clients[i].Request = w.requests.At(c.request).id
+	s.Clients = resize(s.Clients, len(w.clients.Clients()))
+	for i, c := range w.clients.Clients() {
+		s.Clients[i] = ClientState{ID: c.ID, Endpoint: w.clients.Endpoint(c), Done: c.Done, Failed: c.Failed}
+		if c.Request >= 0 {
+			s.Clients[i].Request = w.clients.Request(c.Request).ID
 		}
 	}
 	s.Requests = s.Requests[:0]
-	kept := min(w.finished, keptRequests)
-	for i := range kept {
-		w.drawRequest(s, w.retired[(w.finished-kept+i)%keptRequests])
-	}
-	for _, slot := range w.open {
-		w.drawRequest(s, slot)
-	}
+	w.clients.Requests(func(r *client.Request) { drawRequest(s, r) })
 	slices.SortFunc(s.Requests, func(a, b RequestState) int { return int(int64(a.ID) - int64(b.ID)) })
 	s.Watches = s.Watches[:0]
-	for _, wt := range w.watchers {
+	for _, wt := range w.clients.Watchers() {
 		var v *WatchState
 		s.Watches, v = grow(s.Watches)
 		events := v.Events[:0]
+		for _, c := range wt.Recent {
+			events = append(events, WatchEvent(c))
+		}
 		*v = WatchState{
-			ID: wt.id, Client: wt.client, Key: string(wt.create.Key), End: string(wt.create.RangeEnd), Member: w.nodes[wt.on.node].id,
-			Open: wt.opened && !wt.closed, Reason: wt.reason, Next: wt.next, Received: wt.received, Events: append(events, wt.recent...),
+			ID: wt.ID, Client: wt.Client, Key: string(wt.Create.Key), End: string(wt.Create.RangeEnd), Member: wt.On.Member,
+			Open: wt.Opened && !wt.Closed, Reason: wt.Reason, Next: wt.Next, Received: wt.Received, Events: events,
 		}
 	}
 }
 
-func (w *World) drawRequest(s *State, slot int32) {
-	r := w.requests.At(slot)
-	if r.said == "" && r.stage == finished {
-		r.said = answerText(r.answer)
+func drawRequest(s *State, r *client.Request) {
+	if r.Said == "" && r.Status != client.Pending {
+		r.Said = answerText(r.Answer)
 	}
 	var v *RequestState
 	s.Requests, v = grow(s.Requests)
 	stations := v.Stations[:0]
+	for _, at := range r.Stations {
+		stations = append(stations, StationState{Name: at.Name, At: at.At, Member: at.Member})
+	}
 	*v = RequestState{
-		ID: r.id, Client: r.client, Op: r.op.String(), Text: r.words, Key: r.key, Attempts: r.attempts, Status: r.status,
-		Result: r.said, Revision: r.rev, Issued: r.issued, Done: r.done, Stations: append(stations, r.stations...),
+		ID: r.ID, Client: r.Client, Op: r.Op.String(), Text: r.Words, Key: r.Key, Member: r.Member, Attempts: r.Attempts,
+		Status: r.Status, Result: r.Said, Revision: r.Rev, Issued: r.Issued, Done: r.Done, Stations: stations,
 	}
-	if r.node >= 0 {
-		v.Member = w.nodes[r.node].id
-	}
-	if r.err != nil {
-		v.Error = r.err.Error()
+	if r.Err != nil {
+		v.Error = r.Err.Error()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/client"
 	"vitrine/core/trace"
 )
 
@@ -55,13 +56,16 @@ func TestJudgeIsWired(t *testing.T) {
 				if !w.StepEvent() {
 					t.Fatal("no read was answered")
 				}
-				for _, slot := range w.open {
-					r := w.requests.At(slot)
-					resp, ok := r.answer.(*pb.RangeResponse)
-					if ok && r.stage == onReturn && len(resp.Kvs) == 1 && !r.body.(*pb.RangeRequest).Serializable {
+				done := false
+				w.clients.Requests(func(r *client.Request) {
+					resp, ok := r.Answer.(*pb.RangeResponse)
+					if !done && ok && r.Returning() && len(resp.Kvs) == 1 && !r.Body.(*pb.RangeRequest).Serializable {
 						resp.Kvs[0].Value = []byte("old")
-						return
+						done = true
 					}
+				})
+				if done {
+					return
 				}
 			}
 		}},
@@ -70,12 +74,15 @@ func TestJudgeIsWired(t *testing.T) {
 				if !w.StepEvent() {
 					t.Fatal("no watch response was sent")
 				}
-				for i := range w.pushes.Items {
-					p := &w.pushes.Items[i]
-					if p.response != nil && p.response.Events != nil {
-						p.response.Events = nil
-						return
+				done := false
+				w.clients.Pushed(func(r *pb.WatchResponse) {
+					if !done && r.Events != nil {
+						r.Events = nil
+						done = true
 					}
+				})
+				if done {
+					return
 				}
 			}
 		}},

@@ -18,13 +18,6 @@ const (
 	evRead                          // a member evaluates a read; slot in World.reads
 	evScan                          // a member reads history for a watcher; slot in World.scans
 	evBoot                          // a starting member has recovered
-	evArrive                        // a client request reaches its endpoint; slot in World.requests
-	evAnswer                        // an answer reaches its client
-	evClientTimer                   // a client's patience ends, or its backoff does
-	evTurn                          // a watching client changes its mind; a = client
-	evThink                         // a client thinks of its next operation; a = client
-	evWatchArrive                   // a watch request or close reaches a member
-	evWatchPush                     // watch responses reach their client
 	evCommand                       // a timed command
 	evFaultsEnd
 	evReport  // a transport reports on a message; a = input kind, peer, ok

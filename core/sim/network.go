@@ -102,7 +102,7 @@ func (w *World) weather(n *node) {
 	if at := w.clock.Now / second; at != w.sendingAt {
 		w.sendingAt, w.sending = at, 0
 	}
-	if w.sending++; w.sending > calmMessages+calmPerOperation*int(w.load.Rate) {
+	if w.sending++; w.sending > calmMessages+calmPerOperation*int(w.clients.Rate()) {
 		w.judge.Broken(invariant.Bounded, "%d messages between members within a second; the last is from member %d", w.sending, n.id)
 	}
 }
@@ -224,11 +224,6 @@ func (w *World) newLinks(seed uint64) []link {
 		}
 	}
 	return links
-}
-
-// clientLatency draws the way between a client and a member, one number.
-func (w *World) clientLatency() int64 {
-	return int64(w.net.Client/2 + w.wire.Exp(w.net.Client/2))
 }
 
 const second = int64(time.Second)

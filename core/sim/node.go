@@ -31,6 +31,7 @@ var processNames = [...]string{Running, Paused, Crashed, Killed, Stopped, Starti
 // node is one machine: a disk that survives, and a process that may not.
 type node struct {
 	id      uint64
+	world   *World
 	name    string
 	ix      int
 	tracer  *trace.Tracer
@@ -177,13 +178,13 @@ func (w *World) dispatch(n *node) {
 		w.startRead(n, &out.Reads[i])
 	}
 	for i := range out.Pushes {
-		w.push(n, &out.Pushes[i])
+		w.clients.Push(n, &out.Pushes[i])
 	}
 	for i := range out.Scans {
 		w.startScan(n, &out.Scans[i])
 	}
 	for i := range out.Ends {
-		w.endStream(n, &out.Ends[i])
+		w.clients.EndStream(n, &out.Ends[i])
 	}
 	if out.Halt != nil && n.process == running {
 		w.stop(n, out.Halt)
@@ -195,7 +196,7 @@ func (w *World) tick(n *node) {
 	w.clock.Push(clock.Event{At: n.nextTick, Kind: evTick, Member: uint32(n.id), Life: n.life})
 	n.elapsed++
 	w.step(n, &member.Input{Kind: member.Tick})
-	w.headless(n)
+	w.clients.Headless(n)
 }
 
 // stop is a member's own end: a failed disk, a damaged log.
@@ -249,7 +250,7 @@ func (w *World) quit(n *node, how process) {
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = w.durable(n)
 	w.judge.Image(n)
-	w.hangUp(n)
+	w.clients.HangUp(n)
 }
 
 // durable is the applied index of a disk's database.
@@ -288,14 +289,12 @@ func (w *World) void(e *clock.Event) {
 	switch e.Kind {
 	case evDeliver, evImage:
 		w.lose(e)
-	case evArrive:
-		w.refuse(e)
 	case evRead:
 		w.dropRead(e.Slot)
 	case evScan:
 		*w.scans.At(e.Slot) = scan{}
 		w.scans.Give(e.Slot)
-	case evWatchArrive:
-		w.streamRefused(e)
+	default:
+		w.clients.Void(e)
 	}
 }

@@ -63,19 +63,18 @@ func (o observer) Emit(e *trace.Event) {
 }
 
 func (o observer) station(e *trace.Event) {
-	slot, ok := o.w.byRequest[e.Request]
-	if !ok {
+	r := o.w.clients.Unfinished(e.Request)
+	if r == nil {
 		return
 	}
-	r := o.w.requests.At(slot)
 	switch e.Kind {
 	case trace.RequestArrived:
-		o.w.station(r, "arrived", e.Member)
+		o.w.clients.Passed(r, "arrived", e.Member)
 	case trace.RequestProposed:
-		o.w.station(r, "proposed", e.Member)
+		o.w.clients.Passed(r, "proposed", e.Member)
 	case trace.Station:
-		o.w.station(r, e.Text, e.Member)
+		o.w.clients.Passed(r, e.Text, e.Member)
 	case trace.RequestDone:
-		o.w.station(r, "answered", e.Member)
+		o.w.clients.Passed(r, "answered", e.Member)
 	}
 }

@@ -46,8 +46,8 @@ func TestRarePathsAreReached(t *testing.T) {
 				failed++
 			}
 		}
-		for _, wt := range w.watchers {
-			if wt.resumed > 0 {
+		for _, wt := range w.clients.Watchers() {
+			if wt.Resumed > 0 {
 				canceled++
 			}
 		}

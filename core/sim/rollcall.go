@@ -12,6 +12,7 @@ import (
 	"vitrine/core/limits"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/client"
 )
 
 // A cluster that has settled is asked for everything once more: nothing is in the
@@ -72,12 +73,12 @@ func (c *rollcall) over(limit time.Duration) bool { return c.w.clock.Now-c.since
 
 // watchesAnswered: no request on a stream is left without its answer.
 func (c *rollcall) watchesAnswered() (string, bool) {
-	for _, s := range c.w.openStreams() {
-		if s.judged == nil {
+	for _, s := range c.w.clients.OpenStreams() {
+		if s.Judged == nil {
 			continue
 		}
-		if waits := s.judged.Waits(); waits != "" {
-			return fmt.Sprintf("the watch stream of client %d waits for the answer to %s", s.client, waits), c.over(answerTime)
+		if waits := s.Judged.Waits(); waits != "" {
+			return fmt.Sprintf("the watch stream of client %d waits for the answer to %s", s.Client, waits), c.over(answerTime)
 		}
 	}
 	return "", false
@@ -87,13 +88,13 @@ func (c *rollcall) watchesAnswered() (string, bool) {
 func (c *rollcall) progressAsked() (string, bool) {
 	if c.asked == 0 || c.w.clock.Now-c.asked > int64(time.Second) { // one is free not to answer while it is behind
 		c.asked = c.w.clock.Now
-		for _, s := range c.w.openStreams() {
+		for _, s := range c.w.clients.OpenStreams() {
 			if c.tellable(s) {
-				c.w.askProgress(s)
+				c.w.clients.AskProgress(s)
 			}
 		}
 	}
-	return c.untold(func(wt *watcher) bool { return true }), c.over(answerTime)
+	return c.untold(func(wt *client.Watcher) bool { return true }), c.over(answerTime)
 }
 
 // progressNotified: whoever wants to be told from time to time is.
@@ -103,15 +104,15 @@ func (c *rollcall) progressNotified() (string, bool) {
 		return "", false
 	}
 	// The first may come one interval after the last event, and each up to a tenth later.
-	return c.untold(func(wt *watcher) bool { return wt.create.ProgressNotify }), c.over(interval*22/10 + time.Second)
+	return c.untold(func(wt *client.Watcher) bool { return wt.Create.ProgressNotify }), c.over(interval*22/10 + time.Second)
 }
 
 // untold names a watch that has not been told how far it is.
-func (c *rollcall) untold(wants func(*watcher) bool) string {
-	for _, s := range c.w.openStreams() {
-		for _, wt := range s.watchers {
-			if wt.told < c.since && wants(wt) && c.tellable(s) {
-				return fmt.Sprintf("client %d was not told how far its watch %d is", s.client, wt.number)
+func (c *rollcall) untold(wants func(*client.Watcher) bool) string {
+	for _, s := range c.w.clients.OpenStreams() {
+		for _, wt := range s.Watchers {
+			if wt.Told < c.since && wants(wt) && c.tellable(s) {
+				return fmt.Sprintf("client %d was not told how far its watch %d is", s.Client, wt.Number)
 			}
 		}
 	}
@@ -120,10 +121,10 @@ func (c *rollcall) untold(wants func(*watcher) bool) string {
 
 // tellable reports whether the watches of a stream have begun: one that waits for
 // a future revision is told nothing.
-func (c *rollcall) tellable(s *stream) bool {
+func (c *rollcall) tellable(s *client.Stream) bool {
 	rev := c.w.core()[0].store.KV.Revision()
-	for _, wt := range s.watchers {
-		if wt.start > rev || !wt.answered {
+	for _, wt := range s.Watchers {
+		if wt.Start > rev || !wt.Answered {
 			return false
 		}
 	}
@@ -150,16 +151,16 @@ func (c *rollcall) next() {
 	q.tries++
 	cmd := script.Of(q.body)
 	op, _, _ := cmd.Body(0)
-	slot := c.w.issue(c.w.clients[0], op, q.body, cmd.String(), cmd.FirstKey(), q.to.ix, soon)
-	c.w.requests.At(slot).then = func(r *request) {
+	slot := c.w.clients.Issue(c.w.clients.Number(0), op, q.body, cmd.String(), cmd.FirstKey(), q.to.id, soon)
+	c.w.clients.Request(slot).Then = func(r *client.Request) {
 		q := &c.list[0]
-		wrong := q.right(r.answer, r.err)
+		wrong := q.right(r.Answer, r.Err)
 		switch {
-		case (r.err == errDeadline || wrong != "" && q.body == c.again) && q.tries < maxTries:
+		case (r.Err == client.ErrDeadline || wrong != "" && q.body == c.again) && q.tries < maxTries:
 			c.next()
 			return
 		case wrong != "" && c.wrong == "":
-			c.wrong = fmt.Sprintf("member %d answers %q: %s", q.to.id, r.words, wrong)
+			c.wrong = fmt.Sprintf("member %d answers %q: %s", q.to.id, r.Words, wrong)
 		}
 		if c.list = c.list[1:]; len(c.list) > 0 {
 			c.next()
@@ -193,7 +194,7 @@ func (c *rollcall) everythingAsked() (string, bool) {
 	for _, n := range c.w.core() {
 		for _, body := range []any{
 			&pb.PutRequest{Key: key, Value: fmt.Append(nil, "r", n.id), PrevKv: true}, &pb.RangeRequest{Key: key}, &pb.RangeRequest{Key: key, Serializable: true},
-			&pb.TxnRequest{Success: []*pb.RequestOp{getOp(key)}}, &pb.TxnRequest{Success: []*pb.RequestOp{putOp(key, fmt.Append(nil, "t", n.id)), getOp(key)}},
+			&pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)}}, &pb.TxnRequest{Success: []*pb.RequestOp{client.Put(key, fmt.Append(nil, "t", n.id)), client.Get(key)}},
 			&pb.AlarmRequest{}, &pb.HashRequest{}, &pb.HashKVRequest{},
 			&pb.CompactionRequest{Revision: n.store.KV.Revision(), Physical: true},
 			&pb.DeleteRangeRequest{Key: []byte(ProbeKey + "-none")},
@@ -242,7 +243,7 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	c.ask(first, &pb.PutRequest{Key: key, Value: bytes.Repeat([]byte{'x'}, quota)}, fine)
 	for _, n := range c.w.core() {
 		c.ask(n, put, refusal(api.ErrNoSpace))
-		c.ask(n, &pb.TxnRequest{Success: []*pb.RequestOp{getOp(key)}, Failure: []*pb.RequestOp{nest(putOp(key, nil))}}, refusal(api.ErrNoSpace))
+		c.ask(n, &pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)}, Failure: []*pb.RequestOp{client.Nest(client.Put(key, nil))}}, refusal(api.ErrNoSpace))
 		c.ask(n, &pb.RangeRequest{Key: key}, fine)
 	}
 	up := func(n int) func(any, error) string {
@@ -302,10 +303,10 @@ func (c *rollcall) leaderMoved() (string, bool) {
 func (c *rollcall) nothingLeft() (string, bool) {
 	for _, n := range c.w.core() {
 		streams, watchers, fenced := 0, 0, 0
-		for _, s := range c.w.openStreams() {
-			if s.there && s.node == n.ix {
-				streams, watchers = streams+1, watchers+len(s.watchers)
-				if s.fenced {
+		for _, s := range c.w.clients.OpenStreams() {
+			if s.There && s.Member == n.id {
+				streams, watchers = streams+1, watchers+len(s.Watchers)
+				if s.Fenced {
 					fenced++
 				}
 			}
@@ -315,7 +316,7 @@ func (c *rollcall) nothingLeft() (string, bool) {
 		}
 		for _, use := range n.member.Held(nil) {
 			if use.Have != allowed[use.Name] {
-				return fmt.Sprintf("member %d holds %d %s, there should be %d", n.id, use.Have, use.Name, allowed[use.Name]), c.over(keepalive + answerTime)
+				return fmt.Sprintf("member %d holds %d %s, there should be %d", n.id, use.Have, use.Name, allowed[use.Name]), c.over(client.Keepalive + answerTime)
 			}
 		}
 	}

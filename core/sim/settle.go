@@ -3,12 +3,12 @@ package sim
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"time"
 
 	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/client"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 )
@@ -41,7 +41,7 @@ func (w *World) Settle(limit time.Duration) bool {
 		return false
 	}
 	w.Heal()
-	deadline := w.unread() + int64(limit)
+	deadline := w.clients.Unread() + int64(limit)
 	probe, roll := probe{w: w}, rollcall{w: w}
 	for w.judge.Violation() == nil {
 		if w.Unrecoverable() != "" {
@@ -52,7 +52,7 @@ func (w *World) Settle(limit time.Duration) bool {
 		if missing == "" {
 			missing = probe.missing()
 		}
-		if missing == "" && w.unread() > w.clock.Now {
+		if missing == "" && w.clients.Unread() > w.clock.Now {
 			missing = "a client has not read what was sent to it"
 		}
 		if missing == "" {
@@ -84,8 +84,7 @@ func (w *World) Settle(limit time.Duration) bool {
 func (w *World) Heal() {
 	w.enter()
 	defer w.leave()
-	w.load.off = true
-	w.settling = true
+	w.clients.Rest()
 	w.endFaults()
 }
 
@@ -113,19 +112,9 @@ func (w *World) endFaults() {
 	}
 }
 
-// unread is when the slowest reader of a watch will have read what is on its
-// way to it: its own slowness is no fault of the cluster.
-func (w *World) unread() int64 {
-	last := w.clock.Now
-	for _, s := range w.streams {
-		last = max(last, s.arrival)
-	}
-	return last
-}
-
 // missing says what keeps the cluster from being settled, "" if nothing does.
 func (w *World) missing() string {
-	if n := len(w.open); n > 0 {
+	if n := w.clients.Open(); n > 0 {
 		return fmt.Sprintf("%d requests are not answered", n)
 	}
 	for _, n := range w.nodes {
@@ -163,32 +152,32 @@ func (p *probe) missing() string {
 	defer w.leave()
 	switch p.state {
 	case -1: // an alarm is up
-		if c := w.clients[0]; c.refused || len(c.alarms) > 0 {
-			op, body := c.repair()
-			w.issue(c, op, body, op.String(), "", -1, probePatience)
+		if c := w.clients.Number(0); c.Refused || len(c.Alarms) > 0 {
+			op, body := c.Repair()
+			w.clients.Issue(c, op, body, op.String(), "", 0, probePatience)
 			return "alarms are taken down"
 		}
 		p.state = 0
 		fallthrough
 	case 0:
-		p.put = w.issue(w.clients[0], script.OpPut, &pb.PutRequest{Key: []byte(ProbeKey), Value: strconv.AppendUint([]byte("p"), w.requestID, 10)}, "put "+ProbeKey, ProbeKey, -1, probePatience)
+		p.put = w.clients.Issue(w.clients.Number(0), script.OpPut, &pb.PutRequest{Key: []byte(ProbeKey), Value: w.clients.Probe()}, "put "+ProbeKey, ProbeKey, 0, probePatience)
 		p.state = 1
 		return "the last write is on its way"
 	case 1:
-		if w.requests.At(p.put).status != StatusOK {
+		if w.clients.Request(p.put).Status != client.OK {
 			p.state = 0
-			if w.clients[0].refused {
+			if w.clients.Number(0).Refused {
 				p.state = -1
 			}
-			return "a write fails: " + w.requests.At(p.put).err.Error()
+			return "a write fails: " + w.clients.Request(p.put).Err.Error()
 		}
-		p.get = w.issue(w.clients[0], script.OpGet, &pb.RangeRequest{Key: []byte(ProbeKey)}, "get "+ProbeKey, ProbeKey, -1, probePatience)
+		p.get = w.clients.Issue(w.clients.Number(0), script.OpGet, &pb.RangeRequest{Key: []byte(ProbeKey)}, "get "+ProbeKey, ProbeKey, 0, probePatience)
 		p.state = 2
 		return "the last read is on its way"
 	case 2:
-		if w.requests.At(p.get).status != StatusOK {
+		if w.clients.Request(p.get).Status != client.OK {
 			p.state = 1
-			return "a linearizable read fails: " + w.requests.At(p.get).err.Error()
+			return "a linearizable read fails: " + w.clients.Request(p.get).Err.Error()
 		}
 		p.state = 3
 	}
@@ -212,13 +201,13 @@ func (w *World) different() string {
 			return fmt.Sprintf("member %d is at revision %d with hash %08x, member %d at %d with %08x", core[0].id, rev, sum, n.id, r, other)
 		}
 	}
-	for _, wt := range w.watchers {
-		missed, err := wt.missed(core[0].store, rev)
+	for _, wt := range w.clients.Watchers() {
+		rest, err := missed(wt, core[0].store, rev)
 		if err != nil {
 			return err.Error()
 		}
-		if missed != 0 {
-			return fmt.Sprintf("the watcher of client %d waits for revision %d, the cluster is at %d", wt.client, missed, rev)
+		if rest != 0 {
+			return fmt.Sprintf("the watcher of client %d waits for revision %d, the cluster is at %d", wt.Client, rest, rev)
 		}
 	}
 	return ""
@@ -227,17 +216,17 @@ func (w *World) different() string {
 // missed is the first revision up to rev with a change that the watcher is
 // still to be told of, 0 if there is none. What its filters leave out is not
 // looked for, nor what has been compacted.
-func (wt *watcher) missed(s *store.Store, rev int64) (int64, error) {
-	if wt.closed || len(wt.create.Filters) > 0 || wt.next == 0 || wt.next > rev {
+func missed(wt *client.Watcher, s *store.Store, rev int64) (int64, error) {
+	if wt.Closed || len(wt.Create.Filters) > 0 || wt.Next == 0 || wt.Next > rev {
 		return 0, nil
 	}
-	changes, _, err := s.KV.Scan(max(wt.next, s.KV.CompactRevision()), rev, 0, false)
+	changes, _, err := s.KV.Scan(max(wt.Next, s.KV.CompactRevision()), rev, 0, false)
 	if err != nil {
 		return 0, err
 	}
 	for _, c := range changes {
 		for _, e := range c.Events {
-			if wt.covers(e.Kv.Key) {
+			if covers(wt, e.Kv.Key) {
 				return c.Rev, nil
 			}
 		}
@@ -246,8 +235,8 @@ func (wt *watcher) missed(s *store.Store, rev int64) (int64, error) {
 }
 
 // covers reports whether key is in the range that the watcher asked for.
-func (wt *watcher) covers(key []byte) bool {
-	from, end := wt.create.Key, wt.create.RangeEnd
+func covers(wt *client.Watcher, key []byte) bool {
+	from, end := wt.Create.Key, wt.Create.RangeEnd
 	switch {
 	case len(end) == 0:
 		return bytes.Equal(key, from)

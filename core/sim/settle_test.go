@@ -23,10 +23,10 @@ func TestSettledWatchersWaitForTheirRange(t *testing.T) {
 		until(t, w, time.Duration(w.Now())+time.Second)
 	}
 	s := w.nodes[0].store
-	missed := func() []int64 {
+	behind := func() []int64 {
 		var revs []int64
-		for _, wt := range w.watchers {
-			rev, err := wt.missed(s, s.KV.Revision())
+		for _, wt := range w.clients.Watchers() {
+			rev, err := missed(wt, s, s.KV.Revision())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -34,18 +34,18 @@ func TestSettledWatchersWaitForTheirRange(t *testing.T) {
 		}
 		return revs
 	}
-	if got := missed(); !slices.Equal(got, []int64{0, 0, 0}) {
+	if got := behind(); !slices.Equal(got, []int64{0, 0, 0}) {
 		t.Errorf("told of everything, the watchers have missed %v", got)
 	}
-	seen := w.watchers[1].next
-	for _, wt := range w.watchers {
-		wt.next = 3
+	seen := w.clients.Watchers()[1].Next
+	for _, wt := range w.clients.Watchers() {
+		wt.Next = 3
 	}
-	if got := missed(); !slices.Equal(got, []int64{0, 4, 4}) {
+	if got := behind(); !slices.Equal(got, []int64{0, 4, 4}) {
 		t.Errorf("at revision 3, the watchers have missed %v, want 0, 4 and 4", got)
 	}
-	for _, wt := range w.watchers {
-		wt.next = seen
+	for _, wt := range w.clients.Watchers() {
+		wt.Next = seen
 	}
 	if !w.Settle(10 * time.Second) {
 		t.Errorf("the world does not settle: %v", w.Violation())

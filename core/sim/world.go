@@ -13,6 +13,7 @@ import (
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/chaos"
+	"vitrine/core/sim/client"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/judge"
@@ -36,9 +37,7 @@ type World struct {
 	links   []link
 	net     Network
 	process setup.Process
-	load    workload
-	wire    *dice.Dice // between clients and members
-	clients []*client
+	clients *client.Pool
 
 	flights  clock.Slab[flight]
 	flightID uint64
@@ -46,23 +45,8 @@ type World struct {
 	sendingAt int64 // the second in which
 	sending   int   // so many messages were sent
 
-	reads    clock.Slab[read]
-	scans    clock.Slab[scan]
-	requests clock.Slab[request]
-	pushes   clock.Slab[pushed]
-
-	requestID uint64
-	values    uint64
-	byRequest map[uint64]int32 // unfinished requests; for look-ups only
-	open      []int32          // the same, oldest first
-	retired   [keptRequests]int32
-	finished  int
-
-	watchers []*watcher
-	streamID uint64
-	streams  map[uint64]*stream // by the present connection: for look-ups, and for what no order can change
-	opened   []*stream          // reused
-	asks     clock.Slab[*pb.WatchRequest]
+	reads clock.Slab[read]
+	scans clock.Slab[scan]
 
 	acts      map[string]*act // what commands do, by verb
 	commands  []script.Timed  // done
@@ -72,7 +56,6 @@ type World struct {
 	skipped   []int                                              // scheduled commands that were not possible
 	dying     *node                                              // its machine was struck between two steps of this event
 	struck    [driver.StepCount]int                              // how often, by step
-	settling  bool
 }
 
 // New builds a world at time 0: the members have started, nothing has happened
@@ -97,20 +80,20 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	}
 	w := &World{
 		acts: newActs(), clock: new(clock.Clock),
-		cfg: cfg, net: cfg.Network, process: cfg.Process, load: newWorkload(cfg.Workload),
-		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode, byRequest: map[uint64]int32{}, streams: map[uint64]*stream{},
+		cfg: cfg, net: cfg.Network, process: cfg.Process,
+		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode,
 	}
 	w.chaos = chaos.New(suffering{w}, w.clock, cfg.Seed, drawn)
-	w.wire = dice.New(cfg.Seed, dice.Wire, 0).At(&w.clock.Now)
 	w.judge = judge.New(w.clock, w.stream, judge.Options{
 		Check: !cfg.NoChecks, Quota: cfg.Quota, Kept: cfg.Judged, Decode: w.decode,
 		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, probePatience),
 	})
+	w.clients = client.New(hosting{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
 	w.stream.Attach(observer{w})
 	for i := range cfg.Members {
 		id := uint64(i + 1)
 		n := &node{
-			id: id, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk, tickEvery: int64(cfg.TickEvery),
+			id: id, world: w, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk, tickEvery: int64(cfg.TickEvery),
 			raft: dice.New(cfg.Seed, dice.Raft, id), disk: dice.New(cfg.Seed, dice.Disk, id).At(&w.clock.Now), heard: make([]int64, cfg.Members),
 			strikes: newStrikes(),
 		}
@@ -129,7 +112,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	for _, n := range w.nodes {
 		w.boot(n)
 	}
-	w.newClients()
+	w.clients.Begin()
 	w.beginFaults()
 	w.inspectLater()
 	return w, nil
@@ -266,38 +249,32 @@ func (w *World) NextAt() trace.Instant {
 // next takes one event from the queue and makes it happen.
 func (w *World) next() {
 	e := w.clock.Next()
-	n := w.byID(uint64(e.Member)) // nil if it is about no member
+	if client.Owns(&e) {
+		w.clients.Happens(&e)
+	} else {
+		w.happens(&e)
+	}
+	if w.dying != nil {
+		w.perish()
+	}
+}
+
+// happens is an event that is not the clients'.
+func (w *World) happens(e *clock.Event) {
 	switch e.Kind {
 	case evDeliver:
-		w.deliver(&e)
-	case evArrive:
-		w.arrive(n, &e)
-	case evAnswer:
-		w.answered(&e)
-	case evClientTimer:
-		w.clientTimer(&e)
-	case evThink:
-		w.thought(&e)
-	case evTurn:
-		w.turn(&e)
-	case evWatchArrive:
-		w.watchArrives(n, &e)
-	case evWatchPush:
-		w.pushArrives(&e)
+		w.deliver(e)
 	case evCommand:
 		w.scheduledCommand(int(e.A))
 	case chaos.Wake:
-		w.chaos.Happens(&e)
+		w.chaos.Happens(e)
 	case evFaultsEnd:
 		w.endFaults()
 	case evInspect:
 		w.inspectLater()
 		w.judge.Inspect(w.judged())
 	default:
-		w.nodeEvent(n, &e)
-	}
-	if w.dying != nil {
-		w.perish()
+		w.nodeEvent(w.byID(uint64(e.Member)), e)
 	}
 }
 

@@ -1,4 +1,4 @@
-package sim
+package client
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 // follows from one drawn number, so that an operation costs its client the same
 // draws whatever it becomes.
 type grammar struct {
-	w    *World
-	c    *client
+	p    *Pool
+	c    *Client
 	bits uint64
 }
 
@@ -30,7 +30,7 @@ func (g *grammar) n(bound int) int {
 // one is true one time in so many.
 func (g *grammar) one(in int) bool { return g.n(in) == 0 }
 
-func (g *grammar) key() []byte { return g.w.load.keys[g.n(g.w.load.Keys)] }
+func (g *grammar) key() []byte { return g.p.load.keys[g.n(g.p.load.Keys)] }
 
 // span is a key and the end of a range: of one key, up to another (which may lie
 // before it: an empty range), a prefix, or everything from the key on.
@@ -46,7 +46,7 @@ func (g *grammar) span() (key, end []byte) {
 	case 4:
 		return key, []byte{0}
 	}
-	return key, g.w.load.end
+	return key, g.p.load.end
 }
 
 // prefixEnd is the end of the range of all keys that begin with prefix.
@@ -57,7 +57,7 @@ func prefixEnd(prefix []byte) []byte {
 }
 
 // past is a revision not long ago, which a compaction may have taken.
-func (g *grammar) past(back int) int64 { return max(1, g.c.lastRev-int64(g.n(back))) }
+func (g *grammar) past(back int) int64 { return max(1, g.c.LastRev-int64(g.n(back))) }
 
 // read is a range with every option that there is, each of them now and then.
 func (g *grammar) read() *pb.RangeRequest {
@@ -72,7 +72,7 @@ func (g *grammar) read() *pb.RangeRequest {
 	case 0, 1, 2, 3, 4, 5, 6:
 		r.Revision = g.past(16)
 	case 7:
-		r.Revision = g.c.lastRev + 1 + int64(g.n(4)) // in the future, or not any more
+		r.Revision = g.c.LastRev + 1 + int64(g.n(4)) // in the future, or not any more
 	}
 	for _, bound := range []*int64{&r.MinModRevision, &r.MaxModRevision, &r.MinCreateRevision, &r.MaxCreateRevision} {
 		if g.one(10) {
@@ -112,13 +112,13 @@ func (g *grammar) branch(depth int) (ops []*pb.RequestOp) {
 	key := g.key()
 	switch g.n(12) {
 	case 0: // put and deleted again at one revision, by siblings
-		ops = append(ops, nest(putOp(key, g.w.value())), g.readOp(key), nest(g.deletion(key)))
+		ops = append(ops, Nest(Put(key, g.p.value())), g.readOp(key), Nest(g.deletion(key)))
 	case 1: // deleted and put again at one revision: "from here on" covers no put
 		wipe := g.deletion(key)
 		wipe.GetRequestDeleteRange().RangeEnd = []byte{0}
-		ops = append(ops, wipe, putOp(key, g.w.value()), g.readOp(key))
+		ops = append(ops, wipe, Put(key, g.p.value()), g.readOp(key))
 	case 2: // reads around a write
-		ops = append(ops, g.readOp(key), putOp(key, g.w.value()), g.readOp(key))
+		ops = append(ops, g.readOp(key), Put(key, g.p.value()), g.readOp(key))
 	case 3: // siblings
 		if depth < maxNesting {
 			for range 2 + g.n(2) {
@@ -138,7 +138,7 @@ func (g *grammar) operation(depth int) *pb.RequestOp {
 	case 0, 1, 2:
 		r := &pb.PutRequest{Key: g.key(), PrevKv: g.one(3), IgnoreValue: g.one(16)}
 		if !r.IgnoreValue {
-			r.Value = g.w.value()
+			r.Value = g.p.value()
 		}
 		return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: r}}
 	case 3:
@@ -156,7 +156,7 @@ func (g *grammar) operation(depth int) *pb.RequestOp {
 
 // readOp reads a key, or everything from it on.
 func (g *grammar) readOp(key []byte) *pb.RequestOp {
-	op := getOp(key)
+	op := Get(key)
 	if g.one(3) {
 		op.GetRequestRange().RangeEnd = []byte{0}
 	}
@@ -173,13 +173,14 @@ func nestTxn(t *pb.TxnRequest) *pb.RequestOp {
 	return &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: t}}
 }
 
-func nest(ops ...*pb.RequestOp) *pb.RequestOp { return nestTxn(&pb.TxnRequest{Success: ops}) }
+// Nest is a transaction without a condition.
+func Nest(ops ...*pb.RequestOp) *pb.RequestOp { return nestTxn(&pb.TxnRequest{Success: ops}) }
 
 // compare is a condition on a key or a range, of any target and result, as often
 // as not with what the client knows to be true.
 func (g *grammar) compare() *pb.Compare {
-	k := g.n(g.w.load.Keys)
-	c := &pb.Compare{Key: g.w.load.keys[k], Result: pb.Compare_CompareResult(g.n(4)), Target: pb.Compare_CompareTarget(g.n(5))}
+	k := g.n(g.p.load.Keys)
+	c := &pb.Compare{Key: g.p.load.keys[k], Result: pb.Compare_CompareResult(g.n(4)), Target: pb.Compare_CompareTarget(g.n(5))}
 	if g.one(3) {
 		c.Key, c.RangeEnd = g.span()
 	}

@@ -1,4 +1,4 @@
-package sim
+package client
 
 import (
 	"testing"
@@ -7,6 +7,10 @@ import (
 	"vitrine/core/limits"
 	"vitrine/core/pb"
 	"vitrine/core/script"
+	"vitrine/core/sim/clock"
+	"vitrine/core/sim/judge"
+	"vitrine/core/sim/setup"
+	"vitrine/core/trace"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -48,18 +52,27 @@ func (f *forms) look(t *pb.TxnRequest, depth int) {
 	}
 }
 
+// nobody is a world without members that answer.
+type nobody struct{}
+
+func (nobody) Members() []uint64       { return []uint64{1, 2, 3} }
+func (nobody) Server(uint64) Server    { return nil }
+func (nobody) Emit(trace.Event) uint64 { return 0 }
+func (nobody) Decided(script.Command)  {}
+
 // TestGrammar: every form comes, and survives its way through the text of a
 // command.
 func TestGrammar(t *testing.T) {
-	w, err := New(DefaultConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := w.clients[1]
-	c.lastRev = 50
+	cfg := setup.Default()
+	now := new(clock.Clock)
+	cfg.Workload.Explicit = true
+	p := New(nobody{}, &cfg, &cfg.Network, now, nil, judge.New(now, trace.NewStream(), judge.Options{}))
+	p.Begin()
+	c := p.clients[1]
+	c.LastRev = 50
 	var f forms
 	for i := range uint64(3000) {
-		g := &grammar{w, c, i << 32}
+		g := &grammar{p, c, i << 32}
 		txn := g.txn()
 		f.look(txn, 0)
 		if api.Validate(txn, limits.MaxTxnOps) != nil {

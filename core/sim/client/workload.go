@@ -1,4 +1,4 @@
-package sim
+package client
 
 import (
 	"bytes"
@@ -57,71 +57,71 @@ const thoughtBefore = 1
 // thought is a client's alarm: it wants to do something. What clients decide
 // comes before all else in its nanosecond, as commands do, so that it can be
 // replaced by commands.
-func (w *World) thought(e *clock.Event) {
-	c := w.clients[e.A]
+func (p *Pool) thought(e *clock.Event) {
+	c := p.clients[e.A]
 	if e.Slot == thoughtBefore {
 		// It has waited for an answer with this one.
-	} else if w.load.gap > 0 && !w.load.off {
-		w.clock.PushFirst(clock.Event{At: w.clock.Now + int64(c.dice.Exp(w.load.gap)) + 1, Kind: evThink, A: e.A})
+	} else if p.load.gap > 0 && !p.load.off {
+		p.clock.PushFirst(clock.Event{At: p.clock.Now + int64(c.dice.Exp(p.load.gap)) + 1, Kind: Think, A: e.A})
 	} else {
 		c.asleep = true
 		return
 	}
-	if c.request >= 0 {
+	if c.Request >= 0 {
 		c.due = true
 		return
 	}
-	w.think(c)
+	p.think(c)
 }
 
 // wake starts the clients that sleep because there was no load.
-func (w *World) wake() {
-	if w.load.gap == 0 || w.load.off || w.load.Explicit {
+func (p *Pool) wake() {
+	if p.load.gap == 0 || p.load.off || p.load.Explicit {
 		return
 	}
-	for _, c := range w.clients[1:] {
+	for _, c := range p.clients[1:] {
 		if c.asleep {
 			c.asleep = false
-			w.clock.PushFirst(clock.Event{At: w.clock.Now + int64(c.dice.Exp(w.load.gap)) + 1, Kind: evThink, A: uint64(c.id)})
+			p.clock.PushFirst(clock.Event{At: p.clock.Now + int64(c.dice.Exp(p.load.gap)) + 1, Kind: Think, A: uint64(c.ID)})
 		}
 	}
 }
 
 // think issues one operation: five draws, whatever it becomes.
-func (w *World) think(c *client) {
-	if w.load.off {
+func (p *Pool) think(c *Client) {
+	if p.load.off {
 		return
 	}
-	l := &w.load
+	l := &p.load
 	pick := int(c.dice.Uint64N(uint64(l.Mix.Sum())))
 	k, k2 := c.dice.IntN(l.Keys), c.dice.IntN(l.Keys)
 	how, how2 := c.dice.Uint64(), c.dice.Uint64()
 	op, body := script.OpGet, any(nil)
 	switch l.Mix.Kind(pick) {
 	case 0:
-		op, body = script.OpPut, w.makePut(k, how)
+		op, body = script.OpPut, p.makePut(k, how)
 	case 1:
 		body = &pb.RangeRequest{Key: l.keys[k]}
 	case 2:
 		body = &pb.RangeRequest{Key: l.keys[k], Serializable: true}
 	case 3:
-		op, body = script.OpDelete, w.makeDelete(k, k2, how)
+		op, body = script.OpDelete, p.makeDelete(k, k2, how)
 	case 4:
 		if op = script.OpTxn; how2%8 < 3 {
-			body = (&grammar{w, c, how}).txn()
+			body = (&grammar{p, c, how}).txn()
 		} else {
-			body = w.makeTxn(c, k, k2, how)
+			body = p.makeTxn(c, k, k2, how)
 		}
 	case 5:
-		r := (&grammar{w, c, how}).read()
+		r := (&grammar{p, c, how}).read()
 		k, body = slices.IndexFunc(l.keys, func(key []byte) bool { return string(key) == string(r.Key) }), r
 	case 6:
 		op, body = script.OpCompact, &pb.CompactionRequest{Revision: c.compactAt(how), Physical: how>>16%4 == 0}
 	case 7:
-		op, body = (&grammar{w, c, how}).call()
+		op, body = (&grammar{p, c, how}).call()
 	}
-	if (c.refused || len(c.alarms) > 0) && how2>>40%3 == 0 {
-		op, body = c.repair()
+	if (c.Refused || len(c.Alarms) > 0) && how2>>40%3 == 0 {
+		op, body = c.Repair()
 	}
 	words, key := l.words[op][k], l.names[k]
 	switch t, ok := body.(*pb.TxnRequest); {
@@ -131,124 +131,126 @@ func (w *World) think(c *client) {
 	case !op.Keyed():
 		words, key = op.String(), ""
 	}
-	c.request = w.issue(c, op, body, words, key, -1, w.patience())
-	w.decided(c, body, w.requests.At(c.request).node)
+	c.Request = p.Issue(c, op, body, words, key, 0, p.patience())
+	p.decided(c, body, p.requests.At(c.Request).Member)
 }
 
 // compactAt is a revision to compact at: the newest one, one a little older, or
 // that of a delete, where much has gone wrong in the past.
-func (c *client) compactAt(how uint64) int64 {
+func (c *Client) compactAt(how uint64) int64 {
 	switch how >> 8 % 4 {
 	case 0:
-		return max(1, c.lastRev)
+		return max(1, c.LastRev)
 	case 1:
 		return max(1, c.tombstone)
 	}
-	return max(1, c.lastRev-int64(how%64))
+	return max(1, c.LastRev-int64(how%64))
 }
 
 // value is unlike every other value of the run. A large one spans several blocks
 // of a disk, so that a crash can tear it.
-func (w *World) value() []byte {
-	w.values++
-	v := strconv.AppendUint(append(make([]byte, 0, 12), 'v'), w.values, 10)
-	if large := w.cfg.Workload.Large; large > 0 && w.values%16 == 0 {
-		v = append(v, bytes.Repeat([]byte{'x'}, int(dice.Mix(w.values)%uint64(large)))...)
+func (p *Pool) value() []byte {
+	p.values++
+	v := strconv.AppendUint(append(make([]byte, 0, 12), 'v'), p.values, 10)
+	if large := p.cfg.Workload.Large; large > 0 && p.values%16 == 0 {
+		v = append(v, bytes.Repeat([]byte{'x'}, int(dice.Mix(p.values)%uint64(large)))...)
 	}
 	return v
 }
 
-func (w *World) makePut(k int, how uint64) any {
-	r := &pb.PutRequest{Key: w.load.keys[k], PrevKv: how%4 == 0, IgnoreValue: how>>8%16 == 0}
+func (p *Pool) makePut(k int, how uint64) any {
+	r := &pb.PutRequest{Key: p.load.keys[k], PrevKv: how%4 == 0, IgnoreValue: how>>8%16 == 0}
 	if !r.IgnoreValue {
-		r.Value = w.value()
+		r.Value = p.value()
 	}
 	return r
 }
 
-func (w *World) makeDelete(k, k2 int, how uint64) any {
-	r := &pb.DeleteRangeRequest{Key: w.load.keys[k], PrevKv: how%4 == 0}
+func (p *Pool) makeDelete(k, k2 int, how uint64) any {
+	r := &pb.DeleteRangeRequest{Key: p.load.keys[k], PrevKv: how%4 == 0}
 	if how>>8%8 == 0 && k < k2 {
-		r.RangeEnd = w.load.keys[k2]
+		r.RangeEnd = p.load.keys[k2]
 	}
 	return r
 }
 
 // makeTxn makes one of the shapes that programs are built from. Its first key is
 // k.
-func (w *World) makeTxn(c *client, k, k2 int, how uint64) any {
-	key, other := w.load.keys[k], w.load.keys[k2]
+func (p *Pool) makeTxn(c *Client, k, k2 int, how uint64) any {
+	key, other := p.load.keys[k], p.load.keys[k2]
 	switch how % 10 {
 	case 7: // all keys from one on, or none of them, and what they were before
 		wipe := deleteOp(key)
-		wipe.GetRequestDeleteRange().RangeEnd, wipe.GetRequestDeleteRange().PrevKv = w.load.end, true
+		wipe.GetRequestDeleteRange().RangeEnd, wipe.GetRequestDeleteRange().PrevKv = p.load.end, true
 		return &pb.TxnRequest{
-			Compare: []*pb.Compare{{Result: pb.Compare_LESS, Target: pb.Compare_VERSION, Key: key, RangeEnd: w.load.end, TargetUnion: &pb.Compare_Version{Version: int64(1 + how>>8%8)}}},
-			Success: []*pb.RequestOp{wipe, getOp(key)},
-			Failure: []*pb.RequestOp{putOp(other, w.value())},
+			Compare: []*pb.Compare{{Result: pb.Compare_LESS, Target: pb.Compare_VERSION, Key: key, RangeEnd: p.load.end, TargetUnion: &pb.Compare_Version{Version: int64(1 + how>>8%8)}}},
+			Success: []*pb.RequestOp{wipe, Get(key)},
+			Failure: []*pb.RequestOp{Put(other, p.value())},
 		}
 	case 8: // a page of a sorted list, read beside a write
-		page := getOp(key)
+		page := Get(key)
 		r := page.GetRequestRange()
-		r.RangeEnd, r.Limit, r.SortOrder, r.SortTarget = w.load.end, int64(1+how>>8%3), pb.RangeRequest_DESCEND, pb.RangeRequest_SortTarget(how>>16%5)
+		r.RangeEnd, r.Limit, r.SortOrder, r.SortTarget = p.load.end, int64(1+how>>8%3), pb.RangeRequest_DESCEND, pb.RangeRequest_SortTarget(how>>16%5)
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_NOT_EQUAL, Target: pb.Compare_MOD, Key: key, TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
-			Success: []*pb.RequestOp{page, putOp(other, w.value()), page},
+			Success: []*pb.RequestOp{page, Put(other, p.value()), page},
 			Failure: []*pb.RequestOp{page},
 		}
 	case 9: // a read of two keys that asks no quorum
-		first, second := getOp(key), getOp(other)
+		first, second := Get(key), Get(other)
 		first.GetRequestRange().Serializable, second.GetRequestRange().Serializable = true, true
 		return &pb.TxnRequest{Success: []*pb.RequestOp{first, second}}
 	case 6: // a write, and a read of the past, which may be gone
-		past := getOp(other)
-		past.GetRequestRange().Revision = max(1, c.lastRev-int64(how>>8%32))
-		return &pb.TxnRequest{Success: []*pb.RequestOp{putOp(key, w.value()), past}}
+		past := Get(other)
+		past.GetRequestRange().Revision = max(1, c.LastRev-int64(how>>8%32))
+		return &pb.TxnRequest{Success: []*pb.RequestOp{Put(key, p.value()), past}}
 	case 0: // create if absent
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_CREATE, Key: key, TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
-			Success: []*pb.RequestOp{putOp(key, w.value())},
-			Failure: []*pb.RequestOp{getOp(key)},
+			Success: []*pb.RequestOp{Put(key, p.value())},
+			Failure: []*pb.RequestOp{Get(key)},
 		}
 	case 1: // compare and swap by revision
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_MOD, Key: key, TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
-			Success: []*pb.RequestOp{putOp(key, w.value()), getOp(key)},
-			Failure: []*pb.RequestOp{getOp(key)},
+			Success: []*pb.RequestOp{Put(key, p.value()), Get(key)},
+			Failure: []*pb.RequestOp{Get(key)},
 		}
 	case 2: // compare and swap by value
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_VALUE, Key: key, TargetUnion: &pb.Compare_Value{Value: []byte(c.seen[k].value)}}},
-			Success: []*pb.RequestOp{putOp(key, w.value())},
-			Failure: []*pb.RequestOp{getOp(key), getOp(other)},
+			Success: []*pb.RequestOp{Put(key, p.value())},
+			Failure: []*pb.RequestOp{Get(key), Get(other)},
 		}
 	case 3: // two keys at once
-		ops := []*pb.RequestOp{putOp(key, w.value())}
+		ops := []*pb.RequestOp{Put(key, p.value())}
 		if k != k2 {
-			ops = append(ops, putOp(other, w.value()))
+			ops = append(ops, Put(other, p.value()))
 		}
 		return &pb.TxnRequest{Success: ops}
 	case 4: // one inside another, and a delete
 		inner := &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_VERSION, Key: other, TargetUnion: &pb.Compare_Version{Version: 1}}},
 			Success: []*pb.RequestOp{deleteOp(other)},
-			Failure: []*pb.RequestOp{putOp(other, w.value())},
+			Failure: []*pb.RequestOp{Put(other, p.value())},
 		}
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_CREATE, Key: key, TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
-			Success: []*pb.RequestOp{getOp(key), {Request: &pb.RequestOp_RequestTxn{RequestTxn: inner}}},
-			Failure: []*pb.RequestOp{getOp(other)},
+			Success: []*pb.RequestOp{Get(key), {Request: &pb.RequestOp_RequestTxn{RequestTxn: inner}}},
+			Failure: []*pb.RequestOp{Get(other)},
 		}
 	default: // a read of two keys
-		return &pb.TxnRequest{Success: []*pb.RequestOp{getOp(key), getOp(other)}}
+		return &pb.TxnRequest{Success: []*pb.RequestOp{Get(key), Get(other)}}
 	}
 }
 
-func putOp(key, value []byte) *pb.RequestOp {
+// Put is an operation of a transaction, as are the others.
+func Put(key, value []byte) *pb.RequestOp {
 	return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: key, Value: value}}}
 }
 
-func getOp(key []byte) *pb.RequestOp {
+// Get reads a key.
+func Get(key []byte) *pb.RequestOp {
 	return &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: key}}}
 }
 
@@ -257,17 +259,17 @@ func deleteOp(key []byte) *pb.RequestOp {
 }
 
 // learn keeps what a read told about its key, for later conditions.
-func (c *client) learn(w *World, r *request) {
-	resp, ok := r.answer.(*pb.RangeResponse)
-	if !ok || r.client == 0 {
+func (c *Client) learn(p *Pool, r *Request) {
+	resp, ok := r.Answer.(*pb.RangeResponse)
+	if !ok || r.Client == 0 {
 		return
 	}
-	req := r.body.(*pb.RangeRequest)
+	req := r.Body.(*pb.RangeRequest)
 	if req.RangeEnd != nil || req.Revision != 0 || req.CountOnly || req.KeysOnly {
 		return
 	}
-	for k := range w.load.keys {
-		if string(w.load.keys[k]) != string(req.Key) {
+	for k := range p.load.keys {
+		if string(p.load.keys[k]) != string(req.Key) {
 			continue
 		}
 		c.seen[k] = sight{}
@@ -277,76 +279,76 @@ func (c *client) learn(w *World, r *request) {
 	}
 }
 
-// newClients makes the visitor, number 0, and the simulated ones.
-func (w *World) newClients() {
-	for i := range w.cfg.Workload.Clients + 1 {
-		c := &client{id: i, dice: dice.New(w.cfg.Seed, dice.Client, uint64(i)), request: -1, seen: make([]sight, w.cfg.Workload.Keys), down: make([]int64, len(w.nodes)), heard: make([]known, len(w.nodes))}
-		c.next = c.dice.IntN(len(w.nodes))
+// Begin makes the visitor, number 0, and the simulated ones, who begin to work.
+func (p *Pool) Begin() {
+	for i := range p.cfg.Workload.Clients + 1 {
+		c := &Client{ID: i, dice: dice.New(p.cfg.Seed, dice.Client, uint64(i)), Request: -1, seen: make([]sight, p.cfg.Workload.Keys), down: map[uint64]int64{}, heard: map[uint64]known{}}
+		c.next = c.dice.IntN(len(p.host.Members()))
 		c.asleep = true
-		w.clients = append(w.clients, c)
+		p.clients = append(p.clients, c)
 	}
-	if w.cfg.Workload.Explicit {
+	if p.cfg.Workload.Explicit {
 		return
 	}
-	w.wake()
-	for i := range min(w.cfg.Workload.Watches, w.cfg.Workload.Clients) {
-		c := w.clients[i+1]
+	p.wake()
+	for i := range min(p.cfg.Workload.Watches, p.cfg.Workload.Clients) {
+		c := p.clients[i+1]
 		create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: i%2 == 1, ProgressNotify: true}
 		if i > 0 {
 			create.StartRevision = 1
 		}
-		w.watchAnew(c, create, false)
-		w.turnLater(c)
+		p.watchAnew(c, create, false)
+		p.turnLater(c)
 	}
 }
 
 // watchTurn is Watching.Turn by default.
 const watchTurn = 4 * time.Second
 
-func (w *World) turnLater(c *client) {
-	w.clock.PushFirst(clock.Event{At: w.clock.Now + int64(c.dice.Exp(cmp.Or(w.cfg.Watch.Turn, watchTurn))) + 1, Kind: evTurn, A: uint64(c.id)})
+func (p *Pool) turnLater(c *Client) {
+	p.clock.PushFirst(clock.Event{At: p.clock.Now + int64(c.dice.Exp(cmp.Or(p.cfg.Watch.Turn, watchTurn))) + 1, Kind: Turn, A: uint64(c.ID)})
 }
 
 // turn makes a watching client lose its connection, ask how far it is, end its
 // stream, or watch more or less: three draws.
-func (w *World) turn(e *clock.Event) {
-	c := w.clients[e.A]
-	w.turnLater(c)
+func (p *Pool) turn(e *clock.Event) {
+	c := p.clients[e.A]
+	p.turnLater(c)
 	what, how, back := c.dice.IntN(8), c.dice.Uint64(), int64(c.dice.Uint64N(100))
-	if w.load.off || w.load.gap == 0 {
+	if p.load.off || p.load.gap == 0 {
 		return
 	}
-	s := c.stream
-	if s == nil || s.closed {
-		w.watchMore(c, how, back)
+	s := c.Stream
+	if s == nil || s.Closed {
+		p.watchMore(c, how, back)
 		return
 	}
 	switch {
 	case what < 3: // the connection breaks; the member hears of it, or not yet
-		w.breakStream(s, what > 0)
-		w.keep(script.Command{Cmd: brokenHow(what > 0), Client: c.id})
+		p.breakStream(s, what > 0)
+		p.host.Decided(script.Command{Cmd: brokenHow(what > 0), Client: c.ID})
 	case what == 3:
-		w.askProgress(s)
-		w.keep(script.Command{Cmd: script.AskProgress, Client: c.id})
+		p.AskProgress(s)
+		p.host.Decided(script.Command{Cmd: script.AskProgress, Client: c.ID})
 	case what == 4:
-		w.closeStream(s)
-		w.keep(script.Command{Cmd: script.EndStream, Client: c.id})
-		w.watchMore(c, how, back)
-	case len(s.watchers) < maxWatchers && what < 7:
-		w.watchMore(c, how, back)
+		p.CloseStream(s)
+		p.host.Decided(script.Command{Cmd: script.EndStream, Client: c.ID})
+		p.watchMore(c, how, back)
+	case len(s.Watchers) < maxWatchers && what < 7:
+		p.watchMore(c, how, back)
 	default:
 		id := int64(how % (maxWatchers + 1)) // of one that is there, or of none
-		if k := len(s.watchers); k > 0 && how>>8%4 > 0 {
-			id = max(0, s.watchers[how>>16%uint64(k)].number)
+		if k := len(s.Watchers); k > 0 && how>>8%4 > 0 {
+			id = max(0, s.Watchers[how>>16%uint64(k)].Number)
 		}
-		w.cancelNumber(s, id)
-		w.keep(script.Command{Cmd: script.CancelWatch, Client: c.id, ID: id})
+		p.cancelNumber(s, id)
+		p.host.Decided(script.Command{Cmd: script.CancelWatch, Client: c.ID, ID: id})
 	}
 }
 
 // watchMore opens a watch with options of all kinds.
-func (w *World) watchMore(c *client, how uint64, back int64) {
-	g := grammar{w, c, how}
+func (p *Pool) watchMore(c *Client, how uint64, back int64) {
+	g := grammar{p, c, how}
 	create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: g.one(2), ProgressNotify: g.one(2), Fragment: g.one(2)}
 	if g.one(3) {
 		create.Key, create.RangeEnd = g.span()
@@ -358,29 +360,38 @@ func (w *World) watchMore(c *client, how uint64, back int64) {
 		}
 	}
 	if !g.one(4) {
-		create.StartRevision = max(1, c.lastRev-back)
+		create.StartRevision = max(1, c.LastRev-back)
 	}
 	if g.one(8) {
-		create.StartRevision = c.lastRev + 1 + back%32 // in the future
+		create.StartRevision = c.LastRev + 1 + back%32 // in the future
 	}
 	if g.one(3) {
 		create.WatchId = int64(1 + g.n(maxWatchers)) // or one that is taken
 	}
-	w.watchAnew(c, create, g.one(3))
+	p.watchAnew(c, create, g.one(3))
 }
 
 // watchAnew opens a watch of a simulated client.
-func (w *World) watchAnew(c *client, create *pb.WatchCreateRequest, fenced bool) {
-	joins := c.stream != nil && !c.stream.closed
+func (p *Pool) watchAnew(c *Client, create *pb.WatchCreateRequest, fenced bool) {
+	joins := c.Stream != nil && !c.Stream.Closed
 	fenced = fenced && !joins
-	wt := w.watch(c, create, fenced, "watch "+string(create.Key), -1)
-	if !w.cfg.Record {
+	wt := p.Watch(c, create, fenced, "watch "+string(create.Key), 0)
+	if !p.cfg.Record {
 		return
 	}
 	cmd := script.Of(create)
-	cmd.Client, cmd.Leader = c.id, fenced
+	cmd.Client, cmd.Leader = c.ID, fenced
 	if !joins {
-		cmd.Member = uint64(wt.on.began + 1)
+		cmd.Member = wt.On.began
 	}
-	w.keep(cmd)
+	p.host.Decided(cmd)
+}
+
+// patience is how long a client waits for the answer to what it asks now.
+func (p *Pool) patience() time.Duration {
+	l := &p.cfg.Workload
+	if l.Hasty > 0 && dice.Mix(p.cfg.Seed^dice.Mix(uint64(p.clock.Now)))%8 == 0 {
+		return l.Hasty
+	}
+	return l.Timeout
 }
