@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"vitrine/cmd/server/internal/node"
+	"vitrine/cmd/server/internal/telemetry"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 )
@@ -32,7 +32,7 @@ type Node interface {
 	ClusterID() uint64
 	Members() *membership.Members
 	StorageVersion() string
-	Figures() node.Figures
+	Figures() telemetry.Figures
 	// WriteRecording writes the newest events of the member.
 	WriteRecording(w io.Writer, version, commit string) error
 }

@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"vitrine/cmd/server/internal/node"
+	"vitrine/cmd/server/internal/telemetry"
 	versions "vitrine/cmd/server/internal/version"
 	"vitrine/core/api"
 	"vitrine/core/membership"
@@ -42,7 +42,7 @@ func (f *fake) Learner() bool                { return f.learner }
 func (f *fake) ClusterID() uint64            { return 0xc1 }
 func (f *fake) Members() *membership.Members { return membership.New(1) }
 func (f *fake) StorageVersion() string       { return "3.7.0" }
-func (f *fake) Figures() node.Figures        { return node.Figures{ID: 1} }
+func (f *fake) Figures() telemetry.Figures   { return telemetry.Figures{ID: 1} }
 func (f *fake) WriteRecording(w io.Writer, version, commit string) error {
 	_, err := io.WriteString(w, version+" "+commit)
 	return err

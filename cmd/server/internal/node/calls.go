@@ -59,11 +59,11 @@ func (n *Node) Ask(ctx context.Context, c api.Call) (any, error) {
 		return n.perform(ctx, route, c)
 	}
 	start := time.Now()
-	n.metrics.began(writes)
+	n.metrics.Began(writes)
 	resp, err := n.perform(ctx, route, c)
 	took := time.Since(start)
-	n.metrics.ended(c.Operation, writes, took, err)
-	if took > n.cfg.SlowApply && !writes {
+	n.metrics.Ended(c.Operation, writes, took, err)
+	if took > n.cfg.Disk.SlowApply && !writes {
 		n.noteSlowRead(c.Operation, c.Body, resp, took, err)
 	}
 	return resp, err
@@ -82,7 +82,7 @@ func (n *Node) perform(ctx context.Context, route api.Route, c api.Call) (any, e
 		if _, err := n.awaitRead(ctx, c); err != nil {
 			return nil, err
 		}
-		if err := n.defragment(); err != nil {
+		if err := n.disk.Defragment(); err != nil {
 			return nil, err
 		}
 		return &pb.DefragmentResponse{}, nil
@@ -116,8 +116,8 @@ func (n *Node) readyNow(c *api.Call) *api.ReadReady {
 // under way already may still go over, and then the member raises the alarm when it applies it. Nobody waits for the store
 // here: its size changes with commits alone.
 func (n *Node) overQuota(c *api.Call) bool {
-	cost, quota := c.Operation.Cost(c.Body), n.quota()
-	return cost > 0 && quota > 0 && n.inUse.Load()+int64(cost) >= quota
+	cost, quota := c.Operation.Cost(c.Body), n.disk.Quota()
+	return cost > 0 && quota > 0 && n.disk.InUse()+int64(cost) >= quota
 }
 
 // raiseSpaceAlarm returns when the cluster knows that this member has no space, if that can be done in time. Whoever asked

@@ -8,7 +8,7 @@ func (n *Node) Identify(token string) api.Identity {
 	switch {
 	case token == "":
 		i.Forged = true
-	case n.cfg.Secrets.Signed() && n.users.Load(): // else nobody asks
+	case n.cfg.Secrets.Signed() && n.disk.Users(): // else nobody asks
 		var ok bool
 		i.Signed, ok = n.cfg.Secrets.Verify(token)
 		i.Forged = !ok

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -12,23 +11,23 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/dial"
+	"vitrine/cmd/server/internal/disk"
 	"vitrine/cmd/server/internal/peer"
 	"vitrine/cmd/server/internal/secret"
 	"vitrine/cmd/server/internal/tasks"
+	"vitrine/cmd/server/internal/telemetry"
 	"vitrine/core/api"
-	"vitrine/core/driver"
 	"vitrine/core/member"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
-	"vitrine/core/vfs"
+	"vitrine/core/store"
 )
 
 // Config is what a node is made of. It comes checked (package config). Of what the member is told, the node finds ids and
 // epoch itself.
 type Config struct {
 	member.Config
-	DataDir  string
-	WALDir   string // empty: <DataDir>/member/wal
+	Disk     disk.Settings
 	PeerURLs []string
 
 	Cluster    map[string][]string // name to peer URLs, for a member that has no log yet
@@ -40,18 +39,8 @@ type Config struct {
 
 	TickAdvance bool // hasten the first election
 
-	QuotaBytes          int64
-	BackendInterval     time.Duration
-	BackendOps          int
-	CompactionBatch     int
-	CompactionPause     time.Duration
-	SlowApply           time.Duration
-	NoFsync             bool
-	SegmentBytes        int64          // of the log; 0: etcd's
 	FlightRecorderBytes int            // of memory for the newest events; 0: none are kept
-	FS                  vfs.FS         // all files; nil: the operating system's
 	Dial                dial.Func      // how peers are reached; nil: over the network
-	LockTimeout         time.Duration  // of the wait for another process's lock on the database; 0: 10 s
 	Secrets             *secret.Keeper // nil: as by default
 
 	Log      *zap.Logger
@@ -62,18 +51,16 @@ type Config struct {
 type Node struct {
 	cfg     Config
 	log     *zap.Logger
-	metrics *metrics
+	metrics *telemetry.Metrics
 	start   time.Time
 	id      uint64
 	cluster uint64
-	disk    *driver.Disk
+	disk    *disk.Disk
 	flight  flight
 
 	inbox     *inbox
 	logLane   *lane[logWrite]
 	applyLane *lane[applyBatch]
-	commits   *commits
-	keeper    keeper
 	transport *peer.Transport
 
 	// Of the core loop alone.
@@ -87,23 +74,10 @@ type Node struct {
 	arrived   []uint64 // indexes of databases whose messages this round has stepped
 	published bool
 
-	// Of the log lane alone.
-	journal *driver.Log
-
-	// mu guards the store: the apply lane writes, readers read. commitMu is held for a
-	// commit of the backend and for the exchange of the store; it goes before mu.
-	commitMu sync.Mutex
-	mu       sync.RWMutex
-	state    *driver.State
-	inUse    atomic.Int64 // bytes of the database, as of its last commit
-	openTook atomic.Int64 // what opening the database has taken
-	receipts atomic.Uint64
-
 	nextCall, nextStream        atomic.Uint64
 	term, lead                  atomic.Uint64
 	commitIndex, appliedIndex   atomic.Uint64
 	learner, wantsPrev, leading atomic.Bool
-	users                       atomic.Bool // authentication is enabled in the store
 	members                     atomic.Pointer[membership.Members]
 	reconnects                  chan struct{} // a token when the membership has changed
 	elected                     chan struct{} // a token when this member has become leader
@@ -125,7 +99,6 @@ type Node struct {
 	images  chan struct{} // a token for each image on its way to a peer
 	// receiving has a token while a database is received, waits for raft to want it, or is installed.
 	receiving chan struct{}
-	retired   sync.WaitGroup // databases that were replaced and wait for their last reader
 }
 
 // Start begins to work. Peer messages are taken from now on; client requests wait for a leader.
@@ -133,12 +106,12 @@ func (n *Node) Start() {
 	n.lanes.Go(n.writeLog)
 	n.lanes.Go(n.applyAll)
 	n.lanes.Go(n.core)
-	n.helpers.Go(n.commitAll)
-	n.helpers.Go(n.keepHouse)
+	n.helpers.Go(n.disk.Commit)
+	n.helpers.Go(n.disk.Housekeep)
 	n.helpers.Go(n.tick)
 	n.helpers.Go(n.connect)
 	n.helpers.Go(n.followVersions)
-	n.keeper.wake()
+	n.disk.Wake()
 }
 
 // tick is raft's clock. A loop that cannot follow gets no backlog of ticks: time that
@@ -225,29 +198,20 @@ func (n *Node) Transport() *peer.Transport { return n.transport }
 func (n *Node) Members() *membership.Members { return n.members.Load() }
 
 // Alarms are the alarms in force.
-func (n *Node) Alarms() []*pb.AlarmMember {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	return n.state.Store.Alarms.List(pb.AlarmType_NONE)
-}
+func (n *Node) Alarms() []*pb.AlarmMember { return n.disk.Alarms() }
 
 // StorageVersion is the version of the database's schema, "" while unknown.
-func (n *Node) StorageVersion() string {
-	if !n.tasks.Enter() {
-		return ""
-	}
-	defer n.tasks.Leave()
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	return n.state.Store.StorageVersion()
-}
+func (n *Node) StorageVersion() string { return n.disk.StorageVersion() }
+
+// Quota is the quota in force, in bytes; Version the release of etcd that this member says it is. Look lets f read the
+// store while nobody changes it.
+func (n *Node) Quota() int64              { return n.disk.Quota() }
+func (n *Node) Version() string           { return n.cfg.Version }
+func (n *Node) Look(f func(*store.Store)) { n.disk.Look(f) }
 
 // header is the identity of an answer that is made without the core loop.
 func (n *Node) header() api.Header {
-	n.mu.RLock()
-	rev := n.state.Store.KV.Revision()
-	n.mu.RUnlock()
-	return api.Header{ClusterID: n.cluster, MemberID: n.id, RaftTerm: n.term.Load(), Revision: rev}
+	return api.Header{ClusterID: n.cluster, MemberID: n.id, RaftTerm: n.term.Load(), Revision: n.disk.Revision()}
 }
 
 // Resign hands leadership over if this member has it, and waits until another leads or
@@ -308,25 +272,11 @@ func (n *Node) shutdown(orderly bool) (err error) {
 			n.logLane.abandon()
 			n.applyLane.abandon()
 		}
-		close(n.commits.stop)
+		n.disk.StopCommits()
 		n.lanes.Wait()
 		n.helpers.Wait()
 		n.tasks.Wait()
-		n.retired.Wait()
-		if orderly {
-			err = n.flushLast()
-		}
-		err = errors.Join(err, n.journal.Close(), n.state.Store.Backend.Close())
+		err = n.disk.Close(orderly)
 	})
 	return err
-}
-
-// flushLast commits what the lanes have left, unless the backend has failed.
-func (n *Node) flushLast() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if err := n.state.Store.Backend.Err(); err != nil {
-		return err
-	}
-	return n.state.Store.Backend.Flush()
 }

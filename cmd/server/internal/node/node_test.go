@@ -16,11 +16,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"vitrine/cmd/server/internal/disk"
 	"vitrine/core/api"
 	"vitrine/core/consensus"
 	"vitrine/core/duty"
 	"vitrine/core/member"
 	"vitrine/core/pb"
+	"vitrine/core/store"
 	"vitrine/core/vfs"
 )
 
@@ -35,11 +37,14 @@ func testConfig(dir string) Config {
 			Self:         duty.Self{Name: "m", ClientURLs: []string{"http://127.0.0.1:2"}},
 			TickInterval: 10 * time.Millisecond,
 		},
-		DataDir: dir, PeerURLs: []string{"http://127.0.0.1:1"},
-		Cluster: map[string][]string{"m": {"http://127.0.0.1:1"}}, NewCluster: true, Token: "t", Version: "3.7.3",
-		TickAdvance: true, BackendInterval: 10 * time.Millisecond, BackendOps: 1000,
-		CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second,
-		SegmentBytes: 1 << 20, Log: zap.NewNop(), LockTimeout: 20 * time.Millisecond,
+		Disk: disk.Settings{
+			DataDir: dir, BackendInterval: 10 * time.Millisecond, BackendOps: 1000,
+			CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second,
+			SegmentBytes: 1 << 20, LockTimeout: 20 * time.Millisecond,
+		},
+		PeerURLs: []string{"http://127.0.0.1:1"},
+		Cluster:  map[string][]string{"m": {"http://127.0.0.1:1"}}, NewCluster: true, Token: "t", Version: "3.7.3",
+		TickAdvance: true, Log: zap.NewNop(),
 	}
 }
 
@@ -94,7 +99,7 @@ func TestFailingDiskStopsTheMember(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var broken atomic.Bool
 			cfg := testConfig(t.TempDir())
-			cfg.FS = vfs.WithFaults(vfs.OS{}, func(op vfs.Op) error {
+			cfg.Disk.FS = vfs.WithFaults(vfs.OS{}, func(op vfs.Op) error {
 				if broken.Load() && op.Kind == kind && strings.HasSuffix(op.Path, ".wal") {
 					return syscall.ENOSPC
 				}
@@ -123,7 +128,7 @@ func TestFailingDiskStopsTheMember(t *testing.T) {
 				t.Errorf("a put after the failure: %v", err)
 			}
 			n.Kill()
-			cfg.FS = nil
+			cfg.Disk.FS = nil
 			n = open(t, cfg)
 			if got := count(t, n, "k", "l"); got != 10 {
 				t.Errorf("%d keys after the restart, 10 were acknowledged", got)
@@ -139,7 +144,7 @@ func TestFailingDiskStopsTheMember(t *testing.T) {
 func TestLogIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := testConfig(t.TempDir())
-		cfg.SegmentBytes, cfg.SnapshotCount, cfg.CatchUpEntries = 64<<10, 50, 10
+		cfg.Disk.SegmentBytes, cfg.SnapshotCount, cfg.CatchUpEntries = 64<<10, 50, 10
 		n := open(t, cfg)
 		value := strings.Repeat("x", 2000)
 		for i := range 400 {
@@ -148,7 +153,7 @@ func TestLogIsReleased(t *testing.T) {
 			}
 		}
 		segments := func() int {
-			names, err := filepath.Glob(filepath.Join(cfg.DataDir, "member", "wal", "*.wal"))
+			names, err := filepath.Glob(filepath.Join(cfg.Disk.DataDir, "member", "wal", "*.wal"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,17 +189,15 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 	if _, err := n.Ask(bounded(t), api.Call{Body: &pb.CompactionRequest{Revision: last, Physical: true}}); err != nil {
 		t.Fatal(err)
 	}
-	n.mu.RLock()
-	compacting := n.state.Store.Compacting()
-	n.mu.RUnlock()
+	var compacting bool
+	n.disk.Look(func(s *store.Store) { compacting = s.Compacting() })
 	if compacting {
 		t.Error("the compaction is still under way")
 	}
 	n.Kill()
 	n = open(t, cfg)
-	n.mu.RLock()
-	rev := n.state.Store.KV.CompactRevision()
-	n.mu.RUnlock()
+	var rev int64
+	n.disk.Look(func(s *store.Store) { rev = s.KV.CompactRevision() })
 	if rev != last {
 		t.Errorf("compact revision %d after the restart, want %d", rev, last)
 	}
@@ -212,7 +215,7 @@ func TestReadOnlyTxnThatFails(t *testing.T) {
 // A write that would go over the quota does not reach the log.
 func TestQuotaRefusesBeforeTheLog(t *testing.T) {
 	cfg := testConfig(t.TempDir())
-	cfg.QuotaBytes = 200_000
+	cfg.Disk.QuotaBytes = 200_000
 	n := open(t, cfg)
 	value := strings.Repeat("x", 20_000)
 	var last int64
@@ -224,7 +227,7 @@ func TestQuotaRefusesBeforeTheLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		last = resp.Header.Revision
-		n.flush()
+		n.disk.Flush()
 	}
 	resp, err := n.Ask(bounded(t), api.Call{Body: &pb.RangeRequest{Key: []byte("k")}})
 	if err != nil {
@@ -274,12 +277,12 @@ func TestMissingDatabaseIsSaid(t *testing.T) {
 		if _, err := put(n, fmt.Sprint(i), "v"); err != nil {
 			t.Fatal(err)
 		}
-		n.flush()
+		n.disk.Flush()
 	}
 	if err := n.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(cfg.DataDir, "member", "snap", "db")); err != nil {
+	if err := os.Remove(filepath.Join(cfg.Disk.DataDir, "member", "snap", "db")); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Registry = prometheus.NewRegistry()
@@ -300,7 +303,7 @@ func TestMissingLogIsSaid(t *testing.T) {
 	if err := n.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	log := filepath.Join(cfg.DataDir, "member", "wal")
+	log := filepath.Join(cfg.Disk.DataDir, "member", "wal")
 	if err := os.Rename(log, log+".away"); err != nil {
 		t.Fatal(err)
 	}

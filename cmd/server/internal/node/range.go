@@ -5,34 +5,8 @@ import (
 	"math"
 
 	"vitrine/core/api"
-	"vitrine/core/driver"
-	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 )
-
-// long tells whether a read may take longer than a writer should wait.
-func (n *Node) long(req any) bool {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	return driver.Long(n.state.Store, req, driver.ShortRange)
-}
-
-// view is a stable image of the store for one reader. Opening it takes the write lock for a moment.
-func (n *Node) view() *mvcc.View {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.state.Store.KV.View()
-}
-
-// viewFor is a view for a read, if it is granted in the state of the view.
-func (n *Node) viewFor(r *api.ReadReady) (*mvcc.View, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if err := n.state.Store.Authorize(r.Who, r.Need); err != nil {
-		return nil, err
-	}
-	return n.state.Store.KV.View(), nil
-}
 
 // firstChunk is how many keys the first part of a stream has.
 const firstChunk = 10
@@ -77,7 +51,7 @@ func (n *Node) cut(whole *pb.RangeResponse, send func(*pb.RangeStreamResponse) e
 // awaitRead waits until the store may be read for a call, or what the driver does itself may be done. Nobody has to be
 // asked for what takes this member as it is, unless users are to be told apart: then the member knows who asks.
 func (n *Node) awaitRead(ctx context.Context, c api.Call) (*api.ReadReady, error) {
-	if route := c.Operation.Route(c.Body); (route == api.Serializable || route == api.Driver) && !n.users.Load() {
+	if route := c.Operation.Route(c.Body); (route == api.Serializable || route == api.Driver) && !n.disk.Users() {
 		if err := n.Gate().Admit(&c); err != nil {
 			return nil, err
 		}
@@ -104,7 +78,7 @@ func (n *Node) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*
 	part := &pb.RangeRequest{Key: r.Key, RangeEnd: r.RangeEnd, Revision: r.Revision, KeysOnly: r.KeysOnly, Limit: min(firstChunk, limit)}
 	var sent, revision int64
 	for {
-		resp, err := n.part(part, ready)
+		resp, err := n.disk.Part(part, ready)
 		if err != nil {
 			return api.AsError(err)
 		}
@@ -122,7 +96,7 @@ func (n *Node) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*
 			out.Header = h.Response()
 			out.More = resp.More
 			if out.Count = sent; resp.More {
-				rest, err := n.countAfter(part, resp.Kvs)
+				rest, err := n.disk.CountAfter(part, resp.Kvs)
 				if err != nil {
 					return api.AsError(err)
 				}
@@ -146,30 +120,4 @@ func nextChunk(limit int64, size, target int) int64 {
 		limit /= 2
 	}
 	return max(limit, 1)
-}
-
-// part reads the next keys without counting those behind them.
-func (n *Node) part(r *pb.RangeRequest, ready *api.ReadReady) (*pb.RangeResponse, error) {
-	if !n.tasks.Enter() {
-		return nil, api.ErrStopped
-	}
-	defer n.tasks.Leave()
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	if err := n.state.Store.Authorize(ready.Who, ready.Need); err != nil {
-		return nil, err
-	}
-	return n.state.Store.KV.RangePart(r)
-}
-
-func (n *Node) countAfter(r *pb.RangeRequest, kvs []*pb.KeyValue) (int64, error) {
-	if !n.tasks.Enter() {
-		return 0, api.ErrStopped
-	}
-	defer n.tasks.Leave()
-	key := append(append([]byte(nil), kvs[len(kvs)-1].Key...), 0)
-	v := n.view()
-	defer v.Close()
-	resp, err := v.Range(&pb.RangeRequest{Key: key, RangeEnd: r.RangeEnd, Revision: r.Revision, CountOnly: true})
-	return resp.GetCount(), err
 }

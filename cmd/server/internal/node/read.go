@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"vitrine/core/api"
-	"vitrine/core/driver"
 	"vitrine/core/pb"
 )
 
@@ -12,7 +11,7 @@ import (
 func (n *Node) read(r *api.ReadReady) (any, error) {
 	start := time.Now()
 	resp, err := n.evaluate(r)
-	n.metrics.countRead(resp, r.Operation, time.Since(start), err)
+	n.metrics.Read(resp, r.Operation, time.Since(start), err)
 	resp, err = r.Finish(resp, err)
 	n.answered(r, resp, err)
 	return resp, err
@@ -27,36 +26,18 @@ func (n *Node) evaluate(r *api.ReadReady) (any, error) {
 	case *pb.StatusRequest:
 		return n.completeStatus(r.Partial), nil
 	case *pb.HashKVRequest:
-		return n.hashKV(req)
+		return n.disk.HashKV(req)
 	case *pb.HashRequest:
-		return n.hash()
+		return n.disk.Hash()
 	case *pb.SnapshotRequest:
 		return &pb.SnapshotResponse{}, nil // leave to take one
 	}
-	if n.long(r.Body) {
-		v, err := n.viewFor(r)
-		if err != nil {
-			return nil, err
-		}
-		defer v.Close()
-		return driver.ReadView(v, r.Body)
-	}
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	if err := n.state.Store.Authorize(r.Who, r.Need); err != nil {
-		return nil, err
-	}
-	return n.state.Store.Read(r.Body)
+	return n.disk.Read(r)
 }
 
-// completeStatus adds what the store knows to what consensus knows.
+// completeStatus adds what the store and the server know to what consensus knows.
 func (n *Node) completeStatus(s *pb.StatusResponse) *pb.StatusResponse {
-	n.mu.RLock()
-	st := n.state.Store
-	s.DbSize, s.DbSizeInUse = st.Backend.Store().Size(), st.Backend.Store().SizeInUse()
-	s.StorageVersion = st.StorageVersion()
-	n.mu.RUnlock()
+	n.disk.Status(s)
 	s.Version = n.cfg.Version
-	s.DbSizeQuota = n.quota()
 	return s
 }

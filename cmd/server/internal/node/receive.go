@@ -1,15 +1,13 @@
 package node
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"syscall"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
+	"vitrine/cmd/server/internal/disk"
 	"vitrine/cmd/server/internal/peer"
 	"vitrine/core/limits"
 	"vitrine/core/member"
@@ -21,13 +19,12 @@ import (
 var (
 	errReceiving = fmt.Errorf("%w: another one is being received", peer.ErrUnwanted)
 	errStranger  = fmt.Errorf("%w: its sender is a member of neither configuration", peer.ErrUnwanted)
-	errImageSize = errors.New("the database is larger than a member of this cluster can have")
 )
 
 // wantImage takes the token for a database that this member needs, or says why it needs none.
 func (n *peerSide) wantImage(m *raftpb.Message, declared int64) error {
 	meta := m.GetSnapshot().GetMetadata()
-	limit := limits.ImageBytes(n.cfg.QuotaBytes)
+	limit := limits.ImageBytes(n.cfg.Disk.QuotaBytes)
 	switch {
 	case meta.GetIndex() == 0 || meta.GetTerm() == 0 || meta.GetTerm() > m.GetTerm():
 		return fmt.Errorf("%w: no log has an entry (index %d, term %d) in term %d", peer.ErrUnwanted, meta.GetIndex(), meta.GetTerm(), m.GetTerm())
@@ -36,7 +33,7 @@ func (n *peerSide) wantImage(m *raftpb.Message, declared int64) error {
 	case !n.mayLead(m.GetFrom(), meta.GetConfState()):
 		return errStranger
 	case declared > limit:
-		return fmt.Errorf("%w: %w: %d bytes, the limit is %d", peer.ErrUnwanted, errImageSize, declared, limit)
+		return fmt.Errorf("%w: %w: %d bytes, the limit is %d", peer.ErrUnwanted, disk.ErrImageSize, declared, limit)
 	case meta.GetIndex() <= n.commitIndex.Load():
 		// raft needs no database to answer this: it tells the leader how far this member is.
 		n.Receive(m)
@@ -54,47 +51,6 @@ func (n *peerSide) wantImage(m *raftpb.Message, declared int64) error {
 // away while the others were replaced, a voter of the configuration in the snapshot, which its leader always is.
 func (n *peerSide) mayLead(id uint64, cs *raftpb.ConfState) bool {
 	return n.members.Load().Get(id) != nil || slices.Contains(cs.GetVoters(), id) || slices.Contains(cs.GetVotersOutgoing(), id)
-}
-
-// boundedImage ends an image with an error where it becomes too large, for a member or for the disk.
-func (n *peerSide) boundedImage(image io.Reader) io.Reader {
-	return &boundedReader{r: image, limit: limits.ImageBytes(n.cfg.QuotaBytes), free: func() (int64, error) { return freeBytes(n.disk.Layout.Snap) }}
-}
-
-type boundedReader struct {
-	r           io.Reader
-	size, limit int64
-	looked      int64 // size as of the last look at the disk
-	free        func() (int64, error)
-}
-
-// lookEvery is how many bytes may be written between two looks at the disk's space.
-const lookEvery = limits.ImageReserveBytes / 4
-
-func (b *boundedReader) Read(p []byte) (int, error) {
-	if b.size >= b.looked {
-		b.looked = b.size + lookEvery
-		switch free, err := b.free(); {
-		case err != nil:
-			return 0, err
-		case free < limits.ImageReserveBytes:
-			return 0, fmt.Errorf("the database would leave %d bytes on the disk, the log needs %d: %w", free, int64(limits.ImageReserveBytes), syscall.ENOSPC)
-		}
-	}
-	n, err := b.r.Read(p)
-	if b.size += int64(n); b.size > b.limit {
-		return 0, fmt.Errorf("%w: the limit is %d bytes", errImageSize, b.limit)
-	}
-	return n, err
-}
-
-// freeBytes is the space that is left where dir is.
-func freeBytes(dir string) (int64, error) {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		return 0, fmt.Errorf("cannot find the space on the disk of %s: %w", dir, err)
-	}
-	return int64(s.Bavail) * int64(s.Bsize), nil
 }
 
 // judgeArrived finds the databases that have arrived and that raft does not want after all: it has not asked for a record

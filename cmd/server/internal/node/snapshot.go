@@ -17,7 +17,6 @@ import (
 	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
-	"vitrine/core/store"
 )
 
 // startImage begins to send an image, if there are not too many under way.
@@ -35,7 +34,8 @@ func (n *Node) startImage(m *raftpb.Message) {
 
 // sendImage takes an image of the store for a follower that the log cannot help any more, and sends it.
 func (n *Node) sendImage(m *raftpb.Message) {
-	image, err := n.imageFor(m)
+	t := n.aside()
+	image, err := n.disk.ImageFor(&t, m)
 	if err != nil {
 		n.log.Warn("cannot take an image of the database", zap.Error(err))
 		(*peerSide)(n).SnapshotSent(m.GetTo(), false)
@@ -53,7 +53,7 @@ func (n *peerSide) ReceiveImage(m *raftpb.Message, declared int64, image io.Read
 	}
 	t := (*Node)(n).aside()
 	cause := driver.Delivered(&t, m.GetFrom(), m)
-	size, err := n.saveImage(m, n.boundedImage(image))
+	size, err := n.disk.Save(m, image)
 	if err == nil && !n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m, Cause: cause}, image: true}) {
 		err = errors.Join(errors.New("too many messages wait"), n.disk.DropImage(m.GetSnapshot().GetMetadata().GetIndex()))
 	}
@@ -61,67 +61,6 @@ func (n *peerSide) ReceiveImage(m *raftpb.Message, declared int64, image io.Read
 		(*Node)(n).received()
 	}
 	return size, err
-}
-
-// saveImage puts the database that comes with m into a file.
-func (n *peerSide) saveImage(m *raftpb.Message, image io.Reader) (int64, error) {
-	index := m.GetSnapshot().GetMetadata().GetIndex()
-	r, err := n.disk.Receive(index, n.receipts.Add(1), limits.ImageBytes(n.cfg.QuotaBytes))
-	if err != nil {
-		return 0, err
-	}
-	if _, err := io.Copy(r, image); err != nil {
-		return r.Size(), errors.Join(err, r.Abort())
-	}
-	start := time.Now()
-	err = r.Sync()
-	n.metrics.imageSync.Observe(time.Since(start).Seconds())
-	if err == nil {
-		err = r.Keep()
-	}
-	if err != nil {
-		return r.Size(), err
-	}
-	n.metrics.imageSave.Observe(time.Since(start).Seconds())
-	n.log.Info("saved database snapshot to disk", zap.Int64("bytes", r.Size()), zap.Uint64("snapshot-index", index))
-	return r.Size(), nil
-}
-
-// install makes a received database the store: see driver.Disk.Adopt.
-func (n *Node) install(s *raftpb.Snapshot) (*store.Result, error) {
-	index := s.GetMetadata().GetIndex()
-	n.log.Info("applying snapshot", zap.Uint64("current-applied-index", n.appliedIndex.Load()), zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("incoming-leader-snapshot-term", s.GetMetadata().GetTerm()))
-	n.metrics.installing.Inc()
-	defer n.metrics.installing.Dec()
-	n.commitMu.Lock() // no commit of the old backend is in flight from here on
-	defer n.commitMu.Unlock()
-	fresh, err := n.disk.Adopt(index)
-	if err != nil {
-		return nil, fmt.Errorf("cannot install the snapshot at %d: %w", index, err)
-	}
-	n.log.Info("applySnapshot: opened snapshot backend")
-	n.mu.Lock()
-	old, err := n.state.Exchange(fresh)
-	if err == nil {
-		n.measure()
-		n.users.Store(fresh.Auth.Enabled())
-	}
-	n.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	n.retired.Go(func() { // waits for readers of the old database
-		if err := old.Backend.Close(); err != nil {
-			n.log.Warn("failed to close old backend", zap.Error(err))
-		}
-	})
-	r := driver.Installed(fresh)
-	if err := n.disk.DropImages(r.Index); err != nil {
-		n.log.Warn("failed to remove a received database", zap.Error(err)) // the next start tries again
-	}
-	n.keeper.wake()
-	n.log.Info("applied snapshot", zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("current-applied-index", r.Index), zap.Int64("revision", r.Revision))
-	return r, nil
 }
 
 // Snapshot sends a client the database in pieces, and the SHA-256 of it all in the end.
@@ -133,7 +72,7 @@ func (n *Node) Snapshot(ctx context.Context, c api.Call, send func(*pb.SnapshotR
 		return api.ErrStopped
 	}
 	defer n.tasks.Leave()
-	image, err := n.image()
+	image, err := n.disk.Image()
 	if err != nil {
 		return api.AsError(err)
 	}
@@ -153,7 +92,7 @@ func (n *Node) Snapshot(ctx context.Context, c api.Call, send func(*pb.SnapshotR
 	if err := send(&pb.SnapshotResponse{Blob: w.hash.Sum(nil), Version: version}); err != nil {
 		return err
 	}
-	n.metrics.imageSend.Observe(time.Since(start).Seconds())
+	n.metrics.ImageSend.Observe(time.Since(start).Seconds())
 	n.log.Info("successfully sent database snapshot to client", zap.Int64("total-bytes", image.Size()), zap.Duration("took", time.Since(start)), zap.String("storage-version", version))
 	return nil
 }

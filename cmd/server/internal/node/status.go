@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"vitrine/cmd/server/internal/telemetry"
 	"vitrine/core/api"
 	"vitrine/core/member"
 	"vitrine/core/pb"
@@ -24,7 +25,7 @@ func (n *Node) noteMembers(r *store.Result) {
 		} else {
 			n.log.Info("updated cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.Stringer("from", from), zap.Stringer("to", v))
 		}
-		n.metrics.clusterVersion(*v)
+		n.metrics.ClusterVersion(*v)
 	}
 	if r.Members.IsRemoved(n.id) && !before.IsRemoved(n.id) {
 		n.tasks.Go(func() {
@@ -49,7 +50,7 @@ func (n *Node) publishStatus() {
 	}
 	if n.lead.Swap(st.Lead) != st.Lead {
 		if st.Lead != 0 {
-			n.metrics.leaderChanges.Inc()
+			n.metrics.LeaderChanges.Inc()
 		}
 		clear(n.beats)
 		n.log.Info("leader changed", zap.String("local-member-id", hexID(n.id)), zap.String("leader", hexID(st.Lead)), zap.Uint64("term", st.Term))
@@ -64,8 +65,8 @@ func (n *Node) publishStatus() {
 // countWatchers looks at what is too dear to look at after every step. The core loop calls it at every tick.
 func (n *Node) countWatchers() {
 	counts := n.member.Counts()
-	n.metrics.watchers.Store(int64(counts.Watchers))
-	n.metrics.behind.Store(int64(counts.Behind))
+	n.metrics.Watchers.Store(int64(counts.Watchers))
+	n.metrics.Behind.Store(int64(counts.Behind))
 }
 
 // refused is how many messages of peers were refused without a word in the log, and since when.
@@ -87,15 +88,9 @@ func (n *Node) noteRefused(err error) {
 	}
 }
 
-// Figures are what a member shows of itself (expvar, metrics).
-type Figures struct {
-	ID, Leader, Term, Commit, Applied uint64
-	Leading, Learner                  bool
-}
-
 // Figures are the member's as of its last step.
-func (n *Node) Figures() Figures {
-	return Figures{
+func (n *Node) Figures() telemetry.Figures {
+	return telemetry.Figures{
 		ID: n.id, Leader: n.lead.Load(), Term: n.term.Load(), Commit: n.commitIndex.Load(), Applied: n.appliedIndex.Load(),
 		Leading: n.leading.Load(), Learner: n.learner.Load(),
 	}
@@ -120,7 +115,7 @@ func (n *Node) noteSlow(s *api.SlowRequest) {
 
 // noteSlowRead writes a line about a read that took long, in etcd's words.
 func (n *Node) noteSlowRead(op api.Operation, request, response any, took time.Duration, err error) {
-	n.metrics.slowApplies.Inc()
+	n.metrics.SlowApplies.Inc()
 	prefix := "read-only range "
 	if op == api.Txn {
 		prefix = "read-only txn "
@@ -132,27 +127,6 @@ func (n *Node) noteSlowRead(op api.Operation, request, response any, took time.D
 	if r, ok := response.(*pb.RangeResponse); ok && err == nil {
 		said = fmt.Sprintf("range_response_count:%d %s", len(r.Kvs), said)
 	}
-	n.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", n.cfg.SlowApply),
+	n.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", n.cfg.Disk.SlowApply),
 		zap.String("prefix", prefix), zap.String("request", api.Describe(request)), zap.String("response", said), zap.Error(err))
-}
-
-func (n *Node) noteSlowSync(took time.Duration) {
-	n.log.Warn("slow fdatasync", zap.Duration("took", took), zap.Duration("expected-duration", slowSync))
-}
-
-// hashKV hashes the pairs as of a revision, on a view.
-func (n *Node) hashKV(r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
-	start := time.Now()
-	v := n.view()
-	defer v.Close()
-	hash, compacted, current, err := v.HashKV(r.Revision)
-	if err != nil {
-		return nil, err
-	}
-	n.metrics.hashRev.Observe(time.Since(start).Seconds())
-	rev := r.Revision
-	if rev == 0 {
-		rev = current
-	}
-	return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted, HashRevision: rev}, nil
 }

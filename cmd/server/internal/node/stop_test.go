@@ -17,6 +17,7 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/backend"
+	"vitrine/core/driver"
 	"vitrine/core/limits"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
@@ -65,13 +66,14 @@ type slowStore struct {
 // slow puts a slowStore behind a node's buffer.
 func slow(t *testing.T, n *Node) *slowStore {
 	t.Helper()
-	n.flush()
-	n.commitMu.Lock()
-	defer n.commitMu.Unlock()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	s := &slowStore{Store: n.state.Store.Backend.Store(), reads: newHold(), commits: newHold(), images: newHold()}
-	if _, err := n.state.Store.Backend.Replace(s); err != nil {
+	n.disk.Flush()
+	s := &slowStore{reads: newHold(), commits: newHold(), images: newHold()}
+	var err error
+	n.disk.Exclusive(func(state *driver.State) {
+		s.Store = state.Store.Backend.Store()
+		_, err = state.Store.Backend.Replace(s)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -129,7 +131,7 @@ func bothWays(t *testing.T, test func(t *testing.T, stop func(n *Node) error)) {
 // patientConfig is of a node that commits when it is asked to, so that nothing wants the store's lock by itself.
 func patientConfig(t *testing.T) Config {
 	cfg := testConfig(t.TempDir())
-	cfg.BackendInterval = time.Hour
+	cfg.Disk.BackendInterval = time.Hour
 	return cfg
 }
 
@@ -343,7 +345,7 @@ func TestStopWithAPutThatWaits(t *testing.T) {
 	bothWays(t, func(t *testing.T, stop func(n *Node) error) {
 		cfg := patientConfig(t)
 		disk := newHold()
-		cfg.FS = vfs.WithFaults(vfs.OS{}, func(op vfs.Op) error {
+		cfg.Disk.FS = vfs.WithFaults(vfs.OS{}, func(op vfs.Op) error {
 			if op.Kind == vfs.OpSyncData && strings.HasSuffix(op.Path, ".wal") {
 				disk.pass()
 			}
@@ -365,7 +367,7 @@ func TestStopWithAPutThatWaits(t *testing.T) {
 		if err := <-stopped; err != nil {
 			t.Error(err)
 		}
-		cfg.FS = nil
+		cfg.Disk.FS = nil
 		if ok, got := <-acknowledged, count(t, open(t, cfg), "k", ""); ok && got != 1 {
 			t.Error("a put was acknowledged and is gone")
 		}
@@ -404,7 +406,7 @@ func TestStopDuringADefragment(t *testing.T) {
 			if got := count(t, n, "k", "l"); got != 20 {
 				t.Fatalf("%d keys after round %d", got, round)
 			}
-			if left, err := filepath.Glob(filepath.Join(n.disk.Layout.Snap, "*.tmp*")); err != nil || len(left) > 0 {
+			if left, err := filepath.Glob(filepath.Join(n.disk.SnapDir(), "*.tmp*")); err != nil || len(left) > 0 {
 				t.Fatalf("%v are left (%v)", left, err)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"vitrine/cmd/server/internal/telemetry"
 	"vitrine/core/api"
 	"vitrine/core/limits"
 	"vitrine/core/member"
@@ -50,9 +51,9 @@ type WatchStream interface {
 // Watch opens a stream of watchers. Whether it may stay open, the member says.
 func (n *Node) Watch(c api.Call) (WatchStream, error) {
 	s := &stream{n: n, id: n.nextStream.Add(1), signal: make(chan struct{}, 1), room: make(chan struct{}, 1)}
-	n.metrics.streams.Inc()
+	n.metrics.Streams.Inc()
 	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: c.RequireLeader, Call: &c}, stream: s}, true) {
-		n.metrics.streams.Dec()
+		n.metrics.Streams.Dec()
 		return nil, api.ErrStopped
 	}
 	return s, nil
@@ -68,7 +69,7 @@ func (s *stream) push(r *watch.Response) {
 	first := len(s.queue) == 0
 	s.queue = append(s.queue, r)
 	s.mu.Unlock()
-	s.n.metrics.waiting.Add(int64(countEvents(r)))
+	s.n.metrics.Waiting.Add(int64(telemetry.Events(r)))
 	if first {
 		s.wake()
 	}
@@ -105,9 +106,7 @@ func (s *stream) Request(r *pb.WatchRequest) {
 		}
 		<-s.room
 	}
-	s.n.mu.RLock()
-	rev := s.n.state.Store.KV.Revision() // the core may not have heard of it yet, but a client may have read it
-	s.n.mu.RUnlock()
+	rev := s.n.disk.Revision() // the core may not have heard of it yet, but a client may have read it
 	s.n.inbox.put(member.Input{Kind: member.WatchRequest, Stream: s.id, Watch: r, Revision: rev})
 }
 
@@ -121,7 +120,7 @@ func (s *stream) Next(ctx context.Context, into []*watch.Response) ([]*watch.Res
 			s.queue = s.queue[:0]
 			s.mu.Unlock()
 			poke(s.room)
-			s.n.metrics.taken(into)
+			s.n.metrics.Taken(into)
 			return into, api.Header{ClusterID: s.n.cluster, MemberID: s.n.id, RaftTerm: s.n.term.Load()}.Response(), nil
 		}
 		err := s.err
@@ -151,19 +150,16 @@ func (s *stream) Close() {
 	s.mu.Lock()
 	s.closed = true
 	for _, r := range s.queue {
-		s.n.metrics.waiting.Add(-int64(countEvents(r)))
+		s.n.metrics.Waiting.Add(-int64(telemetry.Events(r)))
 	}
 	s.queue = nil
 	s.mu.Unlock()
 	poke(s.room)
-	s.n.metrics.streams.Dec()
+	s.n.metrics.Streams.Dec()
 	s.n.inbox.put(member.Input{Kind: member.WatchClose, Stream: s.id})
 }
 
 // scan reads history for the hub.
 func (n *Node) scan(q watch.Scan) {
-	n.mu.RLock()
-	r := n.state.Store.Scan(q)
-	n.mu.RUnlock()
-	n.inbox.put(member.Input{Kind: member.Scanned, Scan: r})
+	n.inbox.put(member.Input{Kind: member.Scanned, Scan: n.disk.Scan(q)})
 }

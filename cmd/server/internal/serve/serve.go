@@ -30,6 +30,7 @@ import (
 
 	"vitrine/cmd/server/internal/admin"
 	"vitrine/cmd/server/internal/config"
+	"vitrine/cmd/server/internal/disk"
 	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/cmd/server/internal/listen"
 	"vitrine/cmd/server/internal/node"
@@ -131,12 +132,16 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 			TickInterval: cfg.HeartbeatInterval,
 			Watch:        watch.Config{ProgressInterval: cfg.WatchProgressNotifyInterval},
 		},
-		DataDir: cfg.DataDir, WALDir: cfg.WALDir, PeerURLs: cfg.AdvertisePeerURLs.Strings(),
-		Cluster: cfg.InitialCluster, NewCluster: cfg.InitialClusterState == config.StateNew, Token: cfg.InitialClusterToken, Verify: cfg.VerifyBootstrap,
-		Version: version.Etcd, TickAdvance: cfg.ElectionTickAdvance, QuotaBytes: cfg.QuotaBackendBytes,
-		BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
-		CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval, SlowApply: cfg.WarningApplyDuration,
-		NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes, FlightRecorderBytes: cfg.FlightRecorderBytes, Log: log, Registry: registry,
+		Disk: disk.Settings{
+			DataDir: cfg.DataDir, WALDir: cfg.WALDir, QuotaBytes: cfg.QuotaBackendBytes,
+			BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
+			CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
+			SlowApply: cfg.WarningApplyDuration, NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes,
+		},
+		PeerURLs: cfg.AdvertisePeerURLs.Strings(),
+		Cluster:  cfg.InitialCluster, NewCluster: cfg.InitialClusterState == config.StateNew, Token: cfg.InitialClusterToken,
+		Verify: cfg.VerifyBootstrap, Version: version.Etcd, TickAdvance: cfg.ElectionTickAdvance,
+		FlightRecorderBytes: cfg.FlightRecorderBytes, Log: log, Registry: registry,
 	}
 }
 

@@ -17,7 +17,10 @@
 // A Pool runs tasks of one kind on a bounded number of a group's goroutines.
 package tasks
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Group is a set of running tasks. The zero value is open and empty. Its methods may be called from any goroutine, Wait
 // only after Close.
@@ -119,4 +122,16 @@ func (p *Pool) next() func() {
 	p.queue[0] = nil
 	p.queue = p.queue[1:]
 	return f
+}
+
+// Sleep waits; false means that stopping was closed meanwhile.
+func Sleep(d time.Duration, stopping <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-stopping:
+		return false
+	}
 }

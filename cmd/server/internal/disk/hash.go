@@ -1,4 +1,4 @@
-package node
+package disk
 
 import (
 	"bytes"
@@ -8,19 +8,16 @@ import (
 	"time"
 
 	"vitrine/core/backend"
-	"vitrine/core/limits"
 	"vitrine/core/pb"
 )
 
-const defaultQuota = limits.QuotaBackendBytes
-
-// hash is etcd's checksum of the whole database: the names of the buckets and all pairs,
+// Hash is etcd's checksum of the whole database: the names of the buckets and all pairs,
 // without those that may differ between members that agree.
-func (n *Node) hash() (*pb.HashResponse, error) {
+func (d *Disk) Hash() (*pb.HashResponse, error) {
 	start := time.Now()
-	n.mu.Lock()
-	view, rev := n.state.Store.Backend.View(), n.state.Store.KV.Revision()
-	n.mu.Unlock()
+	d.mu.Lock()
+	view, rev := d.state.Store.Backend.View(), d.state.Store.KV.Revision()
+	d.mu.Unlock()
 	defer view.Close()
 	buckets := slices.Clone(backend.Buckets())
 	slices.SortFunc(buckets, func(a, b backend.Bucket) int { return strings.Compare(a.Name(), b.Name()) })
@@ -35,9 +32,26 @@ func (n *Node) hash() (*pb.HashResponse, error) {
 			return true
 		})
 	}
-	n.metrics.hash.Observe(time.Since(start).Seconds())
+	d.metrics.Hash.Observe(time.Since(start).Seconds())
 	return &pb.HashResponse{Header: &pb.ResponseHeader{Revision: rev}, Hash: h.Sum32()}, nil
 }
 
 // unhashed are the keys of the meta bucket that are one member's own.
 var unhashed = [][]byte{[]byte("consistent_index"), []byte("term"), []byte("storageVersion")}
+
+// HashKV hashes the pairs as of a revision, on a view.
+func (d *Disk) HashKV(r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
+	start := time.Now()
+	v := d.view()
+	defer v.Close()
+	hash, compacted, current, err := v.HashKV(r.Revision)
+	if err != nil {
+		return nil, err
+	}
+	d.metrics.HashRev.Observe(time.Since(start).Seconds())
+	rev := r.Revision
+	if rev == 0 {
+		rev = current
+	}
+	return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted, HashRevision: rev}, nil
+}
