@@ -182,6 +182,9 @@ func (b *Book) route(p *pending) {
 }
 
 func (b *Book) propose(p *pending) {
+	if r, ok := p.body.(*pb.AuthUserAddRequest); ok {
+		r.Password = "" // hashed by now, or of no use: etcd leaves the latter in the log
+	}
 	p.op.row().propose(&b.entry, p.body)
 	b.write(p, &b.entry)
 	b.entry.Reset()

@@ -94,7 +94,7 @@ func (s *State) authenticate(index uint64, r *pb.InternalAuthenticateRequest, e 
 	if r.SimpleToken == "" { // the driver signs one
 		return &pb.AuthenticateResponse{}, nil
 	}
-	token := r.SimpleToken + "." + strconv.FormatUint(index, 10)
+	token := r.SimpleToken + "." + strconv.FormatUint(index-1, 10) // sic: etcd counts the entry as applied later
 	e.User, e.Token = r.Name, token
 	return &pb.AuthenticateResponse{Token: token}, nil
 }

@@ -19,7 +19,7 @@
 //
 // # Who asks
 //
-// A token names a user. Simple tokens are made of a random prefix and the index of the entry that assigned them; each
+// A token names a user. Simple tokens are made of a random prefix and the index before that of the entry that assigned them; each
 // member keeps those that it has applied, in Tokens, in memory and for a time that every use renews. JSON web tokens
 // are signed and verified by the driver. A verified certificate's common name is a user, too.
 //

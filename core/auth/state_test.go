@@ -332,7 +332,7 @@ func TestAnswers(t *testing.T) {
 	}
 	auth := &pb.InternalAuthenticateRequest{Name: "al", SimpleToken: "abcdefghijklmnop"}
 	resp, e, err := w.apply(&pb.InternalRaftRequest{Authenticate: auth})
-	token := fmt.Sprintf("abcdefghijklmnop.%d", w.index)
+	token := fmt.Sprintf("abcdefghijklmnop.%d", w.index-1)
 	if err != nil || e != (Effect{Token: token, User: "al"}) || resp.(*pb.AuthenticateResponse).Token != token {
 		t.Errorf("%v, %+v, %v", resp, e, err)
 	}

@@ -95,9 +95,9 @@ func TokenIndex(text string) (index uint64, ok bool) {
 	if !ok || strings.Contains(number, ".") {
 		return 0, false
 	}
-	index, err := strconv.ParseUint(number, 10, 64)
+	before, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
 		return 0, false
 	}
-	return index, true
+	return before + 1, true
 }

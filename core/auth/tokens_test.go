@@ -56,7 +56,7 @@ func TestTokensAreForgotten(t *testing.T) {
 
 func TestTokenIndex(t *testing.T) {
 	for text, want := range map[string]uint64{
-		"abc.12": 12, "abc": 0, "a.b.3": 0, "a.": 0, "a.-1": 0, ".7": 7, "a.18446744073709551616": 0, "": 0,
+		"abc.12": 13, "abc": 0, "a.b.3": 0, "a.": 0, "a.-1": 0, ".7": 8, "a.18446744073709551616": 0, "": 0,
 	} {
 		if index, ok := TokenIndex(text); index != want || ok != (want != 0) {
 			t.Errorf("%q: %d, %v", text, index, ok)

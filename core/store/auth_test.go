@@ -88,7 +88,7 @@ func TestTokensFollowTheLog(t *testing.T) {
 	j.as("root", 8, &pb.InternalRaftRequest{AuthDisable: &pb.AuthDisableRequest{}})
 	r := m.Apply(ApplyContext{Proposer: func(uint64) bool { return false }}, j.entries)
 	for i, want := range []auth.Effect{
-		{Token: "abc.8", User: "alice"}, {Changed: true, User: "alice"}, {Changed: true, Disabled: true},
+		{Token: "abc.7", User: "alice"}, {Changed: true, User: "alice"}, {Changed: true, Disabled: true},
 	} {
 		if got := r.Outcomes[i].Tokens; got != want {
 			t.Errorf("entry %d: %+v, want %+v", start+i+1, got, want)

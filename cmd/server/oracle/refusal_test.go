@@ -32,30 +32,6 @@ func (m *member) refused(texts ...string) {
 	m.t.Logf("refused after %v", time.Since(start).Round(time.Millisecond))
 }
 
-// TestAuthIsRefused: a directory of etcd in which a password is needed is not served without one. Users alone, while
-// authentication is off, change no answer.
-func TestAuthIsRefused(t *testing.T) {
-	processes(t)
-	m := run(t, []kind{etcd})[0]
-	c := dial(t, m)
-	_, err := c.Put(call(t), "k", "v")
-	ok(t, err)
-	_, err = c.UserAdd(call(t), "root", "secret")
-	ok(t, err)
-	_, err = c.UserGrantRole(call(t), "root", "root")
-	ok(t, err)
-	before, err := m.fingerprint(0)
-	ok(t, err)
-	m.stop()
-	become(t, m, vitrine, before)
-	m.stop()
-	become(t, m, etcd, before)
-	_, err = dial(t, m).AuthEnable(call(t))
-	ok(t, err)
-	m.stop()
-	m.refused("authentication is enabled in the database, which is not supported by this build", m.dir)
-}
-
 // TestLeasesAreRefused: leases that are in the log only, and leases in the database. Once all are gone vitrine serves
 // the directory.
 func TestLeasesAreRefused(t *testing.T) {
