@@ -23,6 +23,9 @@ func (s *State) Apply(request any) (response any, err error) {
 	if err := s.alarmed(request); err != nil {
 		return nil, err
 	}
+	if is, err := s.manage(request); is {
+		return nil, err
+	}
 	switch r := request.(type) {
 	case *pb.RangeRequest:
 		return pb.Answer(s.at().rangeKeys(r))
@@ -47,6 +50,17 @@ func (s *State) Apply(request any) (response any, err error) {
 		return pb.Answer(s.revoke(r))
 	}
 	return nil, fmt.Errorf("model: no such request: %T", request)
+}
+
+// ApplyAs is Apply for a request that the log has of a user, who must be allowed to ask it.
+func (s *State) ApplyAs(user string, revision uint64, request any) (response any, err error) {
+	if err := s.alarmed(request); err != nil {
+		return nil, err
+	}
+	if err := s.Users().May(user, revision, request); err != nil {
+		return nil, err
+	}
+	return s.Apply(request)
 }
 
 // Apply is State.Apply on a copy: s stays as it is.

@@ -23,11 +23,38 @@ const (
 	ErrLeaseExist    Error = "etcdserver: lease already exists"
 	ErrLeaseTTL      Error = "etcdserver: too large lease TTL"
 	ErrTooLarge      Error = "etcdserver: request is too large"
+
+	ErrUserEmpty            Error = "etcdserver: user name is empty"
+	ErrUserNotFound         Error = "etcdserver: user name not found"
+	ErrUserExists           Error = "etcdserver: user name already exists"
+	ErrRoleEmpty            Error = "etcdserver: role name is empty"
+	ErrRoleNotFound         Error = "etcdserver: role name not found"
+	ErrRoleExists           Error = "etcdserver: role name already exists"
+	ErrRoleNotGranted       Error = "etcdserver: role is not granted to the user"
+	ErrNoPermission         Error = "etcdserver: permission not given"
+	ErrPermissionNotGranted Error = "etcdserver: permission is not granted to the role"
+	ErrPermissionDenied     Error = "etcdserver: permission denied"
+	ErrOldAuthRevision      Error = "etcdserver: revision of auth store is old"
+	ErrNoRootUser           Error = "etcdserver: root user does not exist"
+	ErrNoRootRole           Error = "etcdserver: root user does not have root role"
+	ErrAuthManagement       Error = "etcdserver: invalid auth management"
 )
+
+// Denial reports whether err refuses somebody for who he is, whatever its Go type.
+func Denial(err error) bool {
+	switch Error(err.Error()) {
+	case ErrUserEmpty, ErrPermissionDenied, ErrOldAuthRevision, ErrUserNotFound, "etcdserver: invalid auth token":
+		return true
+	}
+	return false
+}
 
 // Refusal reports whether err is one of the answers that say for certain that a
 // request had no effect, whatever its Go type: the text is what counts.
 func Refusal(err error) bool {
+	if Denial(err) {
+		return true
+	}
 	switch Error(err.Error()) {
 	case ErrEmptyKey, ErrKeyNotFound, ErrValueProvided, ErrLeaseProvided, ErrTooManyOps, ErrDuplicateKey, ErrInvalidSort,
 		ErrCompacted, ErrFutureRev, ErrNoSpace, ErrCorrupt, ErrLeaseNotFound, ErrLeaseExist, ErrLeaseTTL, ErrTooLarge:

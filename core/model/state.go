@@ -33,6 +33,7 @@ type State struct {
 	records   *btree.BTreeG[record]
 	leases    *btree.BTreeG[int64]
 	alarms    []*pb.AlarmMember // by type and member; never changed in place
+	users     *users            // never changed in place
 	revision  int64
 	compacted int64
 	digest    uint64   // of everything that was written, in order
@@ -47,6 +48,7 @@ func New() *State {
 	return &State{
 		records:   btree.NewG(16, before),
 		leases:    btree.NewG(16, func(a, b int64) bool { return a < b }),
+		users:     newUsers(),
 		revision:  1,
 		compacted: -1,
 		MaxTxnOps: limits.MaxTxnOps,

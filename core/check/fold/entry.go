@@ -50,6 +50,36 @@ func (e Entry) Body() any {
 	case r.LeaseRevoke != nil:
 		return r.LeaseRevoke
 	}
+	return usersBody(r)
+}
+
+// usersBody is a request that changes users and roles.
+func usersBody(r *pb.InternalRaftRequest) any {
+	switch {
+	case r == nil:
+	case r.AuthEnable != nil:
+		return r.AuthEnable
+	case r.AuthDisable != nil:
+		return r.AuthDisable
+	case r.AuthUserAdd != nil:
+		return r.AuthUserAdd
+	case r.AuthUserDelete != nil:
+		return r.AuthUserDelete
+	case r.AuthUserChangePassword != nil:
+		return r.AuthUserChangePassword
+	case r.AuthUserGrantRole != nil:
+		return r.AuthUserGrantRole
+	case r.AuthUserRevokeRole != nil:
+		return r.AuthUserRevokeRole
+	case r.AuthRoleAdd != nil:
+		return r.AuthRoleAdd
+	case r.AuthRoleDelete != nil:
+		return r.AuthRoleDelete
+	case r.AuthRoleGrantPermission != nil:
+		return r.AuthRoleGrantPermission
+	case r.AuthRoleRevokePermission != nil:
+		return r.AuthRoleRevokePermission
+	}
 	return nil
 }
 

@@ -52,8 +52,9 @@ type Follower interface {
 
 // point is where an entry led to.
 type point struct {
-	term uint64
-	rev  int64
+	term   uint64
+	rev    int64
+	denied model.Error // why whoever asked for it must not, "" if he may
 }
 
 // era is a part of the log in which entries did nothing but write pairs.
@@ -62,8 +63,8 @@ type era struct {
 	compacted int64
 	leases    []int64
 	alarms    []*pb.AlarmMember
+	users     model.Users
 	changes   []change // that a compaction has left, by revision; the next era may append behind them
-	blind     bool     // auth was used: permissions are not in the model
 }
 
 // change is what a revision made of a key.
@@ -84,7 +85,7 @@ func (p place) compare(o place) int {
 func New() *Fold {
 	s := model.New()
 	s.MaxTxnOps = 0 // what is in the log was admitted
-	return &Fold{state: s, points: []point{{rev: s.Revision()}}, eras: []era{{compacted: s.CompactRevision()}}}
+	return &Fold{state: s, points: []point{{rev: s.Revision()}}, eras: []era{{compacted: s.CompactRevision(), users: s.Users()}}}
 }
 
 // Follow sets who hears of each entry from now on.
@@ -118,7 +119,8 @@ func (f *Fold) execute(e Entry) {
 	var err error
 	body, rev := e.Body(), f.state.Revision()
 	if body != nil {
-		response, err = f.state.Apply(body) // a refusal changes nothing
+		h := e.Request.GetHeader()
+		response, err = f.state.ApplyAs(h.GetUsername(), h.GetAuthRevision(), body) // a refusal changes nothing
 	}
 	if !e.writes() {
 		f.begin(e)
@@ -129,7 +131,11 @@ func (f *Fold) execute(e Entry) {
 			last.changes = append(last.changes, change{place{now, sub}, key, kv})
 		})
 	}
-	f.points = append(f.points, point{e.Term, f.state.Revision()})
+	at := point{term: e.Term, rev: f.state.Revision()}
+	if err != nil && model.Denial(err) {
+		at.denied = model.Error(err.Error())
+	}
+	f.points = append(f.points, at)
 	if f.follower != nil {
 		f.follower.After(e, f.state, response, err)
 	}
@@ -140,7 +146,7 @@ func (f *Fold) begin(e Entry) {
 	last := f.eras[len(f.eras)-1]
 	next := era{
 		from: e.Index, compacted: f.state.CompactRevision(), leases: f.state.Leases(), alarms: f.state.Alarms(),
-		changes: last.changes, blind: last.blind || e.Request.AuthEnable != nil,
+		changes: last.changes, users: f.state.Users(),
 	}
 	if next.compacted != last.compacted {
 		next.changes = left(f.state)
@@ -171,6 +177,23 @@ func (f *Fold) Forget(index uint64) {
 		n++
 	}
 	f.eras = slices.Delete(f.eras, 0, n)
+}
+
+// Denied tells why the entry at an index must have been refused for who asked, "" if it must not; ok is false where that
+// is not known.
+func (f *Fold) Denied(index uint64) (why model.Error, ok bool) {
+	if index <= f.first || index > f.Index() {
+		return "", false
+	}
+	return f.points[index-f.first].denied, true
+}
+
+// Users is who may do what at an index; ok is false where that is not known.
+func (f *Fold) Users(index uint64) (u model.Users, ok bool) {
+	if index < f.first || index > f.Index() {
+		return u, false
+	}
+	return f.at(index).users, true
 }
 
 // at is the era of an index that is not forgotten, with the changes up to it.

@@ -31,9 +31,6 @@ func (f *Fold) Image(image Image) error {
 		return fmt.Errorf("the image at index %d names term %x, the entry has term %d", m.index, m.term, want)
 	}
 	e := f.at(m.index)
-	if e.blind {
-		return ErrForgotten
-	}
 	if m.scheduled != e.compacted {
 		return fmt.Errorf("the image is compacted at %d, the log says %d", m.scheduled, e.compacted)
 	}
@@ -44,6 +41,9 @@ func (f *Fold) Image(image Image) error {
 		return err
 	}
 	if err := e.sameAlarms(image); err != nil {
+		return err
+	}
+	if err := e.sameUsers(image); err != nil {
 		return err
 	}
 	return e.sameChanges(image, m.finished == m.scheduled, &f.buffer)
