@@ -33,6 +33,8 @@ type Config struct {
 	// Epoch tells one life of this member from its others (consensus.Config.Epoch).
 	Epoch  uint64
 	Tracer *trace.Tracer
+	// TraceValues: events tell the values of pairs, too, cut short. A recording of a real cluster has none.
+	TraceValues bool
 }
 
 func (c Config) withDefaults() Config {

@@ -77,9 +77,23 @@ func (b *Book) taken(ps []*pending) {
 			continue
 		}
 		p.stage = proposed
+		b.traceProposed(p)
 		b.dequeue(p)
-		b.t.Emit(trace.Event{Kind: trace.RequestProposed, Request: p.id, A: p.proposal})
 	}
+}
+
+// traceProposed tells the trace that raft has a request, and what its entry does.
+func (b *Book) traceProposed(p *pending) {
+	if !b.t.On() { // hashing is work
+		return
+	}
+	e := trace.Event{Kind: trace.RequestProposed, Request: p.id, A: p.proposal, B: trace.HashData(p.data)}
+	if put, ok := p.body.(*pb.PutRequest); ok && !b.cfg.TraceValues {
+		b.t.EmitKey(e, put.Key)
+		return
+	}
+	e.Text = wordsOf(p.body, b.cfg.TraceValues)
+	b.t.Emit(e)
 }
 
 // dequeue gives up the bytes of a write that raft has, or that is over.

@@ -10,6 +10,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 )
 
 // Ready adds everything that the node wants done to out.
@@ -28,6 +29,9 @@ func (n *Node) Ready(out *Output) {
 // collect asks raft what it wants. raft has said everything after one answer; but answering may make this node ask
 // something in turn (reads after a change of leader), so it goes on until there is nothing left.
 func (n *Node) collect() {
+	if !n.dirty {
+		return
+	}
 	for n.dirty {
 		n.dirty = false
 		rd := n.raw.Ready()
@@ -42,6 +46,7 @@ func (n *Node) collect() {
 		}
 		n.leaderMoved(oldLead)
 	}
+	n.observeProgress()
 }
 
 // observe notes what has changed in raft, and tells the trace.
@@ -67,6 +72,7 @@ func (n *Node) observe(rd *raft.Ready) {
 			n.t.Emit(trace.Event{Kind: trace.LogTruncated, Index: commit + 1, Term: n.term})
 		}
 		n.last = rd.Snapshot.GetMetadata().GetIndex()
+		n.t.Emit(trace.Event{Kind: trace.SnapshotRestored, Index: n.last, Term: rd.Snapshot.GetMetadata().GetTerm()})
 	}
 	n.observeEntries(rd.Entries)
 	if n.commit != commit {
@@ -90,9 +96,65 @@ func (n *Node) observeEntries(es []*raftpb.Entry) {
 	n.last = es[len(es)-1].GetIndex()
 	if n.t.On() { // hashing is work
 		for _, e := range es {
-			n.t.Emit(trace.Event{Kind: trace.EntryAppended, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.GetData())})
+			n.t.Emit(trace.Event{
+				Kind: trace.EntryAppended, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.GetData()), B: uint64(e.GetType()),
+			})
 		}
 	}
+}
+
+// mayMove notes that a message may change what a leader knows of a peer. Answers to heartbeats come often and seldom do.
+func (n *Node) mayMove(m *raftpb.Message) {
+	if m.GetType() != raftpb.MsgHeartbeatResp {
+		n.moved = true
+		return
+	}
+	for i := range n.told {
+		if p := &n.told[i]; p.ID == m.GetFrom() && (!p.Active || p.Paused || p.Match < n.last) {
+			n.moved = true
+		}
+	}
+}
+
+// observeProgress tells the trace what a leader has learned of the others. It looks at raft's own figures after all that
+// may have changed them.
+func (n *Node) observeProgress() {
+	switch {
+	case n.role != raft.StateLeader || !n.t.On():
+		n.told = n.told[:0]
+		return
+	case !n.moved && len(n.told) > 0:
+		return
+	}
+	n.moved, n.telling = false, 0
+	n.raw.WithProgress(n.tell)
+	n.told = n.told[:n.telling]
+}
+
+// tellProgress is called for each member, by id.
+func (n *Node) tellProgress(id uint64, typ raft.ProgressType, pr tracker.Progress) {
+	p, i := progressOf(id, typ, &pr), n.telling
+	n.telling++
+	if i == len(n.told) {
+		n.told = append(n.told, Progress{})
+	}
+	if n.told[i] == p || id == n.cfg.ID {
+		n.told[i] = p
+		return
+	}
+	n.told[i] = p
+	bits := uint64(p.State)
+	for _, b := range [...]struct {
+		on  bool
+		bit uint64
+	}{{p.Paused, trace.ProgressPaused}, {p.Active, trace.ProgressActive}, {p.Learner, trace.ProgressLearner}} {
+		if b.on {
+			bits |= b.bit
+		}
+	}
+	n.t.Emit(trace.Event{
+		Kind: trace.ProgressChanged, Peer: id, Term: n.term, Index: p.Match, A: p.Next, B: bits, C: p.PendingSnapshot,
+	})
 }
 
 // dispatch puts one of raft's messages on its lane.

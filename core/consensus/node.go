@@ -58,6 +58,12 @@ type Node struct {
 	refused    error  // the newest of them, until Refused tells it
 	maxReadAck uint64 // newest position of the read queue that we have asked followers to confirm in this term
 	counting   counting
+
+	// What the trace has been told of the others' progress, by id.
+	told    []Progress
+	moved   bool // something may have changed since
+	telling int  // how many of them the visit under way has seen
+	tell    func(id uint64, typ raft.ProgressType, pr tracker.Progress)
 }
 
 // pendingWrite is a LogWrite that is not reported done, with what may happen only then.
@@ -120,6 +126,8 @@ func New(cfg Config, boot Boot) (*Node, error) {
 	n.last = log.last()
 	n.setConf(log.conf)
 	n.traceConf()
+	n.t.Emit(trace.Event{Kind: trace.CommitAdvanced, Index: n.commit, Term: n.term})
+	n.tell = n.tellProgress
 	n.reads.ids = NewIDs(cfg.ID, cfg.Epoch)
 	n.keeping = keeping{mark: log.base, marking: log.base, writtenTerm: n.term, writtenVote: n.vote}
 	n.dirty = true
@@ -185,7 +193,7 @@ func (n *Node) At(now trace.Instant) { n.now = now }
 // Tick: one tick of raft's clock has passed.
 func (n *Node) Tick() {
 	n.raw.Tick()
-	n.dirty = true
+	n.dirty, n.moved = true, true
 	n.retryRead()
 }
 
@@ -251,7 +259,7 @@ func (n *Node) heir() uint64 {
 func (n *Node) Unreachable(peer uint64) {
 	if n.knows(peer) {
 		n.raw.ReportUnreachable(peer)
-		n.dirty = true
+		n.dirty, n.moved = true, true
 	}
 }
 
@@ -266,7 +274,7 @@ func (n *Node) SnapshotStatus(peer uint64, ok bool) {
 		n.keeping.until = n.now + trace.Instant(keepAfterSnapshot)
 	}
 	n.raw.ReportSnapshot(peer, status)
-	n.dirty = true
+	n.dirty, n.moved = true, true
 }
 
 // LogDone: the write with this ticket, and all before it, are done, and durable where they had to be. What waited for
@@ -294,6 +302,8 @@ func (n *Node) installed(s *raftpb.Snapshot) {
 	m := s.GetMetadata()
 	n.log.install(m.GetIndex(), m.GetTerm(), m.GetConfState())
 	n.keeping.mark = m.GetIndex()
+	n.t.Emit(trace.Event{Kind: trace.SnapshotSaved, Index: m.GetIndex(), Term: m.GetTerm()})
+	n.t.Emit(trace.Event{Kind: trace.LogCompacted, Index: m.GetIndex() + 1})
 	n.lastApply++
 	n.applies = append(n.applies, pendingApply{ticket: n.lastApply, index: m.GetIndex()})
 	n.out.Applies = append(n.out.Applies, ApplyBatch{Ticket: n.lastApply, Snapshot: s, Cause: n.t.Caused()})
@@ -318,6 +328,9 @@ func (n *Node) release(ms []*raftpb.Message) {
 }
 
 func (n *Node) send(m *raftpb.Message) {
+	if t := m.GetType(); t == raftpb.MsgApp || t == raftpb.MsgSnap {
+		n.moved = true
+	}
 	switch {
 	case mutant.On(mutant.AckUnheld) && m.GetType() == raftpb.MsgAppResp && !m.GetReject():
 		m.Index = new(n.last)
@@ -379,7 +392,7 @@ func (n *Node) changeConf(index uint64, cc *raftpb.ConfChange) {
 	if err := checkChange(n.conf, cc); err != nil {
 		invariant.Violated(n.t, invariant.Membership, "conf change at index %d cannot follow %s: %v", index, confText(n.conf), err)
 	}
-	n.dirty = true
+	n.dirty, n.moved = true, true
 	n.setConf(n.raw.ApplyConfChange(cc))
 	n.log.conf = n.conf
 	n.t.Emit(n.confEvent(index, cc.GetNodeId(), cc.GetType()))
@@ -444,11 +457,15 @@ func (n *Node) Status() Status {
 
 func (n *Node) progress(ps []Progress) []Progress {
 	n.raw.WithProgress(func(id uint64, typ raft.ProgressType, pr tracker.Progress) { // by id
-		ps = append(ps, Progress{
-			ID: id, Match: pr.Match, Next: pr.Next, State: pr.State, PendingSnapshot: pr.PendingSnapshot,
-			Learner: typ == raft.ProgressTypeLearner, Active: pr.RecentActive,
-			Paused: pr.State == tracker.StateSnapshot || pr.MsgAppFlowPaused,
-		})
+		ps = append(ps, progressOf(id, typ, &pr))
 	})
 	return ps
+}
+
+func progressOf(id uint64, typ raft.ProgressType, pr *tracker.Progress) Progress {
+	return Progress{
+		ID: id, Match: pr.Match, Next: pr.Next, State: pr.State, PendingSnapshot: pr.PendingSnapshot,
+		Learner: typ == raft.ProgressTypeLearner, Active: pr.RecentActive,
+		Paused: pr.State == tracker.StateSnapshot || pr.MsgAppFlowPaused,
+	}
 }

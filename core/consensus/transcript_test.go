@@ -531,7 +531,7 @@ func (l *lab) events(b *bench, without string) {
 			continue
 		}
 		b.seen = e.Seq
-		if e.Kind.String() == without {
+		if e.Kind == trace.ProgressChanged || e.Kind.String() == without { // progress is a view of its own
 			continue
 		}
 		l.printf("%s", e.Kind)

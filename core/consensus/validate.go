@@ -28,6 +28,7 @@ func (n *Node) Receive(m *raftpb.Message) error {
 		return n.refuse(err)
 	}
 	n.dirty = true
+	n.mayMove(m)
 	err = n.raw.Step(m)
 	if m.GetType() == raftpb.MsgSnap || m.GetType() == raftpb.MsgApp && len(m.GetEntries()) > 0 && m.GetIndex() < n.last {
 		// The log may have become shorter. It may be longer than n.last at any time, but never shorter, or

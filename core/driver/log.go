@@ -21,6 +21,9 @@ type Log struct {
 	ticket  uint64          // the last one appended
 	// How far the log is in the file, and how far it survives a power loss.
 	written, synced Position
+	// Forecast tells when a sync that begins now will be done, for the picture; nil
+	// where nobody can know.
+	Forecast func() int64
 }
 
 // Position is the end of a log and the hard state that goes with it.
@@ -101,7 +104,14 @@ func (l *Log) Append(group []consensus.LogWrite) (mustSync bool, err error) {
 	for i := range group {
 		l.written, l.ticket = l.written.after(&group[i]), group[i].Ticket
 	}
-	l.tell(trace.LogWritten, l.written)
+	until := int64(0)
+	switch {
+	case mustSync && l.Forecast != nil:
+		until = l.Forecast()
+	case mustSync:
+		until = -1
+	}
+	l.tell(trace.LogWritten, l.written, until)
 	return mustSync, nil
 }
 
@@ -153,7 +163,7 @@ func (l *Log) Sync() error {
 		}
 	}
 	l.synced = l.written
-	l.tell(trace.LogSynced, l.synced)
+	l.tell(trace.LogSynced, l.synced, 0)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
 	"vitrine/core/store"
+	"vitrine/core/trace"
 )
 
 // State is the half of a driver that has the store and its database. All methods
@@ -41,6 +42,7 @@ func (s *State) Begin() (*Commit, error) {
 	if err := s.disk.step(CommitBegin); err != nil {
 		return nil, err
 	}
+	s.disk.CommitTracer.Emit(trace.Event{Kind: trace.BackendCommitting, A: uint64(c.Ops())})
 	return &Commit{Commit: c, disk: s.disk}, nil
 }
 

@@ -28,12 +28,16 @@ func message(kind trace.Kind, m *raftpb.Message) trace.Event {
 }
 
 // Sent tells that a message has left for its receiver.
-func Sent(t *trace.Tracer, m *raftpb.Message) uint64 {
+func Sent(t *trace.Tracer, m *raftpb.Message) uint64 { return SentUntil(t, m, 0, "") }
+
+// SentUntil is Sent where the future is known: when it will arrive, or would have
+// if it were not lost.
+func SentUntil(t *trace.Tracer, m *raftpb.Message, arrives int64, lost string) uint64 {
 	if !t.On() {
 		return 0
 	}
 	e := message(trace.MessageSent, m)
-	e.Peer = m.GetTo()
+	e.Peer, e.Rev, e.Text = m.GetTo(), arrives, lost
 	return t.Emit(e)
 }
 
@@ -56,9 +60,12 @@ func Dropped(t *trace.Tracer, from uint64, m *raftpb.Message, why string) uint64
 	})
 }
 
-// Stopped tells that a process has ended by its own decision.
-func Stopped(t *trace.Tracer, why error) {
-	t.Emit(trace.Event{Kind: trace.MemberStopped, Text: why.Error()})
+// Stopped tells that a process has ended by its own decision, and what its disk
+// holds at least: a log up to a position, a database with all up to an index.
+func Stopped(t *trace.Tracer, why error, log Position, applied uint64) {
+	t.Emit(trace.Event{
+		Kind: trace.MemberStopped, Text: why.Error(), Term: log.InTerm, Peer: log.Vote, Index: applied, C: log.Index, B: log.Term,
+	})
 }
 
 // Asked tells that a client's request has come that the member need not see: it
@@ -91,8 +98,8 @@ func (s *Started) started(t *trace.Tracer) {
 }
 
 // tell says how far the log is written, or synced. What follows is caused by it.
-func (l *Log) tell(kind trace.Kind, p Position) {
-	l.disk.LogTracer.Lead(trace.Event{Kind: kind, Index: p.Index, Term: p.Term, A: l.ticket, B: p.Vote, C: p.InTerm})
+func (l *Log) tell(kind trace.Kind, p Position, until int64) {
+	l.disk.LogTracer.Lead(trace.Event{Kind: kind, Index: p.Index, Term: p.Term, Rev: until, A: l.ticket, B: p.Vote, C: p.InTerm})
 }
 
 // Tell says that everything applied up to a position is durable. What follows is

@@ -29,6 +29,8 @@ type Config struct {
 	// TickInterval is how often the driver steps Tick; it is raft's unit of time.
 	TickInterval time.Duration // 100 ms
 	Watch        watch.Config
+	// TraceValues: events tell the values of pairs, too, cut short.
+	TraceValues bool
 }
 
 func (c Config) withDefaults() Config {
@@ -77,6 +79,7 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)
 	}
 	cfg.Tracer.At(now, cfg.Tracer.Caused())
+	traceLog(&cfg, boot.Entries)
 	cfg.CheckProposal = checkProposal
 	node, err := consensus.New(cfg.Config, boot)
 	if err != nil {
@@ -85,7 +88,7 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	m := &Member{cfg: cfg, t: cfg.Tracer, now: now, node: node, headless: now}
 	m.book = api.NewBook(api.Config{
 		Limits: cfg.Limits, MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval, ElectionTicks: cfg.ElectionTicks,
-		Epoch: cfg.Epoch, Tracer: cfg.Tracer,
+		Epoch: cfg.Epoch, Tracer: cfg.Tracer, TraceValues: cfg.TraceValues,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
 		Auth: info.Auth,
@@ -98,6 +101,23 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	m.watchers = watchers{book: m.book, hub: m.hub, clients: map[uint64]*api.Identity{}}
 	m.at(now)
 	return m, nil
+}
+
+// recoveredEntries is how many entries of the log the trace is told at a start: as many as anybody looks at.
+const recoveredEntries = 64
+
+// traceLog tells the trace the newest part of a log that was found on disk.
+func traceLog(cfg *Config, entries []*raftpb.Entry) {
+	t := cfg.Tracer
+	if !t.On() {
+		return
+	}
+	for _, e := range entries[max(0, len(entries)-recoveredEntries):] {
+		t.Emit(trace.Event{
+			Kind: trace.EntryRecovered, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.GetData()), B: uint64(e.GetType()),
+			Text: api.EntryWords(e, cfg.TraceValues),
+		})
+	}
 }
 
 func (m *Member) at(now trace.Instant) {

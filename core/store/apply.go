@@ -82,7 +82,7 @@ func (s *Store) applyEntry(ctx ApplyContext, e *raftpb.Entry, r *Result) error {
 	if s.trace.On() {
 		s.trace.Emit(trace.Event{
 			Kind: trace.EntryApplied, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.Data),
-			Rev: s.KV.Revision(), Request: id,
+			Rev: s.KV.Revision(), Request: id, B: uint64(s.KV.Keys()), C: uint64(s.Backend.Pending()),
 		})
 	}
 	return nil

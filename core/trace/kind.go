@@ -14,20 +14,30 @@ const (
 	// below the log.
 	MemberStarted Kind = 1
 	// MemberCrashed: a process died. A = 1 when unsynced data is lost with it
-	// (power), 0 when the page cache survives (kill).
+	// (power), 0 when the page cache survives (kill). What its disk holds at least:
+	// Term and Peer = term and vote, Index = applied index of its database,
+	// C = last index of its log, B = term of that entry.
 	MemberCrashed Kind = 2
-	// MemberStopped: a process ended by its own decision. Text = the reason.
+	// MemberStopped: a process ended by its own decision. Text = the reason; Term,
+	// Peer, Index, C and B as MemberCrashed.
 	MemberStopped Kind = 3
 	// MemberPaused: a process stopped running but keeps its memory.
 	MemberPaused Kind = 4
 	// MemberResumed: a paused process runs again.
 	MemberResumed Kind = 5
+	// MemberStarting: a process has begun to recover.
+	MemberStarting Kind = 6
+	// ClockSet: raft's clock ticks next at A, and from then on each B ns while the
+	// process runs.
+	ClockSet Kind = 7
 )
 
 // Messages between members.
 const (
 	// MessageSent: Member = from, Peer = to, Msg, Term, Index; A = commit,
-	// B = log term, C = number of entries, with bit 32 set for a rejection.
+	// B = log term, C = number of entries, with bit 32 set for a rejection. Who knows
+	// the future, as simulators do, tells it: Rev = when it arrives or is seen to be
+	// lost, Text = "loss" or "cut" for one that will be.
 	MessageSent Kind = 10
 	// MessageDelivered: Member = to, Peer = from, the rest as sent; Cause = the sending.
 	MessageDelivered Kind = 11
@@ -38,6 +48,9 @@ const (
 	LinkCut Kind = 13
 	// LinkHealed: messages pass from Member to Peer again.
 	LinkHealed Kind = 14
+	// MessageDoubled: the network carries a second copy of the message that Cause
+	// sent, from Member to Peer. Rev as MessageSent.
+	MessageDoubled Kind = 15
 )
 
 // Raft.
@@ -56,20 +69,37 @@ const (
 	// Index. Peer = the member concerned, A = raft's ConfChangeType (0 add,
 	// 1 remove, 2 update, 3 add learner), B = voters after, C = learners after.
 	ConfChanged Kind = 24
+	// ElectionTimer: Member stands for election after A ticks without a leader,
+	// counted from now.
+	ElectionTimer Kind = 25
+	// ProgressChanged: what the leader Member knows of Peer in Term. Index = match,
+	// A = next, C = index of the snapshot on its way; B = state (0 probe,
+	// 1 replicate, 2 snapshot) with bits of ProgressPaused, ProgressActive and
+	// ProgressLearner.
+	ProgressChanged Kind = 26
+)
+
+// Bits of B in ProgressChanged, above raft's StateType.
+const (
+	ProgressPaused  = 4 // no appends are sent until it answers
+	ProgressActive  = 8 // heard from since the last check of the quorum
+	ProgressLearner = 16
 )
 
 // The log on disk.
 const (
 	// EntryAppended: the entry (Index, Term) joined Member's log in memory.
-	// A = HashData of its data.
+	// A = HashData of its data, B = raft's EntryType (0 normal).
 	EntryAppended Kind = 30
 	// LogTruncated: entries from Index on were removed by a conflict.
 	LogTruncated Kind = 31
 	// LogWritten: the log up to Index is in the file but not synced. Term = term
 	// of the entry at Index, A = ticket, B = vote and C = term of the hard state
-	// written with it (C = 0: none was).
+	// written with it (C = 0: none was). Rev = when a sync that has begun will be
+	// done, -1 if nobody can know, 0 if none has to follow.
 	LogWritten Kind = 32
-	// LogSynced: the log up to Index survives a power loss. Fields as LogWritten.
+	// LogSynced: the log up to Index survives a power loss. Fields as LogWritten but
+	// Rev.
 	LogSynced Kind = 33
 	// LogFailed: the disk refused. Text = the error.
 	LogFailed Kind = 34
@@ -81,15 +111,34 @@ const (
 	SnapshotSent Kind = 37
 	// SnapshotInstalled: Member's state is now that of (Index, Term), at revision Rev.
 	SnapshotInstalled Kind = 38
+	// SnapshotRestored: raft has taken a received snapshot at (Index, Term) in place
+	// of its log; the disk and the state machine follow.
+	SnapshotRestored Kind = 39
+	// EntryRecovered: a process that starts has found the entry (Index, Term) on
+	// its disk. A and B as EntryAppended, Text = what it does, in a few characters.
+	// Only the newest entries are told.
+	EntryRecovered Kind = 40
+	// LogMeasured: A = segments, B = bytes of the log's files in use.
+	LogMeasured Kind = 41
+	// DiskStalled: the disk of Member does nothing until A.
+	DiskStalled Kind = 42
 )
 
 // The state machine.
 const (
 	// EntryApplied: (Index, Term), A = HashData of the data, Rev = revision after,
-	// Request = id of the proposal (0 = none).
+	// Request = id of the proposal (0 = none), B = keys after, C = operations in
+	// the write buffer after.
 	EntryApplied Kind = 50
 	// BackendCommitted: everything applied up to Index is durable. A = operations.
 	BackendCommitted Kind = 51
+	// BackendCommitting: a commit of A operations has begun.
+	BackendCommitting Kind = 52
+	// StoreMeasured: Rev = compact revision, A = keys, B = operations in the write
+	// buffer, C = size of the database, Index = bytes of that in use.
+	StoreMeasured Kind = 53
+	// StoreHashed: HashKV of the store at revision Rev is A.
+	StoreHashed Kind = 54
 )
 
 // Linearizable reads.
@@ -106,19 +155,29 @@ const (
 // member or 0 while it is at the client.
 const (
 	// RequestIssued: Peer = the endpoint chosen, A = operation code, Text = the
-	// operation in words.
+	// operation in words, B = client. With a Peer it is sent there at once.
 	RequestIssued Kind = 70
 	// RequestArrived: the member has it; A = operation code.
 	RequestArrived Kind = 71
-	// RequestProposed: it went to raft; A = proposal id, Index and Term 0.
+	// RequestProposed: it went to raft; A = proposal id, B = HashData of the entry
+	// to be, Text = what that does, in a few characters; Index and Term 0. Request =
+	// 0 for what the member proposes of its own.
 	RequestProposed Kind = 72
 	// Station: Text = a step of the request, in the words of etcd's trace.
 	Station Kind = 73
 	// RequestDone: Rev = header revision, Text = error or "". At a member: the
 	// reply left, Index = the entry it acknowledges (0 = none). At the client
 	// (Member 0): the answer came from Peer (0 = nobody's word) to client A over
-	// connection B; C = when the request was issued.
+	// connection B; C = when the request was issued. One that failed there has no
+	// Peer, and C = 1 if it may have happened, or may yet.
 	RequestDone Kind = 74
+	// RequestSent: a later attempt, number C of client B, leaves for Peer.
+	RequestSent Kind = 75
+	// RequestAnswered: what the answer says, in words; RequestDone at the client
+	// follows.
+	RequestAnswered Kind = 76
+	// ClientJoined: there is a client B; 0 is the visitor of a page.
+	ClientJoined Kind = 77
 )
 
 // Revisions.
@@ -141,8 +200,25 @@ const (
 	WatchCanceled Kind = 102
 	// WatchReceived: a response is at its client. A = the request
 	// that opened the watch, B = the client, C = events in it, Rev = revision of its
-	// header.
+	// header; Index = 1 for a fragment that others follow, 2 where the watch was
+	// created, 3 where it was canceled.
 	WatchReceived Kind = 103
+	// WatchAsked: the client asks Peer for the watch from revision Rev on (0 = now).
+	// A and B as WatchReceived; Text = the key and the end of its range, the first C
+	// bytes being the key.
+	WatchAsked Kind = 104
+	// WatchChange: one change has reached the client. A and B as WatchReceived, Rev =
+	// its revision, Index = 1 for a deletion, Text = key and value (cut short), the
+	// first C bytes being the key.
+	WatchChange Kind = 105
+	// WatchMoved: told how far its stream is, the client would go on at revision Rev.
+	// A and B as WatchReceived.
+	WatchMoved Kind = 106
+	// WatchEnded: the watch is over for its client, Text = why. A and B as
+	// WatchReceived.
+	WatchEnded Kind = 107
+	// WatchStreamClosed: the stream B of Member has ended with C watches on it.
+	WatchStreamClosed Kind = 108
 )
 
 // The world around the cluster.
@@ -163,16 +239,21 @@ var kinds = [256]struct{ name, group string }{
 	MemberStopped:     {"member-stopped", "process"},
 	MemberPaused:      {"member-paused", "process"},
 	MemberResumed:     {"member-resumed", "process"},
+	MemberStarting:    {"member-starting", "process"},
+	ClockSet:          {"clock-set", "process"},
 	MessageSent:       {"message-sent", "network"},
 	MessageDelivered:  {"message-delivered", "network"},
 	MessageDropped:    {"message-dropped", "network"},
 	LinkCut:           {"link-cut", "network"},
 	LinkHealed:        {"link-healed", "network"},
+	MessageDoubled:    {"message-doubled", "network"},
 	RoleChanged:       {"role-changed", "raft"},
 	TermChanged:       {"term-changed", "raft"},
 	VoteCast:          {"vote-cast", "raft"},
 	CommitAdvanced:    {"commit-advanced", "raft"},
 	ConfChanged:       {"conf-changed", "raft"},
+	ElectionTimer:     {"election-timer", "raft"},
+	ProgressChanged:   {"progress-changed", "raft"},
 	EntryAppended:     {"entry-appended", "log"},
 	LogTruncated:      {"log-truncated", "log"},
 	LogWritten:        {"log-written", "log"},
@@ -182,8 +263,15 @@ var kinds = [256]struct{ name, group string }{
 	SnapshotSaved:     {"snapshot-saved", "log"},
 	SnapshotSent:      {"snapshot-sent", "log"},
 	SnapshotInstalled: {"snapshot-installed", "log"},
+	SnapshotRestored:  {"snapshot-restored", "log"},
+	EntryRecovered:    {"entry-recovered", "log"},
+	LogMeasured:       {"log-measured", "log"},
+	DiskStalled:       {"disk-stalled", "log"},
 	EntryApplied:      {"entry-applied", "apply"},
 	BackendCommitted:  {"backend-committed", "apply"},
+	BackendCommitting: {"backend-committing", "apply"},
+	StoreMeasured:     {"store-measured", "apply"},
+	StoreHashed:       {"store-hashed", "apply"},
 	ReadIndexAsked:    {"read-index-asked", "read"},
 	ReadIndexReady:    {"read-index-ready", "read"},
 	ReadIndexRetried:  {"read-index-retried", "read"},
@@ -192,6 +280,9 @@ var kinds = [256]struct{ name, group string }{
 	RequestProposed:   {"request-proposed", "request"},
 	Station:           {"station", "request"},
 	RequestDone:       {"request-done", "request"},
+	RequestSent:       {"request-sent", "request"},
+	RequestAnswered:   {"request-answered", "request"},
+	ClientJoined:      {"client-joined", "request"},
 	RevisionAdvanced:  {"revision-advanced", "mvcc"},
 	Compacted:         {"compacted", "mvcc"},
 	KeyIndexed:        {"key-indexed", "mvcc"},
@@ -199,6 +290,11 @@ var kinds = [256]struct{ name, group string }{
 	WatchPushed:       {"watch-pushed", "watch"},
 	WatchCanceled:     {"watch-canceled", "watch"},
 	WatchReceived:     {"watch-received", "watch"},
+	WatchAsked:        {"watch-asked", "watch"},
+	WatchChange:       {"watch-change", "watch"},
+	WatchMoved:        {"watch-moved", "watch"},
+	WatchEnded:        {"watch-ended", "watch"},
+	WatchStreamClosed: {"watch-stream-closed", "watch"},
 	Command:           {"command", "world"},
 	Fault:             {"fault", "world"},
 	Violated:          {"violated", "world"},

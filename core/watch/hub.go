@@ -140,6 +140,7 @@ func (h *Hub) Close(id uint64) {
 	if s == nil {
 		return
 	}
+	h.trace.Emit(trace.Event{Kind: trace.WatchStreamClosed, B: id, C: uint64(len(s.watchers))})
 	for len(s.watchers) > 0 {
 		h.removeWatcher(s.watchers[len(s.watchers)-1])
 	}

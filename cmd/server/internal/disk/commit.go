@@ -86,6 +86,7 @@ func (d *Disk) commit() (whole bool, err error) {
 	d.commitMu.Lock()
 	defer d.commitMu.Unlock()
 	d.mu.Lock()
+	d.pens.begin(d.pens.Commit, 0)
 	c, err := d.state.Begin()
 	d.mu.Unlock()
 	if c == nil || err != nil {

@@ -99,7 +99,7 @@ func (n *Node) handOut() {
 	n.publishStatus()
 	n.noteRefused(out.Refused)
 	if out.Halt != nil {
-		driver.Stopped(n.begin(n.flight.core, 0), out.Halt)
+		driver.Stopped(n.begin(n.flight.core, 0), out.Halt, driver.Position{}, 0)
 		n.halted = out.Halt
 		n.fail(out.Halt)
 	}
