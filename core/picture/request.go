@@ -1,0 +1,387 @@
+package picture
+
+import (
+	"cmp"
+	"slices"
+
+	"vitrine/core/trace"
+)
+
+// Stations that a request passes besides those which members name. They follow
+// from causes: a request leads to a proposal, the proposal to a message, the
+// message to an entry, and from then on its index tells.
+const (
+	stationClient    = "client"
+	stationArrived   = "arrived"
+	stationProposed  = "proposed"
+	stationForwarded = "forwarded to the leader"
+	stationReadAsked = "read index asked"
+	stationConfirm   = "leader asks a majority"
+	stationAppended  = "appended to the log"
+	stationSynced    = "synced to disk"
+	stationMajority  = "synced on a majority"
+	stationCommitted = "committed"
+	stationApplied   = "applied"
+	stationAnswered  = "answered"
+)
+
+// request is a request and what is known of its way through the cluster.
+type request struct {
+	Request
+	server   uint64   // the member that the client spoke to
+	proposal uint64   // the id under which it was proposed, 0 = not yet
+	hash     uint64   // of the data of its entry, 0 = not known yet
+	leader   uint64   // the member that appended it first
+	index    uint64   // of its entry, 0 = not known yet
+	term     uint64   // the same
+	synced   []uint64 // members that have it on disk
+	sent     []uint64 // events that sent a message on its behalf
+}
+
+// Bounds: requests that are shown when they are over, and such as never end;
+// stations of one; causes that may still lead somewhere, and messages of one.
+const (
+	keptRequests  = 64
+	openBound     = 4096
+	stationsBound = 64
+	causesBound   = 1024
+	sentBound     = 64
+)
+
+// opNames are the operations by their numbers in events (core/api.Operation), as
+// etcdctl calls them.
+var opNames = [...]string{
+	1: "get", 2: "put", 3: "delete", 4: "txn", 5: "compact", 6: "watch",
+	20: "status", 21: "hash-kv", 22: "hash", 23: "alarm", 24: "move-leader", 25: "snapshot", 30: "members",
+}
+
+func opName(op uint64) string {
+	if op < uint64(len(opNames)) {
+		return opNames[op]
+	}
+	return ""
+}
+
+// requests are those that somebody waits for, and the last ones that are over.
+type requests struct {
+	byID  map[uint64]*request // of open; for look-ups only
+	open  []*request          // in the order in which they began
+	done  []*request          // in the order in which they ended
+	chain map[uint64]*request // by an event that belongs to it; for look-ups only
+	order []uint64            // keys of chain, oldest first
+	sort  []*request          // reused
+}
+
+func newRequests() requests {
+	return requests{byID: map[uint64]*request{}, chain: map[uint64]*request{}}
+}
+
+// link notes that the event seq belongs to a request.
+func (q *requests) link(seq uint64, r *request) {
+	if len(q.order) >= causesBound {
+		delete(q.chain, q.order[0])
+		q.order = append(q.order[:0], q.order[1:]...)
+	}
+	q.chain[seq] = r
+	q.order = append(q.order, seq)
+}
+
+func (q *requests) begin(r *request) *request {
+	if len(q.open) >= openBound {
+		delete(q.byID, q.open[0].ID)
+		q.open = append(q.open[:0], q.open[1:]...)
+	}
+	q.byID[r.ID] = r
+	q.open = append(q.open, r)
+	return r
+}
+
+func (q *requests) end(r *request) {
+	delete(q.byID, r.ID)
+	q.open = slices.DeleteFunc(q.open, func(o *request) bool { return o == r })
+	if len(q.done) >= keptRequests {
+		q.done = append(q.done[:0], q.done[1:]...)
+	}
+	q.done = append(q.done, r)
+}
+
+func (r *request) add(name string, e *trace.Event, note string) {
+	if len(r.Stations) < stationsBound {
+		r.Stations = append(r.Stations, Station{Name: name, At: int64(e.Now), Member: e.Member, Note: note})
+	}
+}
+
+func (r *request) passed(name string, member uint64) bool {
+	return slices.ContainsFunc(r.Stations, func(s Station) bool { return s.Name == name && s.Member == member })
+}
+
+// request folds what concerns requests.
+func (p *Picture) request(e *trace.Event) {
+	q := &p.requests
+	switch e.Kind {
+	case trace.ClientJoined:
+		p.client(int(e.B))
+	case trace.RequestIssued:
+		p.client(int(e.B))
+		r := q.begin(&request{Request: Request{
+			ID: e.Request, Client: int(e.B), Op: opName(e.A), Text: e.Text, Status: StatusPending, Issued: int64(e.Now),
+		}})
+		q.link(e.Seq, r)
+		if e.Peer != 0 {
+			r.attempt(e, 1)
+		}
+	case trace.RequestArrived:
+		p.requestArrived(e)
+	case trace.RequestProposed:
+		p.texts.know(e.B, e.Text)
+		if r := q.byID[e.Request]; r != nil {
+			r.proposal, r.hash = e.A, e.B
+			r.add(stationProposed, e, "")
+		}
+	case trace.RequestSent, trace.RequestAnswered, trace.RequestDone:
+		p.requestAtClient(e)
+	case trace.Station:
+		p.station(e)
+	case trace.EntryRecovered:
+		p.texts.know(e.A, e.Text)
+	default:
+		p.follow(e)
+	}
+}
+
+// follow takes events that concern requests without naming them.
+func (p *Picture) follow(e *trace.Event) {
+	if len(p.requests.open) == 0 {
+		return
+	}
+	switch e.Kind {
+	case trace.MessageSent, trace.MessageDelivered:
+		p.requests.message(e)
+	case trace.ReadIndexAsked:
+		if r := p.requests.chain[e.Cause]; r != nil && r.Done == 0 {
+			r.add(stationReadAsked, e, "")
+		}
+	case trace.EntryAppended:
+		p.requests.appended(e)
+	case trace.LogSynced:
+		p.requests.syncedAt(e, len(p.members)/2+1)
+	case trace.CommitAdvanced:
+		for _, r := range p.requests.open {
+			if r.index != 0 && e.Index >= r.index && (e.Member == r.leader || e.Member == r.server) && !r.passed(stationCommitted, e.Member) {
+				r.add(stationCommitted, e, "")
+			}
+		}
+	case trace.EntryApplied:
+		for _, r := range p.requests.open {
+			if r.its(e, e.Request) && !r.passed(stationApplied, e.Member) {
+				r.add(stationApplied, e, "")
+			}
+		}
+	}
+}
+
+// its tells whether an entry that its server has applied comes from r. The
+// proposal matters for one that waited for a leader: no cause leads from it to its
+// entry.
+func (r *request) its(e *trace.Event, proposal uint64) bool {
+	return r.server == e.Member && (r.index == e.Index || r.proposal != 0 && r.proposal == proposal)
+}
+
+func (p *Picture) client(id int) *Client {
+	i, ok := slices.BinarySearchFunc(p.clients, id, byID)
+	if !ok {
+		p.clients = slices.Insert(p.clients, i, Client{ID: id})
+	}
+	return &p.clients[i]
+}
+
+// requestArrived brings a request to its member. One that nobody has issued comes
+// from outside of the stream.
+func (p *Picture) requestArrived(e *trace.Event) {
+	r := p.requests.byID[e.Request]
+	if r == nil {
+		if e.Request == 0 {
+			return
+		}
+		r = p.requests.begin(&request{
+			Request: Request{ID: e.Request, Client: Outside, Op: opName(e.A), Text: e.Text, Status: StatusPending, Issued: int64(e.Now), Attempts: 1},
+		})
+		if r.Text == "" {
+			r.Text = r.Op
+		}
+		p.requests.link(e.Seq, r)
+	}
+	r.server, r.Member, r.Wire.Arrived = e.Member, e.Member, int64(e.Now)
+	r.add(stationArrived, e, "")
+}
+
+// requestAtClient takes what happens at the client, and answers on their way to it.
+func (p *Picture) requestAtClient(e *trace.Event) {
+	r := p.requests.byID[e.Request]
+	switch {
+	case r == nil:
+	case e.Kind == trace.RequestSent:
+		r.attempt(e, int(e.C))
+	case e.Kind == trace.RequestAnswered:
+		r.Result = e.Text
+	case e.Member != 0:
+		r.Wire.Answered = int64(e.Now)
+		r.add(stationAnswered, e, "")
+		if r.Client == Outside {
+			p.requestDone(r, e)
+		}
+	default:
+		r.add(stationClient, e, "")
+		p.requestDone(r, e)
+	}
+}
+
+// attempt begins the way anew.
+func (r *request) attempt(e *trace.Event, number int) {
+	r.Member, r.Attempts, r.Wire = e.Peer, number, Wire{Sent: int64(e.Now)}
+	r.server, r.proposal, r.hash, r.index, r.leader, r.synced = e.Peer, 0, 0, 0, 0, nil
+	r.add(stationClient, e, "")
+}
+
+func (p *Picture) requestDone(r *request, e *trace.Event) {
+	r.Status, r.Error, r.Revision, r.Done = StatusOK, e.Text, e.Rev, int64(e.Now)
+	switch {
+	case e.Text != "" && e.Member == 0 && e.C == 1:
+		r.Status = StatusUnknown
+	case e.Text != "":
+		r.Status = StatusError
+	}
+	if r.Client != Outside && r.Op != "watch" {
+		c := p.client(r.Client)
+		if r.Status == StatusOK {
+			c.Done++
+		} else {
+			c.Failed++
+		}
+	}
+	if r.Op == "watch" && r.Status == StatusOK {
+		p.opened(r.ID)
+	}
+	p.requests.end(r)
+}
+
+// station takes a step that a member names: of a request, or of an entry that it
+// applies, of which the state machine does not know the request.
+func (p *Picture) station(e *trace.Event) {
+	if r := p.requests.byID[e.Request]; r != nil {
+		r.add(e.Text, e, "")
+		return
+	}
+	if e.Request != 0 || e.Index == 0 {
+		return
+	}
+	for _, r := range p.requests.open {
+		if r.its(e, e.A) && !r.passed(e.Text, e.Member) {
+			r.add(e.Text, e, "")
+		}
+	}
+}
+
+// message follows a proposal or a read that a follower passes on, the heartbeats
+// by which a leader asks a majority whether it leads, and what they answer.
+func (q *requests) message(e *trace.Event) {
+	switch e.Msg {
+	case msgProp, msgReadIndex, msgReadIndexResp, msgHeartbeat, msgHeartbeatResp:
+	default:
+		return
+	}
+	r := q.chain[e.Cause]
+	if r == nil || r.Done != 0 {
+		return
+	}
+	q.link(e.Seq, r)
+	if e.Kind == trace.MessageSent && len(r.sent) < sentBound {
+		r.sent = append(r.sent, e.Seq)
+	}
+	switch {
+	case e.Kind == trace.MessageSent && e.Msg == msgProp:
+		r.add(stationForwarded, e, "")
+	case e.Kind == trace.MessageDelivered && e.Msg == msgReadIndex:
+		r.add(stationConfirm, e, "")
+	}
+}
+
+// appended finds the entry of a request: the first one with its data.
+func (q *requests) appended(e *trace.Event) {
+	for _, r := range q.open {
+		if r.hash != 0 && r.hash == e.A && r.index == 0 {
+			r.index, r.term, r.leader = e.Index, e.Term, e.Member
+			r.add(stationAppended, e, "")
+			return
+		}
+	}
+}
+
+// syncedAt tells when an entry has become durable at a member, and when at a
+// majority.
+func (q *requests) syncedAt(e *trace.Event, quorum int) {
+	for _, r := range q.open {
+		if r.index == 0 || e.Index < r.index || e.Term < r.term || slices.Contains(r.synced, e.Member) {
+			continue
+		}
+		r.synced = append(r.synced, e.Member)
+		switch {
+		case len(r.synced) < quorum:
+			r.add(stationSynced, e, "")
+		case len(r.synced) == quorum:
+			r.add(stationMajority, e, "")
+		}
+	}
+}
+
+// Carries tells whether a message is on its way on behalf of a request that is not
+// over: it passes it on, carries its entry, or says that the entry has arrived.
+func (p *Picture) Carries(id uint64, m *Message) bool {
+	r := p.requests.byID[id]
+	switch {
+	case r == nil:
+		return false
+	case slices.Contains(r.sent, m.Seq):
+		return true
+	case r.index == 0 || m.Term != r.term:
+		return false
+	case m.Type == "MsgApp":
+		return m.From == r.leader && m.Index < r.index && r.index <= m.Index+uint64(m.Entries)
+	case m.Type == "MsgAppResp":
+		return m.To == r.leader && m.Index >= r.index && !m.Reject
+	}
+	return false
+}
+
+func (q *requests) draw(s *State) {
+	q.sort = append(append(q.sort[:0], q.done...), q.open...)
+	slices.SortStableFunc(q.sort, func(a, b *request) int {
+		return cmp.Or(cmp.Compare(a.Issued, b.Issued), cmp.Compare(a.ID, b.ID))
+	})
+	s.Requests = s.Requests[:0]
+	for _, r := range q.sort {
+		var v *Request
+		s.Requests, v = grow(s.Requests)
+		stations := v.Stations[:0]
+		*v = r.Request
+		v.Stations = append(stations, r.Stations...)
+		// Of what happens in one moment, the question comes first and the answer last.
+		slices.SortStableFunc(v.Stations, func(a, b Station) int {
+			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(rank(a.Name), rank(b.Name)))
+		})
+	}
+}
+
+func rank(name string) int {
+	switch name {
+	case stationClient:
+		return -3
+	case stationArrived:
+		return -2
+	case stationReadAsked:
+		return -1
+	case stationAnswered:
+		return 1
+	}
+	return 0
+}
