@@ -14,7 +14,7 @@ FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | g
 plus = $(shell echo $$(($(FRESH) + $(1))))
 
 .DEFAULT_GOAL := build
-.PHONY: help lint lint-go lint-js tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few nightly-seeds fuzz bench generate fmt clean
+.PHONY: help lint lint-go lint-js tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants picture gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few nightly-seeds fuzz bench generate fmt clean
 
 ## help: the targets, one a line
 help:
@@ -113,6 +113,10 @@ nightly:
 
 nightly-seeds: sim
 	bin/sim -seeds $(FRESH):$(call plus,19999) -for 60s -members 1,3,4,5,7 -faults -q
+
+## picture: what the page folds from events is what the simulator knows, at every moment of 200 seeds
+picture:
+	$(GO) test ./core/sim -run TestFoldIsTheWorld -picture-seeds 200 -timeout 30m
 
 ## gallery: renew the replays that the page shows, after a change of the core
 gallery:

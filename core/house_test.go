@@ -28,7 +28,7 @@ var order = []string{
 	"consensus", "duty", "api", "member",
 	"driver",
 	"model", "check", "check/fold", "check/history",
-	"script",
+	"script", "picture",
 	"sim/dice", "sim/clock", "sim/setup", "sim/chaos", "sim/judge", "sim/client", "sim", "story", "replay",
 }
 
@@ -38,6 +38,7 @@ var only = map[string][]string{
 	// These judge members, so they must not share their code.
 	"check":         {"trace", "limits", "invariant"},
 	"check/fold":    {"pb", "model"},
+	"picture":       {"trace"}, // it draws what events tell, and has nothing else to go by
 	"check/history": {"trace", "invariant", "pb", "model", "check", "check/fold"},
 }
 
@@ -97,6 +98,21 @@ func inBrowser(t *testing.T, p string) bool {
 		t.Fatal(err)
 	}
 	return in
+}
+
+// TestThePageKnowsThePictureOnly: one file opens the simulator; the others play
+// events, whoever wrote them.
+func TestThePageKnowsThePictureOnly(t *testing.T) {
+	const opens = "world.go"
+	for _, root := range []string{"../wasm", "../web"} {
+		for _, src := range sources(t, token.NewFileSet(), root, false) {
+			for _, imp := range imports(src.file) {
+				if (imp == "vitrine/core/sim" || imp == "vitrine/core/replay") && (src.pkg != "world" || filepath.Base(src.name) != opens) {
+					t.Errorf("%s imports %s: only wasm/world/%s may", src.name, imp, opens)
+				}
+			}
+		}
+	}
 }
 
 func imports(f *ast.File) []string {

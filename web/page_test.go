@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"vitrine/wasm/player"
+	opener "vitrine/wasm/world"
 )
 
 const (
@@ -424,7 +425,7 @@ func TestTheSameSeedTellsTheSameStory(t *testing.T) {
 			vitrine.dispatch({ cmd: 'put', key: 'x', value: '1' }); vitrine.dispatch({ cmd: 'crash', member: 1 });
 				vitrine.step(4e9)`)
 	got := eval[string](b, `vitrine.hash()`)
-	p, err := player.New(player.Simulate, player.Settings{Seed: 42, Members: 3, Speed: 0.02})
+	p, err := player.New(opener.Opener{}, player.Settings{Seed: 42, Members: 3, Speed: 0.02})
 	b.must(err)
 	b.must(p.StepFor(3e9))
 	for _, c := range []string{`{"cmd":"put","key":"x","value":"1"}`, `{"cmd":"crash","member":1}`} {

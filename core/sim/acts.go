@@ -3,7 +3,9 @@ package sim
 import (
 	"fmt"
 
+	"vitrine/core/api"
 	"vitrine/core/script"
+	"vitrine/core/sim/client"
 	"vitrine/core/trace"
 )
 
@@ -152,5 +154,5 @@ func (w *World) cancelWatch(c *script.Command, _ uint64) (uint64, error) {
 
 // visit makes the visitor ask something.
 func (w *World) visit(c *script.Command, _ uint64) (uint64, error) {
-	return w.clients.Visit(c, clip(c.String(), requestWords))
+	return w.clients.Visit(c, api.Clip(c.String(), client.Words))
 }

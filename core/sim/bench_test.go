@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/picture"
 	"vitrine/core/trace"
 )
 
@@ -30,15 +31,16 @@ func BenchmarkSecond(b *testing.B) {
 func BenchmarkState(b *testing.B) {
 	cfg := DefaultConfig()
 	cfg.Members, cfg.Network = 5, Teaching()
-	w, err := New(cfg)
+	p := picture.New(picture.Options{Lights: Lights()})
+	w, err := New(cfg, p)
 	if err != nil {
 		b.Fatal(err)
 	}
 	w.RunUntil(trace.Instant(10*time.Second), 0)
-	var s State
+	var s picture.State
 	b.ReportAllocs()
 	for b.Loop() {
-		w.StateInto(&s)
+		p.Into(&s, w.Now())
 	}
 	b.ReportMetric(float64(len(s.Messages)), "messages")
 }

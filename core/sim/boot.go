@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"vitrine/core/api"
 	"vitrine/core/backend"
@@ -109,7 +110,8 @@ func (w *World) boot(n *node) {
 		}
 		return
 	}
-	n.process = running
+	n.process, n.told = running, figures{}
+	w.tellStore(n)
 	w.rand.use(n)
 	m, err := member.New(w.memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
 	w.rand.use(nil)
@@ -120,6 +122,7 @@ func (w *World) boot(n *node) {
 	}
 	n.member, n.led = m, w.clock.Now
 	n.nextTick = w.clock.Now + 1 + int64(n.disk.Uint64N(uint64(n.tickEvery)))
+	w.clockSet(n)
 	w.clock.Push(clock.Event{At: n.nextTick, Kind: evTick, Member: uint32(n.id), Life: n.life})
 	n.member.Poll(&n.out)
 	w.dispatch(n)
@@ -143,8 +146,13 @@ func (w *World) recover(n *node) (consensus.Boot, error) {
 	found := started.Found
 	n.bootMark = found.Snapshot.GetIndex()
 	n.written, n.synced = n.log.Written(), n.log.Synced()
-	n.mirror = mirror{snap: n.bootMark}
-	n.mirror.append(found.Entries)
+	n.log.Forecast = func() int64 { return w.forecastSync(n) }
+	clear(n.heard)
+	if w.cfg.Mirrored {
+		n.mirrors = mirrors{}
+		n.mirrors.memory.append(found.Entries)
+		n.mirrors.file, n.mirrors.disk = slices.Clone(n.mirrors.memory), slices.Clone(n.mirrors.memory)
+	}
 	return started.Boot, nil
 }
 
@@ -166,5 +174,6 @@ func (w *World) memberConfig(n *node) member.Config {
 			RecentRevisions: w.cfg.Watch.Recent, ScanRevisions: int64(w.cfg.Watch.Revisions), ScanBytes: w.cfg.Watch.ScanBytes,
 			ResponseBytes: w.cfg.Watch.ResponseBytes, FragmentBytes: w.cfg.Watch.FragmentBytes,
 		},
+		TraceValues: true,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"vitrine/core/member"
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
+	"vitrine/core/trace"
 )
 
 // What commands do to processes, links and settings.
@@ -18,7 +19,7 @@ func (w *World) transfer(to *node, _ *script.Command, cause uint64) {
 
 func (w *World) stall(n *node, c *script.Command, _ uint64) {
 	d, _ := c.Duration() // it was valid
-	n.busy.hungUntil = max(n.busy.hungUntil, w.clock.Now+int64(d))
+	w.hang(n, max(n.busy.hungUntil, w.clock.Now+int64(d)))
 }
 
 func (w *World) defragment(n *node, _ *script.Command, _ uint64) { w.beginDefrag(n) }
@@ -30,6 +31,7 @@ func (w *World) restart(n *node, _ *script.Command, _ uint64) { w.start(n) }
 // start brings a process up after the time it takes.
 func (w *World) start(n *node) {
 	n.process, n.reason = starting, ""
+	w.emit(trace.Event{Kind: trace.MemberStarting, Member: n.id})
 	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.cfg.Process.Restart), Kind: evBoot, Member: uint32(n.id), Life: n.life})
 }
 
@@ -94,7 +96,7 @@ func (w *World) healAll(cause uint64) {
 		}
 	}
 	for _, n := range w.nodes {
-		n.busy.hungUntil = min(n.busy.hungUntil, w.clock.Now)
+		w.hang(n, min(n.busy.hungUntil, w.clock.Now))
 		if n.process == paused {
 			w.resume(n, nil, cause)
 		}

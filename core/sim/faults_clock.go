@@ -17,6 +17,7 @@ func (w *World) turnClock(n *node, c *script.Command, _ uint64) {
 	}
 	rate, _ := c.Rate()
 	n.tickEvery = w.tickAt(rate)
+	w.clockSet(n)
 }
 
 // tickAt is how long a tick takes on a clock of that rate.

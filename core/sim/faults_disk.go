@@ -125,7 +125,7 @@ func (w *World) comeBack(n *node) {
 func (w *World) bootFailed(n *node, err error) {
 	n.process = stopped
 	n.reason = err.Error()
-	driver.Stopped(w.pen(n, 0), err)
+	driver.Stopped(w.pen(n, 0), err, n.left(), n.durable)
 	var corrupt *wal.CorruptError
 	switch {
 	case n.wear.hit != nil && (errors.Is(err, errDiskIO) || errors.Is(err, errDiskFull)):

@@ -9,7 +9,6 @@ import (
 	"vitrine/core/mutant"
 	"vitrine/core/script"
 	"vitrine/core/sim/chaos"
-	"vitrine/core/trace"
 	"vitrine/core/vfs"
 )
 
@@ -101,7 +100,7 @@ func (w *World) perish() {
 	n.fs = n.strikes.left
 	n.strikes.clear()
 	w.quit(n, how)
-	w.emit(trace.Event{Kind: trace.MemberCrashed, Member: n.id, A: lost, Text: step.String(), Cause: cause})
+	w.died(n, lost, step.String(), cause)
 	w.chaos.Struck(n.id)
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/picture"
 	"vitrine/core/script"
 	"vitrine/core/sim/chaos"
 	"vitrine/core/trace"
@@ -33,10 +34,10 @@ func TestDiskErrorsStopAMember(t *testing.T) {
 		do(t, w, "fail member=1 name="+name)
 		do(t, w, "put key=x value=2")
 		s := wait(t, w, time.Second)
-		if m := s.Members[0]; m.Process != Stopped || !strings.Contains(m.Reason, text) {
+		if m := s.Members[0]; m.Process != picture.Stopped || !strings.Contains(m.Reason, text) {
 			t.Errorf("%s: the member is %s, reason %q", name, m.Process, m.Reason)
 		}
-		if r := requestOfID(t, s, kept); r.Status != StatusOK {
+		if r := requestOfID(t, s, kept); r.Status != picture.StatusOK {
 			t.Errorf("%s: the first write is %s", name, r.Status)
 		}
 		do(t, w, "restart member=1")
@@ -57,7 +58,7 @@ func TestFailedSyncConfirmsNothing(t *testing.T) {
 		w := still(t, 1)
 		do(t, w, "fail member=1 name="+name)
 		put := do(t, w, "put key=x value=1")
-		if r := requestOfID(t, wait(t, w, time.Second), put); r.Status == StatusOK {
+		if r := requestOfID(t, wait(t, w, time.Second), put); r.Status == picture.StatusOK {
 			t.Errorf("%s: the write was confirmed", name)
 		}
 	}
@@ -90,11 +91,11 @@ func TestReadErrorAtBoot(t *testing.T) {
 	do(t, w, "fail member=2 name=read")
 	do(t, w, "crash member=2")
 	do(t, w, "restart member=2")
-	if m := wait(t, w, time.Second).Members[1]; m.Process != Stopped || !strings.Contains(m.Reason, "wal: read member/wal/") || !strings.Contains(m.Reason, "input/output error") {
+	if m := wait(t, w, time.Second).Members[1]; m.Process != picture.Stopped || !strings.Contains(m.Reason, "wal: read member/wal/") || !strings.Contains(m.Reason, "input/output error") {
 		t.Errorf("the member is %s, reason %q", m.Process, m.Reason)
 	}
 	do(t, w, "restart member=2")
-	if m := wait(t, w, time.Second).Members[1]; m.Process != Running {
+	if m := wait(t, w, time.Second).Members[1]; m.Process != picture.Running {
 		t.Errorf("the second boot: %s %s", m.Process, m.Reason)
 	}
 	settles(t, w)
@@ -125,7 +126,7 @@ func TestRotIsNamed(t *testing.T) {
 		w := rotten(t, how, "2")
 		m := w.State().Members[1]
 		var corrupt *wal.CorruptError
-		if m.Process != Stopped || !errors.As(w.nodes[1].wear.beyond, &corrupt) || corrupt.Offset == 0 && !strings.Contains(how, "limit=1") || !strings.HasSuffix(corrupt.File, ".wal") {
+		if m.Process != picture.Stopped || !errors.As(w.nodes[1].wear.beyond, &corrupt) || corrupt.Offset == 0 && !strings.Contains(how, "limit=1") || !strings.HasSuffix(corrupt.File, ".wal") {
 			t.Errorf("%s: the member is %s, reason %q", how, m.Process, m.Reason)
 		}
 		if cause := w.Unrecoverable(); cause != "" {
@@ -184,7 +185,7 @@ func TestClocks(t *testing.T) {
 	do(t, w, "crash member=3")
 	do(t, w, "clock member=3 name=step value=30m")
 	do(t, w, "restart member=3")
-	if m := wait(t, w, time.Second).Members[2]; m.Process != Running {
+	if m := wait(t, w, time.Second).Members[2]; m.Process != picture.Running {
 		t.Errorf("after the step: %s %s", m.Process, m.Reason)
 	}
 	settles(t, w)

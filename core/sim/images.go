@@ -172,6 +172,7 @@ func (w *World) installImage(n *node, s *raftpb.Snapshot) *store.Result {
 		return nil
 	}
 	n.have(n.state)
+	w.tellStore(n)
 	n.commitTimer, n.keeping = false, false
 	n.era++ // commits and housekeeping of the old state are void
 	n.compactions = nil

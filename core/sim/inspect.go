@@ -1,15 +1,16 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
+	"vitrine/core/api"
+	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/invariant"
-	"vitrine/core/member"
-	"vitrine/core/pb"
+	"vitrine/core/mvcc"
+	"vitrine/core/picture"
 	"vitrine/core/sim/client"
 	"vitrine/core/trace"
 
@@ -18,39 +19,24 @@ import (
 	"go.etcd.io/raft/v3/tracker"
 )
 
-// lastSeen are a process's figures when it was last looked at, and at its end.
-type lastSeen struct {
-	status  member.Status
-	durable uint64
-	hashKV  uint32
-	hashAt  int64
-	hashed  int64 // the revisions that hashKV is of
-	keys    int
-	dbSize  int64
-	inUse   int64
-}
+// What the world itself knows of its members, from inside: the test of what
+// core/picture makes of their events. Stations of requests are not among it:
+// events are all that there is of them.
 
-// mirror is a member's log as its log writes tell it, for the log matrix.
-type mirror struct {
-	cells []cell
-	snap  uint64 // index of the newest local or received snapshot
-}
+// mirror is a log as log writes tell it.
+type mirror []mirrored
 
-type cell struct {
-	entry *raftpb.Entry
-	text  string
+type mirrored struct {
+	index, term uint64
+	text        string
 }
 
 // mirrorEntries bounds a mirror; it is more than any window shows.
 const mirrorEntries = 256
 
 func (m *mirror) write(l *consensus.LogWrite) {
-	if s := l.Snapshot; s != nil {
-		m.cells = m.cells[:0]
-		m.snap = s.GetMetadata().GetIndex()
-	}
-	if l.Mark != nil {
-		m.snap = max(m.snap, l.Mark.GetIndex())
+	if l.Snapshot != nil {
+		*m = (*m)[:0]
 	}
 	m.append(l.Entries)
 }
@@ -59,35 +45,33 @@ func (m *mirror) append(entries []*raftpb.Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	m.truncate(entries[0].GetIndex())
+	c := *m
+	for k := len(c); k > 0 && c[k-1].index >= entries[0].GetIndex(); k-- {
+		c = c[:k-1]
+	}
 	for _, e := range entries {
-		m.cells = append(m.cells, cell{entry: e})
+		c = append(c, mirrored{e.GetIndex(), e.GetTerm(), api.EntryWords(e, true)})
 	}
-	if over := len(m.cells) - mirrorEntries; over > mirrorEntries {
-		m.cells = append(m.cells[:0], m.cells[over:]...)
+	if over := len(c) - mirrorEntries; over > mirrorEntries {
+		c = append(c[:0], c[over:]...)
 	}
+	*m = c
 }
 
-// truncate removes index and everything after it.
-func (m *mirror) truncate(index uint64) {
-	for k := len(m.cells); k > 0 && m.cells[k-1].entry.GetIndex() >= index; k-- {
-		m.cells = m.cells[:k-1]
-	}
+func (m mirror) has(index, term uint64) bool {
+	i, ok := slices.BinarySearchFunc(m, index, func(c mirrored, index uint64) int { return cmp.Compare(c.index, index) })
+	return ok && m[i].term == term
 }
 
-// State is a fresh picture of the world.
-func (w *World) State() *State {
-	s := new(State)
-	w.StateInto(s)
-	return s
-}
+// mirrors are a member's log in memory, in its file, and on its disk. Only a world
+// that is compared with its picture keeps them.
+type mirrors struct{ memory, file, disk mirror }
 
-// StateInto draws the picture into s and reuses its slices, so that it can be
-// called for every frame.
-func (w *World) StateInto(s *State) {
-	s.Now, s.Seed, s.Hash, s.Events = w.clock.Now, w.cfg.Seed, w.HashText(), w.stream.Seq()
-	s.Leader, s.Term, s.Commit, s.LogLast = 0, 0, 0, 0
-	s.Members = resize(s.Members, len(w.nodes))
+// State is what a picture of the world should be.
+func (w *World) State() *picture.State {
+	s := new(picture.State)
+	s.Now, s.Events = w.clock.Now, w.stream.Seq()
+	s.Members = make([]picture.Member, len(w.nodes))
 	for i, n := range w.nodes {
 		m := &s.Members[i]
 		w.drawMember(n, m)
@@ -96,7 +80,7 @@ func (w *World) StateInto(s *State) {
 		if !m.Alive {
 			continue
 		}
-		if m.Role == RoleLeader && (s.Leader == 0 || m.Term > s.Members[s.Leader-1].Term) {
+		if m.Role == picture.RoleLeader && (s.Leader == 0 || m.Term > s.Members[s.Leader-1].Term) {
 			s.Leader = m.ID
 		}
 		s.Term = max(s.Term, m.Term)
@@ -106,92 +90,91 @@ func (w *World) StateInto(s *State) {
 		s.LogFirst = s.LogLast - window + 1
 	}
 	for i, n := range w.nodes {
-		w.drawLog(n, &s.Members[i], s.LogFirst)
+		drawLog(n, &s.Members[i], s.LogFirst)
 	}
 	w.drawNetwork(s)
 	w.drawClients(s)
 	w.drawInvariants(s)
-	s.Faults = append(s.Faults[:0], w.FaultCounts()...)
-	s.Violation = w.judge.Violation()
-	s.Dials = Dials{
-		Loss: w.net.Loss, Duplicate: w.net.Duplicate, Latency: int64(w.net.Base), Jitter: int64(w.net.Jitter + w.net.Uniform),
-		Fsync: int64(w.nodes[0].dial.Fsync), Rate: w.clients.Rate(),
+	if v := w.judge.Violation(); v != nil {
+		s.Violation = &picture.Violation{Number: v.Number, Text: v.Text, At: v.At, Since: v.Since, Seq: v.Seq}
 	}
+	return s
 }
 
-// resize gives a slice of that length that keeps the elements' own slices.
-func resize[T any](s []T, n int) []T {
-	if n <= cap(s) {
-		return s[:n]
+var roleNames = [...]string{
+	raft.StateFollower: picture.RoleFollower, raft.StateCandidate: picture.RoleCandidate,
+	raft.StateLeader: picture.RoleLeader, raft.StatePreCandidate: picture.RolePreCandidate,
+}
+
+func (w *World) drawMember(n *node, m *picture.Member) {
+	*m = picture.Member{
+		ID: n.id, Name: n.name, Role: picture.RoleFollower, Alive: n.alive(), Process: processNames[n.process], Reason: n.reason,
+		Incarnation: n.starts, Disk: "idle", DBSize: n.told.size, DBInUse: n.told.inUse, First: n.lastFirst, Snap: n.lastMark,
 	}
-	return append(s[:cap(s)], make([]T, n-cap(s))...)
-}
-
-// grow is a slice with one more element, as it was left by an earlier picture.
-func grow[T any](s []T) ([]T, *T) {
-	s = resize(s, len(s)+1)
-	return s, &s[len(s)-1]
-}
-
-// remember keeps the figures of a process that is about to end.
-func (w *World) remember(n *node) {
+	if n.busy.hungUntil > w.clock.Now {
+		m.Disk, m.DiskUntil = "stalled", n.busy.hungUntil
+	}
 	if n.member == nil {
+		w.drawDead(n, m)
 		return
 	}
-	l := &n.last
-	l.status = n.member.Status()
-	l.durable = n.backend.Durable().Index
-	l.keys, l.dbSize, l.inUse = n.store.KV.Keys(), n.backend.Store().Size(), n.backend.Store().SizeInUse()
-	// Hashing reads the whole history: not at every picture, and never twice.
-	at := n.store.KV.Revision()<<1 ^ n.store.KV.CompactRevision()
-	if at != l.hashed && (w.clock.Now >= l.hashAt+hashEvery || l.hashAt == 0) {
-		l.hashKV, _, _, _ = n.store.HashKV(0)
-		l.hashAt, l.hashed = w.clock.Now, at
-	}
-}
-
-const hashEvery = 100_000_000 // ns
-
-var roleNames = [...]string{raft.StateFollower: RoleFollower, raft.StateCandidate: RoleCandidate, raft.StateLeader: RoleLeader, raft.StatePreCandidate: RolePreCandidate}
-
-func (w *World) drawMember(n *node, m *MemberState) {
-	w.remember(n)
-	l, st := &n.last, &n.last.status
-	votes, progress, log := m.Votes[:0], m.Progress[:0], m.Log[:0]
-	*m = MemberState{
-		ID: n.id, Name: n.name, Role: roleNames[st.Role], Learner: st.Learner, Alive: n.alive(),
-		Process: processNames[n.process], Reason: n.reason, Incarnation: n.starts,
-		Term: st.Term, Vote: st.Vote, Lead: st.Lead, First: st.First, Last: st.Last,
-		Written: n.written.Index, Synced: n.synced.Index, Commit: st.Commit, Applied: st.Applied,
-		Durable: l.durable, Snap: n.mirror.snap,
-		Elapsed: n.elapsed, Timeout: n.timeout, NextTickAt: n.nextTick,
-		Revision: st.Revision, CompactRev: st.CompactRevision, Keys: l.keys, HashKV: l.hashKV,
-		DBSize: l.dbSize, DBInUse: l.inUse, Watchers: st.Watch.Watchers,
-		LogQueue: len(n.logs), ApplyQueue: len(n.applies), Inbox: len(n.inbox),
-		Votes: votes, Progress: progress, Log: log,
-	}
-	if st.Term == 0 { // it has never run
-		m.Term, m.Vote, m.Last = n.synced.InTerm, n.synced.Vote, n.synced.Index
+	st := n.member.Status()
+	n.lastFirst, n.lastMark = st.First, st.Mark
+	m.Role, m.Learner, m.Term, m.Vote, m.Lead = roleNames[st.Role], st.Learner, st.Term, st.Vote, st.Lead
+	m.First, m.Last, m.Written, m.Synced, m.Commit, m.Applied = st.First, st.Last, n.written.Index, n.synced.Index, st.Commit, st.Applied
+	m.Durable, m.Snap = n.backend.Durable().Index, st.Mark
+	m.Elapsed, m.Timeout, m.NextTickAt = n.elapsed, n.timeout, n.nextTick
+	m.Revision, m.CompactRev, m.Watchers = st.Revision, st.CompactRevision, st.Watch.Watchers
+	m.Keys, m.DBSize, m.DBInUse = n.store.KV.Keys(), n.backend.Store().Size(), n.backend.Store().SizeInUse()
+	m.Buffered, m.Segments, m.WALBytes = n.backend.Pending(), n.told.segments, n.told.logBytes
+	m.LogQueue, m.ApplyQueue = int(max(m.Last, m.Synced)-m.Synced), int(max(m.Commit, m.Applied)-m.Applied)
+	if w.cfg.Hashes {
+		m.HashKV, _, m.HashRev, _ = n.store.HashKV(0)
 	}
 	w.drawTimes(n, m)
 	w.drawDisk(n, m)
-	if m.Role == RoleCandidate || m.Role == RolePreCandidate {
+	if m.Role == picture.RoleCandidate || m.Role == picture.RolePreCandidate {
 		for ix, v := range n.votes {
 			if v != 0 {
-				m.Votes = append(m.Votes, VoteState{ID: uint64(ix + 1), Granted: v == 1})
+				m.Votes = append(m.Votes, picture.Vote{ID: uint64(ix + 1), Granted: v == 1})
 			}
 		}
 	}
 	for i := range st.Progress {
 		p := &st.Progress[i]
-		if p.ID == n.id || m.Role != RoleLeader {
+		if p.ID == n.id || m.Role != picture.RoleLeader {
 			continue
 		}
-		m.Progress = append(m.Progress, ProgressState{
+		m.Progress = append(m.Progress, picture.Progress{
 			ID: p.ID, Match: p.Match, Next: p.Next, State: progressName(p.State), Paused: p.Paused, Active: p.Active,
 			Learner: p.Learner, Inflight: int(p.Next) - int(p.Match) - 1, Snapshot: p.PendingSnapshot,
 		})
 	}
+}
+
+// drawDead shows what the disk of a member holds.
+func (w *World) drawDead(n *node, m *picture.Member) {
+	p := n.synced
+	if n.process == killed || n.process == starting && n.leftKilled {
+		p = n.written
+	}
+	m.Term, m.Vote, m.Last, m.Written, m.Synced = p.InTerm, p.Vote, p.Index, p.Index, n.synced.Index
+	m.Durable, m.Applied, m.Commit = n.durable, n.durable, n.durable
+	if n.ghost == nil {
+		n.ghost = w.readStore(n)
+	}
+	m.Revision, m.CompactRev, m.Keys = n.ghost.Revision(), n.ghost.CompactRevision(), n.ghost.Keys()
+}
+
+// readStore reads the database of a process that is not there.
+func (w *World) readStore(n *node) *mvcc.Store {
+	db, err := backend.ReadMemFile(n.fs, n.layout().DB())
+	invariant.Assert(err == nil, "sim: a database that was read when its process ended is still there")
+	b, err := backend.New(db)
+	invariant.Assert(err == nil, "sim: its position can be read")
+	kv, err := mvcc.Open(b, nil)
+	invariant.Assert(err == nil, "sim: it can be opened")
+	return kv
 }
 
 func progressName(s tracker.StateType) string {
@@ -205,8 +188,8 @@ func progressName(s tracker.StateType) string {
 }
 
 // drawTimes tells who was heard when, and when patience ends.
-func (w *World) drawTimes(n *node, m *MemberState) {
-	if m.Role != RoleLeader {
+func (w *World) drawTimes(n *node, m *picture.Member) {
+	if m.Role != picture.RoleLeader {
 		m.ElectionAt = n.nextTick + int64(max(0, n.timeout-n.elapsed-1))*n.tickEvery
 		if lead := w.byID(m.Lead); lead != nil && lead != n {
 			m.HeardAt = n.heard[lead.ix]
@@ -225,192 +208,121 @@ func (w *World) drawTimes(n *node, m *MemberState) {
 	}
 }
 
-func (w *World) drawDisk(n *node, m *MemberState) {
-	m.Disk = "idle"
+func (w *World) drawDisk(n *node, m *picture.Member) {
 	switch {
 	case n.busy.hungUntil > w.clock.Now:
-		m.Disk, m.DiskSince, m.DiskUntil = "stalled", n.busy.since, n.busy.hungUntil
-	case n.busy.what != "":
+		if n.busy.what == "syncing" {
+			m.DiskSince = n.busy.since
+		}
+	case n.busy.what == "syncing":
 		m.Disk, m.DiskSince, m.DiskUntil = n.busy.what, n.busy.since, n.busy.until
-	case n.commit != nil || n.defrag != nil:
+	case m.Last > m.Written:
+		m.Disk = "writing"
+	case n.commit != nil:
 		m.Disk = "committing"
 	}
-	if n.log == nil {
-		return
+	if n.process == paused {
+		for i := range w.flights.Items {
+			if f := &w.flights.Items[i]; f.on && int(f.to) == n.ix && f.lost == notLost && f.arrives <= w.clock.Now {
+				m.Inbox++
+			}
+		}
 	}
-	m.Buffered = n.backend.Pending()
-	m.Segments = len(n.log.Segments())
-	m.WALBytes = int64(m.Segments-1)*w.cfg.SegmentBytes + n.log.Size()
 }
 
 // drawLog fills the log window of a member.
-func (w *World) drawLog(n *node, m *MemberState, first uint64) {
-	for i := range n.mirror.cells {
-		c := &n.mirror.cells[i]
-		index := c.entry.GetIndex()
-		if index < first || index > m.Last && m.Alive || index > m.Synced && !m.Alive && n.process != killed {
+func drawLog(n *node, m *picture.Member, first uint64) {
+	log := n.mirrors.memory
+	switch {
+	case m.Alive:
+	case n.process == killed || n.process == starting && n.leftKilled:
+		log = n.mirrors.file
+	default:
+		log = n.mirrors.disk
+	}
+	for _, c := range log {
+		if c.index < first {
 			continue
 		}
-		if c.text == "" {
-			c.text = entryText(c.entry)
-		}
-		m.Log = append(m.Log, EntryState{
-			Index: index, Term: c.entry.GetTerm(), Text: c.text, Written: index <= m.Written, Synced: index <= m.Synced,
-			Committed: index <= m.Commit, Applied: index <= m.Applied,
+		m.Log = append(m.Log, picture.Entry{
+			Index: c.index, Term: c.term, Text: c.text, Written: !m.Alive || n.mirrors.file.has(c.index, c.term),
+			Synced: n.mirrors.disk.has(c.index, c.term), Committed: c.index <= m.Commit, Applied: c.index <= m.Applied,
 		})
 	}
 }
 
-// entryText says in a few characters what an entry does.
-func entryText(e *raftpb.Entry) string {
-	switch {
-	case e.GetType() != raftpb.EntryNormal:
-		return "conf"
-	case len(e.Data) == 0:
-		return "no-op"
-	}
-	var r pb.InternalRaftRequest
-	if err := r.UnmarshalVT(e.Data); err != nil {
-		return "?"
-	}
-	switch {
-	case r.Put != nil:
-		return clip(r.Put.Key, entryWords) + "=" + clip(r.Put.Value, entryWords)
-	case r.DeleteRange != nil:
-		return "del " + clip(r.DeleteRange.Key, entryWords)
-	case r.Txn != nil:
-		return "txn"
-	case r.Compaction != nil:
-		return "compact " + strconv.FormatInt(r.Compaction.Revision, 10)
-	}
-	return "member"
-}
-
-// How many characters of a key or a value are shown: in an entry of a log, and
-// where a request and its answer are told.
-const (
-	entryWords   = 24
-	requestWords = 256
-)
-
-// clip returns the first n characters of a text. One that is longer ends in an
-// ellipsis; what is no UTF-8 shows as the replacement character.
-func clip[T string | []byte](text T, n int) string {
-	head := text[:min(len(text), n*utf8.UTFMax+utf8.UTFMax)]
-	for i, count := 0, 0; i < len(head); count++ {
-		if count == n {
-			return strings.ToValidUTF8(string(head[:i]), "\uFFFD") + "…"
-		}
-		_, size := utf8.DecodeRuneInString(string(head[i:min(len(head), i+utf8.UTFMax)]))
-		i += size
-	}
-	return strings.ToValidUTF8(string(head), "\uFFFD")
-}
-
-func (w *World) drawNetwork(s *State) {
-	s.Links = s.Links[:0]
+func (w *World) drawNetwork(s *picture.State) {
 	for _, from := range w.nodes {
 		for _, to := range w.nodes {
 			if from != to {
-				s.Links = append(s.Links, LinkState{From: from.id, To: to.id, Cut: w.link(from.ix, to.ix).cut})
+				s.Links = append(s.Links, picture.Link{From: from.id, To: to.id, Cut: w.link(from.ix, to.ix).cut})
 			}
 		}
 	}
-	s.Messages = s.Messages[:0]
 	for i := range w.flights.Items {
 		f := &w.flights.Items[i]
 		if !f.on {
 			continue
 		}
 		m := f.msg
-		s.Messages = append(s.Messages, MessageState{
-			ID: f.id, Seq: f.cause, From: w.nodes[f.from].id, To: w.nodes[f.to].id, Type: trace.MessageName(uint8(m.GetType()) + 1),
+		s.Messages = append(s.Messages, picture.Message{
+			Seq: f.cause, From: w.nodes[f.from].id, To: w.nodes[f.to].id, Type: trace.MessageName(uint8(m.GetType()) + 1),
 			Term: m.GetTerm(), Index: m.GetIndex(), Commit: m.GetCommit(), LogTerm: m.GetLogTerm(), Entries: len(m.GetEntries()),
 			Reject: m.GetReject(), Sent: f.sent, Arrives: f.arrives, Lost: lossNames[f.lost],
 		})
 	}
-	slices.SortFunc(s.Messages, func(a, b MessageState) int { return int(int64(a.ID) - int64(b.ID)) })
+	slices.SortFunc(s.Messages, func(a, b picture.Message) int {
+		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Arrives, b.Arrives))
+	})
 }
 
-func (w *World) drawClients(s *State) {
-	s.Clients = resize(s.Clients, len(w.clients.Clients()))
-	for i, c := range w.clients.Clients() {
-		s.Clients[i] = ClientState{ID: c.ID, Endpoint: w.clients.Endpoint(c), Done: c.Done, Failed: c.Failed}
-		if c.Request >= 0 {
-			s.Clients[i].Request = w.clients.Request(c.Request).ID
-		}
+func (w *World) drawClients(s *picture.State) {
+	for _, c := range w.clients.Clients() {
+		s.Clients = append(s.Clients, picture.Client{ID: c.ID, Done: c.Done, Failed: c.Failed})
 	}
-	s.Requests = s.Requests[:0]
 	w.clients.Requests(func(r *client.Request) { drawRequest(s, r) })
-	slices.SortFunc(s.Requests, func(a, b RequestState) int { return int(int64(a.ID) - int64(b.ID)) })
-	s.Watches = s.Watches[:0]
 	for _, wt := range w.clients.Watchers() {
-		var v *WatchState
-		s.Watches, v = grow(s.Watches)
-		events := v.Events[:0]
+		v := picture.Watch{
+			ID: wt.ID, Client: wt.Client, Key: string(wt.Create.Key), End: string(wt.Create.RangeEnd), Member: wt.Asked,
+			Open: wt.Opened && !wt.Closed, Reason: wt.Reason, Next: wt.Next, Received: wt.Received,
+		}
 		for _, c := range wt.Recent {
-			events = append(events, WatchEvent(c))
+			v.Events = append(v.Events, picture.WatchEvent(c))
 		}
-		*v = WatchState{
-			ID: wt.ID, Client: wt.Client, Key: string(wt.Create.Key), End: string(wt.Create.RangeEnd), Member: wt.On.Member,
-			Open: wt.Opened && !wt.Closed, Reason: wt.Reason, Next: wt.Next, Received: wt.Received, Events: events,
-		}
+		s.Watches = append(s.Watches, v)
 	}
+	slices.SortFunc(s.Requests, func(a, b picture.Request) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-func drawRequest(s *State, r *client.Request) {
-	if r.Said == "" && r.Status != client.Pending {
-		r.Said = answerText(r.Answer)
+func drawRequest(s *picture.State, r *client.Request) {
+	v := picture.Request{
+		ID: r.ID, Client: r.Client, Op: r.Op.String(), Text: r.Words, Member: r.Tried, Attempts: r.Attempts, Status: r.Status,
+		Revision: r.Rev, Issued: r.Issued, Done: r.Done,
 	}
-	var v *RequestState
-	s.Requests, v = grow(s.Requests)
-	stations := v.Stations[:0]
-	for _, at := range r.Stations {
-		stations = append(stations, StationState{Name: at.Name, At: at.At, Member: at.Member})
+	if r.Status == client.OK {
+		v.Result = client.AnswerWords(r.Answer)
 	}
-	*v = RequestState{
-		ID: r.ID, Client: r.Client, Op: r.Op.String(), Text: r.Words, Key: r.Key, Member: r.Member, Attempts: r.Attempts,
-		Status: r.Status, Result: r.Said, Revision: r.Rev, Issued: r.Issued, Done: r.Done, Stations: stations,
-	}
-	if r.Err != nil {
+	if r.Err != nil && r.Status != client.Pending {
 		v.Error = r.Err.Error()
 	}
+	s.Requests = append(s.Requests, v)
 }
 
-// answerText says in a few words what a response holds.
-func answerText(response any) string {
-	switch r := response.(type) {
-	case *pb.RangeResponse:
-		switch {
-		case len(r.Kvs) == 0 && r.Count == 0:
-			return "not found"
-		case len(r.Kvs) == 1:
-			return clip(r.Kvs[0].Key, requestWords) + " = " + clip(r.Kvs[0].Value, requestWords)
-		}
-		return strconv.FormatInt(r.Count, 10) + " keys"
-	case *pb.PutResponse:
-		return "ok"
-	case *pb.DeleteRangeResponse:
-		return strconv.FormatInt(r.Deleted, 10) + " deleted"
-	case *pb.TxnResponse:
-		if r.Succeeded {
-			return "succeeded"
-		}
-		return "failed"
-	case *pb.CompactionResponse:
-		return "compacted"
-	}
-	return ""
-}
-
-// drawInvariants leaves out what one run cannot tell: whether another would tell
-// the same story.
-func (w *World) drawInvariants(s *State) {
-	s.Invariants = s.Invariants[:0]
+// Lights are the invariants that a world is judged by. It leaves out what one run
+// cannot tell: whether another would tell the same story.
+func Lights() (lights []picture.Light) {
 	for _, info := range invariant.Watched() {
-		if info.Number == invariant.Deterministic {
-			continue
+		if info.Number != invariant.Deterministic {
+			lights = append(lights, picture.Light{ID: "I" + strconv.Itoa(info.Number), Name: info.Name, OK: true})
 		}
-		s.Invariants = append(s.Invariants, InvariantState{ID: "I" + strconv.Itoa(info.Number), Name: info.Name, OK: w.judge.Holds(info.Number)})
+	}
+	return lights
+}
+
+func (w *World) drawInvariants(s *picture.State) {
+	s.Invariants = Lights()
+	for i := range s.Invariants {
+		number, _ := strconv.Atoi(s.Invariants[i].ID[1:])
+		s.Invariants[i].OK = w.judge.Holds(number)
 	}
 }

@@ -57,6 +57,15 @@ func (n *node) fsyncTime() int64 {
 	return int64(took)
 }
 
+// forecastSync is when a sync that begins now will be done, as its dice say.
+func (w *World) forecastSync(n *node) int64 {
+	if mutant.On(mutant.AckBeforeFsync) {
+		return -1
+	}
+	n.syncTime = n.fsyncTime()
+	return w.diskAt(n, n.syncTime)
+}
+
 // wrote puts the group into the file and starts its sync.
 func (w *World) wrote(n *node, e *clock.Event) {
 	group, used := n.logs[:n.batch], n.log.Size()
@@ -66,7 +75,7 @@ func (w *World) wrote(n *node, e *clock.Event) {
 		w.logFailed(n, err, e.Cause)
 		return
 	}
-	fragile := n.wrote(group, used)
+	fragile := n.wrote(group, used, w.cfg.Mirrored)
 	last := &n.logs[n.batch-1]
 	e.Cause = n.tracer.Caused()
 	if !mustSync {
@@ -75,9 +84,10 @@ func (w *World) wrote(n *node, e *clock.Event) {
 	}
 	if mutant.On(mutant.AckBeforeFsync) {
 		w.step(n, &member.Input{Kind: member.LogDone, Ticket: last.Ticket, Cause: e.Cause})
+		n.syncTime = n.fsyncTime()
 	}
 	n.syncing = true
-	w.use(n, "syncing", n.fsyncTime(), evSync, e.Cause)
+	w.use(n, "syncing", n.syncTime, evSync, e.Cause)
 	for i := range group {
 		if group[i].Snapshot != nil {
 			n.received = w.clock.Now
@@ -96,11 +106,14 @@ const afterSnapshot = int64(200 * time.Millisecond)
 
 // wrote notes how far the log is written, and whether a crash would meet it in
 // the middle of something: fragile before the sync, delicate just after it.
-func (n *node) wrote(group []consensus.LogWrite, used int64) (fragile bool) {
+func (n *node) wrote(group []consensus.LogWrite, used int64, mirrored bool) (fragile bool) {
 	n.delicate = n.delicate || n.log.Size() < used
 	last := n.written.Index
 	for i := range group {
 		l := &group[i]
+		if mirrored {
+			n.mirrors.file.write(l)
+		}
 		fragile = fragile || l.Mark != nil || l.Snapshot != nil
 		if s := l.Snapshot; s != nil {
 			last = s.GetMetadata().GetIndex()
@@ -135,7 +148,12 @@ func (w *World) wasSynced(n *node, e *clock.Event) {
 		return
 	}
 	if e.A == 0 {
-		n.synced = n.log.Synced()
+		n.synced, n.busy.what = n.log.Synced(), ""
+		for i := range n.logs[:n.batch] {
+			if w.cfg.Mirrored {
+				n.mirrors.disk.write(&n.logs[i])
+			}
+		}
 		e.Cause = n.tracer.Caused()
 		e.A = 1
 		if n.delicate {
@@ -270,6 +288,7 @@ func (w *World) beginCommit(n *node) {
 	if n.exclusive() || n.install != nil {
 		return
 	}
+	w.pen(n, 0)
 	c, err := n.state.Begin()
 	if err != nil {
 		w.logFailed(n, err, 0)
@@ -279,6 +298,7 @@ func (w *World) beginCommit(n *node) {
 		return
 	}
 	n.commit = c
+	w.measure(n, evCommitTimer)
 	w.clock.Push(clock.Event{At: w.diskAt(n, n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
 }
 

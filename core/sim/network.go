@@ -37,7 +37,6 @@ var lossNames = [...]string{"", "loss", "cut", "down"}
 // flight is a message on its way. A lost one keeps its place until it would
 // have arrived, so that it can be seen to disappear.
 type flight struct {
-	id            uint64
 	msg           *raftpb.Message
 	image         *image // of a MsgSnap
 	receipt       *driver.Receipt
@@ -69,8 +68,6 @@ func (w *World) send(n *node, s *consensus.Send) {
 // convey launches a message and what belongs to it.
 func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
 	m := s.Message
-	cause := driver.Sent(w.pen(n, s.Cause), m)
-	w.weather(n)
 	l := w.link(n.ix, to.ix)
 	fate := l.dice.Uint64()
 	latency, second := w.latency(l.dice), w.latency(l.dice)
@@ -85,6 +82,8 @@ func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
 		why = lostToDice
 		w.chaos.Count(chaos.Loss)
 	}
+	cause := driver.SentUntil(w.pen(n, s.Cause), m, w.clock.Now+latency, lossNames[why])
+	w.weather(n)
 	w.launch(n, to, m, img, latency, cause, why)
 	if t := m.GetType(); t == raftpb.MsgVote || t == raftpb.MsgVoteResp && !m.GetReject() {
 		w.chaos.VoteLeft(n.id)
@@ -92,6 +91,7 @@ func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
 	// TCP never doubles a proposal, and nothing above it could tell.
 	if why == notLost && img == nil && m.GetType() != raftpb.MsgProp && below(fate&0xffffffff, w.net.Duplicate) {
 		w.chaos.Count(chaos.Duplicate)
+		w.emit(trace.Event{Kind: trace.MessageDoubled, Member: n.id, Peer: to.id, Rev: w.clock.Now + latency + second, Cause: cause})
 		w.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency+second, cause, notLost)
 	}
 }
@@ -117,10 +117,9 @@ const (
 func below(bits uint64, p float64) bool { return float64(bits) < p*(1<<32) }
 
 func (w *World) launch(from, to *node, m *raftpb.Message, img *image, latency int64, cause uint64, why loss) {
-	w.flightID++
 	slot := w.flights.Take()
 	*w.flights.At(slot) = flight{
-		id: w.flightID, msg: m, image: img, sent: w.clock.Now, arrives: w.clock.Now + latency, cause: cause,
+		msg: m, image: img, sent: w.clock.Now, arrives: w.clock.Now + latency, cause: cause,
 		from: uint8(from.ix), to: uint8(to.ix), lost: why, on: true,
 	}
 	w.clock.Push(clock.Event{At: w.clock.Now + latency, Kind: evDeliver, Slot: slot, Member: uint32(to.id)})

@@ -6,6 +6,8 @@ import (
 	"vitrine/core/driver"
 	"vitrine/core/invariant"
 	"vitrine/core/member"
+	"vitrine/core/mvcc"
+	"vitrine/core/picture"
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
@@ -26,7 +28,9 @@ const (
 	starting
 )
 
-var processNames = [...]string{Running, Paused, Crashed, Killed, Stopped, Starting}
+var processNames = [...]string{
+	picture.Running, picture.Paused, picture.Crashed, picture.Killed, picture.Stopped, picture.Starting,
+}
 
 // node is one machine: a disk that survives, and a process that may not.
 type node struct {
@@ -66,6 +70,7 @@ type node struct {
 	logs     []consensus.LogWrite
 	batch    int
 	syncing  bool
+	syncTime int64           // how long the sync under way takes
 	delicate bool            // what is being synced overwrites part of the log, or begins a segment
 	written  driver.Position // what is in the file
 	synced   driver.Position // what a power loss leaves
@@ -95,8 +100,8 @@ type node struct {
 	tickEvery     int64           // its clock's idea of Config.TickEvery
 	wall          int64           // its time of day minus the world's
 	busy          diskActivity
-	dial          Disk // this disk's figures
-	mirror        mirror
+	told          figures           // of the store, by events
+	dial          Disk              // this disk's figures
 	heard         []int64           // by member: when its last message came
 	votes         [MaxMembers]uint8 // answers to a candidate: 1 = granted, 2 = refused
 	elapsed       int               // ticks since it heard from a leader
@@ -105,7 +110,12 @@ type node struct {
 
 	received int64 // when its log last took note of a received snapshot; 0 = never
 	bootMark uint64
-	last     lastSeen
+
+	// For State only.
+	mirrors             mirrors
+	ghost               *mvcc.Store // what the disk holds, while the process is down
+	leftKilled          bool        // that was the last end of the process
+	lastFirst, lastMark uint64      // of its log in memory
 }
 
 // diskActivity is what the disk LED shows.
@@ -162,7 +172,9 @@ func (w *World) dispatch(n *node) {
 	}
 	if len(out.Log) > 0 {
 		for i := range out.Log {
-			n.mirror.write(&out.Log[i])
+			if w.cfg.Mirrored {
+				n.mirrors.memory.write(&out.Log[i])
+			}
 		}
 		n.logs = append(n.logs, out.Log...)
 		w.startWrite(n)
@@ -204,7 +216,7 @@ func (w *World) stop(n *node, why error) {
 	w.leftovers(n)
 	w.quit(n, stopped)
 	n.reason = why.Error()
-	driver.Stopped(w.pen(n, 0), why)
+	driver.Stopped(w.pen(n, 0), why, n.left(), n.durable)
 	w.comeBack(n)
 }
 
@@ -227,13 +239,32 @@ func (w *World) crash(n *node, c *script.Command, cause uint64) {
 		how, lost = crashed, 1
 	}
 	w.quit(n, how)
-	w.emit(trace.Event{Kind: trace.MemberCrashed, Member: n.id, A: lost, Cause: cause})
+	w.died(n, lost, "", cause)
+}
+
+// died tells that a process has ended from outside, and what its disk holds.
+func (w *World) died(n *node, lost uint64, text string, cause uint64) {
+	p := n.left()
+	w.emit(trace.Event{
+		Kind: trace.MemberCrashed, Member: n.id, A: lost, Text: text, Cause: cause,
+		Term: p.InTerm, Peer: p.Vote, Index: n.durable, C: p.Index, B: p.Term,
+	})
+}
+
+// left is how far the log on the disk goes at least, when a process has ended.
+func (n *node) left() driver.Position {
+	if n.process == killed {
+		return n.written
+	}
+	return n.synced
 }
 
 // quit ends a process: its memory is gone, its connections break.
 func (w *World) quit(n *node, how process) {
-	w.remember(n)
-	n.process = how
+	if n.member != nil && w.cfg.Mirrored {
+		w.drawMember(n, new(picture.Member)) // what only the process knows
+	}
+	n.process, n.ghost, n.leftKilled = how, nil, how == killed
 	n.life++
 	held := n.inbox
 	n.inbox, n.tickHeld = nil, false

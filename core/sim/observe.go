@@ -1,14 +1,15 @@
 package sim
 
 import (
+	"vitrine/core/sim/clock"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// What raft keeps to itself, the world infers from outside, for the picture
-// only: how long a follower has waited, how long it will, and who voted.
+// What the world tells for the picture only: raft's timers, which it sees from
+// outside, what disks are busy with, and the figures of stores.
 
 // drewTimeout sees the bytes that raft was given for a random number below
 // ElectionTicks. It asks for one byte and takes as many of its low bits as the
@@ -23,6 +24,95 @@ func (n *node) drewTimeout(p []byte) {
 	}
 	if v := int(p[0] & mask); v < n.electionTicks {
 		n.timeout, n.elapsed = n.electionTicks+v, 0
+		n.tracer.Emit(trace.Event{Kind: trace.ElectionTimer, A: uint64(n.timeout)})
+	}
+}
+
+// clockSet tells when a member's clock ticks.
+func (w *World) clockSet(n *node) {
+	w.emit(trace.Event{Kind: trace.ClockSet, Member: n.id, A: uint64(n.nextTick), B: uint64(n.tickEvery)})
+}
+
+// hang lets a disk do nothing until then.
+func (w *World) hang(n *node, until int64) {
+	if n.busy.hungUntil != until {
+		n.busy.hungUntil = until
+		w.emit(trace.Event{Kind: trace.DiskStalled, Member: n.id, A: uint64(max(0, until))})
+	}
+}
+
+// logBytes is how much of a log's files is in use.
+func (w *World) logBytes(n *node) int64 {
+	return int64(len(n.log.Segments())-1)*w.cfg.SegmentBytes + n.log.Size()
+}
+
+// figures are what a store can be measured by.
+type figures struct {
+	keys, buffered int
+	size, inUse    int64
+	compactedAt    int64
+	segments       int
+	logBytes       int64
+	hashed         [2]int64 // revision and compact revision whose hash was told
+}
+
+func (n *node) figures() figures {
+	s := n.backend.Store()
+	return figures{
+		keys: n.store.KV.Keys(), buffered: n.backend.Pending(), size: s.Size(), inUse: s.SizeInUse(),
+		compactedAt: n.store.KV.CompactRevision(), hashed: n.told.hashed,
+		segments: n.told.segments, logBytes: n.told.logBytes,
+	}
+}
+
+// measure tells the figures of a store after an event that may have changed them.
+// What entries change they tell themselves.
+func (w *World) measure(n *node, after clock.Kind) {
+	if n.member == nil || n.strikes.struck() {
+		return
+	}
+	switch after {
+	case evApply:
+		n.told = n.figures()
+		w.tellHash(n)
+	case evCommitTimer, evCommitDone, evHousekeep, evDefrag:
+		w.measureLog(n)
+		if n.figures() != n.told {
+			w.tellStore(n)
+		}
+	}
+}
+
+// measureLog tells how large a log has grown since it was looked at last.
+func (w *World) measureLog(n *node) {
+	segments, used := len(n.log.Segments()), w.logBytes(n)
+	if segments == n.told.segments && used == n.told.logBytes {
+		return
+	}
+	n.told.segments, n.told.logBytes = segments, used
+	w.emit(trace.Event{Kind: trace.LogMeasured, Member: n.id, A: uint64(segments), B: uint64(used)})
+}
+
+func (w *World) tellStore(n *node) {
+	n.told = n.figures()
+	w.emit(trace.Event{
+		Kind: trace.StoreMeasured, Member: n.id, Rev: n.told.compactedAt, A: uint64(n.told.keys), B: uint64(n.told.buffered),
+		C: uint64(n.told.size), Index: uint64(n.told.inUse),
+	})
+	w.tellHash(n)
+}
+
+// tellHash tells the hash of a store at each of its revisions, in a world that
+// wants that: it reads all that is there.
+func (w *World) tellHash(n *node) {
+	rev := n.store.KV.Revision()
+	now := [2]int64{rev, n.store.KV.CompactRevision()}
+	if !w.cfg.Hashes || now == n.told.hashed {
+		return
+	}
+	if hash, _, _, err := n.store.HashKV(0); err == nil {
+		n.told.hashed = now
+		w.emit(trace.Event{Kind: trace.StoreHashed, Member: n.id, Rev: rev, A: uint64(hash)})
 	}
 }
 
@@ -40,7 +130,7 @@ func (n *node) heardFrom(from *node, m *raftpb.Message, now int64) {
 	}
 }
 
-// observer is a sink: it follows requests and elections by what members say.
+// observer is a sink: it follows elections and revisions by what members say.
 type observer struct{ w *World }
 
 // Emit implements trace.Sink.
@@ -57,24 +147,5 @@ func (o observer) Emit(e *trace.Event) {
 		o.w.chaos.Revised(e.Rev, e.A == 1, e.Member)
 	case e.Kind == trace.VoteCast:
 		o.w.nodes[e.Member-1].elapsed = 0
-	case e.Request != 0:
-		o.station(e)
-	}
-}
-
-func (o observer) station(e *trace.Event) {
-	r := o.w.clients.Unfinished(e.Request)
-	if r == nil {
-		return
-	}
-	switch e.Kind {
-	case trace.RequestArrived:
-		o.w.clients.Passed(r, "arrived", e.Member)
-	case trace.RequestProposed:
-		o.w.clients.Passed(r, "proposed", e.Member)
-	case trace.Station:
-		o.w.clients.Passed(r, e.Text, e.Member)
-	case trace.RequestDone:
-		o.w.clients.Passed(r, "answered", e.Member)
 	}
 }

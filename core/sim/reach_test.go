@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/picture"
 	"vitrine/core/sim/chaos"
 	"vitrine/core/trace"
 )
@@ -40,9 +41,9 @@ func TestRarePathsAreReached(t *testing.T) {
 		}
 		for _, r := range w.State().Requests {
 			switch r.Status {
-			case StatusUnknown:
+			case picture.StatusUnknown:
 				unknown++
-			case StatusError:
+			case picture.StatusError:
 				failed++
 			}
 		}

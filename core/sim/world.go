@@ -39,8 +39,7 @@ type World struct {
 	process setup.Process
 	clients *client.Pool
 
-	flights  clock.Slab[flight]
-	flightID uint64
+	flights clock.Slab[flight]
 
 	sendingAt int64 // the second in which
 	sending   int   // so many messages were sent
@@ -274,7 +273,9 @@ func (w *World) happens(e *clock.Event) {
 		w.inspectLater()
 		w.judge.Inspect(w.judged())
 	default:
-		w.nodeEvent(w.byID(uint64(e.Member)), e)
+		n := w.byID(uint64(e.Member))
+		w.nodeEvent(n, e)
+		w.measure(n, e.Kind)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/picture"
 	"vitrine/core/script"
 	"vitrine/core/trace"
 )
@@ -37,13 +38,13 @@ func do(t *testing.T, w *World, line string) uint64 {
 }
 
 // wait runs on for a while and returns the picture then.
-func wait(t *testing.T, w *World, d time.Duration) *State {
+func wait(t *testing.T, w *World, d time.Duration) *picture.State {
 	t.Helper()
 	until(t, w, time.Duration(w.Now())+d)
 	return w.State()
 }
 
-func requestOfID(t *testing.T, s *State, id uint64) *RequestState {
+func requestOfID(t *testing.T, s *picture.State, id uint64) *picture.Request {
 	t.Helper()
 	for i := range s.Requests {
 		if s.Requests[i].ID == id {
@@ -75,13 +76,8 @@ func TestRequests(t *testing.T) {
 		if r.Result != c.result || r.Error != c.err {
 			t.Errorf("%s: %q, error %q; want %q, %q", c.line, r.Result, r.Error, c.result, c.err)
 		}
-		if r.Text != c.line || r.Done <= r.Issued || len(r.Stations) < 3 {
-			t.Errorf("%s: text %q, issued %d, done %d, stations %v", c.line, r.Text, r.Issued, r.Done, r.Stations)
-		}
-		for i := 1; i < len(r.Stations); i++ {
-			if r.Stations[i].At < r.Stations[i-1].At {
-				t.Errorf("%s: station %q is earlier than the one before", c.line, r.Stations[i].Name)
-			}
+		if r.Text != c.line || r.Done <= r.Issued {
+			t.Errorf("%s: text %q, issued %d, done %d", c.line, r.Text, r.Issued, r.Done)
 		}
 	}
 	if !w.Settle(SettleLimit) {
@@ -139,7 +135,7 @@ func TestLeaderCrash(t *testing.T) {
 	if s.Leader == 0 || s.Leader == old {
 		t.Fatalf("leader %d after the crash of %d", s.Leader, old)
 	}
-	if m := s.Members[old-1]; m.Alive || m.Process != Crashed {
+	if m := s.Members[old-1]; m.Alive || m.Process != picture.Crashed {
 		t.Errorf("the crashed member is %+v", m)
 	}
 	if _, err := w.Do(c); err == nil || !strings.Contains(err.Error(), "is crashed") {
@@ -150,7 +146,7 @@ func TestLeaderCrash(t *testing.T) {
 	}
 	s = wait(t, w, 2*time.Second)
 	m := s.Members[old-1]
-	if m.Process != Running || m.Role != RoleFollower || m.Incarnation != 2 || m.Lead != s.Leader {
+	if m.Process != picture.Running || m.Role != picture.RoleFollower || m.Incarnation != 2 || m.Lead != s.Leader {
 		t.Errorf("the restarted member is %+v", m)
 	}
 	if m.Applied != s.Commit {
@@ -165,13 +161,13 @@ func TestPauseAndResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := wait(t, w, 5*time.Second)
-	if s.Leader == leader || !s.Members[leader-1].Alive || s.Members[leader-1].Process != Paused {
+	if s.Leader == leader || !s.Members[leader-1].Alive || s.Members[leader-1].Process != picture.Paused {
 		t.Errorf("leader %d after %d was paused: %+v", s.Leader, leader, s.Members[leader-1])
 	}
 	if _, err := w.Do(script.Command{Cmd: script.Resume, Member: leader}); err != nil {
 		t.Fatal(err)
 	}
-	if s = wait(t, w, 2*time.Second); s.Members[leader-1].Role != RoleFollower || s.Members[leader-1].Inbox != 0 {
+	if s = wait(t, w, 2*time.Second); s.Members[leader-1].Role != picture.RoleFollower || s.Members[leader-1].Inbox != 0 {
 		t.Errorf("after resume: %+v", s.Members[leader-1])
 	}
 }
@@ -179,7 +175,7 @@ func TestPauseAndResume(t *testing.T) {
 func TestCutsAndHeals(t *testing.T) {
 	w := still(t, 5)
 	leader := w.Leader()
-	cuts := func(s *State) (n int) {
+	cuts := func(s *picture.State) (n int) {
 		for _, l := range s.Links {
 			if l.Cut {
 				n++
@@ -194,7 +190,7 @@ func TestCutsAndHeals(t *testing.T) {
 	if cuts(s) != 8 || s.Leader == leader || s.Leader == 0 {
 		t.Errorf("%d cuts, leader %d after %d was isolated", cuts(s), s.Leader, leader)
 	}
-	if role := s.Members[leader-1].Role; role == RoleLeader {
+	if role := s.Members[leader-1].Role; role == picture.RoleLeader {
 		t.Error("an isolated leader still leads after five seconds")
 	}
 	do(t, w, "heal")
@@ -245,15 +241,15 @@ func TestUnsyncedIsLost(t *testing.T) {
 		if m.Written <= m.Synced || m.Disk != "syncing" {
 			t.Fatalf("written %d, synced %d, disk %s", m.Written, m.Synced, m.Disk)
 		}
-		if r := requestOfID(t, s, id); r.Status != StatusPending {
+		if r := requestOfID(t, s, id); r.Status != picture.StatusPending {
 			t.Errorf("the put is %s before it is durable", r.Status)
 		}
 		if _, err := w.Do(script.Command{Cmd: script.Crash, Member: 1, Keep: keep}); err != nil {
 			t.Fatal(err)
 		}
 		do(t, w, "set name=fsync value=1ms")
-		if r := requestOfID(t, wait(t, w, time.Second), id); r.Status != StatusUnknown {
-			t.Errorf("the put is %s after the crash, want %s", r.Status, StatusUnknown)
+		if r := requestOfID(t, wait(t, w, time.Second), id); r.Status != picture.StatusUnknown {
+			t.Errorf("the put is %s after the crash, want %s", r.Status, picture.StatusUnknown)
 		}
 		do(t, w, "restart member=1")
 		wait(t, w, 3*time.Second)
@@ -273,10 +269,10 @@ func TestStallHoldsADisk(t *testing.T) {
 	do(t, w, "stall member=1 value=2s")
 	id := do(t, w, "put key=x value=1")
 	s := wait(t, w, time.Second)
-	if m := s.Members[0]; m.Disk != "stalled" || requestOfID(t, s, id).Status != StatusPending {
+	if m := s.Members[0]; m.Disk != "stalled" || requestOfID(t, s, id).Status != picture.StatusPending {
 		t.Errorf("disk %s, request %s", m.Disk, requestOfID(t, s, id).Status)
 	}
-	if r := requestOfID(t, wait(t, w, 2*time.Second), id); r.Status != StatusOK {
+	if r := requestOfID(t, wait(t, w, 2*time.Second), id); r.Status != picture.StatusOK {
 		t.Errorf("after the stall the request is %s %s", r.Status, r.Error)
 	}
 }
@@ -295,7 +291,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	s := wait(t, w, 10*time.Second)
-	if d := s.Dials; d.Loss != 0.25 || d.Latency != int64(3*time.Millisecond) || d.Rate != 20 || d.Fsync != int64(3*time.Millisecond) {
+	if d := w.Dials(); d.Loss != 0.25 || d.Latency != int64(3*time.Millisecond) || d.Rate != 20 || d.Fsync != int64(3*time.Millisecond) {
 		t.Errorf("dials %+v", d)
 	}
 	if s.Clients[1].Done+s.Clients[2].Done == 0 {
@@ -352,7 +348,7 @@ func TestNobodyLeadsATermItsDiskDoesNotKnow(t *testing.T) {
 		}
 	}
 	for range 100 {
-		if m := wait(t, w, 10*time.Millisecond).Members[next-1]; m.Role == RoleLeader {
+		if m := wait(t, w, 10*time.Millisecond).Members[next-1]; m.Role == picture.RoleLeader {
 			t.Fatalf("member %d leads term %d after %v, and its disk takes five seconds at least", next, m.Term, time.Duration(w.Now()))
 		}
 	}

@@ -3,9 +3,10 @@
 package bridge
 
 import (
+	"slices"
 	"syscall/js"
 
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 	"vitrine/wasm/scene"
 )
 
@@ -109,7 +110,7 @@ func (g *Game) crowd(args []js.Value) any {
 		from := uint64(i)%members + 1
 		to := (from+uint64(i/len(kinds))%(members-1))%members + 1
 		now := int64(g.player.Shown())
-		g.view.Extra = append(g.view.Extra, sim.MessageState{
+		g.view.Extra = append(g.view.Extra, picture.Message{
 			ID: uint64(i), From: from, To: to, Type: kinds[i%len(kinds)], Term: uint64(1 + i%6), Entries: i % 4,
 			Sent: now - int64(i)*1e6, Arrives: now + int64(n)*1e7,
 		})
@@ -225,12 +226,11 @@ func (g *Game) message(id uint64) any {
 
 // cell describes an entry of a member's log.
 func (g *Game) cell(member, index uint64) any {
-	if member == 0 || member > uint64(len(g.player.State.Members)) {
-		return map[string]any{"kind": "none"}
-	}
-	m := &g.player.State.Members[member-1]
-	for i := range m.Log {
-		if e := &m.Log[i]; e.Index == index {
+	for i := range g.player.State.Members {
+		m := &g.player.State.Members[i]
+		at := slices.IndexFunc(m.Log, func(e picture.Entry) bool { return e.Index == index })
+		if m.ID == member && at >= 0 {
+			e := &m.Log[at]
 			return map[string]any{
 				"kind": "cell", "member": float64(member), "index": float64(index), "term": float64(e.Term), "text": e.Text,
 				"written": e.Written, "synced": e.Synced, "committed": e.Committed, "applied": e.Applied,

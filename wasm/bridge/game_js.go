@@ -9,8 +9,10 @@ import (
 
 	"github.com/hajimehoshi/ebiten/v2"
 
+	"vitrine/core/picture"
 	"vitrine/wasm/player"
 	"vitrine/wasm/scene"
+	"vitrine/wasm/world"
 )
 
 // publishEvery is the pace of frames to the document.
@@ -36,7 +38,7 @@ type Game struct {
 	restAt    time.Duration // no frames from then on, if time stands still
 	resting   bool
 	w, h      float64
-	members   int
+	members   []uint64 // ids, as they are laid out
 	clients   int
 	scale     float64
 	broken    string // why the world stopped, if it did
@@ -61,7 +63,7 @@ func Run() error {
 // browser took the graphics away.
 func (g *Game) open() error {
 	want := g.host.Get("settings")
-	p, err := player.New(player.Simulate, player.Settings{
+	p, err := player.New(world.Opener{}, player.Settings{
 		Seed: uint64(want.Get("seed").Float()), Members: want.Get("members").Int(), Speed: want.Get("speed").Float(),
 	})
 	if err != nil {
@@ -128,10 +130,14 @@ func (g *Game) Layout(w, h int) (int, int) { return w, h }
 
 // LayoutF follows the size of the body and the resolution of the screen.
 func (g *Game) LayoutF(w, h float64) (float64, float64) {
-	members, clients := len(g.player.State.Members), len(g.player.State.Clients)
-	if w != g.w || h != g.h || members != g.members || clients != g.clients {
-		g.w, g.h, g.members, g.clients = w, h, members, clients
-		g.scene.Resize(w, h, members, clients, g.host.Call("compact").Bool())
+	clients := len(g.player.State.Clients)
+	same := func(m picture.Member, id uint64) bool { return m.ID == id }
+	if w != g.w || h != g.h || clients != g.clients || !slices.EqualFunc(g.player.State.Members, g.members, same) {
+		g.w, g.h, g.clients, g.members = w, h, clients, g.members[:0]
+		for i := range g.player.State.Members {
+			g.members = append(g.members, g.player.State.Members[i].ID)
+		}
+		g.scene.Resize(w, h, g.members, clients, g.host.Call("compact").Bool())
 		l := &g.scene.Layout
 		g.host.Call("arranged", l.Matrix.Y, l.Stage.H)
 	}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"vitrine/core/picture"
 	"vitrine/core/script"
-	"vitrine/core/sim"
 )
 
 // Reply answers a command.
@@ -74,19 +74,17 @@ func (p *Player) Dispatch(data []byte) (Reply, error) {
 	return Reply{}, do(p, &o)
 }
 
-// command does a command to the world.
+// command does a command to the source.
 func (p *Player) command(m *script.Message) (Reply, error) {
-	c, err := m.Command()
+	c, err := p.controls()
 	if err != nil {
 		return Reply{}, err
 	}
-	request, err := p.world.Do(c)
+	request, err := c.Do(m)
 	if err != nil {
 		return Reply{}, err
 	}
-	if n, err := sim.Preset(c.Value); err == nil && c.Name == "network" {
-		p.cfg.Network.Client = n.Client
-	}
+	p.facts = p.source.Facts()
 	if request != 0 {
 		p.Chosen.Request = request
 	}
@@ -117,45 +115,53 @@ func (p *Player) setSkip(o *order) error {
 	return nil
 }
 
-// showReplay plays a file, or the last one again.
+// showReplay plays a file, or what is played once more.
 func (p *Player) showReplay(o *order) error {
-	if o.text == "" && p.show != nil {
-		o.text, o.name = p.show.text, p.show.name
+	if o.text != "" {
+		return p.Open(o.text, o.name, o.correct)
 	}
-	return p.Open(o.text, o.name, o.correct)
+	if p.file.text == "" {
+		return p.reset(p.again)
+	}
+	return p.Open(p.file.text, p.file.name, o.correct)
 }
 
 // restart makes a new world. What is not given stays.
 func (p *Player) restart(o *order) error {
-	cfg := config(Settings{Seed: p.cfg.Seed, Members: p.cfg.Members})
+	s := Settings{Seed: p.facts.Seed, Members: len(p.State.Members)}
 	if o.seed != nil {
-		cfg.Seed = *o.seed
+		s.Seed = *o.seed
 	}
 	if o.members != 0 {
-		cfg.Members = o.members
+		s.Members = o.members
 	}
-	return p.reset(cfg)
+	p.file = replayFile{}
+	return p.reset(p.opener.World(s))
 }
 
 // choose turns the visitor's eye. A member and a link exclude each other.
 func (p *Player) choose(o *order) error {
 	switch {
 	case o.request != 0:
-		if !slices.ContainsFunc(p.State.Requests, func(r sim.RequestState) bool { return r.ID == o.request }) {
+		if !slices.ContainsFunc(p.State.Requests, func(r picture.Request) bool { return r.ID == o.request }) {
 			return fmt.Errorf("select: there is no request %d, or none any more", o.request)
 		}
 		p.Chosen.Request = o.request
 	case o.link != [2]uint64{}:
 		a, b := min(o.link[0], o.link[1]), max(o.link[0], o.link[1])
-		if a == 0 || a == b || int(b) > len(p.State.Members) {
+		if a == b || !p.knows(a) || !p.knows(b) {
 			return fmt.Errorf("select: there is no link %d-%d", o.link[0], o.link[1])
 		}
 		p.Chosen.Link = [2]uint64{a, b}
 	default:
-		if int(o.member) > len(p.State.Members) {
+		if o.member != 0 && !p.knows(o.member) {
 			return fmt.Errorf("select: there is no member %d", o.member)
 		}
 		p.Chosen.Member, p.Chosen.Link = o.member, [2]uint64{}
 	}
 	return nil
+}
+
+func (p *Player) knows(id uint64) bool {
+	return slices.ContainsFunc(p.State.Members, func(m picture.Member) bool { return m.ID == id })
 }

@@ -32,6 +32,13 @@ func (f *feed) add(item Item) {
 	f.items = append(f.items, item)
 }
 
+// show has the story of a replay told.
+func (f *feed) show(s *Show) {
+	if s != nil {
+		f.story = s.Lines
+	}
+}
+
 // take turns an event into a line, if it is worth one.
 func (f *feed) take(e *trace.Event) {
 	line, ok := f.teller.Tell(e)

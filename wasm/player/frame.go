@@ -3,9 +3,8 @@ package player
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 )
 
 // Frame is what the document around the stage is told, some times a second.
@@ -25,16 +24,25 @@ type Frame struct {
 	Tick    int64   `json:"tick"`
 	Chosen  Choice  `json:"chosen"`
 
-	Members    []sim.MemberState    `json:"members"` // without their logs
-	Cuts       [][2]uint64          `json:"cuts"`    // directions that are cut
-	Clients    []sim.ClientState    `json:"clients"`
-	Requests   []sim.RequestState   `json:"requests"`
-	Watches    []sim.WatchState     `json:"watches"`
-	Invariants []sim.InvariantState `json:"invariants"`
-	Violation  *sim.Violation       `json:"violation,omitempty"`
-	Dials      sim.Dials            `json:"dials"`
-	Feed       []Item               `json:"feed"` // lines since the last frame
-	Replay     *ShowState           `json:"replay,omitempty"`
+	Members    []picture.Member   `json:"members"` // without their logs
+	Cuts       [][2]uint64        `json:"cuts"`    // directions that are cut
+	Clients    []picture.Client   `json:"clients"`
+	Requests   []picture.Request  `json:"requests"`
+	Watches    []picture.Watch    `json:"watches"`
+	Invariants []picture.Light    `json:"invariants"`
+	Violation  *picture.Violation `json:"violation,omitempty"`
+	Dials      any                `json:"dials,omitempty"` // of what can be acted on
+	Feed       []Item             `json:"feed"`            // lines since the last frame
+	Source     SourceState        `json:"source"`
+	Replay     *ShowState         `json:"replay,omitempty"`
+}
+
+// SourceState is what the page is told of what it plays.
+type SourceState struct {
+	Kind  string      `json:"kind"` // Simulation or Recording
+	Acts  bool        `json:"acts"` // it can be acted on
+	End   int64       `json:"end"`  // where it ends by itself, 0 = nowhere
+	Files []FileState `json:"files,omitempty"`
 }
 
 type frameBuffer struct {
@@ -48,10 +56,10 @@ const requestsShown = 14
 // Frame returns the next frame in JSON; the bytes are valid until the next call.
 func (p *Player) Frame() []byte {
 	f, s := &p.frame.frame, &p.State
-	f.Now, f.Seed, f.Epoch = int64(p.Shown()), p.cfg.Seed, p.epoch
+	f.Now, f.Seed, f.Epoch = int64(p.Shown()), p.facts.Seed, p.epoch
 	f.Playing, f.Speed, f.Skip, f.Boost, f.Behind = p.Playing, p.Speed, p.Skip, p.Boost, p.Behind
 	f.Leader, f.Term, f.Commit, f.Events, f.Chosen = s.Leader, s.Term, s.Commit, s.Events, p.Chosen
-	f.Tick = int64(p.cfg.TickEvery)
+	f.Tick = p.facts.Tick
 	f.Members = append(f.Members[:0], s.Members...)
 	for i := range f.Members {
 		f.Members[i].Log = nil
@@ -65,15 +73,18 @@ func (p *Player) Frame() []byte {
 			f.Cuts = append(f.Cuts, [2]uint64{l.From, l.To})
 		}
 	}
-	f.Clients, f.Watches, f.Invariants, f.Violation, f.Dials = s.Clients, s.Watches, s.Invariants, s.Violation, s.Dials
+	f.Clients, f.Watches, f.Invariants, f.Violation = s.Clients, s.Watches, s.Invariants, s.Violation
 	if f.Requests == nil {
-		f.Requests = make([]sim.RequestState, 0, requestsShown+4)
+		f.Requests = make([]picture.Request, 0, requestsShown+4)
 	}
 	f.Requests = p.requests(f.Requests[:0])
-	f.Replay = nil
-	if p.show != nil {
-		f.Replay = p.show.state(p.Shown())
+	f.Dials = nil
+	c, err := p.controls()
+	if err == nil {
+		f.Dials = c.Dials()
 	}
+	f.Source = SourceState{Kind: p.facts.Kind, Acts: err == nil, End: int64(p.facts.End), Files: p.facts.Files}
+	f.Replay = p.showState()
 	f.Feed = append(f.Feed[:0], p.watch.feed.items...)
 	p.watch.feed.items = p.watch.feed.items[:0]
 	p.frame.out.Reset()
@@ -84,19 +95,15 @@ func (p *Player) Frame() []byte {
 }
 
 // requests picks the newest ones and the chosen one.
-func (p *Player) requests(out []sim.RequestState) []sim.RequestState {
+func (p *Player) requests(out []picture.Request) []picture.Request {
 	all := p.State.Requests
 	from := max(0, len(all)-requestsShown)
 	for i := range all[:from] {
-		if all[i].ID == p.Chosen.Request || all[i].Status == sim.StatusPending && all[i].Client == 0 {
+		if all[i].ID == p.Chosen.Request || all[i].Status == picture.StatusPending && all[i].Client == 0 {
 			out = append(out, all[i])
 		}
 	}
-	out = append(out, all[from:]...)
-	for i := range out {
-		out[i].Stations = p.watch.ways.merge(&out[i])
-	}
-	return out
+	return append(out, all[from:]...)
 }
 
 // MessagesJSON is a list of what is on its way, for whoever reads it: a frame does
@@ -105,10 +112,12 @@ func (p *Player) MessagesJSON() []byte { return marshal(p.State.Messages) }
 
 // LogJSON is the window of a member's log.
 func (p *Player) LogJSON(member uint64) []byte {
-	if member == 0 || member > uint64(len(p.State.Members)) {
-		return []byte("[]")
+	for i := range p.State.Members {
+		if m := &p.State.Members[i]; m.ID == member {
+			return marshal(m.Log)
+		}
 	}
-	return marshal(p.State.Members[member-1].Log)
+	return []byte("[]")
 }
 
 func marshal(v any) []byte {
@@ -121,23 +130,25 @@ func marshal(v any) []byte {
 
 // pageState is what state() of the scripting interface answers.
 type pageState struct {
-	*sim.State
-	Playing  bool       `json:"playing"`
-	Speed    float64    `json:"speed"`
-	Selected Choice     `json:"selected"`
-	Replay   *ShowState `json:"replay,omitempty"`
+	*picture.State
+	Seed     uint64      `json:"seed"`
+	Hash     string      `json:"hash,omitempty"` // running hash of all events of a simulation, 16 hex digits
+	Dials    any         `json:"dials,omitempty"`
+	Source   SourceState `json:"source"`
+	Playing  bool        `json:"playing"`
+	Speed    float64     `json:"speed"`
+	Selected Choice      `json:"selected"`
+	Replay   *ShowState  `json:"replay,omitempty"`
 }
 
 // StateJSON is the whole picture in JSON.
 func (p *Player) StateJSON() []byte {
-	state := p.State
-	state.Requests = slices.Clone(p.State.Requests)
-	for i := range state.Requests {
-		state.Requests[i].Stations = p.watch.ways.merge(&state.Requests[i])
+	page := pageState{
+		State: &p.State, Seed: p.facts.Seed, Hash: p.Hash(), Playing: p.Playing, Speed: p.Speed, Selected: p.Chosen,
+		Replay: p.showState(), Source: SourceState{Kind: p.facts.Kind, End: int64(p.facts.End), Files: p.facts.Files},
 	}
-	page := pageState{State: &state, Playing: p.Playing, Speed: p.Speed, Selected: p.Chosen}
-	if p.show != nil {
-		page.Replay = p.show.state(p.Shown())
+	if c, err := p.controls(); err == nil {
+		page.Dials, page.Source.Acts = c.Dials(), true
 	}
 	return marshal(page)
 }

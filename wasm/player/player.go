@@ -1,35 +1,16 @@
 package player
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
 
-	"vitrine/core/replay"
+	"vitrine/core/picture"
 	"vitrine/core/script"
-	"vitrine/core/sim"
 	"vitrine/core/trace"
 	"vitrine/wasm/scene"
 )
-
-// World is the part of sim.World that is played.
-type World interface {
-	Now() trace.Instant
-	NextAt() trace.Instant
-	Do(script.Command) (request uint64, err error)
-	Schedule(script.Timed) error
-	RunUntil(t trace.Instant, maxEvents int) (reached bool)
-	StepEvent() bool
-	replay.Source // what a file of the run is made of
-	Heal()
-	StateInto(*sim.State)
-}
-
-// Open makes a world whose events the sink sees.
-type Open func(sim.Config, trace.Sink) (World, error)
-
-// Simulate opens a real simulated world.
-func Simulate(cfg sim.Config, sink trace.Sink) (World, error) { return sim.New(cfg, sink) }
 
 // Settings are what a visitor can choose before a run; the address of the page
 // may name them.
@@ -62,7 +43,7 @@ const (
 
 // Player plays one world at a time.
 type Player struct {
-	State   sim.State // the picture of the last frame
+	State   picture.State // the picture of the last frame
 	Playing bool
 	Speed   float64
 	Skip    bool    // pass quickly through idle spans
@@ -70,18 +51,20 @@ type Player struct {
 	Behind  bool    // the machine cannot keep up with the speed
 	Chosen  Choice
 
-	open   Open
-	cfg    sim.Config
-	world  World
-	watch  *watcher
-	epoch  int     // counts worlds
-	target float64 // simulated time to show, ns; never behind the world
-	heat   scene.Heat
-	wires  []scene.Wire
-	said   map[uint64]string // the visitor's requests in words
-	replay float64           // after a restore: run to here before anything is shown
-	show   *show             // the replay file that is played, if it is one
-	frame  frameBuffer
+	opener  Opener
+	again   Open // makes the present source once more
+	source  Source
+	facts   Facts
+	picture *picture.Picture
+	watch   *watcher
+	epoch   int     // counts worlds
+	target  float64 // simulated time to show, ns; never behind the world
+	heat    scene.Heat
+	said    map[uint64]string // the visitor's requests in words
+	replay  float64           // after a restore: run to here before anything is shown
+	told    bool              // the failure of a replay is in the feed
+	file    replayFile
+	frame   frameBuffer
 }
 
 // Choice is what the visitor looks at.
@@ -92,29 +75,12 @@ type Choice struct {
 }
 
 // New starts playing a new world.
-func New(open Open, s Settings) (*Player, error) {
-	p := &Player{open: open, Playing: true, Skip: true, Boost: 1, Speed: clampSpeed(s.Speed)}
-	if err := p.reset(config(s)); err != nil {
+func New(opener Opener, s Settings) (*Player, error) {
+	p := &Player{opener: opener, Playing: true, Skip: true, Boost: 1, Speed: clampSpeed(s.Speed)}
+	if err := p.reset(opener.World(s)); err != nil {
 		return nil, err
 	}
 	return p, nil
-}
-
-// config is the page's world: a network slow enough to follow by eye, a few
-// clients with a light load.
-func config(s Settings) sim.Config {
-	cfg := sim.DefaultConfig()
-	cfg.Seed = s.Seed
-	if s.Members > 0 {
-		cfg.Members = s.Members
-	}
-	cfg.Network = sim.Teaching()
-	cfg.Disk.Fsync = 6 * time.Millisecond
-	cfg.Disk.Write = time.Millisecond
-	cfg.Workload.Clients, cfg.Workload.Rate, cfg.Workload.Keys, cfg.Workload.Watches = 3, 4, 4, 1
-	cfg.Judged = 50 // soon, so that the lights are of now
-	cfg.LogWindow = 24
-	return cfg
 }
 
 func clampSpeed(speed float64) float64 {
@@ -124,26 +90,56 @@ func clampSpeed(speed float64) float64 {
 	return math.Max(MinSpeed, math.Min(MaxSpeed, speed))
 }
 
-// reset replaces the world. On an error the old one stays.
-func (p *Player) reset(cfg sim.Config) error {
-	watch := newWatcher(cfg.Members)
-	world, err := p.open(cfg, watch)
+// reset replaces the source. On an error the old one stays.
+func (p *Player) reset(open Open) error {
+	watch := newWatcher()
+	var folded *picture.Picture
+	source, err := open(func(f Facts) trace.Sink {
+		folded = picture.New(f.Picture)
+		watch.feed.show(f.Show)
+		return both{folded, watch}
+	})
 	if err != nil {
 		return err
 	}
 	p.epoch++
-	p.watch = watch
-	p.cfg, p.world, p.target, p.Boost = cfg, world, 0, 1
-	p.heat, p.Chosen, p.replay, p.show, p.said = scene.Heat{}, Choice{}, 0, nil, map[uint64]string{}
+	p.watch, p.picture, p.source, p.again, p.facts = watch, folded, source, open, source.Facts()
+	p.target, p.Boost = float64(source.Now()), 1
+	p.heat, p.Chosen, p.replay, p.told, p.said = scene.Heat{}, Choice{}, 0, false, map[uint64]string{}
+	if p.facts.Speed != 0 {
+		p.Speed = clampSpeed(p.facts.Speed)
+	}
+	if show := p.facts.Show; show != nil {
+		p.replay = float64(show.Start)
+		p.Playing, p.Skip = true, true
+	}
 	p.refresh()
 	return nil
 }
 
-// Config of the world being played.
-func (p *Player) Config() sim.Config { return p.cfg }
+// both are two sinks, of which the second may look at the first.
+type both struct{ first, second trace.Sink }
+
+// Emit implements trace.Sink.
+func (b both) Emit(e *trace.Event) {
+	b.first.Emit(e)
+	b.second.Emit(e)
+}
+
+// controls are the present source's, if it can be acted on.
+func (p *Player) controls() (Controls, error) {
+	c, ok := p.source.(Controls)
+	if !ok {
+		return nil, ErrRecorded
+	}
+	return c, nil
+}
+
+// ErrRecorded: what has happened cannot be acted on.
+var ErrRecorded = errors.New("this is a recording of what has happened: nothing can be done to it")
 
 // Shown is the simulated time to draw, ns.
-func (p *Player) Shown() float64 { return math.Max(p.target, float64(p.world.Now())) }
+func (p *Player) Shown() float64 { return math.Max(p.target, float64(p.source.Now())) }
 
 // Advance lets real time pass. now tells the real time; it bounds the work.
 func (p *Player) Advance(passed time.Duration, now func() time.Duration) {
@@ -169,16 +165,16 @@ func (p *Player) run(passed float64, now func() time.Duration) {
 	}
 	p.Behind = false
 	limit := min(max(time.Duration(passed/2), budget), maxBudget)
-	for !p.runUntil(trace.Instant(p.target), slice) {
+	for !p.source.RunUntil(trace.Instant(p.target), slice) {
 		if p.Boost > 1 && p.watch.woke {
-			p.target, p.Boost = float64(p.world.Now()), 1
+			p.target, p.Boost = float64(p.source.Now()), 1
 			return
 		}
 		if now()-begin > limit {
-			p.target, p.Behind = float64(p.world.Now()), true
+			p.target, p.Behind = float64(p.source.Now()), true
 			return
 		}
-		if p.world.NextAt() > trace.Instant(p.target) || p.watch.violated {
+		if p.source.NextAt() > trace.Instant(p.target) || p.watch.violated {
 			return
 		}
 	}
@@ -216,45 +212,42 @@ func (p *Player) activity() (beat, busy bool) {
 			return true, true
 		}
 	}
-	client := float64(p.cfg.Network.Client) * 1.5
-	for i, w := range p.wires {
-		if p.State.Requests[i].Status != sim.StatusPending {
+	client := float64(p.facts.Client) * 1.5
+	for i := range p.State.Requests {
+		r := &p.State.Requests[i]
+		if r.Status != picture.StatusPending {
 			continue
 		}
-		if w.Answered > 0 || w.Arrived == 0 && p.target-w.Sent < client {
+		if w := r.Wire; w.Answered > 0 || w.Arrived == 0 && p.target-float64(w.Sent) < client {
 			return true, true
 		}
 	}
 	return beat, false
 }
 
-// refresh takes a new picture of the world.
+// refresh takes a new picture.
 func (p *Player) refresh() {
-	p.world.StateInto(&p.State)
-	p.wires = p.wires[:0]
+	p.picture.Into(&p.State, p.source.Now())
 	for i := range p.State.Requests {
-		r := &p.State.Requests[i]
-		if r.Client == 0 {
+		if r := &p.State.Requests[i]; r.Client == 0 {
 			r.Text = p.words(r)
 		}
-		w, known := p.watch.wires[r.ID]
-		if !known {
-			w = scene.Wire{Sent: float64(r.Issued)}
-		}
-		p.wires = append(p.wires, w)
 	}
 	p.judge()
 }
 
 // words are the visitor's request as briefly as the clients' are: "put x 42"
 // rather than the command it came from.
-func (p *Player) words(r *sim.RequestState) string {
+func (p *Player) words(r *picture.Request) string {
 	if text, ok := p.said[r.ID]; ok {
 		return text
 	}
-	text := r.Op + " " + r.Key
-	if c, err := script.Parse(r.Text); err == nil && c.Cmd == script.Put {
-		text += " " + c.Value
+	text := r.Op
+	if c, err := script.Parse(r.Text); err == nil {
+		text += " " + c.Key
+		if c.Cmd == script.Put {
+			text += " " + c.Value
+		}
 	}
 	p.said[r.ID] = text
 	return text
@@ -263,32 +256,47 @@ func (p *Player) words(r *sim.RequestState) string {
 // cool lets the traffic of each link fade, and adds what came in.
 func (p *Player) cool(passed time.Duration) {
 	keep := float32(math.Exp(-passed.Seconds() / 0.45))
-	for i := range p.heat {
-		for j := range p.heat[i] {
-			p.heat[i][j] = min(1, p.heat[i][j]*keep+p.watch.traffic[i][j])
-			p.watch.traffic[i][j] = 0
-		}
+	for link, heat := range p.heat {
+		p.heat[link] = heat * keep
+	}
+	for link, more := range p.watch.traffic {
+		p.heat[link] = min(1, p.heat[link]+more)
+		delete(p.watch.traffic, link)
 	}
 }
 
 // Fill sets the parts of a view that the player knows.
 func (p *Player) Fill(v *scene.View) {
 	v.State, v.Now = &p.State, p.Shown()
-	v.Tick, v.Client = float64(p.cfg.TickEvery), float64(p.cfg.Network.Client)
+	v.Tick, v.Client = float64(p.facts.Tick), float64(p.facts.Client)
 	v.Selected, v.Link, v.Request = p.Chosen.Member, p.Chosen.Link, p.Chosen.Request
-	v.Heat, v.Wires = &p.heat, p.wires
+	v.Heat = p.heat
 	v.Followed = nil
-	if r := p.watch.ways.find(p.Chosen.Request); r != nil && !r.done {
-		v.Followed = r
+	if p.Chosen.Request != 0 {
+		v.Followed = following{p.picture, p.Chosen.Request}
 	}
 	v.Lit, v.LitMembers = nil, nil
-	if p.show != nil && len(p.show.lit) > 0 {
-		v.Lit, v.LitMembers = p.show.lit, p.show.members
+	if show := p.facts.Show; show != nil && len(show.Lit) > 0 {
+		v.Lit, v.LitMembers = show.Lit, show.Members
 	}
 }
 
-// Hash is the running hash of all events.
-func (p *Player) Hash() string { return p.world.HashText() }
+// following is the request that the visitor looks at.
+type following struct {
+	picture *picture.Picture
+	request uint64
+}
+
+// Carries implements scene.Follower.
+func (f following) Carries(m *picture.Message) bool { return f.picture.Carries(f.request, m) }
+
+// Hash is the running hash of all events of a simulation, "" for what has none.
+func (p *Player) Hash() string {
+	if c, err := p.controls(); err == nil {
+		return c.HashText()
+	}
+	return ""
+}
 
 // longestStep bounds what one call may ask for: it returns when the time is over.
 const longestStep = time.Hour
@@ -300,7 +308,7 @@ func (p *Player) StepFor(ns float64) error {
 		return fmt.Errorf("step: %v ns are not between 0 and %v", ns, longestStep)
 	}
 	p.target = p.Shown() + math.Round(ns)
-	p.runUntil(trace.Instant(p.target), 0)
+	p.source.RunUntil(trace.Instant(p.target), 0)
 	p.refresh()
 	return nil
 }
@@ -317,14 +325,11 @@ func (p *Player) StepTo(unit string) error {
 	}
 	p.watch.seen = [unitCount]bool{}
 	for range stepBound {
-		if p.show != nil && p.world.NextAt() > p.show.until {
-			p.runUntil(p.show.until, 0) // the end of a file heals the world
-		}
-		if !p.world.StepEvent() || reached == unitEvent || p.watch.seen[reached] {
+		if !p.source.StepEvent() || reached == unitEvent || p.watch.seen[reached] {
 			break
 		}
 	}
-	p.target = math.Max(p.target, float64(p.world.Now()))
+	p.target = math.Max(p.target, float64(p.source.Now()))
 	p.Playing = false
 	p.refresh()
 	return nil

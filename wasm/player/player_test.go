@@ -1,4 +1,4 @@
-package player
+package player_test
 
 import (
 	"encoding/json"
@@ -8,16 +8,18 @@ import (
 	"testing"
 	"time"
 
-	"vitrine/core/sim"
+	"vitrine/core/picture"
+	"vitrine/wasm/player"
 	"vitrine/wasm/scene"
+	"vitrine/wasm/world"
 )
 
 // still is a clock that stands: the budget never ends.
 func still() time.Duration { return 0 }
 
-func play(t *testing.T, s Settings) *Player {
+func play(t *testing.T, s player.Settings) *player.Player {
 	t.Helper()
-	p, err := New(Simulate, s)
+	p, err := player.New(world.Opener{}, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +27,7 @@ func play(t *testing.T, s Settings) *Player {
 }
 
 // until advances in frames of 16 ms until the state is as wanted.
-func until(t *testing.T, p *Player, what string, ok func(*sim.State) bool) {
+func until(t *testing.T, p *player.Player, what string, ok func(*picture.State) bool) {
 	t.Helper()
 	for range 4000 {
 		if ok(&p.State) {
@@ -36,7 +38,7 @@ func until(t *testing.T, p *Player, what string, ok func(*sim.State) bool) {
 	t.Fatalf("waited in vain for %s; now %v", what, time.Duration(p.State.Now))
 }
 
-func do(t *testing.T, p *Player, command string) Reply {
+func do(t *testing.T, p *player.Player, command string) player.Reply {
 	t.Helper()
 	reply, err := p.Dispatch([]byte(command))
 	if err != nil {
@@ -45,10 +47,10 @@ func do(t *testing.T, p *Player, command string) Reply {
 	return reply
 }
 
-func leads(s *sim.State) bool { return s.Leader != 0 }
+func leads(s *picture.State) bool { return s.Leader != 0 }
 
 func TestSpeedIsSimulatedTimePerRealTime(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 3, Speed: 2})
+	p := play(t, player.Settings{Seed: 1, Members: 3, Speed: 2})
 	for range 100 {
 		p.Advance(10*time.Millisecond, still)
 	}
@@ -62,14 +64,14 @@ func TestSpeedIsSimulatedTimePerRealTime(t *testing.T) {
 	}
 	do(t, p, `{"cmd":"play"}`)
 	p.Advance(time.Hour, still)
-	if got, want := time.Duration(p.Shown()), 2*time.Second+2*maxFrame; got != want {
+	if got, want := time.Duration(p.Shown()), 2*time.Second+500*time.Millisecond; got != want {
 		t.Errorf("after a stalled frame the world shows %v, want %v: the gap is capped", got, want)
 	}
 }
 
 // Events are seldom; the time shown must go on between them.
 func TestTimeShownMovesBetweenEvents(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 3, Speed: 0.001})
+	p := play(t, player.Settings{Seed: 1, Members: 3, Speed: 0.001})
 	p.Skip = false
 	last := p.Shown()
 	for range 50 {
@@ -82,11 +84,11 @@ func TestTimeShownMovesBetweenEvents(t *testing.T) {
 }
 
 func TestIdleSpansPassQuicklyAndMessagesDoNot(t *testing.T) {
-	p := play(t, Settings{Seed: 3, Members: 3, Speed: 0.02})
+	p := play(t, player.Settings{Seed: 3, Members: 3, Speed: 0.02})
 	idle, busy := 0.0, 0.0
 	for range 600 {
 		before := p.Shown()
-		active := len(p.State.Messages) > 0 && slices.ContainsFunc(p.State.Messages, func(m sim.MessageState) bool { return !strings.HasPrefix(m.Type, "MsgHeartbeat") })
+		active := len(p.State.Messages) > 0 && slices.ContainsFunc(p.State.Messages, func(m picture.Message) bool { return !strings.HasPrefix(m.Type, "MsgHeartbeat") })
 		p.Advance(16*time.Millisecond, still)
 		passed := p.Shown() - before
 		if active {
@@ -104,7 +106,7 @@ func TestIdleSpansPassQuicklyAndMessagesDoNot(t *testing.T) {
 }
 
 func TestBudgetBoundsAFrame(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 5, Speed: 1000})
+	p := play(t, player.Settings{Seed: 1, Members: 5, Speed: 1000})
 	clock := time.Duration(0)
 	p.Advance(100*time.Millisecond, func() time.Duration { clock += 3 * time.Millisecond; return clock })
 	if !p.Behind {
@@ -116,13 +118,13 @@ func TestBudgetBoundsAFrame(t *testing.T) {
 }
 
 func TestCrashOfTheLeaderIsTold(t *testing.T) {
-	p := play(t, Settings{Seed: 7, Members: 5, Speed: 1})
+	p := play(t, player.Settings{Seed: 7, Members: 5, Speed: 1})
 	until(t, p, "a leader", leads)
 	first := p.State.Leader
 	term := p.State.Term
 	lines := frame(t, p).Feed
 	do(t, p, `{"cmd":"crash","member":`+digit(first)+`}`)
-	until(t, p, "another leader", func(s *sim.State) bool { return s.Leader != 0 && s.Leader != first })
+	until(t, p, "another leader", func(s *picture.State) bool { return s.Leader != 0 && s.Leader != first })
 	if p.State.Term <= term {
 		t.Errorf("the new leader's term is %d, the old one's was %d", p.State.Term, term)
 	}
@@ -146,9 +148,9 @@ func TestCrashOfTheLeaderIsTold(t *testing.T) {
 
 func digit(id uint64) string { return string(rune('0' + id)) }
 
-func frame(t *testing.T, p *Player) Frame {
+func frame(t *testing.T, p *player.Player) player.Frame {
 	t.Helper()
-	var f Frame
+	var f player.Frame
 	if err := json.Unmarshal(p.Frame(), &f); err != nil {
 		t.Fatal(err)
 	}
@@ -156,23 +158,23 @@ func frame(t *testing.T, p *Player) Frame {
 }
 
 func TestAPutPassesItsStations(t *testing.T) {
-	p := play(t, Settings{Seed: 7, Members: 3, Speed: 1})
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
 	until(t, p, "a leader", leads)
 	follower := p.State.Leader%3 + 1
 	id := do(t, p, `{"cmd":"put","key":"x","value":"42","member":`+digit(follower)+`}`).Request
-	var r sim.RequestState
-	until(t, p, "the answer", func(s *sim.State) bool {
-		i := slices.IndexFunc(s.Requests, func(r sim.RequestState) bool { return r.ID == id })
+	var r picture.Request
+	until(t, p, "the answer", func(s *picture.State) bool {
+		i := slices.IndexFunc(s.Requests, func(r picture.Request) bool { return r.ID == id })
 		if i >= 0 {
 			r = s.Requests[i]
 		}
-		return i >= 0 && r.Status != sim.StatusPending
+		return i >= 0 && r.Status != picture.StatusPending
 	})
-	if r.Status != sim.StatusOK || r.Text != "put x 42" {
+	if r.Status != picture.StatusOK || r.Text != "put x 42" {
 		t.Fatalf("request %q ended as %s %s", r.Text, r.Status, r.Error)
 	}
-	stations := p.watch.ways.merge(&r)
-	want := []string{"client", "arrived", "proposed", stationForwarded, stationAppended, stationMajority, stationCommitted, stationApplied, "answered", "client"}
+	stations := r.Stations
+	want := []string{"client", "arrived", "proposed", "forwarded to the leader", "appended to the log", "synced on a majority", "committed", "applied", "answered", "client"}
 	at, i := int64(0), 0
 	for _, s := range stations {
 		if s.At < at {
@@ -192,9 +194,9 @@ func TestAPutPassesItsStations(t *testing.T) {
 }
 
 func TestStepsStopWhereTheySay(t *testing.T) {
-	p := play(t, Settings{Seed: 7, Members: 3, Speed: 1})
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
 	do(t, p, `{"cmd":"step","unit":"term"}`)
-	if p.State.Term < 2 && !slices.ContainsFunc(p.State.Members, func(m sim.MemberState) bool { return m.Term > 1 }) {
+	if p.State.Term < 2 && !slices.ContainsFunc(p.State.Members, func(m picture.Member) bool { return m.Term > 1 }) {
 		t.Error("a step to the next term ended in the first one")
 	}
 	if p.Playing {
@@ -220,7 +222,7 @@ func TestStepsStopWhereTheySay(t *testing.T) {
 }
 
 func TestSeedAndCommandsMakeTheRunAgain(t *testing.T) {
-	p := play(t, Settings{Seed: 11, Members: 3, Speed: 1})
+	p := play(t, player.Settings{Seed: 11, Members: 3, Speed: 1})
 	until(t, p, "a leader", leads)
 	do(t, p, `{"cmd":"put","key":"a","value":"1"}`)
 	do(t, p, `{"cmd":"crash","member":`+digit(p.State.Leader)+`}`)
@@ -229,7 +231,7 @@ func TestSeedAndCommandsMakeTheRunAgain(t *testing.T) {
 	}
 	hash, now := p.Hash(), p.State.Now
 
-	q := play(t, Settings{Seed: 1, Members: 5, Speed: 50})
+	q := play(t, player.Settings{Seed: 1, Members: 5, Speed: 50})
 	if err := q.Restore(p.Memory()); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +245,7 @@ func TestSeedAndCommandsMakeTheRunAgain(t *testing.T) {
 }
 
 func TestResetMakesANewWorld(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 5, Speed: 1})
+	p := play(t, player.Settings{Seed: 1, Members: 5, Speed: 1})
 	until(t, p, "a leader", leads)
 	epoch := frame(t, p).Epoch
 	do(t, p, `{"cmd":"reset","seed":9,"members":3}`)
@@ -261,7 +263,7 @@ func TestResetMakesANewWorld(t *testing.T) {
 }
 
 func TestSelectKnowsWhatThereIs(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 3, Speed: 1})
+	p := play(t, player.Settings{Seed: 1, Members: 3, Speed: 1})
 	do(t, p, `{"cmd":"select","link":[3,1]}`)
 	if p.Chosen.Link != [2]uint64{1, 3} {
 		t.Errorf("link %v", p.Chosen.Link)
@@ -279,7 +281,7 @@ func TestSelectKnowsWhatThereIs(t *testing.T) {
 
 // A slip of the keyboard is told in words that name it.
 func TestErrorsNameWhatIsWrong(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 3, Speed: 1})
+	p := play(t, player.Settings{Seed: 1, Members: 3, Speed: 1})
 	for command, want := range map[string]string{
 		`{}`:                             "cmd is missing",
 		`{"cmd":"fly"}`:                  `unknown command "fly"`,
@@ -308,7 +310,7 @@ func TestErrorsNameWhatIsWrong(t *testing.T) {
 
 // frameView draws what the page would.
 func BenchmarkFrame(b *testing.B) {
-	p, err := New(Simulate, Settings{Seed: 7, Members: 5, Speed: 0.02})
+	p, err := player.New(world.Opener{}, player.Settings{Seed: 7, Members: 5, Speed: 0.02})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package player
+package player_test
 
 import (
 	"errors"
@@ -6,9 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/picture"
 	"vitrine/core/replay"
 	"vitrine/core/script"
 	"vitrine/core/sim"
+	"vitrine/wasm/player"
+	"vitrine/wasm/world"
 )
 
 // file makes a replay of a short run with commands; change may spoil its world.
@@ -40,7 +43,7 @@ func file(t *testing.T, change func(*sim.Config), commands ...string) string {
 }
 
 func TestOpenPlaysAFileToItsEnd(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 5, Speed: 1})
+	p := play(t, player.Settings{Seed: 1, Members: 5, Speed: 1})
 	text := file(t, nil, "put key=x value=1", "crash member=1")
 	if err := p.Open(text, "mine", false); err != nil {
 		t.Fatal(err)
@@ -50,7 +53,7 @@ func TestOpenPlaysAFileToItsEnd(t *testing.T) {
 		t.Errorf("%+v", f.Replay)
 	}
 	p.Speed = 1
-	until(t, p, "the crash", func(s *sim.State) bool { return !s.Members[0].Alive })
+	until(t, p, "the crash", func(s *picture.State) bool { return !s.Members[0].Alive })
 	do(t, p, `{"cmd":"reset"}`)
 	if frame(t, p).Replay != nil {
 		t.Error("a new world is still a replay")
@@ -58,12 +61,13 @@ func TestOpenPlaysAFileToItsEnd(t *testing.T) {
 }
 
 func TestOpenStopsAtTheViolation(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 5, Speed: 1})
+	p := play(t, player.Settings{Seed: 1, Members: 5, Speed: 1})
 	text := file(t, func(c *sim.Config) { c.Network.Loss = 1 })
 	if err := p.Open(text, "deaf", false); err != nil {
 		t.Fatal(err)
 	}
-	since := frame(t, p).Replay.Since
+	f0 := frame(t, p).Replay
+	since := f0.Since
 	if start := frame(t, p).Replay.Start; start != since-int64(2*time.Second) {
 		t.Errorf("it starts at %v, the violation is at %v", time.Duration(start), time.Duration(since))
 	}
@@ -73,7 +77,7 @@ func TestOpenStopsAtTheViolation(t *testing.T) {
 		if !p.Playing {
 			break
 		}
-		if p.Shown() >= p.show.start && p.Shown() < float64(since) && p.State.Violation != nil {
+		if p.Shown() >= float64(f0.Start) && p.Shown() < float64(since) && p.State.Violation != nil {
 			t.Fatal("the violation shows before its time")
 		}
 	}
@@ -90,14 +94,14 @@ func TestOpenStopsAtTheViolation(t *testing.T) {
 		}
 	}
 	memory := p.Memory()
-	q := play(t, Settings{Seed: 1, Members: 5, Speed: 1})
+	q := play(t, player.Settings{Seed: 1, Members: 5, Speed: 1})
 	if err := q.Restore(memory); err != nil || frame(t, q).Replay == nil {
 		t.Errorf("a replay does not survive the loss of the page: %v", err)
 	}
 }
 
 func TestOpenRefuses(t *testing.T) {
-	p := play(t, Settings{Seed: 1, Members: 5, Speed: 1})
+	p := play(t, player.Settings{Seed: 1, Members: 5, Speed: 1})
 	good := file(t, nil, "put key=x value=1")
 	hash := good[strings.Index(good, "hash "):][:21]
 	for _, x := range []struct{ text, want string }{
@@ -112,8 +116,8 @@ func TestOpenRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("want %q, got %v", x.want, err)
 		}
-		if x.want == "not the same build" && !errors.Is(err, ErrOtherBuild) {
-			t.Errorf("%v is not ErrOtherBuild", err)
+		if x.want == "not the same build" && !errors.Is(err, world.ErrOtherBuild) {
+			t.Errorf("%v is not world.ErrOtherBuild", err)
 		}
 	}
 	if len(p.State.Members) != 5 || frame(t, p).Replay != nil {
@@ -122,7 +126,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestSaveCanBeOpened(t *testing.T) {
-	p := play(t, Settings{Seed: 7, Members: 3, Speed: 1})
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
 	until(t, p, "a leader", leads)
 	do(t, p, `{"cmd":"put","key":"x","value":"1"}`)
 	do(t, p, `{"cmd":"crash","member":1}`)

@@ -5,43 +5,35 @@ import (
 	"fmt"
 	"time"
 
-	"vitrine/core/script"
-	"vitrine/core/sim"
 	"vitrine/core/trace"
 )
 
-// Memory is what makes a run again: seed, configuration, commands. The page
-// keeps it for the case that the browser takes the graphics context away,
-// which reloads the page.
+// Memory is what makes a run again. The page keeps it for the case that the
+// browser takes the graphics context away, which reloads the page. A recording is
+// not remembered: its files may be large.
 type Memory struct {
-	Config   sim.Config     `json:"config"`
-	Commands []script.Timed `json:"commands"`
-	Now      int64          `json:"now"`
-	Speed    float64        `json:"speed"`
-	Playing  bool           `json:"playing"`
-	Skip     bool           `json:"skip"`
-	Chosen   Choice         `json:"chosen"`
-	Replay   string         `json:"replay,omitempty"` // the file, if one is played
-	Name     string         `json:"name,omitempty"`
-	Correct  bool           `json:"correct,omitempty"`
+	World   json.RawMessage `json:"world,omitempty"`
+	Now     int64           `json:"now"`
+	Speed   float64         `json:"speed"`
+	Playing bool            `json:"playing"`
+	Skip    bool            `json:"skip"`
+	Chosen  Choice          `json:"chosen"`
+	Replay  string          `json:"replay,omitempty"` // the file, if one is played
+	Name    string          `json:"name,omitempty"`
+	Correct bool            `json:"correct,omitempty"`
 }
 
 // Memory of the present run in JSON.
 func (p *Player) Memory() []byte {
-	m := Memory{Config: p.cfg, Now: int64(p.world.Now()), Speed: p.Speed, Playing: p.Playing, Skip: p.Skip, Chosen: p.Chosen}
-	if p.show != nil {
-		m.Replay, m.Name, m.Correct = p.show.text, p.show.name, p.show.correct
-	}
-	for _, c := range p.world.Commands() {
-		if !c.Fault && p.show == nil {
-			m.Commands = append(m.Commands, c)
+	m := Memory{Now: int64(p.source.Now()), Speed: p.Speed, Playing: p.Playing, Skip: p.Skip, Chosen: p.Chosen}
+	m.Replay, m.Name, m.Correct = p.file.text, p.file.name, p.file.correct
+	if c, err := p.controls(); err == nil && m.Replay == "" {
+		m.World, err = c.Memory()
+		if err != nil {
+			panic(err) // plain data always encodes
 		}
 	}
-	out, err := json.Marshal(m)
-	if err != nil {
-		panic(err) // plain data always encodes
-	}
-	return out
+	return marshal(m)
 }
 
 // Restore makes the remembered run again. It is under way when Restore
@@ -51,17 +43,17 @@ func (p *Player) Restore(data []byte) error {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	restart := func() error { return p.reset(m.Config) }
-	if m.Replay != "" {
-		restart = func() error { return p.Open(m.Replay, m.Name, m.Correct) }
+	var err error
+	switch {
+	case m.Replay != "":
+		err = p.Open(m.Replay, m.Name, m.Correct)
+	case m.World != nil:
+		err = p.reset(p.opener.Again(m.World))
+	default:
+		return nil
 	}
-	if err := restart(); err != nil {
+	if err != nil {
 		return fmt.Errorf("restore: %w", err)
-	}
-	for _, c := range m.Commands {
-		if err := p.world.Schedule(c); err != nil {
-			return fmt.Errorf("restore: %w", err)
-		}
 	}
 	p.Speed, p.Playing, p.Skip, p.Chosen = clampSpeed(m.Speed), m.Playing, m.Skip, m.Chosen
 	p.replay = float64(m.Now)
@@ -71,7 +63,7 @@ func (p *Player) Restore(data []byte) error {
 // catchUp runs towards the moment that is being restored.
 func (p *Player) catchUp(now func() time.Duration) {
 	begin := now()
-	for !p.runUntil(trace.Instant(p.replay), sliceSize) {
+	for !p.source.RunUntil(trace.Instant(p.replay), sliceSize) {
 		if now()-begin > 4*budget || p.watch.violated {
 			return
 		}

@@ -21,24 +21,16 @@ var units = map[string]unit{"event": unitEvent, "message": unitMessage, "commit"
 // speed it hears a hundred thousand events a second.
 type watcher struct {
 	feed     feed
-	ways     ways
-	wires    map[uint64]scene.Wire // requests that are not done, by id
-	traffic  scene.Heat            // since the last frame
-	woke     bool                  // something worth slowing down for began
+	traffic  scene.Heat // since the last frame
+	woke     bool       // something worth slowing down for began
 	violated bool
 	seen     [unitCount]bool
 }
 
-func newWatcher(members int) *watcher {
-	return &watcher{wires: map[uint64]scene.Wire{}, feed: newFeed(), ways: newWays(members)}
-}
-
-// wiresBound limits the table against requests whose end nobody reports.
-const wiresBound = 4096
+func newWatcher() *watcher { return &watcher{traffic: scene.Heat{}, feed: newFeed()} }
 
 // Emit takes one event.
 func (w *watcher) Emit(e *trace.Event) {
-	w.ways.take(e)
 	switch e.Kind {
 	case trace.MessageSent:
 		if !heartbeat(e.Msg) {
@@ -50,8 +42,10 @@ func (w *watcher) Emit(e *trace.Event) {
 		w.seen[unitCommit] = true
 	case trace.TermChanged:
 		w.seen[unitTerm] = true
-	case trace.RequestIssued, trace.RequestArrived, trace.RequestDone:
-		w.request(e)
+	case trace.RequestIssued:
+		w.woke = true
+	case trace.RequestDone:
+		w.woke = w.woke || e.Member != 0
 	case trace.Violated:
 		w.violated = true
 	}
@@ -62,9 +56,6 @@ func (w *watcher) Emit(e *trace.Event) {
 var (
 	msgHeartbeat     = message("MsgHeartbeat")
 	msgHeartbeatResp = message("MsgHeartbeatResp")
-	msgProp          = message("MsgProp")
-	msgReadIndex     = message("MsgReadIndex")
-	msgReadIndexResp = message("MsgReadIndexResp")
 )
 
 func message(name string) uint8 {
@@ -84,33 +75,5 @@ func (w *watcher) delivered(e *trace.Event) {
 	} else {
 		w.seen[unitMessage] = true
 	}
-	if e.Peer < uint64(len(w.traffic)) && e.Member < uint64(len(w.traffic)) {
-		w.traffic[e.Peer][e.Member] += amount
-	}
-}
-
-// request notes where a request is. Each attempt begins anew.
-func (w *watcher) request(e *trace.Event) {
-	if w.wires == nil || len(w.wires) > wiresBound {
-		w.wires = map[uint64]scene.Wire{}
-	}
-	now := float64(e.Now)
-	switch {
-	case e.Kind == trace.RequestIssued:
-		w.woke = true
-		w.wires[e.Request] = scene.Wire{Sent: now}
-	case e.Kind == trace.RequestArrived:
-		if wire, ok := w.wires[e.Request]; ok {
-			wire.Arrived = now
-			w.wires[e.Request] = wire
-		}
-	case e.Member != 0: // answered at the member
-		w.woke = true
-		if wire, ok := w.wires[e.Request]; ok {
-			wire.Answered = now
-			w.wires[e.Request] = wire
-		}
-	default:
-		delete(w.wires, e.Request)
-	}
+	w.traffic[[2]uint64{e.Peer, e.Member}] += amount
 }

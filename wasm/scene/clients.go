@@ -3,7 +3,7 @@ package scene
 import (
 	"math"
 
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 )
 
 // clients draws a card for each client: who it is and what it asked last.
@@ -15,11 +15,11 @@ func (s *Scene) clients(v *View) {
 	}
 }
 
-func (s *Scene) card(v *View, c *sim.ClientState) {
+func (s *Scene) card(v *View, c *picture.Client) {
 	t, r := &s.Theme, s.Layout.Clients[c.ID]
 	r0 := s.latest(v.State, c)
 	line := t.Line
-	busy := r0 != nil && r0.Status == sim.StatusPending
+	busy := r0 != nil && r0.Status == picture.StatusPending
 	switch {
 	case r0 != nil && r0.ID == v.Request && v.Request != 0:
 		line = t.Accent
@@ -53,14 +53,14 @@ func (s *Scene) card(v *View, c *sim.ClientState) {
 }
 
 // status is a small mark: a turning arc, a check, a cross, a question.
-func (s *Scene) status(v *View, r *sim.RequestState, at Point) {
+func (s *Scene) status(v *View, r *picture.Request, at Point) {
 	t := &s.Theme
 	switch r.Status {
-	case sim.StatusOK:
+	case picture.StatusOK:
 		s.batch.Sprite(s.Atlas.Sprites[SpriteCheck], at, right, 0.85, t.Good)
-	case sim.StatusError:
+	case picture.StatusError:
 		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], at, right, 0.85, t.Fault)
-	case sim.StatusUnknown:
+	case picture.StatusUnknown:
 		s.centered(Point{at.X, at.Y + 4}, FontLabel, "?", t.Fault)
 	default:
 		turn := v.Wall * 5
@@ -72,7 +72,7 @@ func (s *Scene) status(v *View, r *sim.RequestState, at Point) {
 }
 
 // latest is the request a client waits for, else its last one.
-func (s *Scene) latest(st *sim.State, c *sim.ClientState) *sim.RequestState {
+func (s *Scene) latest(st *picture.State, c *picture.Client) *picture.Request {
 	for i := len(st.Requests) - 1; i >= 0; i-- {
 		if r := &st.Requests[i]; r.Client == c.ID {
 			return r
@@ -91,7 +91,7 @@ func (s *Scene) ways(v *View) {
 		}
 		c, width := s.Theme.Accent, 1.4
 		switch {
-		case r.Status != sim.StatusPending:
+		case r.Status != picture.StatusPending:
 			// The answer has just arrived: its line fades.
 			age := (v.Now - float64(r.Done)) / math.Max(1, v.Client)
 			if age < 0 || age >= 1 {
@@ -113,15 +113,15 @@ func (s *Scene) pills(v *View) {
 	for i := range v.State.Requests {
 		r := &v.State.Requests[i]
 		route := s.routeOf(r)
-		if route == nil || r.Status != sim.StatusPending {
+		if route == nil || r.Status != picture.StatusPending {
 			continue
 		}
-		w, span := v.wire(i, r), math.Max(1, v.Client)
+		w, span := r.Wire, math.Max(1, v.Client)
 		switch {
 		case w.Answered > 0:
-			s.pill(route.at(1-s.share(v, w.Answered, span)), r, true)
+			s.pill(route.at(1-s.share(v, float64(w.Answered), span)), r, true)
 		case w.Arrived == 0:
-			s.pill(route.at(s.share(v, w.Sent, span)), r, false)
+			s.pill(route.at(s.share(v, float64(w.Sent), span)), r, false)
 		}
 	}
 }
@@ -136,15 +136,15 @@ func (s *Scene) share(v *View, begin, span float64) float64 {
 	return f
 }
 
-func (s *Scene) routeOf(r *sim.RequestState) *Route {
-	if r.Client < 0 || r.Client >= len(s.Layout.Clients) || s.Layout.Clients[r.Client].W == 0 || r.Member == 0 || int(r.Member) > s.Layout.Count {
+func (s *Scene) routeOf(r *picture.Request) *Route {
+	if r.Client < 0 || r.Client >= len(s.Layout.Clients) || s.Layout.Clients[r.Client].W == 0 || s.Layout.at(r.Member) < 0 {
 		return nil
 	}
-	return &s.Layout.Routes[r.Client][r.Member-1]
+	return &s.Layout.Routes[r.Client][s.Layout.at(r.Member)]
 }
 
 // pill is a request on the wire, with its operation's name; hollow = an answer.
-func (s *Scene) pill(at Point, r *sim.RequestState, answer bool) {
+func (s *Scene) pill(at Point, r *picture.Request, answer bool) {
 	t := &s.Theme
 	w := s.Atlas.Width(FontTiny, r.Op) + 12
 	box := Rect{at.X - w/2, at.Y - 9, w, 18}

@@ -1,6 +1,6 @@
 // Package scene decides what the stage shows: what stands where, in which
 // colour and shape, and what a pointer at some place touches. It turns a
-// picture of the simulated world (sim.State) into triangles over one texture
+// picture of the simulated world (picture.State) into triangles over one texture
 // atlas, and knows neither a browser nor a graphics library, so that ordinary
 // tests cover it. The file surface_js.go hands the triangles to ebiten.
 //

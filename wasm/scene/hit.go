@@ -50,14 +50,14 @@ func (s *Scene) Over(p Point, finger bool) Target {
 // cellAt finds the entry of the log matrix at p.
 func (s *Scene) cellAt(p Point) Target {
 	c := &s.Layout.Cells
-	if s.Layout.Matrix.H == 0 || !c.Rect.Contains(p) {
+	if s.Layout.Matrix.H == 0 || s.Layout.Count == 0 || !c.Rect.Contains(p) {
 		return Target{}
 	}
 	column, row := (p.X-c.Rect.X)/c.DX, (p.Y-c.Rect.Y)/c.DY
 	if column-math.Floor(column) > c.W/c.DX || row-math.Floor(row) > c.H/c.DY {
 		return Target{}
 	}
-	return Target{TargetCell, uint64(row) + 1, uint64(math.Floor(column + s.scroll))}
+	return Target{TargetCell, s.Layout.IDs[min(int(row), s.Layout.Count-1)], uint64(math.Floor(column + s.scroll))}
 }
 
 // Hit finds what is at p: members first (on the stage, or the name of a log),
@@ -70,11 +70,11 @@ func (l *Layout) Hit(p Point, finger bool) Target {
 	}
 	for i := range l.Count {
 		if l.Members[i].sub(p).len() <= l.Radius+reach {
-			return Target{TargetMember, uint64(i + 1), 0}
+			return Target{TargetMember, l.IDs[i], 0}
 		}
 	}
-	if c := &l.Cells; l.Matrix.H > 0 && p.X < c.Rect.X-4 && p.Y >= c.Rect.Y && p.Y < c.Rect.Y+c.Rect.H {
-		return Target{TargetMember, min(uint64((p.Y-c.Rect.Y)/c.DY)+1, uint64(l.Count)), 0}
+	if c := &l.Cells; l.Count > 0 && l.Matrix.H > 0 && p.X < c.Rect.X-4 && p.Y >= c.Rect.Y && p.Y < c.Rect.Y+c.Rect.H {
+		return Target{TargetMember, l.IDs[min(int((p.Y-c.Rect.Y)/c.DY), l.Count-1)], 0}
 	}
 	for i, r := range l.Clients {
 		if r.W > 0 && r.Contains(p) {
@@ -84,9 +84,9 @@ func (l *Layout) Hit(p Point, finger bool) Target {
 	best, found := near, Target{}
 	for i := range l.Count {
 		for j := i + 1; j < l.Count; j++ {
-			a, b := l.lane(uint64(i+1), uint64(j+1), 0)
+			a, b := l.lane(l.IDs[i], l.IDs[j], 0)
 			if d := distance(p, a, b); d < best {
-				best, found = d, Target{TargetLink, uint64(i + 1), uint64(j + 1)}
+				best, found = d, Target{TargetLink, l.IDs[i], l.IDs[j]}
 			}
 		}
 	}
@@ -98,12 +98,12 @@ func (l *Layout) Hit(p Point, finger bool) Target {
 func (l *Layout) Crossed(links [][2]uint64, stroke []Point) [][2]uint64 {
 	for i := range l.Count {
 		for j := i + 1; j < l.Count; j++ {
-			a, b := l.lane(uint64(i+1), uint64(j+1), 0)
+			a, b := l.lane(l.IDs[i], l.IDs[j], 0)
 			for k := 1; k < len(stroke); k++ {
 				if !crosses(stroke[k-1], stroke[k], a, b) {
 					continue
 				}
-				link := [2]uint64{uint64(i + 1), uint64(j + 1)}
+				link := [2]uint64{l.IDs[i], l.IDs[j]}
 				if side(stroke[k-1], stroke[k], a) > 0 { // y runs down
 					link[0], link[1] = link[1], link[0]
 				}
@@ -140,8 +140,9 @@ func (s *Scene) RectOf(id string) (Rect, bool) {
 // cellRect is the place of an entry in the log matrix, if it is in sight.
 func (s *Scene) cellRect(member, index uint64, valid bool) (Rect, bool) {
 	c := &s.Layout.Cells
-	r := Rect{c.Rect.X + (float64(index)-s.scroll)*c.DX, c.Rect.Y + (float64(member)-1)*c.DY, c.W, c.H}
-	return r, valid && member >= 1 && int(member) <= s.Layout.Count && s.Layout.Matrix.H > 0 && r.X >= c.Rect.X-1 && r.X+r.W <= c.Rect.X+c.Rect.W+1
+	row := s.Layout.at(member)
+	r := Rect{c.Rect.X + (float64(index)-s.scroll)*c.DX, c.Rect.Y + float64(row)*c.DY, c.W, c.H}
+	return r, valid && row >= 0 && s.Layout.Matrix.H > 0 && r.X >= c.Rect.X-1 && r.X+r.W <= c.Rect.X+c.Rect.W+1
 }
 
 // RectOf gives the area of "member/1", "link/1-2" (a small square on the
@@ -155,7 +156,7 @@ func (l *Layout) RectOf(id string) (Rect, bool) {
 		return l.Matrix, true
 	case "member":
 		n, err := strconv.ParseUint(rest, 10, 64)
-		if err != nil || n < 1 || int(n) > l.Count {
+		if err != nil || l.at(n) < 0 {
 			return Rect{}, false
 		}
 		c := l.Member(n)
@@ -170,7 +171,7 @@ func (l *Layout) RectOf(id string) (Rect, bool) {
 		from, to, _ := strings.Cut(rest, "-")
 		a, errA := strconv.ParseUint(from, 10, 64)
 		b, errB := strconv.ParseUint(to, 10, 64)
-		if errA != nil || errB != nil || a < 1 || b < 1 || a == b || int(max(a, b)) > l.Count {
+		if errA != nil || errB != nil || a == b || l.at(a) < 0 || l.at(b) < 0 {
 			return Rect{}, false
 		}
 		c := l.handle(min(a, b), max(a, b))

@@ -1,22 +1,23 @@
 package scene
 
-import "math"
-
-// maxMembers bounds the size of a cluster on the stage.
-const maxMembers = 9
+import (
+	"math"
+	"slices"
+)
 
 // Layout says where everything stands, in CSS pixels of the canvas.
 type Layout struct {
 	W, H    float64
-	Bare    bool // the document lays nothing over the canvas but a headline
-	Phone   bool // there is little room
-	Stage   Rect // members and messages
-	Matrix  Rect // the log, below the stage
-	Members [maxMembers]Point
+	Bare    bool     // the document lays nothing over the canvas but a headline
+	Phone   bool     // there is little room
+	Stage   Rect     // members and messages
+	Matrix  Rect     // the log, below the stage
+	IDs     []uint64 // of the members, in the order in which they stand
+	Members []Point
 	Count   int
-	Radius  float64 // of a member
-	Clients [8]Rect // cards of the clients; the visitor's comes first
-	Routes  [8][maxMembers]Route
+	Radius  float64    // of a member
+	Clients [8]Rect    // cards of the clients; the visitor's comes first
+	Routes  [8][]Route // of each client, by member
 	Cells   struct {
 		Rect         // where the cells are
 		W, H, DX, DY float64
@@ -35,8 +36,10 @@ const (
 
 // Arrange computes the layout of a canvas of w by h CSS pixels. A bare one
 // belongs to a document that keeps its buttons elsewhere.
-func Arrange(w, h float64, members, clients int, bare bool) Layout {
-	l := Layout{W: w, H: h, Bare: bare, Phone: bare && w < 600, Count: min(members, maxMembers)}
+func Arrange(w, h float64, members []uint64, clients int, bare bool) Layout {
+	l := Layout{
+		W: w, H: h, Bare: bare, Phone: bare && w < 600, IDs: slices.Clone(members), Members: make([]Point, len(members)), Count: len(members),
+	}
 	l.matrix()
 	l.Stage = Rect{0, 0, w, l.Matrix.Y}
 	inner := Rect{0, headlineHeight, w, l.Stage.H - headlineHeight - toolbarHeight}
@@ -52,8 +55,8 @@ func Arrange(w, h float64, members, clients int, bare bool) Layout {
 	}
 	l.ring(inner)
 	for i := range min(clients, len(l.Clients)) {
-		for j := range l.Count {
-			l.Routes[i][j] = l.route(i, uint64(j+1))
+		for _, id := range l.IDs {
+			l.Routes[i] = append(l.Routes[i], l.route(i, id))
 		}
 	}
 	return l
@@ -134,12 +137,16 @@ func (l *Layout) angle(i int) float64 {
 	return -math.Pi/2 + 2*math.Pi*float64(i)/float64(l.Count)
 }
 
+// at is the place of a member in the order in which they stand, -1 if it is not
+// there.
+func (l *Layout) at(id uint64) int { return slices.Index(l.IDs, id) }
+
 // Member is where the member with this id stands.
 func (l *Layout) Member(id uint64) Point {
-	if id == 0 || int(id) > l.Count {
-		return Point{}
+	if i := l.at(id); i >= 0 {
+		return l.Members[i]
 	}
-	return l.Members[id-1]
+	return Point{}
 }
 
 // lane is a link's line from one member to another, drawn a little to the

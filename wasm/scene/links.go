@@ -1,16 +1,16 @@
 package scene
 
 import (
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 )
 
 // links draws the lines between members: one calm line while both directions
 // work, two lanes as soon as one of them is cut.
 func (s *Scene) links(v *View) {
 	s.crossed = s.Layout.Crossed(s.crossed[:0], v.Stroke)
-	for i := 1; i <= s.Layout.Count; i++ {
-		for j := i + 1; j <= s.Layout.Count; j++ {
-			s.link(v, uint64(i), uint64(j))
+	for i, a := range s.Layout.IDs {
+		for _, b := range s.Layout.IDs[i+1:] {
+			s.link(v, a, b)
 		}
 	}
 }
@@ -32,7 +32,7 @@ func (s *Scene) link(v *View, a, b uint64) {
 			line = t.Strong
 		}
 	}
-	if !s.cut[a][b] && !s.cut[b][a] {
+	if !s.cut[[2]uint64{a, b}] && !s.cut[[2]uint64{b, a}] {
 		p, q := s.Layout.lane(a, b, 0)
 		s.batch.Line(p, q, width, line)
 		s.warm(v, a, b, 0)
@@ -60,18 +60,18 @@ func (s *Scene) threaten(v *View, link [2]uint64) {
 func (s *Scene) direction(v *View, from, to uint64, line Color) {
 	t := &s.Theme
 	p, q := s.Layout.lane(from, to, 4)
-	if !s.cut[from][to] {
+	if !s.cut[[2]uint64{from, to}] {
 		s.batch.Line(p, q, 1.4, line)
 		s.warm(v, from, to, 4)
 		return
 	}
 	mid := lerp(p, q, 0.5)
-	if s.cut[to][from] { // both: the marks of the two lanes become one
+	if s.cut[[2]uint64{to, from}] { // both: the marks of the two lanes become one
 		mid = lerp(s.Layout.Member(from), s.Layout.Member(to), 0.5)
 	}
 	s.batch.path = append(s.batch.path[:0], p, q)
 	s.batch.Dashed(s.batch.path, false, 1.2, 3, 6, 0, t.Fault.Alpha(0.55))
-	if !s.cut[to][from] || from < to {
+	if !s.cut[[2]uint64{to, from}] || from < to {
 		s.batch.Disc(mid, 8, t.Ground)
 		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], mid, right, 1.1, t.Fault)
 	}
@@ -83,7 +83,7 @@ func (s *Scene) warm(v *View, a, b uint64, offset float64) {
 		return
 	}
 	for _, dir := range [2][2]uint64{{a, b}, {b, a}} {
-		h := float64(v.Heat[dir[0]][dir[1]])
+		h := float64(v.Heat[dir])
 		if h < 0.02 || offset != 0 && dir != [2]uint64{a, b} {
 			continue
 		}
@@ -94,7 +94,7 @@ func (s *Scene) warm(v *View, a, b uint64, offset float64) {
 	}
 }
 
-func find(state *sim.State, id uint64) *sim.MemberState {
+func find(state *picture.State, id uint64) *picture.Member {
 	for i := range state.Members {
 		if state.Members[i].ID == id {
 			return &state.Members[i]

@@ -3,7 +3,7 @@ package scene
 import (
 	"math"
 
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 )
 
 // matrix draws the logs: a row a member, a column an index. Hue is the
@@ -52,7 +52,7 @@ func (s *Scene) columns(v *View) float64 {
 	return s.scroll
 }
 
-func entry(m *sim.MemberState, index uint64) *sim.EntryState {
+func entry(m *picture.Member, index uint64) *picture.Entry {
 	if n := len(m.Log); n > 0 && index >= m.Log[0].Index {
 		if i := index - m.Log[0].Index; i < uint64(n) && m.Log[i].Index == index {
 			return &m.Log[i]
@@ -62,7 +62,7 @@ func entry(m *sim.MemberState, index uint64) *sim.EntryState {
 }
 
 // rowLabel names the row, the leader's in its hue with its shape.
-func (s *Scene) rowLabel(v *View, m *sim.MemberState, row int) {
+func (s *Scene) rowLabel(v *View, m *picture.Member, row int) {
 	l, t := &s.Layout, &s.Theme
 	y := l.Cells.Rect.Y + float64(row)*l.Cells.DY + l.Cells.H/2
 	x, size := 14.0, 5.0
@@ -73,18 +73,18 @@ func (s *Scene) rowLabel(v *View, m *sim.MemberState, row int) {
 	switch {
 	case !m.Alive:
 		s.batch.Ring(Point{x, y}, size, 1.2, t.Faint)
-	case m.Role == sim.RoleLeader:
+	case m.Role == picture.RoleLeader:
 		s.batch.Convex(s.batch.polygon(Point{x, y}, size+1.4, 6, math.Pi/6), c, c)
-	case m.Role == sim.RoleFollower:
+	case m.Role == picture.RoleFollower:
 		s.batch.Ring(Point{x, y}, size, 1.6, c)
 	default:
 		s.batch.Stroke(s.batch.polygon(Point{x, y + 1}, size+1.4, 3, -math.Pi/2), true, 1.6, c)
 	}
 	name := t.Muted
-	if v.Selected == m.ID || m.Role == sim.RoleLeader && m.Alive {
+	if v.Selected == m.ID || m.Role == picture.RoleLeader && m.Alive {
 		name = t.Text
 	}
-	s.pen(Point{x + size + 6, y + 4}, name).text(FontLabel, names[min(m.ID, maxMembers)])
+	s.pen(Point{x + size + 6, y + 4}, name).text(FontLabel, s.name(m))
 }
 
 // header writes the index above its column.
@@ -95,7 +95,7 @@ func (s *Scene) header(index uint64, x, alpha float64) {
 }
 
 // cell draws one entry of one log.
-func (s *Scene) cell(v *View, m *sim.MemberState, e *sim.EntryState, r Rect, alpha float64) {
+func (s *Scene) cell(v *View, m *picture.Member, e *picture.Entry, r Rect, alpha float64) {
 	t := &s.Theme
 	c := t.Term(e.Term)
 	if !m.Alive {
@@ -106,7 +106,7 @@ func (s *Scene) cell(v *View, m *sim.MemberState, e *sim.EntryState, r Rect, alp
 	if e.Committed {
 		fill = t.Tint * 1.7
 		// A newly committed entry lights up for a moment.
-		if since := v.Wall - s.flash[m.ID].since; m.ID <= maxMembers && e.Index == m.Commit && since < 0.5 && !v.Reduced {
+		if since := v.Wall - s.flash[m.ID].since; e.Index == m.Commit && since < 0.5 && !v.Reduced {
 			fill += 0.35 * (1 - since/0.5)
 		}
 	}
@@ -136,7 +136,7 @@ func (s *Scene) cell(v *View, m *sim.MemberState, e *sim.EntryState, r Rect, alp
 }
 
 // cellText writes the term, small, and what the entry does.
-func (s *Scene) cellText(e *sim.EntryState, r Rect, alpha float64) {
+func (s *Scene) cellText(e *picture.Entry, r Rect, alpha float64) {
 	t := &s.Theme
 	base := r.Y + r.H/2 + 2.6
 	if s.Layout.Phone {
@@ -152,7 +152,7 @@ func (s *Scene) cellText(e *sim.EntryState, r Rect, alpha float64) {
 }
 
 // frontier is the line behind the last committed column.
-func (s *Scene) frontier(st *sim.State, first float64) {
+func (s *Scene) frontier(st *picture.State, first float64) {
 	l := &s.Layout
 	x := l.Cells.Rect.X + (float64(st.Commit)+1-first)*l.Cells.DX - (l.Cells.DX-l.Cells.W)/2
 	if st.Commit == 0 || x < l.Cells.Rect.X || x > l.Cells.Rect.X+l.Cells.Rect.W+4 {

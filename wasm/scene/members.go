@@ -4,16 +4,28 @@ import (
 	"math"
 	"slices"
 
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 )
 
-// names of members on the stage.
-var names = [maxMembers + 1]string{"", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9"}
+// nameRunes is how much of a name there is room for.
+const nameRunes = 6
+
+// name is how a member is called on the stage.
+func (s *Scene) name(m *picture.Member) string {
+	name := m.Name
+	if len(name) > 1 && name[0] == 's' && name[1] >= '0' && name[1] <= '9' {
+		name = "S" + name[1:]
+	}
+	if r := []rune(name); len(r) > nameRunes {
+		name = string(r[:nameRunes-1]) + "…"
+	}
+	return name
+}
 
 // member draws one member: shape = role, hue = term, the arc around it = the
 // time until it would call an election, the lamp = its disk.
-func (s *Scene) member(v *View, m *sim.MemberState) {
-	if m.ID == 0 || int(m.ID) > s.Layout.Count {
+func (s *Scene) member(v *View, m *picture.Member) {
+	if s.Layout.at(m.ID) < 0 {
 		return
 	}
 	at := s.Layout.Member(m.ID)
@@ -29,9 +41,9 @@ func (s *Scene) member(v *View, m *sim.MemberState) {
 }
 
 // halo marks the leader by light and the selected member by a ring.
-func (s *Scene) halo(v *View, m *sim.MemberState, at Point) {
+func (s *Scene) halo(v *View, m *picture.Member, at Point) {
 	t, r := &s.Theme, s.Layout.Radius
-	if m.Alive && m.Role == sim.RoleLeader {
+	if m.Alive && m.Role == picture.RoleLeader {
 		glow := s.Atlas.Sprites[SpriteGlow]
 		size := 2 * (r + 44) / math.Max(1, float64(glow.W)/s.Atlas.Scale)
 		s.batch.Sprite(glow, at, right, size, t.Term(m.Term).Alpha(0.22))
@@ -56,12 +68,12 @@ func (s *Scene) halo(v *View, m *sim.MemberState, at Point) {
 }
 
 // outline is the shape of a role.
-func (s *Scene) outline(m *sim.MemberState, at Point) []Point {
+func (s *Scene) outline(m *picture.Member, at Point) []Point {
 	r := s.Layout.Radius
 	switch {
-	case m.Role == sim.RoleLeader:
+	case m.Role == picture.RoleLeader:
 		return s.batch.polygon(at, r+8, 6, math.Pi/6)
-	case m.Role == sim.RoleCandidate || m.Role == sim.RolePreCandidate:
+	case m.Role == picture.RoleCandidate || m.Role == picture.RolePreCandidate:
 		return s.batch.polygon(Point{at.X, at.Y + 5}, r+12, 3, -math.Pi/2)
 	case m.Learner:
 		return s.batch.rounded(Rect{at.X - r + 4, at.Y - r + 4, 2*r - 8, 2*r - 8}, 6)
@@ -69,43 +81,43 @@ func (s *Scene) outline(m *sim.MemberState, at Point) []Point {
 	return s.batch.circle(at, r)
 }
 
-func (s *Scene) body(v *View, m *sim.MemberState, at Point) {
+func (s *Scene) body(v *View, m *picture.Member, at Point) {
 	t := &s.Theme
 	c := t.Term(m.Term)
 	width := 2.4
-	if m.Role == sim.RoleLeader {
+	if m.Role == picture.RoleLeader {
 		width = 4
 	}
 	fill, edge := t.Ground.Mix(c, t.Tint*0.8), t.Ground.Mix(c, t.Tint*1.25)
-	if m.Process != sim.Running {
+	if m.Process != picture.Running {
 		c, fill, edge = c.Mix(t.Ground, 0.55), t.Ground, t.Ground
 	}
 	shape := s.outline(m, at)
 	s.batch.Convex(shape, fill, edge)
-	if id, ok := pattern(m.Term); ok && m.Process == sim.Running {
+	if id, ok := pattern(m.Term); ok && m.Process == picture.Running {
 		s.batch.Pattern(shape, at, s.Atlas.Sprites[id], c.Alpha(0.22))
 	}
-	if m.Role == sim.RolePreCandidate {
+	if m.Role == picture.RolePreCandidate {
 		s.batch.Dashed(shape, true, width, 6, 4, 0, c)
 	} else {
 		s.batch.Stroke(shape, true, width, c)
 	}
-	if m.Role == sim.RoleLeader {
+	if m.Role == picture.RoleLeader {
 		s.batch.Sprite(s.Atlas.Sprites[SpriteCrown], Point{at.X, at.Y - s.Layout.Radius - 18}, right, 1.15, c)
 	}
 	s.inside(m, at, t.Text, c)
-	if m.Process == sim.Paused {
+	if m.Process == picture.Paused {
 		s.bars(at)
 	}
 }
 
 // inside writes the name and the term.
-func (s *Scene) inside(m *sim.MemberState, at Point, name, c Color) {
+func (s *Scene) inside(m *picture.Member, at Point, name, c Color) {
 	y := at.Y - 1
-	if m.Role == sim.RoleCandidate || m.Role == sim.RolePreCandidate {
+	if m.Role == picture.RoleCandidate || m.Role == picture.RolePreCandidate {
 		y += 5
 	}
-	s.centered(Point{at.X, y}, FontName, names[m.ID], name)
+	s.centered(Point{at.X, y}, FontName, s.name(m), name)
 	width := s.Atlas.WordWidth(WordTerm) + 3 + s.numberWidth(FontLabel, m.Term)
 	p := s.pen(Point{at.X - width/2, y + 16}, c)
 	p.word(WordTerm)
@@ -124,7 +136,7 @@ func (s *Scene) bars(at Point) {
 }
 
 // dead draws the outline of a member whose process is gone.
-func (s *Scene) dead(m *sim.MemberState, at Point) {
+func (s *Scene) dead(m *picture.Member, at Point) {
 	t, r := &s.Theme, s.Layout.Radius
 	s.batch.Disc(at, r, t.Ground)
 	s.batch.Dashed(s.batch.circle(at, r), true, 1.6, 3, 5, 0, t.Faint)
@@ -134,20 +146,20 @@ func (s *Scene) dead(m *sim.MemberState, at Point) {
 		s.batch.Line(at.sub(d), at.add(d), 2, t.Fault.Alpha(0.6))
 	}
 	// The name stands in a gap of the cross.
-	w := s.Atlas.Width(FontName, names[m.ID])
+	w := s.Atlas.Width(FontName, s.name(m))
 	s.batch.Card(Rect{at.X - w/2 - 5, at.Y - 11, w + 10, 22}, 6, t.Ground, Color{}, 0)
-	s.centered(Point{at.X, at.Y + 6}, FontName, names[m.ID], t.Muted)
+	s.centered(Point{at.X, at.Y + 6}, FontName, s.name(m), t.Muted)
 }
 
 // arc runs down until a member would call an election.
-func (s *Scene) arc(v *View, m *sim.MemberState, at Point) {
-	if m.Role == sim.RoleLeader || m.Timeout == 0 || v.Tick == 0 || m.ElectionAt == 0 {
+func (s *Scene) arc(v *View, m *picture.Member, at Point) {
+	if m.Role == picture.RoleLeader || m.Timeout == 0 || v.Tick == 0 || m.ElectionAt == 0 {
 		return
 	}
 	left := clamp((float64(m.ElectionAt)-v.Now)/(float64(m.Timeout)*v.Tick), 0, 1)
 	c := s.Theme.Term(m.Term)
 	r := s.Layout.Radius + 7
-	if m.Role != sim.RoleFollower {
+	if m.Role != picture.RoleFollower {
 		return
 	}
 	s.batch.Ring(at, r, 2, s.Theme.Line.Alpha(0.7))
@@ -158,7 +170,7 @@ func (s *Scene) arc(v *View, m *sim.MemberState, at Point) {
 
 // lamp shows the disk: a steady point at rest, a ring that fills while it
 // works, in the color of a fault when it hangs.
-func (s *Scene) lamp(v *View, m *sim.MemberState, at Point) {
+func (s *Scene) lamp(v *View, m *picture.Member, at Point) {
 	t, r := &s.Theme, s.Layout.Radius
 	p := Point{at.X + r*0.8, at.Y + r*0.8}
 	s.batch.Disc(p, 7.5, t.Ground)
@@ -180,27 +192,27 @@ func (s *Scene) lamp(v *View, m *sim.MemberState, at Point) {
 }
 
 // roleWord is how a member is called below its shape.
-func roleWord(state *sim.State, m *sim.MemberState) (Word, bool) {
+func roleWord(state *picture.State, m *picture.Member) (Word, bool) {
 	switch m.Process {
-	case sim.Crashed:
+	case picture.Crashed:
 		return WordCrashed, true
-	case sim.Killed:
+	case picture.Killed:
 		return WordKilled, true
-	case sim.Stopped:
+	case picture.Stopped:
 		return WordStopped, true
-	case sim.Paused:
+	case picture.Paused:
 		return WordPaused, true
-	case sim.Starting:
+	case picture.Starting:
 		return WordStarting, true
 	}
 	switch {
-	case m.Role == sim.RoleLeader && m.ID != state.Leader:
+	case m.Role == picture.RoleLeader && m.ID != state.Leader:
 		return WordStale, true
-	case m.Role == sim.RoleLeader:
+	case m.Role == picture.RoleLeader:
 		return WordLeader, false
-	case m.Role == sim.RoleCandidate:
+	case m.Role == picture.RoleCandidate:
 		return WordCandidate, false
-	case m.Role == sim.RolePreCandidate:
+	case m.Role == picture.RolePreCandidate:
 		return WordPreCandidate, false
 	case m.Learner:
 		return WordLearner, false
@@ -209,7 +221,7 @@ func roleWord(state *sim.State, m *sim.MemberState) (Word, bool) {
 }
 
 // caption writes role and progress below a member.
-func (s *Scene) caption(v *View, m *sim.MemberState, at Point) {
+func (s *Scene) caption(v *View, m *picture.Member, at Point) {
 	t := &s.Theme
 	y := at.Y + s.Layout.Radius + 24
 	if s.Layout.Phone {
@@ -258,7 +270,7 @@ func (s *Scene) caption(v *View, m *sim.MemberState, at Point) {
 	}
 }
 
-func granted(m *sim.MemberState) (n uint64) {
+func granted(m *picture.Member) (n uint64) {
 	for _, vote := range m.Votes {
 		if vote.Granted {
 			n++
@@ -267,12 +279,12 @@ func granted(m *sim.MemberState) (n uint64) {
 	return n
 }
 
-func (s *Scene) votesWidth(state *sim.State, m *sim.MemberState) float64 {
+func (s *Scene) votesWidth(state *picture.State, m *picture.Member) float64 {
 	return s.Atlas.WordWidth(WordVotes) + 4 + s.numberWidth(FontLabel, granted(m)) + s.Atlas.Width(FontLabel, "/") + s.numberWidth(FontLabel, uint64(len(state.Members)))
 }
 
 // votes writes how many have voted for a candidate.
-func (s *Scene) votes(p *pen, state *sim.State, m *sim.MemberState) {
+func (s *Scene) votes(p *pen, state *picture.State, m *picture.Member) {
 	p.word(WordVotes)
 	p.at.X += 4
 	s.number(p, FontLabel, granted(m))
@@ -281,7 +293,7 @@ func (s *Scene) votes(p *pen, state *sim.State, m *sim.MemberState) {
 }
 
 // progress writes "committed 7 · applied 7".
-func (s *Scene) progress(m *sim.MemberState, at Point) {
+func (s *Scene) progress(m *picture.Member, at Point) {
 	t := &s.Theme
 	gap := s.Atlas.Width(FontSmall, " ")
 	width := s.Atlas.WordWidth(WordCommitted) + s.Atlas.WordWidth(WordApplied) + s.numberWidth(FontSmall, m.Commit) + s.numberWidth(FontSmall, m.Applied) + 4*gap

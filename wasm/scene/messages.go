@@ -3,7 +3,7 @@ package scene
 import (
 	"math"
 
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 )
 
 // laneOffset keeps the two directions of a link apart.
@@ -28,11 +28,14 @@ func (s *Scene) messages(v *View) {
 
 // message draws one: its shape is its type, its hue the sender's term, its
 // beads its entries, and the tail behind it the way that it has come.
-func (s *Scene) message(v *View, m *sim.MessageState) {
-	if m.From > uint64(s.Layout.Count) || m.To > uint64(s.Layout.Count) {
+func (s *Scene) message(v *View, m *picture.Message) {
+	if s.Layout.at(m.From) < 0 || s.Layout.at(m.To) < 0 {
 		return
 	}
 	f := clamp((v.Now-float64(m.Sent))/math.Max(1, float64(m.Arrives-m.Sent)), 0, 1)
+	if m.Arrives == 0 { // nobody knows yet when it will be there
+		f = 0.5
+	}
 	if v.Reduced {
 		f = (math.Floor(f*5) + 0.5) / 5
 	}
@@ -63,7 +66,7 @@ func (s *Scene) message(v *View, m *sim.MessageState) {
 }
 
 // lit makes a message of the story shine, and others step back.
-func (s *Scene) lit(v *View, m *sim.MessageState, at Point, alpha float64) float64 {
+func (s *Scene) lit(v *View, m *picture.Message, at Point, alpha float64) float64 {
 	if !v.Lit[m.Seq] {
 		return alpha * 0.45
 	}
@@ -75,7 +78,7 @@ func (s *Scene) lit(v *View, m *sim.MessageState, at Point, alpha float64) float
 
 // lost places a message that will not arrive: one that meets a cut stops at
 // it, one that the network loses falls off its lane half way.
-func (s *Scene) lost(v *View, m *sim.MessageState, p, q Point, f float64) (Point, float64) {
+func (s *Scene) lost(v *View, m *picture.Message, p, q Point, f float64) (Point, float64) {
 	const half = 0.46
 	if f <= half {
 		return lerp(p, q, f), clamp(f/0.06+0.25, 0, 1)
@@ -91,7 +94,7 @@ func (s *Scene) lost(v *View, m *sim.MessageState, p, q Point, f float64) (Point
 }
 
 // glyph draws the shape of a message.
-func (s *Scene) glyph(m *sim.MessageState, at, ahead Point, f float64, c Color, from Point) {
+func (s *Scene) glyph(m *picture.Message, at, ahead Point, f float64, c Color, from Point) {
 	t, sp := &s.Theme, &s.Atlas.Sprites
 	ink := t.Ground.Alpha(float64(c.A))
 	put := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, ahead, 1, c) }
@@ -163,7 +166,7 @@ func (s *Scene) glyph(m *sim.MessageState, at, ahead Point, f float64, c Color, 
 }
 
 // beads shows the entries that a MsgApp carries, at most four.
-func (s *Scene) beads(m *sim.MessageState, at, ahead Point, ink Color) {
+func (s *Scene) beads(m *picture.Message, at, ahead Point, ink Color) {
 	n := min(m.Entries, 4)
 	for i := range n {
 		d := (float64(i)-float64(n-1)/2)*5 + 1

@@ -54,7 +54,7 @@ func (l *Layout) cost(r *Route, client int, id uint64) float64 {
 		cost += p.sub(last).len()
 		last = p
 		for j := range l.Count {
-			if uint64(j+1) == id {
+			if l.IDs[j] == id {
 				continue
 			}
 			if near := l.Radius + routeRoom - l.Members[j].sub(p).len(); near > 0 {

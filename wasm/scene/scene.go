@@ -1,12 +1,12 @@
 package scene
 
 import (
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 )
 
 // View is what one frame shows.
 type View struct {
-	State  *sim.State
+	State  *picture.State
 	Now    float64 // simulated time to draw, ns; runs on between two events
 	Wall   float64 // seconds of the visitor's clock, for motion that means nothing
 	Tick   float64 // one raft tick, ns
@@ -19,33 +19,21 @@ type View struct {
 	Hover      Target
 	Stroke     []Point // a cut being drawn
 	OneWay     bool    // it cuts only what passes from its left to its right
-	Heat       *Heat
-	Wires      []Wire             // by request of the state
-	Extra      []sim.MessageState // drawn besides the state's
-	Lit        map[uint64]bool    // events of a story; messages sent by them shine, others step back
-	LitMembers []uint64           // where a story happens
-	Reduced    bool               // no motion that means nothing, and little of the other
+	Heat       Heat
+	Extra      []picture.Message // drawn besides the state's
+	Lit        map[uint64]bool   // events of a story; messages sent by them shine, others step back
+	LitMembers []uint64          // where a story happens
+	Reduced    bool              // no motion that means nothing, and little of the other
 }
 
 // Follower knows which messages carry a request, or what it asks for.
 type Follower interface {
-	Carries(*sim.MessageState) bool
-}
-
-// Wire tells when the last attempt of a request left its client, reached its
-// member and was answered there, in simulated ns; 0 = not yet.
-type Wire struct{ Sent, Arrived, Answered float64 }
-
-func (v *View) wire(i int, r *sim.RequestState) Wire {
-	if i < len(v.Wires) {
-		return v.Wires[i]
-	}
-	return Wire{Sent: float64(r.Issued)}
+	Carries(*picture.Message) bool
 }
 
 // Heat is the recent traffic of each direction, 0 to 1: at speeds at which no
 // single message can be seen, links glow with it.
-type Heat [maxMembers + 1][maxMembers + 1]float32
+type Heat map[[2]uint64]float32
 
 // Scene draws views. It keeps its buffers, and the little it must remember
 // from frame to frame to move smoothly.
@@ -55,13 +43,13 @@ type Scene struct {
 	Layout Layout
 
 	batch   Batch
-	cut     [maxMembers + 1][maxMembers + 1]bool
+	cut     map[[2]uint64]bool
 	crossed [][2]uint64
 	spots   []spot // where messages were drawn
 	digits  [24]byte
-	roles   [maxMembers + 1]roleMemory
+	roles   map[uint64]roleMemory
 	scroll  float64 // first column of the log matrix, moves towards its aim
-	flash   [maxMembers + 1]flashMemory
+	flash   map[uint64]flashMemory
 	wall    float64 // of this frame, seconds
 	passed  float64 // since the last one, at most a quarter of a second
 }
@@ -77,10 +65,12 @@ type flashMemory struct {
 }
 
 // New makes a scene without an atlas; Draw needs one.
-func New(theme Theme) *Scene { return &Scene{Theme: theme} }
+func New(theme Theme) *Scene {
+	return &Scene{Theme: theme, cut: map[[2]uint64]bool{}, roles: map[uint64]roleMemory{}, flash: map[uint64]flashMemory{}}
+}
 
 // Resize lays the stage out anew.
-func (s *Scene) Resize(w, h float64, members, clients int, bare bool) {
+func (s *Scene) Resize(w, h float64, members []uint64, clients int, bare bool) {
 	s.Layout = Arrange(w, h, members, clients, bare)
 }
 
@@ -106,23 +96,19 @@ func (s *Scene) Draw(v *View) *Batch {
 // remember notes what changed since the last frame.
 func (s *Scene) remember(v *View) {
 	s.passed, s.wall = clamp(v.Wall-s.wall, 0, 0.25), v.Wall
-	s.cut = [maxMembers + 1][maxMembers + 1]bool{}
+	clear(s.cut)
 	for i := range v.State.Links {
-		l := &v.State.Links[i]
-		if l.Cut && l.From <= maxMembers && l.To <= maxMembers {
-			s.cut[l.From][l.To] = true
+		if l := &v.State.Links[i]; l.Cut {
+			s.cut[[2]uint64{l.From, l.To}] = true
 		}
 	}
 	for i := range v.State.Members {
 		m := &v.State.Members[i]
-		if m.ID > maxMembers {
-			continue
+		if s.roles[m.ID].role != m.Role {
+			s.roles[m.ID] = roleMemory{m.Role, v.Wall}
 		}
-		if r := &s.roles[m.ID]; r.role != m.Role {
-			*r = roleMemory{m.Role, v.Wall}
-		}
-		if f := &s.flash[m.ID]; f.commit != m.Commit {
-			*f = flashMemory{m.Commit, v.Wall}
+		if s.flash[m.ID].commit != m.Commit {
+			s.flash[m.ID] = flashMemory{m.Commit, v.Wall}
 		}
 	}
 }

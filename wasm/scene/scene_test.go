@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"vitrine/core/sim"
+	"vitrine/core/picture"
 )
 
 // testAtlas has metrics like a real one, so that texts have widths.
@@ -32,35 +32,42 @@ func testAtlas(scale float64) *Atlas {
 }
 
 // crowd is a cluster of n members in term 2 with a log and messages.
-func crowd(n, messages int) *sim.State {
-	s := &sim.State{Now: 1e9, Leader: 1, Term: 2, Commit: 8, LogFirst: 1, LogLast: 12}
+func crowd(n, messages int) *picture.State {
+	s := &picture.State{Now: 1e9, Leader: 1, Term: 2, Commit: 8, LogFirst: 1, LogLast: 12}
 	types := []string{"MsgApp", "MsgAppResp", "MsgHeartbeat", "MsgHeartbeatResp", "MsgVote", "MsgPreVote", "MsgVoteResp", "MsgProp", "MsgSnap", "MsgReadIndex", "MsgTimeoutNow", "MsgTransferLeader", "MsgOther"}
 	for i := range n {
-		m := sim.MemberState{ID: uint64(i + 1), Name: "s" + strconv.Itoa(i+1), Role: sim.RoleFollower, Alive: true, Process: sim.Running, Term: 2, Commit: 8, Applied: 7, Timeout: 10, ElectionAt: 1.5e9, Disk: "syncing", DiskSince: 0, DiskUntil: 2e9}
+		m := picture.Member{ID: uint64(i + 1), Name: "s" + strconv.Itoa(i+1), Role: picture.RoleFollower, Alive: true, Process: picture.Running, Term: 2, Commit: 8, Applied: 7, Timeout: 10, ElectionAt: 1.5e9, Disk: "syncing", DiskSince: 0, DiskUntil: 2e9}
 		if i == 0 {
-			m.Role = sim.RoleLeader
+			m.Role = picture.RoleLeader
 		}
 		for j := uint64(1); j <= 12; j++ {
-			m.Log = append(m.Log, sim.EntryState{Index: j, Term: 1 + j/6, Text: "x=1", Written: j < 12, Synced: j < 11, Committed: j < 9, Applied: j < 8})
+			m.Log = append(m.Log, picture.Entry{Index: j, Term: 1 + j/6, Text: "x=1", Written: j < 12, Synced: j < 11, Committed: j < 9, Applied: j < 8})
 		}
 		s.Members = append(s.Members, m)
 	}
 	for i := range messages {
-		s.Messages = append(s.Messages, sim.MessageState{ID: uint64(i), From: uint64(i%n + 1), To: uint64((i+1)%n + 1), Type: types[i%len(types)], Term: 2, Entries: i % 5, Sent: 0.9e9, Arrives: 1.2e9, Reject: i%2 == 0})
+		s.Messages = append(s.Messages, picture.Message{ID: uint64(i), From: uint64(i%n + 1), To: uint64((i+1)%n + 1), Type: types[i%len(types)], Term: 2, Entries: i % 5, Sent: 0.9e9, Arrives: 1.2e9, Reject: i%2 == 0})
 	}
 	for i := range 4 {
-		s.Clients = append(s.Clients, sim.ClientState{ID: i})
-		s.Requests = append(s.Requests, sim.RequestState{ID: uint64(i + 1), Client: i, Op: "put", Text: "put x 1", Member: uint64(i%n + 1), Status: sim.StatusPending, Issued: 0.999e9})
+		s.Clients = append(s.Clients, picture.Client{ID: i})
+		s.Requests = append(s.Requests, picture.Request{ID: uint64(i + 1), Client: i, Op: "put", Text: "put x 1", Member: uint64(i%n + 1), Status: picture.StatusPending, Issued: 0.999e9})
 	}
 	return s
 }
 
-func drawn(t testing.TB, w, h float64, s *sim.State, theme Theme) (*Scene, *Batch) {
+func drawn(t testing.TB, w, h float64, s *picture.State, theme Theme) (*Scene, *Batch) {
 	t.Helper()
 	sc := New(theme)
 	sc.Atlas = testAtlas(2)
-	sc.Resize(w, h, len(s.Members), len(s.Clients), bare(w))
+	sc.Resize(w, h, ids(len(s.Members)), len(s.Clients), bare(w))
 	return sc, sc.Draw(&View{State: s, Now: float64(s.Now), Tick: 1e8, Client: 8e6, Selected: 2})
+}
+
+func ids(n int) (all []uint64) {
+	for i := range n {
+		all = append(all, uint64(i+1))
+	}
+	return all
 }
 
 // bare is how the document decides: small screens get sheets.
@@ -73,7 +80,7 @@ var sizes = [][2]float64{{786, 784}, {1200, 900}, {674, 670}, {390, 440}, {494, 
 func TestLayoutKeepsThingsApart(t *testing.T) {
 	for _, size := range sizes[:6] {
 		for _, n := range []int{1, 3, 5, 7} {
-			l := Arrange(size[0], size[1], n, 4, bare(size[0]))
+			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]))
 			if n == 7 && l.Phone {
 				continue // as the page says: three or five on a phone
 			}
@@ -106,7 +113,7 @@ func TestLayoutKeepsThingsApart(t *testing.T) {
 func TestHitFindsMembersLinksAndClients(t *testing.T) {
 	for _, size := range sizes[:6] {
 		for _, n := range []int{3, 5} {
-			l := Arrange(size[0], size[1], n, 4, bare(size[0]))
+			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]))
 			for id := uint64(1); id <= uint64(n); id++ {
 				if got := l.Hit(l.Member(id), false); got != (Target{TargetMember, id, 0}) {
 					t.Errorf("%v: at member %d: %+v", size, id, got)
@@ -126,7 +133,7 @@ func TestHitFindsMembersLinksAndClients(t *testing.T) {
 			}
 		}
 	}
-	l := Arrange(786, 784, 5, 4, false)
+	l := Arrange(786, 784, ids(5), 4, false)
 	for _, id := range []string{"member/0", "member/6", "link/1-1", "link/1-9", "link/1", "client/9", "moon", ""} {
 		if r, ok := l.RectOf(id); ok {
 			t.Errorf("%q has the rectangle %+v", id, r)
@@ -181,7 +188,7 @@ func TestOverFindsMessagesAndEntries(t *testing.T) {
 func TestRoutesPassBesideMembers(t *testing.T) {
 	for _, size := range sizes[:6] {
 		for _, n := range []int{3, 5} {
-			l := Arrange(size[0], size[1], n, 4, bare(size[0]))
+			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]))
 			for client := range 4 {
 				for id := uint64(1); id <= uint64(n); id++ {
 					r := &l.Routes[client][id-1]
@@ -202,7 +209,7 @@ func TestRoutesPassBesideMembers(t *testing.T) {
 }
 
 func TestAStrokeCutsWhatItCrosses(t *testing.T) {
-	l := Arrange(786, 784, 5, 4, false)
+	l := Arrange(786, 784, ids(5), 4, false)
 	// A line between member 1 and the others: it crosses the four links of 1.
 	y := l.Member(1).Y + l.Radius + 10
 	got := l.Crossed(nil, []Point{{0, y}, {l.W, y}})
@@ -274,19 +281,19 @@ func TestDrawingIsSound(t *testing.T) {
 	for _, size := range sizes {
 		for _, n := range []int{1, 3, 5, 9} {
 			s := crowd(n, 60)
-			states := []string{sim.Running, sim.Paused, sim.Crashed, sim.Killed, sim.Stopped, sim.Starting}
-			roles := []string{sim.RoleLeader, sim.RoleFollower, sim.RoleCandidate, sim.RolePreCandidate}
+			states := []string{picture.Running, picture.Paused, picture.Crashed, picture.Killed, picture.Stopped, picture.Starting}
+			roles := []string{picture.RoleLeader, picture.RoleFollower, picture.RoleCandidate, picture.RolePreCandidate}
 			for i := range s.Members {
 				m := &s.Members[i]
 				m.Process, m.Role = states[i%len(states)], roles[i%len(roles)]
-				m.Alive = m.Process == sim.Running || m.Process == sim.Paused
-				m.Votes = []sim.VoteState{{ID: 1, Granted: true}, {ID: 2}}
+				m.Alive = m.Process == picture.Running || m.Process == picture.Paused
+				m.Votes = []picture.Vote{{ID: 1, Granted: true}, {ID: 2}}
 			}
 			for i := range s.Messages {
 				s.Messages[i].Lost = []string{"", "loss", "cut", "down"}[i%4]
 			}
 			if n > 1 {
-				s.Links = []sim.LinkState{{From: 1, To: 2, Cut: true}, {From: 2, To: 1, Cut: true}, {From: 1, To: uint64(n), Cut: true}}
+				s.Links = []picture.Link{{From: 1, To: 2, Cut: true}, {From: 2, To: 1, Cut: true}, {From: 1, To: uint64(n), Cut: true}}
 			}
 			_, b := drawn(t, size[0], size[1], s, Light)
 			check(t, b)
@@ -330,7 +337,7 @@ func TestManyMessagesNeedMoreCallsNotLargerOnes(t *testing.T) {
 func TestAFrameAllocatesNothing(t *testing.T) {
 	s := crowd(5, 200)
 	sc, _ := drawn(t, 786, 784, s, Dark)
-	v := &View{State: s, Now: 1e9, Tick: 1e8, Client: 8e6, Heat: &Heat{}, Stroke: []Point{{0, 300}, {700, 310}}}
+	v := &View{State: s, Now: 1e9, Tick: 1e8, Client: 8e6, Heat: Heat{}, Stroke: []Point{{0, 300}, {700, 310}}}
 	sc.Draw(v)
 	if got := testing.AllocsPerRun(20, func() { sc.Draw(v) }); got > 0 {
 		t.Errorf("a frame allocates %.0f times", got)
@@ -354,14 +361,14 @@ func TestACutShows(t *testing.T) {
 	if n := fault(); n != 0 {
 		t.Errorf("%d vertices in the color of faults in a healthy cluster", n)
 	}
-	s.Links = []sim.LinkState{{From: 1, To: 2, Cut: true}}
+	s.Links = []picture.Link{{From: 1, To: 2, Cut: true}}
 	if fault() == 0 {
 		t.Error("a cut link looks like any other")
 	}
 }
 
 func TestMessagesMoveFromSenderToReceiver(t *testing.T) {
-	l := Arrange(786, 784, 5, 4, false)
+	l := Arrange(786, 784, ids(5), 4, false)
 	a, b := l.lane(1, 3, laneOffset)
 	c, d := l.lane(3, 1, laneOffset)
 	if a.sub(l.Member(1)).len() > l.Radius+20 || b.sub(l.Member(3)).len() > l.Radius+20 {
@@ -375,7 +382,7 @@ func TestMessagesMoveFromSenderToReceiver(t *testing.T) {
 func BenchmarkDraw(b *testing.B) {
 	s := crowd(5, 200)
 	sc, _ := drawn(b, 786, 784, s, Dark)
-	v := &View{State: s, Now: 1e9, Tick: 1e8, Client: 8e6, Heat: &Heat{}}
+	v := &View{State: s, Now: 1e9, Tick: 1e8, Client: 8e6, Heat: Heat{}}
 	b.ReportAllocs()
 	for b.Loop() {
 		sc.Draw(v)

@@ -101,6 +101,7 @@ type Request struct {
 	Words    string // the operation in words
 	Key      string
 	Member   uint64 // of the present attempt, 0 = no connection is open
+	Tried    uint64 // the member of the last attempt; of a watch, the one that it has come to
 	Attempts int
 	stage    stage
 	Status   string
@@ -111,8 +112,6 @@ type Request struct {
 	deadline int64
 	Done     int64
 	cause    uint64
-	Said     string // the answer in words, once somebody asked
-	Stations []Station
 	over     uint32 // life of the member that answered: the connection
 	token    int    // of the judge's history
 	Met      Arrival
@@ -127,13 +126,6 @@ const (
 	Failed  = "error"
 	Unknown = "unknown" // it may have happened or may yet happen
 )
-
-// Station is a stop on a request's way.
-type Station struct {
-	Name   string
-	At     int64
-	Member uint64 // 0 = at the client or on the wire
-}
 
 // Returning reports whether an answer is on its way back.
 func (r *Request) Returning() bool { return r.stage == onReturn }
@@ -150,11 +142,10 @@ func (p *Pool) Issue(c *Client, op script.Op, body any, words, key string, endpo
 	slot := p.newRequest()
 	r := p.requests.At(slot)
 	p.requestID++
-	stations := r.Stations[:0]
 	*r = Request{
 		ID: p.requestID, Client: c.ID, Op: op, Body: body, Words: words, Key: key,
 		readOnly: op.ReadOnly(), pinned: endpoint != 0, Member: endpoint, Status: Pending,
-		Issued: p.clock.Now, deadline: p.clock.Now + int64(timeout), Stations: stations, floor: c.LastRev,
+		Issued: p.clock.Now, deadline: p.clock.Now + int64(timeout), floor: c.LastRev,
 	}
 	p.byRequest[r.ID] = slot
 	p.open = append(p.open, slot)
@@ -163,7 +154,7 @@ func (p *Pool) Issue(c *Client, op script.Op, body any, words, key string, endpo
 	} else {
 		r.Member = p.choose(c)
 	}
-	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: r.Member, Request: r.ID, A: uint64(op), Text: words})
+	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: r.Member, Request: r.ID, A: uint64(api.OperationOf(body)), B: uint64(c.ID), Text: words})
 	if op.Judged() {
 		r.token = p.judge.Invoked(r.Client, r.Body)
 	}
@@ -205,7 +196,9 @@ func (p *Pool) attempt(slot int32) {
 	}
 	r.Attempts++
 	r.stage = onWay
-	p.Passed(r, "client", 0)
+	if r.Tried = r.Member; r.Attempts > 1 || p.clock.Now > r.Issued { // there was no connection when it was issued
+		p.sentAgain(r)
+	}
 	p.clock.Push(clock.Event{At: p.clock.Now + p.latency(), Kind: Arrive, Slot: slot, A: r.ID, Member: uint32(r.Member), Cause: r.cause})
 }
 
@@ -406,10 +399,13 @@ func (p *Pool) finish(slot int32, response any, err error) {
 		r.Status, text = Unknown, err.Error()
 		c.Failed++
 	}
-	p.Passed(r, "client", 0)
 	done := trace.Event{Kind: trace.RequestDone, Request: r.ID, Rev: r.Rev, Text: text, Cause: r.cause}
-	if err == nil {
+	switch {
+	case err == nil:
 		done.Peer, done.A, done.B, done.C = r.Member, uint64(r.Client), uint64(r.over), uint64(r.Issued)
+		p.host.Emit(trace.Event{Kind: trace.RequestAnswered, Request: r.ID, Text: AnswerWords(response), Cause: r.cause})
+	case r.Status == Unknown:
+		done.C = 1
 	}
 	p.host.Emit(done)
 	if r.Op.Judged() {
@@ -442,11 +438,11 @@ func (p *Pool) retire(slot int32) {
 
 const keptRequests = 64
 
-// Passed notes that a request is at a station.
-func (p *Pool) Passed(r *Request, name string, at uint64) {
-	if len(r.Stations) < 64 {
-		r.Stations = append(r.Stations, Station{Name: name, At: p.clock.Now, Member: at})
-	}
+// sentAgain tells that a later attempt leaves its client.
+func (p *Pool) sentAgain(r *Request) {
+	p.host.Emit(trace.Event{
+		Kind: trace.RequestSent, Peer: r.Member, Request: r.ID, B: uint64(r.Client), C: uint64(r.Attempts), Cause: r.cause,
+	})
 }
 
 // Arrival is what a request meets at its member.

@@ -80,6 +80,7 @@ type Pool struct {
 	streams  map[uint64]*Stream // by the present connection: for look-ups, and for what no order can change
 	opened   []*Stream          // reused
 	asks     clock.Slab[*pb.WatchRequest]
+	text     []byte // reused
 }
 
 // New makes the clients of a world; net is what its network is set to at any time.
@@ -154,6 +155,11 @@ func (p *Pool) Requests(tell func(r *Request)) {
 	}
 	for _, slot := range p.open {
 		tell(p.requests.At(slot))
+	}
+	for _, wt := range p.watchers {
+		if wt.slot >= 0 {
+			tell(p.requests.At(wt.slot))
+		}
 	}
 }
 

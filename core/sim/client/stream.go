@@ -118,7 +118,11 @@ func (p *Pool) Headless(n Server) {
 // askWatch asks for a watch from where it would go on.
 func (p *Pool) askWatch(wt *Watcher) {
 	wt.floor = p.clients[wt.Client].heard[wt.On.Member]
-	wt.Start = wt.Next
+	wt.Start, wt.Asked = wt.Next, wt.On.Member
+	p.tell(wt, trace.Event{
+		Kind: trace.WatchAsked, Peer: wt.Asked, Rev: wt.Next,
+		C: uint64(len(wt.Create.Key)), Text: string(wt.Create.Key) + string(wt.Create.RangeEnd),
+	})
 	create := proto.Clone(wt.Create).(*pb.WatchCreateRequest)
 	create.StartRevision = wt.Next
 	wt.judged = p.judge.WatchOpened(wt.judged, wt.Client, wt.Create, wt.Next)
@@ -181,7 +185,10 @@ func (p *Pool) arrivedWatch(n Server, s *Stream, r *pb.WatchRequest) uint64 {
 	for _, wt := range s.Watchers {
 		if !wt.Answered && wt.slot >= 0 {
 			if r := p.requests.At(wt.slot); r.stage != atMember {
-				r.stage, r.Member = atMember, n.ID()
+				r.stage, r.Member, r.Tried = atMember, n.ID(), n.ID()
+				p.host.Emit(trace.Event{
+					Kind: trace.RequestArrived, Member: n.ID(), Request: r.ID, A: uint64(api.Watch), Cause: r.cause,
+				})
 				return r.cause
 			}
 		}
@@ -283,7 +290,7 @@ func (p *Pool) pushArrives(e *clock.Event) {
 	events := len(r.Events)
 	p.host.Emit(trace.Event{
 		Kind: trace.WatchReceived, Peer: uint64(e.Member), A: s.about(r), B: uint64(s.Client), C: uint64(events),
-		Rev: r.Header.Revision,
+		Rev: r.Header.Revision, Index: partOf(r),
 	})
 	p.judge.StreamReceived(s.Judged, s.Client, r)
 	p.beginsLate(s, r, e.Life)
@@ -293,6 +300,19 @@ func (p *Pool) pushArrives(e *clock.Event) {
 		c.LastRev = max(c.LastRev, rev)
 		c.hears(s.Member, e.Life, rev)
 	}
+}
+
+// partOf says what a response is, as WatchReceived does.
+func partOf(r *pb.WatchResponse) uint64 {
+	switch {
+	case r.Canceled:
+		return 3
+	case r.Created:
+		return 2
+	case r.Fragment:
+		return 1
+	}
+	return 0
 }
 
 // beginsLate holds a watch "from now on" to what its client had heard before it

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"vitrine/core/api"
 	"vitrine/core/check/history"
 	"vitrine/core/pb"
 	"vitrine/core/script"
@@ -20,8 +21,9 @@ type Watcher struct {
 	canceling bool  // the client has asked for its end
 	Closed    bool  // for good
 	Reason    string
-	Start     int64 // asked for on the present connection
-	Next      int64 // where it would resume; 0 = with whatever comes
+	Start     int64  // asked for on the present connection
+	Asked     uint64 // the member that was asked for it last
+	Next      int64  // where it would resume; 0 = with whatever comes
 	Received  int
 	Told      int64 // when it last heard how far it is
 	Recent    []Change
@@ -137,6 +139,7 @@ func (p *Pool) watchCanceled(wt *Watcher, r *pb.WatchResponse) {
 // the visitor's ends with it.
 func (p *Pool) closeWatch(wt *Watcher, rev int64, reason string) {
 	wt.Closed, wt.Reason = true, reason
+	p.tell(wt, trace.Event{Kind: trace.WatchEnded, Text: reason})
 	p.judge.WatchClosed(wt.judged)
 	p.watchAnswered(wt, rev, watchError(reason))
 	wt.On.drop(wt)
@@ -161,8 +164,12 @@ func (p *Pool) watchEvents(wt *Watcher, r *pb.WatchResponse) {
 	if len(r.Events) == 0 { // it tells how far it is
 		wt.Next = max(wt.Next, r.Header.Revision+1)
 	}
+	if r.WatchId == wholeStream {
+		p.tell(wt, trace.Event{Kind: trace.WatchMoved, Rev: wt.Next})
+	}
 	for _, ev := range r.Events {
 		wt.Received++
+		key, value := p.tellChange(wt, ev)
 		if len(wt.Recent) == keptChanges {
 			copy(wt.Recent, wt.Recent[1:])
 			wt.Recent = wt.Recent[:keptChanges-1]
@@ -171,7 +178,7 @@ func (p *Pool) watchEvents(wt *Watcher, r *pb.WatchResponse) {
 		if ev.Type == pb.Event_DELETE {
 			kind = "DELETE"
 		}
-		wt.Recent = append(wt.Recent, Change{At: p.clock.Now, Rev: ev.Kv.ModRevision, Type: kind, Key: string(ev.Kv.Key), Value: string(ev.Kv.Value)})
+		wt.Recent = append(wt.Recent, Change{At: p.clock.Now, Rev: ev.Kv.ModRevision, Type: kind, Key: key, Value: value})
 	}
 	if k := len(r.Events); k > 0 && !r.Fragment {
 		wt.Next = r.Events[k-1].Kv.ModRevision + 1
@@ -183,10 +190,10 @@ func (p *Pool) issueWatch(c *Client, wt *Watcher, slot int32, words string) {
 	r := p.requests.At(slot)
 	*r = Request{
 		ID: wt.ID, Client: c.ID, Op: script.OpWatch, readOnly: true, Words: words, Key: string(wt.Create.Key),
-		Member: wt.On.Member, pinned: wt.On.pinned, Attempts: 1, stage: onWay, Status: Pending, Issued: p.clock.Now, Stations: r.Stations[:0],
+		Member: wt.On.Member, pinned: wt.On.pinned, Attempts: 1, stage: onWay, Status: Pending, Issued: p.clock.Now,
 	}
-	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: wt.On.Member, Request: r.ID, A: uint64(script.OpWatch), Text: words})
-	p.Passed(r, "client", 0)
+	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: wt.On.Member, Request: r.ID, A: uint64(api.Watch), B: uint64(c.ID), Text: words})
+	r.Tried = r.Member
 	p.byRequest[r.ID] = slot
 }
 
@@ -204,7 +211,6 @@ func (p *Pool) watchAnswered(wt *Watcher, rev int64, err error) {
 		r.Status, text = Failed, err.Error()
 	}
 	delete(p.byRequest, r.ID)
-	p.Passed(r, "client", 0)
 	p.host.Emit(trace.Event{Kind: trace.RequestDone, Request: r.ID, Rev: rev, Text: text, Cause: r.cause})
 	p.retire(slot)
 }

@@ -12,6 +12,7 @@ import (
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/setup"
+	"vitrine/core/trace"
 )
 
 // workload is what the simulated clients do: a small key set, so that they
@@ -282,6 +283,7 @@ func (c *Client) learn(p *Pool, r *Request) {
 // Begin makes the visitor, number 0, and the simulated ones, who begin to work.
 func (p *Pool) Begin() {
 	for i := range p.cfg.Workload.Clients + 1 {
+		p.host.Emit(trace.Event{Kind: trace.ClientJoined, B: uint64(i)})
 		c := &Client{ID: i, dice: dice.New(p.cfg.Seed, dice.Client, uint64(i)), Request: -1, seen: make([]sight, p.cfg.Workload.Keys), down: map[uint64]int64{}, heard: map[uint64]known{}}
 		c.next = c.dice.IntN(len(p.host.Members()))
 		c.asleep = true

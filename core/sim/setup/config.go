@@ -59,9 +59,12 @@ type Config struct {
 	// and forgotten, 0 = 5000; the rest is judged at the end.
 	Judged int `json:"judged,omitempty"`
 
-	LogWindow int  `json:"logWindow"` // entries of each log that State shows
-	NoChecks  bool `json:"noChecks"`  // measure the simulator without its checkers
-	Record    bool `json:"-"`         // keep what the clients decide among the commands, see World.Replay
+	LogWindow int  `json:"logWindow"`        // entries of each log that State shows
+	Hashes    bool `json:"hashes,omitempty"` // events tell the hash of each member's keys at each revision
+
+	Mirrored bool `json:"-"`        // State shows logs: a test compares it with the picture
+	NoChecks bool `json:"noChecks"` // measure the simulator without its checkers
+	Record   bool `json:"-"`        // keep what the clients decide among the commands, see World.Replay
 }
 
 // Founding is one power loss, or kill, before a member has ever run.

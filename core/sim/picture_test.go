@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"vitrine/core/picture"
+	"vitrine/core/trace"
+)
+
+var pictureSeeds = flag.Int("picture-seeds", 4, "how many seeds TestFoldIsTheWorld compares")
+
+// TestFoldIsTheWorld holds the picture that is folded from events to what the
+// world itself knows of its members, at every moment in which something happens.
+func TestFoldIsTheWorld(t *testing.T) {
+	for seed := range *pictureSeeds {
+		t.Run(fmt.Sprint(seed+1), func(t *testing.T) { compareFold(t, uint64(seed+1)) })
+	}
+}
+
+func compareFold(t *testing.T, seed uint64) {
+	cfg := DefaultConfig()
+	cfg.Seed, cfg.Members, cfg.Faults, cfg.Mirrored = seed, 3+2*int(seed%2), true, true
+	cfg.Hashes = seed%3 == 0
+	p := picture.New(picture.Options{Window: cfg.LogWindow, Lights: Lights()})
+	w, err := New(cfg, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fold picture.State
+	for w.Now() < trace.Instant(10*time.Second) && w.StepEvent() {
+		if w.NextAt() == w.Now() {
+			continue // in the middle of a moment
+		}
+		p.Into(&fold, w.Now())
+		if diff := differs(&fold, w.State()); diff != "" {
+			t.Fatalf("at %v, event %d: %s", time.Duration(w.Now()), w.Events(), diff)
+		}
+	}
+}
+
+// differs says where a fold is not as the world; "" if nowhere.
+func differs(fold, world *picture.State) string {
+	for i := range fold.Messages {
+		fold.Messages[i].ID = 0
+	}
+	slices.SortFunc(fold.Messages, func(a, b picture.Message) int {
+		return int(int64(a.Seq)-int64(b.Seq))*2 + int(a.Arrives-b.Arrives)%2
+	})
+	for i := range fold.Requests {
+		fold.Requests[i].Stations, fold.Requests[i].Wire = nil, picture.Wire{}
+	}
+	a, b := reflect.ValueOf(*fold), reflect.ValueOf(*world)
+	if same(a, b) {
+		return ""
+	}
+	return diff("", a, b)
+}
+
+// same is diff without the words. Empty slices are equal.
+func same(a, b reflect.Value) bool {
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if !same(a.Field(i), b.Field(i)) {
+				return false
+			}
+		}
+		return true
+	case reflect.Slice:
+		for i := range min(a.Len(), b.Len()) {
+			if !same(a.Index(i), b.Index(i)) {
+				return false
+			}
+		}
+		return a.Len() == b.Len()
+	case reflect.Pointer:
+		return a.IsNil() && b.IsNil() || !a.IsNil() && !b.IsNil() && same(a.Elem(), b.Elem())
+	}
+	return a.Equal(b)
+}
+
+// diff names the first place where two values differ.
+func diff(at string, a, b reflect.Value) string {
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if d := diff(at+"."+a.Type().Field(i).Name, a.Field(i), b.Field(i)); d != "" {
+				return d
+			}
+		}
+		return ""
+	case reflect.Slice:
+		for i := range min(a.Len(), b.Len()) {
+			if d := diff(fmt.Sprintf("%s[%d]", at, i), a.Index(i), b.Index(i)); d != "" {
+				return d
+			}
+		}
+		if a.Len() == b.Len() {
+			return ""
+		}
+	}
+	if reflect.DeepEqual(a.Interface(), b.Interface()) {
+		return ""
+	}
+	return fmt.Sprintf("%s is %+v in the fold and %+v in the world", at, a.Interface(), b.Interface())
+}
