@@ -37,7 +37,7 @@ func TestRemovedMemberDoesNotStart(t *testing.T) {
 
 // TestLogThatCannotBeApplied: what is committed and not applied is looked at before the member starts.
 func TestLogThatCannotBeApplied(t *testing.T) {
-	data, err := (&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{ID: 7, TTL: 60}}).MarshalVT()
+	data, err := (&pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: "3.8.0"}}).MarshalVT()
 	must(t, err)
 	boot := consensus.Boot{
 		Applied: 3, HardState: &raftpb.HardState{Term: new(uint64(1)), Commit: new(uint64(3))},
@@ -52,8 +52,8 @@ func TestLogThatCannotBeApplied(t *testing.T) {
 	must(t, err) // not committed: it may never be
 	boot.HardState.Commit = new(uint64(4))
 	_, err = member.New(member.Config{Config: consensus.Config{ID: 1}}, boot, info, 0)
-	if !errors.Is(err, store.ErrNotSupported) || !strings.Contains(err.Error(), "entry 4: lease_grant: leases are not supported") {
-		t.Errorf("a lease in the log: %v", err)
+	if !errors.Is(err, store.ErrNotSupported) || !strings.Contains(err.Error(), "entry 4: cluster version 3.8.0, above 3.7, is not supported") {
+		t.Errorf("a later version in the log: %v", err)
 	}
 }
 
@@ -63,7 +63,7 @@ func TestEntryThatCannotBeAppliedStopsTheMember(t *testing.T) {
 	c.elect(1)
 	c.put(1, "a", "1")
 	applied := c.machine(1).member.Status().Applied
-	data, err := (&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{ID: 7, TTL: 60}}).MarshalVT()
+	data, err := (&pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: "3.8.0"}}).MarshalVT()
 	must(t, err)
 	index := applied + 1
 	s := c.machine(1).store

@@ -132,7 +132,7 @@ func BenchmarkOpen(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := Open(be, nil); err != nil {
+		if _, err := Open(be, nil, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

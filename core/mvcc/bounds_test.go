@@ -214,7 +214,7 @@ func TestDamagedHistory(t *testing.T) {
 		}
 		b.Write(batch)
 		checked := Check(b)
-		_, opened := Open(b, nil)
+		_, opened := Open(b, nil, nil)
 		if (checked == nil) != c.ok || (opened == nil) != c.ok {
 			t.Errorf("%s: checked %v, opened %v", c.name, checked, opened)
 		}

@@ -13,7 +13,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	s, err := mvcc.Open(b, nil)
+	s, err := mvcc.Open(b, nil, nil)
 	if err != nil {
 		panic(err)
 	}

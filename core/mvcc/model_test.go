@@ -45,11 +45,16 @@ func (m *member) open(store backend.Store) {
 	if m.b, err = backend.New(store); err != nil {
 		m.rt.Fatal(err)
 	}
-	if m.s, err = mvcc.Open(m.b, nil); err != nil {
+	if m.s, err = mvcc.Open(m.b, oneLease{}, nil); err != nil {
 		m.rt.Fatal(err)
 	}
-	m.s.LeaseExists = func(id int64) bool { return id == lease }
 }
+
+// oneLease is the only one that exists.
+type oneLease struct{}
+
+func (oneLease) Exists(id int64) bool { return id == lease }
+func (oneLease) Attach([]byte, int64) {}
 
 func (m *member) crash() {
 	old := m.b.Store()

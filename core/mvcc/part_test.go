@@ -14,7 +14,7 @@ func TestRangePart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(b, nil)
+	s, err := Open(b, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

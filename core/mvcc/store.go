@@ -23,11 +23,8 @@ type Event struct {
 
 // Store is the key-value state of one member.
 type Store struct {
-	// LeaseExists says whether a put may name the lease. With nil no lease
-	// exists.
-	LeaseExists func(id int64) bool
-
 	b          *backend.Backend
+	leases     Leases // nil = there are none
 	trace      *trace.Tracer
 	index      *treeIndex
 	rev        int64
@@ -37,10 +34,17 @@ type Store struct {
 	writer     Writer
 }
 
+// Leases are what keys may hang on. A put may name one that exists; each put and
+// each deletion of a key says what it hangs on from then on, 0 = nothing.
+type Leases interface {
+	Exists(id int64) bool
+	Attach(key []byte, id int64)
+}
+
 // Open rebuilds the index from the key bucket and resumes a compaction that
-// was cut short. A nil tracer is fine.
-func Open(b *backend.Backend, t *trace.Tracer) (*Store, error) {
-	s := &Store{b: b, trace: t, index: newTreeIndex(), rev: 1, compactRev: -1}
+// was cut short. A nil tracer is fine. Without leases no put may name one.
+func Open(b *backend.Backend, leases Leases, t *trace.Tracer) (*Store, error) {
+	s := &Store{b: b, leases: leases, trace: t, index: newTreeIndex(), rev: 1, compactRev: -1}
 	scheduled, finished, err := compactMarks(b)
 	if err != nil {
 		return nil, err
@@ -80,6 +84,7 @@ func (s *Store) restoreIndex() error {
 
 // restoreKey adds a revision to the index. What the record says of the key must fit what came before it.
 func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) error {
+	s.attach(kv.key, kv.lease)
 	i, ok := s.index.tree.Get(probe(kv.key))
 	switch {
 	case !ok:
@@ -100,6 +105,12 @@ func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) error {
 		s.index.tombstone(i, rev)
 	}
 	return nil
+}
+
+func (s *Store) attach(key []byte, lease int64) {
+	if s.leases != nil {
+		s.leases.Attach(key, lease)
+	}
 }
 
 // Revision is the newest revision; 1 on an empty store.

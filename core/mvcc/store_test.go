@@ -32,7 +32,7 @@ func (f *fixture) open(store backend.Store) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	s, err := Open(b, nil)
+	s, err := Open(b, nil, nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestOpenWhatEtcdLeaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Open(b, nil)
+		return Open(b, nil, nil)
 	}
 	at := func(main int64) []byte { return AppendRevision(nil, Revision{Main: main}) }
 	dead := func(main int64) []byte { return append(at(main), tombstoneMark) }
@@ -207,7 +207,7 @@ func TestTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(b, trace.NewTracer(trace.NewStream(ring), 3))
+	s, err := Open(b, nil, trace.NewTracer(trace.NewStream(ring), 3))
 	if err != nil {
 		t.Fatal(err)
 	}

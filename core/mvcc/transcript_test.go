@@ -30,11 +30,17 @@ func TestTranscripts(t *testing.T) {
 		p := &player{fixture: newFixture(t)}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			p.t = t
-			p.s.LeaseExists = func(id int64) bool { return id == 7 }
+			p.s.leases = seven{}
 			return p.play(d)
 		})
 	})
 }
+
+// seven is the one lease that exists.
+type seven struct{}
+
+func (seven) Exists(id int64) bool { return id == 7 }
+func (seven) Attach([]byte, int64) {}
 
 type player struct{ *fixture }
 

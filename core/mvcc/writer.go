@@ -90,7 +90,7 @@ func (w *Writer) Put(r *pb.PutRequest) (*pb.PutResponse, error) {
 
 // checkPut says whether a put may go ahead in the state that rd reads.
 func (s *Store) checkPut(rd *reader, r *pb.PutRequest) error {
-	if r.Lease != 0 && (s.LeaseExists == nil || !s.LeaseExists(r.Lease)) {
+	if r.Lease != 0 && (s.leases == nil || !s.leases.Exists(r.Lease)) {
 		return ErrLeaseNotFound
 	}
 	if r.IgnoreValue || r.IgnoreLease {
@@ -135,6 +135,7 @@ func (w *Writer) put(r *pb.PutRequest) *pb.PutResponse {
 	}
 	key, value := record(rev, false, kv)
 	w.batch.Put(backend.Key, key, value)
+	w.s.attach(kv.Key, kv.Lease)
 	w.append(e, prev)
 	return resp
 }
@@ -201,6 +202,19 @@ func (w *Writer) deleteRange(r *pb.DeleteRangeRequest) *pb.DeleteRangeResponse {
 	return resp
 }
 
+// Delete deletes one key, if it exists, and answers nothing.
+func (w *Writer) Delete(key []byte) {
+	rd := w.reader()
+	hits, _ := rd.find(key, nil, rd.rev, 0)
+	for _, h := range hits {
+		var prev *pb.KeyValue
+		if w.withPrev {
+			prev = rd.load(hits)[0]
+		}
+		w.tombstone(h.item, prev)
+	}
+}
+
 func (w *Writer) tombstone(i item, prev *pb.KeyValue) {
 	rev := w.next()
 	w.s.index.tombstone(i, rev)
@@ -210,6 +224,7 @@ func (w *Writer) tombstone(i item, prev *pb.KeyValue) {
 	kv.Key = i.keyBytes()
 	key, value := record(rev, true, kv)
 	w.batch.Put(backend.Key, key, value)
+	w.s.attach(kv.Key, 0)
 	kv.ModRevision = rev.Main
 	w.append(e, prev)
 }

@@ -9,7 +9,6 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/membership"
 	"vitrine/core/mutant"
-	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 
@@ -155,7 +154,7 @@ func (s *Store) authorize(req *pb.InternalRaftRequest) error {
 		return nil
 	}
 	id := auth.Identity{User: req.GetHeader().GetUsername(), Revision: req.GetHeader().GetAuthRevision()}
-	return s.Auth.Allowed(id, auth.NeedOf(req, nil))
+	return s.Auth.Allowed(id, auth.NeedOf(req, s.Leases))
 }
 
 // applyAuth performs a request about users and roles.
@@ -192,10 +191,10 @@ func (s *Store) perform(ctx ApplyContext, wanted bool, req *pb.InternalRaftReque
 		resp, changed := s.Alarms.apply(req.Alarm, s.batch)
 		r.AlarmsChanged = r.AlarmsChanged || changed
 		return resp, nil
-	case req.LeaseRevoke != nil: // no lease exists here: see capable
-		return nil, mvcc.ErrLeaseNotFound
+	case req.LeaseGrant != nil, req.LeaseRevoke != nil, req.LeaseCheckpoint != nil:
+		return s.applyLease(ctx, req, r)
 	}
-	invariant.Assert(req.LeaseCheckpoint != nil, "store: a request that was to be refused is applied")
+	invariant.Violated(s.trace, 0, "store: a request that was to be refused is applied")
 	return nil, nil
 }
 

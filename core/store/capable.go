@@ -8,6 +8,7 @@ import (
 
 	"vitrine/core/auth"
 	"vitrine/core/backend"
+	"vitrine/core/lease"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
@@ -66,17 +67,14 @@ func CheckLog(entries []*raftpb.Entry, applied, commit uint64) error {
 
 func badEntry(index uint64, err error) error { return fmt.Errorf("%w %d: %w", ErrBadEntry, index, err) }
 
-// capable tells why a request cannot be applied here. This build has no leases, and never begins with any (see check).
-// So a request that etcd answers in that state without changing anything can be applied: to revoke a lease, or to
-// attach a key to it, fails alike where no lease exists. The rest would change the state.
+// capable tells why a request cannot be applied here.
 func capable(req *pb.InternalRaftRequest) error {
 	switch {
 	case req.ClusterVersionSet != nil:
 		return knownVersion("cluster version", req.ClusterVersionSet.Ver)
-	case req.Put != nil, req.Txn != nil, req.DeleteRange != nil, req.Range != nil, req.Compaction != nil, req.Alarm != nil:
+	case req.Put != nil, req.Txn != nil, req.DeleteRange != nil, req.Range != nil, req.Compaction != nil, req.Alarm != nil,
+		req.LeaseGrant != nil, req.LeaseRevoke != nil, req.LeaseCheckpoint != nil:
 		return nil
-	case req.LeaseGrant != nil:
-		return unsupported("%s: leases are", kind(req))
 	case plainPassword(req):
 		return unsupported("%s: a password that is not hashed, as before 3.5, is", kind(req))
 	case kind(req) == "":
@@ -122,14 +120,6 @@ func kind(req *pb.InternalRaftRequest) string {
 
 // check tells what in a database this build cannot do, by name: nil if there is nothing.
 func check(r membership.Reader, ms *membership.Members) error {
-	leases := 0
-	r.Range(backend.Lease, nil, nil, 0, func(_, _ []byte) bool {
-		leases++
-		return true
-	})
-	if leases > 0 {
-		return unsupported("store: the database has %d leases, which are", leases)
-	}
 	if err := checkKeys(r); err != nil {
 		return err
 	}
@@ -164,6 +154,9 @@ func CheckImage(image backend.Store, index uint64) error {
 	}
 	if _, err := auth.Load(r); err != nil {
 		return err
+	}
+	if err := lease.Check(r); err != nil {
+		return fmt.Errorf("store: %w", err)
 	}
 	if err := mvcc.Check(r); err != nil {
 		return fmt.Errorf("store: %w", err)

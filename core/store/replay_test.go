@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"vitrine/core/backend"
@@ -89,6 +90,7 @@ func TestReplay(t *testing.T) {
 			}
 		}
 		m.finish()
+		m.sameLeases(t, straight)
 		if got, want := m.dump(), straight.dump(); got != want {
 			t.Fatalf("got\n%swant\n%s", got, want)
 		}
@@ -99,6 +101,38 @@ func TestReplay(t *testing.T) {
 	})
 }
 
+// sameLeases compares leases and their keys with another store's, and the keys with the pairs. What is left of a lease is
+// not always written down.
+func (m *machine) sameLeases(t *rapid.T, o *machine) {
+	all, want := m.Leases.All(), o.Leases.All()
+	hanging := 0
+	for i, l := range all {
+		if i >= len(want) || l.ID != want[i].ID || l.TTL != want[i].TTL {
+			t.Fatalf("leases %v, want %v", all, want)
+		}
+		keys := m.Leases.Keys(l.ID)
+		if !slices.Equal(keys, o.Leases.Keys(l.ID)) {
+			t.Fatalf("keys of %d: %q, want %q", l.ID, keys, o.Leases.Keys(l.ID))
+		}
+		hanging += len(keys)
+	}
+	resp, err := m.KV.Range(&pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kv := range resp.Kvs {
+		if m.Leases.Of(kv.Key) != kv.Lease {
+			t.Fatalf("%s hangs on %d, its pair says %d", kv.Key, m.Leases.Of(kv.Key), kv.Lease)
+		}
+		if kv.Lease != 0 {
+			hanging--
+		}
+	}
+	if hanging != 0 || len(all) != len(want) || m.Leases.Attached() != o.Leases.Attached() {
+		t.Fatalf("%d keys too many hang on %v", hanging, all)
+	}
+}
+
 // randomJournal is a log of all kinds of requests, some of which are refused.
 func randomJournal(t *rapid.T) *journal {
 	j := &journal{}
@@ -106,7 +140,7 @@ func randomJournal(t *rapid.T) *journal {
 	put := func() *pb.PutRequest {
 		return &pb.PutRequest{
 			Key: key(), Value: []byte(rapid.StringN(1, 3, -1).Draw(t, "value")),
-			Lease:       int64(rapid.SampledFrom([]int{0, 0, 0, 0, 1}).Draw(t, "lease")),
+			Lease:       int64(rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "lease")),
 			IgnoreValue: rapid.IntRange(0, 9).Draw(t, "ignore value") == 0,
 		}
 	}
@@ -119,7 +153,7 @@ func randomJournal(t *rapid.T) *journal {
 			id := uint64(rapid.IntRange(1, 5).Draw(t, "member"))
 			return memberOf(id, fmt.Sprintf("http://%d", rapid.IntRange(0, 5).Draw(t, "url")+int(id)))
 		}
-		switch rapid.SampledFrom([]string{"put", "put", "put", "put", "del", "txn", "compact", "alarm", "empty", "conf", "attr", "version", "lease"}).Draw(t, "entry") {
+		switch rapid.SampledFrom([]string{"put", "put", "put", "put", "del", "txn", "compact", "alarm", "empty", "conf", "attr", "version", "lease", "lease", "lease"}).Draw(t, "entry") {
 		case "put":
 			j.request(&pb.InternalRaftRequest{Put: put()})
 		case "del":
@@ -153,10 +187,24 @@ func randomJournal(t *rapid.T) *journal {
 		case "version":
 			j.request(&pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: rapid.SampledFrom([]string{"3.0.0", "3.5.0", "3.6.0", "3.7.0", "x"}).Draw(t, "version")}})
 		case "lease":
-			j.request(&pb.InternalRaftRequest{LeaseRevoke: &pb.LeaseRevokeRequest{ID: 1}})
+			j.randomLease(t)
 		}
 	}
 	return j
+}
+
+func (j *journal) randomLease(t *rapid.T) {
+	id := rapid.Int64Range(1, 2).Draw(t, "lease")
+	switch rapid.IntRange(0, 3).Draw(t, "of a lease") {
+	case 0, 1:
+		j.request(&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{ID: id, TTL: rapid.Int64Range(0, 9).Draw(t, "ttl")}})
+	case 2:
+		j.request(&pb.InternalRaftRequest{LeaseRevoke: &pb.LeaseRevokeRequest{ID: id}})
+	default:
+		j.request(&pb.InternalRaftRequest{LeaseCheckpoint: &pb.LeaseCheckpointRequest{Checkpoints: []*pb.LeaseCheckpoint{
+			{ID: id, Remaining_TTL: rapid.Int64Range(0, 9).Draw(t, "remaining")}, {ID: 9, Remaining_TTL: 1},
+		}}})
+	}
 }
 
 func (j *journal) randomConf(t *rapid.T, m *membership.Member) {

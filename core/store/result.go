@@ -2,6 +2,7 @@ package store
 
 import (
 	"vitrine/core/auth"
+	"vitrine/core/lease"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
@@ -33,6 +34,7 @@ type Result struct {
 	Index, Term uint64    // the last entry
 	Outcomes    []Outcome // per request and conf change, in log order
 	Changes     []mvcc.Change
+	Leases      []lease.Change // granted, revoked and checkpointed, in log order
 	// Revision and CompactRevision are those after the last entry.
 	Revision, CompactRevision int64
 	// Compacting: a received state has a compaction whose deletions are not done.

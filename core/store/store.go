@@ -1,10 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"vitrine/core/auth"
 	"vitrine/core/backend"
+	"vitrine/core/lease"
+	"vitrine/core/limits"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
@@ -18,6 +22,14 @@ import (
 type Config struct {
 	QuotaBytes  int64 // 0 = etcd's default, negative = none
 	MaxLearners int   // 0 = etcd's default
+	MinLeaseTTL int64 // seconds, LeaseTTL of the election timeout; 0 = etcd's default
+}
+
+// LeaseTTL is the least TTL of a lease in seconds: one and a half election timeouts, so that a lease outlives an election
+// with time to be renewed.
+func LeaseTTL(electionTicks int, tick time.Duration) int64 {
+	least := time.Duration(3*electionTicks/2) * tick
+	return int64((least + time.Second - 1) / time.Second)
 }
 
 // Store is one member's copy of the replicated state.
@@ -26,6 +38,7 @@ type Store struct {
 	Members *membership.Members
 	Alarms  *Alarms
 	Auth    *auth.State
+	Leases  *lease.Leases
 	Backend *backend.Backend
 
 	cfg   Config
@@ -54,7 +67,11 @@ func Open(b *backend.Backend, cfg Config, t *trace.Tracer) (*Store, error) {
 	if s.Auth, err = auth.Load(b); err != nil {
 		return nil, err
 	}
-	if s.KV, err = mvcc.Open(b, t); err != nil {
+	least := cmp.Or(cfg.MinLeaseTTL, LeaseTTL(limits.ElectionTicks, limits.Tick))
+	if s.Leases, err = lease.Open(b, least); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if s.KV, err = mvcc.Open(b, s.Leases, t); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return s, nil

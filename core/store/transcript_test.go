@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"vitrine/core/backend"
+	"vitrine/core/lease"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
@@ -22,7 +23,7 @@ import (
 //	new                  an empty machine
 //	apply [not-ours]     the entries that follow
 //	dump [bucket]...     the contents of buckets
-//	read key | members | hash | housekeep | reboot | commit
+//	read key | members | leases | hash | housekeep | reboot | commit
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		var m *machine
@@ -67,6 +68,12 @@ func TestTranscripts(t *testing.T) {
 			case "reboot":
 				m = m.reboot(t)
 				return fmt.Sprintf("applied %d, revision %d\n", m.Applied().Index, m.KV.Revision())
+			case "leases":
+				var b strings.Builder
+				for _, l := range m.Leases.All() {
+					fmt.Fprintf(&b, "%d: ttl %d remaining %d keys %q\n", l.ID, l.TTL, l.Remaining, m.Leases.Keys(l.ID))
+				}
+				return b.String()
 			}
 			d.Fatalf(t, "unknown command")
 			return ""
@@ -80,7 +87,7 @@ func TestTranscripts(t *testing.T) {
 //	put key=value [lease=] [prev] | del key [end] | get key | compact rev [physical] | old-put key=value (id in the field ID)
 //	txn ver key n ? op op : op op      ops: put:key=value del:key get:key[@rev]
 //	alarm get|on|off nospace|corrupt|none member
-//	lease | revoke | checkpoint | auth-status | version-test
+//	lease id ttl | revoke id | checkpoint id remaining | auth-status | version-test
 //	version x.y.z | attr member name url | downgrade on|off x.y.z
 //	add|learner|promote|update|remove member url...    (add! writes another member into the context)
 func (j *journal) entry(line string) error {
@@ -152,11 +159,11 @@ func fill(req *pb.InternalRaftRequest, f []string) error {
 			MemberID: hex(f[3]),
 		}
 	case "lease":
-		req.LeaseGrant = &pb.LeaseGrantRequest{ID: 5, TTL: 10}
+		req.LeaseGrant = &pb.LeaseGrantRequest{ID: num(f[1]), TTL: num(f[2])}
 	case "revoke":
-		req.LeaseRevoke = &pb.LeaseRevokeRequest{ID: 5}
+		req.LeaseRevoke = &pb.LeaseRevokeRequest{ID: num(f[1])}
 	case "checkpoint":
-		req.LeaseCheckpoint = &pb.LeaseCheckpointRequest{Checkpoints: []*pb.LeaseCheckpoint{{ID: 5}}}
+		req.LeaseCheckpoint = &pb.LeaseCheckpointRequest{Checkpoints: []*pb.LeaseCheckpoint{{ID: num(f[1]), Remaining_TTL: num(f[2])}}}
 	case "auth-status":
 		req.AuthStatus = &pb.AuthStatusRequest{}
 	case "version-test":
@@ -218,6 +225,10 @@ func describe(r *Result) string {
 	}
 	for _, c := range r.Changes {
 		fmt.Fprintf(&b, "change %d:%s\n", c.Rev, describeEvents(c))
+	}
+	for _, l := range r.Leases {
+		what := map[lease.ChangeKind]string{lease.Granted: "granted", lease.Revoked: "revoked", lease.Checkpointed: "checkpointed"}
+		fmt.Fprintf(&b, "lease %d %s, ttl %d remaining %d\n", l.ID, what[l.Kind], l.TTL, l.Remaining)
 	}
 	for _, cc := range r.ConfChanges {
 		fmt.Fprintf(&b, "conf change: %v node %x\n", cc.GetType(), cc.GetNodeId())
@@ -283,6 +294,12 @@ func describeAny(resp any, err error) string {
 		return fmt.Sprintf("compacted at %d", r.Header.Revision)
 	case *pb.AlarmResponse:
 		return "alarms" + describeAlarms(r.Alarms)
+	case *pb.LeaseGrantResponse:
+		return fmt.Sprintf("lease %d for %d at %d", r.ID, r.TTL, r.Header.Revision)
+	case *pb.LeaseRevokeResponse:
+		return fmt.Sprintf("revoked at %d", r.Header.Revision)
+	case *pb.LeaseCheckpointResponse:
+		return fmt.Sprintf("checkpoint at %d", r.Header.Revision)
 	}
 	return fmt.Sprintf("%T", resp)
 }

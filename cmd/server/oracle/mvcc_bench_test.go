@@ -59,7 +59,7 @@ func benchOurs(b *testing.B, reqs []proto.Message) {
 		b.Fatal(err)
 	}
 	defer be.Close()
-	s, err := mvcc.Open(be, nil)
+	s, err := mvcc.Open(be, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

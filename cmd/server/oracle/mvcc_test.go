@@ -130,11 +130,16 @@ func (o *ours) open(store backend.Store) {
 	if o.b, err = backend.New(store); err != nil {
 		o.t.Fatal(err)
 	}
-	if o.s, err = mvcc.Open(o.b, nil); err != nil {
+	if o.s, err = mvcc.Open(o.b, oneLease{}, nil); err != nil {
 		o.t.Fatal(err)
 	}
-	o.s.LeaseExists = func(id int64) bool { return id == knownLease }
 }
+
+// oneLease is the only one that exists.
+type oneLease struct{}
+
+func (oneLease) Exists(id int64) bool { return id == knownLease }
+func (oneLease) Attach([]byte, int64) {}
 
 func (o *ours) reopen() {
 	if err := o.b.Flush(); err != nil {
