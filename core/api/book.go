@@ -7,6 +7,7 @@ import (
 	"vitrine/core/auth"
 	"vitrine/core/consensus"
 	"vitrine/core/duty"
+	"vitrine/core/lease"
 	"vitrine/core/limits"
 	"vitrine/core/membership"
 	"vitrine/core/mutant"
@@ -82,6 +83,8 @@ type Book struct {
 	tokens                    *auth.Tokens
 	links                     links
 	stuck                     bool // raft has dropped proposals since the last step
+	fenced                    int  // writes in the queue that one term alone may propose
+	lessor                    lessor
 	ends                      []duty.End
 
 	replies []Reply
@@ -97,7 +100,8 @@ type Info struct {
 	Revision, CompactRevision int64
 	Members                   *membership.Members
 	Alarms                    []*pb.AlarmMember
-	Auth                      *auth.State // nil = nobody is known
+	Auth                      *auth.State   // nil = nobody is known
+	Clock                     *lease.Lessor // of the member's leases
 }
 
 // NewBook returns a book without calls.
@@ -111,7 +115,8 @@ func NewBook(cfg Config, node *consensus.Node, info Info) *Book {
 		requests: map[uint64]*pending{}, proposals: map[uint64]*pending{},
 		revision: info.Revision, compactRevision: info.CompactRevision, members: info.Members, alarms: info.Alarms,
 		auth: info.Auth, tokens: auth.NewTokens(cfg.TokenTTL),
-		links: links{since: map[uint64]trace.Instant{}},
+		links:  links{since: map[uint64]trace.Instant{}},
+		lessor: lessor{clock: info.Clock, expiring: map[int64][]*pending{}},
 	}
 }
 
@@ -128,7 +133,7 @@ func (b *Book) At(now trace.Instant) {
 func (b *Book) Request(c *Call) {
 	op := c.operation()
 	b.t.Emit(trace.Event{Kind: trace.RequestArrived, Request: c.ID, A: uint64(op), Cause: c.Cause})
-	p := &pending{id: c.ID, body: c.Body, op: op, identity: c.Identity}
+	p := &pending{id: c.ID, body: c.Body, op: op, identity: c.Identity, revision: b.revision}
 	p.way.start = b.now
 	p.deadline = b.now + trace.Instant(b.cfg.timeout())
 	if c.Deadline != 0 && c.Deadline < p.deadline {
@@ -174,6 +179,10 @@ func (b *Book) route(p *pending) {
 		b.read(p, false)
 	case Serializable, Local, Driver:
 		b.read(p, true)
+	case Leader:
+		if b.letIn(p) {
+			b.askLeader(p)
+		}
 	case Lead:
 		if b.letIn(p) {
 			b.moveLeader(p, p.body.(*pb.MoveLeaderRequest))
@@ -187,7 +196,11 @@ func (b *Book) propose(p *pending) {
 	if r, ok := p.body.(*pb.AuthUserAddRequest); ok {
 		r.Password = "" // hashed by now, or of no use: etcd leaves the latter in the log
 	}
-	p.op.row().propose(&b.entry, p.body)
+	row := p.op.row()
+	if row.complete != nil {
+		row.complete(p.body, b.ids.Next)
+	}
+	row.propose(&b.entry, p.body)
 	b.write(p, &b.entry)
 	b.entry.Reset()
 }
@@ -207,6 +220,10 @@ func (b *Book) expire(p *pending) {
 	switch p.stage {
 	case moving:
 		err = ErrTimeoutLeaderTransfer
+	case away:
+		if b.node.Leader() == 0 {
+			err = ErrNoLeader
+		}
 	case queued: // raft never took it: there was no leader. etcd is still inside Propose then, and its context ends
 		err = ErrContextDeadline
 	case naming:
@@ -232,6 +249,9 @@ func (b *Book) dropMoving() {
 // finish takes a request out of every book; lists drop it when they come by.
 func (b *Book) finish(p *pending) {
 	b.workOver(p)
+	if p.stage == expiring {
+		b.notExpiring(p)
+	}
 	p.stage = done
 	b.deadlines.remove(p)
 	if p.id != 0 {
@@ -276,8 +296,17 @@ func (b *Book) traceDone(p *pending, rev int64, text string) {
 
 // Poll adds answers to replies and reads, and hands raft what has gathered. node.Ready must follow, and then Ready.
 func (b *Book) Poll() {
+	b.askAway()
 	b.flush()
 	b.askNext()
+}
+
+// Forwards appends what is to be put to other members.
+func (b *Book) Forwards(dst []Forward) []Forward {
+	dst = append(dst, b.lessor.forwards...)
+	clear(b.lessor.forwards)
+	b.lessor.forwards = b.lessor.forwards[:0]
+	return dst
 }
 
 // Ready takes what the node has answered, and adds all answers that are due. It returns true if raft has been given
@@ -311,6 +340,7 @@ func (b *Book) Applied(r *store.Result) {
 		b.outcome(&r.Outcomes[i])
 	}
 	b.nameAgain()
+	b.leasesApplied(r.Leases)
 	b.caughtUp()
 }
 
@@ -344,7 +374,8 @@ func (b *Book) Held(dst []limits.Use) []limits.Use {
 		{Name: "writes that wait for raft", Have: len(b.queue)}, {Name: "bytes that wait for raft", Have: b.queueBytes},
 		{Name: "reads that wait for a question", Have: len(b.waiting)}, {Name: "reads that wait for an index", Have: len(b.asked)},
 		{Name: "reads that wait for the store", Have: len(b.confirmed)}, {Name: "compactions that wait for their end", Have: len(b.finishing)},
-		{Name: "changes of leader", Have: len(b.moving)},
+		{Name: "changes of leader", Have: len(b.moving)}, {Name: "renewals of expired leases", Have: len(b.lessor.expiring)},
+		{Name: "questions for a leader", Have: len(b.lessor.away)},
 		{Name: "calls whose token is not known yet", Have: len(b.naming)}, {Name: "passwords and tokens under way", Have: b.working},
 	} {
 		dst = append(dst, book)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"vitrine/core/auth"
+	"vitrine/core/lease"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -36,6 +37,8 @@ type Identity struct {
 	// CommonName is that of the client's certificate, if Certified. Without a token, it is the user.
 	CommonName string
 	Certified  bool
+	// Forwarded marks a client's question that another member passes on: it is not passed on again.
+	Forwarded bool
 }
 
 // operation is what a call asks, given or found.
@@ -72,11 +75,17 @@ type ReadReady struct {
 	// Who may read if the store's Authorize says so, of Need: before it is read, and under the same lock.
 	Who  auth.Identity
 	Need auth.Need
+
+	lease  *pb.LeaseTimeToLiveResponse // without its keys
+	leases []lease.Status
 }
 
 // Finish completes the answer to a read: it fills the header, or maps the error to what a client hears. The response is
 // changed in place; it must be the caller's own.
 func (r *ReadReady) Finish(resp any, err error) (any, error) {
+	if err == nil {
+		r.finishLease(resp)
+	}
 	return r.Operation.finish(resp, r.Header, err)
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"vitrine/core/auth"
 	"vitrine/core/consensus"
+	"vitrine/core/lease"
 	"vitrine/core/membership"
 	"vitrine/core/mvcc"
 	"vitrine/core/store"
@@ -16,6 +17,9 @@ var causes = []struct {
 	{mvcc.ErrCompacted, ErrCompacted},
 	{mvcc.ErrFutureRev, ErrFutureRev},
 	{mvcc.ErrLeaseNotFound, ErrLeaseNotFound},
+	{lease.ErrNotFound, ErrLeaseNotFound},
+	{lease.ErrExists, ErrLeaseExist},
+	{lease.ErrTTLTooLarge, ErrLeaseTTLTooLarge},
 	{mvcc.ErrKeyNotFound, ErrKeyNotFound},
 	{store.ErrNoSpace, ErrNoSpace},
 	{store.ErrCorrupt, ErrCorrupt},

@@ -140,7 +140,7 @@ func alarmText(a *pb.AlarmMember) string {
 
 // Propose takes a request of the member's own. It has no client, but it waits in the same books. Ends tells of its end.
 func (b *Book) Propose(own duty.Proposal) {
-	p := &pending{own: own.Duty, deadline: b.now + trace.Instant(b.cfg.timeout())}
+	p := &pending{own: own.Duty, fence: own.Term, deadline: b.now + trace.Instant(b.cfg.timeout())}
 	p.way.start = b.now
 	b.deadlines.add(p)
 	p.identity.Own = true

@@ -56,6 +56,11 @@ func (d *description) put(r *pb.PutRequest) {
 		quoted(r.GetKey()), len(r.GetValue()), r.GetLease(), r.GetPrevKv(), r.GetIgnoreValue(), r.GetIgnoreLease())
 }
 
+func (d *description) leaseGrant(r *pb.LeaseGrantRequest) {
+	d.say("TTL:%d ID:%d", r.GetTTL(), r.GetID())
+}
+func (d *description) leaseRevoke(r *pb.LeaseRevokeRequest) { d.say("ID:%d", r.GetID()) }
+
 func (d *description) compaction(r *pb.CompactionRequest) {
 	d.say("revision:%d physical:%t", r.GetRevision(), r.GetPhysical())
 }

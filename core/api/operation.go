@@ -46,6 +46,11 @@ const (
 	AuthRoleDelete           Operation = 54
 	AuthRoleGrantPermission  Operation = 55
 	AuthRoleRevokePermission Operation = 56
+	LeaseGrant               Operation = 60
+	LeaseRevoke              Operation = 61
+	LeaseKeepAlive           Operation = 62
+	LeaseTimeToLive          Operation = 63
+	LeaseLeases              Operation = 64
 
 	// Operations is one more than the highest.
 	Operations = len(operations)
@@ -63,6 +68,7 @@ const (
 	ReadIndex          // from a store that is as new as the commit index of the leader
 	Serializable       // from this member's store as it is; its driver may answer without asking the member
 	Local              // about this member: it answers at once, or lets its driver do so
+	Leader             // by the leader, who must have led after it was asked; other members pass it on
 	Lead               // a change of leader: answered when there is another one
 	Driver             // by the driver, of which the member hears nothing
 	Stream             // inputs and outputs of its own (member.WatchOpen and so on)

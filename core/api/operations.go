@@ -1,6 +1,8 @@
 package api
 
 import (
+	"math"
+
 	"vitrine/core/auth"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
@@ -202,6 +204,33 @@ var operations = [...]row{
 		metric: "AuthRoleRevokePermission", permission: needs[pb.AuthRoleRevokePermissionRequest](PermitEntry),
 		header: func(a *pb.AuthRoleRevokePermissionResponse) **pb.ResponseHeader { return &a.Header },
 	}.row(),
+	LeaseGrant: of[pb.LeaseGrantRequest, pb.LeaseGrantResponse]{
+		name: "lease_grant", method: "/etcdserverpb.Lease/LeaseGrant", route: by[pb.LeaseGrantRequest](Propose),
+		complete: chooseLease, entry: func(r *pb.InternalRaftRequest) **pb.LeaseGrantRequest { return &r.LeaseGrant },
+		cost: store.GrantCost, header: func(a *pb.LeaseGrantResponse) **pb.ResponseHeader { return &a.Header },
+		metric: "LeaseGrant", permission: needs[pb.LeaseGrantRequest](PermitUser), describe: (*description).leaseGrant,
+	}.row(),
+	LeaseRevoke: of[pb.LeaseRevokeRequest, pb.LeaseRevokeResponse]{
+		name: "lease_revoke", method: "/etcdserverpb.Lease/LeaseRevoke", route: by[pb.LeaseRevokeRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.LeaseRevokeRequest { return &r.LeaseRevoke },
+		header: func(a *pb.LeaseRevokeResponse) **pb.ResponseHeader { return &a.Header },
+		metric: "LeaseRevoke", permission: needs[pb.LeaseRevokeRequest](PermitUser), describe: (*description).leaseRevoke,
+	}.row(),
+	LeaseKeepAlive: of[pb.LeaseKeepAliveRequest, pb.LeaseKeepAliveResponse]{
+		name: "lease_renew", method: "/etcdserverpb.Lease/LeaseKeepAlive", route: by[pb.LeaseKeepAliveRequest](Leader),
+		permission: needs[pb.LeaseKeepAliveRequest](PermitUser),
+		header:     func(a *pb.LeaseKeepAliveResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	LeaseTimeToLive: of[pb.LeaseTimeToLiveRequest, pb.LeaseTimeToLiveResponse]{
+		name: "lease_timetolive", method: "/etcdserverpb.Lease/LeaseTimeToLive", route: by[pb.LeaseTimeToLiveRequest](Leader),
+		permission: needs[pb.LeaseTimeToLiveRequest](PermitUser),
+		header:     func(a *pb.LeaseTimeToLiveResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	LeaseLeases: of[pb.LeaseLeasesRequest, pb.LeaseLeasesResponse]{
+		name: "lease_leases", method: "/etcdserverpb.Lease/LeaseLeases", route: by[pb.LeaseLeasesRequest](Local),
+		permission: needs[pb.LeaseLeasesRequest](PermitUser),
+		header:     func(a *pb.LeaseLeasesResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
 }
 
 // userAddRoute: a user without a password has none to hash.
@@ -218,6 +247,13 @@ func changePasswordRoute(r *pb.AuthUserChangePasswordRequest) Route {
 		return Propose
 	}
 	return Hashed
+}
+
+// chooseLease gives a lease an id, a positive one, if the client leaves that to the server.
+func chooseLease(r *pb.LeaseGrantRequest, next func() uint64) {
+	for r.ID == 0 {
+		r.ID = int64(next() & math.MaxInt64)
+	}
 }
 
 func reading(serializable bool) Route {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"vitrine/core/consensus"
 	"vitrine/core/mutant"
 )
@@ -42,6 +44,10 @@ func (b *Book) readState(rs consensus.ReadState) {
 		if p.stage == done {
 			continue
 		}
+		if rs.Err != nil && p.term != 0 {
+			b.askLeader(p)
+			continue
+		}
 		if rs.Err != nil {
 			b.answer(p, nil, AsError(rs.Err))
 			continue
@@ -71,11 +77,15 @@ func (b *Book) caughtUp() {
 			b.agreed(p)
 		}
 	}
-	b.confirmed = drop(b.confirmed)
+	b.confirmed = slices.DeleteFunc(b.confirmed, func(p *pending) bool { return p.stage != catching })
 }
 
 func (b *Book) agreed(p *pending) {
 	b.station(p, "agreement among raft nodes before linearized reading")
+	if p.term != 0 {
+		b.proved(p)
+		return
+	}
 	b.serve(p)
 }
 
@@ -107,8 +117,11 @@ func (b *Book) serve(p *pending) {
 		return
 	}
 	r := ReadReady{ID: p.id, Operation: p.op, Body: p.body, Index: p.index, Header: b.header(p.op), Who: p.who, Need: need}
-	if p.op == Status {
+	switch p.op {
+	case Status:
 		r.Partial = b.status()
+	case LeaseLeases:
+		r.leases = b.lessor.clock.All()
 	}
 	b.finish(p)
 	b.reads = append(b.reads, r)

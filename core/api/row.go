@@ -15,6 +15,7 @@ type row struct {
 	valid              func(body any, maxTxnOps int) *Error
 	learner            func(body any) bool
 	route              func(body any) Route
+	complete           func(body any, next func() uint64)
 	propose            func(into *pb.InternalRaftRequest, body any)
 	asked              func(r *pb.InternalRaftRequest) any
 	cost               func(body any) int
@@ -39,6 +40,8 @@ type of[Q, A any] struct {
 	// learner tells whether a learner answers; nil = never.
 	learner func(q *Q) bool
 	route   func(q *Q) Route
+	// complete fills in what must be the same on all members before it is proposed; next draws an id. Nil = nothing.
+	complete func(q *Q, next func() uint64)
 	// entry is the field of the log's entries that holds such messages; nil = they are not proposed.
 	entry func(r *pb.InternalRaftRequest) **Q
 	// cost is what the message may add to the database, in bytes; nil = nothing.
@@ -76,6 +79,9 @@ func (s of[Q, A]) row() row {
 			q, _ := body.(*Q) // nil of a stream that has not said yet what it wants
 			return s.learner(q)
 		}
+	}
+	if s.complete != nil {
+		r.complete = func(body any, next func() uint64) { s.complete(body.(*Q), next) }
 	}
 	if s.entry != nil {
 		r.propose = func(into *pb.InternalRaftRequest, body any) { *s.entry(into) = body.(*Q) }

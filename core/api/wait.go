@@ -20,6 +20,8 @@ const (
 	moving                 // leadership is under way
 	naming                 // the token that names its client is of an entry that is not applied here yet
 	working                // the driver is at its password, or signs its token
+	expiring               // a renewal of a lease that has run out
+	away                   // at another member, or waiting for a leader
 	done                   // answered, or given up: whoever still holds it drops it
 )
 
@@ -46,6 +48,11 @@ type pending struct {
 	target   uint64 // of a leadership transfer
 	own      duty.Kind
 	refused  bool // applied, without effect
+
+	term     uint64 // of the leader that is to answer
+	fence    uint64 // the only term in which it may be proposed; 0 = any
+	again    trace.Instant
+	revision int64 // when it came
 }
 
 // deadlines is a heap: the request that ends first is at 0.

@@ -33,6 +33,9 @@ func (b *Book) write(p *pending, r *pb.InternalRaftRequest) {
 		return
 	}
 	p.stage, p.data = queued, data
+	if p.fence != 0 {
+		b.fenced++
+	}
 	b.queueBytes += len(data)
 	b.proposals[p.proposal] = p
 	b.queue = append(b.queue, p)
@@ -44,6 +47,7 @@ func (b *Book) canPropose() bool { return b.node.Leader() != 0 }
 // flush hands the queue to raft, many entries at a time, so that they share messages and writes. What raft drops
 // (leadership is moving) stays at the head of the queue: it is nowhere else.
 func (b *Book) flush() {
+	b.dropFenced()
 	if len(b.queue) == 0 || !b.canPropose() {
 		return
 	}
@@ -98,6 +102,9 @@ func (b *Book) traceProposed(p *pending) {
 
 // dequeue gives up the bytes of a write that raft has, or that is over.
 func (b *Book) dequeue(p *pending) {
+	if p.data != nil && p.fence != 0 {
+		b.fenced--
+	}
 	b.queueBytes -= len(p.data)
 	p.data = nil
 }
@@ -109,6 +116,10 @@ func (b *Book) outcome(o *store.Outcome) {
 		return
 	}
 	p.index = o.Index
+	if p.op == LeaseKeepAlive {
+		b.renew(p)
+		return
+	}
 	b.passed(p, o.Err != nil, o.Wrote)
 	if o.Err != nil {
 		p.refused = true

@@ -429,6 +429,13 @@ func (n *Node) knows(id uint64) bool {
 // Leader is the member that is known to lead, 0 if none, as of the last Ready.
 func (n *Node) Leader() uint64 { return n.lead }
 
+// Leads tells whether this node leads the term now, as raft has it and not as of the last Ready: what it proposes before
+// it takes another input is an entry of that term, or none.
+func (n *Node) Leads(term uint64) bool {
+	s := n.raw.BasicStatus()
+	return s.RaftState == raft.StateLeader && s.GetTerm() == term
+}
+
 // Term, IsLeader, IsLearner, Committed and AppliedIndex are as of the last Ready, and free.
 func (n *Node) Term() uint64         { return n.term }
 func (n *Node) IsLeader() bool       { return n.role == raft.StateLeader }

@@ -215,7 +215,7 @@ func Installed(s *store.Store) *store.Result {
 	return &store.Result{
 		Index: at.Index, Term: at.Term, Revision: s.KV.Revision(), CompactRevision: s.KV.CompactRevision(),
 		Compacting: s.Compacting(), Members: s.Members.Clone(), Alarms: s.Alarms.List(pb.AlarmType_NONE),
-		Auth: s.Auth.Clone(),
+		Auth: s.Auth.Clone(), AllLeases: s.Leases.All(),
 	}
 }
 
@@ -224,6 +224,7 @@ func Info(s *store.Store) member.StoreInfo {
 	return member.StoreInfo{
 		Revision: s.KV.Revision(), CompactRevision: s.KV.CompactRevision(),
 		Members: s.Members.Clone(), Alarms: s.Alarms.List(pb.AlarmType_NONE), Auth: s.Auth.Clone(),
+		Leases: s.Leases.All(),
 	}
 }
 

@@ -3,6 +3,8 @@ package duty
 import (
 	"time"
 
+	"vitrine/core/lease"
+	"vitrine/core/limits"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -43,12 +45,16 @@ const (
 	SpaceAlarm
 	ClusterVersion
 	Publication
+	LeaseExpiry
+	LeaseCheckpoint
 )
 
 // A Proposal is a request of the member's own for the log.
 type Proposal struct {
 	Duty    Kind
 	Request *pb.InternalRaftRequest
+	// Term, if not 0, is the only term in which it may be proposed, by its leader.
+	Term uint64
 }
 
 // An End says what has become of a proposal: it was applied, and refused or not, or it is not known to have been, and
@@ -72,23 +78,30 @@ type Duties struct {
 	publication publication
 	version     clusterVersion
 	alarm       spaceAlarm
-	all         [3]member // in the order in which they propose
+	expiry      leaseExpiry
+	checkpoints checkpoints
+	all         [5]member // in the order in which they propose
 }
 
-// member is a duty with its kind; at most one proposal of it is under way.
+// member is a duty with its kind. Of a fenced one every proposal is of the term in which it is made.
 type member struct {
-	kind     Kind
-	duty     duty
-	underWay bool
+	kind           Kind
+	duty           duty
+	fenced         bool
+	underWay, most int // proposals
 }
 
-// New returns the duties of a member that starts.
-func New(cfg Config) *Duties {
+// New returns the duties of a member that starts. The clock is that of its leases.
+func New(cfg Config, clock *lease.Lessor) *Duties {
 	d := &Duties{
 		publication: publication{cfg: cfg, done: cfg.Name == ""}, version: clusterVersion{cfg: cfg}, alarm: spaceAlarm{member: cfg.MemberID},
+		expiry: leaseExpiry{clock: clock}, checkpoints: checkpoints{clock: clock},
 	}
 	d.all = [...]member{
-		{kind: SpaceAlarm, duty: &d.alarm}, {kind: ClusterVersion, duty: &d.version}, {kind: Publication, duty: &d.publication},
+		{kind: SpaceAlarm, duty: &d.alarm, most: 1}, {kind: ClusterVersion, duty: &d.version, most: 1},
+		{kind: Publication, duty: &d.publication, most: 1},
+		{kind: LeaseExpiry, duty: &d.expiry, most: limits.LeaseRevokesPending, fenced: true},
+		{kind: LeaseCheckpoint, duty: &d.checkpoints, most: 1, fenced: true},
 	}
 	return d
 }
@@ -97,12 +110,17 @@ func New(cfg Config) *Duties {
 func (d *Duties) Due(s *State, list []Proposal) []Proposal {
 	for i := range d.all {
 		m := &d.all[i]
-		if m.underWay {
-			continue
-		}
-		if r := m.duty.due(s); r != nil {
-			m.underWay = true
-			list = append(list, Proposal{m.kind, r})
+		for m.underWay < m.most {
+			r := m.duty.due(s)
+			if r == nil {
+				break
+			}
+			m.underWay++
+			p := Proposal{Duty: m.kind, Request: r}
+			if m.fenced {
+				p.Term = s.Term
+			}
+			list = append(list, p)
 		}
 	}
 	return list
@@ -112,7 +130,7 @@ func (d *Duties) Due(s *State, list []Proposal) []Proposal {
 func (d *Duties) Ended(e End) {
 	for i := range d.all {
 		if m := &d.all[i]; m.kind == e.Duty {
-			m.underWay = false
+			m.underWay--
 			m.duty.ended(e)
 		}
 	}
@@ -127,6 +145,9 @@ func (d *Duties) Applied(r *store.Result) {
 // Versions takes the least release of all members' servers, nil if not all are known. The leader lets the cluster's
 // version rise to it.
 func (d *Duties) Versions(least *membership.Version) { d.version.told, d.version.least = true, least }
+
+// Revoked counts the leases that this member has revoked because they had run out.
+func (d *Duties) Revoked() uint64 { return d.expiry.revoked }
 
 // Published tells whether the cluster knows this member's name and URLs.
 func (d *Duties) Published() bool { return d.publication.done }

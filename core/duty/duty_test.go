@@ -19,7 +19,7 @@ type world struct {
 
 func newWorld(t *testing.T, cfg Config) *world {
 	cfg.MemberID = 7
-	return &world{t: t, d: New(cfg), s: State{Members: membership.New(0)}}
+	return &world{t: t, d: New(cfg, nil), s: State{Members: membership.New(0)}}
 }
 
 // wants polls and compares whose proposals come.
@@ -57,7 +57,7 @@ func TestPublication(t *testing.T) {
 	w.d.Ended(End{Duty: Publication, Applied: true})
 	w.s.Now += trace.Instant(time.Hour)
 	w.wants("when it is done")
-	if !w.d.Published() || !New(Config{}).Published() {
+	if !w.d.Published() || !New(Config{}, nil).Published() {
 		t.Error("not published")
 	}
 }

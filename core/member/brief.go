@@ -17,5 +17,10 @@ func (m *Member) Brief() Brief {
 	}
 }
 
+// LeaseCounts are the renewals that this member has granted, and the leases that it has revoked because they had run out.
+func (m *Member) LeaseCounts() (renewed, revoked uint64) {
+	return m.lessor.Renewed(), m.duties.Revoked()
+}
+
 // Counts are the watch hub's, for metrics. It visits every stream.
 func (m *Member) Counts() watch.Counts { return m.hub.Counts() }

@@ -62,12 +62,16 @@ type machine struct {
 	replies map[uint64]api.Reply
 	pushes  map[uint64][]*pb.WatchResponse
 	ends    map[uint64]error
-	held    []member.Input // inputs that a test holds back
+	passed  map[uint64]origin // requests of other members, by id here
+	held    []member.Input    // inputs that a test holds back
 	hold    func(member.Input) bool
 	lag     bool // the store does nothing
 	waiting []consensus.ApplyBatch
 	quota   int64
 }
+
+// origin is who has passed a request on.
+type origin struct{ member, request uint64 }
 
 const dir = "wal"
 
@@ -141,6 +145,7 @@ func (m *machine) start() {
 	must(t, err)
 	m.inbox, m.held, m.waiting = nil, nil, nil
 	m.replies, m.pushes, m.ends = map[uint64]api.Reply{}, map[uint64][]*pb.WatchResponse{}, map[uint64]error{}
+	m.passed = map[uint64]origin{}
 }
 
 func (m *machine) openStore() {
@@ -211,7 +216,10 @@ func (m *machine) turn() bool {
 		m.waiting = m.waiting[1:]
 	}
 	for _, r := range o.Replies {
-		m.replies[r.ID] = r
+		m.reply(r)
+	}
+	for _, f := range o.Forwards {
+		m.forward(f)
 	}
 	for _, r := range o.Reads {
 		m.read(r)
@@ -373,7 +381,29 @@ func (m *machine) read(r api.ReadReady) {
 		}
 	}
 	resp, err = r.Finish(resp, err)
-	m.replies[r.ID] = api.Reply{ID: r.ID, Response: resp, Err: err}
+	m.reply(api.Reply{ID: r.ID, Response: resp, Err: err})
+}
+
+// reply keeps an answer for the test, or takes it to the member that has passed the question on.
+func (m *machine) reply(r api.Reply) {
+	m.replies[r.ID] = r
+	o, passed := m.passed[r.ID]
+	if to := m.c.machines[max(o.member, 1)-1]; passed && to.member != nil && !m.c.cut[[2]uint64{m.id, to.id}] {
+		to.step(member.Input{Kind: member.Forwarded, ID: o.request, Response: r.Response, Err: r.Err})
+	}
+}
+
+func (m *machine) forward(f api.Forward) {
+	to := m.c.machine(f.Peer)
+	if to.member == nil || m.c.cut[[2]uint64{m.id, to.id}] {
+		m.step(member.Input{Kind: member.Forwarded, ID: f.ID, Err: errors.New("cut")})
+		return
+	}
+	m.c.requests++
+	to.passed[m.c.requests] = origin{m.id, f.ID}
+	to.step(member.Input{Kind: member.Request, Call: &api.Call{
+		ID: m.c.requests, Body: f.Body, Identity: api.Identity{Own: true, Forwarded: true},
+	}})
 }
 
 func (c *cluster) machine(id uint64) *machine { return c.machines[id-1] }
@@ -432,9 +462,10 @@ func (c *cluster) isolate(id uint64, cut bool) {
 // ask hands a request in and returns its id.
 func (c *cluster) ask(id uint64, body any) uint64 {
 	c.requests++
-	c.machine(id).step(member.Input{Kind: member.Request, Call: &api.Call{ID: c.requests, Body: body}})
+	request := c.requests
+	c.machine(id).step(member.Input{Kind: member.Request, Call: &api.Call{ID: request, Body: body}})
 	c.run()
-	return c.requests
+	return request
 }
 
 func (c *cluster) do(id uint64, body any) (any, error) {

@@ -21,6 +21,7 @@
 //	out.Reads:   store.Read, ReadReady.Finish   -
 //	out.Scans:   store.Scan                     Step(Scanned)
 //	out.Pushes:  written to the stream          Step(WatchSent)
+//	out.Forwards: to another member             Step(Forwarded)
 //	the backend has committed                   Step(Backed)
 //
 // The example is a complete driver of one member in memory. When many inputs wait, a driver may Step them all before

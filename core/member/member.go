@@ -10,6 +10,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/consensus"
 	"vitrine/core/duty"
+	"vitrine/core/lease"
 	"vitrine/core/limits"
 	"vitrine/core/mutant"
 	"vitrine/core/store"
@@ -31,6 +32,8 @@ type Config struct {
 	Watch        watch.Config
 	// TraceValues: events tell the values of pairs, too, cut short.
 	TraceValues bool
+	// LeaseCheckpointInterval is how long a lease runs before what is left of it is written to the log; negative = never.
+	LeaseCheckpointInterval time.Duration // 5 min
 }
 
 func (c Config) withDefaults() Config {
@@ -50,6 +53,7 @@ type Member struct {
 	halt error
 
 	duties    *duty.Duties
+	lessor    *lease.Lessor
 	seen      duty.State // what the duties see; reused by Poll, as are their proposals
 	proposals []duty.Proposal
 
@@ -86,16 +90,22 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 		return nil, fmt.Errorf("member %x: %w", cfg.ID, err)
 	}
 	m := &Member{cfg: cfg, t: cfg.Tracer, now: now, node: node, headless: now}
+	m.lessor = lease.NewLessor(lease.Config{
+		Extend:             m.electionTimeout(),
+		Retry:              limits.RequestTimeout + 2*m.electionTimeout(),
+		CheckpointInterval: cfg.LeaseCheckpointInterval,
+	}, info.Leases)
 	m.book = api.NewBook(api.Config{
 		Limits: cfg.Limits, MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval, ElectionTicks: cfg.ElectionTicks,
 		Epoch: cfg.Epoch, Tracer: cfg.Tracer, TraceValues: cfg.TraceValues,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
-		Auth: info.Auth,
+		Auth:  info.Auth,
+		Clock: m.lessor,
 	})
 	m.duties = duty.New(duty.Config{
-		Self: cfg.Self, MemberID: cfg.ID, Retry: time.Duration(cfg.ElectionTicks) * cfg.TickInterval,
-	})
+		Self: cfg.Self, MemberID: cfg.ID, Retry: m.electionTimeout(),
+	}, m.lessor)
 	m.hub = watch.NewHub(cfg.Watch, cfg.Tracer)
 	m.hub.Reset(now, info.Revision, info.CompactRevision)
 	m.watchers = watchers{book: m.book, hub: m.hub, clients: map[uint64]*api.Identity{}}
@@ -120,6 +130,10 @@ func traceLog(cfg *Config, entries []*raftpb.Entry) {
 	}
 }
 
+func (m *Member) electionTimeout() time.Duration {
+	return time.Duration(m.cfg.ElectionTicks) * m.cfg.TickInterval
+}
+
 func (m *Member) at(now trace.Instant) {
 	m.now = now
 	m.node.At(now)
@@ -137,6 +151,7 @@ func (m *Member) Step(now trace.Instant, in Input) {
 	switch in.Kind {
 	case Tick:
 		m.node.Tick()
+		m.lessor.Advance(now, limits.LeaseClocksPerTick)
 		m.hub.Tick(now)
 	case Receive:
 		m.receive(in.Message)
@@ -162,6 +177,8 @@ func (m *Member) Step(now trace.Instant, in Input) {
 		m.node.Campaign()
 	case TransferLeadership:
 		m.node.TransferLeader(in.Peer)
+	case Forwarded:
+		m.book.Forwarded(in.ID, in.Response, in.Err)
 	case Versions:
 		m.duties.Versions(in.Version)
 	case PeerUnreachable:
@@ -209,6 +226,8 @@ func (m *Member) fail(err error) {
 func (m *Member) applied(ticket uint64, r *store.Result) {
 	m.node.Applied(ticket, r.Index, r.ConfChanges)
 	m.hub.Publish(m.now, r.Changes, r.Revision, r.CompactRevision)
+	m.lessor.Apply(m.now, r.Leases)
+	m.promote(r.Term)
 	m.book.Applied(r)
 	m.watchers.again()
 	m.heedEnds()
@@ -222,10 +241,36 @@ func (m *Member) restored(ticket uint64, r *store.Result) {
 	m.t.Emit(trace.Event{Kind: trace.SnapshotInstalled, Index: r.Index, Term: r.Term, Rev: r.Revision})
 	m.node.Applied(ticket, r.Index, nil)
 	m.hub.Reset(m.now, r.Revision, r.CompactRevision)
+	m.lessor.Reset(r.AllLeases)
 	m.book.Restored(r)
 	m.watchers.again()
 	m.heedEnds()
 	m.duties.Applied(r)
+}
+
+// promote starts the clock of leases when this member leads and has applied the first entry of its term, and with it all
+// of the terms before.
+func (m *Member) promote(applied uint64) {
+	if !m.node.IsLeader() || m.node.Term() != applied || m.lessor.Term() == applied {
+		return
+	}
+	m.lessor.Promote(m.now, applied)
+	if n := m.lessor.Len(); n > 0 {
+		m.t.Emit(trace.Event{Kind: trace.LessorPromoted, Term: applied, A: uint64(n)})
+	}
+}
+
+// demote stops it when the member does not lead that term any more.
+func (m *Member) demote() {
+	term := m.lessor.Term()
+	if term == 0 || m.node.IsLeader() && m.node.Term() == term {
+		return
+	}
+	if m.lessor.Len() > 0 {
+		m.t.Emit(trace.Event{Kind: trace.LessorDemoted, Term: term})
+	}
+	m.lessor.Demote()
+	m.book.Demoted()
 }
 
 // heedEnds tells the duties which of their proposals are over.
@@ -237,6 +282,7 @@ func (m *Member) heedEnds() {
 
 // perform proposes what the member's duties want.
 func (m *Member) perform() {
+	m.demote()
 	m.heedEnds()
 	m.seen = duty.State{
 		Now: m.now, Leader: m.node.Leader(), Term: m.node.Term(), Leading: m.node.IsLeader(),
@@ -244,6 +290,9 @@ func (m *Member) perform() {
 	}
 	m.proposals = m.duties.Due(&m.seen, m.proposals[:0])
 	for _, p := range m.proposals {
+		if r := p.Request.LeaseRevoke; r != nil {
+			m.t.Emit(trace.Event{Kind: trace.LeaseExpired, Term: m.lessor.Term(), A: uint64(r.ID)})
+		}
 		m.book.Propose(p)
 	}
 	clear(m.proposals)
@@ -295,7 +344,7 @@ func (m *Member) Poll(out *Output) {
 	*out = Output{
 		Sends: out.Sends[:0], Log: out.Log[:0], Applies: out.Applies[:0], Replies: out.Replies[:0],
 		Reads: out.Reads[:0], Pushes: out.Pushes[:0], Scans: out.Scans[:0], Ends: out.Ends[:0],
-		Works: out.Works[:0], Halt: m.halt,
+		Works: out.Works[:0], Forwards: out.Forwards[:0], Halt: m.halt,
 	}
 	if m.halt != nil {
 		return
@@ -311,6 +360,7 @@ func (m *Member) Poll(out *Output) {
 	m.states.Reads = lanes.Reads
 	out.Sends, out.Log, out.Applies = lanes.Sends, lanes.Log, lanes.Applies
 	out.Works = m.book.Works(out.Works)
+	out.Forwards = m.book.Forwards(out.Forwards)
 	m.fence()
 	out.Ends = append(out.Ends, m.ends...)
 	m.ends = m.ends[:0]
@@ -326,6 +376,8 @@ type Status struct {
 	Published                 bool // the cluster knows this member's name: it is ready for clients
 	Pending                   int  // client requests held
 	Watch                     watch.Counts
+	Leases                    int    // how many there are
+	Renewed, Expired          uint64 // renewals by this member, and revocations of what had run out
 	Halt                      error
 }
 
@@ -334,7 +386,8 @@ func (m *Member) Status() Status {
 	return Status{
 		Status: m.node.Status(), ClusterID: m.cfg.ClusterID, Revision: m.book.Revision(),
 		CompactRevision: m.book.CompactRevision(), Published: m.duties.Published(), Pending: m.book.Pending(),
-		Watch: m.hub.Counts(), Halt: m.halt,
+		Watch: m.hub.Counts(), Leases: m.lessor.Len(), Renewed: m.lessor.Renewed(), Expired: m.duties.Revoked(),
+		Halt: m.halt,
 	}
 }
 

@@ -310,7 +310,7 @@ func TestLimits(t *testing.T) {
 	if _, err := c.do(1, &pb.TxnRequest{Compare: make([]*pb.Compare, 3)}); !errors.Is(err, api.ErrTooManyOps) {
 		t.Errorf("many operations: %v", err)
 	}
-	if _, err := c.do(1, &pb.LeaseGrantRequest{}); !errors.Is(err, api.ErrUnknownMethod) {
+	if _, err := c.do(1, &pb.LeaseGrantResponse{}); !errors.Is(err, api.ErrUnknownMethod) {
 		t.Errorf("a method that does not exist: %v", err)
 	}
 	m := c.machine(1)

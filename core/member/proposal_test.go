@@ -35,6 +35,8 @@ func TestForwardedProposalsAreJudged(t *testing.T) {
 	}
 	member9 := &membership.Member{ID: 9, PeerURLs: []string{"http://10.0.0.9:2380"}}
 	member8 := &membership.Member{ID: 8, PeerURLs: []string{"http://10.0.0.8:2380"}}
+	version, err := (&pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: "3.8.0"}}).MarshalVT()
+	must(t, err)
 	normal, conf := raftpb.EntryNormal, raftpb.EntryConfChange
 	for _, test := range []struct {
 		name string
@@ -46,7 +48,7 @@ func TestForwardedProposalsAreJudged(t *testing.T) {
 		{"cut", normal, []byte{0x1a, 9, 0x0a}},
 		{"varint of 80 bits", normal, append([]byte{8}, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1)},
 		{"of no kind", normal, []byte{8, 7}},
-		{"a lease", normal, []byte{0x42, 2, 0x08, 60}},
+		{"a later version", normal, version},
 		{"deep", normal, nested(20_000)},
 		{"no conf change", conf, []byte{0xff}},
 		{"conf change without context", conf, change(raftpb.ConfChangeAddNode, nil)},

@@ -5,6 +5,7 @@ import (
 	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
+	"vitrine/core/lease"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -24,7 +25,7 @@ const (
 	// LogFailed: a write or sync of the WAL, or a commit of the backend, has failed with Err. The member halts.
 	LogFailed
 	Applied         // the batch with Ticket is applied: Result
-	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members, Alarms, Auth
+	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members, Alarms, Auth, AllLeases
 	Request         // a client asks: Call
 	Cancel          // the client of the request with id ID no longer waits; there will be no reply
 	WorkDone        // the driver has done a piece of Work: Done
@@ -44,6 +45,7 @@ const (
 	// Versions: the servers of all members are of release Version or newer; nil = not all have said what they are. A
 	// driver that can ask them does so now and then while this member leads, and at the beginning of its leadership.
 	Versions
+	Forwarded // another member's answer to a Forward: ID, Response, or Err if there is none
 )
 
 // Input is one thing that happens to a member.
@@ -65,6 +67,7 @@ type Input struct {
 	Backed   backend.Applied
 	Revision int64
 	Version  *membership.Version
+	Response any
 	Err      error
 }
 
@@ -76,10 +79,12 @@ type Output struct {
 	Applies []consensus.ApplyBatch // ordered lane to the store, independent of Log
 	Replies []api.Reply
 	Reads   []api.ReadReady
-	Pushes  []watch.Push // to watch streams
-	Scans   []watch.Scan // history that watchers need from the store
-	Ends    []StreamEnd
-	Works   []auth.Work // secret, and slow: not for the goroutine of this member
+	// Forwards are calls for other members. Each is answered by an input Forwarded, or never.
+	Forwards []api.Forward
+	Pushes   []watch.Push // to watch streams
+	Scans    []watch.Scan // history that watchers need from the store
+	Ends     []StreamEnd
+	Works    []auth.Work // secret, and slow: not for the goroutine of this member
 	// Refused is why the newest of the peers' messages that were refused was, nil if none was.
 	Refused error
 	// Halt, if not nil, says why the member has stopped for good. It wants nothing done any more.
@@ -98,4 +103,5 @@ type StoreInfo struct {
 	Members                   *membership.Members // a copy
 	Alarms                    []*pb.AlarmMember   // Store.Alarms.List
 	Auth                      *auth.State         // a copy; nil = nobody is known and all may do all
+	Leases                    []lease.Lease       // Store.Leases.All
 }

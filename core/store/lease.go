@@ -4,10 +4,11 @@ import (
 	"vitrine/core/lease"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
+	"vitrine/core/trace"
 )
 
 // applyLease performs a request about leases.
-func (s *Store) applyLease(ctx ApplyContext, req *pb.InternalRaftRequest, r *Result) (any, error) {
+func (s *Store) applyLease(ctx ApplyContext, index uint64, req *pb.InternalRaftRequest, r *Result) (any, error) {
 	switch {
 	case req.LeaseGrant != nil:
 		l, err := s.Leases.Grant(req.LeaseGrant.ID, req.LeaseGrant.TTL, s.batch)
@@ -15,9 +16,10 @@ func (s *Store) applyLease(ctx ApplyContext, req *pb.InternalRaftRequest, r *Res
 			return nil, err
 		}
 		r.Leases = append(r.Leases, lease.Change{Kind: lease.Granted, Lease: l})
+		s.trace.Emit(trace.Event{Kind: trace.LeaseGranted, Index: index, A: uint64(l.ID), C: uint64(l.TTL)})
 		return &pb.LeaseGrantResponse{Header: s.header(), ID: l.ID, TTL: l.TTL}, nil
 	case req.LeaseRevoke != nil:
-		if err := s.revoke(ctx, req.LeaseRevoke.ID, r); err != nil {
+		if err := s.revoke(ctx, index, req.LeaseRevoke.ID, r); err != nil {
 			return nil, err
 		}
 		return &pb.LeaseRevokeResponse{Header: s.header()}, nil
@@ -26,24 +28,29 @@ func (s *Store) applyLease(ctx ApplyContext, req *pb.InternalRaftRequest, r *Res
 		if s.Leases.Checkpoint(c.ID, c.Remaining_TTL, s.keepsCheckpoints(), s.batch) {
 			l, _ := s.Leases.Get(c.ID)
 			r.Leases = append(r.Leases, lease.Change{Kind: lease.Checkpointed, Lease: l})
+			s.trace.Emit(trace.Event{Kind: trace.LeaseCheckpointed, Index: index, A: uint64(l.ID), C: uint64(l.Remaining)})
 		}
 	}
 	return &pb.LeaseCheckpointResponse{Header: s.header()}, nil
 }
 
 // revoke ends a lease with its keys, all of them in one revision, in their order.
-func (s *Store) revoke(ctx ApplyContext, id int64, r *Result) error {
+func (s *Store) revoke(ctx ApplyContext, index uint64, id int64, r *Result) error {
 	if !s.Leases.Exists(id) {
 		return lease.ErrNotFound
 	}
 	w := s.KV.Begin(s.batch, ctx.WithPrev)
-	for _, key := range s.Leases.Keys(id) {
+	keys := s.Leases.Keys(id)
+	for _, key := range keys {
 		w.Delete([]byte(key))
 	}
 	if c := w.End(); c != nil {
 		r.Changes = append(r.Changes, *c)
 	}
 	r.Leases = append(r.Leases, lease.Change{Kind: lease.Revoked, Lease: lease.Lease{ID: id}})
+	s.trace.Emit(trace.Event{
+		Kind: trace.LeaseRevoked, Index: index, A: uint64(id), C: uint64(len(keys)), Rev: s.KV.Revision(),
+	})
 	return s.Leases.Revoke(id, s.batch)
 }
 

@@ -37,10 +37,13 @@ func cost(r *pb.InternalRaftRequest) int {
 	case r.Txn != nil:
 		return TxnCost(r.Txn)
 	case r.LeaseGrant != nil:
-		return costPerLease
+		return GrantCost(r.LeaseGrant)
 	}
 	return 0
 }
+
+// GrantCost is what a lease may add to the backend, in bytes.
+func GrantCost(*pb.LeaseGrantRequest) int { return costPerLease }
 
 // PutCost is what a put may add to the backend, in bytes.
 func PutCost(r *pb.PutRequest) int { return costPerPair + len(r.Key) + len(r.Value) }

@@ -35,6 +35,8 @@ type Result struct {
 	Outcomes    []Outcome // per request and conf change, in log order
 	Changes     []mvcc.Change
 	Leases      []lease.Change // granted, revoked and checkpointed, in log order
+	// AllLeases are those of a state that was installed.
+	AllLeases []lease.Lease
 	// Revision and CompactRevision are those after the last entry.
 	Revision, CompactRevision int64
 	// Compacting: a received state has a compaction whose deletions are not done.

@@ -84,14 +84,22 @@ func (s *Store) Applied() backend.Applied {
 	return a
 }
 
-// Read answers a *pb.RangeRequest or a *pb.TxnRequest that writes nothing from the current state. Of the response's
-// header only the revision is filled.
+// Read answers a *pb.RangeRequest, a *pb.TxnRequest that writes nothing, or what the store knows of a question about
+// leases, from the current state. Of the response's header only the revision is filled.
 func (s *Store) Read(req any) (any, error) {
 	switch r := req.(type) {
 	case *pb.RangeRequest:
 		return s.KV.Range(r)
 	case *pb.TxnRequest:
 		return s.KV.Txn(r)
+	case *pb.LeaseTimeToLiveRequest:
+		resp := &pb.LeaseTimeToLiveResponse{Header: s.header()}
+		for _, key := range s.Leases.Keys(r.ID) {
+			resp.Keys = append(resp.Keys, []byte(key))
+		}
+		return resp, nil
+	case *pb.LeaseLeasesRequest: // the member adds them in the order of their expiry
+		return &pb.LeaseLeasesResponse{Header: s.header()}, nil
 	}
 	return nil, fmt.Errorf("%w: read of %T", ErrUnknownRequest, req)
 }

@@ -221,6 +221,24 @@ const (
 	WatchStreamClosed Kind = 108
 )
 
+// Leases; A = the lease's id, as unsigned.
+const (
+	// LeaseGranted: the entry at Index made the lease, at Member. C = TTL in seconds.
+	LeaseGranted Kind = 110
+	// LeaseRevoked: the entry at Index ended it, and deleted its keys, C of them, at Rev.
+	LeaseRevoked Kind = 111
+	// LeaseCheckpointed: the entry at Index says that C seconds are left; 0 = all of its TTL.
+	LeaseCheckpointed Kind = 112
+	// LeaseRenewed: Member, the leader of Term, gave it C seconds from now on, by request Request.
+	LeaseRenewed Kind = 113
+	// LeaseExpired: it has run out at Member, the leader of Term, who proposes to revoke it.
+	LeaseExpired Kind = 114
+	// LessorPromoted: Member leads Term and counts the time of all leases from now on, A of them.
+	LessorPromoted Kind = 115
+	// LessorDemoted: Member does not lead Term any more, and has stopped.
+	LessorDemoted Kind = 116
+)
+
 // The world around the cluster.
 const (
 	// Command: Text = the user's command in its canonical form.
@@ -295,6 +313,13 @@ var kinds = [256]struct{ name, group string }{
 	WatchMoved:        {"watch-moved", "watch"},
 	WatchEnded:        {"watch-ended", "watch"},
 	WatchStreamClosed: {"watch-stream-closed", "watch"},
+	LeaseGranted:      {"lease-granted", "lease"},
+	LeaseRevoked:      {"lease-revoked", "lease"},
+	LeaseCheckpointed: {"lease-checkpointed", "lease"},
+	LeaseRenewed:      {"lease-renewed", "lease"},
+	LeaseExpired:      {"lease-expired", "lease"},
+	LessorPromoted:    {"lessor-promoted", "lease"},
+	LessorDemoted:     {"lessor-demoted", "lease"},
 	Command:           {"command", "world"},
 	Fault:             {"fault", "world"},
 	Violated:          {"violated", "world"},
