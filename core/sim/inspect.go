@@ -172,7 +172,7 @@ func (w *World) readStore(n *node) *mvcc.Store {
 	invariant.Assert(err == nil, "sim: a database that was read when its process ended is still there")
 	b, err := backend.New(db)
 	invariant.Assert(err == nil, "sim: its position can be read")
-	kv, err := mvcc.Open(b, nil)
+	kv, err := mvcc.Open(b, nil, nil)
 	invariant.Assert(err == nil, "sim: it can be opened")
 	return kv
 }

@@ -32,41 +32,6 @@ func (m *member) refused(texts ...string) {
 	m.t.Logf("refused after %v", time.Since(start).Round(time.Millisecond))
 }
 
-// TestLeasesAreRefused: leases that are in the log only, and leases in the database. Once all are gone vitrine serves
-// the directory.
-func TestLeasesAreRefused(t *testing.T) {
-	processes(t)
-	m := run(t, []kind{etcd}, "--backend-batch-interval", "10m")[0]
-	c := dial(t, m)
-	lease, err := c.Grant(call(t), 600)
-	ok(t, err)
-	for i := range 3 {
-		_, err = c.Put(call(t), fmt.Sprintf("leased%d", i), "v", clientv3.WithLease(lease.ID))
-		ok(t, err)
-	}
-	_, err = c.Put(call(t), "plain", "v")
-	ok(t, err)
-	before, err := m.fingerprint(0)
-	ok(t, err)
-	m.kill()
-	m.refused("lease_grant: leases are not supported by this build")
-	become(t, m, etcd, before)
-	if n := count(t, m, ""); n != 4 {
-		t.Errorf("etcd finds %d keys after vitrine has refused", n)
-	}
-	m.stop()
-	m.refused("the database has 1 leases, which are not supported by this build", m.dir)
-	m.kind = etcd
-	m.start()
-	m.ready()
-	_, err = dial(t, m).Revoke(call(t), lease.ID)
-	ok(t, err)
-	before, err = m.fingerprint(0)
-	ok(t, err)
-	m.stop()
-	become(t, m, vitrine, before)
-}
-
 // mixed runs two etcd and one vitrine, with an etcd as the leader.
 func mixed(t *testing.T) (all []*member, glass *member) {
 	t.Helper()
@@ -82,27 +47,6 @@ func mixed(t *testing.T) (all []*member, glass *member) {
 		}
 	}
 	return all, glass
-}
-
-// TestLeaseInAMixedCluster: a client grants a lease at an etcd. The vitrine beside it stops and says why, and does not
-// go on with another state than the others.
-func TestLeaseInAMixedCluster(t *testing.T) {
-	processes(t)
-	all, glass := mixed(t)
-	c := dial(t, all[0])
-	_, err := c.Put(call(t), "k", "v")
-	ok(t, err)
-	lease, err := c.Grant(call(t), 600)
-	ok(t, err)
-	_, err = c.Put(call(t), "k", "leased", clientv3.WithLease(lease.ID))
-	ok(t, err)
-	if log := glass.died(); !strings.Contains(log, "lease_grant: leases are not supported by this build") {
-		t.Errorf("the log does not name the reason:\n%s", log)
-	}
-	_, err = c.Put(call(t), "k", "after")
-	ok(t, err)
-	glass.refused("lease_grant: leases are not supported by this build")
-	agree(t, all[:2])
 }
 
 // TestRemovedMemberIsStartedAgain: it ends by itself when it is removed, and each time that it is started again.

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/telemetry"
+	"vitrine/core/api"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 )
@@ -26,6 +27,8 @@ import (
 type Node interface {
 	// AskOwn performs a request of the server's own, past the rules for clients.
 	AskOwn(ctx context.Context, request any) (any, error)
+	// Ask performs a call of anybody's.
+	Ask(ctx context.Context, c api.Call) (any, error)
 	Alarms() []*pb.AlarmMember
 	Leader() uint64
 	Learner() bool

@@ -21,11 +21,18 @@ import (
 
 // fake is a member in whatever state a test wants.
 type fake struct {
+	ask     func(c api.Call) (any, error)
 	leader  uint64
 	learner bool
 	alarms  []*pb.AlarmMember
 }
 
+func (f *fake) Ask(ctx context.Context, c api.Call) (any, error) {
+	if f.ask != nil {
+		return f.ask(c)
+	}
+	return f.AskOwn(ctx, c.Body)
+}
 func (f *fake) AskOwn(_ context.Context, request any) (any, error) {
 	if r, ok := request.(*pb.RangeRequest); ok && r.Serializable || f.leader != 0 {
 		switch request.(type) {

@@ -142,6 +142,8 @@ func Peer(n Node, log *zap.Logger, raft http.Handler) http.Handler {
 	mux.HandleFunc("/version", version(n))
 	mux.HandleFunc("/members/hashkv", hashKV(n, log))
 	mux.HandleFunc("/downgrade/enabled", downgrade(n))
+	mux.HandleFunc("/leases", renewLease(n))
+	mux.HandleFunc("/leases/internal", leaseLeft(n))
 	mux.HandleFunc("/members", func(w http.ResponseWriter, r *http.Request) {
 		if !onlyGet(w, r) {
 			return

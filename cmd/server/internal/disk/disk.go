@@ -46,11 +46,12 @@ type Settings struct {
 // Config is what a Disk needs of its owner.
 type Config struct {
 	Settings
-	Log      *zap.Logger
-	Metrics  *telemetry.Metrics
-	Pens     Pens
-	Report   func(member.Input) // to the core
-	Stopping <-chan struct{}
+	MinLeaseTTL int64 // seconds
+	Log         *zap.Logger
+	Metrics     *telemetry.Metrics
+	Pens        Pens
+	Report      func(member.Input) // to the core
+	Stopping    <-chan struct{}
 	// Readers has whoever reads the store on a goroutine that is not the Disk's. It is closed, and empty, before Close.
 	Readers *tasks.Group
 }
@@ -148,7 +149,7 @@ func (d *Disk) layOut() *driver.Disk {
 	return &driver.Disk{
 		FS: d.cfg.FS, Layout: driver.At(d.cfg.DataDir, d.cfg.WALDir), Open: d.openDB,
 		WAL:    wal.Options{SegmentBytes: d.cfg.SegmentBytes, Recycle: true, UnsafeNoSync: d.cfg.NoFsync},
-		Store:  store.Config{QuotaBytes: d.cfg.QuotaBytes},
+		Store:  store.Config{QuotaBytes: d.cfg.QuotaBytes, MinLeaseTTL: d.cfg.MinLeaseTTL},
 		Tracer: d.pens.begin(d.pens.Apply, 0), LogTracer: d.pens.Log, CommitTracer: d.pens.Commit,
 		UnsafeNoSync: d.cfg.NoFsync,
 		Opened: func(path string, at backend.Applied) {

@@ -13,7 +13,7 @@
 //	go s.Serve(listener)
 //	defer s.Stop()
 //
-// Services and methods that this server does not have yet (leases, users,
+// Services and methods that this server does not have yet (users,
 // changes of membership) are not registered, so that gRPC itself answers
 // Unimplemented.
 package grpcapi

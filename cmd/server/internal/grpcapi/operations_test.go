@@ -37,8 +37,8 @@ func TestEveryMethodIsAnOperation(t *testing.T) {
 				continue
 			}
 			served++
-			streams := o == api.RangeStream || o == api.Watch || o == api.Snapshot
-			if m.IsServerStream != streams || m.IsClientStream != (o == api.Watch) {
+			streams := o == api.RangeStream || o == api.Watch || o == api.Snapshot || o == api.LeaseKeepAlive
+			if m.IsServerStream != streams || m.IsClientStream != (o == api.Watch || o == api.LeaseKeepAlive) {
 				t.Errorf("%s: streams of the server %v, of the client %v", full, m.IsServerStream, m.IsClientStream)
 			}
 		}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -33,7 +34,9 @@ func Open(cfg Config) (*Node, error) {
 		reconnects: make(chan struct{}, 1), elected: make(chan struct{}, 1),
 		images: make(chan struct{}, limits.ImagesSent), receiving: make(chan struct{}, 1),
 	}
-	n.scans = tasks.NewPool(&n.tasks, limits.WatchScans)
+	n.scans, n.forwards = tasks.NewPool(&n.tasks, limits.WatchScans), tasks.NewPool(&n.tasks, forwardsAtOnce)
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.forwarder = n.newForwarder()
 	n.inbox = newInbox(limits.InboxItems, limits.PeerInboxBytes)
 	n.flight.open(cfg.FlightRecorderBytes)
 	boot, err := n.openDisk()
@@ -49,7 +52,7 @@ func Open(cfg Config) (*Node, error) {
 // openDisk brings back what the disk holds, or makes a new member's disk.
 func (n *Node) openDisk() (consensus.Boot, error) {
 	d, found, err := disk.Open(disk.Config{
-		Settings: n.cfg.Disk, Log: n.log, Metrics: n.metrics,
+		Settings: n.cfg.Disk, MinLeaseTTL: store.LeaseTTL(n.cfg.ElectionTicks, n.cfg.TickInterval), Log: n.log, Metrics: n.metrics,
 		Pens:   disk.Pens{Apply: n.flight.apply, Log: n.flight.log, Commit: n.flight.commit, Now: n.now},
 		Report: func(in member.Input) { n.inbox.put(in) }, Stopping: n.stopping, Readers: &n.tasks,
 	}, n.birth)

@@ -48,6 +48,7 @@ func (n *Node) step(it *item) {
 		delete(n.streams, it.in.Stream)
 	case member.Tick:
 		n.countWatchers()
+		n.countLeases()
 	case member.Receive:
 		if it.in.Cause == 0 {
 			it.in.Cause = n.delivered(it.in.Message)
@@ -89,6 +90,10 @@ func (n *Node) handOut() {
 			done := n.cfg.Secrets.Do(work)
 			n.inbox.put(member.Input{Kind: member.WorkDone, Done: &done})
 		})
+	}
+	for i := range out.Forwards {
+		f := out.Forwards[i]
+		n.forwards.Go(func() { n.forward(f) })
 	}
 	for i := range out.Ends {
 		if s := n.streams[out.Ends[i].Stream]; s != nil {

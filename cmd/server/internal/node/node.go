@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,7 +97,12 @@ type Node struct {
 	helpers sync.WaitGroup // ticker, commit, housekeeping, connections
 	tasks   tasks.Group    // scans, images, and calls while they read; none begins once the node is stopping
 	scans   *tasks.Pool
-	images  chan struct{} // a token for each image on its way to a peer
+	// forwards are questions to other members, by forwarder; they end with ctx.
+	forwards  *tasks.Pool
+	forwarder *http.Client
+	ctx       context.Context
+	cancel    context.CancelFunc
+	images    chan struct{} // a token for each image on its way to a peer
 	// receiving has a token while a database is received, waits for raft to want it, or is installed.
 	receiving chan struct{}
 }
@@ -262,7 +268,9 @@ func (n *Node) Kill() { _ = n.shutdown(false) }
 func (n *Node) shutdown(orderly bool) (err error) {
 	n.stopOnce.Do(func() {
 		close(n.stopping)
+		n.cancel()
 		n.tasks.Close()
+		n.forwarder.CloseIdleConnections()
 		n.transport.Close()
 		n.inbox.close()
 		if orderly {

@@ -39,8 +39,12 @@ func TestOneMember(t *testing.T) {
 	_, err = call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Put",
 		&pb.PutRequest{Key: []byte("a"), Value: make([]byte, 1600000)})
 	wantError(t, err, codes.InvalidArgument, "etcdserver: request is too large")
-	_, err = call[pb.LeaseGrantResponse](c, 0, "/etcdserverpb.Lease/LeaseGrant", &pb.LeaseGrantRequest{TTL: 5})
-	wantError(t, err, codes.Unimplemented, "unknown service etcdserverpb.Lease")
+	_, err = call[pb.LeaseGrantResponse](c, 0, "/v3lockpb.Lock/Lock", &pb.LeaseGrantRequest{TTL: 5})
+	wantError(t, err, codes.Unimplemented, "unknown service v3lockpb.Lock")
+	lease, err := call[pb.LeaseGrantResponse](c, 0, "/etcdserverpb.Lease/LeaseGrant", &pb.LeaseGrantRequest{TTL: 5})
+	if must(t, lease, err); lease.ID <= 0 || lease.TTL != 5 || lease.Header.Revision != 3 {
+		t.Errorf("lease %v", lease)
+	}
 
 	txn, err := call[pb.TxnResponse](c, 0, "/etcdserverpb.KV/Txn", &pb.TxnRequest{
 		Compare: []*pb.Compare{{Key: []byte("a"), Target: pb.Compare_VALUE, Result: pb.Compare_EQUAL,

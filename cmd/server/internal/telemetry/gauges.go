@@ -61,6 +61,8 @@ func (m *Metrics) Register(reg prometheus.Registerer, n Source) {
 		return 0
 	}))
 	r.gaugeFunc("etcd", "server", "proposals_pending", "The current number of pending proposals to commit.", func() float64 { return float64(m.proposed.Load()) })
+	r.counterFunc("etcd_debugging", "lease", "renewed_total", "The number of renewed leases seen by the leader.", func() float64 { return float64(m.LeasesRenewed.Load()) })
+	r.counterFunc("etcd_debugging", "server", "lease_expired_total", "The total number of expired leases.", func() float64 { return float64(m.LeasesExpired.Load()) })
 	m.identity(reg, n)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"vitrine/core/api"
+	"vitrine/core/lease"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -34,6 +35,9 @@ type Metrics struct {
 	applies, applyFailures              [api.Operations]prometheus.Observer
 	reads, writes                       durations
 	Watchers, Behind, proposed, Waiting atomic.Int64
+	leasesGranted, leasesRevoked        prometheus.Counter
+	leaseTTLs                           prometheus.Histogram
+	LeasesRenewed, LeasesExpired        atomic.Uint64
 }
 
 // durations are those of calls that have succeeded and that have failed, by operation.
@@ -100,6 +104,19 @@ func (m *Metrics) Applied(r *store.Result, took time.Duration) {
 			m.applies[api.Txn].Observe(each)
 		case *pb.CompactionResponse:
 			m.applies[api.Compact].Observe(each)
+		case *pb.LeaseGrantResponse:
+			m.applies[api.LeaseGrant].Observe(each)
+		case *pb.LeaseRevokeResponse:
+			m.applies[api.LeaseRevoke].Observe(each)
+		}
+	}
+	for i := range r.Leases {
+		switch l := &r.Leases[i]; l.Kind {
+		case lease.Granted:
+			m.leasesGranted.Inc()
+			m.leaseTTLs.Observe(float64(l.TTL))
+		case lease.Revoked:
+			m.leasesRevoked.Inc()
 		}
 	}
 	for i := range r.Changes {
@@ -254,6 +271,9 @@ func New(reg prometheus.Registerer) *Metrics {
 		putBytes:          r.gauge("etcd_debugging", "mvcc", "total_put_size_in_bytes", "The total size of put kv pairs seen by this member."),
 		Installing:        r.gauge("etcd", "server", "snapshot_apply_in_progress_total", "1 if the server is applying the incoming snapshot. 0 if none."),
 		Streams:           r.gauge("etcd_debugging", "mvcc", "watch_stream_total", "Total number of watch streams."),
+		leasesGranted:     r.counter("etcd_debugging", "lease", "granted_total", "The total number of granted leases."),
+		leasesRevoked:     r.counter("etcd_debugging", "lease", "revoked_total", "The total number of revoked leases."),
+		leaseTTLs:         histogramOf(reg, "etcd_debugging_lease_ttl_total", "Bucketed histogram of lease TTLs.", exp(1, 2, 24)),
 	}
 	applies := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_apply_duration_seconds", Help: "The latency distributions of v2 apply called by backend.", Buckets: exp(0.0001, 2, 20)}, []string{"version", "op", "success"})
 	requests := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_request_duration_seconds", Help: "Response latency distribution in seconds for each type.", Buckets: disk}, []string{"type", "success"})
