@@ -365,8 +365,8 @@ func (w *World) beginDefrag(n *node) {
 		w.judge.Broken(invariant.NoPanic, "member %d: %v", n.id, err)
 		return
 	}
-	n.defrag = d
-	w.clock.Push(clock.Event{At: w.diskAt(n, 2*n.fsyncTime()), Kind: evDefrag, Member: uint32(n.id), Life: n.life})
+	n.defrag, n.copied = d, w.diskAt(n, 2*n.fsyncTime())
+	w.clock.Push(clock.Event{At: n.copied, Kind: evDefrag, Member: uint32(n.id), Life: n.life})
 }
 
 // defragmented copies the database, and a little later puts the copy in its place.

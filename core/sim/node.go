@@ -85,6 +85,7 @@ type node struct {
 	commitTimer bool
 	reported    bool // the commit in flight was, too early
 	defrag      *driver.Defrag
+	copied      int64        // when the defragmentation under way will have made its copy
 	defragDue   bool         // one waits for the commit in flight
 	install     *clock.Event // the application of a snapshot that waits for the same
 	keeping     bool         // a housekeeping event is scheduled

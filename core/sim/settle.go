@@ -41,7 +41,7 @@ func (w *World) Settle(limit time.Duration) bool {
 		return false
 	}
 	w.Heal()
-	deadline := w.clients.Unread() + int64(limit)
+	deadline := max(w.clients.Unread(), w.copied()) + int64(limit)
 	probe, roll := probe{w: w}, rollcall{w: w}
 	for w.judge.Violation() == nil {
 		if w.Unrecoverable() != "" {
@@ -110,6 +110,18 @@ func (w *World) endFaults() {
 			t.Cmd = ""
 		}
 	}
+}
+
+// copied is when the slowest defragmentation under way will have made its copy:
+// that it has begun on a slow disk is no fault of the cluster.
+func (w *World) copied() int64 {
+	last := w.clock.Now
+	for _, n := range w.nodes {
+		if n.defrag != nil {
+			last = max(last, n.copied)
+		}
+	}
+	return last
 }
 
 // missing says what keeps the cluster from being settled, "" if nothing does.
