@@ -278,7 +278,7 @@ func (w *World) quit(n *node, how process) {
 	n.commit, n.commitTimer, n.keeping, n.compacted = nil, false, false, false
 	n.defrag, n.defragDue, n.install, n.reported = nil, false, nil, false
 	n.compactions, n.wanted = nil, nil
-	n.strikes.quiet = false
+	n.strikes.quiet, n.strikes.short = false, nil // a step that wrote nothing leaves the next life alone
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = w.durable(n)
 	w.judge.Image(n)
