@@ -140,7 +140,7 @@ func TestThePageIsCleanAndRelative(t *testing.T) {
 		}
 		ids[m[1]] = true
 	}
-	for _, m := range regexp.MustCompile(`(?:getElementById|\$)\('([a-z-]+)'\)`).FindAllStringSubmatch(source(t,
+	for _, m := range regexp.MustCompile(`(?:byId|field|\$)\('([a-z-]+)'[,)]`).FindAllStringSubmatch(source(t,
 		filepath.Join("js", "*.js")), -1) {
 		if !ids[m[1]] {
 			t.Errorf("a script looks for #%s, which is not there", m[1])

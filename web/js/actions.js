@@ -4,9 +4,11 @@ import { act, memberOf, shown, toast } from './app.js';
 import { name } from './format.js';
 import { t } from './i18n.js';
 
+/** @param {Member} m */
 const dead = (m) => !m.alive && m.process !== 'starting';
 
 // not is the key of the reason why an action is impossible now, or nothing.
+/** @typedef {keyof typeof actions} ActionName */
 export const actions = {
   crash: { key: 'K', not: (m) => dead(m) && 'not.down', run: (m) => act({ cmd: 'crash', member: m.id }) },
   kill: { key: 'D', not: (m) => dead(m) && 'not.down', run: (m) => act({ cmd: 'crash', member: m.id, keep: true }) },
@@ -35,12 +37,24 @@ export const actions = {
   stall: { key: 'F', not: (m) => !m.alive && 'not.down', run: (m) => act({ cmd: 'stall', member: m.id, value: '2s' }) },
 };
 
+/** All actions, in the order of their buttons. */
+export const actionNames = /** @type {ActionName[]} */ (Object.keys(actions));
+
 // isolated: every link from and to m is cut.
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
 export function isolated(m, f) {
   return f.cuts.filter((c) => c[0] === m.id || c[1] === m.id).length === 2 * (f.members.length - 1);
 }
 
 // label is the key of an action's name, which depends on what it would do.
+/**
+ * @param {string} name
+ * @param {Member} m
+ * @param {Frame} f
+ */
 export function label(name, m, f) {
   if (name === 'pause' && m.process === 'paused') return 'act.resume';
   if (name === 'isolate' && isolated(m, f)) return 'act.rejoin';
@@ -48,11 +62,21 @@ export function label(name, m, f) {
 }
 
 // whyNot says why an action is impossible now, in words, or nothing.
+/**
+ * @param {ActionName} action
+ * @param {Member} m
+ * @param {Frame} f
+ */
 export function whyNot(action, m, f) {
   const key = actions[action].not(m, f);
   return key ? t(key, { name: name(m.id) }) : '';
 }
 
+/**
+ * @param {ActionName} action
+ * @param {Frame} f
+ * @param {number} [id]
+ */
 export function doTo(action, f, id = shown(f)) {
   const m = memberOf(f, id);
   if (!m) return;
@@ -61,20 +85,25 @@ export function doTo(action, f, id = shown(f)) {
   else actions[action].run(m, f);
 }
 
+/** @param {Frame} f */
 export const noLeader = (f) => (f.leader ? '' : t('not.leader'));
 
+/** @param {Frame} f */
 export function crashLeader(f) {
   if (f.leader) act({ cmd: 'crash', member: f.leader });
   else toast(noLeader(f), true);
 }
 
+/** @param {Frame} f */
 export const down = (f) => f.members.filter(dead);
 
+/** @param {Frame} f */
 export function restartAll(f) {
   for (const m of down(f)) act({ cmd: 'restart', member: m.id });
 }
 
 // healAll heals every link, resumes the paused and restarts the dead.
+/** @param {Frame} f */
 export function healAll(f) {
   const why = healthy(f);
   if (why) {
@@ -85,10 +114,12 @@ export function healAll(f) {
   restartAll(f);
 }
 
+/** @param {Frame} f */
 export const healthy = (f) =>
   f.cuts.length > 0 || f.members.some((m) => m.process !== 'running') ? '' : t('not.hurt');
 
 // split cuts the leader and as many more as a minority has from the rest.
+/** @param {Frame} f */
 export function split(f) {
   if (f.members.length < 2) {
     toast(t('not.alone', { name: name(1) }), true);
@@ -103,6 +134,12 @@ export function split(f) {
 }
 
 // toggleLink cuts or heals one direction.
+/**
+ * @param {Frame} f
+ * @param {number} from
+ * @param {number} to
+ * @param {boolean} cut
+ */
 export function toggleLink(f, from, to, cut) {
   act({ cmd: cut ? 'heal' : 'cut', from: [from], to: [to], oneway: true });
 }

@@ -3,6 +3,8 @@
 // It exists from the first moment; what needs the world waits for ready, or
 // fails before it.
 
+import { byId } from './dom.js';
+
 let go = null; // what wasm/bridge attached
 let settle;
 const subscribers = new Set();
@@ -20,6 +22,7 @@ function world() {
 }
 
 // run sends a command and throws its error.
+/** @param {Command} command */
 function dispatch(command) {
   if (command === null || typeof command !== 'object')
     throw new Error('dispatch: a command is an object such as { cmd: "crash", member: 1 }');
@@ -28,6 +31,7 @@ function dispatch(command) {
   return { request: answer.request || 0 };
 }
 
+/** @param {string} id */
 function rectOf(id) {
   const r = world().rectOf(id);
   if (!r) return null;
@@ -59,6 +63,7 @@ export const vitrine = {
 };
 globalThis.vitrine = vitrine;
 
+/** @param {Calls} calls */
 export function attach(calls) {
   go = calls;
 }
@@ -72,6 +77,7 @@ later.port1.onmessage = () => {
   waiting = null;
   if (frames) show(frames);
 };
+/** @param {string} json */
 export function publish(json) {
   if (waiting === null) later.port2.postMessage(0);
   // Lines of the feed are sent once: a frame that replaces one takes them along.
@@ -79,6 +85,7 @@ export function publish(json) {
 }
 
 // show hands a frame to everyone; the first one makes the page ready.
+/** @param {string[]} frames */
 function show(frames) {
   const parsed = frames.map((f) => JSON.parse(f));
   app.frame = parsed.pop();
@@ -94,12 +101,14 @@ function show(frames) {
   settle.done(vitrine);
 }
 
+/** @param {Error} err */
 export function fail(err) {
   settle.failed(err);
   vitrine.ready.catch(() => {});
 }
 
 // stopped notes why the world does not go on. A new one will.
+/** @param {string} message */
 export function stopped(message) {
   app.broken = { message, epoch: app.frame?.epoch };
   toast(message);
@@ -114,6 +123,7 @@ export function refresh() {
 }
 
 // act is dispatch for the page's own controls: an error becomes a toast.
+/** @param {Command} command */
 export function act(command) {
   try {
     const answer = dispatch(command);
@@ -129,8 +139,12 @@ export function act(command) {
 // open dialog, outside of which nothing is heard, and is shown anew each time.
 const toastLimit = 300; // characters: an error may quote what a file holds
 let toastTimer;
+/**
+ * @param {string} message
+ * @param {boolean} [hint]
+ */
 export function toast(message, hint = false) {
-  const el = document.getElementById('toast');
+  const el = byId('toast');
   const characters = [...String(message)];
   el.textContent = characters.length > toastLimit ? `${characters.slice(0, toastLimit).join('')}…` : message;
   el.classList.toggle('hint', hint); // no error: it says why nothing happens
@@ -143,12 +157,23 @@ export function toast(message, hint = false) {
 
 // shown is the member that the inspector shows and the keys act on: the chosen
 // one, else the leader, else the first.
+/** @param {Frame} frame */
 export function shown(frame) {
   return frame.chosen.member || frame.leader || 1;
 }
 
+/**
+ * @param {Frame} frame
+ * @param {number} id
+ */
 export const memberOf = (frame, id) => frame.members.find((m) => m.id === id);
+/** @param {Member} m */
 export const serving = (m) => m.process === 'running';
+/**
+ * @param {Frame} frame
+ * @param {number} from
+ * @param {number} to
+ */
 export const isCut = (frame, from, to) => frame.cuts.some((c) => c[0] === from && c[1] === to);
 
 // restyle has the stage follow a change of theme, language or motion.

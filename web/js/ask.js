@@ -1,37 +1,40 @@
 // The visitor as a client.
 
 import { act, toast } from './app.js';
+import { byId, every } from './dom.js';
 import { element, name } from './format.js';
 import { onLanguage, t } from './i18n.js';
 import { prefixEnd } from './prefix.js';
 import { sheet } from './sheet.js';
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
-  const form = document.getElementById('ask'),
-    member = document.getElementById('ask-member'),
-    hint = document.getElementById('ask-hint');
-  const op = () => form.elements.op.value;
+  const form = byId('ask', HTMLFormElement),
+    member = byId('ask-member', HTMLSelectElement),
+    hint = byId('ask-hint');
+  const fields = /** @type {any} */ (form.elements);
+  const op = () => fields.op.value;
   const show = () => {
-    for (const el of form.querySelectorAll('[data-for]')) el.hidden = !el.dataset.for.split(' ').includes(op());
+    for (const el of every('[data-for]', form)) el.hidden = !el.dataset.for.split(' ').includes(op());
     form.querySelector('[data-op-label]').textContent = t(op() === 'txn' ? 'ask.then' : 'ask.value');
-    hint.textContent = t(op() === 'get' ? `ask.hint.${form.elements.read.value}` : `ask.hint.${op()}`);
+    hint.textContent = t(op() === 'get' ? `ask.hint.${fields.read.value}` : `ask.hint.${op()}`);
   };
   form.addEventListener('change', show);
   form.addEventListener('submit', (e) => {
     e.preventDefault();
-    const long = tooLong(form.elements);
+    const long = tooLong(fields);
     if (long) {
       toast(t('ask.tooLong', { n: fieldLimit }));
-      form.elements[long].focus();
+      fields[long].focus();
       return;
     }
-    const c = command(op(), form.elements);
+    const c = command(op(), fields);
     if (!c) {
       toast(t('ask.noKey'));
-      form.elements.key.focus();
+      fields.key.focus();
       return;
     }
-    if (act(c) && op() === 'put') next(form.elements.value);
+    if (act(c) && op() === 'put') next(fields.value);
   });
   let count = 0;
   vitrine.subscribe((f) => {
@@ -46,17 +49,23 @@ export function start(vitrine) {
 }
 
 // next makes the following put differ from the last, so that it shows.
+/** @param {HTMLInputElement} input */
 function next(input) {
   const n = Number(input.value);
-  if (input.value !== '' && Number.isInteger(n)) input.value = n + 1;
+  if (input.value !== '' && Number.isInteger(n)) input.value = String(n + 1);
 }
 
 // tooLong says which field holds more than a request of a visitor should.
 const fieldLimit = 4096; // characters
+/** @param {any} fields */
 function tooLong(fields) {
   return ['key', 'compare', 'value'].find((f) => [...fields[f].value].length > fieldLimit);
 }
 
+/**
+ * @param {string} op
+ * @param {any} fields
+ */
 function command(op, fields) {
   const key = fields.key.value;
   if (!key) return null;
@@ -85,5 +94,6 @@ function command(op, fields) {
 // open puts the cursor into the form.
 export function open() {
   sheet('ask');
-  document.querySelector('#ask [name="key"]').select();
+  const key = /** @type {HTMLInputElement} */ (document.querySelector('#ask [name="key"]'));
+  key.select();
 }

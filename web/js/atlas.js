@@ -102,6 +102,11 @@ const shapes = {
 };
 
 // lines strokes parallels at that distance; each is drawn around its offset.
+/**
+ * @param {CanvasRenderingContext2D} c
+ * @param {number} distance
+ * @param {(d: number) => void} line
+ */
 function lines(c, distance, line) {
   c.save();
   c.beginPath();
@@ -117,20 +122,36 @@ function lines(c, distance, line) {
 function chevron() {
   return new Path2D('M-11 -7.5H6L13 0 6 7.5H-11L-6 0z');
 }
+/**
+ * @param {number} r
+ * @param {number} [x]
+ * @param {number} [y]
+ */
 function circle(r, x = 0, y = 0) {
   const p = new Path2D();
   p.arc(x, y, r, 0, 2 * Math.PI);
   return p;
 }
+/**
+ * @param {number} w
+ * @param {number} h
+ * @param {number} r
+ */
 function box(w, h, r) {
   const p = new Path2D();
   p.roundRect(-w / 2, -h / 2, w, h, r);
   return p;
 }
+/**
+ * @param {CanvasRenderingContext2D} c
+ * @param {Path2D} path
+ * @param {number} w
+ */
 function stroke(c, path, w) {
   c.lineWidth = w;
   c.stroke(path);
 }
+/** @param {CanvasRenderingContext2D} c */
 function glow(c) {
   const g = c.createRadialGradient(0, 0, 0, 0, 0, 46);
   for (let i = 0; i <= 8; i++) {
@@ -165,6 +186,10 @@ class Shelf {
 // [name], words: [{text, font}], more: characters beyond ASCII}. The answer's
 // array holds, for each glyph, word and sprite, and for each other character in
 // each font: x, y, w, h, offsetX, offsetY, advance in device pixels.
+/**
+ * @param {Spec} spec
+ * @param {number} scale
+ */
 export function rasterise(spec, scale) {
   const jobs = [];
   const shelf = new Shelf();

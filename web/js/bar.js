@@ -1,13 +1,19 @@
 // Time, the dials of network and disks, and the choices at the top.
 
 import { act, app, restyle, toast } from './app.js';
+import { byId, every, input } from './dom.js';
 import { clock, speed as speedText, span, text } from './format.js';
 import { language, onLanguage, t, use } from './i18n.js';
 
-const $ = (id) => document.getElementById(id);
+const $ = (/** @type {string} */ id) => byId(id);
+const field = (/** @type {string} */ id) => byId(id, HTMLInputElement);
 
 // A dial maps a slider's place to a value and back. Most scales are logarithmic
 // with a true zero at their left end.
+/**
+ * @param {number} low
+ * @param {number} high
+ */
 const log = (low, high) => ({
   value: (x) => (x <= 0 ? 0 : low * (high / low) ** x),
   place: (v) => (v <= low ? (v > 0 ? 0.01 : 0) : Math.log(v / low) / Math.log(high / low)),
@@ -30,6 +36,7 @@ const dials = {
   },
 };
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
   startTime();
   startDials();
@@ -41,18 +48,19 @@ export function start(vitrine) {
 function startTime() {
   $('play').addEventListener('click', togglePlay);
   $('step').addEventListener('click', step);
-  $('speed').addEventListener('input', (e) => act({ cmd: 'speed', value: 10 ** Number(e.target.value) }));
-  $('skip').addEventListener('change', (e) => act({ cmd: 'skip', on: e.target.checked }));
+  $('speed').addEventListener('input', (e) => act({ cmd: 'speed', value: 10 ** Number(input(e).value) }));
+  $('skip').addEventListener('change', (e) => act({ cmd: 'skip', on: input(e).checked }));
 }
 
 export function togglePlay() {
   act({ cmd: app.frame?.playing ? 'pause' : 'play' });
 }
 export function step() {
-  act({ cmd: 'step', unit: $('unit').value });
+  act({ cmd: 'step', unit: byId('unit', HTMLSelectElement).value });
 }
 
 // faster moves the speed by one notch: 1, 2, 5, 10 ...
+/** @param {number} direction */
 export function faster(direction) {
   const notches = [];
   for (let e = -3; e <= 3; e++) for (const d of [1, 2, 5]) if (d * 10 ** e <= 1000) notches.push(d * 10 ** e);
@@ -64,7 +72,7 @@ export function faster(direction) {
 function startDials() {
   for (const [id, dial] of Object.entries(dials)) {
     $(id).addEventListener('input', (e) => {
-      const v = dial.value(Number(e.target.value));
+      const v = dial.value(Number(input(e).value));
       text($(`${id}-out`), dial.show(v));
       act({ cmd: 'set', name: id, value: dial.send(v) });
     });
@@ -72,7 +80,7 @@ function startDials() {
 }
 
 function startTop() {
-  for (const b of document.querySelectorAll('#members button'))
+  for (const b of every('#members button'))
     b.addEventListener('click', () => again({ members: Number(b.dataset.members) }));
   $('seed-form').addEventListener('submit', (e) => {
     e.preventDefault();
@@ -96,35 +104,37 @@ export function toggleTheme() {
 }
 
 // again starts a new world and writes its seed and size into the address.
+/** @param {{ members?: number }} change */
 export function again(change) {
-  const typed = $('seed').value.trim(),
+  const typed = field('seed').value.trim(),
     seed = Number(typed);
   if (typed === '' || !Number.isSafeInteger(seed) || seed < 0) {
     // say so, and show the seed that is
     toast(t('top.badSeed', { text: typed.slice(0, 40) }));
-    $('seed').value = app.frame.seed;
-    $('seed').select();
+    field('seed').value = String(app.frame.seed);
+    field('seed').select();
     return;
   }
   const order = { cmd: 'reset', members: app.frame?.members.length, ...change, seed };
   if (!act(order)) return;
   const address = new URL(location.href);
-  address.searchParams.set('seed', order.seed);
-  address.searchParams.set('members', order.members);
+  address.searchParams.set('seed', String(order.seed));
+  address.searchParams.set('members', String(order.members));
   history.replaceState(null, '', address);
 }
 
+/** @param {Frame} f */
 function render(f) {
-  document.documentElement.dataset.playing = f.playing;
+  document.documentElement.dataset.playing = String(f.playing);
   $('play').setAttribute('aria-label', t(f.playing ? 'time.pause' : 'time.play'));
-  place($('speed'), Math.log10(f.speed));
+  place(field('speed'), Math.log10(f.speed));
   say($('speed'), $('speed-out'), speedText(f.speed));
   text($('ratio'), t('time.ratio', { span: span(f.speed * 1e9) }));
   text(
     $('boost'),
     f.behind && f.playing ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '',
   );
-  $('skip').checked = f.skip;
+  field('skip').checked = f.skip;
   $('skip')
     .closest('label')
     .classList.toggle('idle', f.speed > 0.5); // nothing is skipped where nothing can be followed by eye
@@ -132,23 +142,32 @@ function render(f) {
   text($('events'), t('time.events', { n: f.events.toLocaleString(language()) }));
   for (const [id, dial] of Object.entries(dials)) {
     const v = dial.of(f.dials);
-    if (document.activeElement !== $(id)) place($(id), dial.place(v));
+    if (document.activeElement !== $(id)) place(field(id), dial.place(v));
     say($(id), $(`${id}-out`), dial.show(v));
   }
-  for (const b of document.querySelectorAll('#members button'))
-    b.setAttribute('aria-pressed', Number(b.dataset.members) === f.members.length);
-  if (document.activeElement !== $('seed')) $('seed').value = f.seed;
+  for (const b of every('#members button'))
+    b.setAttribute('aria-pressed', String(Number(b.dataset.members) === f.members.length));
+  if (document.activeElement !== $('seed')) field('seed').value = String(f.seed);
   text($('lang'), language() === 'en' ? '中文' : 'EN');
   $('lang').lang = language() === 'en' ? 'zh' : 'en';
 }
 
-function place(input, v) {
-  if (document.activeElement !== input || input.id !== 'speed') input.value = v;
+/**
+ * @param {HTMLInputElement} slider
+ * @param {number} v
+ */
+function place(slider, v) {
+  if (document.activeElement !== slider || slider.id !== 'speed') slider.value = String(v);
 }
 
 // say shows the value of a slider, and tells it to a screen reader in the same
 // words instead of the slider's own number.
-function say(input, output, words) {
+/**
+ * @param {HTMLElement} slider
+ * @param {HTMLElement} output
+ * @param {string} words
+ */
+function say(slider, output, words) {
   text(output, words);
-  if (input.getAttribute('aria-valuetext') !== words) input.setAttribute('aria-valuetext', words);
+  if (slider.getAttribute('aria-valuetext') !== words) slider.setAttribute('aria-valuetext', words);
 }

@@ -1,6 +1,7 @@
 // What happened, in words; the newest first. The same words go to the live
 // region for those who listen.
 
+import { byId } from './dom.js';
 import { element, name, paint, stamp, termColor } from './format.js';
 import { has, list, onLanguage, t } from './i18n.js';
 
@@ -38,9 +39,10 @@ const fault = new Set([
 ]);
 const spoken = new Set([...big, 'candidate', 'requestFailed']);
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
-  const ol = document.getElementById('feed'),
-    narrator = document.getElementById('narrator');
+  const ol = byId('feed'),
+    narrator = byId('narrator');
   let items = [],
     epoch = -1,
     spokeAt = 0,
@@ -77,6 +79,7 @@ export function start(vitrine) {
   onLanguage(() => ol.replaceChildren(...items.map(line).reverse()));
 }
 
+/** @param {Line} item */
 function line(item) {
   const li = element('li', {
     class: [
@@ -102,6 +105,10 @@ function line(item) {
 }
 
 // who asked, what, and whom: the page knows the last requests only.
+/**
+ * @param {number} request
+ * @param {Frame} f
+ */
 function who(request, f) {
   const r = (f.requests || []).find((r) => r.id === request);
   if (!r) return '';
@@ -111,8 +118,13 @@ function who(request, f) {
     : t('feed.whoNowhere', { client, text: r.text });
 }
 
+/**
+ * @param {Line} a
+ * @param {Line} b
+ */
 const same = (a, b) => a.kind === b.kind && !a.lit && !b.lit && words(a) === words(b);
 
+/** @param {Line} item */
 export function words(item) {
   const key = `feed.${item.kind}`;
   if (!has(key)) return item.kind;

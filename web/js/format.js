@@ -1,8 +1,10 @@
 // Numbers as people read them. Times are nanoseconds.
 
+/** @param {number} id */
 export const name = (id) => `S${id}`;
 
 // clock: 01:04.318
+/** @param {number} ns */
 export function clock(ns) {
   const ms = Math.floor(ns / 1e6),
     s = Math.floor(ms / 1000),
@@ -13,6 +15,7 @@ export function clock(ns) {
 }
 
 // stamp: 0:27.95, as short as a list of many times wants it
+/** @param {number} ns */
 export function stamp(ns) {
   const cs = Math.floor(ns / 1e7),
     s = Math.floor(cs / 100),
@@ -23,6 +26,7 @@ export function stamp(ns) {
 }
 
 // span: 640 ms, 1.2 s, 85 µs
+/** @param {number} ns */
 export function span(ns) {
   const abs = Math.abs(ns);
   if (abs < 1) return '0 ms';
@@ -33,6 +37,10 @@ export function span(ns) {
   return `${trim(ns, 0)} ns`;
 }
 
+/**
+ * @param {number} n
+ * @param {number} digits
+ */
 function trim(n, digits) {
   return n
     .toFixed(digits)
@@ -40,6 +48,7 @@ function trim(n, digits) {
     .replace(/\.$/, '');
 }
 
+/** @param {number} n */
 export function bytes(n) {
   if (n >= 1 << 20) return `${trim(n / (1 << 20), 1)} MiB`;
   if (n >= 1 << 10) return `${trim(n / (1 << 10), 1)} KiB`;
@@ -47,11 +56,19 @@ export function bytes(n) {
 }
 
 // speed: 0.02x, 1x, 250x
+/** @param {number} v */
 export function speed(v) {
   return `${v >= 10 ? Math.round(v) : Number(v.toPrecision(2))}x`;
 }
 
 // element builds DOM: element('button', {class: 'btn', onclick: f}, 'text', child)
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, any>} [attributes] those that are false, null or undefined are left out
+ * @param {(Node | string | null | undefined)[]} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
 export function element(tag, attributes = {}, ...children) {
   const el = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes)) {
@@ -67,6 +84,10 @@ export function element(tag, attributes = {}, ...children) {
 // keepFocus rebuilds what is in a box. A button that had the focus gives it to the
 // one that takes its place, else to the first, else to the box: a visitor who walks
 // through the page by Tab must not be thrown back to its beginning.
+/**
+ * @param {HTMLElement} box
+ * @param {() => void} rebuild
+ */
 export function keepFocus(box, rebuild) {
   const had = box.contains(document.activeElement) ? document.activeElement : null;
   rebuild();
@@ -77,6 +98,7 @@ export function keepFocus(box, rebuild) {
 }
 
 // icon draws a symbol of index.html.
+/** @param {string} id */
 export function icon(id) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
@@ -86,10 +108,15 @@ export function icon(id) {
 }
 
 // termColor is the hue of a raft term.
+/** @param {number} term */
 export const termColor = (term) => (term ? `var(--t${((term - 1) % 6) + 1})` : 'var(--muted)');
 
 // paint sets a color without an inline style attribute, which the page's
 // content security policy forbids.
+/**
+ * @param {HTMLElement} el
+ * @param {string} color
+ */
 export function paint(el, color) {
   el.style.color = color;
   return el;
@@ -98,6 +125,11 @@ export function paint(el, color) {
 // able says whether a control can act now, and in its title why it cannot. It
 // stays in the tab order and keeps the focus all the while: with the attribute
 // "disabled" a press of Enter could take the focus from under the visitor.
+/**
+ * @param {HTMLElement} el
+ * @param {string | false} why
+ * @param {string} [title]
+ */
 export function able(el, why, title = '') {
   const off = String(Boolean(why));
   if (el.getAttribute('aria-disabled') !== off) el.setAttribute('aria-disabled', off);
@@ -106,6 +138,11 @@ export function able(el, why, title = '') {
 
 // text sets an element's text only if it changed, so that selections and
 // screen readers are left in peace.
+/**
+ * @template {Node} T
+ * @param {T} el
+ * @param {string} value
+ */
 export function text(el, value) {
   if (el.textContent !== value) el.textContent = value;
   return el;

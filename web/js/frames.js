@@ -15,6 +15,7 @@ globalThis.requestAnimationFrame = (fn) => {
   return 0;
 };
 
+/** @param {boolean} on */
 export function rest(on) {
   resting = on;
   if (on) return;

@@ -1,13 +1,15 @@
 // The sentence that says what the cluster is doing, and what is wrong with it.
 
+import { byId } from './dom.js';
 import { name, paint, span, termColor, text } from './format.js';
 import { has, list, t } from './i18n.js';
 import { app, isCut, serving } from './app.js';
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
-  const title = document.getElementById('title-text'),
-    sub = document.getElementById('subtitle'),
-    mark = document.getElementById('mark');
+  const title = byId('title-text'),
+    sub = byId('subtitle'),
+    mark = byId('mark');
   let led = { id: 0, epoch: -1 }; // who led last, in which world
   vitrine.subscribe((f) => {
     if (f.leader || f.epoch !== led.epoch) led = { id: f.leader, epoch: f.epoch };
@@ -21,6 +23,10 @@ export function start(vitrine) {
 }
 
 // headline of a frame: {title, sub, term, leads, bad}. led is the member that led last.
+/**
+ * @param {Frame} f
+ * @param {number} [led]
+ */
 export function headline(f, led = 0) {
   if (app.broken?.epoch === f.epoch) return { title: t('head.stopped'), sub: app.broken.message, bad: true };
   if (f.violation)
@@ -44,6 +50,11 @@ export function headline(f, led = 0) {
   return leaderless(f, up, quorum, led);
 }
 
+/**
+ * @param {Frame} f
+ * @param {Member} leader
+ * @param {Member[]} up
+ */
 function leads(f, leader, up) {
   const others = f.members.filter((m) => m.role === 'leader' && m.alive && m.id !== leader.id);
   const away = up.filter((m) => m.id !== leader.id && isCut(f, leader.id, m.id) && isCut(f, m.id, leader.id));
@@ -56,6 +67,12 @@ function leads(f, leader, up) {
 }
 
 // leaderless: the member that led is the reason, if something happened to it.
+/**
+ * @param {Frame} f
+ * @param {Member[]} up
+ * @param {number} quorum
+ * @param {number} led
+ */
 function leaderless(f, up, quorum, led) {
   const wrong = troubles(f);
   const candidates = up.filter((m) => m.role === 'candidate');
@@ -89,11 +106,15 @@ function leaderless(f, up, quorum, led) {
   return { title: t('head.none'), sub: join([...wrong, t('head.noneSub')]) };
 }
 
+/** @param {string[]} parts */
 const join = (parts) => parts.join(' · ');
+/** @param {Member[]} members */
 const names = (members) => list(members.map((m) => name(m.id)));
+/** @param {Member} m */
 const votesOf = (m) => (m.votes || []).filter((v) => v.granted).length;
 
 // rule says what should have held; the words of the checker are in the feed.
+/** @param {Frame['violation']} v */
 function rule(v) {
   const key = `rule.I${v.number}.hint`;
   return has(key) ? t('head.should', { rule: t(key) }) : v.text;
@@ -101,14 +122,20 @@ function rule(v) {
 
 // deaf: a leader that has not heard from a majority for longer than an
 // election takes.
+/**
+ * @param {Frame} f
+ * @param {Member} leader
+ */
 function deaf(f, leader) {
   return leader.quorumHeardAt > 0 && f.now - leader.quorumHeardAt > 8 * f.tick;
 }
 
 // What is wrong, in words: members that do not run, disks that hang, cuts that
 // let pass one direction.
+/** @param {Frame} f */
 const troubles = (f) => [...notServing(f), ...hung(f), ...oneWay(f)];
 
+/** @param {Frame} f */
 function notServing(f) {
   return ['crashed', 'killed', 'stopped', 'paused', 'starting'].flatMap((process) => {
     const some = f.members.filter((m) => m.process === process);
@@ -116,6 +143,7 @@ function notServing(f) {
   });
 }
 
+/** @param {Frame} f */
 function hung(f) {
   return f.members
     .filter((m) => m.disk === 'stalled')
@@ -125,12 +153,17 @@ function hung(f) {
 }
 
 // oneWay names at most two directions: more would be no sentence.
+/** @param {Frame} f */
 function oneWay(f) {
   const all = f.cuts.filter(([from, to]) => !isCut(f, to, from));
   const said = all.slice(0, 2).map(([from, to]) => t('head.oneWay', { from: name(from), to: name(to) }));
   return all.length > 2 ? [t('head.oneWays', { n: all.length })] : said;
 }
 
+/**
+ * @param {Frame} f
+ * @param {Member[]} up
+ */
 function members(f, up) {
   const n = f.members.length;
   return up.length === n

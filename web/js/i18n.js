@@ -1,12 +1,15 @@
 // Words. The catalogues are assets/messages/*.json: a key, and a sentence with
 // {blanks} and plurals: {n, plural, one {# member} other {# members}}.
 
+import { every } from './dom.js';
+
 const catalogues = {};
 let lang = 'en';
 const listeners = new Set();
 const plurals = {};
 
 export const language = () => lang;
+/** @param {() => void} fn */
 export const onLanguage = (fn) => listeners.add(fn);
 
 export async function load() {
@@ -19,6 +22,10 @@ export async function load() {
   use(document.documentElement.lang, false);
 }
 
+/**
+ * @param {string} next
+ * @param {boolean} [remember]
+ */
 export function use(next, remember = true) {
   lang = catalogues[next] ? next : 'en';
   document.documentElement.lang = lang;
@@ -33,14 +40,16 @@ export function use(next, remember = true) {
 }
 
 // apply puts the words into everything that names a key.
+/** @param {ParentNode} root */
 export function apply(root) {
-  for (const el of root.querySelectorAll('[data-i18n]')) el.textContent = t(el.dataset.i18n);
-  for (const el of root.querySelectorAll('[data-i18n-label]')) {
+  for (const el of every('[data-i18n]', root)) el.textContent = t(el.dataset.i18n);
+  for (const el of every('[data-i18n-label]', root)) {
     el.setAttribute('aria-label', t(el.dataset.i18nLabel));
     if (el.tagName === 'BUTTON' || el.tagName === 'SELECT') el.title = t(el.dataset.i18nLabel);
   }
 }
 
+/** @param {string} key */
 export function has(key) {
   return key in (catalogues[lang] || {});
 }
@@ -51,6 +60,10 @@ export function t(key, values = {}) {
 }
 
 // fill replaces the blanks of a sentence; plural branches may hold blanks too.
+/**
+ * @param {string} text
+ * @param {Record<string, unknown>} values
+ */
 function fill(text, values) {
   let out = '';
   for (let i = 0; i < text.length; i++) {
@@ -67,6 +80,10 @@ function fill(text, values) {
   return out;
 }
 
+/**
+ * @param {string} inside
+ * @param {Record<string, unknown>} values
+ */
 function blank(inside, values) {
   const [, name, branches] = inside.match(/^\s*(\w+)\s*(?:,\s*plural\s*,\s*(.*))?$/s) ?? [null, inside, null];
   const value = values[name] ?? '';
@@ -77,10 +94,11 @@ function blank(inside, values) {
     [...branches.matchAll(/(=?\w+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}/g)].map((m) => [m[1], m[2]]),
   );
   const branch = options[`=${value}`] ?? options[rule] ?? options.other ?? '';
-  return fill(branch.replaceAll('#', value), values);
+  return fill(branch.replaceAll('#', String(value)), values);
 }
 
 // list joins names: "S1, S2 and S3".
+/** @param {string[]} names */
 export function list(names) {
   return new Intl.ListFormat(lang === 'zh' ? 'zh' : 'en', { type: 'conjunction' }).format(names);
 }

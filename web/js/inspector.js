@@ -2,22 +2,24 @@
 // watches say. Rows are built once a tab and only their values change, so that
 // focus and scrolling survive twelve updates a second.
 
-import { actions, doTo, label, toggleLink, whyNot } from './actions.js';
+import { actionNames, actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf, shown } from './app.js';
+import { byId, every } from './dom.js';
 import { able, bytes, element, keepFocus, name, paint, span, termColor, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
 import { entryState, message } from './tip.js';
 import { cancel, fill, range, state } from './watches.js';
 
-const panel = document.getElementById('tabpanel');
+const panel = byId('tabpanel');
 let tab = 'raft',
   built = '',
   rows = [];
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
-  const acts = document.getElementById('acts');
-  const buttons = Object.fromEntries(
-    Object.keys(actions).map((n) => {
+  const acts = byId('acts');
+  const buttons = new Map(
+    actionNames.map((n) => {
       const b = element(
         'button',
         {
@@ -33,7 +35,7 @@ export function start(vitrine) {
       return [n, b];
     }),
   );
-  const tabs = [...document.querySelectorAll('#tabs [role="tab"]')];
+  const tabs = every('#tabs [role="tab"]');
   for (const b of tabs) {
     b.addEventListener('click', () => choose(b.dataset.tab));
     b.addEventListener('keydown', (e) => {
@@ -49,7 +51,7 @@ export function start(vitrine) {
     tab = which;
     for (const b of tabs) {
       const on = b.dataset.tab === tab;
-      b.setAttribute('aria-selected', on);
+      b.setAttribute('aria-selected', String(on));
       b.tabIndex = on ? 0 : -1;
       if (on) panel.setAttribute('aria-labelledby', b.id);
     }
@@ -59,7 +61,7 @@ export function start(vitrine) {
     const m = f && memberOf(f, shown(f));
     if (!m) return;
     head(m, f);
-    for (const [n, b] of Object.entries(buttons)) {
+    for (const [n, b] of buttons) {
       const key = label(n, m, f);
       text(b.firstChild, t(key));
       able(b, whyNot(n, m, f), `${t(`${key}.hint`, { name: name(m.id) })} (${actions[n].key})`);
@@ -73,15 +75,23 @@ export function start(vitrine) {
   });
 }
 
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
 function head(m, f) {
-  const title = document.getElementById('member-name'),
-    role = document.getElementById('member-role');
+  const title = byId('member-name'),
+    role = byId('member-role');
   paint(text(title, name(m.id)), m.alive ? termColor(m.term) : 'var(--muted)');
   const state = m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`);
   text(role, f.chosen.member ? state : `${state} · ${t('member.following')}`);
 }
 
 // body shows the present tab; it is built anew when the kind of content changes.
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
 function body(m, f) {
   const watches = tab === 'watch' ? (f.watches?.filter((w) => w.member === m.id) ?? []) : [];
   const key = [
@@ -104,7 +114,13 @@ function body(m, f) {
   for (const update of rows) update(m, f);
 }
 
+/**
+ * A value of a row: words, or words and their color.
+ * @typedef {(m: Member, f: Frame) => string | [string, string]} Value
+ */
+
 // table of [label key, value(member, frame)] rows.
+/** @param {[string, Value][]} list */
 function table(list) {
   const body = element('tbody');
   for (const [key, value] of list) {
@@ -119,10 +135,20 @@ function table(list) {
   return element('table', {}, body);
 }
 
+/** @param {Member} m */
 const campaigns = (m) => m.role === 'candidate' || m.role === 'pre-candidate';
+/**
+ * @param {Frame} f
+ * @param {number} at
+ */
 const ago = (f, at) => (at ? t('member.ago', { span: span(Math.max(0, f.now - at)) }) : '–');
+/** @param {number} id */
 const who = (id) => (id ? name(id) : '–');
 
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
 function raft(m, f) {
   return [
     table([
@@ -155,6 +181,10 @@ function raft(m, f) {
 }
 
 // peers: what the leader believes of each, and the two directions of the link.
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
 function peers(m, f) {
   const leads = m.role === 'leader';
   const body = element('tbody');
@@ -170,7 +200,7 @@ function peers(m, f) {
       rows.push((_, f) => {
         const cut = isCut(f, from, to),
           label = t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) });
-        b.setAttribute('aria-pressed', cut);
+        b.setAttribute('aria-pressed', String(cut));
         if (b.title !== label) {
           b.title = label;
           b.setAttribute('aria-label', label);
@@ -209,12 +239,14 @@ function peers(m, f) {
 // wal: how far the log has come, as five bars on one scale.
 function wal() {
   const gauge = element('div', { class: 'gauge' });
-  for (const [key, value] of [
+  /** @type {[string, (m: Member) => number][]} */
+  const marks = [
     ['wal.last', (m) => m.last],
     ['wal.written', (m) => m.written],
     ['wal.synced', (m) => m.synced],
     ['wal.commit', (m) => m.commit],
-  ]) {
+  ];
+  for (const [key, value] of marks) {
     const bar = element('b'),
       out = element('span');
     gauge.append(element('div', {}, element('span', {}, t(key)), element('u', {}, bar), out));
@@ -241,6 +273,10 @@ function wal() {
 }
 
 // diskState says what the disk does, and how long all of it takes.
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
 function diskState(m, f) {
   const busy = m.diskUntil > f.now && m.disk !== 'idle';
   return t(`disk.${m.disk || 'idle'}`) + (busy ? ` (${span(m.diskUntil - m.diskSince)})` : '');
@@ -318,9 +354,19 @@ function mvcc() {
   ];
 }
 
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
 const agrees = (m, f) => f.members.some((p) => p.id !== m.id && p.hashKV === m.hashKV && p.revision === m.revision);
+/** @param {Member[]} members */
 const list = (members) => members.map((p) => name(p.id)).join(' ') || '–';
 
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ * @param {Watch[]} watches
+ */
 function watch(m, f, watches) {
   const cards = watches.map((w) => {
     const count = element('p', { class: 'hint' }),

@@ -5,6 +5,7 @@ import { crashLeader, doTo, healAll, split } from './actions.js';
 import { act, app, refresh } from './app.js';
 import { open as openAsk } from './ask.js';
 import { faster, step, toggleTheme, togglePlay } from './bar.js';
+import { byId, every, focused, input, where } from './dom.js';
 import { element, icon } from './format.js';
 import { onLanguage, t, use, language } from './i18n.js';
 import { openLinks } from './links.js';
@@ -61,23 +62,24 @@ const rows = [
 ];
 
 export function start() {
-  document.getElementById('help').addEventListener('click', help);
+  byId('help').addEventListener('click', help);
   document.addEventListener('keydown', pressed, true);
   // A click acts once: if the button kept the focus, the next Space would press it
   // again instead of playing, and crash the next leader. Who walks by Tab keeps it.
   document.addEventListener('click', (e) => {
-    if (e.detail > 0) release(e.target);
+    if (e.detail > 0) release(where(e));
   });
   document.addEventListener('change', (e) => {
-    if (e.target.matches('select') && !e.target.closest('form, dialog')) e.target.blur();
+    const el = where(e);
+    if (el.matches('select') && !el.closest('form, dialog')) el.blur();
   });
   // A closed dialog would keep the focus until the next repaint, and a key
   // pressed before that would go to a button that nobody sees.
-  for (const d of document.querySelectorAll('dialog'))
+  for (const d of every('dialog'))
     d.addEventListener('close', () => {
-      if (d.contains(document.activeElement)) document.activeElement.blur();
+      if (d.contains(document.activeElement)) focused().blur();
     });
-  const body = document.getElementById('help-body');
+  const body = byId('help-body');
   const draw = () =>
     body.replaceChildren(
       element('h3', {}, t('help.read')),
@@ -105,7 +107,9 @@ export function start() {
 }
 
 // release takes the focus from a button that the pointer has pressed.
+/** @param {HTMLElement} target */
 function release(target) {
+  /** @type {HTMLElement} */
   const el = target.closest?.('button, input[type="checkbox"], input[type="range"]');
   if (el && el === document.activeElement && !el.closest('dialog, #menu')) el.blur();
 }
@@ -122,7 +126,7 @@ try {
 
 function lettersBox() {
   const set = (e) => {
-    letters = e.target.checked;
+    letters = input(e).checked;
     try {
       localStorage.setItem(lettersKey, letters ? 'on' : 'off');
     } catch {
@@ -138,14 +142,15 @@ function lettersBox() {
 }
 
 export function help() {
-  const d = document.getElementById('help-dialog');
+  const d = byId('help-dialog', HTMLDialogElement);
   if (!d.open) return d.showModal();
   d.close();
-  if (d.contains(document.activeElement)) document.activeElement.blur();
+  if (d.contains(document.activeElement)) focused().blur();
 }
 
 // pressed runs in the capture phase: ebiten swallows every key that reaches
 // its canvas, Tab and Escape too, and focus could never leave it.
+/** @param {KeyboardEvent} e */
 function pressed(e) {
   const onCanvas = e.target === app.canvas();
   if (onCanvas) e.stopImmediatePropagation();
@@ -155,9 +160,9 @@ function pressed(e) {
   }
   if (e.key === 'Tab' || e.ctrlKey || e.metaKey || e.altKey) return;
   if (document.querySelector('dialog[open]') && e.key !== '?') return;
-  if (e.target.closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea'))
+  if (where(e).closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea'))
     return;
-  if (e.key === ' ' && e.target.closest?.('button, input:not([type="range"]), summary')) return;
+  if (e.key === ' ' && where(e).closest?.('button, input:not([type="range"]), summary')) return;
   if (e.key !== ' ' && !letters) return;
   if (!app.frame) return;
   if (/^[0-9]$/.test(e.key)) {
@@ -175,12 +180,13 @@ function pressed(e) {
   run(app.frame);
 }
 
+/** @param {KeyboardEvent} e */
 function escape(e) {
   if (document.querySelector('dialog[open]')) return; // closes itself
   if (closeMenu()) {
     e.preventDefault();
     return;
   }
-  if (document.activeElement && document.activeElement !== document.body) document.activeElement.blur();
+  if (document.activeElement && document.activeElement !== document.body) focused().blur();
   else if (app.frame?.chosen.member) act({ cmd: 'select', member: 0 });
 }

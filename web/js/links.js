@@ -2,14 +2,16 @@
 
 import { toggleLink } from './actions.js';
 import { act, app, isCut } from './app.js';
+import { byId } from './dom.js';
 import { element, keepFocus, name } from './format.js';
 import { t } from './i18n.js';
 
-const dialog = document.getElementById('links-dialog'),
-  box = document.getElementById('links-body');
+const dialog = byId('links-dialog', HTMLDialogElement),
+  box = byId('links-body');
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
-  document.getElementById('tool-links').addEventListener('click', openLinks);
+  byId('tool-links').addEventListener('click', openLinks);
   vitrine.subscribe((f) => dialog.open && draw(f));
 }
 
@@ -19,6 +21,7 @@ export function openLinks() {
   dialog.showModal();
 }
 
+/** @param {Frame} f */
 function draw(f) {
   const key = `${f.members.length}|${f.cuts.join(';')}`;
   if (box.dataset.key === key) return;
@@ -60,6 +63,11 @@ function draw(f) {
   );
 }
 
+/**
+ * @param {Frame} f
+ * @param {number} from
+ * @param {number} to
+ */
 function square(f, from, to) {
   const cut = isCut(f, from, to);
   return element(

@@ -3,6 +3,7 @@
 import { rasterise, fontsReady } from './atlas.js';
 import { rest } from './frames.js';
 import { app, attach, fail, publish, restyle, stopped, toast, vitrine } from './app.js';
+import { byId, every } from './dom.js';
 import * as i18n from './i18n.js';
 import { start as startHeadline } from './headline.js';
 import { start as startInspector } from './inspector.js';
@@ -20,6 +21,13 @@ import { start as startReplays } from './replays.js';
 
 const address = new URLSearchParams(location.search);
 const wrong = []; // parameters of the address that say nothing: [key, value, low, high]
+/**
+ * @param {string} key
+ * @param {number} fallback
+ * @param {number} low
+ * @param {number} high
+ * @param {boolean} [whole]
+ */
 const number = (key, fallback, low, high, whole) => {
   if (!address.has(key)) return fallback;
   const value = address.get(key),
@@ -109,6 +117,7 @@ async function world() {
   app.canvas()?.addEventListener('webglcontextlost', remember, { capture: true });
 }
 
+/** @param {WebAssembly.Imports} imports */
 async function compiled(imports) {
   const response = await fetched('vitrine.wasm');
   follow(response.clone());
@@ -119,9 +128,10 @@ async function compiled(imports) {
 
 // follow tells how much of the program has come. A copy of the answer is counted:
 // the browser compiles the answer itself, and keeps what it has compiled.
+/** @param {Response} copy */
 async function follow(copy) {
-  const total = Number(document.querySelector('meta[name="program-bytes"]')?.content),
-    sub = document.getElementById('subtitle');
+  const total = Number(document.querySelector('meta[name="program-bytes"]')?.getAttribute('content')),
+    sub = byId('subtitle');
   let got = 0;
   try {
     for (const reader = copy.body.getReader(); ;) {
@@ -136,6 +146,7 @@ async function follow(copy) {
   }
 }
 
+/** @param {string} url */
 async function fetched(url) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
@@ -145,26 +156,26 @@ async function fetched(url) {
 const paints = () => Boolean(document.createElement('canvas').getContext('webgl2'));
 
 // failed says that there is no world, and why, in the place of the stage.
+/** @param {Error} err */
 async function failed(err) {
   console.error(err);
   fail(err);
   await words.catch(() => {});
   // What is said now stays, in any language.
-  for (const id of ['title-text', 'subtitle']) delete document.getElementById(id).dataset.i18n;
-  document.getElementById('title-text').textContent = i18n.has('head.failed')
-    ? i18n.t('head.failed')
-    : 'The page could not start';
-  document.getElementById('subtitle').textContent = err.message;
+  for (const id of ['title-text', 'subtitle']) delete byId(id).dataset.i18n;
+  byId('title-text').textContent = i18n.has('head.failed') ? i18n.t('head.failed') : 'The page could not start';
+  byId('subtitle').textContent = err.message;
   document.documentElement.dataset.state = 'failed';
 }
 
 // alive takes the controls into use: before the world is there they would be dead.
 function alive() {
   document.documentElement.dataset.state = 'ready';
-  for (const el of document.querySelectorAll('[inert]')) el.inert = false;
+  for (const el of every('[inert]')) el.inert = false;
   putRight();
 }
 
+/** @param {string} src */
 function loadScript(src) {
   return new Promise((done, failed) => {
     const el = document.createElement('script');
@@ -175,7 +186,7 @@ function loadScript(src) {
   });
 }
 
-document.getElementById('reload').addEventListener('click', () => location.reload());
+byId('reload').addEventListener('click', () => location.reload());
 vitrine.ready.then(alive, () => {});
 const words = i18n.load();
 const runtime = loadScript('wasm_exec.js');

@@ -1,15 +1,17 @@
 // The menu that opens on the stage, at a link or at a member: one at a time.
 
-import { actions, doTo, label, toggleLink, whyNot } from './actions.js';
+import { byId } from './dom.js';
+import { actionNames, actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf } from './app.js';
 import { able, element, keepFocus, name, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
 
-const box = document.getElementById('menu');
+const box = byId('menu');
 let open = null; // what draws it: {key(frame), fill(frame)}
 let drawn = '',
   back = null;
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
   vitrine.subscribe((f) => open && draw(f));
   onLanguage(() => {
@@ -42,6 +44,7 @@ export function closeMenu() {
   return true;
 }
 
+/** @param {Frame} f */
 function draw(f) {
   const key = open.key(f);
   if (key !== drawn) {
@@ -96,6 +99,7 @@ export function openLink([a, b], x, y) {
 }
 
 // openMember shows what can be done to a member, where the member is.
+/** @param {number} id */
 export function openMember(id) {
   act({ cmd: 'select', member: id });
   let buttons = [];
@@ -103,7 +107,7 @@ export function openMember(id) {
     {
       key: () => `member ${id}`,
       fill: () => {
-        buttons = Object.keys(actions).map((action) => [
+        buttons = actionNames.map((action) => [
           action,
           element(
             'button',
@@ -139,6 +143,7 @@ export function openMember(id) {
   );
 }
 
+/** @param {string} id */
 function beside(id) {
   const r = globalThis.vitrine.rectOf(id);
   return { left: r.x, right: r.x + r.width, top: r.y };

@@ -3,10 +3,12 @@
 // the visitor's own run as a file.
 
 import { act, app, toast, vitrine } from './app.js';
+import { byId, input } from './dom.js';
 import { element, icon, text } from './format.js';
 import { has, language, onLanguage, t } from './i18n.js';
 
-const $ = (id) => document.getElementById(id);
+const $ = (/** @type {string} */ id) => byId(id);
+const dialog = byId('gallery-dialog', HTMLDialogElement);
 const sizeLimit = 100 << 10; // bytes, as the core has it
 let index = null; // assets/replays/index.json, once somebody asked
 let drawn = '',
@@ -15,8 +17,8 @@ let drawn = '',
 export function start() {
   $('gallery').addEventListener('click', gallery);
   $('replay-file').addEventListener('change', (e) => {
-    const [file] = e.target.files;
-    e.target.value = '';
+    const [file] = input(e).files;
+    input(e).value = '';
     if (file) openFile(file);
   });
   $('save-run').addEventListener('click', () => save(false));
@@ -37,12 +39,11 @@ export function start() {
 
 // gallery opens the list of planted bugs.
 export async function gallery() {
-  const d = $('gallery-dialog');
-  if (d.open) {
-    d.close();
+  if (dialog.open) {
+    dialog.close();
     return;
   }
-  d.showModal();
+  dialog.showModal();
   if (await load()) cards();
 }
 
@@ -85,6 +86,10 @@ function cards() {
 }
 
 // openName opens a replay of the gallery and names it in the address.
+/**
+ * @param {string} name
+ * @param {boolean} correct
+ */
 async function openName(name, correct) {
   try {
     const content = await fetched(`assets/replays/${name}.replay`);
@@ -95,6 +100,7 @@ async function openName(name, correct) {
   }
 }
 
+/** @param {File} file */
 async function openFile(file) {
   try {
     if (file.size > sizeLimit)
@@ -106,6 +112,7 @@ async function openFile(file) {
 }
 
 // replay opens a file, or what is shown again, and closes the gallery.
+/** @param {object} order */
 function replay(order) {
   try {
     vitrine.dispatch({ cmd: 'replay', ...order });
@@ -113,17 +120,19 @@ function replay(order) {
     toast(explained(err.message));
     return false;
   }
-  $('gallery-dialog').close();
+  dialog.close();
   return true;
 }
 
 // explained says the errors that a visitor can do something about in words.
+/** @param {string} message */
 function explained(message) {
   if (/not the same build/.test(message)) return `${t('replay.otherBuild')} (${message})`;
   if (/built without/.test(message)) return t('replay.noMutants');
   return t('replay.broken', { text: message.replace(/^(sim|replay): /, '') });
 }
 
+/** @param {string} url */
 async function fetched(url) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(t('replay.missing', { name: url, status: response.status }));
@@ -149,6 +158,7 @@ async function fromAddress() {
   }
 }
 
+/** @param {string} name */
 function address(name) {
   const url = new URL(location.href);
   url.searchParams.delete('correct');
@@ -158,6 +168,7 @@ function address(name) {
 }
 
 // strip says which replay is on the stage, and what became of it.
+/** @param {Frame} f */
 function strip(f) {
   const r = f.replay,
     box = $('showing');
@@ -192,16 +203,17 @@ function strip(f) {
   box.classList.toggle('bad', r.over && !r.correct);
   box.classList.toggle('good', r.over && r.correct);
   const both = r.mutant !== undefined || r.correct;
-  for (const [id, pressed] of [
-    ['show-bug', !r.correct],
-    ['show-correct', r.correct],
-  ]) {
-    $(id).hidden = !both;
-    $(id).setAttribute('aria-pressed', pressed);
+  for (const [button, pressed] of /** @type {[HTMLElement, boolean][]} */ ([
+    [$('show-bug'), !r.correct],
+    [$('show-correct'), r.correct],
+  ])) {
+    button.hidden = !both;
+    button.setAttribute('aria-pressed', String(pressed));
   }
 }
 
 // save hands the visitor the run so far as a file, or as a Go test.
+/** @param {boolean} test */
 function save(test) {
   const answer = app.call().save(test);
   if (answer.error) {

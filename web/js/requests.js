@@ -1,13 +1,14 @@
 // The way of a request, station by station, with true times. Names of stations
 // are those of etcd's own slow-request log.
 
+import { byId } from './dom.js';
 import { act, app } from './app.js';
 import { element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 import { cancel, fill, state } from './watches.js';
 
-const picker = document.getElementById('picker'),
-  lane = document.getElementById('lane');
+const picker = byId('picker'),
+  lane = byId('lane');
 let pinned = 0,
   drawn = '',
   listed = '',
@@ -15,6 +16,7 @@ let pinned = 0,
 let events = null,
   count = null; // of the watch that the request has opened
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
   let mine = 0;
   const render = (f) => {
@@ -42,11 +44,16 @@ export function start(vitrine) {
 
 // newest finished request, so that the list of stations stays still long
 // enough to be read; a pending one if it takes long.
+/** @param {ClientRequest[]} all */
 function newest(all) {
   const done = all.filter((r) => r.status !== 'pending');
   return done[done.length - 1] ?? all[all.length - 1];
 }
 
+/**
+ * @param {ClientRequest[]} all
+ * @param {ClientRequest} current
+ */
 function pick(all, current) {
   const list = all.slice(-9).reverse();
   const at = list.indexOf(current);
@@ -82,6 +89,10 @@ function pick(all, current) {
   );
 }
 
+/**
+ * @param {ClientRequest} r
+ * @param {Frame} f
+ */
 function way(r, f) {
   const pending = r.status === 'pending';
   const key = `${r.id}|${r.status}|${r.stations?.length}|${r.attempts}|${f.watches.find((w) => w.id === r.id)?.open}`;
@@ -151,15 +162,26 @@ function way(r, f) {
 }
 
 // express: an answered read that has asked nobody.
+/** @param {ClientRequest} r */
 const express = (r) => r.op === 'get' && r.status === 'ok' && !r.stations?.some((s) => /read index/.test(s.name));
 
 // title: what the simulator calls "client" is the start, the end, or another
 // attempt; etcd's own trace steps keep their words.
+/**
+ * @param {Station} s
+ * @param {number} i
+ */
 function title(s, i) {
   const key = s.name !== 'client' ? s.name : i === 0 ? 'sent' : 'retry';
   return has(`station.${key}`) ? t(`station.${key}`) : s.name;
 }
 
+/**
+ * @param {Station} s
+ * @param {ClientRequest} r
+ * @param {string} words
+ * @param {string} cls
+ */
 function station(s, r, words, cls) {
   const where = s.member ? name(s.member) : '';
   return element(

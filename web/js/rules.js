@@ -1,16 +1,19 @@
 // The invariants as lights, and the legend. A light tells its rule when pressed.
 
+import { byId } from './dom.js';
 import { toast } from './app.js';
 import { element, icon, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 
 const shapes = ['app', 'ack', 'beat', 'prop', 'vote', 'prevote', 'read', 'snap'];
-const checks = document.getElementById('checks');
+const checks = byId('checks');
 const lights = new Map(); // by id: {button, name, ok}
 
 // light gathers the invariants of watches, nine of them, into one.
+/** @param {string} id */
 const light = (id) => (/^I(19|2[0-5]|3[12])$/.test(id) ? 'watch' : id);
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
   vitrine.subscribe((f) => {
     const seen = new Map();
@@ -21,7 +24,7 @@ export function start(vitrine) {
     for (const [id, { name, ok }] of seen) show(id, name, ok);
   });
   checks.addEventListener('keydown', walk);
-  const legend = document.getElementById('legend');
+  const legend = byId('legend');
   const draw = () =>
     legend.replaceChildren(
       ...shapes.map((s) => element('li', {}, icon(`m-${s}`), element('span', {}, t(`legend.${s}`)))),
@@ -30,6 +33,11 @@ export function start(vitrine) {
   draw();
 }
 
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {boolean} ok
+ */
 function show(id, name, ok) {
   let button = lights.get(id);
   if (!button) {
@@ -50,6 +58,7 @@ function show(id, name, ok) {
 }
 
 // walk moves between the lights with the arrow keys: they are one stop of Tab.
+/** @param {KeyboardEvent} e */
 function walk(e) {
   const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
   if (!way) return;

@@ -5,6 +5,8 @@
 import { crashLeader, down, healAll, healthy, noLeader, split } from './actions.js';
 import { act, app, shown } from './app.js';
 import { open as openAsk } from './ask.js';
+import { cutCommands } from './cuts.js';
+import { byId, every, where } from './dom.js';
 import { able, element, keepFocus, name, text } from './format.js';
 import { nextFrame } from './frames.js';
 import { onLanguage, t } from './i18n.js';
@@ -12,9 +14,10 @@ import { closeMenu, openLink, openMember } from './menu.js';
 import { sheet } from './sheet.js';
 import * as tip from './tip.js';
 
-const $ = (id) => document.getElementById(id);
+const $ = (/** @type {string} */ id) => byId(id);
 const longPress = 480; // ms
 
+/** @param {Vitrine} vitrine */
 export function start(vitrine) {
   vitrine.ready.then(listen, () => {});
   startTools(vitrine);
@@ -89,6 +92,10 @@ function follow() {
 }
 
 // held tells a long press of a finger from a tap and from a stroke.
+/**
+ * @param {HTMLElement} canvas
+ * @param {(e: PointerEvent) => void} run
+ */
 function held(canvas, run) {
   let timer = 0,
     done = false,
@@ -116,11 +123,19 @@ function held(canvas, run) {
 }
 
 // menuAt opens the menu of what was pressed long, or with the second button.
+/**
+ * @param {Target} hit
+ * @param {MouseEvent} e
+ */
 function menuAt(hit, e) {
   if (hit?.kind === 'member') openMember(hit.member);
   else if (hit?.kind === 'link') openLink(hit.link, e.clientX, e.clientY);
 }
 
+/**
+ * @param {Target} hit
+ * @param {PointerEvent} e
+ */
 function touched(hit, e) {
   switch (hit?.kind) {
     case 'member':
@@ -134,7 +149,7 @@ function touched(hit, e) {
       choseClient(hit.client);
       break;
     case 'cut':
-      cutAll(hit.links, hit.oneway);
+      for (const c of cutCommands(hit.links, hit.oneway)) act(c);
       break;
     case 'message':
     case 'cell':
@@ -145,24 +160,7 @@ function touched(hit, e) {
   }
 }
 
-// cutAll cuts links in as few commands as they can be said in: "all from S1 to
-// S2, S3 and S4" is one. With oneway a link is cut from its first end to its second.
-function cutAll(links, oneway) {
-  const ends = (l) => (oneway ? [l[0]] : l);
-  while (links.length) {
-    const count = {};
-    for (const id of links.flatMap(ends)) count[id] = (count[id] || 0) + 1;
-    const hub = Number(Object.entries(count).sort((a, b) => b[1] - a[1])[0][0]);
-    act({
-      cmd: 'cut',
-      from: [hub],
-      to: links.filter((l) => ends(l).includes(hub)).map(([a, b]) => (a === hub ? b : a)),
-      oneway,
-    });
-    links = links.filter((l) => !ends(l).includes(hub));
-  }
-}
-
+/** @param {number} id */
 function choseClient(id) {
   const last = app.frame.requests.filter((r) => r.client === id).at(-1);
   if (last) {
@@ -171,6 +169,7 @@ function choseClient(id) {
   } else if (id === 0) openAsk();
 }
 
+/** @param {Vitrine} vitrine */
 function startTools(vitrine) {
   const crash = $('tool-crash'),
     heal = $('tool-heal');
@@ -189,6 +188,7 @@ function startTools(vitrine) {
 }
 
 // The mirror: one real button a member, lying over its drawing.
+/** @param {Vitrine} vitrine */
 function startMirror(vitrine) {
   const ul = $('members-list');
   vitrine.subscribe((f) => {
@@ -212,7 +212,7 @@ function startMirror(vitrine) {
       placeMirror();
     }
     f.members.forEach((m, i) => {
-      const b = ul.children[i].firstChild;
+      const b = every('button', ul)[i];
       text(
         b,
         t('a11y.member', {
@@ -223,7 +223,7 @@ function startMirror(vitrine) {
           rev: m.revision,
         }),
       );
-      b.setAttribute('aria-current', shown(f) === m.id);
+      b.setAttribute('aria-current', String(shown(f) === m.id));
     });
   });
   document.addEventListener('arranged', placeMirror);
@@ -231,17 +231,18 @@ function startMirror(vitrine) {
 }
 
 // The menu of a member, for the keyboard's context menu key.
+/** @param {MouseEvent} e */
 function mirrorMenu(e) {
-  const id = Number(e.target.dataset?.member);
+  const id = Number(where(e).dataset?.member);
   if (!id) return;
   e.preventDefault();
   openMember(id);
-  document.querySelector('#menu button')?.focus();
+  every('#menu button')[0]?.focus();
 }
 
 function placeMirror() {
   nextFrame(() => {
-    for (const b of document.querySelectorAll('#members-list button')) {
+    for (const b of every('#members-list button')) {
       const r = app.call()?.rectOf(`member/${b.dataset.member}`);
       if (!r) continue;
       Object.assign(b.parentElement.style, {

@@ -2,13 +2,19 @@
 // link, a client's request.
 
 import { app, memberOf } from './app.js';
+import { byId, every } from './dom.js';
 import { name, paint, span, termColor, text } from './format.js';
 import { has, t } from './i18n.js';
 
-const box = document.getElementById('tip'),
-  [title, body] = box.children;
+const box = byId('tip'),
+  [title, body] = every('*', box);
 
 // show puts the words for a target beside a point of the page, or hides them.
+/**
+ * @param {Target} target
+ * @param {number} x
+ * @param {number} y
+ */
 export function show(target, x, y) {
   const words = target && describe(target, app.frame);
   box.hidden = !words;
@@ -26,6 +32,10 @@ export function hide() {
   box.hidden = true;
 }
 
+/**
+ * @param {Target} target
+ * @param {Frame} f
+ */
 function describe(target, f) {
   switch (target.kind) {
     case 'message':
@@ -43,6 +53,10 @@ function describe(target, f) {
 }
 
 // message describes one that is on its way.
+/**
+ * @param {Message} m
+ * @param {Frame} f
+ */
 export function message(m, f) {
   const key = `msg.${m.type}${m.reject ? '.no' : ''}`;
   const what = has(key)
@@ -65,6 +79,7 @@ export function message(m, f) {
   };
 }
 
+/** @param {Entry} e */
 function cell(e) {
   return {
     title: t('tip.entry', { index: e.index, term: e.term, text: e.text }),
@@ -74,6 +89,7 @@ function cell(e) {
 }
 
 // entryState says how safe an entry of a log is, and how far it has come.
+/** @param {Entry} e */
 export function entryState(e) {
   const states = [
     e.synced ? 'log.synced' : e.written ? 'log.written' : 'log.appended',
@@ -86,6 +102,10 @@ export function entryState(e) {
     .join(', ');
 }
 
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
 function member(m, f) {
   if (!m || f.chosen.member === m.id) return null;
   const state = m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`);
@@ -96,6 +116,10 @@ function member(m, f) {
   };
 }
 
+/**
+ * @param {number} id
+ * @param {Frame} f
+ */
 function client(id, f) {
   const r = f.requests.filter((r) => r.client === id).at(-1);
   const who = id ? t('tip.client', { name: `C${id}` }) : t('stage.you');

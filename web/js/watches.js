@@ -6,13 +6,19 @@ import { clock, element } from './format.js';
 import { t } from './i18n.js';
 
 // range is what a watch is on: a key, or all keys from there on.
+/** @param {Watch} w */
 export const range = (w) => (w.end ? `${w.key}${w.end === '\u0000' ? '…' : '*'}` : w.key);
 
 // state says how far a watch has come, or why it has ended.
+/** @param {Watch} w */
 export const state = (w) =>
   w.open ? t('watch.received', { n: w.received, next: w.next }) : `${t('watch.closed')} ${w.reason || ''}`;
 
 // fill puts the last events of a watch into a list, the newest first.
+/**
+ * @param {HTMLElement} list
+ * @param {Watch} w
+ */
 export function fill(list, w) {
   const key = `${w.id} ${w.received}`;
   if (list.dataset.key === key) return;
@@ -34,6 +40,7 @@ export function fill(list, w) {
 }
 
 // cancel ends a watch of the visitor's; those of others are not his to end.
+/** @param {Watch} w */
 export const cancel = (w) =>
   w.client || !w.open
     ? null

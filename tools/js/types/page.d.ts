@@ -1,0 +1,259 @@
+// What the page's program tells its scripts, and what they tell it. Fields are those of the Go types that are encoded:
+// Frame of wasm/player, the states in it, and the calls of wasm/bridge. Times are nanoseconds.
+
+interface Frame {
+  now: number;
+  seed: number;
+  epoch: number;
+  playing: boolean;
+  speed: number;
+  skip: boolean;
+  boost: number;
+  behind: boolean;
+  leader: number;
+  term: number;
+  commit: number;
+  events: number;
+  tick: number;
+  chosen: { member: number; link: [number, number]; request: number };
+  members: Member[];
+  cuts: [number, number][];
+  clients: { id: number; endpoint: number; request: number; done: number; failed: number }[];
+  requests: ClientRequest[];
+  watches: Watch[];
+  invariants: { id: string; name: string; ok: boolean }[];
+  violation?: { number: number; text: string; at: number; since: number; seq: number };
+  dials: Dials;
+  feed: Line[];
+  replay?: Show;
+}
+
+interface Dials {
+  loss: number;
+  duplicate: number;
+  latency: number;
+  jitter: number;
+  fsync: number;
+  rate: number;
+}
+
+interface Member {
+  id: number;
+  name: string;
+  role: 'follower' | 'candidate' | 'pre-candidate' | 'leader';
+  learner: boolean;
+  alive: boolean;
+  process: 'running' | 'paused' | 'crashed' | 'killed' | 'stopped' | 'starting';
+  reason?: string;
+  incarnation: number;
+  term: number;
+  vote: number;
+  lead: number;
+  first: number;
+  last: number;
+  written: number;
+  synced: number;
+  commit: number;
+  applied: number;
+  durable: number;
+  snapshot: number;
+  elapsed: number;
+  timeout: number;
+  electionAt: number;
+  heardAt: number;
+  quorumHeardAt: number;
+  nextTickAt: number;
+  revision: number;
+  compactRevision: number;
+  keys: number;
+  hashKV: number;
+  dbSize: number;
+  dbSizeInUse: number;
+  buffered: number;
+  watchers: number;
+  disk: string;
+  diskSince: number;
+  diskUntil: number;
+  logQueue: number;
+  applyQueue: number;
+  inbox: number;
+  segments: number;
+  walBytes: number;
+  votes: { id: number; granted: boolean }[];
+  progress: Progress[];
+}
+
+interface Progress {
+  id: number;
+  match: number;
+  next: number;
+  state: string;
+  inflight: number;
+  snapshot: number;
+  paused: boolean;
+  active: boolean;
+  learner: boolean;
+}
+
+interface ClientRequest {
+  id: number;
+  client: number;
+  op: string;
+  text: string;
+  key: string;
+  member: number;
+  attempts: number;
+  status: 'pending' | 'ok' | 'error' | 'unknown';
+  error?: string;
+  result?: string;
+  revision?: number;
+  issued: number;
+  done?: number;
+  stations: Station[];
+}
+
+interface Station {
+  name: string;
+  at: number;
+  member: number;
+  note?: string;
+}
+
+interface Watch {
+  id: number;
+  client: number;
+  key: string;
+  end?: string;
+  member: number;
+  open: boolean;
+  reason?: string;
+  next: number;
+  received: number;
+  events: { at: number; revision: number; type: string; key: string; value: string }[];
+}
+
+/** A line of the feed. */
+interface Line {
+  seq: number;
+  at: number;
+  kind: string;
+  member?: number;
+  peer?: number;
+  term?: number;
+  index?: number;
+  rev?: number;
+  n?: number;
+  from?: number[];
+  to?: number[];
+  text?: string;
+  request?: number;
+  lit?: boolean;
+  /** How often it was told in a row; who asked: both are the page's own. */
+  times?: number;
+  who?: string;
+}
+
+/** A replay that is being shown. */
+interface Show {
+  name: string;
+  mutant?: string;
+  correct: boolean;
+  violated: number;
+  text: string;
+  since: number;
+  start: number;
+  over: boolean;
+}
+
+/** A message that is on its way. */
+interface Message {
+  type: string;
+  from: number;
+  to: number;
+  term: number;
+  index: number;
+  commit: number;
+  entries: number;
+  reject: boolean;
+  lost?: string;
+  sent: number;
+  arrives: number;
+}
+
+/** An entry of a member's log. */
+interface Entry {
+  member?: number;
+  index: number;
+  term: number;
+  text: string;
+  written: boolean;
+  synced: boolean;
+  committed: boolean;
+  applied: boolean;
+}
+
+/** What is at a point of the stage. */
+type Target =
+  | { kind: 'none' }
+  | { kind: 'member'; member: number }
+  | { kind: 'link'; link: [number, number] }
+  | { kind: 'client'; client: number }
+  | ({ kind: 'message' } & Message)
+  | ({ kind: 'cell' } & Entry)
+  | { kind: 'cut'; links: [number, number][]; oneway: boolean };
+
+/** A command, as the simulator and the player take it. */
+interface Command {
+  cmd: string;
+  [field: string]: unknown;
+}
+
+/** What wasm/bridge attaches. */
+interface Calls {
+  dispatch(json: string): { error?: string; request?: number };
+  step(ns: number): { error?: string };
+  hash(): string;
+  state(): string;
+  frame(): string;
+  memory(): string;
+  rectOf(id: string): [number, number, number, number] | null;
+  pointer(kind: string, x: number, y: number, finger: boolean, oneway: boolean): Target;
+  frameStats(): Record<string, number>;
+  crowd(n: number): null;
+  save(test: boolean): { error?: string; text: string };
+  messages(): string;
+  log(member: number): string;
+  nudge(): null;
+  restyle(): null;
+}
+
+interface Vitrine {
+  version: number;
+  ready: Promise<Vitrine>;
+  dispatch(command: Command): { request: number };
+  step(ns: number): void;
+  hash(): string;
+  state(): any;
+  subscribe(fn: (frame: Frame) => void): () => void;
+  rectOf(id: string): { x: number; y: number; width: number; height: number } | null;
+  frameStats(): Record<string, number>;
+}
+
+type Font = { mono: boolean; weight: number; size: number };
+
+/** What the stage wants rasterised. */
+interface Spec {
+  fonts: Font[];
+  sprites: string[];
+  words: { text: string; font: number }[];
+  more: string;
+}
+
+/** What wasm_exec.js defines. */
+declare class Go {
+  importObject: WebAssembly.Imports;
+  run(instance: WebAssembly.Instance): Promise<void>;
+}
+
+declare var vitrine: Vitrine;
+declare var vitrineHost: any;
