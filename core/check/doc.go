@@ -3,7 +3,7 @@
 // It looks from three sides, and believes no member's opinion of itself:
 //
 //   - Checker reads the trace while it is written and holds every event to the
-//     invariants of raft and of the log (I1 to I8, I10). What is durable it
+//     invariants of raft and of the log (I1 to I8, I10, I12, I18). What is durable it
 //     learns from what disks have synced, not from what members think.
 //   - check/fold replays the canonical log into package model and compares the
 //     durable images of members with it (I9).

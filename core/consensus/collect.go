@@ -199,15 +199,15 @@ func (n *Node) write(m *raftpb.Message) {
 	p := pendingWrite{ticket: n.lastWrite, entries: m.GetEntries(), responses: m.GetResponses()}
 	if m.Term != nil && !(mutant.On(mutant.TermForgotten) && len(w.Entries) == 0) { // raft leaves all three out, or none
 		w.HardState = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
-		w.MustSync = m.GetTerm() != n.keeping.writtenTerm || m.GetVote() != n.keeping.writtenVote && !mutant.On(mutant.VoteForgotten)
-		n.keeping.writtenTerm, n.keeping.writtenVote = m.GetTerm(), m.GetVote()
+		w.MustSync = m.GetTerm() != n.retention.writtenTerm || m.GetVote() != n.retention.writtenVote && !mutant.On(mutant.VoteForgotten)
+		n.retention.writtenTerm, n.retention.writtenVote = m.GetTerm(), m.GetVote()
 	}
 	w.MustSync = w.MustSync || len(w.Entries) > 0
 	if s := m.GetSnapshot(); !raft.IsEmptySnap(s) {
 		w.Snapshot, w.Release, w.MustSync = s, s.GetMetadata().GetIndex(), true
 		p.snapshot = s
 		if !mutant.On(mutant.MarkBehindSnapshot) {
-			n.keeping.marking = s.GetMetadata().GetIndex() // an older mark must not follow it
+			n.retention.marking = s.GetMetadata().GetIndex() // an older mark must not follow it
 		}
 		n.setConf(s.GetMetadata().GetConfState())
 		n.confSince = s.GetMetadata().GetIndex()

@@ -20,7 +20,8 @@
 // A driver calls the inputs, then Ready, and executes what it finds:
 //
 //	n, err := consensus.New(cfg, boot)
-//	n.Tick(now)
+//	n.At(now)
+//	n.Tick()
 //	for n.Ready(&out); ; {
 //		for _, w := range out.Log { wal.Append(w.HardState, w.Entries); wal.Sync(); n.LogDone(w.Ticket) }
 //		...

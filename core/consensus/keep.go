@@ -20,8 +20,8 @@ const (
 	keepAtMost = 4
 )
 
-// keeping is how much of the past is kept where.
-type keeping struct {
+// retention is how much of the past is kept, in memory and in the WAL.
+type retention struct {
 	mark    uint64        // index of the newest durable snapshot record in the WAL
 	marking uint64        // the newest one asked for
 	until   trace.Instant // do not compact the log in memory before
@@ -36,7 +36,7 @@ type keeping struct {
 // before a segment goes. And since recovery only believes marks that are committed, the hard state that says so is
 // written with it.
 func (n *Node) Backed(d backend.Applied) {
-	k := &n.keeping
+	k := &n.retention
 	if d.ConfState == nil || d.Index <= k.marking+n.cfg.SnapshotCount {
 		return
 	}
@@ -59,13 +59,13 @@ func (n *Node) Backed(d backend.Applied) {
 }
 
 func (n *Node) marked(m *pb.WALSnapshot) {
-	n.keeping.mark = max(n.keeping.mark, m.GetIndex())
+	n.retention.mark = max(n.retention.mark, m.GetIndex())
 	n.t.Emit(trace.Event{Kind: trace.SnapshotSaved, Index: m.GetIndex(), Term: m.GetTerm()})
 }
 
 // compact forgets entries that are applied here and that followers have had time to fetch.
 func (n *Node) compact() {
-	k, applied := &n.keeping, n.log.applied
+	k, applied := &n.retention, n.log.applied
 	if applied < n.cfg.CatchUpEntries+n.log.base+n.cfg.CompactEntries {
 		return
 	}

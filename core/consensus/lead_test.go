@@ -43,7 +43,7 @@ func TestHeir(t *testing.T) {
 	}
 }
 
-// TestProbed: a member that has answered that it lacks an entry is probed, and paused meanwhile. It is an heir if there
+// TestProbed: a member that has answered that it lacks an entry is probed, and paused meanwhile. It is an successor if there
 // is no better one.
 func TestProbed(t *testing.T) {
 	n, _ := leading(t, conf123())
@@ -53,8 +53,8 @@ func TestProbed(t *testing.T) {
 	if p := n.Status().Progress[1]; !p.Paused || !p.Active || p.State != tracker.StateProbe || p.Match != 0 {
 		t.Errorf("progress %+v", p)
 	}
-	if n.heir() != 2 {
-		t.Errorf("heir %d", n.heir())
+	if n.successor() != 2 {
+		t.Errorf("successor %d", n.successor())
 	}
 }
 
@@ -89,7 +89,7 @@ func TestTransferLeader(t *testing.T) {
 	}
 }
 
-// TestInSnapshot: a member that is being sent a snapshot is paused, is no heir, and keeps the log from being
+// TestInSnapshot: a member that is being sent a snapshot is paused, is no successor, and keeps the log from being
 // compacted; when it has got it the log is still kept for a while.
 func TestInSnapshot(t *testing.T) {
 	n, out := leading(t, conf123())
@@ -109,31 +109,31 @@ func TestInSnapshot(t *testing.T) {
 	if !n.snapshotting() {
 		t.Error("nobody is sent a snapshot")
 	}
-	if n.heir() != 3 {
-		t.Errorf("heir %d", n.heir())
+	if n.successor() != 3 {
+		t.Errorf("successor %d", n.successor())
 	}
 	n.SnapshotStatus(9, true) // a stranger's changes nothing
-	if n.keeping.until != 0 {
-		t.Errorf("kept until %v for a stranger", n.keeping.until)
+	if n.retention.until != 0 {
+		t.Errorf("kept until %v for a stranger", n.retention.until)
 	}
 	n.At(5)
 	n.SnapshotStatus(2, true)
 	if got := n.Status().Progress[1]; n.snapshotting() || got.Next != 11 || got.PendingSnapshot != 0 {
 		t.Errorf("after a snapshot that arrived: %+v", got)
 	}
-	if n.keeping.until != 5+trace.Instant(30*time.Second) {
-		t.Errorf("kept until %v", n.keeping.until)
+	if n.retention.until != 5+trace.Instant(30*time.Second) {
+		t.Errorf("kept until %v", n.retention.until)
 	}
 	n, _ = leading(t, conf123())
 	receive(t, n, reject)
 	n.SnapshotStatus(2, false)
-	if got := n.Status().Progress[1]; n.snapshotting() || got.Next != 1 || n.keeping.until != 0 {
-		t.Errorf("after a snapshot that did not: %+v, kept until %v", got, n.keeping.until)
+	if got := n.Status().Progress[1]; n.snapshotting() || got.Next != 1 || n.retention.until != 0 {
+		t.Errorf("after a snapshot that did not: %+v, kept until %v", got, n.retention.until)
 	}
 	n, _ = leading(t, conf123())
 	receive(t, n, reject)
-	if n.heir() != 0 {
-		t.Errorf("heir %d, which is being sent a snapshot", n.heir())
+	if n.successor() != 0 {
+		t.Errorf("successor %d, which is being sent a snapshot", n.successor())
 	}
 	if f, _ := follower(t); f.snapshotting() {
 		t.Error("a follower sends a snapshot")
@@ -331,7 +331,7 @@ func TestBacked(t *testing.T) {
 		}
 		return got
 	}
-	n.keeping.marking = 20
+	n.retention.marking = 20
 	for _, c := range []struct {
 		name        string
 		index, want uint64
@@ -351,7 +351,7 @@ func TestBacked(t *testing.T) {
 	}
 	// A term that raft has just been told of is in the hard state beside the mark.
 	receive(t, n, heartbeat(5, 60))
-	if n.keeping.marking = 20; mark(60, conf123()) != 60 || n.Term() != 5 {
+	if n.retention.marking = 20; mark(60, conf123()) != 60 || n.Term() != 5 {
 		t.Errorf("no mark at 60 in term %d", n.Term())
 	}
 }
@@ -374,7 +374,7 @@ func TestCompact(t *testing.T) {
 		n := booted(t, conf123())
 		n.cfg.CatchUpEntries, n.cfg.CompactEntries = 10, 5
 		n.log.append(run(1, 11, 60))
-		n.log.applied, n.keeping.until = c.applied, c.until
+		n.log.applied, n.retention.until = c.applied, c.until
 		n.compact()
 		if got := n.Status().First; got != c.first {
 			t.Errorf("%s: the log starts at %d, want %d", c.name, got, c.first)

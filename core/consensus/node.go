@@ -53,7 +53,7 @@ type Node struct {
 	applies    []pendingApply
 	lastApply  uint64
 	reads      reads
-	keeping    keeping
+	retention    retention
 	rejected   uint64
 	refused    error  // the newest of them, until Refused tells it
 	maxReadAck uint64 // newest position of the read queue that we have asked followers to confirm in this term
@@ -129,16 +129,16 @@ func New(cfg Config, boot Boot) (*Node, error) {
 	n.t.Emit(trace.Event{Kind: trace.CommitAdvanced, Index: n.commit, Term: n.term})
 	n.tell = n.tellProgress
 	n.reads.ids = NewIDs(cfg.ID, cfg.Epoch)
-	n.keeping = keeping{mark: log.base, marking: log.base, writtenTerm: n.term, writtenVote: n.vote}
+	n.retention = retention{mark: log.base, marking: log.base, writtenTerm: n.term, writtenVote: n.vote}
 	n.dirty = true
-	n.confess(boot.HardState.GetTerm())
+	n.persistRecoveredTerm(boot.HardState.GetTerm())
 	return n, nil
 }
 
-// confess writes down at boot what the log has told of the term. A crash may leave the entries of a write and not its
+// persistRecoveredTerm writes the term that was found in the log to disk at boot. A crash may leave the entries of a write and not its
 // hard state; the node then lives in the term of its last entry, and the disk is to say so before the node promises
 // anything: etcd, if it is the next to start on that disk, goes by the hard state.
-func (n *Node) confess(written uint64) {
+func (n *Node) persistRecoveredTerm(written uint64) {
 	if n.term == written {
 		return
 	}
@@ -234,7 +234,7 @@ func (n *Node) TransferLeader(to uint64) uint64 {
 		return 0
 	}
 	if to == 0 {
-		to = n.heir()
+		to = n.successor()
 	}
 	if to == n.cfg.ID || !slices.Contains(n.conf.GetVoters(), to) {
 		return 0
@@ -244,8 +244,8 @@ func (n *Node) TransferLeader(to uint64) uint64 {
 	return to
 }
 
-// heir is the voter with the longest log among those that were heard lately; the smaller id breaks a tie.
-func (n *Node) heir() uint64 {
+// successor is the voter with the longest log among those that were heard lately; the smaller id breaks a tie.
+func (n *Node) successor() uint64 {
 	var best, match uint64
 	for _, p := range n.progress(nil) {
 		if p.ID != n.cfg.ID && !p.Learner && p.Active && p.State != tracker.StateSnapshot && (best == 0 || p.Match > match) {
@@ -271,7 +271,7 @@ func (n *Node) SnapshotStatus(peer uint64, ok bool) {
 	status := raft.SnapshotFailure
 	if ok {
 		status = raft.SnapshotFinish
-		n.keeping.until = n.now + trace.Instant(keepAfterSnapshot)
+		n.retention.until = n.now + trace.Instant(keepAfterSnapshot)
 	}
 	n.raw.ReportSnapshot(peer, status)
 	n.dirty, n.moved = true, true
@@ -301,7 +301,7 @@ func (n *Node) LogDone(ticket uint64) {
 func (n *Node) installed(s *raftpb.Snapshot) {
 	m := s.GetMetadata()
 	n.log.install(m.GetIndex(), m.GetTerm(), m.GetConfState())
-	n.keeping.mark = m.GetIndex()
+	n.retention.mark = m.GetIndex()
 	n.t.Emit(trace.Event{Kind: trace.SnapshotSaved, Index: m.GetIndex(), Term: m.GetTerm()})
 	n.t.Emit(trace.Event{Kind: trace.LogCompacted, Index: m.GetIndex() + 1})
 	n.lastApply++
@@ -453,7 +453,7 @@ func (n *Node) Status() Status {
 	s := Status{
 		ID: n.cfg.ID, Term: n.term, Vote: n.vote, Lead: n.lead, Role: n.role, Learner: n.IsLearner(),
 		Transferee: basic.LeadTransferee, Commit: n.commit, Applied: n.log.applied,
-		First: n.log.base + 1, Last: n.last, Synced: min(n.log.last(), n.last), Mark: n.keeping.mark,
+		First: n.log.base + 1, Last: n.last, Synced: min(n.log.last(), n.last), Mark: n.retention.mark,
 		Rejected: n.rejected, ConfState: n.conf,
 	}
 	if n.role == raft.StateLeader {

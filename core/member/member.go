@@ -61,7 +61,7 @@ type Member struct {
 	fenced   []uint64      // watch streams whose clients require a leader
 	headless trace.Instant // since when no leader is known
 	ends     []StreamEnd
-	states   consensus.Output // of which only Reads are kept between polls
+	reads    []consensus.ReadState // room for those of a poll, used again
 }
 
 // ErrRemoved stops a member that has applied its own removal, and one that is started again after it.
@@ -349,7 +349,7 @@ func (m *Member) Poll(out *Output) {
 	if m.halt != nil {
 		return
 	}
-	lanes := consensus.Output{Sends: out.Sends, Log: out.Log, Applies: out.Applies, Reads: m.states.Reads[:0]}
+	lanes := consensus.Output{Sends: out.Sends, Log: out.Log, Applies: out.Applies, Reads: m.reads[:0]}
 	for more := true; more; {
 		m.perform()
 		m.book.Poll()
@@ -357,7 +357,7 @@ func (m *Member) Poll(out *Output) {
 		m.node.Ready(&lanes)
 		out.Replies, out.Reads, more = m.book.Ready(lanes.Reads, out.Replies, out.Reads)
 	}
-	m.states.Reads = lanes.Reads
+	m.reads = lanes.Reads
 	out.Sends, out.Log, out.Applies = lanes.Sends, lanes.Log, lanes.Applies
 	out.Works = m.book.Works(out.Works)
 	out.Forwards = m.book.Forwards(out.Forwards)

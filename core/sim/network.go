@@ -97,7 +97,7 @@ func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
 }
 
 // weather counts the messages of each simulated second. A few for each operation
-// are right; members that answer answers raise a storm in which time stands still.
+// are right; replies to replies would livelock at one instant.
 func (w *World) weather(n *node) {
 	if at := w.clock.Now / second; at != w.sendingAt {
 		w.sendingAt, w.sending = at, 0

@@ -164,7 +164,7 @@ func (w *World) step(n *node, in *member.Input) {
 	w.dispatch(n)
 }
 
-// dispatch executes a member's outputs, in the order of architecture.md: the
+// dispatch executes a member's outputs, in the order of ARCHITECTURE.md, section 4: the
 // network first, because it takes longest.
 func (w *World) dispatch(n *node) {
 	out := &n.out

@@ -56,9 +56,8 @@ type ShortWrite struct {
 func (e *ShortWrite) Error() string { return e.Err.Error() }
 func (e *ShortWrite) Unwrap() error { return e.Err }
 
-// WithFaults returns fs with a doubter in front: before each operation fault
-// is asked, and if it returns an error the operation does not take place and
-// fails with it.
+// WithFaults wraps fs: fault is called before each operation, and if it returns
+// an error the operation does not take place and fails with it.
 func WithFaults(fs FS, fault func(Op) error) FS {
 	return &hooked{fs: fs, before: fault, after: func(Op) {}}
 }

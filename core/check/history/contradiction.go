@@ -68,5 +68,5 @@ func (l *replayed) gives(c *candidate) bool {
 	case c.write.acts():
 		return c.write.agrees(c)
 	}
-	return l.gaveIdly(c, rev, func(*written) bool { return true })
+	return l.matchesNoOp(c, rev, func(*written) bool { return true })
 }

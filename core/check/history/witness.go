@@ -82,7 +82,7 @@ func (l *replayed) orderOf(candidates []*candidate) (*order, error) {
 	o := &order{log: l}
 	for _, w := range l.writes {
 		if w.placed == nil && w.acts() {
-			w.lookFor(lost)
+			w.findLost(lost)
 		}
 		if w.placed != nil {
 			o.writes = append(o.writes, w)
@@ -103,23 +103,23 @@ func (w *written) agrees(c *candidate) bool {
 	return w.agreed
 }
 
-// gave tells whether the answer is what the model says to w.
+// gave reports whether the answer is what the model says to w.
 func (w *written) gave(c *candidate) bool {
 	return w.err == nil && (w.agreed && w == c.write || w.response != nil && sameResponse(c.response, w.response))
 }
 
-// gaveIdly tells whether the log gives an answer to a request that changed nothing
+// matchesNoOp reports whether the log gives an answer to a request that changed nothing
 // at a revision. Whoever claimed it: of requests that are alike any may be the one.
-func (l *replayed) gaveIdly(c *candidate, rev int64, where func(*written) bool) bool {
+func (l *replayed) matchesNoOp(c *candidate, rev int64, where func(*written) bool) bool {
 	return slices.ContainsFunc(l.after(rev), func(w *written) bool {
 		return where(w) && !w.acts() && bytesOf(w.request) == bytesOf(c.request) && w.gave(c)
 	})
 }
 
-// lookFor finds the operation without an answer that w is: of equals the one that
+// findLost finds the operation without an answer that w is: of equals the one that
 // was called first. If there is none, it was somebody's whom the history does not
 // know, at any time.
-func (w *written) lookFor(lost []*candidate) {
+func (w *written) findLost(lost []*candidate) {
 	for _, c := range lost {
 		if c.write == nil && bytesOf(c.request) == w.bytes() {
 			c.write, w.placed = w, c
@@ -213,7 +213,7 @@ func (o *order) gives(c *candidate, rev int64, era int) bool {
 		if readOnly(c.request) {
 			return o.log.explainsIn(c.known, rev, era)
 		}
-		return o.log.gaveIdly(c, rev, func(w *written) bool { return w.era == era })
+		return o.log.matchesNoOp(c, rev, func(w *written) bool { return w.era == era })
 	}
 	s, _, _ := o.log.eraOf(era)
 	var err error

@@ -32,7 +32,7 @@ func (n *Node) core() {
 			n.handOut()
 		}
 	}
-	n.answerNobody()
+	n.failPending()
 }
 
 // step keeps the driver's own books of what goes into the member.
@@ -73,7 +73,7 @@ func (n *Node) handOut() {
 		n.reply(&out.Replies[i])
 	}
 	for i := range out.Reads {
-		n.letRead(&out.Reads[i])
+		n.releaseRead(&out.Reads[i])
 	}
 	for i := range out.Pushes {
 		if s := n.streams[out.Pushes[i].Stream]; s != nil {
@@ -118,7 +118,7 @@ func (n *Node) reply(r *api.Reply) {
 	}
 }
 
-func (n *Node) letRead(r *api.ReadReady) {
+func (n *Node) releaseRead(r *api.ReadReady) {
 	if c := n.calls[r.ID]; c != nil {
 		delete(n.calls, r.ID)
 		c.ready, c.isReady = *r, true
@@ -126,8 +126,8 @@ func (n *Node) letRead(r *api.ReadReady) {
 	}
 }
 
-// answerNobody ends everything that still waits when the loop ends.
-func (n *Node) answerNobody() {
+// failPending answers everything that still waits with an error when the loop ends.
+func (n *Node) failPending() {
 	n.inbox.close()
 	for rest := n.inbox.take(nil); rest != nil; rest = n.inbox.take(nil) {
 		for i := range rest {

@@ -223,13 +223,13 @@ func (n *Node) header() api.Header {
 // Resign hands leadership over if this member has it, and waits until another leads or
 // the context ends.
 func (n *Node) Resign(ctx context.Context) error {
-	heir := n.heir()
-	if n.Leader() != n.id || heir == 0 {
+	successor := n.successor()
+	if n.Leader() != n.id || successor == 0 {
 		return nil // nobody is there to take it
 	}
 	n.log.Info("leadership transfer starting", zap.String("local-member-id", hexID(n.id)))
 	start := time.Now()
-	n.inbox.put(member.Input{Kind: member.TransferLeadership, Peer: heir})
+	n.inbox.put(member.Input{Kind: member.TransferLeadership, Peer: successor})
 	for n.Leader() == n.id || n.Leader() == 0 {
 		select {
 		case <-ctx.Done():
@@ -238,16 +238,16 @@ func (n *Node) Resign(ctx context.Context) error {
 			return api.ErrStopped
 		case <-time.After(5 * time.Millisecond):
 		}
-		if n.transport.ActiveSince(heir).IsZero() {
-			return fmt.Errorf("node: %s, to whom leadership was to go, is gone", hexID(heir))
+		if n.transport.ActiveSince(successor).IsZero() {
+			return fmt.Errorf("node: %s, to whom leadership was to go, is gone", hexID(successor))
 		}
 	}
 	n.log.Info("leadership transfer finished", zap.String("local-member-id", hexID(n.id)), zap.String("new-leader", hexID(n.Leader())), zap.Duration("took", time.Since(start)))
 	return nil
 }
 
-// heir is the voter with the longest unbroken connection, 0 if there is none.
-func (n *Node) heir() uint64 {
+// successor is the voter with the longest unbroken connection, 0 if there is none.
+func (n *Node) successor() uint64 {
 	var best uint64
 	var since time.Time
 	for _, id := range n.Members().Voters() {

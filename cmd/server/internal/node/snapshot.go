@@ -175,7 +175,7 @@ func (n *peerSide) SnapshotSent(id uint64, ok bool) {
 	n.inbox.put(member.Input{Kind: member.SnapshotStatus, Peer: id, OK: ok})
 }
 
-// Expelled: a peer says that this member was removed. It knows; we may not, having been away.
+// Expelled: a peer says that this member was removed. It may have applied our removal before us, who were away.
 func (n *peerSide) Expelled(by uint64) {
 	if ms := n.members.Load(); ms.Get(n.id) != nil && len(ms.List()) > 1 {
 		(*Node)(n).fail(fmt.Errorf("%w (says member %s)", member.ErrRemoved, hexID(by)))

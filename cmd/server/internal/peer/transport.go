@@ -99,14 +99,14 @@ func New(cfg Config) *Transport {
 	}
 	t.streams = &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return impatient(connect(ctx, network, addr))
+			return withDeadlines(connect(ctx, network, addr))
 		},
 		ReadBufferSize:      64 << 10,
 		MaxIdleConnsPerHost: -1,
 	}
 	t.posts = &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return patient(connect(ctx, network, addr))
+			return withWriteDeadline(connect(ctx, network, addr))
 		},
 		MaxIdleConnsPerHost:   pipelineWorkers,
 		IdleConnTimeout:       30 * time.Second,
@@ -116,42 +116,42 @@ func New(cfg Config) *Transport {
 	return t
 }
 
-// impatient gives a connection deadlines on each read and write.
-func impatient(c net.Conn, err error) (net.Conn, error) {
+// withDeadlines gives a connection deadlines on each read and write.
+func withDeadlines(c net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return impatientConn{c}, nil
+	return deadlineConn{c}, nil
 }
 
-type impatientConn struct{ net.Conn }
+type deadlineConn struct{ net.Conn }
 
-func (c impatientConn) Read(p []byte) (int, error) {
+func (c deadlineConn) Read(p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
 }
 
-func (c impatientConn) Write(p []byte) (int, error) {
+func (c deadlineConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
 }
 
-// patient gives a connection deadlines on writes alone: an upload that stands still is
+// withWriteDeadline gives a connection deadlines on writes alone: an upload that stands still is
 // given up, but its receiver may take its time to answer.
-func patient(c net.Conn, err error) (net.Conn, error) {
+func withWriteDeadline(c net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return patientConn{c}, nil
+	return writeDeadlineConn{c}, nil
 }
 
-type patientConn struct{ net.Conn }
+type writeDeadlineConn struct{ net.Conn }
 
-func (c patientConn) Write(p []byte) (int, error) {
+func (c writeDeadlineConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(snapshotStall)); err != nil {
 		return 0, err
 	}
