@@ -140,6 +140,9 @@ func compile(root, out string) error {
 
 // overlayTemplate writes an overlay for go build that puts web/build/template in
 // the place of text/template, and returns its name.
+//
+// Package template says why. Later versions of ebiten carry their shaders ready-made
+// (its issues 2984 and 3157); with one of those, both are to go.
 func overlayTemplate(root string) (string, error) {
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "text/template").Output()
 	if err != nil {

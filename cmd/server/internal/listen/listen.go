@@ -45,7 +45,8 @@ func Open(u url.URL) (net.Listener, error) {
 }
 
 // Budget bounds the connections of several listeners together: files of the member's own must find a descriptor,
-// whatever its clients do.
+// whatever its clients do. (netutil.LimitListener bounds one listener alone; and it takes a token before it accepts, so
+// that a listener which nobody calls would hold one for ever.)
 type Budget struct{ room chan struct{} } // a token for each open connection
 
 // NewBudget makes a budget of n connections.
