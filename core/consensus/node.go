@@ -53,7 +53,7 @@ type Node struct {
 	applies    []pendingApply
 	lastApply  uint64
 	reads      reads
-	retention    retention
+	retention  retention
 	rejected   uint64
 	refused    error  // the newest of them, until Refused tells it
 	maxReadAck uint64 // newest position of the read queue that we have asked followers to confirm in this term

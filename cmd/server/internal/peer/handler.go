@@ -169,6 +169,8 @@ func forbid(w http.ResponseWriter, err error) {
 	fmt.Fprintf(w, `{"message":%q}`, err.Error())
 }
 
+// serveMessage takes one message. Its room is claimed before the body is read and given back when the handler returns:
+// what is being received at one time has a bound, whoever sends it (see intake).
 func (t *Transport) serveMessage(w http.ResponseWriter, r *http.Request) {
 	if !method(w, r, http.MethodPost) || !t.check(w, r) {
 		return
@@ -209,6 +211,10 @@ func (t *Transport) serveMessage(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveStream keeps the response open and lets the peer's writer have it.
+//
+// Whether the caller is one of ours is asked in etcd's order, since the caller acts by the answer: 412, another cluster
+// or release, is an operator's mistake; 410 tells it that it was removed, upon which it stops for good; 404, not known
+// (yet), has it try again, and we note where to answer it.
 func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	if !method(w, r, http.MethodGet) {
 		return
@@ -254,7 +260,9 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 	p.writers[k].serve(w, r)
 }
 
-// serve hands the response to the writer and waits until it is done with it.
+// serve hands the response to the writer and waits until it is done with it: net/http takes the response back when the
+// handler returns, so it must not return while the writer may still write. The header leaves before the writer has the
+// response, for the dialer waits for it.
 func (wr *writer) serve(w http.ResponseWriter, r *http.Request) {
 	o := &outgoing{w: w, control: http.NewResponseController(w), closed: make(chan struct{})}
 	w.WriteHeader(http.StatusOK)
@@ -278,6 +286,9 @@ func (wr *writer) serve(w http.ResponseWriter, r *http.Request) {
 	<-o.closed // by the writer: nobody writes to w after this
 }
 
+// serveSnapshot takes a database. Everything that can refuse it is asked before its first byte is read: who sends it,
+// by the headers; what it is, by the message in front of it; whether the member wants it, by ReceiveImage. The answer
+// leaves when the database is durable under its name and the member has the message: the sender then counts on it.
 func (t *Transport) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	if !method(w, r, http.MethodPost) || !t.check(w, r) {

@@ -19,7 +19,9 @@ import (
 	"vitrine/core/limits"
 )
 
-// pipeline posts messages one by one while there is no stream for them.
+// pipeline posts messages one by one while there is no stream for them. Several run beside one another, so posted
+// messages may overtake each other; raft allows that. A message is tried once: when the answer is an error it may have
+// arrived all the same, and raft decides whether it is sent again.
 func (p *peer) pipeline() {
 	for {
 		select {
@@ -80,17 +82,23 @@ func (p *peer) post(ctx context.Context, path, contentType string, body io.Reade
 		err = errExpelled
 		p.t.cfg.Member.Expelled(p.id)
 	default:
-		err = fmt.Errorf("unexpected http status %s while posting to %q: %s", resp.Status, u+path, strings.TrimSpace(string(text)))
+		err = fmt.Errorf("unexpected http status %s while posting to %q: %s", resp.Status, u+path,
+			strings.TrimSpace(string(text)))
 	}
 	p.urls.unreachable(u)
 	return err
 }
 
-// sendSnapshot posts the message and then the database it stands for.
+// sendSnapshot posts the message and then the database it stands for, in one body.
+//
+// The peer answers when it has saved the database durably and taken the message, so a success says that it will install
+// it. A failure may come after the peer has saved everything, when only the answer is lost; raft then probes, and the
+// peer's own answer to the message tells that it has arrived.
 func (p *peer) sendSnapshot(m *raftpb.Message, image Image) {
 	start := time.Now()
 	to := ID(p.id)
-	log := p.t.log.With(zap.Uint64("snapshot-index", m.GetSnapshot().GetMetadata().GetIndex()), zap.String("remote-peer-id", to), zap.Int64("bytes", image.Size()))
+	log := p.t.log.With(zap.Uint64("snapshot-index", m.GetSnapshot().GetMetadata().GetIndex()),
+		zap.String("remote-peer-id", to), zap.Int64("bytes", image.Size()))
 	log.Info("sending database snapshot")
 	p.t.m.snapshotSending.WithLabelValues(to).Inc()
 	defer p.t.m.snapshotSending.WithLabelValues(to).Dec()
@@ -104,6 +112,7 @@ func (p *peer) sendSnapshot(m *raftpb.Message, image Image) {
 			pw.CloseWithError(werr)
 		})
 		err = p.post(p.ctx, "/raft/snapshot", "application/octet-stream", io.MultiReader(bytes.NewReader(head), pr))
+		// frees the writer, if the peer did not read to the end
 		pr.CloseWithError(errors.New("peer: snapshot request is over"))
 		writer.Wait() // the image is closed by our caller, so nobody may read it any more
 	}

@@ -61,7 +61,8 @@ type writer struct {
 }
 
 func newWriter(p *peer, k kind) *writer {
-	return &writer{p: p, kind: k, queue: make(chan *raftpb.Message, streamQueue), attach: make(chan *outgoing), gone: make(chan *outgoing)}
+	return &writer{p: p, kind: k, queue: make(chan *raftpb.Message, streamQueue), attach: make(chan *outgoing),
+		gone: make(chan *outgoing)}
 }
 
 func (w *writer) up() bool {
@@ -81,6 +82,13 @@ func (w *writer) swap(to *outgoing) {
 	}
 }
 
+// run is the writer's only goroutine: it alone writes to a connection, so that frames are never mixed. A peer that
+// dials again before we have noticed that its old connection is broken simply attaches a new one; the old one is
+// closed by swap. The stateful framing of appends begins anew with every connection, as the reader's does.
+//
+// When a connection is lost the order is: new messages go another way (swap), what waits is given up (discard), and
+// then raft hears of it, once. Else messages would go on joining a queue that was emptied, and leave on the next
+// connection, long after raft has sent them again.
 func (w *writer) run() {
 	p := w.p
 	var (
@@ -111,7 +119,8 @@ func (w *writer) run() {
 			w.swap(conn)
 			enc, queue = w.kind.encoder(), w.queue
 			p.status.activate()
-			p.t.log.Info("established TCP streaming connection with remote peer", zap.String("stream-writer-type", w.kind.String()),
+			p.t.log.Info("established TCP streaming connection with remote peer",
+				zap.String("stream-writer-type", w.kind.String()),
 				zap.String("local-member-id", ID(p.t.cfg.Self)), zap.String("remote-peer-id", ID(p.id)))
 			continue
 		case o := <-w.gone:
@@ -159,7 +168,8 @@ func (w *writer) fill(enc encoder, buf []byte, m *raftpb.Message) ([]byte, error
 	}
 }
 
-// discard empties the queue: raft will send again what still matters.
+// discard empties the queue: raft will send again what still matters. What waited is old by the time there is a
+// connection again, and would only delay what is new.
 func (w *writer) discard() {
 	for {
 		select {
@@ -171,7 +181,8 @@ func (w *writer) discard() {
 	}
 }
 
-// read keeps one incoming stream open for as long as the peer is one.
+// read keeps one incoming stream open for as long as the peer is one. An end of file is how the other side leaves or
+// replaces a stream and says nothing of the peer; every other error makes it inactive.
 func (p *peer) read(k kind) {
 	for {
 		err := p.readOnce(k)
@@ -190,7 +201,8 @@ func (p *peer) read(k kind) {
 	}
 }
 
-// readOnce opens the stream and reads it to its end.
+// readOnce opens the stream and reads it to its end. What it receives of a member that was removed, or for another
+// member, is passed over and not refused: the stream may carry other messages, and its sender cannot be answered here.
 func (p *peer) readOnce(k kind) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
@@ -200,7 +212,8 @@ func (p *peer) readOnce(k kind) error {
 	}
 	defer body.Close()
 	p.status.activate()
-	log := p.t.log.With(zap.String("stream-reader-type", k.String()), zap.String("local-member-id", ID(p.t.cfg.Self)), zap.String("remote-peer-id", ID(p.id)))
+	log := p.t.log.With(zap.String("stream-reader-type", k.String()), zap.String("local-member-id", ID(p.t.cfg.Self)),
+		zap.String("remote-peer-id", ID(p.id)))
 	log.Info("established TCP streaming connection with remote peer")
 	counted := &counter{r: body}
 	d := k.decoder(ctx, bufio.NewReaderSize(counted, 64<<10), p.t.members, p.t.cfg.Self, p.id)
@@ -222,7 +235,8 @@ func (p *peer) readOnce(k kind) error {
 		}
 		if !p.t.cfg.Member.Receive(m) {
 			failed.Inc()
-			log.Warn("dropped internal Raft message since receiving buffer is full (overloaded network)", zap.String("message-type", m.GetType().String()))
+			log.Warn("dropped internal Raft message since receiving buffer is full (overloaded network)",
+				zap.String("message-type", m.GetType().String()))
 		}
 	}
 }

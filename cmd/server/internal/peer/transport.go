@@ -160,6 +160,7 @@ func (c writeDeadlineConn) Write(p []byte) (int, error) {
 
 // Add starts talking to a peer, or gives a known one new URLs.
 func (t *Transport) Add(id uint64, urls []string) {
+	// The stranger is closed without the lock: close waits for its goroutines, and those ask for the lock (get).
 	if stranger := t.add(id, urls); stranger != nil {
 		stranger.close()
 	}
@@ -169,6 +170,7 @@ func (t *Transport) Add(id uint64, urls []string) {
 func (t *Transport) add(id uint64, urls []string) (stranger *peer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// Close cancels the context under this lock: either it sees what is added here, or nothing is added.
 	if t.ctx.Err() != nil || id == t.cfg.Self {
 		return nil
 	}
@@ -196,7 +198,8 @@ func (t *Transport) addRemote(id uint64, urls []string) {
 		return
 	}
 	if len(t.remotes) >= maxRemotes {
-		oldest := slices.MinFunc(slices.Collect(maps.Values(t.remotes)), func(a, b *peer) int { return a.known.Compare(b.known) })
+		oldest := slices.MinFunc(slices.Collect(maps.Values(t.remotes)),
+			func(a, b *peer) int { return a.known.Compare(b.known) })
 		delete(t.remotes, oldest.id)
 		t.tasks.Go(oldest.close)
 	}
@@ -208,7 +211,9 @@ func (t *Transport) addRemote(id uint64, urls []string) {
 // maxRemotes bounds what strangers can make us remember.
 const maxRemotes = 16
 
-// Remove stops talking to a peer.
+// Remove stops talking to a peer. It leaves the map first, so that nothing new is queued for it, and messages that are
+// on their way when it returns have been given up. The last one that it should get, its own removal, may be among them:
+// it then hears of it by the answer to its next request (410 or 403, see Expelled).
 func (t *Transport) Remove(id uint64) {
 	t.mu.Lock()
 	p := t.peers[id]
@@ -216,7 +221,8 @@ func (t *Transport) Remove(id uint64) {
 	t.mu.Unlock()
 	if p != nil {
 		p.close()
-		t.log.Info("removed remote peer", zap.String("local-member-id", ID(t.cfg.Self)), zap.String("removed-remote-peer-id", ID(id)))
+		t.log.Info("removed remote peer", zap.String("local-member-id", ID(t.cfg.Self)),
+			zap.String("removed-remote-peer-id", ID(id)))
 	}
 }
 
@@ -245,7 +251,8 @@ func (t *Transport) get(id uint64) *peer {
 	return t.peers[id]
 }
 
-// Send queues a message for its receiver. It never blocks; what finds no room is lost.
+// Send queues a message for its receiver. It never blocks; what finds no room is lost. Messages of one kind to one peer
+// keep their order while one stream lives; between kinds, and over a break, there is none, and raft needs none.
 func (t *Transport) Send(m *raftpb.Message) {
 	t.mu.RLock()
 	p := t.peers[m.GetTo()]
@@ -258,8 +265,8 @@ func (t *Transport) Send(m *raftpb.Message) {
 	}
 }
 
-// SendSnapshot sends a snapshot message and the image that belongs to it, and closes the image. It returns when the peer
-// has answered, the transfer has failed or the transport is closed.
+// SendSnapshot sends a snapshot message and the image that belongs to it, and closes the image. It returns when the
+// peer has answered, the transfer has failed or the transport is closed.
 func (t *Transport) SendSnapshot(m *raftpb.Message, image Image) {
 	defer image.Close()
 	p := t.get(m.GetTo())
@@ -273,10 +280,14 @@ func (t *Transport) SendSnapshot(m *raftpb.Message, image Image) {
 
 // Close ends all connections and waits for everything that runs on them: goroutines of peers, snapshots on their way in
 // either direction, and requests that are being answered.
+//
+// The order: no task begins any more; the context ends what waits (streams, posts, uploads); goroutines of peers are
+// waited for, which ends responses that they write to; then the requests that served those responses. The member behind
+// the transport may go when Close returns, and not before.
 func (t *Transport) Close() {
 	t.tasks.Close()
 	t.mu.Lock()
-	t.stop()
+	t.stop() // under the lock, see add
 	all := t.peers
 	for id, r := range t.remotes {
 		all[id] = r
@@ -339,14 +350,17 @@ func (p *peer) startStreams() {
 	p.wg.Go(p.probe)
 }
 
+// close ends the goroutines of the peer; afterwards none of them calls the member. A snapshot on its way (SendSnapshot)
+// is a task of the transport: it fails with the peer's context, and that is still told.
 func (p *peer) close() {
 	p.cancel()
 	p.wg.Wait()
 	p.status.deactivate("peer", errors.New("stopped"))
 }
 
-// send picks a way: appends have a stream of their own, so that a large one
-// never delays a heartbeat; while a stream is down, messages are posted.
+// send picks a way: appends have a stream of their own, so that a large one never delays a heartbeat; while a stream is
+// down, messages are posted. A stream that breaks between the question and the queue leaves
+// the message there: it is late, if there is a next connection, or given up with the rest (discard).
 func (p *peer) send(m *raftpb.Message) {
 	queue := p.posts
 	switch {
@@ -363,6 +377,9 @@ func (p *peer) send(m *raftpb.Message) {
 	}
 }
 
+// dropped tells of a message for which there was no room. raft is told that the peer is unreachable, and stops sending
+// ahead of what the peer has confirmed; of a snapshot it is told that it failed, else it would wait for the answer for
+// ever.
 func (p *peer) dropped(m *raftpb.Message) {
 	p.t.cfg.Member.Dropped(m, "full")
 	p.t.cfg.Member.Unreachable(p.id)
@@ -409,13 +426,15 @@ func (s *status) deactivate(where string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.from.IsZero() {
-		s.p.t.log.Debug("peer deactivated again", zap.String("peer-id", ID(s.p.id)), zap.String("where", where), zap.Error(err))
+		s.p.t.log.Debug("peer deactivated again", zap.String("peer-id", ID(s.p.id)), zap.String("where", where),
+			zap.Error(err))
 		return
 	}
 	s.from = time.Time{}
 	s.p.t.m.active.WithLabelValues(ID(s.p.t.cfg.Self), ID(s.p.id)).Set(0)
 	s.p.t.m.disconnected.WithLabelValues(ID(s.p.t.cfg.Self), ID(s.p.id)).Inc()
-	s.p.t.log.Warn("peer became inactive (message send to peer failed)", zap.String("peer-id", ID(s.p.id)), zap.String("where", where), zap.Error(err))
+	s.p.t.log.Warn("peer became inactive (message send to peer failed)", zap.String("peer-id", ID(s.p.id)),
+		zap.String("where", where), zap.Error(err))
 }
 
 func (s *status) active() bool { return !s.since().IsZero() }

@@ -91,7 +91,8 @@ func serveSide(t *testing.T, id, cluster uint64, l net.Listener, url string, dia
 		id: id, url: url, received: make(chan *raftpb.Message, 10000), images: make(chan string, 1),
 		sent: make(chan bool, 10), expelled: make(chan uint64, 1), removed: map[uint64]bool{},
 	}
-	s.t = New(Config{Self: id, Cluster: cluster, URLs: []string{s.url}, Member: s, Log: zap.NewNop(), Metrics: NewMetrics(prometheus.NewRegistry()), Dial: dial})
+	s.t = New(Config{Self: id, Cluster: cluster, URLs: []string{s.url}, Member: s, Log: zap.NewNop(),
+		Metrics: NewMetrics(prometheus.NewRegistry()), Dial: dial})
 	s.server = &http.Server{Handler: s.t.Handler()}
 	go s.server.Serve(l)
 	t.Cleanup(s.close)
@@ -198,7 +199,8 @@ func TestStreamsKeepOrder(t *testing.T) {
 		}
 		for i := uint64(10); i < 1000; i++ {
 			m := b.expect(t, raftpb.MsgApp, i)
-			if len(m.Entries) != 1 || m.Entries[0].GetIndex() != i+1 || string(m.Entries[0].Data) != "value" || m.GetFrom() != 1 || m.GetTo() != 2 || m.GetLogTerm() != 3 {
+			if len(m.Entries) != 1 || m.Entries[0].GetIndex() != i+1 || string(m.Entries[0].Data) != "value" ||
+				m.GetFrom() != 1 || m.GetTo() != 2 || m.GetLogTerm() != 3 {
 				t.Fatalf("message %v", m)
 			}
 		}
@@ -267,7 +269,8 @@ func (s text) Close() error                       { return nil }
 
 func snapshotTo(to uint64) *raftpb.Message {
 	m := message(raftpb.MsgSnap, 1, to, 0)
-	m.Snapshot = &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(9)), Term: new(uint64(3)), ConfState: &raftpb.ConfState{Voters: []uint64{1, 2}}}}
+	m.Snapshot = &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(9)), Term: new(uint64(3)),
+		ConfState: &raftpb.ConfState{Voters: []uint64{1, 2}}}}
 	return m
 }
 
@@ -333,7 +336,8 @@ func TestRefusals(t *testing.T) {
 		s := newSide(t, w, 1, 0xabc)
 		s.removed[7] = true
 		s.t.Add(3, []string{"http://127.0.0.1:1"})
-		good := map[string]string{"X-Server-From": "3", "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": "abc", "X-Raft-To": "1"}
+		good := map[string]string{"X-Server-From": "3", "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0",
+			"X-Etcd-Cluster-ID": "abc", "X-Raft-To": "1"}
 		body, err := appendMessage(nil, message(raftpb.MsgHeartbeat, 7, 1, 0))
 		if err != nil {
 			t.Fatal(err)
@@ -350,8 +354,10 @@ func TestRefusals(t *testing.T) {
 			text         string
 		}{
 			{"GET", "/raft/stream/message/3", map[string]string{"X-Etcd-Cluster-ID": "def"}, nil, 412, "cluster ID mismatch\n"},
-			{"GET", "/raft/stream/message/3", map[string]string{"X-Server-Version": "2.3.0"}, nil, 412, "incompatible version\n"},
-			{"GET", "/raft/stream/message/3", map[string]string{"X-Min-Cluster-Version": "3.8.0"}, nil, 412, "incompatible version\n"},
+			{"GET", "/raft/stream/message/3", map[string]string{"X-Server-Version": "2.3.0"}, nil, 412,
+				"incompatible version\n"},
+			{"GET", "/raft/stream/message/3", map[string]string{"X-Min-Cluster-Version": "3.8.0"}, nil, 412,
+				"incompatible version\n"},
 			{"GET", "/raft/stream/message/3", map[string]string{"X-Raft-To": "5"}, nil, 412, "to field mismatch\n"},
 			{"GET", "/raft/stream/msgapp/7", nil, nil, 410, "removed member\n"},
 			{"GET", "/raft/stream/msgapp/8", nil, nil, 404, "error sender not found\n"},
@@ -361,12 +367,16 @@ func TestRefusals(t *testing.T) {
 			{"GET", "/raft", nil, nil, 405, "Method Not Allowed\n"},
 			{"POST", "/raft", map[string]string{"X-Etcd-Cluster-ID": "def"}, body, 412, "cluster ID mismatch\n"},
 			{"POST", "/raft", nil, []byte{8}, 400, "error unmarshalling raft message\n"},
-			{"POST", "/raft", map[string]string{"X-Server-From": "7"}, body, 403, `{"message":"cannot process message from removed member"}`},
-			{"POST", "/raft/snapshot", map[string]string{"X-Server-From": "7"}, body, 403, `{"message":"cannot process message from removed member"}`},
-			{"POST", "/raft/snapshot", nil, append([]byte{0, 0, 0, 0, 0, 0x90, 0, 0}, body...), 413, "failed to decode raft message (peer: message exceeds the limit)\n"},
+			{"POST", "/raft", map[string]string{"X-Server-From": "7"}, body, 403,
+				`{"message":"cannot process message from removed member"}`},
+			{"POST", "/raft/snapshot", map[string]string{"X-Server-From": "7"}, body, 403,
+				`{"message":"cannot process message from removed member"}`},
+			{"POST", "/raft/snapshot", nil, append([]byte{0, 0, 0, 0, 0, 0x90, 0, 0}, body...), 413,
+				"failed to decode raft message (peer: message exceeds the limit)\n"},
 			{"POST", "/raft", nil, body, 403, `{"message":"cannot process message from removed member"}`},
 			{"POST", "/raft", nil, other, 403, `{"message":"cannot process message to mismatch member"}`},
-			{"POST", "/raft/snapshot", nil, append(make([]byte, 7), append([]byte{byte(len(other))}, other...)...), 400, "wrong raft message type\n"},
+			{"POST", "/raft/snapshot", nil, append(make([]byte, 7), append([]byte{byte(len(other))}, other...)...), 400,
+				"wrong raft message type\n"},
 			{"POST", "/raft/snapshot", nil, []byte{1}, 400, "failed to decode raft message (unexpected EOF)\n"},
 		} {
 			req := httptest.NewRequest(test.method, test.path, bytes.NewReader(test.body))
@@ -419,7 +429,8 @@ func TestStrangersAreBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			req := httptest.NewRequest("POST", "/raft", bytes.NewReader(body))
-			for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3", "X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": ID(77), "X-PeerURLs": url} {
+			for k, v := range map[string]string{"X-Server-From": ID(from), "X-Server-Version": "3.7.3",
+				"X-Min-Cluster-Version": "3.0.0", "X-Etcd-Cluster-ID": ID(77), "X-PeerURLs": url} {
 				req.Header.Set(k, v)
 			}
 			w := httptest.NewRecorder()
