@@ -23,30 +23,30 @@ type act struct {
 func newActs() map[string]*act {
 	acts := map[string]*act{
 		script.Crash:      {possible: wants((*node).alive), perform: onMember((*World).crash)},
-		script.Restart:    {possible: wants((*node).down), perform: onMember((*World).restart)},
+		script.Restart:    {possible: wants((*node).down), perform: onMember(restart)},
 		script.Pause:      {possible: wants((*node).Runs), perform: onMember((*World).pause)},
 		script.Resume:     {possible: wants((*node).Paused), perform: onMember((*World).resume)},
-		script.Campaign:   {possible: wants((*node).Runs), perform: onMember((*World).campaign)},
-		script.Transfer:   {possible: (*World).mayTransfer, perform: onMember((*World).transfer)},
-		script.Stall:      {perform: onMember((*World).stall)},
-		script.Fail:       {possible: (*World).mayFail, perform: onMember((*World).fail)},
-		script.Clock:      {perform: onMember((*World).turnClock)},
-		script.Strike:     {valid: validStrike, perform: onMember((*World).strike)},
-		script.Defragment: {possible: (*World).mayDefragment, perform: onMember((*World).defragment)},
-		script.Garble:     {perform: onMember((*World).garbleNext)},
-		script.Rot:        {perform: (*World).rot},
+		script.Campaign:   {possible: wants((*node).Runs), perform: onMember(campaign)},
+		script.Transfer:   {possible: mayTransfer, perform: onMember(transfer)},
+		script.Stall:      {perform: onMember(stall)},
+		script.Fail:       {possible: mayFail, perform: onMember(fail)},
+		script.Clock:      {perform: onMember(turnClock)},
+		script.Strike:     {valid: validStrike, perform: onMember(armStrike)},
+		script.Defragment: {possible: mayDefragment, perform: onMember(defragment)},
+		script.Garble:     {perform: onMember(garbleNext)},
+		script.Rot:        {perform: rot},
 
-		script.Isolate: {perform: (*World).isolate},
-		script.Cut:     {perform: (*World).cut},
-		script.Heal:    {perform: (*World).heal},
-		script.HealAll: {perform: (*World).undoAll},
-		script.Set:     {valid: (*World).validSetting, perform: (*World).set},
+		script.Isolate: {perform: isolate},
+		script.Cut:     {perform: cut},
+		script.Heal:    {perform: heal},
+		script.HealAll: {perform: undoAll},
+		script.Set:     {valid: validSetting, perform: set},
 
-		script.CancelWatch: {possible: (*World).mayCancelWatch, perform: (*World).cancelWatch},
+		script.CancelWatch: {possible: mayCancelWatch, perform: cancelWatch},
 	}
 	for _, v := range script.Verbs() {
 		if v.Op != 0 && acts[v.Name] == nil {
-			acts[v.Name] = &act{perform: (*World).visit}
+			acts[v.Name] = &act{perform: visit}
 		}
 	}
 	return acts
@@ -117,14 +117,14 @@ func wants(fits func(n *node) bool) func(*World, *script.Command) error {
 
 func (n *node) down() bool { return !n.alive() && n.process != starting }
 
-func (w *World) mayTransfer(*script.Command) error {
+func mayTransfer(w *World, _ *script.Command) error {
 	if leader := w.leader(); leader == nil || leader.process != running {
 		return fmt.Errorf("sim: transfer: there is no leader")
 	}
 	return nil
 }
 
-func (w *World) mayFail(c *script.Command) error {
+func mayFail(w *World, c *script.Command) error {
 	kind, _ := script.DiskErrorNamed(c.Name) // it was valid
 	if n := w.byID(c.Member); n.wear.armed[kind] > 0 {
 		return fmt.Errorf("sim: fail: the disk of member %d waits to fail already", n.id)
@@ -132,7 +132,7 @@ func (w *World) mayFail(c *script.Command) error {
 	return nil
 }
 
-func (w *World) mayDefragment(c *script.Command) error {
+func mayDefragment(w *World, c *script.Command) error {
 	n := w.byID(c.Member)
 	if n.Runs() && (n.defrag != nil || n.defragDue) {
 		return fmt.Errorf("sim: defragment: member %d does already", n.id)
@@ -140,19 +140,19 @@ func (w *World) mayDefragment(c *script.Command) error {
 	return wants((*node).Runs)(w, c)
 }
 
-func (w *World) mayCancelWatch(c *script.Command) error {
+func mayCancelWatch(w *World, c *script.Command) error {
 	if w.clients.WatchToCancel(c) == nil {
 		return fmt.Errorf("sim: cancel-watch: there is no such watch")
 	}
 	return nil
 }
 
-func (w *World) cancelWatch(c *script.Command, _ uint64) (uint64, error) {
+func cancelWatch(w *World, c *script.Command, _ uint64) (uint64, error) {
 	w.clients.CloseStream(w.clients.WatchToCancel(c).On)
 	return 0, nil
 }
 
 // visit makes the visitor ask something.
-func (w *World) visit(c *script.Command, _ uint64) (uint64, error) {
+func visit(w *World, c *script.Command, _ uint64) (uint64, error) {
 	return w.clients.Visit(c, api.Clip(c.String(), client.Words))
 }

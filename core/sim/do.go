@@ -9,24 +9,24 @@ import (
 
 // What commands do to processes, links and settings.
 
-func (w *World) campaign(n *node, _ *script.Command, cause uint64) {
+func campaign(w *World, n *node, _ *script.Command, cause uint64) {
 	w.step(n, &member.Input{Kind: member.Campaign, Cause: cause})
 }
 
-func (w *World) transfer(to *node, _ *script.Command, cause uint64) {
+func transfer(w *World, to *node, _ *script.Command, cause uint64) {
 	w.step(w.leader(), &member.Input{Kind: member.TransferLeadership, Peer: to.id, Cause: cause})
 }
 
-func (w *World) stall(n *node, c *script.Command, _ uint64) {
+func stall(w *World, n *node, c *script.Command, _ uint64) {
 	d, _ := c.Duration() // it was valid
 	w.hang(n, max(n.busy.hungUntil, w.clock.Now+int64(d)))
 }
 
-func (w *World) defragment(n *node, _ *script.Command, _ uint64) { w.beginDefrag(n) }
+func defragment(w *World, n *node, _ *script.Command, _ uint64) { w.beginDefrag(n) }
 
-func (w *World) garbleNext(n *node, c *script.Command, _ uint64) { n.garbled = new(*c) }
+func garbleNext(w *World, n *node, c *script.Command, _ uint64) { n.garbled = new(*c) }
 
-func (w *World) restart(n *node, _ *script.Command, _ uint64) { w.start(n) }
+func restart(w *World, n *node, _ *script.Command, _ uint64) { w.start(n) }
 
 // start brings a process up after the time it takes.
 func (w *World) start(n *node) {
@@ -35,7 +35,7 @@ func (w *World) start(n *node) {
 	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.cfg.Process.Restart), Kind: evBoot, Member: uint32(n.id), Life: n.life})
 }
 
-func (w *World) isolate(c *script.Command, cause uint64) (uint64, error) {
+func isolate(w *World, c *script.Command, cause uint64) (uint64, error) {
 	n := w.byID(c.Member)
 	for _, other := range w.nodes {
 		if other != n {
@@ -46,12 +46,12 @@ func (w *World) isolate(c *script.Command, cause uint64) (uint64, error) {
 	return 0, nil
 }
 
-func (w *World) cut(c *script.Command, cause uint64) (uint64, error) {
+func cut(w *World, c *script.Command, cause uint64) (uint64, error) {
 	w.setCuts(c, true, cause)
 	return 0, nil
 }
 
-func (w *World) heal(c *script.Command, cause uint64) (uint64, error) {
+func heal(w *World, c *script.Command, cause uint64) (uint64, error) {
 	if len(c.From) > 0 && len(c.To) > 0 {
 		w.setCuts(c, false, cause)
 		return 0, nil
@@ -66,7 +66,7 @@ func (w *World) heal(c *script.Command, cause uint64) (uint64, error) {
 	return 0, nil
 }
 
-func (w *World) undoAll(_ *script.Command, cause uint64) (uint64, error) {
+func undoAll(w *World, _ *script.Command, cause uint64) (uint64, error) {
 	w.healAll(cause)
 	return 0, nil
 }
@@ -104,7 +104,7 @@ func (w *World) healAll(cause uint64) {
 }
 
 // validSetting knows the presets, too.
-func (w *World) validSetting(c *script.Command) error {
+func validSetting(w *World, c *script.Command) error {
 	_, _, err := c.Setting()
 	if err == nil && c.Name == "network" {
 		_, err = Preset(c.Value)
@@ -113,7 +113,7 @@ func (w *World) validSetting(c *script.Command) error {
 }
 
 // set turns a dial of the whole world, or of one member's disk.
-func (w *World) set(c *script.Command, _ uint64) (uint64, error) {
+func set(w *World, c *script.Command, _ uint64) (uint64, error) {
 	number, d, err := c.Setting()
 	if err != nil {
 		return 0, err

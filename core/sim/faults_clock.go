@@ -9,7 +9,7 @@ import (
 // Clocks: the ticks of a member may come at another rate than those of others,
 // and the time of day that its system tells may be anything.
 
-func (w *World) turnClock(n *node, c *script.Command, _ uint64) {
+func turnClock(w *World, n *node, c *script.Command, _ uint64) {
 	if c.Name == script.ClockStep {
 		d, _ := c.Duration() // it was valid
 		n.wall += int64(d)

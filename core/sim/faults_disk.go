@@ -40,9 +40,6 @@ func (x *wear) takesBack(during uint64) bool {
 	return x.during == during && (x.kind == script.FailWrite || x.kind == script.FailFull)
 }
 
-// permanent tells that a member cannot come back by itself.
-func (n *node) permanent() bool { return n.wear.beyond != nil }
-
 func (n *node) arm(kind script.DiskError, skip int64) { n.wear.armed[kind] = 1 + int(skip) }
 
 // strikesError counts an operation and tells whether it is the one that fails.
@@ -139,7 +136,7 @@ func (w *World) bootFailed(n *node, err error) {
 }
 
 // fail arms an error.
-func (w *World) fail(n *node, c *script.Command, _ uint64) {
+func fail(w *World, n *node, c *script.Command, _ uint64) {
 	kind, _ := script.DiskErrorNamed(c.Name) // it was valid
 	n.arm(kind, c.Rev)
 }
@@ -166,7 +163,7 @@ func writtenBytes(fs *vfs.Mem, name string) int64 {
 
 // rot changes the log of a member on its disk. The position counts the bytes in
 // use of all its segments, and begins anew at their end.
-func (w *World) rot(c *script.Command, _ uint64) (uint64, error) {
+func rot(w *World, c *script.Command, _ uint64) (uint64, error) {
 	n := w.byID(c.Member)
 	names, err := n.fs.List(walDir)
 	if err != nil {

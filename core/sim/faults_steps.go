@@ -157,7 +157,7 @@ func validStrike(_ *World, c *script.Command) error {
 	return nil
 }
 
-func (w *World) strike(n *node, c *script.Command, cause uint64) {
+func armStrike(w *World, n *node, c *script.Command, cause uint64) {
 	how := script.StrikeNamed(c.Value)
 	n.strikes.arm(driver.StepNamed(c.Name), strike{how: how, skip: c.Rev, torn: c.Torn, cause: cause})
 }

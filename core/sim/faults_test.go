@@ -10,6 +10,7 @@ import (
 	"vitrine/core/picture"
 	"vitrine/core/script"
 	"vitrine/core/sim/chaos"
+	"vitrine/core/sim/settle"
 	"vitrine/core/trace"
 	"vitrine/core/wal"
 )
@@ -129,7 +130,7 @@ func TestRotIsNamed(t *testing.T) {
 		if m.Process != picture.Stopped || !errors.As(w.nodes[1].wear.beyond, &corrupt) || corrupt.Offset == 0 && !strings.Contains(how, "limit=1") || !strings.HasSuffix(corrupt.File, ".wal") {
 			t.Errorf("%s: the member is %s, reason %q", how, m.Process, m.Reason)
 		}
-		if cause := w.Unrecoverable(); cause != "" {
+		if cause := settle.Unrecoverable(settling{w}.Members()); cause != "" {
 			t.Errorf("%s: two good disks of three are too few: %s", how, cause)
 		}
 		settles(t, w)
@@ -143,7 +144,7 @@ func TestRotIsNamed(t *testing.T) {
 // confirmed any more, and the run says why.
 func TestDamageBeyondRepairHaltsSafely(t *testing.T) {
 	w := rotten(t, "name=bit rev=700 limit=3", "1", "3")
-	cause := w.Unrecoverable()
+	cause := settle.Unrecoverable(settling{w}.Members())
 	if !strings.HasPrefix(cause, "1 of 3 disks are good; member 1: wal: member/wal/") || !strings.Contains(cause, "member 3: wal:") {
 		t.Fatalf("the cause is %q", cause)
 	}

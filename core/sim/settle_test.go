@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"vitrine/core/sim/settle"
 )
 
 // TestSettledWatchersWaitForTheirRange: a watcher is behind only if its own
@@ -26,7 +28,7 @@ func TestSettledWatchersWaitForTheirRange(t *testing.T) {
 	behind := func() []int64 {
 		var revs []int64
 		for _, wt := range w.clients.Watchers() {
-			rev, err := missed(wt, s, s.KV.Revision())
+			rev, err := settle.Missed(wt, s, s.KV.Revision())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,6 +17,7 @@ import (
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/judge"
+	"vitrine/core/sim/settle"
 	"vitrine/core/sim/setup"
 	"vitrine/core/trace"
 )
@@ -85,7 +86,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	w.chaos = chaos.New(suffering{w}, w.clock, cfg.Seed, drawn)
 	w.judge = judge.New(w.clock, w.stream, judge.Options{
 		Check: !cfg.NoChecks, Quota: cfg.Quota, Kept: cfg.Judged, Decode: w.decode,
-		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, probePatience),
+		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, settle.ProbePatience),
 	})
 	w.clients = client.New(hosting{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
 	w.stream.Attach(observer{w})

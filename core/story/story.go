@@ -16,6 +16,7 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/script"
 	"vitrine/core/sim"
+	"vitrine/core/sim/settle"
 	"vitrine/core/trace"
 )
 
@@ -194,7 +195,7 @@ func (r *Recorder) lines(marked map[uint64]bool, v *sim.Violation) []Line {
 		if v != nil && int64(e.Now) > v.Since+afterwards && e.Kind != trace.Violated {
 			continue
 		}
-		if e.Kind == trace.RequestIssued && strings.HasSuffix(e.Text, " "+sim.ProbeKey) {
+		if e.Kind == trace.RequestIssued && strings.HasSuffix(e.Text, " "+settle.ProbeKey) {
 			probes[e.Request] = true
 		}
 		line, ok := t.Tell(e)

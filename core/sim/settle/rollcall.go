@@ -1,4 +1,4 @@
-package sim
+package settle
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/client"
+	"vitrine/core/sim/setup"
 )
 
 // A cluster that has settled is asked for everything once more: nothing is in the
@@ -20,7 +21,7 @@ import (
 
 // rollcall is how far the asking has come.
 type rollcall struct {
-	w     *World
+	*settling
 	at    int
 	since int64 // of the present step
 	asked int64 // when it last asked
@@ -31,7 +32,7 @@ type rollcall struct {
 
 // question is what a member is asked in a roll call.
 type question struct {
-	to    *node
+	to    Member
 	body  any
 	right func(answer any, err error) string // what is wrong with the answer
 	tries int
@@ -51,12 +52,12 @@ func (c *rollcall) missing() string {
 	}
 	for c.at < len(steps) {
 		if c.since == 0 {
-			c.since = c.w.clock.Now
+			c.since = c.Now()
 		}
 		waits, late := steps[c.at].run(c)
 		switch {
 		case late:
-			c.w.judge.Broken(steps[c.at].number, "%s, %v after the cluster has settled", waits, time.Duration(c.w.clock.Now-c.since))
+			c.judge.Broken(steps[c.at].number, "%s, %v after the cluster has settled", waits, time.Duration(c.Now()-c.since))
 			return ""
 		case waits != "":
 			return waits
@@ -69,11 +70,11 @@ func (c *rollcall) missing() string {
 // answerTime is what a settled cluster may take for one answer.
 const answerTime = 5 * time.Second
 
-func (c *rollcall) over(limit time.Duration) bool { return c.w.clock.Now-c.since > int64(limit) }
+func (c *rollcall) over(limit time.Duration) bool { return c.Now()-c.since > int64(limit) }
 
 // watchesAnswered: no request on a stream is left without its answer.
 func (c *rollcall) watchesAnswered() (string, bool) {
-	for _, s := range c.w.clients.OpenStreams() {
+	for _, s := range c.clients.OpenStreams() {
 		if s.Judged == nil {
 			continue
 		}
@@ -86,11 +87,11 @@ func (c *rollcall) watchesAnswered() (string, bool) {
 
 // progressAsked: whoever asks how far the watches of a stream are is told.
 func (c *rollcall) progressAsked() (string, bool) {
-	if c.asked == 0 || c.w.clock.Now-c.asked > int64(time.Second) { // one is free not to answer while it is behind
-		c.asked = c.w.clock.Now
-		for _, s := range c.w.clients.OpenStreams() {
+	if c.asked == 0 || c.Now()-c.asked > int64(time.Second) { // one is free not to answer while it is behind
+		c.asked = c.Now()
+		for _, s := range c.clients.OpenStreams() {
 			if c.tellable(s) {
-				c.w.clients.AskProgress(s)
+				c.clients.AskProgress(s)
 			}
 		}
 	}
@@ -99,7 +100,7 @@ func (c *rollcall) progressAsked() (string, bool) {
 
 // progressNotified: whoever wants to be told from time to time is.
 func (c *rollcall) progressNotified() (string, bool) {
-	interval := c.w.cfg.Progress
+	interval := c.cfg.Progress
 	if interval > 3*time.Second {
 		return "", false
 	}
@@ -109,7 +110,7 @@ func (c *rollcall) progressNotified() (string, bool) {
 
 // untold names a watch that has not been told how far it is.
 func (c *rollcall) untold(wants func(*client.Watcher) bool) string {
-	for _, s := range c.w.clients.OpenStreams() {
+	for _, s := range c.clients.OpenStreams() {
 		for _, wt := range s.Watchers {
 			if wt.Told < c.since && wants(wt) && c.tellable(s) {
 				return fmt.Sprintf("client %d was not told how far its watch %d is", s.Client, wt.Number)
@@ -122,7 +123,7 @@ func (c *rollcall) untold(wants func(*client.Watcher) bool) string {
 // tellable reports whether the watches of a stream have begun: one that waits for
 // a future revision is told nothing.
 func (c *rollcall) tellable(s *client.Stream) bool {
-	rev := c.w.core()[0].store.KV.Revision()
+	rev := c.core()[0].Store().KV.Revision()
 	for _, wt := range s.Watchers {
 		if wt.Start > rev || !wt.Answered {
 			return false
@@ -139,7 +140,7 @@ const soon = 3 * time.Second
 const maxTries = 3
 
 // ask puts a question on the list; each is asked when the one before is answered.
-func (c *rollcall) ask(to *node, body any, right func(answer any, err error) string) {
+func (c *rollcall) ask(to Member, body any, right func(answer any, err error) string) {
 	c.list = append(c.list, question{to: to, body: body, right: right})
 	if len(c.list) == 1 {
 		c.next()
@@ -151,8 +152,8 @@ func (c *rollcall) next() {
 	q.tries++
 	cmd := script.Of(q.body)
 	op, _, _ := cmd.Body(0)
-	slot := c.w.clients.Issue(c.w.clients.Number(0), op, q.body, cmd.String(), cmd.FirstKey(), q.to.id, soon)
-	c.w.clients.Request(slot).Then = func(r *client.Request) {
+	slot := c.clients.Issue(c.clients.Number(0), op, q.body, cmd.String(), cmd.FirstKey(), q.to.ID(), soon)
+	c.clients.Request(slot).Then = func(r *client.Request) {
 		q := &c.list[0]
 		wrong := q.right(r.Answer, r.Err)
 		switch {
@@ -160,7 +161,7 @@ func (c *rollcall) next() {
 			c.next()
 			return
 		case wrong != "" && c.wrong == "":
-			c.wrong = fmt.Sprintf("member %d answers %q: %s", q.to.id, r.Words, wrong)
+			c.wrong = fmt.Sprintf("member %d answers %q: %s", q.to.ID(), r.Words, wrong)
 		}
 		if c.list = c.list[1:]; len(c.list) > 0 {
 			c.next()
@@ -188,15 +189,15 @@ func (c *rollcall) everythingAsked() (string, bool) {
 	if c.asked > 0 {
 		return c.heard()
 	}
-	c.asked = c.w.clock.Now
+	c.asked = c.Now()
 	key := []byte(ProbeKey)
-	leader := c.w.leader().id
-	for _, n := range c.w.core() {
+	leader := c.Leader()
+	for _, n := range c.core() {
 		for _, body := range []any{
-			&pb.PutRequest{Key: key, Value: fmt.Append(nil, "r", n.id), PrevKv: true}, &pb.RangeRequest{Key: key}, &pb.RangeRequest{Key: key, Serializable: true},
-			&pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)}}, &pb.TxnRequest{Success: []*pb.RequestOp{client.Put(key, fmt.Append(nil, "t", n.id)), client.Get(key)}},
+			&pb.PutRequest{Key: key, Value: fmt.Append(nil, "r", n.ID()), PrevKv: true}, &pb.RangeRequest{Key: key}, &pb.RangeRequest{Key: key, Serializable: true},
+			&pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)}}, &pb.TxnRequest{Success: []*pb.RequestOp{client.Put(key, fmt.Append(nil, "t", n.ID())), client.Get(key)}},
 			&pb.AlarmRequest{}, &pb.HashRequest{}, &pb.HashKVRequest{},
-			&pb.CompactionRequest{Revision: n.store.KV.Revision(), Physical: true},
+			&pb.CompactionRequest{Revision: n.Store().KV.Revision(), Physical: true},
 			&pb.DeleteRangeRequest{Key: []byte(ProbeKey + "-none")},
 		} {
 			c.ask(n, body, func(answer any, err error) string {
@@ -214,8 +215,8 @@ func (c *rollcall) everythingAsked() (string, bool) {
 		})
 		for _, linearizable := range []bool{false, true} {
 			c.ask(n, &pb.MemberListRequest{Linearizable: linearizable}, func(answer any, err error) string {
-				if l, ok := answer.(*pb.MemberListResponse); ok && len(l.Members) != len(c.w.nodes) {
-					return fmt.Sprintf("there are %d members of %d", len(l.Members), len(c.w.nodes))
+				if l, ok := answer.(*pb.MemberListResponse); ok && len(l.Members) != len(c.Members()) {
+					return fmt.Sprintf("there are %d members of %d", len(l.Members), len(c.Members()))
 				}
 				return fine(answer, err)
 			})
@@ -231,9 +232,9 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	if c.asked > 0 {
 		return c.heard()
 	}
-	c.asked = c.w.clock.Now
-	first := c.w.core()[0]
-	quota := int(c.w.cfg.Quota)
+	c.asked = c.Now()
+	first := c.core()[0]
+	quota := int(c.cfg.Quota)
 	if quota == 0 || quota > limits.MaxRequestBytes/4 {
 		return "", false
 	}
@@ -241,7 +242,7 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	put := &pb.PutRequest{Key: key, Value: []byte("1")}
 	c.again = put // the alarm may be on its way
 	c.ask(first, &pb.PutRequest{Key: key, Value: bytes.Repeat([]byte{'x'}, quota)}, fine)
-	for _, n := range c.w.core() {
+	for _, n := range c.core() {
 		c.ask(n, put, refusal(api.ErrNoSpace))
 		c.ask(n, &pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)}, Failure: []*pb.RequestOp{client.Nest(client.Put(key, nil))}}, refusal(api.ErrNoSpace))
 		c.ask(n, &pb.RangeRequest{Key: key}, fine)
@@ -249,19 +250,19 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	up := func(n int) func(any, error) string {
 		return func(answer any, err error) string {
 			r, ok := answer.(*pb.AlarmResponse)
-			if !ok || len(r.Alarms) != n || n > 0 && (r.Alarms[0].MemberID != first.id || r.Alarms[0].Alarm != pb.AlarmType_NOSPACE) {
+			if !ok || len(r.Alarms) != n || n > 0 && (r.Alarms[0].MemberID != first.ID() || r.Alarms[0].Alarm != pb.AlarmType_NOSPACE) {
 				return fmt.Sprintf("%v, and %d alarms", err, len(r.GetAlarms()))
 			}
 			return ""
 		}
 	}
 	own := func(action pb.AlarmRequest_AlarmAction) *pb.AlarmRequest {
-		return &pb.AlarmRequest{Action: action, MemberID: first.id, Alarm: pb.AlarmType_NOSPACE}
+		return &pb.AlarmRequest{Action: action, MemberID: first.ID(), Alarm: pb.AlarmType_NOSPACE}
 	}
 	c.ask(first, &pb.AlarmRequest{}, up(1))
 	c.ask(first, own(pb.AlarmRequest_ACTIVATE), up(1)) // it is up already
 	c.ask(first, &pb.DeleteRangeRequest{Key: key}, fine)
-	c.ask(first, &pb.CompactionRequest{Revision: first.store.KV.Revision() + 1}, fine)
+	c.ask(first, &pb.CompactionRequest{Revision: first.Store().KV.Revision() + 1}, fine)
 	c.ask(first, own(pb.AlarmRequest_DEACTIVATE), up(1))
 	c.ask(first, own(pb.AlarmRequest_DEACTIVATE), up(0))
 	c.ask(first, put, fine)
@@ -283,17 +284,19 @@ func (c *rollcall) leaderMoved() (string, bool) {
 	if c.asked > 0 {
 		return c.heard()
 	}
-	c.asked = c.w.clock.Now
-	leader, core := c.w.leader(), c.w.core()
-	c.ask(leader, &pb.MoveLeaderRequest{TargetID: leader.id}, fine)
-	c.ask(leader, &pb.MoveLeaderRequest{TargetID: MaxMembers + 1}, refusal(api.ErrBadLeaderTransferee))
+	c.asked = c.Now()
+	core := c.core()
+	at := slices.IndexFunc(core, func(n Member) bool { return n.ID() == c.Leader() })
+	leader := core[at]
+	c.ask(leader, &pb.MoveLeaderRequest{TargetID: leader.ID()}, fine)
+	c.ask(leader, &pb.MoveLeaderRequest{TargetID: setup.MaxMembers + 1}, refusal(api.ErrBadLeaderTransferee))
 	for _, n := range core {
 		if n != leader {
-			c.ask(n, &pb.MoveLeaderRequest{TargetID: n.id}, refusal(api.ErrNotLeader))
+			c.ask(n, &pb.MoveLeaderRequest{TargetID: n.ID()}, refusal(api.ErrNotLeader))
 		}
 	}
-	if next := core[(slices.Index(core, leader)+1)%len(core)]; next != leader {
-		c.ask(leader, &pb.MoveLeaderRequest{TargetID: next.id}, fine)
+	if next := core[(at+1)%len(core)]; next != leader {
+		c.ask(leader, &pb.MoveLeaderRequest{TargetID: next.ID()}, fine)
 	}
 	return c.heard()
 }
@@ -301,10 +304,10 @@ func (c *rollcall) leaderMoved() (string, bool) {
 // nothingLeft looks into the books of all members. A connection that vanished
 // stays there until it is given up.
 func (c *rollcall) nothingLeft() (string, bool) {
-	for _, n := range c.w.core() {
+	for _, n := range c.core() {
 		streams, watchers, fenced := 0, 0, 0
-		for _, s := range c.w.clients.OpenStreams() {
-			if s.There && s.Member == n.id {
+		for _, s := range c.clients.OpenStreams() {
+			if s.There && s.Member == n.ID() {
 				streams, watchers = streams+1, watchers+len(s.Watchers)
 				if s.Fenced {
 					fenced++
@@ -314,9 +317,9 @@ func (c *rollcall) nothingLeft() (string, bool) {
 		allowed := map[string]int{
 			"watch streams": streams, "watchers": watchers, "watchers in the index": watchers, "streams that require a leader": fenced,
 		}
-		for _, use := range n.member.Held(nil) {
+		for _, use := range n.Member().Held(nil) {
 			if use.Have != allowed[use.Name] {
-				return fmt.Sprintf("member %d holds %d %s, there should be %d", n.id, use.Have, use.Name, allowed[use.Name]), c.over(client.Keepalive + answerTime)
+				return fmt.Sprintf("member %d holds %d %s, there should be %d", n.ID(), use.Have, use.Name, allowed[use.Name]), c.over(client.Keepalive + answerTime)
 			}
 		}
 	}
