@@ -29,7 +29,8 @@ var order = []string{
 	"driver",
 	"model", "check", "check/fold", "check/history",
 	"script", "picture",
-	"sim/dice", "sim/clock", "sim/setup", "sim/chaos", "sim/judge", "sim/client", "sim/settle", "sim", "story", "replay",
+	"sim/dice", "sim/clock", "sim/setup", "sim/chaos", "sim/disk", "sim/judge", "sim/client", "sim/settle",
+	"sim", "story", "replay",
 }
 
 // only narrows the rule for packages that must know less than their place allows.

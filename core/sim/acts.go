@@ -126,7 +126,7 @@ func mayTransfer(w *World, _ *script.Command) error {
 
 func mayFail(w *World, c *script.Command) error {
 	kind, _ := script.DiskErrorNamed(c.Name) // it was valid
-	if n := w.byID(c.Member); n.wear.armed[kind] > 0 {
+	if n := w.byID(c.Member); n.wear.Armed(kind) {
 		return fmt.Errorf("sim: fail: the disk of member %d waits to fail already", n.id)
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
+	"vitrine/core/sim/disk"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 	"vitrine/core/wal"
@@ -32,14 +33,14 @@ func (n *node) layout() driver.Layout { return driver.At(".", "") }
 // that its database is the memory store and that faults stand between.
 func (w *World) filesOf(n *node) *driver.Disk {
 	d := &driver.Disk{
-		FS:     vfs.WithFaults(n.fs, func(op vfs.Op) error { return w.doubt(n, op) }),
+		FS:     vfs.WithFaults(n.fs, n.wear.Before),
 		Layout: n.layout(), Tracer: n.tracer, LogTracer: n.tracer, CommitTracer: n.tracer, Store: w.storeConfig(),
 		WAL: wal.Options{SegmentBytes: w.cfg.SegmentBytes, Recycle: true},
 		Hook: func(s driver.Step) error {
 			if s == driver.LogSync && mutant.On(mutant.FsyncLies) && n.disk.Chance(0.1) {
 				return driver.ErrLeftOut
 			}
-			return w.reaches(n, s)
+			return n.wear.Reaches(s)
 		},
 	}
 	d.Open = func(path string) (backend.Store, error) { return backend.OpenMemFile(d.Watched(), path) }
@@ -57,19 +58,18 @@ func (w *World) format(n *node, peers []consensus.Peer) error {
 			if f.Keep {
 				how = script.ProcessDies
 			}
-			n.strikes.arm(driver.StepNamed(f.Step), strike{how: how, torn: f.Torn})
+			n.wear.Strike(driver.StepNamed(f.Step), disk.Strike{How: how, Torn: f.Torn})
 		}
 	}
 	for {
 		d := w.filesOf(n)
 		d.Tracer = nil // no process lives on it yet
 		started, err := d.Start(func() (driver.Birth, error) { return birth(n, peers) })
-		if n.strikes.struck() {
-			n.fs = n.strikes.left
-			n.strikes.clear()
+		if n.wear.Struck() {
+			n.fs = n.wear.Fallen().Left
 			continue
 		}
-		n.strikes.disarm()
+		n.wear.DisarmStrikes()
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (w *World) boot(n *node) {
 	n.life++
 	boot, err := w.recover(n)
 	if err != nil {
-		if !n.strikes.struck() {
+		if !n.wear.Struck() {
 			w.bootFailed(n, err)
 		}
 		return
@@ -131,7 +131,7 @@ func (w *World) boot(n *node) {
 
 // recover opens the disk, as a server does.
 func (w *World) recover(n *node) (consensus.Boot, error) {
-	n.wear.hit, n.wear.unsynced = nil, nil
+	n.wear.Restart()
 	n.files = w.filesOf(n)
 	n.tracer.At(trace.Instant(w.clock.Now), 0)
 	started, err := n.files.Start(func() (b driver.Birth, err error) {

@@ -10,6 +10,7 @@ import (
 	"vitrine/core/picture"
 	"vitrine/core/script"
 	"vitrine/core/sim/chaos"
+	"vitrine/core/sim/disk"
 	"vitrine/core/sim/settle"
 	"vitrine/core/trace"
 	"vitrine/core/wal"
@@ -77,8 +78,8 @@ func TestFailedSyncWhilePaused(t *testing.T) {
 		}
 	}
 	do(t, w, "pause member="+leader.name[1:])
-	if wait(t, w, 5*time.Second); leader.process != paused || leader.wear.unsynced == nil {
-		t.Fatalf("the process is %s, the sync's error %v", processNames[leader.process], leader.wear.unsynced)
+	if wait(t, w, 5*time.Second); leader.process != paused || leader.wear.Unsynced == nil {
+		t.Fatalf("the process is %s, the sync's error %v", processNames[leader.process], leader.wear.Unsynced)
 	}
 	do(t, w, "resume member="+leader.name[1:])
 	if wait(t, w, time.Second); leader.process != stopped {
@@ -127,7 +128,7 @@ func TestRotIsNamed(t *testing.T) {
 		w := rotten(t, how, "2")
 		m := w.State().Members[1]
 		var corrupt *wal.CorruptError
-		if m.Process != picture.Stopped || !errors.As(w.nodes[1].wear.beyond, &corrupt) || corrupt.Offset == 0 && !strings.Contains(how, "limit=1") || !strings.HasSuffix(corrupt.File, ".wal") {
+		if m.Process != picture.Stopped || !errors.As(w.nodes[1].wear.Beyond, &corrupt) || corrupt.Offset == 0 && !strings.Contains(how, "limit=1") || !strings.HasSuffix(corrupt.File, ".wal") {
 			t.Errorf("%s: the member is %s, reason %q", how, m.Process, m.Reason)
 		}
 		if cause := settle.Unrecoverable(settling{w}.Members()); cause != "" {
@@ -155,7 +156,7 @@ func TestDamageBeyondRepairHaltsSafely(t *testing.T) {
 func TestHaltedClusterIsWatched(t *testing.T) {
 	w := still(t, 3)
 	for _, n := range w.nodes[:2] {
-		n.wear.beyond = errDiskIO // they are well
+		n.wear.Beyond = disk.ErrIO // they are well
 	}
 	if w.Settle(SettleLimit) || w.Violation() == nil || w.Violation().Number != 8 {
 		t.Errorf("violation %v", w.Violation())

@@ -165,7 +165,7 @@ func (w *World) installImage(n *node, s *raftpb.Snapshot) *store.Result {
 		_, err = n.state.Exchange(fresh)
 	}
 	if err != nil {
-		if !n.strikes.struck() && n.wear.hit == nil {
+		if !n.wear.Struck() && n.wear.Hit == nil {
 			w.judge.Broken(invariant.NoPanic, "member %d cannot install the snapshot at %d: %v", n.id, index, err)
 		}
 		w.logFailed(n, err, 0)

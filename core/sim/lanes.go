@@ -15,6 +15,7 @@ import (
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
+	"vitrine/core/sim/disk"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -132,18 +133,18 @@ func (n *node) wrote(group []consensus.LogWrite, used int64, mirrored bool) (fra
 func (w *World) wasSynced(n *node, e *clock.Event) {
 	if e.A == 0 {
 		w.pen(n, e.Cause)
-		if err := n.log.Sync(); n.strikes.struck() {
+		if err := n.log.Sync(); n.wear.Struck() {
 			return
 		} else if err != nil {
-			n.wear.unsynced, e.A = err, 1
+			n.wear.Unsynced, e.A = err, 1
 		}
 	}
-	if err := n.wear.unsynced; err != nil {
+	if err := n.wear.Unsynced; err != nil {
 		if n.process == paused {
 			n.hold(*e)
 			return
 		}
-		n.wear.unsynced = nil // it has heard
+		n.wear.Unsynced = nil // it has heard
 		w.logFailed(n, err, e.Cause)
 		return
 	}
@@ -192,12 +193,12 @@ func (w *World) logDone(n *node, ticket uint64, cause uint64) {
 // logFailed tells a member that its disk refused. A machine that has been struck
 // tells nobody anything.
 func (w *World) logFailed(n *node, err error, cause uint64) {
-	if n.strikes.struck() {
+	if n.wear.Struck() {
 		return
 	}
 	if mutant.On(mutant.FsyncRetried) && n.syncing {
 		cause = w.emit(trace.Event{Kind: trace.LogFailed, Member: n.id, Text: err.Error(), Cause: cause})
-		n.wear.unsynced = nil
+		n.wear.Unsynced = nil
 		w.use(n, "syncing", n.fsyncTime(), evSync, cause)
 		return
 	}
@@ -314,9 +315,9 @@ func (w *World) committed(n *node) {
 	}
 	n.commit, n.reported = nil, false
 	var runErr error
-	if n.strikesError(script.FailCommit) {
-		runErr = n.meets(script.FailCommit, errDiskIO)
-	} else if runErr = c.Run(); n.strikes.struck() {
+	if n.wear.Fails(script.FailCommit) {
+		runErr = n.wear.Meets(script.FailCommit, disk.ErrIO)
+	} else if runErr = c.Run(); n.wear.Struck() {
 		return
 	}
 	w.pen(n, 0)

@@ -11,6 +11,7 @@ import (
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
+	"vitrine/core/sim/disk"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -95,8 +96,7 @@ type node struct {
 	receipts    uint64 // of databases, begun
 	images      bool   // there may be received databases on the disk
 
-	wear          wear
-	strikes       strikes
+	wear          *disk.Wear
 	garbled       *script.Command // what happens to the next image that it receives
 	tickEvery     int64           // its clock's idea of Config.TickEvery
 	wall          int64           // its time of day minus the world's
@@ -151,7 +151,7 @@ type mark struct {
 // step gives a running member one input and does what it wants. One whose machine
 // has just been struck does nothing any more.
 func (w *World) step(n *node, in *member.Input) {
-	if n.strikes.struck() {
+	if n.wear.Struck() {
 		return
 	}
 	w.rand.use(n)
@@ -214,7 +214,7 @@ func (w *World) tick(n *node) {
 
 // stop is a member's own end: a failed disk, a damaged log.
 func (w *World) stop(n *node, why error) {
-	w.leftovers(n)
+	n.fs = n.wear.Leftovers()
 	w.quit(n, stopped)
 	n.reason = why.Error()
 	driver.Stopped(w.pen(n, 0), why, n.left(), n.durable)
@@ -227,7 +227,7 @@ func (w *World) stop(n *node, why error) {
 func (w *World) crash(n *node, c *script.Command, cause uint64) {
 	done := n.disk.Chance(0.5)
 	if n.commit != nil && done {
-		n.strikes.quiet = true
+		n.wear.Quiet()
 		if err := n.commit.Run(); err != nil {
 			w.judge.Broken(invariant.NoPanic, "member %d: commit to memory failed: %v", n.id, err)
 		}
@@ -278,7 +278,7 @@ func (w *World) quit(n *node, how process) {
 	n.commit, n.commitTimer, n.keeping, n.compacted = nil, false, false, false
 	n.defrag, n.defragDue, n.install, n.reported = nil, false, nil, false
 	n.compactions, n.wanted = nil, nil
-	n.strikes.quiet, n.strikes.short = false, nil // a step that wrote nothing leaves the next life alone
+	n.wear.End()
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = w.durable(n)
 	w.judge.Image(n)

@@ -68,7 +68,7 @@ func (n *node) figures() figures {
 // measure tells the figures of a store after an event that may have changed them.
 // What entries change they tell themselves.
 func (w *World) measure(n *node, after clock.Kind) {
-	if n.member == nil || n.strikes.struck() {
+	if n.member == nil || n.wear.Struck() {
 		return
 	}
 	switch after {

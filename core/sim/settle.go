@@ -3,7 +3,6 @@ package sim
 import (
 	"time"
 
-	"vitrine/core/script"
 	"vitrine/core/sim/settle"
 	"vitrine/core/trace"
 )
@@ -80,7 +79,7 @@ func (s settling) Members() []settle.Member {
 func (n *node) State() string { return processNames[n.process] + " " + n.reason }
 
 // Beyond implements settle.Member.
-func (n *node) Beyond() error { return n.wear.beyond }
+func (n *node) Beyond() error { return n.wear.Beyond }
 
 // Heal ends the faults and the load, as Settle does, and returns at once: a
 // player goes on from there at its own pace.
@@ -100,10 +99,10 @@ func (w *World) endFaults() {
 	w.healAll(cause)
 	for _, n := range w.nodes {
 		n.dial = w.cfg.Disk
-		n.tickEvery, n.wear.armed = int64(w.cfg.TickEvery), [script.DiskErrors]int{}
-		n.strikes.disarm()
+		n.tickEvery = int64(w.cfg.TickEvery)
+		n.wear.Disarm()
 		n.garbled = nil
-		if !n.alive() && n.process != starting && (n.process != stopped || n.wear.hit != nil) {
+		if !n.alive() && n.process != starting && (n.process != stopped || n.wear.Hit != nil) {
 			w.start(n)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"vitrine/core/sim/client"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
+	"vitrine/core/sim/disk"
 	"vitrine/core/sim/judge"
 	"vitrine/core/sim/settle"
 	"vitrine/core/sim/setup"
@@ -95,8 +96,8 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		n := &node{
 			id: id, world: w, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk, tickEvery: int64(cfg.TickEvery),
 			raft: dice.New(cfg.Seed, dice.Raft, id), disk: dice.New(cfg.Seed, dice.Disk, id).At(&w.clock.Now), heard: make([]int64, cfg.Members),
-			strikes: newStrikes(),
 		}
+		n.wear = disk.New(n, w.clock, n.disk)
 		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
 		w.nodes, w.ids = append(w.nodes, n), append(w.ids, id)
 	}
