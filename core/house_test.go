@@ -167,6 +167,29 @@ func TestServerKnowsNoSimulator(t *testing.T) {
 	}
 }
 
+// floors lists the packages of the server; each may import only earlier ones.
+var floors = []string{
+	"port", "tasks", "listen", "dial", "logs", "version", "secret", "config",
+	"telemetry", "peer", "disk", "node", "serving", "grpcapi", "admin", "serve",
+}
+
+func TestServerHasUprightFloors(t *testing.T) {
+	fset := token.NewFileSet()
+	for _, src := range sources(t, fset, "../cmd/server/internal", false) {
+		rank := slices.Index(floors, src.pkg)
+		if rank < 0 {
+			t.Errorf("%s: package %s has no place in the order of the server's packages", src.name, src.pkg)
+		}
+		for _, imp := range imports(src.file) {
+			if dep, ours := strings.CutPrefix(imp, "vitrine/cmd/server/internal/"); ours {
+				if at := slices.Index(floors, dep); at < 0 || at >= rank {
+					t.Errorf("%s: %s imports %s, which does not come before it", src.name, src.pkg, dep)
+				}
+			}
+		}
+	}
+}
+
 // forbiddenImports maps an import to the reason why the core has none of it.
 var forbiddenImports = map[string]string{
 	"os": "files", "net": "sockets", "net/http": "sockets", "os/exec": "processes", "os/signal": "processes",

@@ -5,6 +5,7 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 
+	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/driver"
 	"vitrine/core/member"
@@ -113,8 +114,22 @@ func (d *Disk) measure() { d.inUse.Store(d.state.Store.Backend.Store().SizeInUse
 // Flush makes everything applied so far durable.
 func (d *Disk) Flush() { d.commits.waitIdle() }
 
-// Image is a consistent copy of the database with everything applied before the call.
-func (d *Disk) Image() (backend.Snapshot, error) {
+// WithImage calls f with a consistent copy of the database that has everything applied before the call. The database is not
+// closed before f returns.
+func (d *Disk) WithImage(f func(backend.Snapshot) error) error {
+	if !d.readers.Enter() {
+		return api.ErrStopped
+	}
+	defer d.readers.Leave()
+	image, err := d.image()
+	if err != nil {
+		return api.AsError(err)
+	}
+	defer image.Close()
+	return f(image)
+}
+
+func (d *Disk) image() (backend.Snapshot, error) {
 	d.Flush()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -122,7 +137,7 @@ func (d *Disk) Image() (backend.Snapshot, error) {
 	return image, err
 }
 
-// ImageFor is the same for a follower, and writes into the message for it where the copy stands.
+// ImageFor is such a copy for a follower, and writes into the message for it where the copy stands.
 func (d *Disk) ImageFor(t *trace.Tracer, m *raftpb.Message) (backend.Snapshot, error) {
 	d.Flush()
 	d.mu.RLock()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/pb"
 )
@@ -14,6 +15,10 @@ import (
 // Hash is etcd's checksum of the whole database: the names of the buckets and all pairs,
 // without those that may differ between members that agree.
 func (d *Disk) Hash() (*pb.HashResponse, error) {
+	if !d.readers.Enter() {
+		return nil, api.ErrStopped
+	}
+	defer d.readers.Leave()
 	start := time.Now()
 	d.mu.Lock()
 	view, rev := d.state.Store.Backend.View(), d.state.Store.KV.Revision()
@@ -41,6 +46,10 @@ var unhashed = [][]byte{[]byte("consistent_index"), []byte("term"), []byte("stor
 
 // HashKV hashes the pairs as of a revision, on a view.
 func (d *Disk) HashKV(r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
+	if !d.readers.Enter() {
+		return nil, api.ErrStopped
+	}
+	defer d.readers.Leave()
 	start := time.Now()
 	v := d.view()
 	defer v.Close()

@@ -11,6 +11,10 @@ import (
 // Read answers a read, if it is granted in the state that it reads: a short one under the lock, a long one on a view, so
 // that no writer waits for it.
 func (d *Disk) Read(r *api.ReadReady) (any, error) {
+	if !d.readers.Enter() {
+		return nil, api.ErrStopped
+	}
+	defer d.readers.Leave()
 	if d.long(r.Body) {
 		v, err := d.viewFor(r)
 		if err != nil {
@@ -111,11 +115,16 @@ func (d *Disk) Scan(q watch.Scan) *watch.ScanResult {
 }
 
 // Status adds what the store knows to what consensus knows.
-func (d *Disk) Status(s *pb.StatusResponse) {
+func (d *Disk) Status(s *pb.StatusResponse) error {
+	if !d.readers.Enter() {
+		return api.ErrStopped
+	}
+	defer d.readers.Leave()
 	d.mu.RLock()
 	st := d.state.Store
 	s.DbSize, s.DbSizeInUse = st.Backend.Store().Size(), st.Backend.Store().SizeInUse()
 	s.StorageVersion = st.StorageVersion()
 	d.mu.RUnlock()
 	s.DbSizeQuota = d.Quota()
+	return nil
 }

@@ -53,7 +53,7 @@ func Open(cfg Config) (*Node, error) {
 func (n *Node) openDisk() (consensus.Boot, error) {
 	d, found, err := disk.Open(disk.Config{
 		Settings: n.cfg.Disk, MinLeaseTTL: store.LeaseTTL(n.cfg.ElectionTicks, n.cfg.TickInterval), Log: n.log, Metrics: n.metrics,
-		Pens:   disk.Pens{Apply: n.flight.apply, Log: n.flight.log, Commit: n.flight.commit, Now: n.now},
+		Pens:   disk.Pens{Apply: n.flight.apply, Log: n.flight.log, Commit: n.flight.commit, Now: n.Now},
 		Report: func(in member.Input) { n.inbox.put(in) }, Stopping: n.stopping, Readers: &n.tasks,
 	}, n.birth)
 	n.disk, n.id, n.cluster = d, found.ID, found.Cluster
@@ -81,7 +81,7 @@ func (n *Node) assemble(boot consensus.Boot) error {
 	cfg.ID, cfg.ClusterID, cfg.Epoch = n.id, n.cluster, uint64(time.Now().UnixMilli())
 	cfg.Watch.FragmentBytes = cfg.MaxRequestBytes + limits.RequestOverheadBytes
 	cfg.Tracer = n.begin(n.flight.core, n.flight.apply.Caused())
-	m, err := member.New(cfg, boot, info, n.now())
+	m, err := member.New(cfg, boot, info, n.Now())
 	if err != nil {
 		return err
 	}

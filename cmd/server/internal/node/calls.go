@@ -2,24 +2,18 @@ package node
 
 import (
 	"context"
-	"slices"
 	"time"
-
-	"go.uber.org/zap"
 
 	"vitrine/core/api"
 	"vitrine/core/member"
-	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
 
 // call is one request on its way through the member.
 type call struct {
 	request api.Call
-	done    chan struct{} // one token when reply or ready is set
-	reply   api.Reply
-	ready   api.ReadReady
-	isReady bool
+	done    chan struct{} // one token when answer is set
+	answer  Answer
 }
 
 // newCall takes a used call or makes one.
@@ -33,7 +27,7 @@ func (n *Node) newCall() *call {
 // recycle gives a call back that the core loop is done with. One whose caller left early is not given back: the loop may
 // still finish it.
 func (n *Node) recycle(c *call) {
-	c.request, c.reply, c.ready, c.isReady = api.Call{}, api.Reply{}, api.ReadReady{}, false
+	c.request, c.answer = api.Call{}, Answer{}
 	n.callPool.Put(c)
 }
 
@@ -42,98 +36,15 @@ func (n *Node) Gate() api.Gate {
 	return api.Gate{Learner: n.Learner(), Leader: n.Leader(), MaxTxnOps: n.cfg.MaxTxnOps}
 }
 
-// AskOwn performs a call that the server itself makes: to see whether it is well, or because another member asks. What
-// clients may not ask of a learner, it may.
-func (n *Node) AskOwn(ctx context.Context, body any) (any, error) {
-	return n.Ask(ctx, api.Call{Body: body, Identity: api.Identity{Own: true}})
+// An Answer ends the wait for a call: a reply, or leave to read.
+type Answer struct {
+	Reply   api.Reply
+	Ready   api.ReadReady
+	IsReady bool
 }
 
-// Ask performs one call, counts it, and returns its response. An error is an *api.Error, or the context's.
-func (n *Node) Ask(ctx context.Context, c api.Call) (any, error) {
-	if c.Operation == api.NoOperation {
-		c.Operation = api.OperationOf(c.Body)
-	}
-	route := c.Operation.Route(c.Body)
-	writes := route.Writes()
-	if c.Operation.Metric(writes) == "" {
-		return n.perform(ctx, route, c)
-	}
-	start := time.Now()
-	n.metrics.Began(writes)
-	resp, err := n.perform(ctx, route, c)
-	took := time.Since(start)
-	n.metrics.Ended(c.Operation, writes, took, err)
-	if took > n.cfg.Disk.SlowApply && !writes {
-		n.noteSlowRead(c.Operation, c.Body, resp, took, err)
-	}
-	return resp, err
-}
-
-// perform sends a call on its way: past the member where nobody has to be asked, else into it.
-func (n *Node) perform(ctx context.Context, route api.Route, c api.Call) (any, error) {
-	switch route {
-	case api.Serializable:
-		ready, err := n.awaitRead(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		return n.read(ready)
-	case api.Driver: // the only one is to defragment
-		if _, err := n.awaitRead(ctx, c); err != nil {
-			return nil, err
-		}
-		if err := n.disk.Defragment(); err != nil {
-			return nil, err
-		}
-		return &pb.DefragmentResponse{}, nil
-	}
-	if n.overQuota(&c) && n.Gate().Led(&c) == nil {
-		n.raiseSpaceAlarm(ctx)
-		return nil, api.ErrNoSpace
-	}
-	a, err := n.submit(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if !a.isReady {
-		resp, err := a.reply.Response, a.reply.Err
-		n.noteSlow(a.reply.Slow)
-		n.recycle(a)
-		return resp, err
-	}
-	ready := a.ready
-	n.recycle(a)
-	return n.read(&ready)
-}
-
-// readyNow is leave to read the store as it is, for a call that has not been asked who makes it: where authentication is
-// on by then, the store refuses it.
-func (n *Node) readyNow(c *api.Call) *api.ReadReady {
-	return &api.ReadReady{Operation: c.Operation, Body: c.Body, Header: n.header(), Need: c.Operation.Need(c.Body)}
-}
-
-// overQuota tells whether a call would take the database over its quota. Such a call does not reach the log; what is
-// under way already may still go over, and then the member raises the alarm when it applies it. Nobody waits for the store
-// here: its size changes with commits alone.
-func (n *Node) overQuota(c *api.Call) bool {
-	cost, quota := c.Operation.Cost(c.Body), n.disk.Quota()
-	return cost > 0 && quota > 0 && n.disk.InUse()+int64(cost) >= quota
-}
-
-// raiseSpaceAlarm returns when the cluster knows that this member has no space, if that can be done in time. Whoever asked
-// for space is refused in either case.
-func (n *Node) raiseSpaceAlarm(ctx context.Context) {
-	if slices.ContainsFunc(n.Alarms(), func(a *pb.AlarmMember) bool { return a.MemberID == n.id && a.Alarm == pb.AlarmType_NOSPACE }) {
-		return
-	}
-	alarm := &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: n.id, Alarm: pb.AlarmType_NOSPACE}
-	if _, err := n.AskOwn(ctx, alarm); err != nil {
-		n.log.Warn("cannot raise the alarm about space", zap.Error(err))
-	}
-}
-
-// submit hands a call to the core loop and waits for a reply or for leave to read.
-func (n *Node) submit(ctx context.Context, request api.Call) (*call, error) {
+// Submit hands a call to the core loop and waits for the answer.
+func (n *Node) Submit(ctx context.Context, request api.Call) (a Answer, err error) {
 	c := n.newCall()
 	c.request = request
 	c.request.ID = n.nextCall.Add(1)
@@ -144,16 +55,18 @@ func (n *Node) submit(ctx context.Context, request api.Call) (*call, error) {
 	if !n.inbox.offer(item{in: member.Input{Kind: member.Request, Call: &c.request}, call: c}) {
 		n.recycle(c)
 		if n.inbox.isClosed() {
-			return nil, api.ErrStopped
+			return a, api.ErrStopped
 		}
-		return nil, api.ErrTooManyRequests
+		return a, api.ErrTooManyRequests
 	}
 	select {
 	case <-c.done:
-		return c, nil
+		a = c.answer
+		n.recycle(c)
+		return a, nil
 	case <-ctx.Done():
 		n.inbox.put(member.Input{Kind: member.Cancel, ID: id})
-		return nil, ctx.Err()
+		return a, ctx.Err()
 	}
 }
 
@@ -163,5 +76,5 @@ func (c *call) finish() { c.done <- struct{}{} }
 // instant is a time of the wall on the member's clock.
 func (n *Node) instant(t time.Time) trace.Instant { return trace.Instant(t.Sub(n.start)) }
 
-// now is the member's clock: monotonic, from the node's start.
-func (n *Node) now() trace.Instant { return trace.Instant(time.Since(n.start)) }
+// Now is the member's clock: monotonic, from the node's start.
+func (n *Node) Now() trace.Instant { return trace.Instant(time.Since(n.start)) }

@@ -13,20 +13,15 @@
 //	    hands out. Requests that arrive together share a write to the log.
 //	  - The log lane reports the highest ticket that is durable. Its first error stops
 //	    the member for good: nothing is acknowledged after it.
-//	  - The apply lane owns the store's write lock, and holds it for one batch.
-//	  - The commit lane makes the backend's write buffer durable every 100 ms or 10,000
-//	    operations, off everybody's way.
-//	  - Reads run on the caller's goroutine: short ones under the read lock, long ones on
-//	    a view, so that no range delays a write.
+//	  - The apply lane holds the store's write lock for one batch.
 //	  - Each watch stream has a queue of its own that its client's goroutine empties.
 //
-// A node is also what lies around the member on disk: it makes or finds the data
-// directory (etcd's, to the byte), recovers from it, and installs snapshots in an
-// order that survives a crash at any point.
+// What survives it, and the locks of the store, are package disk's; who may ask what,
+// and what is read for whom, is package serving's, which stands above it.
 //
 //	n, err := node.Open(node.Config{...})
 //	n.Start()
 //	<-n.Ready()
-//	resp, err := n.Ask(ctx, &pb.PutRequest{...}, false)
+//	answer, err := n.Submit(ctx, api.Call{Body: &pb.PutRequest{...}})
 //	n.Stop()
 package node

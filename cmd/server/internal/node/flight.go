@@ -47,7 +47,7 @@ func (f *flight) open(bytes int) {
 func (n *Node) aside() trace.Tracer {
 	t := n.flight.recorder.Lane(recordOthers).Pen()
 	if t.On() {
-		t.At(n.now(), 0)
+		t.At(n.Now(), 0)
 	}
 	return t
 }
@@ -55,7 +55,7 @@ func (n *Node) aside() trace.Tracer {
 // begin is a tracer for what happens now because of cause.
 func (n *Node) begin(t *trace.Tracer, cause uint64) *trace.Tracer {
 	if t.On() {
-		t.At(n.now(), cause)
+		t.At(n.Now(), cause)
 	}
 	return t
 }
@@ -81,8 +81,8 @@ func (n *Node) delivered(m *raftpb.Message) uint64 {
 	return driver.Delivered(n.begin(n.flight.core, 0), m.GetFrom(), m)
 }
 
-// answered tells of a read that was answered here. One that nobody had to be asked for has no number yet.
-func (n *Node) answered(r *api.ReadReady, response any, err error) {
+// Answered tells of a read that was answered on the caller's goroutine. One that nobody had to be asked for has no number yet.
+func (n *Node) Answered(r *api.ReadReady, response any, err error) {
 	t := n.aside()
 	if !t.On() {
 		return

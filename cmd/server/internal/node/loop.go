@@ -23,7 +23,7 @@ func (n *Node) core() {
 		}
 		for rest := batch; len(rest) > 0 && n.halted == nil; {
 			k := min(len(rest), limits.StepsPerPoll)
-			now := n.now()
+			now := n.Now()
 			for i := range rest[:k] {
 				n.step(&rest[i])
 				n.member.Step(now, rest[i].in)
@@ -113,7 +113,7 @@ func (n *Node) handOut() {
 func (n *Node) reply(r *api.Reply) {
 	if c := n.calls[r.ID]; c != nil {
 		delete(n.calls, r.ID)
-		c.reply = *r
+		c.answer.Reply = *r
 		c.finish()
 	}
 }
@@ -121,7 +121,7 @@ func (n *Node) reply(r *api.Reply) {
 func (n *Node) releaseRead(r *api.ReadReady) {
 	if c := n.calls[r.ID]; c != nil {
 		delete(n.calls, r.ID)
-		c.ready, c.isReady = *r, true
+		c.answer.Ready, c.answer.IsReady = *r, true
 		c.finish()
 	}
 }
@@ -136,7 +136,7 @@ func (n *Node) failPending() {
 	}
 	for id, c := range n.calls {
 		delete(n.calls, id)
-		c.reply = api.Reply{ID: id, Err: api.ErrStopped}
+		c.answer.Reply = api.Reply{ID: id, Err: api.ErrStopped}
 		c.finish()
 	}
 	for id, s := range n.streams {

@@ -215,8 +215,13 @@ func (n *Node) Quota() int64              { return n.disk.Quota() }
 func (n *Node) Version() string           { return n.cfg.Version }
 func (n *Node) Look(f func(*store.Store)) { n.disk.Look(f) }
 
-// header is the identity of an answer that is made without the core loop.
-func (n *Node) header() api.Header {
+// Config is what the node was made of; Disk and Metrics are parts of it, for whoever serves clients.
+func (n *Node) Config() Config              { return n.cfg }
+func (n *Node) Disk() *disk.Disk            { return n.disk }
+func (n *Node) Metrics() *telemetry.Metrics { return n.metrics }
+
+// Header is the identity of an answer that is made without the core loop.
+func (n *Node) Header() api.Header {
 	return api.Header{ClusterID: n.cluster, MemberID: n.id, RaftTerm: n.term.Load(), Revision: n.disk.Revision()}
 }
 

@@ -65,6 +65,25 @@ func open(t *testing.T, cfg Config) *Node {
 	return n
 }
 
+// Ask is what package serving does with a call, as far as the tests here need it.
+func (n *Node) Ask(ctx context.Context, c api.Call) (any, error) {
+	switch r := c.Body.(type) {
+	case *pb.DefragmentRequest:
+		return &pb.DefragmentResponse{}, n.disk.Defragment()
+	case *pb.HashKVRequest:
+		return pb.Answer(n.disk.HashKV(r))
+	case *pb.StatusRequest:
+		s := &pb.StatusResponse{}
+		return s, n.disk.Status(s)
+	}
+	a, err := n.Submit(ctx, c)
+	if err != nil || !a.IsReady {
+		return a.Reply.Response, errors.Join(err, a.Reply.Err)
+	}
+	resp, err := n.disk.Read(&a.Ready)
+	return a.Ready.Finish(resp, err)
+}
+
 // bounded is a context for one call.
 func bounded(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -7,9 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/telemetry"
-	"vitrine/core/api"
 	"vitrine/core/member"
-	"vitrine/core/pb"
 	"vitrine/core/store"
 )
 
@@ -94,39 +92,4 @@ func (n *Node) Figures() telemetry.Figures {
 		ID: n.id, Leader: n.lead.Load(), Term: n.term.Load(), Commit: n.commitIndex.Load(), Applied: n.appliedIndex.Load(),
 		Leading: n.leading.Load(), Learner: n.learner.Load(),
 	}
-}
-
-// noteSlow writes the way of a request that took long into the log, in etcd's words and without the steps that took no
-// time of their own, as etcd leaves out the short ones.
-func (n *Node) noteSlow(s *api.SlowRequest) {
-	if s == nil {
-		return
-	}
-	var steps []string
-	last := s.Start
-	for _, st := range s.Stations {
-		if took := time.Duration(st.At - last); took > 0 {
-			steps = append(steps, st.Name+" (duration: "+took.String()+")")
-		}
-		last = st.At
-	}
-	n.log.Info("trace["+s.Operation.String()+"]", zap.Strings("steps", steps), zap.Duration("duration", s.Elapsed(n.now())))
-}
-
-// noteSlowRead writes a line about a read that took long, in etcd's words.
-func (n *Node) noteSlowRead(op api.Operation, request, response any, took time.Duration, err error) {
-	n.metrics.SlowApplies.Inc()
-	prefix := "read-only range "
-	if op == api.Txn {
-		prefix = "read-only txn "
-	}
-	said := ""
-	if m, ok := response.(interface{ SizeVT() int }); ok && err == nil {
-		said = fmt.Sprintf("size:%d", m.SizeVT())
-	}
-	if r, ok := response.(*pb.RangeResponse); ok && err == nil {
-		said = fmt.Sprintf("range_response_count:%d %s", len(r.Kvs), said)
-	}
-	n.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", n.cfg.Disk.SlowApply),
-		zap.String("prefix", prefix), zap.String("request", api.Describe(request)), zap.String("response", said), zap.Error(err))
 }

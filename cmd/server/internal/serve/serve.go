@@ -35,6 +35,7 @@ import (
 	"vitrine/cmd/server/internal/listen"
 	"vitrine/cmd/server/internal/node"
 	"vitrine/cmd/server/internal/secret"
+	"vitrine/cmd/server/internal/serving"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/cmd/server/internal/version"
 	"vitrine/core/api"
@@ -83,15 +84,16 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		return nil, err
 	}
 	s.node = n
+	door := serving.New(n)
 	s.grpc = grpcapi.New(grpcapi.Config{
-		Node: n, Log: log, Registry: registry,
+		Node: door, Log: log, Registry: registry,
 		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxConcurrentStreams: cfg.MaxConcurrentStreams,
 		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval, KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
 		SlowRequest: cfg.WarningUnaryRequestDuration, ElectionTimeout: cfg.ElectionTimeout,
 	})
 	n.Start()
-	peers.open(admin.Peer(n, log, n.Transport().Handler()))
-	web := admin.Config{Node: n, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug", Flight: cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page}
+	peers.open(admin.Peer(door, log, n.Transport().Handler()))
+	web := admin.Config{Node: door, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug", Flight: cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page}
 	s.serveMetrics(admin.Metrics(web))
 	s.wg.Go(func() { s.awaitReady(admin.Client(web)) })
 	s.wg.Go(func() {

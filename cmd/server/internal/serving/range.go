@@ -1,4 +1,4 @@
-package node
+package serving
 
 import (
 	"context"
@@ -13,30 +13,30 @@ const firstChunk = 10
 
 // RangeStream answers a range in parts of bounded size, all as of the revision that the first one saw. Merged, they are
 // the answer to the same range.
-func (n *Node) RangeStream(ctx context.Context, c api.Call, send func(*pb.RangeStreamResponse) error) error {
-	ready, err := n.awaitRead(ctx, c)
+func (s *Server) RangeStream(ctx context.Context, c api.Call, send func(*pb.RangeStreamResponse) error) error {
+	ready, err := s.awaitRead(ctx, c)
 	if err != nil {
 		return err
 	}
 	r := c.Body.(*pb.RangeRequest)
 	if r.CountOnly || r.SortTarget != pb.RangeRequest_KEY {
 		ready.Operation = api.Range // of which the parts are cut
-		resp, err := n.read(ready)
+		resp, err := s.read(ready)
 		if err != nil {
 			return err
 		}
-		return n.cut(resp.(*pb.RangeResponse), send)
+		return s.cut(resp.(*pb.RangeResponse), send)
 	}
-	err = n.streamParts(r, ready, send)
-	n.answered(ready, nil, err)
+	err = s.streamParts(r, ready, send)
+	s.Answered(ready, nil, err)
 	return err
 }
 
 // cut sends an answer that is there as a whole (it had to be sorted) in parts. What stands once is in the last one.
-func (n *Node) cut(whole *pb.RangeResponse, send func(*pb.RangeStreamResponse) error) error {
+func (s *Server) cut(whole *pb.RangeResponse, send func(*pb.RangeStreamResponse) error) error {
 	rest := whole.Kvs
 	for at, size := 0, 0; at < len(rest); at++ {
-		if size += rest[at].SizeVT(); size < n.cfg.MaxRequestBytes || at+1 == len(rest) {
+		if size += rest[at].SizeVT(); size < s.cfg.MaxRequestBytes || at+1 == len(rest) {
 			continue
 		}
 		if err := send(&pb.RangeStreamResponse{RangeResponse: &pb.RangeResponse{Kvs: rest[:at+1]}}); err != nil {
@@ -50,26 +50,25 @@ func (n *Node) cut(whole *pb.RangeResponse, send func(*pb.RangeStreamResponse) e
 
 // awaitRead waits until the store may be read for a call, or what the driver does itself may be done. Nobody has to be
 // asked for what takes this member as it is, unless users are to be told apart: then the member knows who asks.
-func (n *Node) awaitRead(ctx context.Context, c api.Call) (*api.ReadReady, error) {
-	if route := c.Operation.Route(c.Body); (route == api.Serializable || route == api.Driver) && !n.disk.Users() {
-		if err := n.Gate().Admit(&c); err != nil {
+func (s *Server) awaitRead(ctx context.Context, c api.Call) (*api.ReadReady, error) {
+	if route := c.Operation.Route(c.Body); (route == api.Serializable || route == api.Driver) && !s.disk.Users() {
+		if err := s.Gate().Admit(&c); err != nil {
 			return nil, err
 		}
-		return n.readyNow(&c), nil
+		return s.readyNow(&c), nil
 	}
-	a, err := n.submit(ctx, c)
+	a, err := s.Submit(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	defer n.recycle(a)
-	if !a.isReady {
-		return nil, a.reply.Err
+	if !a.IsReady {
+		return nil, a.Reply.Err
 	}
-	ready := a.ready
+	ready := a.Ready
 	return &ready, nil
 }
 
-func (n *Node) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*pb.RangeStreamResponse) error) error {
+func (s *Server) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*pb.RangeStreamResponse) error) error {
 	h := ready.Header
 	limit := r.Limit
 	if limit <= 0 {
@@ -78,7 +77,7 @@ func (n *Node) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*
 	part := &pb.RangeRequest{Key: r.Key, RangeEnd: r.RangeEnd, Revision: r.Revision, KeysOnly: r.KeysOnly, Limit: min(firstChunk, limit)}
 	var sent, revision int64
 	for {
-		resp, err := n.disk.Part(part, ready)
+		resp, err := s.disk.Part(part, ready)
 		if err != nil {
 			return api.AsError(err)
 		}
@@ -96,7 +95,7 @@ func (n *Node) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*
 			out.Header = h.Response()
 			out.More = resp.More
 			if out.Count = sent; resp.More {
-				rest, err := n.disk.CountAfter(part, resp.Kvs)
+				rest, err := s.disk.CountAfter(part, resp.Kvs)
 				if err != nil {
 					return api.AsError(err)
 				}
@@ -107,7 +106,7 @@ func (n *Node) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*
 			return err
 		}
 		part.Key = append(append(make([]byte, 0, 64), resp.Kvs[len(resp.Kvs)-1].Key...), 0)
-		part.Limit = min(nextChunk(part.Limit, resp.SizeVT(), n.cfg.MaxRequestBytes), limit-sent)
+		part.Limit = min(nextChunk(part.Limit, resp.SizeVT(), s.cfg.MaxRequestBytes), limit-sent)
 	}
 }
 

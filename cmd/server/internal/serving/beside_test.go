@@ -1,4 +1,4 @@
-package node
+package serving
 
 import (
 	"context"
@@ -6,23 +6,69 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"vitrine/cmd/server/internal/disk"
+	"vitrine/cmd/server/internal/node"
 	"vitrine/core/api"
+	"vitrine/core/consensus"
+	"vitrine/core/duty"
+	"vitrine/core/member"
 	"vitrine/core/pb"
 )
+
+// patience bounds every wait: far more than is needed, as the machine may be busy.
+const patience = 40 * time.Second
+
+// bounded is a context for one call.
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// open starts a server of a cluster of one.
+func open(t *testing.T) *Server {
+	t.Helper()
+	n, err := node.Open(node.Config{
+		Config: member.Config{
+			Config:       consensus.Config{ElectionTicks: 10},
+			Limits:       api.Limits{MaxRequestBytes: 1 << 20, MaxTxnOps: 128, SlowRequest: time.Second},
+			Self:         duty.Self{Name: "m", ClientURLs: []string{"http://127.0.0.1:2"}},
+			TickInterval: 10 * time.Millisecond,
+		},
+		Disk: disk.Settings{
+			DataDir: t.TempDir(), BackendInterval: 10 * time.Millisecond, BackendOps: 1000,
+			CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second, SegmentBytes: 1 << 20,
+		},
+		PeerURLs: []string{"http://127.0.0.1:1"},
+		Cluster:  map[string][]string{"m": {"http://127.0.0.1:1"}}, NewCluster: true, Token: "t", Version: "3.7.3",
+		TickAdvance: true, Log: zap.NewNop(), Registry: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Start()
+	t.Cleanup(n.Kill)
+	select {
+	case <-n.Ready():
+	case <-time.After(patience):
+		t.Fatal("never ready")
+	}
+	return New(n)
+}
 
 // Everything that reads runs beside writers, compactions and an exchange of the database.
 // Each reader checks that what it saw was one state: the pairs a/i and b/i are always
 // written together, with one value.
 func TestReadersBesideWriters(t *testing.T) {
-	cfg := testConfig(t.TempDir())
-	n := open(t, cfg)
+	n := open(t)
 	const pairs = 700 // more keys than a short range has
 	write := func(i, value int) error {
-		op := func(key string) *pb.RequestOp {
-			return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: fmt.Appendf(nil, "%s/%04d", key, i), Value: fmt.Append(nil, value)}}}
-		}
-		_, err := n.Ask(bounded(t), api.Call{Body: &pb.TxnRequest{Success: []*pb.RequestOp{op("a"), op("b")}}})
+		_, err := n.Ask(bounded(t), api.Call{Body: pair(i, value)})
 		return err
 	}
 	for i := range pairs {
@@ -86,6 +132,15 @@ func TestReadersBesideWriters(t *testing.T) {
 	}
 	stop()
 	wg.Wait()
+}
+
+// pair writes a/i and b/i.
+func pair(i, value int) *pb.TxnRequest {
+	op := func(key string) *pb.RequestOp {
+		put := &pb.PutRequest{Key: fmt.Appendf(nil, "%s/%04d", key, i), Value: fmt.Append(nil, value)}
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: put}}
+	}
+	return &pb.TxnRequest{Success: []*pb.RequestOp{op("a"), op("b")}}
 }
 
 func onlyPairs(kvs []*pb.KeyValue, pairs int) error {
