@@ -72,7 +72,8 @@ type ReadReady struct {
 	Index     uint64
 	Header    Header
 	Partial   *pb.StatusResponse
-	// Who may read if the store's Authorize says so, of Need: before it is read, and under the same lock.
+	// Who may read if the store's Authorize says so, of Need: before it is read, and under the same lock. Where the member
+	// was not asked, ID is 0 and Need empty: it is that of the operation, for whom nobody knows.
 	Who  auth.Identity
 	Need auth.Need
 

@@ -25,10 +25,23 @@ func (d *Disk) Read(r *api.ReadReady) (any, error) {
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if err := d.state.Store.Authorize(r.Who, r.Need); err != nil {
+	if err := d.authorize(r); err != nil {
 		return nil, err
 	}
 	return d.state.Store.Read(r.Body)
+}
+
+// authorize tells why a read must be refused in the present state. The caller holds the lock.
+func (d *Disk) authorize(r *api.ReadReady) error {
+	s := d.state.Store
+	if !s.Auth.Enabled() {
+		return nil
+	}
+	need := r.Need
+	if r.ID == 0 {
+		need = r.Operation.Need(r.Body)
+	}
+	return s.Authorize(r.Who, need)
 }
 
 // long tells whether a read may take longer than a writer should wait.
@@ -49,7 +62,7 @@ func (d *Disk) view() *mvcc.View {
 func (d *Disk) viewFor(r *api.ReadReady) (*mvcc.View, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.state.Store.Authorize(r.Who, r.Need); err != nil {
+	if err := d.authorize(r); err != nil {
 		return nil, err
 	}
 	return d.state.Store.KV.View(), nil
@@ -63,7 +76,7 @@ func (d *Disk) Part(r *pb.RangeRequest, ready *api.ReadReady) (*pb.RangeResponse
 	defer d.readers.Leave()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if err := d.state.Store.Authorize(ready.Who, ready.Need); err != nil {
+	if err := d.authorize(ready); err != nil {
 		return nil, err
 	}
 	return d.state.Store.KV.RangePart(r)

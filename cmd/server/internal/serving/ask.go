@@ -46,7 +46,7 @@ func (s *Server) perform(ctx context.Context, route api.Route, c api.Call) (any,
 		if err != nil {
 			return nil, err
 		}
-		return s.read(ready)
+		return s.read(&ready)
 	case api.Driver: // the only one is to defragment
 		if _, err := s.awaitRead(ctx, c); err != nil {
 			return nil, err
@@ -74,8 +74,8 @@ func (s *Server) perform(ctx context.Context, route api.Route, c api.Call) (any,
 
 // readyNow is leave to read the store as it is, for a call that has not been asked who makes it: where authentication is
 // on by then, the store refuses it.
-func (s *Server) readyNow(c *api.Call) *api.ReadReady {
-	return &api.ReadReady{Operation: c.Operation, Body: c.Body, Header: s.Header(), Need: c.Operation.Need(c.Body)}
+func (s *Server) readyNow(c *api.Call) api.ReadReady {
+	return api.ReadReady{Operation: c.Operation, Body: c.Body, Header: s.Header()}
 }
 
 // overQuota tells whether a call would take the database over its quota. Such a call does not reach the log; what is

@@ -21,14 +21,14 @@ func (s *Server) RangeStream(ctx context.Context, c api.Call, send func(*pb.Rang
 	r := c.Body.(*pb.RangeRequest)
 	if r.CountOnly || r.SortTarget != pb.RangeRequest_KEY {
 		ready.Operation = api.Range // of which the parts are cut
-		resp, err := s.read(ready)
+		resp, err := s.read(&ready)
 		if err != nil {
 			return err
 		}
 		return s.cut(resp.(*pb.RangeResponse), send)
 	}
-	err = s.streamParts(r, ready, send)
-	s.Answered(ready, nil, err)
+	err = s.streamParts(r, &ready, send)
+	s.Answered(&ready, nil, err)
 	return err
 }
 
@@ -50,22 +50,21 @@ func (s *Server) cut(whole *pb.RangeResponse, send func(*pb.RangeStreamResponse)
 
 // awaitRead waits until the store may be read for a call, or what the driver does itself may be done. Nobody has to be
 // asked for what takes this member as it is, unless users are to be told apart: then the member knows who asks.
-func (s *Server) awaitRead(ctx context.Context, c api.Call) (*api.ReadReady, error) {
+func (s *Server) awaitRead(ctx context.Context, c api.Call) (ready api.ReadReady, err error) {
 	if route := c.Operation.Route(c.Body); (route == api.Serializable || route == api.Driver) && !s.disk.Users() {
 		if err := s.Gate().Admit(&c); err != nil {
-			return nil, err
+			return ready, err
 		}
 		return s.readyNow(&c), nil
 	}
 	a, err := s.Submit(ctx, c)
 	if err != nil {
-		return nil, err
+		return ready, err
 	}
 	if !a.IsReady {
-		return nil, a.Reply.Err
+		return ready, a.Reply.Err
 	}
-	ready := a.Ready
-	return &ready, nil
+	return a.Ready, nil
 }
 
 func (s *Server) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func(*pb.RangeStreamResponse) error) error {
