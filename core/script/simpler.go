@@ -22,6 +22,30 @@ func simplerWatch(c *Command) []Command {
 	return []Command{{Cmd: Watch, Key: c.Key, End: c.End, Rev: c.Rev}}
 }
 
+// simplerStrike lists a crash at any step, a kill instead of a power loss, and the
+// strike itself before an earlier step of that name or with nothing torn. Each is
+// plainer than the one before it, so that a Shrinker comes to an end.
+func simplerStrike(c *Command) (list []Command) {
+	strike := func(value string, rev int64, torn int) {
+		if value != c.Value || rev < c.Rev || torn < c.Torn {
+			list = append(list, Command{Cmd: Strike, Name: c.Name, Value: value, Rev: rev, Torn: torn})
+		}
+	}
+	switch StrikeNamed(c.Value) {
+	case PowerFails:
+		list = append(list, Command{Cmd: Crash})
+		strike(ProcessDies.String(), 0, 0)
+		strike(ProcessDies.String(), c.Rev, 0)
+	case ProcessDies:
+		list = append(list, Command{Cmd: Crash, Keep: true})
+	}
+	strike(c.Value, 0, 0)
+	strike(c.Value, 0, c.Torn)
+	strike(c.Value, c.Rev, 0)
+	strike(c.Value, c.Rev/2, c.Torn)
+	return list
+}
+
 // simplerTxn lists what could stand in for a transaction: one of its operations,
 // one of its branches, and itself with one thing less or with one operation
 // plainer or, where that is a transaction, opened.

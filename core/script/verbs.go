@@ -89,7 +89,7 @@ func rows() []Verb {
 				"bit, how far astray, or 1 for zeros of 4 KiB instead of a sector; cut only while the member is down"},
 		{Name: Clock, member: true, check: checkClock, undo: Clock, same: sameClock,
 			Reads: "Member: it ticks at Value times the rate; Name = step: its time of day jumps by Value (a duration)"},
-		{Name: Strike, member: true, check: checkStrike,
+		{Name: Strike, member: true, check: checkStrike, simpler: simplerStrike,
 			Reads: "Member: before its step Name of package driver, after Rev that are let pass, Value: power fails (of what " +
 				"was not synced Torn percent survive), its process dies (kill), the disk refuses (error), or it is full: Torn " +
 				"percent of a write get there"},

@@ -38,6 +38,44 @@ func TestWhatBelongsTogether(t *testing.T) {
 	}
 }
 
+// TestStrikesGetPlainer: what may stand in for a strike is valid, and plainer in
+// each step, down to a crash that nothing stands in for.
+func TestStrikesGetPlainer(t *testing.T) {
+	weight := func(c *Command) int64 {
+		if c.Cmd == Crash {
+			return 0
+		}
+		return 1 + 10*c.Rev + 1000*int64(c.Torn) + 1e6*int64(StepFillsUp-StrikeNamed(c.Value))
+	}
+	for _, line := range []string{
+		"strike member=1 name=log-sync value=power rev=7 torn=40", "strike member=2 name=release value=kill rev=1",
+		"strike member=1 name=log-append value=full torn=30", "strike member=3 name=log-sync value=error rev=3",
+	} {
+		c, err := Parse(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := 0
+		for list := c.Simpler(); len(list) > 0; list = c.Simpler() {
+			for i := range list {
+				s := &list[i]
+				s.Member = c.Member
+				if weight(s) >= weight(&c) {
+					t.Errorf("%s is not plainer than %s", s, &c)
+				}
+				if err := s.Check(); err != nil {
+					t.Errorf("%s, for %s: %v", s, &c, err)
+				}
+			}
+			c = list[len(list)-1] // the least plain one
+			steps++
+		}
+		if steps == 0 || steps > 20 {
+			t.Errorf("%s gets plainer in %d steps", line, steps)
+		}
+	}
+}
+
 // TestVerbsAreComplete: each row is found by its name and says what it reads, and
 // requests stand at their numbers.
 func TestVerbsAreComplete(t *testing.T) {
