@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"time"
 
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
@@ -140,7 +141,7 @@ func (w *World) imageKept(n *node, e *clock.Event) {
 	*w.flights.At(e.Slot) = flight{}
 	w.flights.Give(e.Slot)
 	n.images = true
-	w.chaos.Fragile(n.id)
+	w.chaos.ImageKept(n.id, time.Duration(max(0, n.commitAt-w.clock.Now)), n.commitTimer || n.commit != nil)
 	w.report(w.nodes[f.from], n, member.SnapshotStatus, true, e.Cause)
 	w.step(n, &member.Input{Kind: member.Receive, Message: f.msg, Cause: e.Cause})
 }

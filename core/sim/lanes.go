@@ -274,8 +274,8 @@ func (w *World) needCommit(n *node) {
 		w.beginCommit(n)
 	}
 	if !n.commitTimer && n.backend.Buffered() {
-		n.commitTimer = true
-		w.clock.Push(clock.Event{At: w.clock.Now + int64(w.cfg.CommitEvery), Kind: evCommitTimer, Member: uint32(n.id), Life: n.life, A: n.era})
+		n.commitTimer, n.commitAt = true, w.clock.Now+int64(w.cfg.CommitEvery)
+		w.clock.Push(clock.Event{At: n.commitAt, Kind: evCommitTimer, Member: uint32(n.id), Life: n.life, A: n.era})
 	}
 }
 

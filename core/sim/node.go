@@ -84,7 +84,8 @@ type node struct {
 	// database exclude one another.
 	commit      *driver.Commit
 	commitTimer bool
-	reported    bool // the commit in flight was, too early
+	commitAt    int64 // when the timer fires
+	reported    bool  // the commit in flight was, too early
 	defrag      *driver.Defrag
 	copied      int64        // when the defragmentation under way will have made its copy
 	defragDue   bool         // one waits for the commit in flight

@@ -36,6 +36,7 @@ const (
 	Refusal  // a disk refuses some step of a driver
 	Defrag   // a database is defragmented
 	Garble   // a database on its way to a member is damaged
+	Install  // a disk hangs, then the power fails, while the old database is committed and a received one waits
 	Classes  // how many there are
 )
 
@@ -45,5 +46,5 @@ var names = [Classes]string{
 	"loss", "duplicate", "delay", "clog", "partition", "pause", "crash", "disk", "stall", "vote-crash",
 	"compact", "transfer", "campaign", "blackout", "moment",
 	"write-error", "disk-full", "sync-error", "read-error", "commit-error", "rot", "clock", "deadline", "exile", "coup",
-	"strike", "refusal", "defragment", "garble",
+	"strike", "refusal", "defragment", "garble", "install",
 }

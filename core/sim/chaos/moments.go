@@ -3,6 +3,7 @@ package chaos
 import (
 	"time"
 
+	"vitrine/core/driver"
 	"vitrine/core/script"
 )
 
@@ -102,6 +103,36 @@ func (x *Chaos) Fragile(id uint64) {
 	default:
 		x.losePower(id, atOnce(how), spread(long, time.Millisecond, time.Second), how)
 	}
+}
+
+// ImageKept sees a member that has just received a database. If it has something to
+// commit to the old one, in that time from now on, the commit may end, and be noted
+// in the log, behind the note of the received snapshot. A disk that hangs until
+// then has the install wait for it. Then the power fails, or the process dies, as
+// soon as the log has taken the next note but one, or a moment later.
+func (x *Chaos) ImageKept(id uint64, commits time.Duration, behind bool) {
+	if behind && x.clock.Now >= x.installing {
+		if how, long, hit := x.falls(Install, x.options.Install); hit {
+			x.install(id, commits, how, long)
+			return
+		}
+	}
+	x.Fragile(id)
+}
+
+func (x *Chaos) install(id uint64, commits time.Duration, how, long uint64) {
+	hangs := commits + spread(how>>16, time.Millisecond, 64*time.Millisecond)
+	x.installing = x.clock.Now + int64(hangs)
+	x.world.Later(1, script.Command{Cmd: script.Stall, Member: id, Value: hangs.String()})
+	if how%4 == 0 {
+		x.losePower(id, hangs+spread(how>>40, 500*time.Microsecond, 64*time.Millisecond), spread(long, time.Millisecond, time.Second), how)
+		return
+	}
+	strike := script.Command{Cmd: script.Strike, Member: id, Name: driver.Release.String(), Value: script.PowerFails.String(), Rev: 1}
+	if how%4 == 1 {
+		strike.Value = script.ProcessDies.String()
+	}
+	x.world.Later(1, strike)
 }
 
 // SnapshotNoted is the moment in which a log takes note of a received snapshot, or

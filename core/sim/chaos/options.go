@@ -27,6 +27,7 @@ type Options struct {
 	Moment    float64
 	NoteCrash float64 // of moments in which a log takes note of a received snapshot
 	Coup      float64
+	Install   float64
 	Rotting   uint64        // who may rot: a permutation of the members; its top four bits are 0 if all may
 	Patience  time.Duration // of clients with one request in eight
 	Founding  []setup.Founding
@@ -78,6 +79,8 @@ func (o *Options) degree(class Class) string {
 		return fmt.Sprintf("=%.2f", o.VoteCrash)
 	case Moment:
 		return fmt.Sprintf("=%.2f,%.2f", o.Moment, o.NoteCrash)
+	case Install:
+		return fmt.Sprintf("=%.2f", o.Install)
 	case Coup:
 		return fmt.Sprintf("=%.2f", o.Coup)
 	case Deadline:
@@ -141,6 +144,7 @@ func Draw(seed uint64, always []string) (o Options, err error) {
 	o.drawTuning(d)
 	o.drawBroken(dice.New(seed, dice.Options, 1))
 	o.drawSteps(dice.New(seed, dice.Options, 2))
+	o.drawInstall(dice.New(seed, dice.Options, 3))
 	for _, name := range always {
 		class := slices.Index(names[:], name)
 		if class < 0 {
@@ -170,7 +174,7 @@ func (o *Options) drawBroken(d *dice.Dice) {
 // drawSteps draws the classes that concern the steps of a driver, and when power
 // fails while the first disks are made.
 func (o *Options) drawSteps(d *dice.Dice) {
-	for class := Strike; class < Classes; class++ {
+	for class := Strike; class <= Garble; class++ {
 		o.On[class] = d.Chance(0.5)
 	}
 	o.NoteCrash = 0.1 + 0.4*float64(d.Uint64N(1001))/1000
@@ -192,6 +196,11 @@ func (o *Options) drawSteps(d *dice.Dice) {
 			})
 		}
 	}
+}
+
+// drawInstall draws the class of received databases that wait for the old one.
+func (o *Options) drawInstall(d *dice.Dice) {
+	o.On[Install], o.Install = d.Chance(0.5), 0.2+0.8*float64(d.Uint64N(1001))/1000
 }
 
 // drawTuning varies what is not a fault: each thing in half of the runs.
