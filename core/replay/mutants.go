@@ -19,12 +19,15 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 	cfg := sim.DefaultConfig()
 	cfg.Seed, cfg.Members, cfg.Mutant = seed, 3+2*int(seed%2), info.Name
 	cfg.Faults, cfg.FaultsFor = true, MutantRun
-	switch {
-	case info.Snapshots():
+	switch info.Needs {
+	case mutant.Snapshots, mutant.Installs:
 		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries, cfg.CommitEvery = 2, 1, 1, 10*time.Millisecond
 		cfg.Workload.Rate, cfg.Workload.Clients, cfg.Workload.Watches, cfg.Workload.Timeout = 200, 10, 8, 300*time.Millisecond
 		cfg.Always = []string{"disk", "stall", "pause"}
-	case info.Elections():
+		if info.Needs == mutant.Installs {
+			cfg.Always, cfg.CommitEvery = append(cfg.Always, "install"), 200*time.Millisecond
+		}
+	case mutant.Elections:
 		cfg.Members, cfg.TickEvery, cfg.Always = 3, 20*time.Millisecond, []string{"coup"}
 	}
 	return cfg
