@@ -34,8 +34,14 @@ func (d *Disk) Apply(b *consensus.ApplyBatch, withPrev bool, ours func(id uint64
 	}
 	if took > d.cfg.SlowApply {
 		d.metrics.SlowApplies.Inc()
-		d.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", d.cfg.SlowApply), zap.String("prefix", ""),
-			zap.Int("entries", len(b.Entries)), zap.Uint64("index", r.Index))
+		d.log.Warn(
+			"apply request took too long",
+			zap.Duration("took", took),
+			zap.Duration("expected-duration", d.cfg.SlowApply),
+			zap.String("prefix", ""),
+			zap.Int("entries", len(b.Entries)),
+			zap.Uint64("index", r.Index),
+		)
 	}
 	if pending >= d.cfg.BackendOps {
 		d.commits.hurry()
@@ -59,5 +65,11 @@ func (d *Disk) noteRefusal(entries []*raftpb.Entry, o *store.Outcome, took time.
 	}
 	op, asked := api.Asked(req)
 	d.metrics.Refused(op, took)
-	d.log.Warn("failed to apply request", zap.Duration("took", took), zap.String("request", api.Describe(asked)), zap.Uint64("index", o.Index), zap.Error(o.Err))
+	d.log.Warn(
+		"failed to apply request",
+		zap.Duration("took", took),
+		zap.String("request", api.Describe(asked)),
+		zap.Uint64("index", o.Index),
+		zap.Error(o.Err),
+	)
 }

@@ -21,7 +21,12 @@ type commits struct {
 }
 
 func newCommits() *commits {
-	return &commits{now: make(chan struct{}, 1), ask: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{})}
+	return &commits{
+		now:  make(chan struct{}, 1),
+		ask:  make(chan chan struct{}),
+		stop: make(chan struct{}),
+		done: make(chan struct{}),
+	}
 }
 
 func (c *commits) hurry() {
@@ -114,8 +119,8 @@ func (d *Disk) measure() { d.inUse.Store(d.state.Store.Backend.Store().SizeInUse
 // Flush makes everything applied so far durable.
 func (d *Disk) Flush() { d.commits.waitIdle() }
 
-// WithImage calls f with a consistent copy of the database that has everything applied before the call. The database is not
-// closed before f returns.
+// WithImage calls f with a consistent copy of the database that has everything applied before the call. The database is
+// not closed before f returns.
 func (d *Disk) WithImage(f func(backend.Snapshot) error) error {
 	if !d.readers.Enter() {
 		return api.ErrStopped

@@ -44,7 +44,12 @@ func (d *Disk) Defragment() error {
 	d.mu.RLock()
 	after := d.state.Store.Backend.Store().Size()
 	d.mu.RUnlock()
-	d.log.Info("finished defragment", zap.Int64("bytes-before", before), zap.Int64("bytes-after", after), zap.Duration("took", time.Since(start)))
+	d.log.Info(
+		"finished defragment",
+		zap.Int64("bytes-before", before),
+		zap.Int64("bytes-after", after),
+		zap.Duration("took", time.Since(start)),
+	)
 	return nil
 }
 

@@ -136,8 +136,12 @@ func (d *Disk) recover(birth func() (driver.Birth, error)) (f Found, err error) 
 	d.journal, d.state = started.Log, started.State
 	f = Found{ID: meta.GetNodeID(), Cluster: meta.GetClusterID(), Boot: started.Boot}
 	if restart {
-		d.log.Info("restarting local member", zap.String("cluster-id", membership.IDString(f.Cluster)),
-			zap.String("local-member-id", membership.IDString(f.ID)), zap.Uint64("commit-index", found.HardState.GetCommit()))
+		d.log.Info(
+			"restarting local member",
+			zap.String("cluster-id", membership.IDString(f.Cluster)),
+			zap.String("local-member-id", membership.IDString(f.ID)),
+			zap.Uint64("commit-index", found.HardState.GetCommit()),
+		)
 	}
 	d.measure()
 	d.users.Store(d.state.Store.Auth.Enabled())
@@ -153,11 +157,19 @@ func (d *Disk) layOut() *driver.Disk {
 		Tracer: d.pens.begin(d.pens.Apply, 0), LogTracer: d.pens.Log, CommitTracer: d.pens.Commit,
 		UnsafeNoSync: d.cfg.NoFsync,
 		Opened: func(path string, at backend.Applied) {
-			d.log.Info("opened backend db", zap.String("path", path), zap.Duration("took", time.Duration(d.openTook.Load())),
-				zap.Uint64("consistent-index", at.Index))
+			d.log.Info(
+				"opened backend db",
+				zap.String("path", path),
+				zap.Duration("took", time.Duration(d.openTook.Load())),
+				zap.Uint64("consistent-index", at.Index),
+			)
 		},
 		CatchUp: func(at, index uint64) {
-			d.log.Info("Recovering from snapshot backend", zap.Uint64("consistent-index", at), zap.Uint64("snapshot-index", index))
+			d.log.Info(
+				"Recovering from snapshot backend",
+				zap.Uint64("consistent-index", at),
+				zap.Uint64("snapshot-index", index),
+			)
 		},
 	}
 }
@@ -197,8 +209,8 @@ func (d *Disk) mmapSize() int64 {
 // Wake lets the keeper look for what a compaction has left.
 func (d *Disk) Wake() { d.keeper.wake() }
 
-// Quota is the quota in force, in bytes; not positive = none. InUse is how much of it the database takes, as of its last
-// commit.
+// Quota is the quota in force, in bytes; not positive = none. InUse is how much of it the database takes, as of its
+// last commit.
 func (d *Disk) Quota() int64 { return cmp.Or(d.cfg.QuotaBytes, int64(limits.QuotaBackendBytes)) }
 func (d *Disk) InUse() int64 { return d.inUse.Load() }
 

@@ -30,7 +30,8 @@ func (d *Disk) Hash() (*pb.HashResponse, error) {
 	for _, b := range buckets {
 		h.Write([]byte(b.Name()))
 		view.Range(b, nil, nil, 0, func(k, v []byte) bool {
-			if b != backend.Meta || !slices.ContainsFunc(unhashed, func(name []byte) bool { return bytes.Equal(name, k) }) {
+			if b != backend.Meta ||
+				!slices.ContainsFunc(unhashed, func(name []byte) bool { return bytes.Equal(name, k) }) {
 				h.Write(k)
 				h.Write(v)
 			}
@@ -62,5 +63,10 @@ func (d *Disk) HashKV(r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
 	if rev == 0 {
 		rev = current
 	}
-	return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted, HashRevision: rev}, nil
+	return &pb.HashKVResponse{
+		Header:          &pb.ResponseHeader{Revision: current},
+		Hash:            hash,
+		CompactRevision: compacted,
+		HashRevision:    rev,
+	}, nil
 }

@@ -49,7 +49,11 @@ func (d *Disk) Housekeep() {
 			// A client that asked for a physical compaction is answered when it is on disk.
 			d.Flush()
 			d.report(member.Input{Kind: member.Compacted, Revision: rev})
-			d.log.Info("finished scheduled compaction", zap.Int64("compact-revision", rev), zap.Duration("took", time.Since(start)))
+			d.log.Info(
+				"finished scheduled compaction",
+				zap.Int64("compact-revision", rev),
+				zap.Duration("took", time.Since(start)),
+			)
 			d.metrics.Compacted(time.Since(start), deleted-1) // the last is the mark that says it is finished
 		}
 	}

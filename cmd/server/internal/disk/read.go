@@ -8,8 +8,8 @@ import (
 	"vitrine/core/watch"
 )
 
-// Read answers a read, if it is granted in the state that it reads: a short one under the lock, a long one on a view, so
-// that no writer waits for it.
+// Read answers a read, if it is granted in the state that it reads: a short one under the lock, a long one on a view,
+// so that no writer waits for it.
 func (d *Disk) Read(r *api.ReadReady) (any, error) {
 	if !d.readers.Enter() {
 		return nil, api.ErrStopped

@@ -47,7 +47,11 @@ func (d *Disk) Save(m *raftpb.Message, image io.Reader) (int64, error) {
 
 // boundedImage ends an image with an error where it becomes too large, for a member or for the disk.
 func (d *Disk) boundedImage(image io.Reader) io.Reader {
-	return &boundedReader{r: image, limit: limits.ImageBytes(d.cfg.QuotaBytes), free: func() (int64, error) { return freeBytes(d.files.Layout.Snap) }}
+	return &boundedReader{
+		r:     image,
+		limit: limits.ImageBytes(d.cfg.QuotaBytes),
+		free:  func() (int64, error) { return freeBytes(d.files.Layout.Snap) },
+	}
 }
 
 type boundedReader struct {
@@ -67,7 +71,12 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 		case err != nil:
 			return 0, err
 		case free < limits.ImageReserveBytes:
-			return 0, fmt.Errorf("the database would leave %d bytes on the disk, the log needs %d: %w", free, int64(limits.ImageReserveBytes), syscall.ENOSPC)
+			return 0, fmt.Errorf(
+				"the database would leave %d bytes on the disk, the log needs %d: %w",
+				free,
+				int64(limits.ImageReserveBytes),
+				syscall.ENOSPC,
+			)
 		}
 	}
 	n, err := b.r.Read(p)
@@ -89,7 +98,12 @@ func freeBytes(dir string) (int64, error) {
 // Install makes a received database the store: see driver.Disk.Adopt.
 func (d *Disk) Install(s *raftpb.Snapshot, applied uint64) (*store.Result, error) {
 	index := s.GetMetadata().GetIndex()
-	d.log.Info("applying snapshot", zap.Uint64("current-applied-index", applied), zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("incoming-leader-snapshot-term", s.GetMetadata().GetTerm()))
+	d.log.Info(
+		"applying snapshot",
+		zap.Uint64("current-applied-index", applied),
+		zap.Uint64("incoming-leader-snapshot-index", index),
+		zap.Uint64("incoming-leader-snapshot-term", s.GetMetadata().GetTerm()),
+	)
 	d.metrics.Installing.Inc()
 	defer d.metrics.Installing.Dec()
 	d.commitMu.Lock() // no commit of the old backend is in flight from here on
@@ -119,6 +133,11 @@ func (d *Disk) Install(s *raftpb.Snapshot, applied uint64) (*store.Result, error
 		d.log.Warn("failed to remove a received database", zap.Error(err)) // the next start tries again
 	}
 	d.keeper.wake()
-	d.log.Info("applied snapshot", zap.Uint64("incoming-leader-snapshot-index", index), zap.Uint64("current-applied-index", r.Index), zap.Int64("revision", r.Revision))
+	d.log.Info(
+		"applied snapshot",
+		zap.Uint64("incoming-leader-snapshot-index", index),
+		zap.Uint64("current-applied-index", r.Index),
+		zap.Int64("revision", r.Revision),
+	)
 	return r, nil
 }

@@ -27,7 +27,9 @@ func TestImagesAreBoundedInBytes(t *testing.T) {
 	if got, err := freeBytes(t.TempDir()); err != nil || got <= 0 {
 		t.Errorf("%d bytes are free (%v)", got, err)
 	}
-	for quota, want := range map[int64]int64{0: 16 << 30, -1: math.MaxInt64, 2 << 30: 16 << 30, 100 << 30: 200 << 30, math.MaxInt64: math.MaxInt64 - 1} {
+	for quota, want := range map[int64]int64{
+		0: 16 << 30, -1: math.MaxInt64, 2 << 30: 16 << 30, 100 << 30: 200 << 30, math.MaxInt64: math.MaxInt64 - 1,
+	} {
 		if got := limits.ImageBytes(quota); got != want {
 			t.Errorf("quota %d: limit %d, want %d", quota, got, want)
 		}

@@ -72,24 +72,25 @@ func (s *Server) perform(ctx context.Context, route api.Route, c api.Call) (any,
 	return s.read(&ready)
 }
 
-// readyNow is leave to read the store as it is, for a call that has not been asked who makes it: where authentication is
-// on by then, the store refuses it.
+// readyNow is leave to read the store as it is, for a call that has not been asked who makes it: where authentication
+// is on by then, the store refuses it.
 func (s *Server) readyNow(c *api.Call) api.ReadReady {
 	return api.ReadReady{Operation: c.Operation, Body: c.Body, Header: s.Header()}
 }
 
 // overQuota tells whether a call would take the database over its quota. Such a call does not reach the log; what is
-// under way already may still go over, and then the member raises the alarm when it applies it. Nobody waits for the store
-// here: its size changes with commits alone.
+// under way already may still go over, and then the member raises the alarm when it applies it. Nobody waits for the
+// store here: its size changes with commits alone.
 func (s *Server) overQuota(c *api.Call) bool {
 	cost, quota := c.Operation.Cost(c.Body), s.disk.Quota()
 	return cost > 0 && quota > 0 && s.disk.InUse()+int64(cost) >= quota
 }
 
-// raiseSpaceAlarm returns when the cluster knows that this member has no space, if that can be done in time. Whoever asked
-// for space is refused in either case.
+// raiseSpaceAlarm returns when the cluster knows that this member has no space, if that can be done in time. Whoever
+// asked for space is refused in either case.
 func (s *Server) raiseSpaceAlarm(ctx context.Context) {
-	if slices.ContainsFunc(s.Alarms(), func(a *pb.AlarmMember) bool { return a.MemberID == s.ID() && a.Alarm == pb.AlarmType_NOSPACE }) {
+	up := func(a *pb.AlarmMember) bool { return a.MemberID == s.ID() && a.Alarm == pb.AlarmType_NOSPACE }
+	if slices.ContainsFunc(s.Alarms(), up) {
 		return
 	}
 	alarm := &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: s.ID(), Alarm: pb.AlarmType_NOSPACE}

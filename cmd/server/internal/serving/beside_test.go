@@ -30,8 +30,8 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// open starts a server of a cluster of one.
-func open(t *testing.T) *Server {
+// open starts a server of a cluster of one, which may leave its disk unsynced.
+func open(t testing.TB, noFsync bool) *Server {
 	t.Helper()
 	n, err := node.Open(node.Config{
 		Config: member.Config{
@@ -42,7 +42,8 @@ func open(t *testing.T) *Server {
 		},
 		Disk: disk.Settings{
 			DataDir: t.TempDir(), BackendInterval: 10 * time.Millisecond, BackendOps: 1000,
-			CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second, SegmentBytes: 1 << 20,
+			CompactionBatch: 10, CompactionPause: time.Millisecond, SlowApply: time.Second,
+			SegmentBytes: 1 << 20, NoFsync: noFsync,
 		},
 		PeerURLs: []string{"http://127.0.0.1:1"},
 		Cluster:  map[string][]string{"m": {"http://127.0.0.1:1"}}, NewCluster: true, Token: "t", Version: "3.7.3",
@@ -65,7 +66,7 @@ func open(t *testing.T) *Server {
 // Each reader checks that what it saw was one state: the pairs a/i and b/i are always
 // written together, with one value.
 func TestReadersBesideWriters(t *testing.T) {
-	n := open(t)
+	n := open(t, false)
 	const pairs = 700 // more keys than a short range has
 	write := func(i, value int) error {
 		_, err := n.Ask(bounded(t), api.Call{Body: pair(i, value)})
@@ -101,11 +102,7 @@ func TestReadersBesideWriters(t *testing.T) {
 		return whole(&pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, Serializable: true})
 	})
 	run("stream", func(int) error {
-		var kvs []*pb.KeyValue
-		err := n.RangeStream(ctx, api.Call{Operation: api.RangeStream, Body: &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}}, func(r *pb.RangeStreamResponse) error {
-			kvs = append(kvs, r.RangeResponse.Kvs...)
-			return nil
-		})
+		kvs, err := merged(ctx, n)
 		if errors.Is(err, api.ErrCompacted) {
 			return nil // it was overtaken by a compaction, as it may be
 		}
@@ -116,14 +113,16 @@ func TestReadersBesideWriters(t *testing.T) {
 		return err
 	})
 	run("snapshot", func(int) error {
-		return n.Snapshot(ctx, api.Call{Operation: api.Snapshot, Body: &pb.SnapshotRequest{}}, func(*pb.SnapshotResponse) error { return nil })
+		c := api.Call{Operation: api.Snapshot, Body: &pb.SnapshotRequest{}}
+		return n.Snapshot(ctx, c, func(*pb.SnapshotResponse) error { return nil })
 	})
 	for range 2 {
 		resp, err := n.Ask(bounded(t), api.Call{Body: &pb.RangeRequest{Key: []byte("a")}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := n.Ask(bounded(t), api.Call{Body: &pb.CompactionRequest{Revision: resp.(*pb.RangeResponse).Header.Revision, Physical: true}}); err != nil {
+		compact := &pb.CompactionRequest{Revision: pb.HeaderRevision(resp), Physical: true}
+		if _, err := n.Ask(bounded(t), api.Call{Body: compact}); err != nil {
 			t.Error(err)
 		}
 		if _, err := n.Ask(bounded(t), api.Call{Body: &pb.DefragmentRequest{}}); err != nil {
@@ -132,6 +131,16 @@ func TestReadersBesideWriters(t *testing.T) {
 	}
 	stop()
 	wg.Wait()
+}
+
+// merged are all keys, read as a stream.
+func merged(ctx context.Context, s *Server) (kvs []*pb.KeyValue, err error) {
+	all := api.Call{Operation: api.RangeStream, Body: &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}}}
+	err = s.RangeStream(ctx, all, func(r *pb.RangeStreamResponse) error {
+		kvs = append(kvs, r.RangeResponse.Kvs...)
+		return nil
+	})
+	return kvs, err
 }
 
 // pair writes a/i and b/i.

@@ -73,7 +73,13 @@ func (s *Server) streamParts(r *pb.RangeRequest, ready *api.ReadReady, send func
 	if limit <= 0 {
 		limit = math.MaxInt64
 	}
-	part := &pb.RangeRequest{Key: r.Key, RangeEnd: r.RangeEnd, Revision: r.Revision, KeysOnly: r.KeysOnly, Limit: min(firstChunk, limit)}
+	part := &pb.RangeRequest{
+		Key:      r.Key,
+		RangeEnd: r.RangeEnd,
+		Revision: r.Revision,
+		KeysOnly: r.KeysOnly,
+		Limit:    min(firstChunk, limit),
+	}
 	var sent, revision int64
 	for {
 		resp, err := s.disk.Part(part, ready)

@@ -1,7 +1,8 @@
-// Package serving answers clients: it stands between the transports, which translate, and the node, which runs the member.
+// Package serving answers clients: it stands between the transports, which translate, and the node, which runs the
+// member.
 //
-// A call is admitted by the gate, counted, and takes the way of its operation (core/api): into the core loop and back, or
-// past it where nobody has to be asked. What is read is read here, on the caller's goroutine, from the disk. What a
+// A call is admitted by the gate, counted, and takes the way of its operation (core/api): into the core loop and back,
+// or past it where nobody has to be asked. What is read is read here, on the caller's goroutine, from the disk. What a
 // client would write over the quota is refused here, before it reaches the log.
 //
 //	s := serving.New(n)

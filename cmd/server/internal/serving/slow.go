@@ -24,7 +24,11 @@ func (s *Server) noteSlow(r *api.SlowRequest) {
 		}
 		last = st.At
 	}
-	s.log.Info("trace["+r.Operation.String()+"]", zap.Strings("steps", steps), zap.Duration("duration", r.Elapsed(s.Now())))
+	s.log.Info(
+		"trace["+r.Operation.String()+"]",
+		zap.Strings("steps", steps),
+		zap.Duration("duration", r.Elapsed(s.Now())),
+	)
 }
 
 // noteSlowRead writes a line about a read that took long, in etcd's words.
@@ -41,6 +45,13 @@ func (s *Server) noteSlowRead(op api.Operation, request, response any, took time
 	if r, ok := response.(*pb.RangeResponse); ok && err == nil {
 		said = fmt.Sprintf("range_response_count:%d %s", len(r.Kvs), said)
 	}
-	s.log.Warn("apply request took too long", zap.Duration("took", took), zap.Duration("expected-duration", s.cfg.Disk.SlowApply),
-		zap.String("prefix", prefix), zap.String("request", api.Describe(request)), zap.String("response", said), zap.Error(err))
+	s.log.Warn(
+		"apply request took too long",
+		zap.Duration("took", took),
+		zap.Duration("expected-duration", s.cfg.Disk.SlowApply),
+		zap.String("prefix", prefix),
+		zap.String("request", api.Describe(request)),
+		zap.String("response", said),
+		zap.Error(err),
+	)
 }

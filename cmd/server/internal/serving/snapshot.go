@@ -25,7 +25,11 @@ func (s *Server) Snapshot(ctx context.Context, c api.Call, send func(*pb.Snapsho
 
 func (s *Server) sendImage(image backend.Snapshot, send func(*pb.SnapshotResponse) error) error {
 	start, version := time.Now(), s.StorageVersion()
-	s.log.Info("sending database snapshot to client", zap.Int64("total-bytes", image.Size()), zap.String("storage-version", version))
+	s.log.Info(
+		"sending database snapshot to client",
+		zap.Int64("total-bytes", image.Size()),
+		zap.String("storage-version", version),
+	)
 	w := &pieces{send: send, version: version, rest: image.Size(), hash: sha256.New()}
 	if _, err := image.WriteTo(w); err != nil {
 		return err
@@ -40,7 +44,12 @@ func (s *Server) sendImage(image backend.Snapshot, send func(*pb.SnapshotRespons
 		return err
 	}
 	s.metrics.ImageSend.Observe(time.Since(start).Seconds())
-	s.log.Info("successfully sent database snapshot to client", zap.Int64("total-bytes", image.Size()), zap.Duration("took", time.Since(start)), zap.String("storage-version", version))
+	s.log.Info(
+		"successfully sent database snapshot to client",
+		zap.Int64("total-bytes", image.Size()),
+		zap.Duration("took", time.Since(start)),
+		zap.String("storage-version", version),
+	)
 	return nil
 }
 
