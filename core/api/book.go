@@ -7,6 +7,7 @@ import (
 	"vitrine/core/auth"
 	"vitrine/core/consensus"
 	"vitrine/core/duty"
+	"vitrine/core/invariant"
 	"vitrine/core/lease"
 	"vitrine/core/limits"
 	"vitrine/core/membership"
@@ -122,6 +123,7 @@ func NewBook(cfg Config, node *consensus.Node, info Info) *Book {
 
 // At tells the time. It goes before any other input of the same step, and ends what has waited too long.
 func (b *Book) At(now trace.Instant) {
+	invariant.Assert(now >= b.now, "api: time goes back")
 	b.now, b.stuck = now, false
 	for len(b.deadlines) > 0 && b.deadlines[0].deadline <= now && !mutant.On(mutant.NeverExpires) {
 		b.expire(b.deadlines[0])
@@ -143,6 +145,7 @@ func (b *Book) Request(c *Call) {
 		b.reply(p, nil, err) // it was never in a book
 		return
 	}
+	invariant.Assert(p.id != 0 && b.requests[p.id] == nil, "api: a call without a number, or with another's")
 	b.requests[p.id] = p
 	b.deadlines.add(p)
 	b.route(p)
@@ -248,6 +251,7 @@ func (b *Book) dropMoving() {
 
 // finish takes a request out of every book; lists drop it when they come by.
 func (b *Book) finish(p *pending) {
+	invariant.Assert(p.stage != done, "api: a call ends twice")
 	b.workOver(p)
 	if p.stage == expiring {
 		b.notExpiring(p)
@@ -327,6 +331,7 @@ func (b *Book) Ready(states []consensus.ReadState, replies []Reply, reads []Read
 
 // Applied takes what applying a batch has brought about. The node must have had its share before.
 func (b *Book) Applied(r *store.Result) {
+	invariant.Assert(r.Revision >= b.revision, "api: the revision of answers falls")
 	b.revision, b.compactRevision = r.Revision, r.CompactRevision
 	b.alarms = r.Alarms
 	if r.Members != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"vitrine/core/consensus"
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 )
 
@@ -29,6 +30,7 @@ func (b *Book) askNext() {
 	if b.waiting = drop(b.waiting); len(b.waiting) == 0 {
 		return
 	}
+	invariant.Assert(len(b.asked) == 0, "api: a question is asked while another is open")
 	b.batch = b.node.ReadIndex()
 	b.asked, b.waiting = b.waiting, b.asked[:0]
 }

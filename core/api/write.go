@@ -5,6 +5,7 @@ import (
 
 	"vitrine/core/consensus"
 	"vitrine/core/duty"
+	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/pb"
 	"vitrine/core/store"
@@ -32,6 +33,7 @@ func (b *Book) write(p *pending, r *pb.InternalRaftRequest) {
 		b.answer(p, nil, ErrTooManyRequests)
 		return
 	}
+	invariant.Assert(b.proposals[p.proposal] == nil, "api: two proposals have one id")
 	p.stage, p.data = queued, data
 	if p.fence != 0 {
 		b.fenced++
@@ -106,6 +108,7 @@ func (b *Book) dequeue(p *pending) {
 		b.fenced--
 	}
 	b.queueBytes -= len(p.data)
+	invariant.Assert(b.queueBytes >= 0, "api: fewer than no bytes wait for raft")
 	p.data = nil
 }
 

@@ -72,6 +72,7 @@ func (b *Backend) Write(batch *Batch) {
 	if mutant.On(mutant.AppliedFirst) && b.frozen != nil {
 		b.frozen.applied = b.frozen.applied.merge(a)
 	}
+	invariant.Assert(a.Index == 0 || a.Term >= b.applied.Term, "backend: the term of what is applied falls")
 	b.applied = b.applied.merge(a)
 	b.front.applied = b.front.applied.merge(a)
 	for _, op := range batch.ops {
@@ -108,6 +109,7 @@ func (b *Backend) BeginCommit() *Commit {
 	if b.frozen != nil || b.err != nil || b.front.empty() {
 		return nil
 	}
+	invariant.Assert(b.durable.Index <= b.applied.Index, "backend: more is durable than is applied")
 	b.frozen, b.front, b.image = b.front, &buffer{}, nil
 	// The next buffer will be about as long.
 	b.front.buckets[Key].run = make([]entry, 0, min(len(b.frozen.buckets[Key].run), maxReserve))
@@ -144,6 +146,7 @@ func (b *Backend) EndCommit(c *Commit, err error) {
 	}
 	b.base.Close()
 	b.base = base
+	invariant.Assert(c.frozen.applied.Index == 0 || c.frozen.applied.Index >= b.durable.Index, "backend: what is durable goes back")
 	b.durable = b.durable.merge(c.frozen.applied)
 	b.frozen = nil
 }
@@ -151,6 +154,7 @@ func (b *Backend) EndCommit(c *Commit, err error) {
 func (b *Backend) grow(g Grower) {
 	b.base.Close()
 	b.base = nil
+	invariant.Assert(b.frozen != nil, "backend: the store grows for nothing")
 	err := g.Grow()
 	if err == nil || errors.Is(err, ErrBusy) {
 		b.base, err = b.store.View()

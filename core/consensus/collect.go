@@ -55,6 +55,9 @@ func (n *Node) observe(rd *raft.Ready) {
 	if rd.HardState != nil {
 		n.term, n.vote, n.commit = rd.HardState.GetTerm(), rd.HardState.GetVote(), rd.HardState.GetCommit()
 	}
+	invariant.Assert(n.term >= term, "consensus: the term falls")
+	invariant.Assert(n.commit >= commit, "consensus: the commit index falls")
+	invariant.Assert(n.term > term || vote == 0 || n.vote == vote, "consensus: a vote changes within its term")
 	if n.term != term {
 		n.maxReadAck = 0
 		n.t.Emit(trace.Event{Kind: trace.TermChanged, Term: n.term})
@@ -93,7 +96,10 @@ func (n *Node) observeEntries(es []*raftpb.Entry) {
 	if first := es[0].GetIndex(); first <= n.last {
 		n.t.Emit(trace.Event{Kind: trace.LogTruncated, Index: first, Term: n.term})
 	}
+	invariant.Assert(es[0].GetIndex() <= n.last+1, "consensus: a gap between entries")
+	invariant.Assert(es[0].GetIndex() > n.log.applied, "consensus: an applied entry is replaced")
 	n.last = es[len(es)-1].GetIndex()
+	invariant.Assert(n.last == es[0].GetIndex()+uint64(len(es))-1, "consensus: a gap among entries")
 	if n.t.On() { // hashing is work
 		for _, e := range es {
 			n.t.Emit(trace.Event{
@@ -194,10 +200,12 @@ func (n *Node) holdRequests(p *pendingWrite) {
 }
 
 func (n *Node) write(m *raftpb.Message) {
+	invariant.Assert(len(n.writes) == 0 || n.writes[len(n.writes)-1].ticket <= n.lastWrite, "consensus: tickets of writes go back")
 	n.lastWrite++
 	w := LogWrite{Ticket: n.lastWrite, Entries: m.GetEntries(), Cause: n.t.Caused()}
 	p := pendingWrite{ticket: n.lastWrite, entries: m.GetEntries(), responses: m.GetResponses()}
 	if m.Term != nil && !(mutant.On(mutant.TermForgotten) && len(w.Entries) == 0) { // raft leaves all three out, or none
+		invariant.Assert(m.GetTerm() >= n.retention.writtenTerm, "consensus: an older term is written")
 		w.HardState = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
 		w.MustSync = m.GetTerm() != n.retention.writtenTerm || m.GetVote() != n.retention.writtenVote && !mutant.On(mutant.VoteForgotten)
 		n.retention.writtenTerm, n.retention.writtenVote = m.GetTerm(), m.GetVote()
@@ -205,6 +213,7 @@ func (n *Node) write(m *raftpb.Message) {
 	w.MustSync = w.MustSync || len(w.Entries) > 0
 	if s := m.GetSnapshot(); !raft.IsEmptySnap(s) {
 		w.Snapshot, w.Release, w.MustSync = s, s.GetMetadata().GetIndex(), true
+		invariant.Assert(s.GetMetadata().GetIndex() > n.log.base, "consensus: a snapshot of what the log begins with is saved")
 		p.snapshot = s
 		if !mutant.On(mutant.MarkBehindSnapshot) {
 			n.retention.marking = s.GetMetadata().GetIndex() // an older mark must not follow it
@@ -230,6 +239,12 @@ func (n *Node) write(m *raftpb.Message) {
 func (n *Node) apply(m *raftpb.Message) {
 	n.lastApply++
 	es := m.GetEntries() // never empty
+	handed := n.log.applied
+	if k := len(n.applies); k > 0 {
+		handed = n.applies[k-1].index
+	}
+	invariant.Assert(len(es) > 0 && es[0].GetIndex() == handed+1, "consensus: a gap between batches to apply")
+	invariant.Assert(es[len(es)-1].GetIndex() <= n.commit, "consensus: what is not committed is to be applied")
 	n.out.Applies = append(n.out.Applies, ApplyBatch{Ticket: n.lastApply, Entries: es, Cause: n.t.Caused()})
 	p := pendingApply{ticket: n.lastApply, index: es[len(es)-1].GetIndex(), responses: m.GetResponses()}
 	for _, e := range es {

@@ -47,11 +47,13 @@ func (l *memLog) append(es []*raftpb.Entry) {
 		l.entries = l.entries[:keep:keep]
 	}
 	l.entries = append(l.entries, es...)
+	invariant.Assert(l.last() == es[len(es)-1].GetIndex(), "consensus: the log does not end with what was appended")
 }
 
 // install forgets everything for a snapshot. The store becomes it later: applied stays what it is, and until it has
 // come up to the base there is no snapshot to give.
 func (l *memLog) install(index, term uint64, conf *raftpb.ConfState) {
+	invariant.Assert(index > l.base && term >= l.baseTerm, "consensus: a snapshot takes the log back")
 	l.base, l.baseTerm = index, term
 	l.entries = nil
 	l.conf = conf
@@ -62,6 +64,7 @@ func (l *memLog) compact(index uint64) {
 	if index <= l.base || index > l.last() {
 		return
 	}
+	invariant.Assert(index <= l.applied, "consensus: entries are forgotten before they are applied")
 	n := index - l.base
 	l.baseTerm = l.entries[n-1].GetTerm()
 	// The forgotten ones are freed when append next moves the rest to a new array.

@@ -68,6 +68,7 @@ func TestMemLogShares(t *testing.T) {
 	before := slices.Clone(out)
 	l.append(run(2, 6, 7)) // a conflict
 	l.append(run(2, 8, 12))
+	l.applied = 7
 	l.compact(7)
 	l.append(run(3, 9, 20))
 	_ = append(out, run(9, 9, 9)...) // what the receiver does with it is not seen here
@@ -121,7 +122,7 @@ func TestMemLogBounds(t *testing.T) {
 // TestMemLogCompact: to the last entry, too; the term at the new base is the one of the entry there.
 func TestMemLogCompact(t *testing.T) {
 	for index, want := range map[uint64][]uint64{11: {2, 3, 3}, 12: {3, 3}, 13: {3}} {
-		l := &memLog{base: 10, baseTerm: 1, entries: append(run(2, 11, 11), run(3, 12, 13)...)}
+		l := &memLog{base: 10, baseTerm: 1, applied: 13, entries: append(run(2, 11, 11), run(3, 12, 13)...)}
 		if l.compact(index); !slices.Equal(terms(l), want) {
 			t.Errorf("to %d: terms %v, want %v", index, terms(l), want)
 		}

@@ -142,6 +142,7 @@ func (n *Node) persistRecoveredTerm(written uint64) {
 	if n.term == written {
 		return
 	}
+	invariant.Assert(n.term > written, "consensus: the term of a recovered log falls")
 	n.lastWrite++
 	n.out.Log = append(n.out.Log, LogWrite{
 		Ticket: n.lastWrite, HardState: &raftpb.HardState{Term: new(n.term), Vote: new(n.vote), Commit: new(n.commit)},
@@ -300,6 +301,7 @@ func (n *Node) LogDone(ticket uint64) {
 // installed: the WAL starts at a received snapshot now, so the store may become it.
 func (n *Node) installed(s *raftpb.Snapshot) {
 	m := s.GetMetadata()
+	invariant.Assert(m.GetIndex() > n.log.applied, "consensus: a snapshot of what is applied is installed")
 	n.log.install(m.GetIndex(), m.GetTerm(), m.GetConfState())
 	n.retention.mark = m.GetIndex()
 	n.t.Emit(trace.Event{Kind: trace.SnapshotSaved, Index: m.GetIndex(), Term: m.GetTerm()})
@@ -312,6 +314,7 @@ func (n *Node) installed(s *raftpb.Snapshot) {
 // release lets messages go that had to wait: to peers, or back into raft.
 func (n *Node) release(ms []*raftpb.Message) {
 	for _, m := range ms {
+		invariant.Assert(m.GetTo() != 0, "consensus: a message to nobody")
 		if m.GetTo() == n.cfg.ID {
 			// raft takes its own answers in any state; the only error is for unknown peers.
 			_ = n.raw.Step(m)
@@ -372,12 +375,15 @@ func (n *Node) Applied(ticket, index uint64, changes []*raftpb.ConfChange) {
 				changes = changes[1:]
 			}
 		}
-		n.log.applied = max(n.log.applied, a.index)
+		invariant.Assert(a.index > n.log.applied, "consensus: a batch is applied twice")
+		invariant.Assert(a.index <= n.commit, "consensus: more is applied than is committed")
+		n.log.applied = a.index
 		for _, m := range a.responses {
 			_ = n.raw.Step(m) // raft takes its own answers in any state
 		}
 		done++
 	}
+	invariant.Assert(n.log.applied <= n.log.last() || len(n.writes) > 0, "consensus: what is applied is not in the log")
 	n.applies = slices.Delete(n.applies, 0, done)
 	invariant.Assert(len(changes) == 0, "consensus: Applied reports conf changes that its batch does not have")
 	// All that can come of it is that raft hands out more of what is committed.
@@ -416,6 +422,7 @@ func (n *Node) traceConf() {
 }
 
 func (n *Node) setConf(cs *raftpb.ConfState) {
+	invariant.Assert(len(cs.GetVoters()) > 0 || len(cs.GetLearners()) == 0, "consensus: learners without a voter")
 	n.conf = cs
 	n.ids = slices.Concat(cs.GetVoters(), cs.GetLearners(), cs.GetVotersOutgoing(), cs.GetLearnersNext())
 	slices.Sort(n.ids)

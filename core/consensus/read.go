@@ -3,6 +3,7 @@ package consensus
 import (
 	"encoding/binary"
 
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/trace"
 
@@ -32,6 +33,7 @@ func (n *Node) ReadIndex() uint64 {
 		return 0
 	}
 	batch := r.ids.Next()
+	invariant.Assert(batch > r.last, "consensus: a question has an id that was used before")
 	r.batch, r.first, r.lead, r.last = batch, 0, 0, batch
 	n.ask(batch)
 	return batch
@@ -58,6 +60,7 @@ func (n *Node) ask(id uint64) {
 	} else {
 		n.t.Emit(trace.Event{Kind: trace.ReadIndexRetried, A: id, B: r.last, Peer: n.lead, Term: n.term})
 	}
+	invariant.Assert(id >= r.last && id >= r.first, "consensus: a question is asked under an older id")
 	r.last, r.lead = id, n.lead
 	if mutant.On(mutant.ReadWithoutQuorum) && n.role == raft.StateLeader {
 		n.out.Reads = append(n.out.Reads, ReadState{Batch: r.batch, Index: n.commit})

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"vitrine/core/backend"
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 )
 
@@ -31,6 +32,7 @@ type Defrag struct {
 
 // BeginDefrag begins a defragmentation. No commit may be in flight.
 func (s *State) BeginDefrag() (*Defrag, error) {
+	invariant.Assert(!s.Store.Backend.Committing(), "driver: a defragmentation begins beside a commit")
 	db, ok := s.Store.Backend.Store().(Compactor)
 	if !ok {
 		return nil, ErrNoFile
@@ -102,6 +104,7 @@ func cannotGoOn(err error) error {
 // EndDefrag goes on with the copy and returns the old database, which the owner
 // closes when nobody reads it any more. An error is final.
 func (s *State) EndDefrag(d *Defrag) (old backend.Store, err error) {
+	invariant.Assert(d.copy != nil, "driver: a defragmentation ends without a copy")
 	if err := s.disk.step(DefragExchange); err != nil {
 		return nil, errors.Join(cannotGoOn(err), d.copy.Close())
 	}

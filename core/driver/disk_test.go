@@ -123,7 +123,7 @@ func TestStartClosesWhatItOpened(t *testing.T) {
 				if skip > 0 { // the log begins at an image that was not installed
 					image, _ := imageAt(t, 40)
 					l.receive(image, 40)
-					group := []consensus.LogWrite{{Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: &raftpb.HardState{
+					group := []consensus.LogWrite{{MustSync: true, Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: &raftpb.HardState{
 						Term: new(uint64(1)), Vote: new(uint64(self)), Commit: meta.Index,
 					}}}
 					if _, err := l.started.Log.Append(group); err != nil {
@@ -332,7 +332,7 @@ func TestStartNamesWhatIsMissing(t *testing.T) {
 		l.group(3, 100, 0)
 		l.commit()
 		l.receive(image, 40)
-		group := []consensus.LogWrite{{Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: &raftpb.HardState{
+		group := []consensus.LogWrite{{MustSync: true, Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: &raftpb.HardState{
 			Term: new(uint64(1)), Vote: new(uint64(self)), Commit: meta.Index,
 		}}}
 		if _, err := l.started.Log.Append(group); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"vitrine/core/backend"
+	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
@@ -37,6 +38,7 @@ type Receipt struct {
 // Receive begins to receive a database that stands at index. Receipts that exist
 // at one time have different numbers n. The database may have limit bytes.
 func (d *Disk) Receive(index, n uint64, limit int64) (*Receipt, error) {
+	invariant.Assert(index > 0 && limit > 0, "driver: a database of nothing is received")
 	r := &Receipt{disk: d, index: index, name: d.Layout.received(n), limit: limit}
 	if err := d.step(ImageCreate); err != nil {
 		return nil, err
@@ -48,6 +50,7 @@ func (d *Disk) Receive(index, n uint64, limit int64) (*Receipt, error) {
 
 // Write implements io.Writer.
 func (r *Receipt) Write(p []byte) (int, error) {
+	invariant.Assert(r.file != nil, "driver: a receipt that is over is written to")
 	if r.size+int64(len(p)) > r.limit {
 		return 0, r.fail(fmt.Errorf("%w: more than %d bytes", ErrImageTooLarge, r.limit))
 	}
@@ -86,6 +89,7 @@ func (r *Receipt) Sync() error {
 // Keep looks into the database and gives it the name that says where in the log
 // it stands, durably. What is no database gets no name.
 func (r *Receipt) Keep() error {
+	invariant.Assert(r.file == nil, "driver: a received database is kept before it is synced")
 	if !mutant.On(mutant.ImageUnchecked) {
 		s, err := r.disk.openImage(ImageCheck, r.name, r.index)
 		if err == nil {
@@ -152,6 +156,7 @@ type renamed interface{ Renamed(path string) }
 // database. It is opened, and all of it is loaded, before it takes that place: an
 // image that cannot be read must not cost the member the database that can.
 func (d *Disk) Adopt(index uint64) (*store.Store, error) {
+	invariant.Assert(index > 0, "driver: a database of nothing is installed")
 	image := d.imageFor(index)
 	if !d.exists(image) { // to open it would create it
 		return nil, fmt.Errorf("failed to find database snapshot file %s (snap: snapshot file doesn't exist)", image)
@@ -212,6 +217,7 @@ func (d *Disk) DropImage(index uint64) error { return d.remove(DropImage, d.Layo
 // Installed is what a member is told of a state that replaced its own.
 func Installed(s *store.Store) *store.Result {
 	at := s.Backend.Applied()
+	invariant.Assert(at.Index > 0, "driver: the received database stands nowhere")
 	return &store.Result{
 		Index: at.Index, Term: at.Term, Revision: s.KV.Revision(), CompactRevision: s.KV.CompactRevision(),
 		Compacting: s.Compacting(), Members: s.Members.Clone(), Alarms: s.Alarms.List(pb.AlarmType_NONE),
@@ -231,6 +237,7 @@ func Info(s *store.Store) member.StoreInfo {
 // ImageFor takes an image for a message that a follower is sent because the log
 // cannot help it any more, and writes into the message where the image stands.
 func (s *State) ImageFor(t *trace.Tracer, m *raftpb.Message) (backend.Snapshot, backend.Applied, error) {
+	invariant.Assert(m.GetSnapshot() != nil && m.GetTo() != 0, "driver: an image for a message that needs none")
 	image, at, err := s.Image(m.GetSnapshot().GetMetadata().GetIndex())
 	if err != nil {
 		return nil, at, err

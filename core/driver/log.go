@@ -2,6 +2,7 @@ package driver
 
 import (
 	"vitrine/core/consensus"
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/trace"
 	"vitrine/core/wal"
@@ -44,6 +45,8 @@ func positionOf(found *wal.Recovered) Position {
 		Vote: found.HardState.GetVote(), InTerm: found.HardState.GetTerm(),
 	}
 	if k := len(found.Entries); k > 0 {
+		invariant.Assert(found.Entries[0].GetIndex() == p.Index+1, "driver: a recovered log has a gap behind its snapshot")
+		invariant.Assert(found.Entries[k-1].GetIndex() == p.Index+uint64(k), "driver: a recovered log has a gap")
 		p.Index, p.Term = found.Entries[k-1].GetIndex(), found.Entries[k-1].GetTerm()
 	}
 	return p
@@ -58,6 +61,8 @@ func (p Position) after(w *consensus.LogWrite) Position {
 		p.Index, p.Term = w.Entries[k-1].GetIndex(), w.Entries[k-1].GetTerm()
 	}
 	if h := w.HardState; h != nil {
+		invariant.Assert(h.GetTerm() >= p.InTerm, "driver: the term of a hard state falls")
+		invariant.Assert(h.GetTerm() > p.InTerm || p.Vote == 0 || h.GetVote() == p.Vote, "driver: a vote changes within its term")
 		p.Vote, p.InTerm = h.GetVote(), h.GetTerm()
 	}
 	return p
@@ -70,6 +75,8 @@ func (l *Log) Append(group []consensus.LogWrite) (mustSync bool, err error) {
 	defer func() { clear(m.entries[:cap(m.entries)]); l.entries = m.entries[:0] }()
 	for i := range group {
 		w := &group[i]
+		invariant.Assert(i == 0 || w.Ticket >= group[i-1].Ticket, "driver: the writes of a group are out of order")
+		checkWrite(w)
 		mustSync = w.MustSync || mustSync && !mutant.On(mutant.GroupSyncForgotten)
 		if w.Snapshot != nil {
 			if err := m.flush(); err != nil {
@@ -113,6 +120,17 @@ func (l *Log) Append(group []consensus.LogWrite) (mustSync bool, err error) {
 	}
 	l.tell(trace.LogWritten, l.written, until)
 	return mustSync, nil
+}
+
+// checkWrite holds a write to what the order of a group relies on.
+func checkWrite(w *consensus.LogWrite) {
+	invariant.Assert(w.MustSync || len(w.Entries) == 0, "driver: entries need not be synced")
+	invariant.Assert(w.MustSync || w.Snapshot == nil && w.Mark == nil, "driver: a record of a snapshot need not be synced")
+	invariant.Assert(w.Snapshot == nil || w.Mark == nil, "driver: a write marks two snapshots")
+	invariant.Assert(w.Mark == nil || w.Release <= w.Mark.GetIndex(), "driver: more of the log is given up than its mark replaces")
+	invariant.Assert(w.Mark == nil || w.HardState == nil || w.Mark.GetIndex() <= w.HardState.GetCommit(),
+		"driver: a mark that is not committed")
+	invariant.Assert(w.Snapshot == nil || w.Snapshot.GetMetadata().GetIndex() > 0, "driver: a snapshot of nothing")
 }
 
 func (l *Log) mark(w *consensus.LogWrite) error {
@@ -162,6 +180,7 @@ func (l *Log) Sync() error {
 			return err
 		}
 	}
+	invariant.Assert(l.written.InTerm >= l.synced.InTerm, "driver: the log's term falls")
 	l.synced = l.written
 	l.tell(trace.LogSynced, l.synced, 0)
 	return nil
@@ -174,6 +193,7 @@ func (l *Log) Finish(group []consensus.LogWrite) error {
 		if r == 0 {
 			continue
 		}
+		invariant.Assert(l.synced == l.written || mutant.Enabled, "driver: a part of the log is given up before its mark is durable")
 		if err := l.disk.step(Release); err != nil {
 			return err
 		}

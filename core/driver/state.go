@@ -36,6 +36,8 @@ func (s *State) Begin() (*Commit, error) {
 	if c == nil {
 		return nil, nil
 	}
+	invariant.Assert(s.ended <= s.begun, "driver: more commits have ended than begun")
+	invariant.Assert(c.Applied().Index == 0 || c.Applied().Index >= s.Store.Backend.Durable().Index, "driver: a commit goes back")
 	if !s.full {
 		s.begun++
 	}
@@ -63,6 +65,7 @@ func (s *State) End(c *Commit, runErr error) (durable backend.Applied, whole boo
 			return durable, false, err
 		}
 	}
+	before := s.Store.Backend.Durable().Index
 	s.Store.Backend.EndCommit(c.Commit, runErr)
 	if err := s.Store.Backend.Err(); err != nil {
 		return durable, false, err
@@ -72,6 +75,8 @@ func (s *State) End(c *Commit, runErr error) (durable backend.Applied, whole boo
 		s.ended = s.begun
 	}
 	durable = s.Store.Backend.Durable()
+	invariant.Assert(durable.Index >= before, "driver: what is durable goes back")
+	invariant.Assert(durable.Index <= s.Store.Backend.Applied().Index, "driver: more is durable than is applied")
 	c.Tell(durable)
 	return durable, !s.full, nil
 }
@@ -95,6 +100,7 @@ func (s *State) Exchange(fresh *store.Store) (old *store.Store, err error) {
 		return nil, errors.Join(err, fresh.Backend.Close())
 	}
 	invariant.Assert(!s.Store.Backend.Committing(), "driver: the store is exchanged beside a commit")
+	invariant.Assert(fresh != s.Store, "driver: the store is exchanged for itself")
 	old, s.Store = s.Store, fresh
 	s.begun++ // what waited for the old one to be durable needs it no more
 	s.ended, s.full = s.begun, false
@@ -105,6 +111,7 @@ func (s *State) Exchange(fresh *store.Store) (old *store.Store, err error) {
 // and tells whether there are more. When there are none, those who wait for the
 // compaction are told once what is deleted is deleted durably.
 func (s *State) Housekeep(limit int) (more bool, err error) {
+	invariant.Assert(limit > 0, "driver: housekeeping without a limit")
 	if err := s.disk.step(Housekeep); err != nil {
 		return false, err
 	}

@@ -10,6 +10,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/consensus"
 	"vitrine/core/duty"
+	"vitrine/core/invariant"
 	"vitrine/core/lease"
 	"vitrine/core/limits"
 	"vitrine/core/mutant"
@@ -146,6 +147,7 @@ func (m *Member) Step(now trace.Instant, in Input) {
 	if m.halt != nil {
 		return
 	}
+	invariant.Assert(now >= m.now, "member: time goes back")
 	m.t.At(now, in.Cause)
 	m.at(now)
 	switch in.Kind {
@@ -224,6 +226,9 @@ func (m *Member) fail(err error) {
 }
 
 func (m *Member) applied(ticket uint64, r *store.Result) {
+	invariant.Assert(r.Revision >= m.book.Revision(), "member: the store's revision falls")
+	invariant.Assert(r.CompactRevision <= r.Revision, "member: the store is compacted beyond its revision")
+	invariant.Assert(len(r.Changes) == 0 || r.Changes[len(r.Changes)-1].Rev == r.Revision, "member: changes end before the store's revision")
 	m.node.Applied(ticket, r.Index, r.ConfChanges)
 	m.hub.Publish(m.now, r.Changes, r.Revision, r.CompactRevision)
 	m.lessor.Apply(m.now, r.Leases)
@@ -238,6 +243,9 @@ func (m *Member) applied(ticket uint64, r *store.Result) {
 }
 
 func (m *Member) restored(ticket uint64, r *store.Result) {
+	invariant.Assert(r.Index > m.node.AppliedIndex(), "member: an older state is installed")
+	invariant.Assert(r.Members != nil, "member: a state without members is installed")
+	invariant.Assert(len(r.Changes) == 0 && len(r.Outcomes) == 0, "member: a state is installed with changes")
 	m.t.Emit(trace.Event{Kind: trace.SnapshotInstalled, Index: r.Index, Term: r.Term, Rev: r.Revision})
 	m.node.Applied(ticket, r.Index, nil)
 	m.hub.Reset(m.now, r.Revision, r.CompactRevision)
@@ -304,6 +312,7 @@ func (m *Member) openStream(stream uint64, fenced bool, c *api.Call) {
 		m.ends = append(m.ends, StreamEnd{stream, err})
 		return
 	}
+	invariant.Assert(!slices.Contains(m.fenced, stream), "member: a watch stream is opened twice")
 	if fenced {
 		m.fenced = append(m.fenced, stream)
 	}
@@ -328,6 +337,7 @@ func (m *Member) fence() {
 		return
 	}
 	patience := limits.NoLeaderTimeouts * time.Duration(m.cfg.ElectionTicks) * m.cfg.TickInterval
+	invariant.Assert(m.headless <= m.now, "member: the leader will be lost in the future")
 	if time.Duration(m.now-m.headless) < patience {
 		return
 	}
@@ -357,6 +367,7 @@ func (m *Member) Poll(out *Output) {
 		m.node.Ready(&lanes)
 		out.Replies, out.Reads, more = m.book.Ready(lanes.Reads, out.Replies, out.Reads)
 	}
+	checkLanes(&lanes)
 	m.reads = lanes.Reads
 	out.Sends, out.Log, out.Applies = lanes.Sends, lanes.Log, lanes.Applies
 	out.Works = m.book.Works(out.Works)
@@ -366,6 +377,20 @@ func (m *Member) Poll(out *Output) {
 	m.ends = m.ends[:0]
 	out.Pushes, out.Scans = m.hub.Drain(out.Pushes, out.Scans)
 	out.Refused = m.node.Refused()
+}
+
+// checkLanes looks that both lanes to the driver get their tickets in order.
+func checkLanes(o *consensus.Output) {
+	for i := 1; i < len(o.Log); i++ {
+		invariant.Assert(o.Log[i].Ticket > o.Log[i-1].Ticket, "member: writes of the log are out of order")
+	}
+	for i := 1; i < len(o.Applies); i++ {
+		invariant.Assert(o.Applies[i].Ticket > o.Applies[i-1].Ticket, "member: batches to apply are out of order")
+	}
+	for i := range o.Applies {
+		b := &o.Applies[i]
+		invariant.Assert((b.Snapshot == nil) != (len(b.Entries) == 0), "member: a batch has entries, or is a snapshot")
+	}
 }
 
 // Status is a member seen from outside.

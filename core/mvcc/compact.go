@@ -65,6 +65,7 @@ func (s *Store) Compact(rev int64, batch *backend.Batch) error {
 	}
 	batch.Put(backend.Meta, []byte(metaScheduledCompact), AppendRevision(nil, Revision{Main: rev}))
 	s.compaction = compaction{active: true, rev: rev, prev: s.compactRev, whole: !s.Compacting()}
+	invariant.Assert(s.compaction.prev < rev, "mvcc: a compaction goes back")
 	s.compactRev = rev
 	s.trace.Emit(trace.Event{Kind: trace.Compacted, Rev: rev})
 	return nil
@@ -98,6 +99,7 @@ func (s *Store) CompactStep(batch *backend.Batch, limit int) (done bool) {
 		return false
 	}
 	batch.Put(backend.Meta, []byte(metaFinishedCompact), AppendRevision(nil, Revision{Main: c.rev}))
+	invariant.Assert(c.indexed && c.rev <= s.rev && c.rev <= s.compactRev, "mvcc: a compaction ends that was not carried out")
 	if c.whole {
 		s.keepHash(compactHash{rev: c.rev, prev: c.prev, sum: c.sum.sum()})
 	}
@@ -115,6 +117,7 @@ func (s *Store) compactBucket(batch *backend.Batch, limit int) (more bool) {
 		seen++
 		rev, dead, err := ParseRevision(k)
 		invariant.Assert(err == nil, "mvcc: a bad revision appeared in the key bucket")
+		invariant.Assert(rev.Main <= c.rev, "mvcc: a compaction looks at what is to stay")
 		f, err := parseKeyValue(v)
 		invariant.Assert(err == nil, "mvcc: a pair in the key bucket cannot be decoded")
 		kept := s.index.keeps(f.key, rev, c.rev)

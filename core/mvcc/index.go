@@ -3,6 +3,8 @@ package mvcc
 import (
 	"unsafe"
 
+	"vitrine/core/invariant"
+
 	"github.com/google/btree"
 )
 
@@ -41,7 +43,8 @@ func (i item) keyBytes() []byte { return unsafe.Slice(unsafe.StringData(i.key), 
 
 // insert adds a key that is not there yet.
 func (t *treeIndex) insert(key []byte, ki *keyIndex) {
-	t.tree.ReplaceOrInsert(item{key: string(key), ki: ki})
+	_, was := t.tree.ReplaceOrInsert(item{key: string(key), ki: ki})
+	invariant.Assert(!was, "mvcc: a key is in the index twice")
 	if ki.alive() {
 		t.live++
 	}
@@ -55,6 +58,7 @@ func (t *treeIndex) view() *treeIndex {
 
 // own makes the item's history safe to change.
 func (t *treeIndex) own(i item) *keyIndex {
+	invariant.Assert(i.ki.epoch <= t.epoch, "mvcc: a history is newer than its index")
 	if i.ki.epoch == t.epoch {
 		return i.ki
 	}
@@ -95,6 +99,7 @@ func (t *treeIndex) put(key []byte, rev Revision) (made, prev version, existed b
 func (t *treeIndex) tombstone(i item, rev Revision) {
 	t.own(i).tombstone(rev)
 	t.live--
+	invariant.Assert(t.live >= 0, "mvcc: fewer than no keys exist")
 }
 
 // ascend visits the items of [key, end) in order until fn returns false. A nil

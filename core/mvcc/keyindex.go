@@ -3,6 +3,7 @@ package mvcc
 import (
 	"sort"
 
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 )
 
@@ -73,6 +74,7 @@ func (k *keyIndex) ended() []generation {
 
 func (k *keyIndex) put(rev Revision) {
 	if k.alive() {
+		invariant.Assert(k.newest.Main < rev.Main || k.newest.Main == rev.Main && k.newest.Sub < rev.Sub, "mvcc: the revisions of a key go back")
 		if k.past == nil {
 			k.past = &past{}
 		}
@@ -85,10 +87,12 @@ func (k *keyIndex) put(rev Revision) {
 	}
 	k.newest = rev
 	k.version++
+	invariant.Assert(k.created > 0 && k.created <= rev.Main && k.version > 0 || mutant.Enabled, "mvcc: a key has a version before it was created")
 }
 
 // tombstone ends the generation.
 func (k *keyIndex) tombstone(rev Revision) {
+	invariant.Assert(k.alive(), "mvcc: a key that is deleted is deleted again")
 	k.put(rev)
 	if k.past == nil {
 		k.past = &past{}

@@ -203,6 +203,7 @@ func (r *reader) fetch(rev Revision, key []byte) fields {
 	invariant.Assert(raw != nil, "mvcc: a revision of the index is not in the key bucket")
 	f, err := parseKeyValue(raw)
 	invariant.Assert(err == nil, "mvcc: a pair in the key bucket cannot be decoded")
+	invariant.Assert(f.mod == rev.Main, "mvcc: a pair in the key bucket is of another revision")
 	return f
 }
 

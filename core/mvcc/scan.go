@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"vitrine/core/backend"
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 )
@@ -51,6 +52,7 @@ func (r *reader) scan(from, to int64, maxBytes int, withPrev bool) (changes []Ch
 				}
 				return false
 			}
+			invariant.Assert(n == 0 || changes[n-1].Rev < rev.Main, "mvcc: history is out of order")
 			changes = append(changes, Change{Rev: rev.Main})
 		}
 		var e Event

@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"vitrine/core/backend"
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -39,6 +40,7 @@ func (w *Writer) End() *Change {
 		return nil
 	}
 	w.s.rev++
+	invariant.Assert(w.first != nil && w.s.rev > w.s.compactRev, "mvcc: a revision that is compacted is written")
 	c := &w.first.change
 	c.Rev, c.Events = w.s.rev, w.events
 	w.events, w.first = nil, nil
@@ -113,6 +115,7 @@ func (w *Writer) put(r *pb.PutRequest) *pb.PutResponse {
 	rev := w.next()
 	made, old, existed := w.s.index.put(r.Key, rev)
 	e, kv := w.newEvent()
+	invariant.Assert(!existed || old.number < made.number && old.created == made.created, "mvcc: a version does not follow the one before it")
 	var prev *pb.KeyValue
 	if existed && (w.withPrev || r.PrevKv || r.IgnoreValue || r.IgnoreLease) {
 		rd := w.reader()
@@ -217,6 +220,7 @@ func (w *Writer) Delete(key []byte) {
 
 func (w *Writer) tombstone(i item, prev *pb.KeyValue) {
 	rev := w.next()
+	invariant.Assert(rev.Main > w.s.rev, "mvcc: a change is written into the past")
 	w.s.index.tombstone(i, rev)
 	e, kv := w.newEvent()
 	e.Type = pb.Event_DELETE

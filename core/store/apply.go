@@ -40,8 +40,10 @@ func (s *Store) Apply(ctx ApplyContext, entries []*raftpb.Entry) *Result {
 		if r.Err = s.applyEntry(ctx, e, r); r.Err != nil {
 			break
 		}
+		invariant.Assert(e.GetTerm() >= r.Term, "store: the term of applied entries falls")
 		r.Index, r.Term = e.GetIndex(), e.GetTerm()
 	}
+	invariant.Assert(r.Err != nil || r.Index == s.Backend.Applied().Index, "store: what was applied does not stand where it says")
 	r.Revision, r.CompactRevision = s.KV.Revision(), s.KV.CompactRevision()
 	r.Alarms = s.Alarms.active
 	return r

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/vfs"
 )
@@ -79,6 +80,7 @@ func (d *decoder) corrupt(format string, args ...any) error {
 // peek returns the n bytes at an offset, or as many as the file has. They are
 // valid until the next call.
 func (d *decoder) peek(at, n int64) ([]byte, error) {
+	invariant.Assert(at >= 0 && n >= 0, "wal: a read before the beginning of a file")
 	n = max(0, min(n, d.size-at))
 	if at < d.bufAt || at+n > d.bufAt+int64(len(d.buf)) {
 		want := min(max(n, readBytes), d.size-at)
@@ -182,6 +184,8 @@ func (d *decoder) body(field uint64) (record, error) {
 		d.crc = rec.crc
 	}
 	d.first = false
+	invariant.Assert(end > d.offset && end <= d.size, "wal: a record that was read ends outside its file")
+	invariant.Assert(end%frameBytes == 0, "wal: a record that was read ends within a frame")
 	d.at, d.offset = d.offset, end
 	return rec, nil
 }

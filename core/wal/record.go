@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 
+	"vitrine/core/invariant"
+
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -79,6 +81,7 @@ func appendPlace(b []byte, offset int64, seq uint64) []byte {
 // frame appends a record that bears the checksum of now.
 func (e *encoder) frame(kind byte, head, body []byte) {
 	start := len(e.buf)
+	invariant.Assert(start%frameBytes == 0, "wal: a record begins within a frame")
 	b := append(e.buf, 0, 0, 0, 0, 0, 0, 0, 0) // the frame, filled in below
 	b = append(b, 1<<3|byte(protowire.VarintType), kind, 2<<3|byte(protowire.VarintType))
 	b = protowire.AppendVarint(b, uint64(e.crc))
@@ -90,6 +93,7 @@ func (e *encoder) frame(kind byte, head, body []byte) {
 	field, padding := frame(len(b) - start - frameBytes)
 	binary.LittleEndian.PutUint64(b[start:], field)
 	var zeros [8]byte
+	invariant.Assert((len(b)+padding)%frameBytes == 0, "wal: a record ends within a frame")
 	e.buf = append(b, zeros[:padding]...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/vfs"
@@ -104,6 +105,7 @@ func (w *WAL) recover(segments []Segment, from *pb.WALSnapshot) (*Recovered, err
 			return nil, fmt.Errorf("wal: repair: %w", err)
 		}
 	}
+	invariant.Assert(s.last() >= from.GetIndex(), "wal: a log ends before the snapshot that it was opened at")
 	w.metadata, w.lastIndex, w.enc.crc = s.Metadata, s.last(), d.crc
 	if hs := s.HardState; hs.GetTerm() != 0 || hs.GetVote() != 0 || hs.GetCommit() != 0 {
 		w.state, w.hasState = state{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}, true
@@ -139,6 +141,7 @@ func (w *WAL) blankRest(d *decoder) error {
 	if err := w.tail.Preallocate(w.o.SegmentBytes); err != nil {
 		return err
 	}
+	invariant.Assert(d.offset > 0 && d.offset%frameBytes == 0, "wal: the end of a log is within a frame")
 	w.offset, w.zeroed = d.offset, max(d.offset, d.used)
 	if err := w.syncFile(w.tail); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strconv"
 
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/vfs"
 )
@@ -109,6 +110,7 @@ func (w *WAL) cut() error {
 	if err != nil {
 		return err
 	}
+	invariant.Assert(head > 0 && head%frameBytes == 0, "wal: a segment without a head")
 	next.Name = segmentName(next.Seq, next.Index)
 	if err := w.fs.Rename(f.Name(), w.path(next.Name)); err != nil {
 		return err
@@ -139,6 +141,7 @@ func (w *WAL) cut() error {
 // of it is physically written: the spare if it is ready, else a new one.
 func (w *WAL) blank() (vfs.File, int64, error) {
 	if s := w.spare; s != nil && s.cleaned >= s.size {
+		invariant.Assert(s.cleaned == s.size, "wal: more of a spare is clean than there is")
 		w.spare = nil
 		if s.size < w.o.SegmentBytes {
 			if err := s.file.Preallocate(w.o.SegmentBytes); err != nil {
@@ -166,6 +169,7 @@ type spare struct {
 // end at end: an fdatasync that only overwrites blocks has no metadata to
 // journal. The same step cleans as much of the spare.
 func (w *WAL) zeroAhead(end int64) error {
+	invariant.Assert(end >= w.offset && w.zeroed >= 0, "wal: a write ends before it begins")
 	limit := w.o.SegmentBytes
 	if w.zeroed >= limit || end+aheadBytes/2 < w.zeroed {
 		return w.cleanSpare(end)
@@ -187,6 +191,7 @@ func (w *WAL) cleanSpare(end int64) error {
 	if err := writeZeros(s.file, s.cleaned, to); err != nil {
 		return err
 	}
+	invariant.Assert(to > s.cleaned, "wal: a spare is not becoming cleaner")
 	s.cleaned = to
 	return nil
 }
@@ -197,6 +202,7 @@ func writeZeros(f vfs.File, from, to int64) error {
 		if err != nil {
 			return err
 		}
+		invariant.Assert(n > 0, "wal: zeros are written without an end")
 		from += int64(n)
 	}
 	return nil
@@ -211,6 +217,7 @@ func (w *WAL) Release(index uint64) error {
 		return w.err
 	}
 	for len(w.segments) > 1 && w.segments[1].Index < index {
+		invariant.Assert(w.segments[0].Seq < w.segments[1].Seq, "wal: segments are out of order")
 		if err := w.retire(w.segments[0]); err != nil {
 			return w.fail("release", err)
 		}
@@ -222,6 +229,7 @@ func (w *WAL) Release(index uint64) error {
 // retire takes a segment out of the log. Its name is gone from the disk before
 // its contents change: a half-erased file must never come back as a segment.
 func (w *WAL) retire(s segment) error {
+	invariant.Assert(s.Name != w.last().Name, "wal: the segment that is written to is given up")
 	name := w.path(s.Name)
 	recycle := w.o.Recycle && w.spare == nil
 	var err error

@@ -128,6 +128,7 @@ import (
 	"io/fs"
 	"path"
 
+	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
@@ -277,6 +278,7 @@ func makeDirs(fsys vfs.FS, dir string) (changed []string, err error) {
 
 // adopt locks the segments and opens the last one for appending.
 func (w *WAL) adopt(segments []Segment) (err error) {
+	invariant.Assert(len(segments) > 0 && w.tail == nil, "wal: a log without segments, or opened twice")
 	for _, s := range segments {
 		lock, lockErr := w.fs.Lock(w.path(s.Name))
 		if lockErr != nil {
@@ -319,6 +321,7 @@ func (w *WAL) Append(hs *raftpb.HardState, entries []*raftpb.Entry) error {
 	w.begin()
 	last := w.lastIndex
 	for _, e := range entries {
+		invariant.Assert(e.GetIndex() > 0 && e.GetIndex() <= last+1, "wal: an entry is appended behind a gap")
 		w.enc.entry(e)
 		last = e.GetIndex()
 	}
@@ -356,6 +359,8 @@ func (w *WAL) SaveSnapshot(s *pb.WALSnapshot) error {
 // begin empties the encoder for the records of one write. The first one after
 // a sync opens with a sync point.
 func (w *WAL) begin() {
+	invariant.Assert(w.noted <= w.synced, "wal: a sync point stands behind what was not synced")
+	invariant.Assert(w.synced <= w.offset, "wal: more is synced than was written")
 	w.enc.buf = w.enc.buf[:0]
 	if w.offset == w.synced && w.synced > w.noted {
 		w.enc.syncPoint(w.offset, w.last().Seq)
@@ -368,6 +373,8 @@ func (w *WAL) flush() error {
 	if len(w.enc.buf) == 0 {
 		return nil
 	}
+	invariant.Assert(len(w.enc.buf)%frameBytes == 0, "wal: a write ends within a frame")
+	invariant.Assert(w.tail != nil && len(w.segments) > 0, "wal: a write to a log that is closed")
 	end := w.offset + int64(len(w.enc.buf))
 	if err := w.zeroAhead(end); err != nil {
 		return w.fail("write", err)
@@ -375,6 +382,7 @@ func (w *WAL) flush() error {
 	if _, err := w.tail.WriteAt(w.enc.buf, w.offset); err != nil {
 		return w.fail("write", errors.Join(err, w.takeBack(end)))
 	}
+	invariant.Assert(w.zeroed >= min(end, w.o.SegmentBytes), "wal: a record stands behind what was written ahead")
 	w.offset, w.unsynced = end, true
 	if cap(w.enc.buf) > keepBytes {
 		w.enc.buf = nil
@@ -386,6 +394,7 @@ func (w *WAL) flush() error {
 // sector would look like corruption. The file is not truncated for it: a process
 // that is killed before it has its size again would leave one that is refused.
 func (w *WAL) takeBack(end int64) error {
+	invariant.Assert(end > w.offset, "wal: nothing is taken back")
 	info, err := w.tail.Stat()
 	if err != nil {
 		return err
@@ -401,6 +410,7 @@ func (w *WAL) Sync() error {
 	if w.err != nil {
 		return w.err
 	}
+	invariant.Assert(w.unsynced || w.o.UnsafeNoSync || w.synced == w.offset, "wal: something was written that no sync waits for")
 	if !w.unsynced {
 		return nil
 	}

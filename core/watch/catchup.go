@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 
+	"vitrine/core/invariant"
 	"vitrine/core/mvcc"
 	"vitrine/core/trace"
 )
@@ -20,6 +21,7 @@ func (h *Hub) settle(w *watcher) {
 		if w.behind {
 			s.behind.remove(w)
 		}
+		invariant.Assert(w.group == nil, "watch: a watcher is among the synced twice")
 		h.synced.add(w)
 	case !w.behind:
 		s.behind.push(w)
@@ -66,6 +68,7 @@ func (h *Hub) removeWatcher(w *watcher) {
 	}
 	s.remove(w)
 	if w.prev {
+		invariant.Assert(h.prevs > 0, "watch: fewer than no watchers want previous pairs")
 		h.prevs--
 	}
 }
@@ -130,6 +133,7 @@ func (h *Hub) planScans() {
 			ID: h.scanID, From: from, To: min(h.rev, from+h.cfg.ScanRevisions-1),
 			MaxBytes: h.cfg.ScanBytes, WithPrev: h.WantsPrev(),
 		}
+		invariant.Assert(scan.From > 0 && scan.From <= scan.To && scan.To <= h.rev, "watch: a scan of nothing")
 		h.scans = append(h.scans, scan)
 		h.wanted = append(h.wanted, scan)
 		h.cursor = scan.To + 1
@@ -179,6 +183,7 @@ func (h *Hub) Scanned(_ trace.Instant, r *ScanResult) {
 		h.scanHold = true
 		return
 	}
+	invariant.Assert(r.Next <= scan.To+1, "watch: a scan has read more than was asked for")
 	var ready []*watcher
 	h.behind.AscendRange(&watcher{next: scan.From}, &watcher{next: r.Next}, func(w *watcher) bool {
 		ready = append(ready, w)
@@ -197,6 +202,7 @@ func (h *Hub) Scanned(_ trace.Instant, r *ScanResult) {
 func (h *Hub) deliver(ready []*watcher, changes []*change, next int64) {
 	x := newIndex()
 	for _, w := range ready {
+		invariant.Assert(w.behind && w.admitted && w.group == nil, "watch: a watcher catches up that is not behind")
 		h.behind.Delete(w)
 		x.add(w)
 	}

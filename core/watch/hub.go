@@ -145,6 +145,9 @@ func (h *Hub) Close(id uint64) {
 		h.removeWatcher(s.watchers[len(s.watchers)-1])
 	}
 	h.bytes -= s.bytes
+	invariant.Assert(h.bytes >= 0, "watch: less than nothing is on its way")
+	invariant.Assert(s.behind.length == 0, "watch: a closed stream has watchers in line")
+	invariant.Assert(h.order[s.slot] == s, "watch: a stream is not where it says")
 	delete(h.streams, id)
 	last := len(h.order) - 1
 	h.order[s.slot] = h.order[last]
@@ -239,6 +242,7 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 	if mutant.On(mutant.CursorOffByOne) && w.next <= h.rev {
 		w.next++
 	}
+	invariant.Assert(w.next > 0, "watch: a watcher begins before the first revision")
 	s.add(w)
 	if w.prev {
 		h.prevs++
@@ -331,6 +335,7 @@ func (h *Hub) Publish(_ trace.Instant, changes []mvcc.Change, rev, compactRev in
 	first := len(h.recent.changes)
 	for i := range changes {
 		invariant.Assert(changes[i].Rev > h.rev && changes[i].Rev <= rev, "watch: changes are published once, in order")
+		invariant.Assert(len(changes[i].Events) > 0, "watch: a change without events is published")
 		h.rev = changes[i].Rev
 		h.recent.add(&changes[i])
 	}
@@ -345,6 +350,7 @@ func (h *Hub) Publish(_ trace.Instant, changes []mvcc.Change, rev, compactRev in
 // Reset tells the hub that the store was replaced by one at rev (a snapshot was installed), or where it is at the
 // start. Synced watchers have seen everything up to the revision published before, and nothing of what lies between.
 func (h *Hub) Reset(_ trace.Instant, rev, compactRev int64) {
+	invariant.Assert(compactRev <= rev, "watch: the store is compacted beyond its revision")
 	before := h.rev
 	h.rev, h.compactRev = max(rev, before), max(compactRev, h.compactRev)
 	h.recent.clear(h.rev + 1)
@@ -381,6 +387,8 @@ func (h *Hub) Sent(id uint64, n int) {
 		}
 		s.sent++
 	}
+	invariant.Assert(s.bytes >= 0 && h.bytes >= 0 && s.free >= 0, "watch: more credit comes back than was given")
+	invariant.Assert(s.sent <= len(s.onTheWay), "watch: more pushes have left than were made")
 	if s.sent > 64 && s.sent*2 >= len(s.onTheWay) {
 		s.onTheWay = s.onTheWay[:copy(s.onTheWay, s.onTheWay[s.sent:])]
 		s.sent = 0
@@ -435,6 +443,7 @@ func (h *Hub) answer(s *stream, r *Response) { h.launch(s, r, true) }
 
 func (h *Hub) launch(s *stream, r *Response, free bool) {
 	p := parcel{size: r.SizeWire(), free: free}
+	invariant.Assert(p.size > 0, "watch: a response without bytes")
 	s.onTheWay = append(s.onTheWay, p)
 	s.bytes += p.size
 	h.bytes += p.size

@@ -1,6 +1,10 @@
 package watch
 
-import "bytes"
+import (
+	"bytes"
+
+	"vitrine/core/invariant"
+)
 
 // index finds the watchers of a key. Watchers of one key are in a map, those of ranges in a tree; watchers of the same
 // key or range share one group. Lookups visit watchers in an order that only depends on the calls made before.
@@ -48,12 +52,14 @@ func (x *index) group(s span) *group {
 func (x *index) remove(w *watcher) {
 	g := w.group
 	last := len(g.watchers) - 1
+	invariant.Assert(g.watchers[w.slot] == w, "watch: a watcher is not in its group")
 	g.watchers[w.slot] = g.watchers[last]
 	g.watchers[w.slot].slot = w.slot
 	g.watchers[last] = nil
 	g.watchers = g.watchers[:last]
 	w.group = nil
 	x.size--
+	invariant.Assert(x.size >= 0, "watch: an index has fewer than no watchers")
 	if last > 0 {
 		return
 	}

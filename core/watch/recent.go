@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"vitrine/core/invariant"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 )
@@ -60,6 +61,7 @@ type recent struct {
 }
 
 func (r *recent) add(c *mvcc.Change) {
+	invariant.Assert(c.Rev >= r.first, "watch: a change is older than what is kept")
 	added := newChange(c)
 	r.changes = append(r.changes, added)
 	for i := range c.Events {
@@ -77,6 +79,7 @@ func (r *recent) trim() {
 	for n < len(r.changes) && (len(r.changes)-n > r.maxRevisions || r.bytes > r.maxBytes) {
 		c := r.changes[n]
 		r.bytes -= c.bytes
+		invariant.Assert(r.bytes >= 0, "watch: the newest changes take less than no bytes")
 		r.first = c.rev + 1
 		r.changes[n] = nil
 		n++

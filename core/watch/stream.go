@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/trace"
 )
@@ -71,6 +72,7 @@ func (s *stream) freeID() int64 {
 }
 
 func (s *stream) add(w *watcher) {
+	invariant.Assert(s.byID[w.id] == nil || mutant.Enabled, "watch: two watchers of a stream have one id")
 	w.atStream = len(s.watchers)
 	s.watchers = append(s.watchers, w)
 	s.byID[w.id] = w
@@ -78,6 +80,7 @@ func (s *stream) add(w *watcher) {
 
 func (s *stream) remove(w *watcher) {
 	last := len(s.watchers) - 1
+	invariant.Assert(s.watchers[w.atStream] == w, "watch: a watcher is not where it says")
 	s.watchers[w.atStream] = s.watchers[last]
 	s.watchers[w.atStream].atStream = w.atStream
 	s.watchers[last] = nil
