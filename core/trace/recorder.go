@@ -1,7 +1,9 @@
 package trace
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 	"sync/atomic"
 
 	"vitrine/core/limits"
@@ -34,8 +36,8 @@ func (NoLock) Unlock() {}
 // and less than a microsecond. A text is cut at limits.FlightRecorderText.
 //
 // Of what is given up the newest event of each kind that tells a state (a role,
-// a term, how far the log is synced ...) is kept aside: whoever reads a
-// recording knows from them where it begins.
+// a term, how far the log is synced, each peer's progress ...) is kept aside:
+// whoever reads a recording knows from them where it begins.
 //
 // Events are numbered over all lanes, so a recording has them in one order, and
 // causes point across lanes.
@@ -168,20 +170,41 @@ func (r *Recorder) turn(l *Lane) []byte {
 }
 
 // standing is the newest event of each kind that tells a state, of those that
-// were given up.
+// were given up; of some kinds the newest about each peer.
 type standing struct {
-	kinds  [256]bool
+	kinds  [256]tells
 	events [256][]byte
+	peers  []aboutPeer
 }
+
+// tells is what an event of a kind says of how things stand.
+type tells uint8
+
+const (
+	nothing tells = iota
+	itself
+	aPeer
+)
+
+// aboutPeer is the newest event of a kind about a peer.
+type aboutPeer struct {
+	kind  byte
+	peer  uint64
+	event []byte
+}
+
+// maxPeers bounds those: members come and go, and a cluster has less than ten.
+const maxPeers = 64
 
 func (s *standing) init() {
 	for _, k := range [...]Kind{
-		MemberStarted, RoleChanged, TermChanged, VoteCast, CommitAdvanced, ConfChanged, EntryAppended, LogTruncated,
-		LogWritten, LogSynced, LogCompacted, SnapshotSaved, SnapshotInstalled, EntryApplied, BackendCommitted,
-		RevisionAdvanced, Compacted,
+		MemberStarted, RoleChanged, TermChanged, VoteCast, CommitAdvanced, EntryAppended, LogTruncated, LogWritten, LogSynced,
+		LogCompacted, SnapshotSaved, SnapshotRestored, SnapshotInstalled, EntryApplied, BackendCommitted, RevisionAdvanced,
+		Compacted, StoreMeasured,
 	} {
-		s.kinds[k], s.events[k] = true, make([]byte, 0, maxRecord)
+		s.kinds[k], s.events[k] = itself, make([]byte, 0, maxRecord)
 	}
+	s.kinds[ConfChanged], s.kinds[ProgressChanged] = aPeer, aPeer
 }
 
 // note takes what the records of a chunk tell. They are newer than those of the
@@ -191,8 +214,11 @@ func (s *standing) note(records []byte) {
 	for at := 0; at < len(records); {
 		n := int(binary.LittleEndian.Uint16(records[at:]))
 		at += lengthBytes
-		if k := records[at]; s.kinds[k] {
+		switch k := records[at]; s.kinds[k] {
+		case itself:
 			last[k] = int32(at)
+		case aPeer:
+			s.notePeer(records[at : at+n])
 		}
 		at += n
 	}
@@ -202,4 +228,71 @@ func (s *standing) note(records []byte) {
 			s.events[k] = append(s.events[k][:0], records[at:at+n]...)
 		}
 	}
+}
+
+func (s *standing) notePeer(event []byte) {
+	peer := peerOf(event)
+	for i := range s.peers {
+		if p := &s.peers[i]; p.kind == event[0] && p.peer == peer {
+			p.event = append(p.event[:0], event...)
+			return
+		}
+	}
+	if len(s.peers) < maxPeers {
+		s.peers = append(s.peers, aboutPeer{event[0], peer, append(make([]byte, 0, maxRecord), event...)})
+	}
+}
+
+// peerOf is the Peer of an event in its binary form, its fifth field.
+func peerOf(event []byte) (peer uint64) {
+	const field = 1 << 4
+	for present, at := uint16(event[2]), 4; present&(field<<1-1) != 0; present &= present - 1 {
+		n, size := binary.Uvarint(event[at:])
+		if present&(field-1) == 0 {
+			return n
+		}
+		at += size
+	}
+	return 0
+}
+
+// noteOne takes one event, which may be older than what is known.
+func (s *standing) noteOne(event []byte) {
+	k := event[0]
+	switch s.kinds[k] {
+	case itself:
+		if len(s.events[k]) == 0 || seqOf(s.events[k]) < seqOf(event) {
+			s.events[k] = append(s.events[k][:0], event...)
+		}
+	case aPeer:
+		s.notePeer(event)
+	}
+}
+
+// before lists what is known of the time before first, in order.
+func (s *standing) before(first uint64) (all [][]byte) {
+	for _, event := range s.events {
+		if len(event) > 0 && seqOf(event) < first {
+			all = append(all, event)
+		}
+	}
+	for i := range s.peers {
+		if event := s.peers[i].event; seqOf(event) < first {
+			all = append(all, event)
+		}
+	}
+	slices.SortFunc(all, func(a, b []byte) int { return cmp.Compare(seqOf(a), seqOf(b)) })
+	return all
+}
+
+// copy is one that may change beside s.
+func (s *standing) copy() *standing {
+	c := &standing{kinds: s.kinds, peers: slices.Clone(s.peers)}
+	for k, event := range s.events {
+		c.events[k] = slices.Clone(event)
+	}
+	for i := range c.peers {
+		c.peers[i].event = slices.Clone(c.peers[i].event)
+	}
+	return c
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -74,7 +75,12 @@ func TestRecorderGivesUpTheOldest(t *testing.T) {
 		role := core.Emit(Event{Kind: RoleChanged, Term: 7})
 		synced := uint64(0)
 		quiet := r.Lane(3).Pen() // never fills a chunk
-		confed := quiet.Emit(Event{Kind: ConfChanged, Index: 3})
+		confed := quiet.Emit(Event{Kind: ConfChanged, Peer: 1 << 60, Index: 3})
+		quiet.Emit(Event{Kind: ConfChanged, Peer: 1, Index: 4})
+		again := quiet.Emit(Event{Kind: ConfChanged, Peer: 1, Index: 5})
+		core.Emit(Event{Kind: ProgressChanged, Peer: 1 << 60, Index: 3})
+		core.Emit(Event{Kind: ProgressChanged, Cause: 1, Member: 4, Peer: 2, Index: 3})
+		moved := core.Emit(Event{Kind: ProgressChanged, Peer: 1 << 60, Index: 4})
 		n := 0
 		for ; n < room/8; n++ {
 			switch d.IntN(3) {
@@ -113,8 +119,9 @@ func TestRecorderGivesUpTheOldest(t *testing.T) {
 		if at != r.seq.Load()+1 {
 			t.Errorf("the last event is %d of %d", at-1, r.seq.Load())
 		}
-		if len(stood) != 3 || stood[0] != role || stood[1] != confed || stood[2] >= first || stood[2] > synced {
-			t.Errorf("what stood before %d: %d, want %d, %d and a sync", first, stood, role, confed)
+		want := []uint64{role, confed, again, moved - 1, moved}
+		if len(stood) != 6 || !slices.Equal(stood[:5], want) || stood[5] >= first || stood[5] > synced {
+			t.Errorf("what stood before %d: %d, want %d and a sync", first, stood, want)
 		}
 	}
 }

@@ -62,14 +62,19 @@ func (r *Recorder) Write(w io.Writer, h Header) error {
 	parts := r.copies()
 	r.lock.Lock()
 	h.First = r.lost + 1
-	before := r.state.copies()
+	stood := r.state.copy()
 	r.lock.Unlock()
 	out := &summed{w: w}
 	if err := h.write(out); err != nil {
 		return err
 	}
+	for _, p := range parts { // a lane that seldom tells still has events that are older
+		for ; p.seq > 0 && p.seq < h.First; p.next() {
+			stood.noteOne(p.event)
+		}
+	}
 	count := uint64(0)
-	for _, event := range merge(parts, before, h.First) {
+	for _, event := range stood.before(h.First) {
 		if _, err := out.Write(event); err != nil {
 			return err
 		}
@@ -182,44 +187,6 @@ func least(parts []*part) (first *part) {
 		}
 	}
 	return first
-}
-
-func (s *standing) copies() map[byte][]byte {
-	all := map[byte][]byte{}
-	for k, event := range s.events {
-		if len(event) > 0 {
-			all[byte(k)] = bytes.Clone(event)
-		}
-	}
-	return all
-}
-
-// merge takes from the parts what is older than first, and returns the newest of
-// each kind that tells a state, in order.
-func merge(parts []*part, before map[byte][]byte, first uint64) [][]byte {
-	var s standing
-	s.init()
-	for _, p := range parts {
-		for p.seq > 0 && p.seq < first {
-			if k := p.event[0]; s.kinds[k] && (before[k] == nil || seqOf(before[k]) < p.seq) {
-				before[k] = p.event
-			}
-			p.next()
-		}
-	}
-	var all [][]byte
-	for k := range len(s.kinds) {
-		if event := before[byte(k)]; event != nil && seqOf(event) < first {
-			all = append(all, event)
-		}
-	}
-	slices.SortFunc(all, func(a, b []byte) int {
-		if seqOf(a) < seqOf(b) {
-			return -1
-		}
-		return 1
-	})
-	return all
 }
 
 // ReadRecording reads a file. If it was cut off, what it has is returned with an
