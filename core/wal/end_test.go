@@ -451,3 +451,34 @@ func TestSyncPointsOfOtherPlacesProveNothing(t *testing.T) {
 		t.Errorf("%v, %v", err, log)
 	}
 }
+
+// TestSyncPointsAcrossPieces: what follows the end of a log is read in pieces, and
+// a sync point that begins in one and ends in the next proves what it proves.
+func TestSyncPointsAcrossPieces(t *testing.T) {
+	o := Options{SegmentBytes: 256 << 10}
+	for beside := int64(8); beside <= 2*pointBytes; beside += 8 {
+		disk := vfs.NewMem()
+		w := create(t, disk, o)
+		check(t, w.Append(hardState(1, 1, 0), entries(1, 1, 3)))
+		check(t, w.Sync())
+		end := w.Size()
+		want := end + readBytes - beside // where the sync point behind the next entry is to stand
+		size := int64(readBytes / 2)
+		probe := disk.Clone()
+		again, _ := open(t, probe, nil, o)
+		check(t, again.Append(nil, []*raftpb.Entry{entry(1, 4, strings.Repeat("y", int(size)))}))
+		size += want - again.Size()
+		check(t, again.Close())
+		check(t, w.Append(nil, []*raftpb.Entry{entry(1, 4, strings.Repeat("y", int(size)))}))
+		check(t, w.Sync())
+		if w.Size() != want {
+			t.Fatalf("the log ends at %d, want %d", w.Size(), want)
+		}
+		check(t, w.Append(nil, []*raftpb.Entry{entry(1, 5, "z")}))
+		m := disk.Clone()
+		check(t, m.Damage("m/wal/"+w.last().Name, end, vfs.BlockSize, func(p []byte) { clear(p) }))
+		if _, _, err := Open(m, "m/wal", nil, o); !errors.As(err, new(*CorruptError)) {
+			t.Errorf("a sync point %d bytes before the end of a piece is not seen: %v", beside, err)
+		}
+	}
+}
