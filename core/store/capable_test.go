@@ -176,6 +176,7 @@ func TestDatabasesThatAreRefused(t *testing.T) {
 		`key "shards" of bucket cluster is not support`: {backend.Cluster, "shards", "1"},
 		`key "shards" of bucket auth is not supported`:  {backend.Auth, "shards", "1"},
 		`auth: bucket authUsers: record "root": `:       {backend.AuthUsers, "root", "x"},
+		"store: bucket alarm: ":                         {backend.Alarm, "\xff", ""},
 	} {
 		if err := open(p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
@@ -211,5 +212,53 @@ func TestImagesThatAreRefused(t *testing.T) {
 	}
 	if err := CheckImage(mem, 3); err == nil || !strings.Contains(err.Error(), "revision 4.0 follows 2.0") {
 		t.Errorf("without one of its revisions: %v", err)
+	}
+	index := []backend.Op{{Bucket: backend.Meta, Key: []byte("consistent_index"), Value: []byte("123")}}
+	if err := mem.Commit(index); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckImage(mem, 0); err == nil || !strings.Contains(err.Error(), "holds 3 bytes, want 8") {
+		t.Errorf("with an applied index that is none: %v", err)
+	}
+}
+
+// viewed counts the views of a store that are open; err keeps it from giving any.
+type viewed struct {
+	backend.Store
+	open int
+	err  error
+}
+
+type countedView struct {
+	backend.StoreView
+	of *viewed
+}
+
+func (v *viewed) View() (backend.StoreView, error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	view, err := v.Store.View()
+	v.open++
+	return countedView{view, v}, err
+}
+
+func (v countedView) Close() {
+	v.of.open--
+	v.StoreView.Close()
+}
+
+// TestCheckImageLeavesNothingOpen: a view of an image keeps its pages, so each check
+// gives its own back; an image that gives none is refused.
+func TestCheckImageLeavesNothingOpen(t *testing.T) {
+	image := &viewed{Store: backend.NewMem()}
+	for _, index := range []uint64{0, 9} {
+		if err := CheckImage(image, index); (err == nil) != (index == 0) || image.open != 0 {
+			t.Errorf("at index %d: %v, %d views are open", index, err, image.open)
+		}
+	}
+	image.err = errors.New("no view")
+	if err := CheckImage(image, 0); !errors.Is(err, image.err) {
+		t.Errorf("of an image without views: %v", err)
 	}
 }
