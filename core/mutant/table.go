@@ -20,7 +20,7 @@ var table = [count]Info{
 		Convicts: []int{invariant.ElectionSafety, invariant.StateMachineSafety, invariant.VoteDurability},
 	},
 	VoteRequestEarly: {
-		Name: "vote-request-early", Source: "found by this simulator", Seeds: 400,
+		Name: "vote-request-early", Source: "found by this simulator", Seeds: 300,
 		Story: "a candidate asks for votes before its own term is durable, crashes as leader and wins " +
 			"the same term again",
 		Convicts: []int{invariant.VoteDurability},
@@ -48,7 +48,7 @@ var table = [count]Info{
 			invariant.Bounded},
 	},
 	CommitByCounting: {
-		Name: "commit-by-counting", Source: "raft thesis 3.6.2, figure 3.7", Seeds: 400, Needs: Elections,
+		Name: "commit-by-counting", Source: "raft thesis 3.6.2, figure 3.7", Seeds: 300, Needs: Elections,
 		Story:    "an entry of an earlier term counts as committed when a majority has it",
 		Convicts: []int{invariant.LeaderCompleteness, invariant.StateMachineSafety, invariant.Monotonic},
 	},
@@ -107,7 +107,7 @@ var table = [count]Info{
 		Convicts: []int{invariant.Liveness},
 	},
 	SnapshotTwice: {
-		Name: "snapshot-twice", Source: "etcd #18055", Seeds: 400, Needs: Snapshots,
+		Name: "snapshot-twice", Source: "etcd #18055", Seeds: 300, Needs: Snapshots,
 		Story:    "a second received snapshot takes the image of the first, which is still to be installed",
 		Convicts: []int{invariant.Boot, invariant.NoPanic},
 	},
@@ -172,7 +172,7 @@ var table = [count]Info{
 	},
 
 	ReadIndexReused: {
-		Name: "read-index-reused", Source: "etcd #20418", Seeds: 400,
+		Name: "read-index-reused", Source: "etcd #20418", Seeds: 300,
 		Story:    "a late answer to an earlier question releases the reads of a later one",
 		Convicts: []int{invariant.Linearizable},
 	},
@@ -321,7 +321,7 @@ var table = [count]Info{
 		Convicts: []int{invariant.Boot, invariant.NoPanic},
 	},
 	NewestImageInstalled: {
-		Name: "newest-image-installed", Source: "etcd #18055", Seeds: 400, Needs: Snapshots,
+		Name: "newest-image-installed", Source: "etcd #18055", Seeds: 300, Needs: Snapshots,
 		Story: "of several received databases the newest is installed, whatever the log says",
 		Convicts: []int{invariant.LogMatching, invariant.StateMachineSafety, invariant.Monotonic,
 			invariant.AckedDurable, invariant.AtomicApply, invariant.Boot, invariant.Bounded, invariant.NoPanic},
