@@ -56,7 +56,7 @@ var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 var wide = []string{
 	"cmd/server/internal/admin/", "cmd/server/internal/config/", "cmd/server/internal/grpcapi/",
 	"cmd/server/internal/listen/", "cmd/server/internal/logs/", "cmd/server/internal/node/", "cmd/server/internal/peer/",
-	"cmd/server/internal/secret/", "cmd/server/internal/serve/", "cmd/server/internal/telemetry/", "cmd/server/main.go", "cmd/server/oracle/bench/", "cmd/sim/", "core/",
+	"cmd/server/internal/secret/", "cmd/server/internal/serve/", "cmd/server/main.go", "cmd/server/oracle/bench/", "cmd/sim/", "core/",
 	"wasm/",
 }
 

@@ -33,12 +33,24 @@ type Source interface {
 // Register makes a member's figures readable, and tells who it is.
 func (m *Metrics) Register(reg prometheus.Registerer, n Source) {
 	r := registrar{reg}
-	r.gaugeFunc("etcd", "server", "has_leader", "Whether or not a leader exists. 1 is existence, 0 is not.", func() float64 { return toFloat(n.Figures().Leader != 0) })
-	r.gaugeFunc("etcd", "server", "is_leader", "Whether or not this member is a leader. 1 if is, 0 otherwise.", func() float64 { return toFloat(n.Figures().Leading) })
-	r.gaugeFunc("etcd", "server", "is_learner", "Whether or not this member is a learner. 1 if is, 0 otherwise.", func() float64 { return toFloat(n.Figures().Learner) })
-	r.gaugeFunc("etcd", "server", "proposals_committed_total", "The total number of consensus proposals committed.", func() float64 { return float64(n.Figures().Commit) })
-	r.gaugeFunc("etcd", "server", "proposals_applied_total", "The total number of consensus proposals applied.", func() float64 { return float64(n.Figures().Applied) })
-	r.gaugeFunc("etcd", "server", "quota_backend_bytes", "Current backend storage quota size in bytes.", func() float64 { return float64(n.Quota()) })
+	r.gaugeFunc("etcd", "server", "has_leader",
+		"Whether or not a leader exists. 1 is existence, 0 is not.",
+		func() float64 { return toFloat(n.Figures().Leader != 0) })
+	r.gaugeFunc("etcd", "server", "is_leader",
+		"Whether or not this member is a leader. 1 if is, 0 otherwise.",
+		func() float64 { return toFloat(n.Figures().Leading) })
+	r.gaugeFunc("etcd", "server", "is_learner",
+		"Whether or not this member is a learner. 1 if is, 0 otherwise.",
+		func() float64 { return toFloat(n.Figures().Learner) })
+	r.gaugeFunc("etcd", "server", "proposals_committed_total",
+		"The total number of consensus proposals committed.",
+		func() float64 { return float64(n.Figures().Commit) })
+	r.gaugeFunc("etcd", "server", "proposals_applied_total",
+		"The total number of consensus proposals applied.",
+		func() float64 { return float64(n.Figures().Applied) })
+	r.gaugeFunc("etcd", "server", "quota_backend_bytes",
+		"Current backend storage quota size in bytes.",
+		func() float64 { return float64(n.Quota()) })
 	locked := func(f func(s *store.Store) float64) func() float64 {
 		return func() float64 {
 			var v float64
@@ -46,23 +58,47 @@ func (m *Metrics) Register(reg prometheus.Registerer, n Source) {
 			return v
 		}
 	}
-	r.gaugeFunc("etcd", "mvcc", "db_total_size_in_bytes", "Total size of the underlying database physically allocated in bytes.", locked(func(s *store.Store) float64 { return float64(s.Backend.Store().Size()) }))
-	r.gaugeFunc("etcd", "mvcc", "db_total_size_in_use_in_bytes", "Total size of the underlying database logically in use in bytes.", locked(func(s *store.Store) float64 { return float64(s.Backend.Store().SizeInUse()) }))
-	r.gaugeFunc("etcd_debugging", "mvcc", "current_revision", "The current revision of store.", locked(func(s *store.Store) float64 { return float64(s.KV.Revision()) }))
-	r.gaugeFunc("etcd_debugging", "mvcc", "compact_revision", "The revision of the last compaction in store.", locked(func(s *store.Store) float64 { return float64(s.KV.CompactRevision()) }))
-	r.gaugeFunc("etcd_debugging", "mvcc", "keys_total", "Total number of keys.", locked(func(s *store.Store) float64 { return float64(s.KV.Keys()) }))
-	r.gaugeFunc("etcd_debugging", "mvcc", "watcher_total", "Total number of watchers.", func() float64 { return float64(m.Watchers.Load()) })
-	r.gaugeFunc("etcd_debugging", "mvcc", "slow_watcher_total", "Total number of unsynced slow watchers.", func() float64 { return float64(m.Behind.Load()) })
-	r.gaugeFunc("etcd_debugging", "mvcc", "pending_events_total", "Total number of pending events to be sent.", func() float64 { return float64(m.Waiting.Load()) })
-	r.gaugeFunc("etcd", "mvcc", "db_open_read_transactions", "The number of currently open read transactions", locked(func(s *store.Store) float64 {
-		if db, ok := s.Backend.Store().(*bolt.DB); ok {
-			return float64(db.OpenReads())
-		}
-		return 0
-	}))
-	r.gaugeFunc("etcd", "server", "proposals_pending", "The current number of pending proposals to commit.", func() float64 { return float64(m.proposed.Load()) })
-	r.counterFunc("etcd_debugging", "lease", "renewed_total", "The number of renewed leases seen by the leader.", func() float64 { return float64(m.LeasesRenewed.Load()) })
-	r.counterFunc("etcd_debugging", "server", "lease_expired_total", "The total number of expired leases.", func() float64 { return float64(m.LeasesExpired.Load()) })
+	r.gaugeFunc("etcd", "mvcc", "db_total_size_in_bytes",
+		"Total size of the underlying database physically allocated in bytes.",
+		locked(func(s *store.Store) float64 { return float64(s.Backend.Store().Size()) }))
+	r.gaugeFunc("etcd", "mvcc", "db_total_size_in_use_in_bytes",
+		"Total size of the underlying database logically in use in bytes.",
+		locked(func(s *store.Store) float64 { return float64(s.Backend.Store().SizeInUse()) }))
+	r.gaugeFunc("etcd_debugging", "mvcc", "current_revision",
+		"The current revision of store.",
+		locked(func(s *store.Store) float64 { return float64(s.KV.Revision()) }))
+	r.gaugeFunc("etcd_debugging", "mvcc", "compact_revision",
+		"The revision of the last compaction in store.",
+		locked(func(s *store.Store) float64 { return float64(s.KV.CompactRevision()) }))
+	r.gaugeFunc("etcd_debugging", "mvcc", "keys_total",
+		"Total number of keys.",
+		locked(func(s *store.Store) float64 { return float64(s.KV.Keys()) }))
+	r.gaugeFunc("etcd_debugging", "mvcc", "watcher_total",
+		"Total number of watchers.",
+		func() float64 { return float64(m.Watchers.Load()) })
+	r.gaugeFunc("etcd_debugging", "mvcc", "slow_watcher_total",
+		"Total number of unsynced slow watchers.",
+		func() float64 { return float64(m.Behind.Load()) })
+	r.gaugeFunc("etcd_debugging", "mvcc", "pending_events_total",
+		"Total number of pending events to be sent.",
+		func() float64 { return float64(m.Waiting.Load()) })
+	r.gaugeFunc("etcd", "mvcc", "db_open_read_transactions",
+		"The number of currently open read transactions",
+		locked(func(s *store.Store) float64 {
+			if db, ok := s.Backend.Store().(*bolt.DB); ok {
+				return float64(db.OpenReads())
+			}
+			return 0
+		}))
+	r.gaugeFunc("etcd", "server", "proposals_pending",
+		"The current number of pending proposals to commit.",
+		func() float64 { return float64(m.proposed.Load()) })
+	r.counterFunc("etcd_debugging", "lease", "renewed_total",
+		"The number of renewed leases seen by the leader.",
+		func() float64 { return float64(m.LeasesRenewed.Load()) })
+	r.counterFunc("etcd_debugging", "server", "lease_expired_total",
+		"The total number of expired leases.",
+		func() float64 { return float64(m.LeasesExpired.Load()) })
 	m.identity(reg, n)
 }
 
@@ -73,9 +109,24 @@ func (m *Metrics) identity(reg prometheus.Registerer, n Source) {
 		g.WithLabelValues(value).Set(1)
 		reg.MustRegister(g)
 	}
-	one("etcd_server_id", "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.", "server_id", membership.IDString(n.Figures().ID))
-	one("etcd_server_go_version", "Which Go version server is running with. 1 for 'server_go_version' label with current version.", "server_go_version", runtime.Version())
-	one("etcd_server_version", "Which version is running. 1 for 'server_version' label with current version.", "server_version", n.Version())
+	one(
+		"etcd_server_id",
+		"Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.",
+		"server_id",
+		membership.IDString(n.Figures().ID),
+	)
+	one(
+		"etcd_server_go_version",
+		"Which Go version server is running with. 1 for 'server_go_version' label with current version.",
+		"server_go_version",
+		runtime.Version(),
+	)
+	one(
+		"etcd_server_version",
+		"Which version is running. 1 for 'server_version' label with current version.",
+		"server_version",
+		n.Version(),
+	)
 	if v := n.Members().Version(); v != nil {
 		m.ClusterVersion(*v)
 	}
@@ -86,7 +137,12 @@ func (m *Metrics) identity(reg prometheus.Registerer, n Source) {
 type knownPeers struct{ n Source }
 
 func (k *knownPeers) desc() *prometheus.Desc {
-	return prometheus.NewDesc("etcd_network_known_peers", "The current number of known peers.", []string{"Local", "Remote"}, nil)
+	return prometheus.NewDesc(
+		"etcd_network_known_peers",
+		"The current number of known peers.",
+		[]string{"Local", "Remote"},
+		nil,
+	)
 }
 
 // Describe implements prometheus.Collector.
@@ -94,7 +150,8 @@ func (k *knownPeers) Describe(c chan<- *prometheus.Desc) { c <- k.desc() }
 
 // Collect implements prometheus.Collector.
 func (k *knownPeers) Collect(c chan<- prometheus.Metric) {
+	self := membership.IDString(k.n.Figures().ID)
 	for _, m := range k.n.Members().List() {
-		c <- prometheus.MustNewConstMetric(k.desc(), prometheus.GaugeValue, 1, membership.IDString(k.n.Figures().ID), membership.IDString(m.ID))
+		c <- prometheus.MustNewConstMetric(k.desc(), prometheus.GaugeValue, 1, self, membership.IDString(m.ID))
 	}
 }

@@ -72,8 +72,15 @@ func (m *Metrics) Ended(op api.Operation, writes bool, took time.Duration, err e
 func (m *Metrics) proposalEnded(err error) {
 	switch {
 	case err == nil:
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, api.ErrContextDeadline),
-		errors.Is(err, api.ErrTimeout), errors.Is(err, api.ErrTimeoutDueToLeaderFail), errors.Is(err, api.ErrTimeoutDueToConnectionLost):
+	case errors.Is(err, context.Canceled),
+		errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, api.ErrContextDeadline),
+		errors.Is(
+			err,
+			api.ErrTimeout,
+		),
+		errors.Is(err, api.ErrTimeoutDueToLeaderFail),
+		errors.Is(err, api.ErrTimeoutDueToConnectionLost):
 		m.proposalsFailed.Inc()
 	}
 }
@@ -189,6 +196,7 @@ func (m *Metrics) Taken(responses []*watch.Response) {
 	m.events.Add(float64(events))
 }
 
+// Events counts the events of a response.
 func Events(r *watch.Response) int {
 	if r.Events == nil {
 		return 0
@@ -213,13 +221,17 @@ func (m *Metrics) ClusterVersion(v membership.Version) {
 type registrar struct{ reg prometheus.Registerer }
 
 func (r registrar) histogram(subsystem, name, help string, buckets []float64) prometheus.Histogram {
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "etcd", Subsystem: subsystem, Name: name, Help: help, Buckets: buckets})
+	h := prometheus.NewHistogram(
+		prometheus.HistogramOpts{Namespace: "etcd", Subsystem: subsystem, Name: name, Help: help, Buckets: buckets},
+	)
 	r.reg.MustRegister(h)
 	return h
 }
 
 func (r registrar) counter(namespace, subsystem, name, help string) prometheus.Counter {
-	c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
+	c := prometheus.NewCounter(
+		prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help},
+	)
 	r.reg.MustRegister(c)
 	return c
 }
@@ -231,66 +243,165 @@ func (r registrar) gauge(namespace, subsystem, name, help string) prometheus.Gau
 }
 
 func (r registrar) gaugeFunc(namespace, subsystem, name, help string, f func() float64) {
-	r.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help}, f))
+	r.reg.MustRegister(
+		prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help},
+			f,
+		),
+	)
 }
 
 func (r registrar) counterFunc(namespace, subsystem, name, help string, f func() float64) {
-	r.reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help}, f))
+	r.reg.MustRegister(
+		prometheus.NewCounterFunc(
+			prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help},
+			f,
+		),
+	)
 }
 
+// New registers the families of a member.
 func New(reg prometheus.Registerer) *Metrics {
-	r := registrar{reg}
+	r, m := registrar{reg}, &Metrics{}
+	m.ofDisk(r)
+	m.ofStore(r)
+	m.ofServer(r)
+	m.byOperation(reg)
+	return m
+}
+
+// upTo8s are buckets from 1 ms to 8.2 s.
+func upTo8s() []float64 { return prometheus.ExponentialBuckets(0.001, 2, 14) }
+
+func (m *Metrics) ofDisk(r registrar) {
 	exp := prometheus.ExponentialBuckets
-	disk := exp(0.001, 2, 14) // 1 ms to 8.2 s
-	m := &Metrics{
-		WALSync:           r.histogram("disk", "wal_fsync_duration_seconds", "The latency distributions of fsync called by WAL.", disk),
-		WALWrite:          r.histogram("disk", "wal_write_duration_seconds", "The latency distributions of write called by WAL.", disk),
-		BackendCommit:     r.histogram("disk", "backend_commit_duration_seconds", "The latency distributions of commit called by backend.", disk),
-		ImageSync:         r.histogram("snap_db", "fsync_duration_seconds", "The latency distributions of fsyncing .snap.db file", disk),
-		ImageSend:         r.histogram("disk", "backend_snapshot_duration_seconds", "The latency distribution of backend snapshots.", exp(.01, 2, 17)),
-		ImageSave:         r.histogram("snap_db", "save_total_duration_seconds", "The total latency distributions of v3 snapshot save", exp(0.1, 2, 10)),
-		Hash:              r.histogram("mvcc", "hash_duration_seconds", "The latency distribution of storage hash operation.", exp(.01, 2, 15)),
-		HashRev:           r.histogram("mvcc", "hash_rev_duration_seconds", "The latency distribution of storage hash by revision operation.", exp(.01, 2, 15)),
-		compactionTotal:   histogramOf(reg, "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds", "Bucketed histogram of db compaction total duration.", exp(100, 2, 14)),
-		CompactionPause:   histogramOf(reg, "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds", "Bucketed histogram of db compaction pause duration.", exp(1, 2, 13)),
-		compactedKeys:     r.counter("etcd_debugging", "mvcc", "db_compaction_keys_total", "Total number of db keys compacted."),
-		compactionLast:    r.gauge("etcd_debugging", "mvcc", "db_compaction_last", "The unix time of the last db compaction. Resets to 0 on start."),
-		Defrag:            r.histogram("disk", "backend_defrag_duration_seconds", "The latency distribution of backend defragmentation.", exp(0.1, 2, 13)),
-		Defragmenting:     r.gauge("etcd", "disk", "defrag_inflight", "Whether or not defrag is active on the member. 1 means active, 0 means not."),
-		SlowApplies:       r.counter("etcd", "server", "slow_apply_total", "The total number of slow apply requests (likely overloaded from slow disk)."),
-		LateBeats:         r.counter("etcd", "server", "heartbeat_send_failures_total", "The total number of leader heartbeat send failures (likely overloaded from slow disk)."),
-		LeaderChanges:     r.counter("etcd", "server", "leader_changes_seen_total", "The number of leader changes seen."),
-		proposalsFailed:   r.counter("etcd", "server", "proposals_failed_total", "The total number of failed proposals seen."),
-		slowReadIndexes:   r.counter("etcd", "server", "slow_read_indexes_total", "The total number of pending read indexes not in sync with leader's or timed out read index requests."),
-		failedReadIndexes: r.counter("etcd", "server", "read_indexes_failed_total", "The total number of failed read indexes seen."),
-		puts:              r.counter("etcd", "mvcc", "put_total", "Total number of puts seen by this member."),
-		deletes:           r.counter("etcd", "mvcc", "delete_total", "Total number of deletes seen by this member."),
-		txns:              r.counter("etcd", "mvcc", "txn_total", "Total number of txns seen by this member."),
-		ranges:            r.counter("etcd", "mvcc", "range_total", "Total number of ranges seen by this member."),
-		events:            r.counter("etcd_debugging", "mvcc", "events_total", "Total number of events sent by this member."),
-		putBytes:          r.gauge("etcd_debugging", "mvcc", "total_put_size_in_bytes", "The total size of put kv pairs seen by this member."),
-		Installing:        r.gauge("etcd", "server", "snapshot_apply_in_progress_total", "1 if the server is applying the incoming snapshot. 0 if none."),
-		Streams:           r.gauge("etcd_debugging", "mvcc", "watch_stream_total", "Total number of watch streams."),
-		leasesGranted:     r.counter("etcd_debugging", "lease", "granted_total", "The total number of granted leases."),
-		leasesRevoked:     r.counter("etcd_debugging", "lease", "revoked_total", "The total number of revoked leases."),
-		leaseTTLs:         histogramOf(reg, "etcd_debugging_lease_ttl_total", "Bucketed histogram of lease TTLs.", exp(1, 2, 24)),
-	}
-	applies := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_apply_duration_seconds", Help: "The latency distributions of v2 apply called by backend.", Buckets: exp(0.0001, 2, 20)}, []string{"version", "op", "success"})
-	requests := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_request_duration_seconds", Help: "Response latency distribution in seconds for each type.", Buckets: disk}, []string{"type", "success"})
-	ranges := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "etcd_server_range_duration_seconds", Help: "The latency distributions of txn.Range", Buckets: exp(0.0001, 2, 20)}, []string{"success"})
+	m.WALSync = r.histogram("disk", "wal_fsync_duration_seconds",
+		"The latency distributions of fsync called by WAL.", upTo8s())
+	m.WALWrite = r.histogram("disk", "wal_write_duration_seconds",
+		"The latency distributions of write called by WAL.", upTo8s())
+	m.BackendCommit = r.histogram("disk", "backend_commit_duration_seconds",
+		"The latency distributions of commit called by backend.", upTo8s())
+	m.ImageSync = r.histogram("snap_db", "fsync_duration_seconds",
+		"The latency distributions of fsyncing .snap.db file", upTo8s())
+	m.ImageSend = r.histogram("disk", "backend_snapshot_duration_seconds",
+		"The latency distribution of backend snapshots.", exp(.01, 2, 17))
+	m.ImageSave = r.histogram("snap_db", "save_total_duration_seconds",
+		"The total latency distributions of v3 snapshot save", exp(0.1, 2, 10))
+	m.compactionTotal = histogramOf(r.reg, "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
+		"Bucketed histogram of db compaction total duration.", exp(100, 2, 14))
+	m.CompactionPause = histogramOf(r.reg, "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds",
+		"Bucketed histogram of db compaction pause duration.", exp(1, 2, 13))
+	m.compactedKeys = r.counter("etcd_debugging", "mvcc", "db_compaction_keys_total",
+		"Total number of db keys compacted.")
+	m.compactionLast = r.gauge("etcd_debugging", "mvcc", "db_compaction_last",
+		"The unix time of the last db compaction. Resets to 0 on start.")
+	m.Defrag = r.histogram("disk", "backend_defrag_duration_seconds",
+		"The latency distribution of backend defragmentation.", exp(0.1, 2, 13))
+	m.Defragmenting = r.gauge("etcd", "disk", "defrag_inflight",
+		"Whether or not defrag is active on the member. 1 means active, 0 means not.")
+}
+
+func (m *Metrics) ofStore(r registrar) {
+	exp := prometheus.ExponentialBuckets
+	m.Hash = r.histogram("mvcc", "hash_duration_seconds",
+		"The latency distribution of storage hash operation.", exp(.01, 2, 15))
+	m.HashRev = r.histogram("mvcc", "hash_rev_duration_seconds",
+		"The latency distribution of storage hash by revision operation.", exp(.01, 2, 15))
+	m.puts = r.counter("etcd", "mvcc", "put_total", "Total number of puts seen by this member.")
+	m.deletes = r.counter("etcd", "mvcc", "delete_total", "Total number of deletes seen by this member.")
+	m.txns = r.counter("etcd", "mvcc", "txn_total", "Total number of txns seen by this member.")
+	m.ranges = r.counter("etcd", "mvcc", "range_total", "Total number of ranges seen by this member.")
+	m.events = r.counter("etcd_debugging", "mvcc", "events_total", "Total number of events sent by this member.")
+	m.putBytes = r.gauge("etcd_debugging", "mvcc", "total_put_size_in_bytes",
+		"The total size of put kv pairs seen by this member.")
+	m.Streams = r.gauge("etcd_debugging", "mvcc", "watch_stream_total", "Total number of watch streams.")
+	m.leasesGranted = r.counter("etcd_debugging", "lease", "granted_total", "The total number of granted leases.")
+	m.leasesRevoked = r.counter("etcd_debugging", "lease", "revoked_total", "The total number of revoked leases.")
+	m.leaseTTLs = histogramOf(r.reg, "etcd_debugging_lease_ttl_total",
+		"Bucketed histogram of lease TTLs.", exp(1, 2, 24))
+}
+
+func (m *Metrics) ofServer(r registrar) {
+	m.SlowApplies = r.counter("etcd", "server", "slow_apply_total",
+		"The total number of slow apply requests (likely overloaded from slow disk).")
+	m.LateBeats = r.counter("etcd", "server", "heartbeat_send_failures_total",
+		"The total number of leader heartbeat send failures (likely overloaded from slow disk).")
+	m.LeaderChanges = r.counter("etcd", "server", "leader_changes_seen_total", "The number of leader changes seen.")
+	m.proposalsFailed = r.counter("etcd", "server", "proposals_failed_total",
+		"The total number of failed proposals seen.")
+	m.slowReadIndexes = r.counter("etcd", "server", "slow_read_indexes_total",
+		"The total number of pending read indexes not in sync with leader's or timed out read index requests.")
+	m.failedReadIndexes = r.counter("etcd", "server", "read_indexes_failed_total",
+		"The total number of failed read indexes seen.")
+	m.Installing = r.gauge("etcd", "server", "snapshot_apply_in_progress_total",
+		"1 if the server is applying the incoming snapshot. 0 if none.")
+}
+
+// byOperation registers the families that are labelled by operation.
+func (m *Metrics) byOperation(reg prometheus.Registerer) {
+	exp := prometheus.ExponentialBuckets
+	applies := prometheus.NewHistogramVec(
+		prometheus.HistogramOpts{
+			Name:    "etcd_server_apply_duration_seconds",
+			Help:    "The latency distributions of v2 apply called by backend.",
+			Buckets: exp(0.0001, 2, 20),
+		},
+		[]string{"version", "op", "success"},
+	)
+	requests := prometheus.NewHistogramVec(
+		prometheus.HistogramOpts{
+			Name:    "etcd_server_request_duration_seconds",
+			Help:    "Response latency distribution in seconds for each type.",
+			Buckets: upTo8s(),
+		},
+		[]string{"type", "success"},
+	)
+	ranges := prometheus.NewHistogramVec(
+		prometheus.HistogramOpts{
+			Name:    "etcd_server_range_duration_seconds",
+			Help:    "The latency distributions of txn.Range",
+			Buckets: exp(0.0001, 2, 20),
+		},
+		[]string{"success"},
+	)
 	m.rangeSeconds, m.rangeFailures = ranges.WithLabelValues("true"), ranges.WithLabelValues("false")
 	for op := range api.Operation(api.Operations) {
 		if name := op.Metric(true); name != "" {
-			m.applies[op], m.applyFailures[op] = applies.WithLabelValues("v3", name, "true"), applies.WithLabelValues("v3", name, "false")
-			m.writes.done[op], m.writes.failed[op] = requests.WithLabelValues(name, "true"), requests.WithLabelValues(name, "false")
+			m.applies[op], m.applyFailures[op] = applies.WithLabelValues(
+				"v3",
+				name,
+				"true",
+			), applies.WithLabelValues(
+				"v3",
+				name,
+				"false",
+			)
+			m.writes.done[op], m.writes.failed[op] = requests.WithLabelValues(
+				name,
+				"true",
+			), requests.WithLabelValues(
+				name,
+				"false",
+			)
 		}
 		if name := op.Metric(false); name != "" {
-			m.reads.done[op], m.reads.failed[op] = requests.WithLabelValues(name, "true"), requests.WithLabelValues(name, "false")
+			m.reads.done[op], m.reads.failed[op] = requests.WithLabelValues(
+				name,
+				"true",
+			), requests.WithLabelValues(
+				name,
+				"false",
+			)
 		}
 	}
-	m.version = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "etcd_cluster_version", Help: "Which version is running. 1 for 'cluster_version' label with current cluster version"}, []string{"cluster_version"})
+	m.version = prometheus.NewGaugeVec(
+		prometheus.GaugeOpts{
+			Name: "etcd_cluster_version",
+			Help: "Which version is running. 1 for 'cluster_version' label with current cluster version",
+		},
+		[]string{"cluster_version"},
+	)
 	reg.MustRegister(applies, requests, ranges, m.version)
-	return m
 }
 
 func histogramOf(reg prometheus.Registerer, name, help string, buckets []float64) prometheus.Histogram {
