@@ -22,10 +22,10 @@ type act struct {
 // by package script. Verbs of simulated clients alone have none: see package client.
 func newActs() map[string]*act {
 	acts := map[string]*act{
-		script.Crash:      {possible: wants((*node).alive), perform: onMember((*World).crash)},
+		script.Crash:      {possible: wants((*node).alive), perform: onMember((*node).crash)},
 		script.Restart:    {possible: wants((*node).down), perform: onMember(restart)},
-		script.Pause:      {possible: wants((*node).Runs), perform: onMember((*World).pause)},
-		script.Resume:     {possible: wants((*node).Paused), perform: onMember((*World).resume)},
+		script.Pause:      {possible: wants((*node).Runs), perform: onMember((*node).pause)},
+		script.Resume:     {possible: wants((*node).Paused), perform: onMember((*node).resume)},
 		script.Campaign:   {possible: wants((*node).Runs), perform: onMember(campaign)},
 		script.Transfer:   {possible: mayTransfer, perform: onMember(transfer)},
 		script.Stall:      {perform: onMember(stall)},
@@ -98,9 +98,9 @@ func (w *World) valid(c *script.Command) error {
 }
 
 // onMember performs what is done to the member of a command.
-func onMember(do func(w *World, n *node, c *script.Command, cause uint64)) func(*World, *script.Command, uint64) (uint64, error) {
+func onMember(do func(n *node, c *script.Command, cause uint64)) func(*World, *script.Command, uint64) (uint64, error) {
 	return func(w *World, c *script.Command, cause uint64) (uint64, error) {
-		do(w, w.byID(c.Member), c, cause)
+		do(w.byID(c.Member), c, cause)
 		return 0, nil
 	}
 }

@@ -31,7 +31,8 @@ func (n *node) layout() driver.Layout { return driver.At(".", "") }
 
 // filesOf makes the driver's files of a disk. They are those that a server has, but
 // that its database is the memory store and that faults stand between.
-func (w *World) filesOf(n *node) *driver.Disk {
+func (n *node) filesOf() *driver.Disk {
+	w := n.world
 	d := &driver.Disk{
 		FS:     vfs.WithFaults(n.fs, n.wear.Before),
 		Layout: n.layout(), Tracer: n.tracer, LogTracer: n.tracer, CommitTracer: n.tracer, Store: w.storeConfig(),
@@ -50,7 +51,8 @@ func (w *World) filesOf(n *node) *driver.Disk {
 // format gives a node the disk that every first member starts from: a log that
 // names all members, in etcd's form. Power may fail meanwhile, as often as the
 // configuration says.
-func (w *World) format(n *node, peers []consensus.Peer) error {
+func (n *node) format(peers []consensus.Peer) error {
+	w := n.world
 	n.fs = vfs.NewMem()
 	for i := range w.cfg.Founding {
 		if f := &w.cfg.Founding[i]; f.Member == n.id {
@@ -62,7 +64,7 @@ func (w *World) format(n *node, peers []consensus.Peer) error {
 		}
 	}
 	for {
-		d := w.filesOf(n)
+		d := n.filesOf()
 		d.Tracer = nil // no process lives on it yet
 		started, err := d.Start(func() (driver.Birth, error) { return birth(n, peers) })
 		if n.wear.Struck() {
@@ -101,38 +103,40 @@ func nodeName(id uint64) string { return fmt.Sprintf("s%d", id) }
 // boot starts a process on what its disk holds: a real recovery. A disk that
 // cannot be read is a reason to stop, and a broken invariant unless the damage
 // was planted.
-func (w *World) boot(n *node) {
+func (n *node) boot() {
+	w := n.world
 	n.life++
-	boot, err := w.recover(n)
+	boot, err := n.recoverDisk()
 	if err != nil {
 		if !n.wear.Struck() {
-			w.bootFailed(n, err)
+			n.bootFailed(err)
 		}
 		return
 	}
 	n.process, n.told = running, figures{}
-	w.tellStore(n)
+	n.tellStore()
 	w.rand.use(n)
-	m, err := member.New(w.memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
+	m, err := member.New(n.memberConfig(), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
 	w.rand.use(nil)
 	if err != nil {
-		w.stop(n, err)
+		n.stop(err)
 		w.judge.Broken(invariant.Boot, "member %d does not boot after a crash: %v", n.id, err)
 		return
 	}
 	n.member, n.led = m, w.clock.Now
 	n.nextTick = w.clock.Now + 1 + int64(n.disk.Uint64N(uint64(n.tickEvery)))
-	w.clockSet(n)
+	n.clockSet()
 	w.clock.Push(clock.Event{At: n.nextTick, Kind: evTick, Member: uint32(n.id), Life: n.life})
 	n.member.Poll(&n.out)
-	w.dispatch(n)
-	w.needHousekeeping(n)
+	n.dispatch()
+	n.needHousekeeping()
 }
 
 // recover opens the disk, as a server does.
-func (w *World) recover(n *node) (consensus.Boot, error) {
+func (n *node) recoverDisk() (consensus.Boot, error) {
+	w := n.world
 	n.wear.Restart()
-	n.files = w.filesOf(n)
+	n.files = n.filesOf()
 	n.tracer.At(trace.Instant(w.clock.Now), 0)
 	started, err := n.files.Start(func() (b driver.Birth, err error) {
 		return b, fmt.Errorf("sim: the log of member %d is gone", n.id)
@@ -146,7 +150,7 @@ func (w *World) recover(n *node) (consensus.Boot, error) {
 	found := started.Found
 	n.bootMark = found.Snapshot.GetIndex()
 	n.written, n.synced = n.log.Written(), n.log.Synced()
-	n.log.Forecast = func() int64 { return w.forecastSync(n) }
+	n.log.Forecast = func() int64 { return n.forecastSync() }
 	clear(n.heard)
 	if w.cfg.Mirrored {
 		n.mirrors = mirrors{}
@@ -159,12 +163,13 @@ func (w *World) recover(n *node) (consensus.Boot, error) {
 // have makes a state the one that a member's lanes work on.
 func (n *node) have(s *driver.State) { n.state, n.store, n.backend = s, s.Store, s.Store.Backend }
 
-func (w *World) memberConfig(n *node) member.Config {
+func (n *node) memberConfig() member.Config {
+	w := n.world
 	return member.Config{
 		Config: consensus.Config{
 			ID: n.id, ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
 			SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries,
-			Epoch: w.epoch(n), Tracer: n.tracer,
+			Epoch: n.epoch(), Tracer: n.tracer,
 		},
 		Limits:    api.Limits{SlowRequest: -1},
 		Self:      duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: clusterVersion},

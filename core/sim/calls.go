@@ -18,7 +18,8 @@ import (
 // members are, which alarms are up, and to hand over leadership.
 
 // answerCall is what a driver adds to a read that the member has let through.
-func (w *World) answerCall(n *node, r *api.ReadReady) (any, error) {
+func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
+	n := l.of
 	switch req := r.Body.(type) {
 	case *pb.StatusRequest:
 		s := r.Partial
@@ -60,15 +61,17 @@ func (n *node) contents() uint32 {
 }
 
 // reply sends a member's answer on its way.
-func (w *World) reply(n *node, a *api.Reply) {
+func (n *node) reply(a *api.Reply) {
+	w := n.world
 	if r := w.clients.Asked(n.id, a.ID); r != nil {
-		w.answeredRightly(n, r, a.Response, a.Err)
+		answeredRightly(n, r, a.Response, a.Err)
 		w.clients.Reply(n.id, a)
 	}
 }
 
 // answeredRightly holds an answer to the member that gives it (I35).
-func (w *World) answeredRightly(n *node, r *client.Request, response any, err error) {
+func answeredRightly(n *node, r *client.Request, response any, err error) {
+	w := n.world
 	if !w.judge.Checks() {
 		return
 	}
@@ -76,7 +79,7 @@ func (w *World) answeredRightly(n *node, r *client.Request, response any, err er
 		w.judge.Broken(invariant.Identity, "member %d answers %q: "+format, append([]any{n.id, r.Words}, args...)...)
 	}
 	if m, ok := r.Body.(*pb.MoveLeaderRequest); ok {
-		w.movedRightly(n, m, err, wrong)
+		movedRightly(n, m, err, wrong)
 	}
 	if err != nil {
 		return
@@ -101,11 +104,12 @@ func (w *World) answeredRightly(n *node, r *client.Request, response any, err er
 	case head.Revision < r.Met.Rev || head.Revision > rev:
 		wrong("the header has revision %d; it was %d when it was asked and is %d now", head.Revision, r.Met.Rev, rev)
 	}
-	w.toldRightly(n, response, wrong)
+	toldRightly(n, response, wrong)
 }
 
 // toldRightly holds what a member tells of itself and of the others to what is so.
-func (w *World) toldRightly(n *node, response any, wrong func(format string, args ...any)) {
+func toldRightly(n *node, response any, wrong func(format string, args ...any)) {
+	w := n.world
 	switch a := response.(type) {
 	case *pb.StatusResponse:
 		switch {
@@ -135,7 +139,8 @@ func (w *World) toldRightly(n *node, response any, wrong func(format string, arg
 }
 
 // movedRightly holds the answer to a MoveLeader to who leads.
-func (w *World) movedRightly(n *node, m *pb.MoveLeaderRequest, err error, wrong func(format string, args ...any)) {
+func movedRightly(n *node, m *pb.MoveLeaderRequest, err error, wrong func(format string, args ...any)) {
+	w := n.world
 	leads := n.member.Leader() == n.id
 	switch err {
 	case nil:

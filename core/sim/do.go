@@ -9,27 +9,28 @@ import (
 
 // What commands do to processes, links and settings.
 
-func campaign(w *World, n *node, _ *script.Command, cause uint64) {
-	w.step(n, &member.Input{Kind: member.Campaign, Cause: cause})
+func campaign(n *node, _ *script.Command, cause uint64) {
+	n.step(&member.Input{Kind: member.Campaign, Cause: cause})
 }
 
-func transfer(w *World, to *node, _ *script.Command, cause uint64) {
-	w.step(w.leader(), &member.Input{Kind: member.TransferLeadership, Peer: to.id, Cause: cause})
+func transfer(to *node, _ *script.Command, cause uint64) {
+	to.world.leader().step(&member.Input{Kind: member.TransferLeadership, Peer: to.id, Cause: cause})
 }
 
-func stall(w *World, n *node, c *script.Command, _ uint64) {
+func stall(n *node, c *script.Command, _ uint64) {
 	d, _ := c.Duration() // it was valid
-	w.hang(n, max(n.busy.hungUntil, w.clock.Now+int64(d)))
+	n.hang(max(n.busy.hungUntil, n.world.clock.Now+int64(d)))
 }
 
-func defragment(w *World, n *node, _ *script.Command, _ uint64) { w.beginDefrag(n) }
+func defragment(n *node, _ *script.Command, _ uint64) { n.beginDefrag() }
 
-func garbleNext(w *World, n *node, c *script.Command, _ uint64) { n.garbled = new(*c) }
+func garbleNext(n *node, c *script.Command, _ uint64) { n.garbled = new(*c) }
 
-func restart(w *World, n *node, _ *script.Command, _ uint64) { w.start(n) }
+func restart(n *node, _ *script.Command, _ uint64) { n.start() }
 
 // start brings a process up after the time it takes.
-func (w *World) start(n *node) {
+func (n *node) start() {
+	w := n.world
 	n.process, n.reason = starting, ""
 	w.emit(trace.Event{Kind: trace.MemberStarting, Member: n.id})
 	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.cfg.Process.Restart), Kind: evBoot, Member: uint32(n.id), Life: n.life})
@@ -39,8 +40,8 @@ func isolate(w *World, c *script.Command, cause uint64) (uint64, error) {
 	n := w.byID(c.Member)
 	for _, other := range w.nodes {
 		if other != n {
-			w.setCut(n, other, true, cause)
-			w.setCut(other, n, true, cause)
+			w.network.setCut(n, other, true, cause)
+			w.network.setCut(other, n, true, cause)
 		}
 	}
 	return 0, nil
@@ -59,7 +60,7 @@ func heal(w *World, c *script.Command, cause uint64) (uint64, error) {
 	for _, from := range w.nodes {
 		for _, to := range w.nodes {
 			if from != to && (c.Member == 0 || from.id == c.Member || to.id == c.Member) {
-				w.setCut(from, to, false, cause)
+				w.network.setCut(from, to, false, cause)
 			}
 		}
 	}
@@ -77,9 +78,9 @@ func (w *World) setCuts(c *script.Command, cut bool, cause uint64) {
 			if from == to {
 				continue
 			}
-			w.setCut(w.byID(from), w.byID(to), cut, cause)
+			w.network.setCut(w.byID(from), w.byID(to), cut, cause)
 			if !c.OneWay {
-				w.setCut(w.byID(to), w.byID(from), cut, cause)
+				w.network.setCut(w.byID(to), w.byID(from), cut, cause)
 			}
 		}
 	}
@@ -91,14 +92,14 @@ func (w *World) healAll(cause uint64) {
 	for _, from := range w.nodes {
 		for _, to := range w.nodes {
 			if from != to {
-				w.setCut(from, to, false, cause)
+				w.network.setCut(from, to, false, cause)
 			}
 		}
 	}
 	for _, n := range w.nodes {
-		w.hang(n, min(n.busy.hungUntil, w.clock.Now))
+		n.hang(min(n.busy.hungUntil, w.clock.Now))
 		if n.process == paused {
-			w.resume(n, nil, cause)
+			n.resume(nil, cause)
 		}
 	}
 }

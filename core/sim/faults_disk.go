@@ -35,7 +35,8 @@ func (n *node) WroteOn(op vfs.Op, err error) {
 }
 
 // comeBack restarts a member, whose disk refused something once, after a while.
-func (w *World) comeBack(n *node) {
+func (n *node) comeBack() {
+	w := n.world
 	if n.wear.Hit != nil {
 		w.chaos.DiskFailed(n.id, n.wear.Kind)
 	}
@@ -44,15 +45,16 @@ func (w *World) comeBack(n *node) {
 // bootFailed is the end of a process that could not read its disk: a reason to
 // stop, and a broken invariant unless the error was planted or names the damage
 // that was.
-func (w *World) bootFailed(n *node, err error) {
+func (n *node) bootFailed(err error) {
+	w := n.world
 	n.process = stopped
 	n.reason = err.Error()
-	driver.Stopped(w.pen(n, 0), err, n.left(), n.durable)
+	driver.Stopped(n.pen(0), err, n.left(), n.durable)
 	var corrupt *wal.CorruptError
 	switch {
 	case n.wear.Hit != nil && (errors.Is(err, disk.ErrIO) || errors.Is(err, disk.ErrFull)):
 		n.fs = n.wear.Leftovers()
-		w.comeBack(n)
+		n.comeBack()
 	case n.wear.Rotten && errors.As(err, &corrupt) && corrupt.File != "" && corrupt.Reason != "":
 		n.wear.Beyond = corrupt
 	default:
@@ -61,7 +63,7 @@ func (w *World) bootFailed(n *node, err error) {
 }
 
 // fail arms an error.
-func fail(w *World, n *node, c *script.Command, _ uint64) {
+func fail(n *node, c *script.Command, _ uint64) {
 	kind, _ := script.DiskErrorNamed(c.Name) // it was valid
 	n.wear.Arm(kind, c.Rev)
 }

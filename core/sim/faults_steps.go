@@ -19,8 +19,8 @@ func (w *World) perish() {
 		how, lost = killed, 0
 	}
 	n.fs = fallen.Left
-	w.quit(n, how)
-	w.died(n, lost, fallen.By.String(), fallen.Cause)
+	n.quit(how)
+	n.died(lost, fallen.By.String(), fallen.Cause)
 	w.chaos.Struck(n.id)
 }
 
@@ -36,13 +36,14 @@ func validStrike(_ *World, c *script.Command) error {
 	return nil
 }
 
-func armStrike(w *World, n *node, c *script.Command, cause uint64) {
+func armStrike(n *node, c *script.Command, cause uint64) {
 	how := script.StrikeNamed(c.Value)
 	n.wear.Strike(driver.StepNamed(c.Name), disk.Strike{How: how, Skip: c.Rev, Torn: c.Torn, Cause: cause})
 }
 
 // garble damages the image that a member is about to receive, if it was to be.
-func (w *World) garble(n *node, data []byte) {
+func (l *transfers) garble(data []byte) {
+	n := l.of
 	g := n.garbled
 	if g == nil || len(data) == 0 {
 		return

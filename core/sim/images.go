@@ -34,37 +34,40 @@ type wantedImage struct {
 
 // wantImage takes an image for a message as soon as the database has what is
 // applied now.
-func (w *World) wantImage(n *node, s *consensus.Send) {
+func (l *transfers) wantImage(s *consensus.Send) {
+	n := l.of
 	n.wanted = append(n.wanted, wantedImage{send: *s, mark: n.state.Mark()})
-	w.takeImages(n)
+	n.takeImages()
 }
 
 // takeImages serves those who wait for one, and hastens the commit for those who
 // must wait on.
-func (w *World) takeImages(n *node) {
+func (l *transfers) takeImages() {
+	n := l.of
 	rest := n.wanted[:0]
 	for i := range n.wanted {
 		if wi := n.wanted[i]; n.state.Durable(wi.mark) {
-			w.takeImage(n, &wi.send)
+			n.takeImage(&wi.send)
 		} else {
 			rest = append(rest, wi)
 		}
 	}
 	clear(n.wanted[len(rest):])
 	if n.wanted = rest; len(rest) > 0 {
-		w.beginCommit(n)
+		n.beginCommit()
 	}
 }
 
 // takeImage fills a MsgSnap and sends it.
-func (w *World) takeImage(n *node, s *consensus.Send) {
+func (l *transfers) takeImage(s *consensus.Send) {
+	n, w := l.of, l.of.world
 	m, to := s.Message, w.byID(s.To)
-	snapshot, at, err := n.state.ImageFor(w.pen(n, 0), m)
+	snapshot, at, err := n.state.ImageFor(n.pen(0), m)
 	if err != nil {
-		w.report(n, to, member.SnapshotStatus, false, s.Cause)
+		w.network.report(n, to, member.SnapshotStatus, false, s.Cause)
 		return
 	}
-	w.convey(n, to, s, &image{snapshot: snapshot, applied: at})
+	w.network.convey(n, to, s, &image{snapshot: snapshot, applied: at})
 }
 
 // imageParts is in how many writes a received image reaches the disk, imageLimit
@@ -76,11 +79,12 @@ const (
 
 // receiveImage begins to write an image to the disk; only when it has its name
 // there does the member hear of the message.
-func (w *World) receiveImage(n, from *node, m *raftpb.Message, img *image, cause uint64) {
+func (l *transfers) receiveImage(from *node, m *raftpb.Message, img *image, cause uint64) {
+	n, w := l.of, l.of.world
 	n.receipts++
 	receipt, err := n.files.Receive(img.applied.Index, n.receipts, imageLimit)
 	if err != nil {
-		w.report(from, n, member.SnapshotStatus, false, cause)
+		w.network.report(from, n, member.SnapshotStatus, false, cause)
 		return
 	}
 	var data bytes.Buffer
@@ -88,18 +92,19 @@ func (w *World) receiveImage(n, from *node, m *raftpb.Message, img *image, cause
 		w.judge.Broken(invariant.NoPanic, "member %d: an image cannot be written: %v", from.id, err)
 		return
 	}
-	w.garble(n, data.Bytes())
-	slot := w.flights.Take()
-	*w.flights.At(slot) = flight{msg: m, image: img, from: uint8(from.ix), to: uint8(n.ix), receipt: receipt, data: data.Bytes()}
-	w.clock.Push(clock.Event{At: w.diskAt(n, int64(n.dial.Write)), Kind: evImage, Slot: slot, Member: uint32(n.id), Life: n.life, Cause: cause})
+	n.garble(data.Bytes())
+	slot := w.network.flights.Take()
+	*w.network.flights.At(slot) = flight{msg: m, image: img, from: from.id, to: n.id, receipt: receipt, data: data.Bytes()}
+	w.clock.Push(clock.Event{At: n.diskAt(int64(n.dial.Write)), Kind: evImage, Slot: slot, Member: uint32(n.id), Life: n.life, Cause: cause})
 }
 
 // diskAt is when a disk will have done what takes so long.
-func (w *World) diskAt(n *node, took int64) int64 { return max(w.clock.Now, n.busy.hungUntil) + took }
+func (n *node) diskAt(took int64) int64 { return max(n.world.clock.Now, n.busy.hungUntil) + took }
 
 // imageArrives writes the next part of an image, or syncs it, or keeps it.
-func (w *World) imageArrives(n *node, e *clock.Event) {
-	f := w.flights.At(e.Slot)
+func (l *transfers) imageArrives(e *clock.Event) {
+	n, w := l.of, l.of.world
+	f := w.network.flights.At(e.Slot)
 	var err error
 	took := int64(n.dial.Write)
 	switch {
@@ -116,38 +121,41 @@ func (w *World) imageArrives(n *node, e *clock.Event) {
 		err = f.receipt.Sync()
 	default:
 		if err = f.receipt.Keep(); err == nil {
-			w.imageKept(n, e)
+			n.imageKept(e)
 			return
 		}
 	}
 	if err != nil {
-		w.imageRefused(n, e)
+		n.imageRefused(e)
 		return
 	}
-	e.At = w.diskAt(n, took)
+	e.At = n.diskAt(took)
 	w.clock.Push(*e)
 }
 
-func (w *World) imageRefused(n *node, e *clock.Event) {
-	f := *w.flights.At(e.Slot)
-	*w.flights.At(e.Slot) = flight{}
-	w.flights.Give(e.Slot)
-	w.report(w.nodes[f.from], n, member.SnapshotStatus, false, e.Cause)
+func (l *transfers) imageRefused(e *clock.Event) {
+	n, w := l.of, l.of.world
+	f := *w.network.flights.At(e.Slot)
+	*w.network.flights.At(e.Slot) = flight{}
+	w.network.flights.Give(e.Slot)
+	w.network.report(w.byID(f.from), n, member.SnapshotStatus, false, e.Cause)
 }
 
 // imageKept lets the member hear of the message.
-func (w *World) imageKept(n *node, e *clock.Event) {
-	f := *w.flights.At(e.Slot)
-	*w.flights.At(e.Slot) = flight{}
-	w.flights.Give(e.Slot)
+func (l *transfers) imageKept(e *clock.Event) {
+	n, w := l.of, l.of.world
+	f := *w.network.flights.At(e.Slot)
+	*w.network.flights.At(e.Slot) = flight{}
+	w.network.flights.Give(e.Slot)
 	n.images = true
 	w.chaos.ImageKept(n.id, time.Duration(max(0, n.commitAt-w.clock.Now)), n.commitTimer || n.commit != nil)
-	w.report(w.nodes[f.from], n, member.SnapshotStatus, true, e.Cause)
-	w.step(n, &member.Input{Kind: member.Receive, Message: f.msg, Cause: e.Cause})
+	w.network.report(w.byID(f.from), n, member.SnapshotStatus, true, e.Cause)
+	n.step(&member.Input{Kind: member.Receive, Message: f.msg, Cause: e.Cause})
 }
 
 // dropImages removes received databases that nobody can want any more.
-func (w *World) dropImages(n *node) {
+func (l *transfers) dropImages() {
+	n := l.of
 	if !n.images {
 		return
 	}
@@ -159,7 +167,8 @@ func (w *World) dropImages(n *node) {
 }
 
 // installImage makes a received image the state of a member, nil if it cannot be.
-func (w *World) installImage(n *node, s *raftpb.Snapshot) *store.Result {
+func (l *transfers) installImage(s *raftpb.Snapshot) *store.Result {
+	n, w := l.of, l.of.world
 	index := s.GetMetadata().GetIndex()
 	fresh, err := n.files.Adopt(index)
 	if err == nil {
@@ -169,14 +178,14 @@ func (w *World) installImage(n *node, s *raftpb.Snapshot) *store.Result {
 		if !n.wear.Struck() && n.wear.Hit == nil {
 			w.judge.Broken(invariant.NoPanic, "member %d cannot install the snapshot at %d: %v", n.id, index, err)
 		}
-		w.logFailed(n, err, 0)
+		n.logFailed(err, 0)
 		return nil
 	}
 	n.have(n.state)
-	w.tellStore(n)
+	n.tellStore()
 	n.commitTimer, n.keeping = false, false
 	n.era++ // commits and housekeeping of the old state are void
 	n.compactions = nil
-	w.dropImages(n)
+	n.dropImages()
 	return driver.Installed(fresh)
 }

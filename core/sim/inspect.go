@@ -74,7 +74,7 @@ func (w *World) State() *picture.State {
 	s.Members = make([]picture.Member, len(w.nodes))
 	for i, n := range w.nodes {
 		m := &s.Members[i]
-		w.drawMember(n, m)
+		drawMember(n, m)
 		s.Commit = max(s.Commit, m.Commit)
 		s.LogLast = max(s.LogLast, m.Last)
 		if !m.Alive {
@@ -106,7 +106,8 @@ var roleNames = [...]string{
 	raft.StateLeader: picture.RoleLeader, raft.StatePreCandidate: picture.RolePreCandidate,
 }
 
-func (w *World) drawMember(n *node, m *picture.Member) {
+func drawMember(n *node, m *picture.Member) {
+	w := n.world
 	*m = picture.Member{
 		ID: n.id, Name: n.name, Role: picture.RoleFollower, Alive: n.alive(), Process: processNames[n.process], Reason: n.reason,
 		Incarnation: n.starts, Disk: "idle", DBSize: n.told.size, DBInUse: n.told.inUse, First: n.lastFirst, Snap: n.lastMark,
@@ -115,7 +116,7 @@ func (w *World) drawMember(n *node, m *picture.Member) {
 		m.Disk, m.DiskUntil = "stalled", n.busy.hungUntil
 	}
 	if n.member == nil {
-		w.drawDead(n, m)
+		drawDead(n, m)
 		return
 	}
 	st := n.member.Status()
@@ -131,12 +132,12 @@ func (w *World) drawMember(n *node, m *picture.Member) {
 	if w.cfg.Hashes {
 		m.HashKV, _, m.HashRev, _ = n.store.HashKV(0)
 	}
-	w.drawTimes(n, m)
-	w.drawDisk(n, m)
+	drawTimes(n, m)
+	drawDisk(n, m)
 	if m.Role == picture.RoleCandidate || m.Role == picture.RolePreCandidate {
-		for ix, v := range n.votes {
-			if v != 0 {
-				m.Votes = append(m.Votes, picture.Vote{ID: uint64(ix + 1), Granted: v == 1})
+		for _, from := range w.ids {
+			if granted, voted := n.votes[from]; voted {
+				m.Votes = append(m.Votes, picture.Vote{ID: from, Granted: granted})
 			}
 		}
 	}
@@ -153,7 +154,7 @@ func (w *World) drawMember(n *node, m *picture.Member) {
 }
 
 // drawDead shows what the disk of a member holds.
-func (w *World) drawDead(n *node, m *picture.Member) {
+func drawDead(n *node, m *picture.Member) {
 	p := n.synced
 	if n.process == killed || n.process == starting && n.leftKilled {
 		p = n.written
@@ -161,13 +162,13 @@ func (w *World) drawDead(n *node, m *picture.Member) {
 	m.Term, m.Vote, m.Last, m.Written, m.Synced = p.InTerm, p.Vote, p.Index, p.Index, n.synced.Index
 	m.Durable, m.Applied, m.Commit = n.durable, n.durable, n.durable
 	if n.ghost == nil {
-		n.ghost = w.readStore(n)
+		n.ghost = readStore(n)
 	}
 	m.Revision, m.CompactRev, m.Keys = n.ghost.Revision(), n.ghost.CompactRevision(), n.ghost.Keys()
 }
 
 // readStore reads the database of a process that is not there.
-func (w *World) readStore(n *node) *mvcc.Store {
+func readStore(n *node) *mvcc.Store {
 	db, err := backend.ReadMemFile(n.fs, n.layout().DB())
 	invariant.Assert(err == nil, "sim: a database that was read when its process ended is still there")
 	b, err := backend.New(db)
@@ -188,27 +189,29 @@ func progressName(s tracker.StateType) string {
 }
 
 // drawTimes tells who was heard when, and when patience ends.
-func (w *World) drawTimes(n *node, m *picture.Member) {
+func drawTimes(n *node, m *picture.Member) {
+	w := n.world
 	if m.Role != picture.RoleLeader {
 		m.ElectionAt = n.nextTick + int64(max(0, n.timeout-n.elapsed-1))*n.tickEvery
 		if lead := w.byID(m.Lead); lead != nil && lead != n {
-			m.HeardAt = n.heard[lead.ix]
+			m.HeardAt = n.heard[lead.id]
 		}
 		return
 	}
 	m.Elapsed = 0
-	heard := append(make([]int64, 0, MaxMembers), n.heard...)
-	heard[n.ix] = w.clock.Now
-	slices.Sort(heard)
-	m.QuorumHeardAt = heard[len(heard)-1-len(heard)/2]
-	for ix, at := range n.heard {
-		if ix != n.ix {
-			m.HeardAt = max(m.HeardAt, at)
+	heard := []int64{w.clock.Now} // from itself
+	for _, id := range w.ids {
+		if id != n.id {
+			heard = append(heard, n.heard[id])
+			m.HeardAt = max(m.HeardAt, n.heard[id])
 		}
 	}
+	slices.Sort(heard)
+	m.QuorumHeardAt = heard[len(heard)-1-len(heard)/2]
 }
 
-func (w *World) drawDisk(n *node, m *picture.Member) {
+func drawDisk(n *node, m *picture.Member) {
+	w := n.world
 	switch {
 	case n.busy.hungUntil > w.clock.Now:
 		if n.busy.what == "syncing" {
@@ -222,8 +225,8 @@ func (w *World) drawDisk(n *node, m *picture.Member) {
 		m.Disk = "committing"
 	}
 	if n.process == paused {
-		for i := range w.flights.Items {
-			if f := &w.flights.Items[i]; f.on && int(f.to) == n.ix && f.lost == notLost && f.arrives <= w.clock.Now {
+		for i := range w.network.flights.Items {
+			if f := &w.network.flights.Items[i]; f.on && f.to == n.id && f.lost == notLost && f.arrives <= w.clock.Now {
 				m.Inbox++
 			}
 		}
@@ -255,18 +258,18 @@ func (w *World) drawNetwork(s *picture.State) {
 	for _, from := range w.nodes {
 		for _, to := range w.nodes {
 			if from != to {
-				s.Links = append(s.Links, picture.Link{From: from.id, To: to.id, Cut: w.link(from.ix, to.ix).cut})
+				s.Links = append(s.Links, picture.Link{From: from.id, To: to.id, Cut: w.network.link(from, to).cut})
 			}
 		}
 	}
-	for i := range w.flights.Items {
-		f := &w.flights.Items[i]
+	for i := range w.network.flights.Items {
+		f := &w.network.flights.Items[i]
 		if !f.on {
 			continue
 		}
 		m := f.msg
 		s.Messages = append(s.Messages, picture.Message{
-			Seq: f.cause, From: w.nodes[f.from].id, To: w.nodes[f.to].id, Type: trace.MessageName(uint8(m.GetType()) + 1),
+			Seq: f.cause, From: w.byID(f.from).id, To: w.byID(f.to).id, Type: trace.MessageName(uint8(m.GetType()) + 1),
 			Term: m.GetTerm(), Index: m.GetIndex(), Commit: m.GetCommit(), LogTerm: m.GetLogTerm(), Entries: len(m.GetEntries()),
 			Reject: m.GetReject(), Sent: f.sent, Arrives: f.arrives, Lost: lossNames[f.lost],
 		})

@@ -27,17 +27,19 @@ import (
 // member when it is done.
 
 // startWrite takes everything queued as one group if the log lane is idle.
-func (w *World) startWrite(n *node) {
+func (l *logLane) startWrite() {
+	n := l.of
 	if n.batch > 0 || len(n.logs) == 0 {
 		return
 	}
 	n.batch = len(n.logs)
 	took := int64(n.dial.Write)
-	w.use(n, "writing", took, evWrite, n.logs[n.batch-1].Cause)
+	n.use("writing", took, evWrite, n.logs[n.batch-1].Cause)
 }
 
 // use occupies the disk for a while and schedules what comes then.
-func (w *World) use(n *node, what string, took int64, then clock.Kind, cause uint64) {
+func (l *logLane) use(what string, took int64, then clock.Kind, cause uint64) {
+	n, w := l.of, l.of.world
 	from := max(w.clock.Now, n.busy.hungUntil)
 	n.busy.what, n.busy.since, n.busy.until = what, w.clock.Now, from+took
 	w.clock.Push(clock.Event{At: from + took, Kind: then, Member: uint32(n.id), Life: n.life, Cause: cause})
@@ -59,36 +61,38 @@ func (n *node) fsyncTime() int64 {
 }
 
 // forecastSync is when a sync that begins now will be done, as its dice say.
-func (w *World) forecastSync(n *node) int64 {
+func (l *logLane) forecastSync() int64 {
+	n := l.of
 	if mutant.On(mutant.AckBeforeFsync) {
 		return -1
 	}
 	n.syncTime = n.fsyncTime()
-	return w.diskAt(n, n.syncTime)
+	return n.diskAt(n.syncTime)
 }
 
 // wrote puts the group into the file and starts its sync.
-func (w *World) wrote(n *node, e *clock.Event) {
+func (l *logLane) writeDone(e *clock.Event) {
+	n, w := l.of, l.of.world
 	group, used := n.logs[:n.batch], n.log.Size()
-	w.pen(n, e.Cause)
+	n.pen(e.Cause)
 	mustSync, err := n.log.Append(group)
 	if err != nil {
-		w.logFailed(n, err, e.Cause)
+		n.logFailed(err, e.Cause)
 		return
 	}
 	fragile := n.wrote(group, used, w.cfg.Mirrored)
 	last := &n.logs[n.batch-1]
 	e.Cause = n.tracer.Caused()
 	if !mustSync {
-		w.logDone(n, last.Ticket, e.Cause)
+		n.logDone(last.Ticket, e.Cause)
 		return
 	}
 	if mutant.On(mutant.AckBeforeFsync) {
-		w.step(n, &member.Input{Kind: member.LogDone, Ticket: last.Ticket, Cause: e.Cause})
+		n.step(&member.Input{Kind: member.LogDone, Ticket: last.Ticket, Cause: e.Cause})
 		n.syncTime = n.fsyncTime()
 	}
 	n.syncing = true
-	w.use(n, "syncing", n.syncTime, evSync, e.Cause)
+	n.use("syncing", n.syncTime, evSync, e.Cause)
 	for i := range group {
 		if group[i].Snapshot != nil {
 			n.received = w.clock.Now
@@ -130,9 +134,10 @@ func (n *node) wrote(group []consensus.LogWrite, used int64, mirrored bool) (fra
 
 // wasSynced is the disk's part of a finished sync; a paused process learns of
 // it later.
-func (w *World) wasSynced(n *node, e *clock.Event) {
+func (l *logLane) wasSynced(e *clock.Event) {
+	n, w := l.of, l.of.world
 	if e.A == 0 {
-		w.pen(n, e.Cause)
+		n.pen(e.Cause)
 		if err := n.log.Sync(); n.wear.Struck() {
 			return
 		} else if err != nil {
@@ -145,7 +150,7 @@ func (w *World) wasSynced(n *node, e *clock.Event) {
 			return
 		}
 		n.wear.Unsynced = nil // it has heard
-		w.logFailed(n, err, e.Cause)
+		n.logFailed(err, e.Cause)
 		return
 	}
 	if e.A == 0 {
@@ -167,13 +172,14 @@ func (w *World) wasSynced(n *node, e *clock.Event) {
 		return
 	}
 	n.syncing = false
-	w.logDone(n, n.logs[n.batch-1].Ticket, e.Cause)
+	n.logDone(n.logs[n.batch-1].Ticket, e.Cause)
 }
 
 // logDone reports a finished group and starts the next one.
-func (w *World) logDone(n *node, ticket uint64, cause uint64) {
+func (l *logLane) logDone(ticket uint64, cause uint64) {
+	n := l.of
 	if err := n.log.Finish(n.logs[:n.batch]); err != nil {
-		w.logFailed(n, err, cause)
+		n.logFailed(err, cause)
 		return
 	}
 	if mutant.On(mutant.DiskReorders) {
@@ -184,29 +190,31 @@ func (w *World) logDone(n *node, ticket uint64, cause uint64) {
 	n.logs = n.logs[:rest]
 	n.batch = 0
 	n.busy.what = ""
-	w.step(n, &member.Input{Kind: member.LogDone, Ticket: ticket, Cause: cause})
+	n.step(&member.Input{Kind: member.LogDone, Ticket: ticket, Cause: cause})
 	if n.process == running {
-		w.startWrite(n)
+		n.startWrite()
 	}
 }
 
 // logFailed tells a member that its disk refused. A machine that has been struck
 // tells nobody anything.
-func (w *World) logFailed(n *node, err error, cause uint64) {
+func (l *logLane) logFailed(err error, cause uint64) {
+	n, w := l.of, l.of.world
 	if n.wear.Struck() {
 		return
 	}
 	if mutant.On(mutant.FsyncRetried) && n.syncing {
 		cause = w.emit(trace.Event{Kind: trace.LogFailed, Member: n.id, Text: err.Error(), Cause: cause})
 		n.wear.Unsynced = nil
-		w.use(n, "syncing", n.fsyncTime(), evSync, cause)
+		n.use("syncing", n.fsyncTime(), evSync, cause)
 		return
 	}
-	w.step(n, &member.Input{Kind: member.LogFailed, Err: err, Cause: cause})
+	n.step(&member.Input{Kind: member.LogFailed, Err: err, Cause: cause})
 }
 
 // startApply runs the next batch of entries if the state machine is idle.
-func (w *World) startApply(n *node) {
+func (l *storeLane) startApply() {
+	n, w := l.of, l.of.world
 	if n.applying || len(n.applies) == 0 {
 		return
 	}
@@ -216,7 +224,8 @@ func (w *World) startApply(n *node) {
 	w.clock.Push(clock.Event{At: w.clock.Now + took, Kind: evApply, Member: uint32(n.id), Life: n.life, Cause: b.Cause})
 }
 
-func (w *World) applied(n *node, e *clock.Event) {
+func (l *storeLane) applyDone(e *clock.Event) {
+	n, w := l.of, l.of.world
 	b := n.applies[0]
 	if b.Snapshot != nil && n.exclusive() {
 		later := *e
@@ -231,20 +240,20 @@ func (w *World) applied(n *node, e *clock.Event) {
 	in := member.Input{Kind: member.Applied, Ticket: b.Ticket, Cause: e.Cause}
 	if b.Snapshot != nil {
 		in.Kind = member.SnapshotApplied
-		if in.Result = w.installImage(n, b.Snapshot); in.Result == nil {
+		if in.Result = n.installImage(b.Snapshot); in.Result == nil {
 			return
 		}
 	} else {
 		w.judge.Applied(b.Entries)
 		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode}, b.Entries)
 	}
-	w.needCommit(n)
-	w.step(n, &in)
+	n.needCommit()
+	n.step(&in)
 	if n.process != running {
 		return
 	}
-	w.startApply(n)
-	w.needHousekeeping(n)
+	n.startApply()
+	n.needHousekeeping()
 }
 
 // exclusive tells whether the database is in the hands of a commit or of a
@@ -253,10 +262,11 @@ func (n *node) exclusive() bool { return n.commit != nil || n.defrag != nil }
 
 // released lets those go on who waited for the database: a defragmentation, then
 // a snapshot, then whatever is to be committed.
-func (w *World) released(n *node) {
+func (l *storeLane) released() {
+	n, w := l.of, l.of.world
 	if n.process == running && n.defragDue && !n.exclusive() {
 		n.defragDue = false
-		w.beginDefrag(n)
+		n.beginDefrag()
 	}
 	if n.install != nil && !n.exclusive() {
 		e := *n.install
@@ -264,14 +274,15 @@ func (w *World) released(n *node) {
 		w.clock.Push(e)
 	}
 	if n.process == running {
-		w.needCommit(n)
+		n.needCommit()
 	}
 }
 
 // needCommit arranges that what was applied becomes durable in time.
-func (w *World) needCommit(n *node) {
+func (l *storeLane) needCommit() {
+	n, w := l.of, l.of.world
 	if n.backend.Pending() >= w.cfg.CommitOps {
-		w.beginCommit(n)
+		n.beginCommit()
 	}
 	if !n.commitTimer && n.backend.Buffered() {
 		n.commitTimer, n.commitAt = true, w.clock.Now+int64(w.cfg.CommitEvery)
@@ -279,38 +290,41 @@ func (w *World) needCommit(n *node) {
 	}
 }
 
-func (w *World) commitDue(n *node) {
+func (l *storeLane) commitDue() {
+	n := l.of
 	n.commitTimer = false
-	w.beginCommit(n)
-	w.needCommit(n)
+	n.beginCommit()
+	n.needCommit()
 }
 
-func (w *World) beginCommit(n *node) {
+func (l *storeLane) beginCommit() {
+	n, w := l.of, l.of.world
 	if n.exclusive() || n.install != nil {
 		return
 	}
-	w.pen(n, 0)
+	n.pen(0)
 	c, err := n.state.Begin()
 	if err != nil {
-		w.logFailed(n, err, 0)
+		n.logFailed(err, 0)
 		return
 	}
 	if c == nil {
 		return
 	}
 	n.commit = c
-	w.measure(n, evCommitTimer)
-	w.clock.Push(clock.Event{At: w.diskAt(n, n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
+	n.measure(evCommitTimer)
+	w.clock.Push(clock.Event{At: n.diskAt(n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
 }
 
-func (w *World) committed(n *node) {
+func (l *storeLane) committed() {
+	n, w := l.of, l.of.world
 	c := n.commit
 	if mutant.On(mutant.CommitReportedEarly) && !n.reported {
 		n.reported = true
-		w.pen(n, 0)
+		n.pen(0)
 		c.Tell(c.Applied())
-		w.backed(n, c.Applied())
-		w.clock.Push(clock.Event{At: w.diskAt(n, n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
+		n.backed(c.Applied())
+		w.clock.Push(clock.Event{At: n.diskAt(n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
 		return
 	}
 	n.commit, n.reported = nil, false
@@ -320,20 +334,20 @@ func (w *World) committed(n *node) {
 	} else if runErr = c.Run(); n.wear.Struck() {
 		return
 	}
-	w.pen(n, 0)
+	n.pen(0)
 	durable, _, err := n.state.End(c, runErr)
 	if err != nil {
-		w.logFailed(n, err, 0)
+		n.logFailed(err, 0)
 		return
 	}
-	w.backed(n, durable)
+	n.backed(durable)
 	if n.process != running {
 		return
 	}
-	w.tellCompactions(n)
-	w.dropImages(n)
-	w.takeImages(n)
-	w.released(n)
+	n.tellCompactions()
+	n.dropImages()
+	n.takeImages()
+	n.released()
 	if n.compacted {
 		n.compacted = false
 		w.chaos.Fragile(n.id)
@@ -341,22 +355,25 @@ func (w *World) committed(n *node) {
 }
 
 // backed tells the member that a commit is durable.
-func (w *World) backed(n *node, durable backend.Applied) {
-	w.step(n, &member.Input{Kind: member.Backed, Backed: durable, Cause: n.tracer.Caused()})
+func (l *storeLane) backed(durable backend.Applied) {
+	n := l.of
+	n.step(&member.Input{Kind: member.Backed, Backed: durable, Cause: n.tracer.Caused()})
 }
 
 // tellCompactions tells of those that are finished and durable.
-func (w *World) tellCompactions(n *node) {
+func (l *storeLane) tellCompactions() {
+	n := l.of
 	for len(n.compactions) > 0 && n.process == running && n.state.Durable(n.compactions[0].at) {
 		rev := n.compactions[0].rev
 		n.compactions = n.compactions[1:]
-		w.step(n, &member.Input{Kind: member.Compacted, Revision: rev})
+		n.step(&member.Input{Kind: member.Compacted, Revision: rev})
 	}
 }
 
 // beginDefrag rewrites the database of a member, when no commit is in flight. It
 // takes as long as some syncs do, and commits wait.
-func (w *World) beginDefrag(n *node) {
+func (l *storeLane) beginDefrag() {
+	n, w := l.of, l.of.world
 	if n.exclusive() || n.install != nil {
 		n.defragDue = true
 		return
@@ -366,33 +383,35 @@ func (w *World) beginDefrag(n *node) {
 		w.judge.Broken(invariant.NoPanic, "member %d: %v", n.id, err)
 		return
 	}
-	n.defrag, n.copied = d, w.diskAt(n, 2*n.fsyncTime())
+	n.defrag, n.copied = d, n.diskAt(2*n.fsyncTime())
 	w.clock.Push(clock.Event{At: n.copied, Kind: evDefrag, Member: uint32(n.id), Life: n.life})
 }
 
 // defragmented copies the database, and a little later puts the copy in its place.
-func (w *World) defragmented(n *node, e *clock.Event) {
+func (l *storeLane) defragmented(e *clock.Event) {
+	n, w := l.of, l.of.world
 	if e.A == 0 {
 		if err := n.defrag.Copy(); err == nil {
-			e.A, e.At = 1, w.diskAt(n, n.fsyncTime())
+			e.A, e.At = 1, n.diskAt(n.fsyncTime())
 			w.clock.Push(*e)
 			return
 		}
 	} else if final, err := n.defrag.Rename(); err == nil {
 		if _, err := n.state.EndDefrag(n.defrag); err != nil {
-			w.logFailed(n, err, e.Cause)
+			n.logFailed(err, e.Cause)
 			return
 		}
 	} else if final {
-		w.logFailed(n, err, e.Cause)
+		n.logFailed(err, e.Cause)
 		return
 	}
 	n.defrag = nil
-	w.released(n)
+	n.released()
 }
 
 // needHousekeeping keeps a compaction going in small steps.
-func (w *World) needHousekeeping(n *node) {
+func (l *storeLane) needHousekeeping() {
+	n, w := l.of, l.of.world
 	if n.keeping || !n.store.Compacting() {
 		return
 	}
@@ -405,7 +424,8 @@ const (
 	housekeepLimit = 50 // small, so that a crash has a chance to fall between two steps
 )
 
-func (w *World) housekeep(n *node) {
+func (l *storeLane) housekeep() {
+	n, w := l.of, l.of.world
 	n.keeping = false
 	n.tracer.At(trace.Instant(w.clock.Now), 0)
 	more, err := n.state.Housekeep(housekeepLimit)
@@ -413,14 +433,14 @@ func (w *World) housekeep(n *node) {
 		return // struck: nothing else is in the way of memory
 	}
 	n.compacted = !more
-	w.needCommit(n)
+	n.needCommit()
 	if more {
 		w.chaos.Fragile(n.id)
-		w.needHousekeeping(n)
+		n.needHousekeeping()
 		return
 	}
 	n.compactions = append(n.compactions, mark{at: n.state.Mark(), rev: n.store.KV.CompactRevision()})
-	w.tellCompactions(n)
+	n.tellCompactions()
 }
 
 // read is a request that its member may answer from its store now. A long one is
@@ -430,7 +450,8 @@ type read struct {
 	view  *mvcc.View
 }
 
-func (w *World) startRead(n *node, r *api.ReadReady) {
+func (l *readLane) startRead(r *api.ReadReady) {
+	n, w := l.of, l.of.world
 	slot := w.reads.Take()
 	w.reads.At(slot).ready = *r
 	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.process.Read), Kind: evRead, Slot: slot, Member: uint32(n.id), Life: n.life})
@@ -449,7 +470,8 @@ func (w *World) dropRead(slot int32) (r read) {
 	return r
 }
 
-func (w *World) evaluate(n *node, e *clock.Event) {
+func (l *readLane) evaluate(e *clock.Event) {
+	n, w := l.of, l.of.world
 	open := w.reads.At(e.Slot)
 	if open.view == nil && driver.Long(n.store, open.ready.Body, cmp.Or(w.cfg.LongRange, driver.ShortRange)) {
 		open.view = n.store.KV.View()
@@ -457,18 +479,19 @@ func (w *World) evaluate(n *node, e *clock.Event) {
 		w.clock.Push(*e)
 		return
 	}
-	w.pen(n, e.Cause)
+	n.pen(e.Cause)
 	r := open.ready
-	resp, err := w.resultOf(n, open)
+	resp, err := n.resultOf(open)
 	w.dropRead(e.Slot)
 	resp, err = r.Finish(resp, err)
 	driver.Answered(n.tracer, r.ID, resp, err)
-	w.reply(n, &api.Reply{ID: r.ID, Response: resp, Err: err})
+	n.reply(&api.Reply{ID: r.ID, Response: resp, Err: err})
 }
 
-func (w *World) resultOf(n *node, r *read) (any, error) {
+func (l *readLane) resultOf(r *read) (any, error) {
+	n := l.of
 	if r.view == nil {
-		return w.answerCall(n, &r.ready)
+		return n.answerCall(&r.ready)
 	}
 	resp, err := driver.ReadView(r.view, r.ready.Body)
 	if !mutant.On(mutant.LongReadUnpinned) || err != nil {
@@ -494,16 +517,18 @@ func setHeaderRevision(resp any, rev int64) {
 // scan is a watcher's question for history.
 type scan struct{ want watch.Scan }
 
-func (w *World) startScan(n *node, s *watch.Scan) {
+func (l *readLane) startScan(s *watch.Scan) {
+	n, w := l.of, l.of.world
 	slot := w.scans.Take()
 	w.scans.At(slot).want = *s
 	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.process.Read), Kind: evScan, Slot: slot, Member: uint32(n.id), Life: n.life})
 }
 
-func (w *World) scanned(n *node, e *clock.Event) {
+func (l *readLane) scanned(e *clock.Event) {
+	n, w := l.of, l.of.world
 	s := w.scans.At(e.Slot).want
 	*w.scans.At(e.Slot) = scan{}
 	w.scans.Give(e.Slot)
 	n.tracer.At(trace.Instant(w.clock.Now), e.Cause)
-	w.step(n, &member.Input{Kind: member.Scanned, Scan: n.store.Scan(s), Cause: e.Cause})
+	n.step(&member.Input{Kind: member.Scanned, Scan: n.store.Scan(s), Cause: e.Cause})
 }

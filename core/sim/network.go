@@ -44,33 +44,54 @@ type flight struct {
 	synced        bool   // the receipt is
 	sent, arrives int64
 	cause         uint64 // the MessageSent event
-	from, to      uint8
+	from, to      uint64
 	lost          loss
 	on            bool // the slot is in use
 }
 
-func (w *World) link(from, to int) *link { return &w.links[from*len(w.nodes)+to] }
+// network carries messages between members.
+type network struct {
+	w       *World
+	links   map[[2]uint64]*link // by the ids of its ends; for look-ups only
+	flights clock.Slab[flight]
+
+	sendingAt int64 // the second in which
+	sending   int   // so many messages were sent
+}
+
+func newNetwork(w *World) *network {
+	x := &network{w: w, links: map[[2]uint64]*link{}}
+	for _, from := range w.ids {
+		for _, to := range w.ids {
+			d := dice.New(w.cfg.Seed, dice.Network, from<<8|to).At(&w.clock.Now)
+			x.links[[2]uint64{from, to}] = &link{dice: d}
+		}
+	}
+	return x
+}
+
+func (x *network) link(from, to *node) *link { return x.links[[2]uint64{from.id, to.id}] }
 
 // send puts a message of n on the wire. Whatever becomes of it, it draws five
 // numbers from the dice of its link.
-func (w *World) send(n *node, s *consensus.Send) {
-	to := w.byID(s.To)
+func (x *network) send(n *node, s *consensus.Send) {
+	to := x.w.byID(s.To)
 	if to == nil || to == n {
 		return
 	}
 	if s.NeedImage {
-		w.wantImage(n, s)
+		n.wantImage(s)
 		return
 	}
-	w.convey(n, to, s, nil)
+	x.convey(n, to, s, nil)
 }
 
 // convey launches a message and what belongs to it.
-func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
+func (x *network) convey(n, to *node, s *consensus.Send, img *image) {
 	m := s.Message
-	l := w.link(n.ix, to.ix)
+	l := x.link(n, to)
 	fate := l.dice.Uint64()
-	latency, second := w.latency(l.dice), w.latency(l.dice)
+	latency, second := x.latency(l.dice), x.latency(l.dice)
 	if img != nil {
 		latency += 4 * latency // it is long
 	}
@@ -78,32 +99,32 @@ func (w *World) convey(n, to *node, s *consensus.Send, img *image) {
 	switch {
 	case l.cut:
 		why = lostToCut
-	case below(fate>>32, w.net.Loss):
+	case below(fate>>32, x.w.net.Loss):
 		why = lostToDice
-		w.chaos.Count(chaos.Loss)
+		x.w.chaos.Count(chaos.Loss)
 	}
-	cause := driver.SentUntil(w.pen(n, s.Cause), m, w.clock.Now+latency, lossNames[why])
-	w.weather(n)
-	w.launch(n, to, m, img, latency, cause, why)
+	cause := driver.SentUntil(n.pen(s.Cause), m, x.w.clock.Now+latency, lossNames[why])
+	x.weather(n)
+	x.launch(n, to, m, img, latency, cause, why)
 	if t := m.GetType(); t == raftpb.MsgVote || t == raftpb.MsgVoteResp && !m.GetReject() {
-		w.chaos.VoteLeft(n.id)
+		x.w.chaos.VoteLeft(n.id)
 	}
 	// TCP never doubles a proposal, and nothing above it could tell.
-	if why == notLost && img == nil && m.GetType() != raftpb.MsgProp && below(fate&0xffffffff, w.net.Duplicate) {
-		w.chaos.Count(chaos.Duplicate)
-		w.emit(trace.Event{Kind: trace.MessageDoubled, Member: n.id, Peer: to.id, Rev: w.clock.Now + latency + second, Cause: cause})
-		w.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency+second, cause, notLost)
+	if why == notLost && img == nil && m.GetType() != raftpb.MsgProp && below(fate&0xffffffff, x.w.net.Duplicate) {
+		x.w.chaos.Count(chaos.Duplicate)
+		x.w.emit(trace.Event{Kind: trace.MessageDoubled, Member: n.id, Peer: to.id, Rev: x.w.clock.Now + latency + second, Cause: cause})
+		x.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency+second, cause, notLost)
 	}
 }
 
 // weather counts the messages of each simulated second. A few for each operation
 // are right; replies to replies would livelock at one instant.
-func (w *World) weather(n *node) {
-	if at := w.clock.Now / second; at != w.sendingAt {
-		w.sendingAt, w.sending = at, 0
+func (x *network) weather(n *node) {
+	if at := x.w.clock.Now / second; at != x.sendingAt {
+		x.sendingAt, x.sending = at, 0
 	}
-	if w.sending++; w.sending > calmMessages+calmPerOperation*int(w.clients.Rate()) {
-		w.judge.Broken(invariant.Bounded, "%d messages between members within a second; the last is from member %d", w.sending, n.id)
+	if x.sending++; x.sending > calmMessages+calmPerOperation*int(x.w.clients.Rate()) {
+		x.w.judge.Broken(invariant.Bounded, "%d messages between members within a second; the last is from member %d", x.sending, n.id)
 	}
 }
 
@@ -116,93 +137,97 @@ const (
 // below compares 32 drawn bits with a probability.
 func below(bits uint64, p float64) bool { return float64(bits) < p*(1<<32) }
 
-func (w *World) launch(from, to *node, m *raftpb.Message, img *image, latency int64, cause uint64, why loss) {
-	slot := w.flights.Take()
-	*w.flights.At(slot) = flight{
-		msg: m, image: img, sent: w.clock.Now, arrives: w.clock.Now + latency, cause: cause,
-		from: uint8(from.ix), to: uint8(to.ix), lost: why, on: true,
+func (x *network) launch(from, to *node, m *raftpb.Message, img *image, latency int64, cause uint64, why loss) {
+	slot := x.flights.Take()
+	*x.flights.At(slot) = flight{
+		msg: m, image: img, sent: x.w.clock.Now, arrives: x.w.clock.Now + latency, cause: cause,
+		from: from.id, to: to.id, lost: why, on: true,
 	}
-	w.clock.Push(clock.Event{At: w.clock.Now + latency, Kind: evDeliver, Slot: slot, Member: uint32(to.id)})
+	x.w.clock.Push(clock.Event{At: x.w.clock.Now + latency, Kind: evDeliver, Slot: slot, Member: uint32(to.id)})
 }
 
 // latency draws the way of one message: two numbers.
-func (w *World) latency(d *dice.Dice) int64 {
-	u := w.net.Uniform
-	return int64(d.Between(w.net.Base-u, w.net.Base+u) + d.Exp(w.net.Jitter))
+func (x *network) latency(d *dice.Dice) int64 {
+	u := x.w.net.Uniform
+	return int64(d.Between(x.w.net.Base-u, x.w.net.Base+u) + d.Exp(x.w.net.Jitter))
 }
 
 // deliver ends a flight. Of a paused member the message waits in its sockets.
-func (w *World) deliver(e *clock.Event) {
-	f := w.flights.At(e.Slot)
-	to := w.nodes[f.to]
+func (x *network) deliver(e *clock.Event) {
+	f := x.flights.At(e.Slot)
+	to := x.w.byID(f.to)
 	if to.process == paused && f.lost == notLost {
 		to.hold(*e)
 		return
 	}
-	from := w.nodes[f.from]
+	from := x.w.byID(f.from)
 	switch {
 	case f.lost != notLost:
-	case w.link(from.ix, to.ix).cut:
+	case x.link(from, to).cut:
 		f.lost = lostToCut
 	case to.process != running:
 		f.lost = lostToDown
 	}
 	m, img, cause, why := f.msg, f.image, f.cause, f.lost
 	*f = flight{}
-	w.flights.Give(e.Slot)
+	x.flights.Give(e.Slot)
 	if why != notLost {
-		w.dropped(from, to, m, cause, why)
+		x.dropped(from, to, m, cause, why)
 		return
 	}
-	got := driver.Delivered(w.pen(to, cause), from.id, m)
-	to.heardFrom(from, m, w.clock.Now)
+	got := driver.Delivered(to.pen(cause), from.id, m)
+	to.heardFrom(from, m, x.w.clock.Now)
 	if img == nil {
-		w.step(to, &member.Input{Kind: member.Receive, Message: m, Cause: got})
+		to.step(&member.Input{Kind: member.Receive, Message: m, Cause: got})
 		return
 	}
-	w.receiveImage(to, from, m, img, got)
+	to.receiveImage(from, m, img, got)
 }
 
 // lose ends the flight of a message whose receiver has died with it unread.
-func (w *World) lose(e *clock.Event) {
-	f := *w.flights.At(e.Slot)
-	*w.flights.At(e.Slot) = flight{}
-	w.flights.Give(e.Slot)
-	w.dropped(w.nodes[f.from], w.nodes[f.to], f.msg, f.cause, lostToDown)
+func (x *network) lose(e *clock.Event) {
+	f := *x.flights.At(e.Slot)
+	*x.flights.At(e.Slot) = flight{}
+	x.flights.Give(e.Slot)
+	x.dropped(x.w.byID(f.from), x.w.byID(f.to), f.msg, f.cause, lostToDown)
 }
 
-func (w *World) dropped(from, to *node, m *raftpb.Message, cause uint64, why loss) {
-	seq := driver.Dropped(w.pen(to, cause), from.id, m, lossNames[why])
+func (x *network) dropped(from, to *node, m *raftpb.Message, cause uint64, why loss) {
+	seq := driver.Dropped(to.pen(cause), from.id, m, lossNames[why])
 	switch {
 	case m.GetType() == raftpb.MsgSnap:
-		w.report(from, to, member.SnapshotStatus, false, seq)
-	case why == lostToDown && !w.link(to.ix, from.ix).cut:
+		x.report(from, to, member.SnapshotStatus, false, seq)
+	case why == lostToDown && !x.link(to, from).cut:
 		// The connection is refused, which the sender's transport notices.
-		w.report(from, to, member.PeerUnreachable, false, seq)
+		x.report(from, to, member.PeerUnreachable, false, seq)
 	}
 }
 
+// reportKind is where in an event a report has its kind; below it stand the id of the
+// member that it is about, and whether all is well.
+const reportKind = 40
+
 // report tells a sender later what its transport learned about a message.
-func (w *World) report(from, about *node, kind member.InputKind, ok bool, cause uint64) {
+func (x *network) report(from, about *node, kind member.InputKind, ok bool, cause uint64) {
 	if !from.alive() {
 		return
 	}
-	a := uint64(kind)<<16 | uint64(about.ix)<<1
+	a := uint64(kind)<<reportKind | about.id<<1
 	if ok {
 		a |= 1
 	}
-	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.net.Base), Kind: evReport, Member: uint32(from.id), Life: from.life, A: a, Cause: cause})
+	x.w.clock.Push(clock.Event{At: x.w.clock.Now + int64(x.w.net.Base), Kind: evReport, Member: uint32(from.id), Life: from.life, A: a, Cause: cause})
 }
 
-func (w *World) reported(n *node, e *clock.Event) {
-	w.step(n, &member.Input{
-		Kind: member.InputKind(e.A >> 16), Peer: w.nodes[e.A>>1&0x7fff].id, OK: e.A&1 != 0, Cause: e.Cause,
+func (n *node) hearReport(e *clock.Event) {
+	n.step(&member.Input{
+		Kind: member.InputKind(e.A >> reportKind), Peer: e.A & (1<<reportKind - 1) >> 1, OK: e.A&1 != 0, Cause: e.Cause,
 	})
 }
 
 // setCut cuts or heals one direction.
-func (w *World) setCut(from, to *node, cut bool, cause uint64) {
-	l := w.link(from.ix, to.ix)
+func (x *network) setCut(from, to *node, cut bool, cause uint64) {
+	l := x.link(from, to)
 	if l.cut == cut {
 		return
 	}
@@ -211,18 +236,7 @@ func (w *World) setCut(from, to *node, cut bool, cause uint64) {
 	if cut {
 		kind = trace.LinkCut
 	}
-	w.emit(trace.Event{Kind: kind, Member: from.id, Peer: to.id, Cause: cause})
-}
-
-func (w *World) newLinks(seed uint64) []link {
-	n := len(w.nodes)
-	links := make([]link, n*n)
-	for from := range n {
-		for to := range n {
-			links[from*n+to].dice = dice.New(seed, dice.Network, uint64(from+1)<<8|uint64(to+1)).At(&w.clock.Now)
-		}
-	}
-	return links
+	x.w.emit(trace.Event{Kind: kind, Member: from.id, Peer: to.id, Cause: cause})
 }
 
 const second = int64(time.Second)

@@ -38,7 +38,6 @@ type node struct {
 	id      uint64
 	world   *World
 	name    string
-	ix      int
 	tracer  *trace.Tracer
 	raft    *dice.Dice // the member's election timeouts
 	disk    *dice.Dice
@@ -67,7 +66,35 @@ type node struct {
 	resumed  int64 // when it was last paused no more
 	tickHeld bool  // a tick is in the inbox; a timer does not pile them up
 
-	// Log lane: the first batch writes of logs are being executed.
+	logLane
+	storeLane
+	readLane
+	transfers
+	gauges
+
+	wear          *disk.Wear
+	tickEvery     int64 // its clock's idea of Config.TickEvery
+	wall          int64 // its time of day minus the world's
+	busy          diskActivity
+	dial          Disk             // this disk's figures
+	heard         map[uint64]int64 // by member: when its last message came; for look-ups only
+	votes         map[uint64]bool  // answers to a candidate, granted or refused
+	elapsed       int              // ticks since it heard from a leader
+	timeout       int              // ticks after which it campaigns
+	electionTicks int
+
+	bootMark uint64
+
+	// For State only.
+	mirrors             mirrors
+	ghost               *mvcc.Store // what the disk holds, while the process is down
+	leftKilled          bool        // that was the last end of the process
+	lastFirst, lastMark uint64      // of its log in memory
+}
+
+// logLane writes the log: the first batch writes of logs are being executed.
+type logLane struct {
+	of       *node
 	logs     []consensus.LogWrite
 	batch    int
 	syncing  bool
@@ -75,13 +102,15 @@ type node struct {
 	delicate bool            // what is being synced overwrites part of the log, or begins a segment
 	written  driver.Position // what is in the file
 	synced   driver.Position // what a power loss leaves
+	received int64           // when the log last took note of a received snapshot; 0 = never
+}
 
-	// Apply lane, in order.
-	applies  []consensus.ApplyBatch
-	applying bool
-
-	// Backend. A commit, a defragmentation and the installation of a received
-	// database exclude one another.
+// storeLane applies entries, in order, and makes durable what was applied. A commit, a
+// defragmentation and the installation of a received database exclude one another.
+type storeLane struct {
+	of          *node
+	applies     []consensus.ApplyBatch
+	applying    bool
 	commit      *driver.Commit
 	commitTimer bool
 	commitAt    int64 // when the timer fires
@@ -93,31 +122,25 @@ type node struct {
 	keeping     bool         // a housekeeping event is scheduled
 	compacted   bool         // a compaction has ended since the last commit
 	compactions []mark       // finished ones that are to be durable before anybody hears of them
-	wanted      []wantedImage
-	receipts    uint64 // of databases, begun
-	images      bool   // there may be received databases on the disk
+}
 
-	wear          *disk.Wear
-	garbled       *script.Command // what happens to the next image that it receives
-	tickEvery     int64           // its clock's idea of Config.TickEvery
-	wall          int64           // its time of day minus the world's
-	busy          diskActivity
-	told          figures           // of the store, by events
-	dial          Disk              // this disk's figures
-	heard         []int64           // by member: when its last message came
-	votes         [MaxMembers]uint8 // answers to a candidate: 1 = granted, 2 = refused
-	elapsed       int               // ticks since it heard from a leader
-	timeout       int               // ticks after which it campaigns
-	electionTicks int
+// readLane answers what the store can: reads that the member has let through, and
+// watchers' questions for history.
+type readLane struct{ of *node }
 
-	received int64 // when its log last took note of a received snapshot; 0 = never
-	bootMark uint64
+// gauges tell by events what events do not tell by themselves.
+type gauges struct {
+	of   *node
+	told figures // so far
+}
 
-	// For State only.
-	mirrors             mirrors
-	ghost               *mvcc.Store // what the disk holds, while the process is down
-	leftKilled          bool        // that was the last end of the process
-	lastFirst, lastMark uint64      // of its log in memory
+// transfers are databases that the member sends and receives.
+type transfers struct {
+	of       *node
+	wanted   []wantedImage
+	receipts uint64          // begun
+	images   bool            // there may be received databases on the disk
+	garbled  *script.Command // what happens to the next one that it receives
 }
 
 // diskActivity is what the disk LED shows.
@@ -151,7 +174,8 @@ type mark struct {
 
 // step gives a running member one input and does what it wants. One whose machine
 // has just been struck does nothing any more.
-func (w *World) step(n *node, in *member.Input) {
+func (n *node) step(in *member.Input) {
+	w := n.world
 	if n.wear.Struck() {
 		return
 	}
@@ -162,15 +186,16 @@ func (w *World) step(n *node, in *member.Input) {
 	if n.member.Leader() != 0 {
 		n.led = w.clock.Now
 	}
-	w.dispatch(n)
+	n.dispatch()
 }
 
 // dispatch executes a member's outputs, in the order of ARCHITECTURE.md, section 4: the
 // network first, because it takes longest.
-func (w *World) dispatch(n *node) {
+func (n *node) dispatch() {
+	w := n.world
 	out := &n.out
 	for i := range out.Sends {
-		w.send(n, &out.Sends[i])
+		w.network.send(n, &out.Sends[i])
 	}
 	if len(out.Log) > 0 {
 		for i := range out.Log {
@@ -179,53 +204,55 @@ func (w *World) dispatch(n *node) {
 			}
 		}
 		n.logs = append(n.logs, out.Log...)
-		w.startWrite(n)
+		n.startWrite()
 	}
 	if len(out.Applies) > 0 {
 		n.applies = append(n.applies, out.Applies...)
-		w.startApply(n)
+		n.startApply()
 	}
 	for i := range out.Replies {
-		w.reply(n, &out.Replies[i])
+		n.reply(&out.Replies[i])
 	}
 	for i := range out.Reads {
-		w.startRead(n, &out.Reads[i])
+		n.startRead(&out.Reads[i])
 	}
 	for i := range out.Pushes {
 		w.clients.Push(n, &out.Pushes[i])
 	}
 	for i := range out.Scans {
-		w.startScan(n, &out.Scans[i])
+		n.startScan(&out.Scans[i])
 	}
 	for i := range out.Ends {
 		w.clients.EndStream(n, &out.Ends[i])
 	}
 	if out.Halt != nil && n.process == running {
-		w.stop(n, out.Halt)
+		n.stop(out.Halt)
 	}
 }
 
-func (w *World) tick(n *node) {
+func (n *node) tick() {
+	w := n.world
 	n.nextTick = w.clock.Now + n.tickEvery
 	w.clock.Push(clock.Event{At: n.nextTick, Kind: evTick, Member: uint32(n.id), Life: n.life})
 	n.elapsed++
-	w.step(n, &member.Input{Kind: member.Tick})
+	n.step(&member.Input{Kind: member.Tick})
 	w.clients.Headless(n)
 }
 
 // stop is a member's own end: a failed disk, a damaged log.
-func (w *World) stop(n *node, why error) {
+func (n *node) stop(why error) {
 	n.fs = n.wear.Leftovers()
-	w.quit(n, stopped)
+	n.quit(stopped)
 	n.reason = why.Error()
-	driver.Stopped(w.pen(n, 0), why, n.left(), n.durable)
-	w.comeBack(n)
+	driver.Stopped(n.pen(0), why, n.left(), n.durable)
+	n.comeBack()
 }
 
 // crash ends a process from outside. With Keep the machine lives on and so
 // does its page cache; without, unsynced data goes, but for Torn percent. A
 // database commit in flight may have reached the disk or not.
-func (w *World) crash(n *node, c *script.Command, cause uint64) {
+func (n *node) crash(c *script.Command, cause uint64) {
+	w := n.world
 	done := n.disk.Chance(0.5)
 	if n.commit != nil && done {
 		n.wear.Quiet()
@@ -240,12 +267,13 @@ func (w *World) crash(n *node, c *script.Command, cause uint64) {
 		n.fs = n.fs.CrashKeeping(n.disk, uint64(c.Torn))
 		how, lost = crashed, 1
 	}
-	w.quit(n, how)
-	w.died(n, lost, "", cause)
+	n.quit(how)
+	n.died(lost, "", cause)
 }
 
 // died tells that a process has ended from outside, and what its disk holds.
-func (w *World) died(n *node, lost uint64, text string, cause uint64) {
+func (n *node) died(lost uint64, text string, cause uint64) {
+	w := n.world
 	p := n.left()
 	w.emit(trace.Event{
 		Kind: trace.MemberCrashed, Member: n.id, A: lost, Text: text, Cause: cause,
@@ -262,9 +290,10 @@ func (n *node) left() driver.Position {
 }
 
 // quit ends a process: its memory is gone, its connections break.
-func (w *World) quit(n *node, how process) {
+func (n *node) quit(how process) {
+	w := n.world
 	if n.member != nil && w.cfg.Mirrored {
-		w.drawMember(n, new(picture.Member)) // what only the process knows
+		drawMember(n, new(picture.Member)) // what only the process knows
 	}
 	n.process, n.ghost, n.leftKilled = how, nil, how == killed
 	n.life++
@@ -281,13 +310,14 @@ func (w *World) quit(n *node, how process) {
 	n.compactions, n.wanted = nil, nil
 	n.wear.End()
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
-	n.durable = w.durable(n)
+	n.durable = n.readDurable()
 	w.judge.Image(n)
 	w.clients.HangUp(n)
 }
 
 // durable is the applied index of a disk's database.
-func (w *World) durable(n *node) uint64 {
+func (n *node) readDurable() uint64 {
+	w := n.world
 	db, err := backend.ReadMemFile(n.fs, n.layout().DB())
 	if err == nil {
 		var b *backend.Backend
@@ -299,14 +329,16 @@ func (w *World) durable(n *node) uint64 {
 	return 0
 }
 
-func (w *World) pause(n *node, _ *script.Command, cause uint64) {
+func (n *node) pause(_ *script.Command, cause uint64) {
+	w := n.world
 	n.process = paused
 	w.emit(trace.Event{Kind: trace.MemberPaused, Member: n.id, Cause: cause})
 }
 
 // resume lets a paused process run: what waited for it comes at once, in its
 // old order.
-func (w *World) resume(n *node, _ *script.Command, cause uint64) {
+func (n *node) resume(_ *script.Command, cause uint64) {
+	w := n.world
 	n.process, n.resumed = running, w.clock.Now
 	w.emit(trace.Event{Kind: trace.MemberResumed, Member: n.id, Cause: cause})
 	held := n.inbox
@@ -321,7 +353,7 @@ func (w *World) resume(n *node, _ *script.Command, cause uint64) {
 func (w *World) void(e *clock.Event) {
 	switch e.Kind {
 	case evDeliver, evImage:
-		w.lose(e)
+		w.network.lose(e)
 	case evRead:
 		w.dropRead(e.Slot)
 	case evScan:

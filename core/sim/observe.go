@@ -29,12 +29,14 @@ func (n *node) drewTimeout(p []byte) {
 }
 
 // clockSet tells when a member's clock ticks.
-func (w *World) clockSet(n *node) {
+func (n *node) clockSet() {
+	w := n.world
 	w.emit(trace.Event{Kind: trace.ClockSet, Member: n.id, A: uint64(n.nextTick), B: uint64(n.tickEvery)})
 }
 
 // hang lets a disk do nothing until then.
-func (w *World) hang(n *node, until int64) {
+func (n *node) hang(until int64) {
+	w := n.world
 	if n.busy.hungUntil != until {
 		n.busy.hungUntil = until
 		w.emit(trace.Event{Kind: trace.DiskStalled, Member: n.id, A: uint64(max(0, until))})
@@ -42,7 +44,8 @@ func (w *World) hang(n *node, until int64) {
 }
 
 // logBytes is how much of a log's files is in use.
-func (w *World) logBytes(n *node) int64 {
+func (n *node) logBytes() int64 {
+	w := n.world
 	return int64(len(n.log.Segments())-1)*w.cfg.SegmentBytes + n.log.Size()
 }
 
@@ -56,7 +59,8 @@ type figures struct {
 	hashed         [2]int64 // revision and compact revision whose hash was told
 }
 
-func (n *node) figures() figures {
+func (l *gauges) figures() figures {
+	n := l.of
 	s := n.backend.Store()
 	return figures{
 		keys: n.store.KV.Keys(), buffered: n.backend.Pending(), size: s.Size(), inUse: s.SizeInUse(),
@@ -67,25 +71,27 @@ func (n *node) figures() figures {
 
 // measure tells the figures of a store after an event that may have changed them.
 // What entries change they tell themselves.
-func (w *World) measure(n *node, after clock.Kind) {
+func (l *gauges) measure(after clock.Kind) {
+	n := l.of
 	if n.member == nil || n.wear.Struck() {
 		return
 	}
 	switch after {
 	case evApply:
 		n.told = n.figures()
-		w.tellHash(n)
+		n.tellHash()
 	case evCommitTimer, evCommitDone, evHousekeep, evDefrag:
-		w.measureLog(n)
+		n.measureLog()
 		if n.figures() != n.told {
-			w.tellStore(n)
+			n.tellStore()
 		}
 	}
 }
 
 // measureLog tells how large a log has grown since it was looked at last.
-func (w *World) measureLog(n *node) {
-	segments, used := len(n.log.Segments()), w.logBytes(n)
+func (l *gauges) measureLog() {
+	n, w := l.of, l.of.world
+	segments, used := len(n.log.Segments()), n.logBytes()
 	if segments == n.told.segments && used == n.told.logBytes {
 		return
 	}
@@ -93,18 +99,20 @@ func (w *World) measureLog(n *node) {
 	w.emit(trace.Event{Kind: trace.LogMeasured, Member: n.id, A: uint64(segments), B: uint64(used)})
 }
 
-func (w *World) tellStore(n *node) {
+func (l *gauges) tellStore() {
+	n, w := l.of, l.of.world
 	n.told = n.figures()
 	w.emit(trace.Event{
 		Kind: trace.StoreMeasured, Member: n.id, Rev: n.told.compactedAt, A: uint64(n.told.keys), B: uint64(n.told.buffered),
 		C: uint64(n.told.size), Index: uint64(n.told.inUse),
 	})
-	w.tellHash(n)
+	n.tellHash()
 }
 
 // tellHash tells the hash of a store at each of its revisions, in a world that
 // wants that: it reads all that is there.
-func (w *World) tellHash(n *node) {
+func (l *gauges) tellHash() {
+	n, w := l.of, l.of.world
 	rev := n.store.KV.Revision()
 	now := [2]int64{rev, n.store.KV.CompactRevision()}
 	if !w.cfg.Hashes || now == n.told.hashed {
@@ -118,15 +126,12 @@ func (w *World) tellHash(n *node) {
 
 // heardFrom notes a delivered message.
 func (n *node) heardFrom(from *node, m *raftpb.Message, now int64) {
-	n.heard[from.ix] = now
+	n.heard[from.id] = now
 	switch m.GetType() {
 	case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
 		n.elapsed = 0
 	case raftpb.MsgVoteResp, raftpb.MsgPreVoteResp:
-		n.votes[from.ix] = 1
-		if m.GetReject() {
-			n.votes[from.ix] = 2
-		}
+		n.votes[from.id] = !m.GetReject()
 	}
 }
 
@@ -138,14 +143,14 @@ func (o observer) Emit(e *trace.Event) {
 	switch {
 	case e.Member == 0:
 	case e.Kind == trace.RoleChanged && (e.A == uint64(raft.StateCandidate) || e.A == uint64(raft.StatePreCandidate)):
-		n := o.w.nodes[e.Member-1]
-		clear(n.votes[:])
-		n.votes[n.ix] = 1
+		n := o.w.byID(e.Member)
+		clear(n.votes)
+		n.votes[n.id] = true
 	case e.Kind == trace.RoleChanged && e.A == uint64(raft.StateLeader):
 		o.w.chaos.Elected(e.Member)
 	case e.Kind == trace.RevisionAdvanced:
 		o.w.chaos.Revised(e.Rev, e.A == 1, e.Member)
 	case e.Kind == trace.VoteCast:
-		o.w.nodes[e.Member-1].elapsed = 0
+		o.w.byID(e.Member).elapsed = 0
 	}
 }

@@ -103,7 +103,7 @@ func (w *World) endFaults() {
 		n.wear.Disarm()
 		n.garbled = nil
 		if !n.alive() && n.process != starting && (n.process != stopped || n.wear.Hit != nil) {
-			w.start(n)
+			n.start()
 		}
 	}
 	// What was to be taken back later has been taken back.

@@ -36,15 +36,10 @@ type World struct {
 
 	nodes   []*node
 	ids     []uint64 // of nodes
-	links   []link
+	network *network
 	net     Network
 	process setup.Process
 	clients *client.Pool
-
-	flights clock.Slab[flight]
-
-	sendingAt int64 // the second in which
-	sending   int   // so many messages were sent
 
 	reads clock.Slab[read]
 	scans clock.Slab[scan]
@@ -94,24 +89,27 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	for i := range cfg.Members {
 		id := uint64(i + 1)
 		n := &node{
-			id: id, world: w, ix: i, name: nodeName(id), electionTicks: cfg.ElectionTicks, tracer: trace.NewTracer(w.stream, id), process: starting, dial: cfg.Disk, tickEvery: int64(cfg.TickEvery),
-			raft: dice.New(cfg.Seed, dice.Raft, id), disk: dice.New(cfg.Seed, dice.Disk, id).At(&w.clock.Now), heard: make([]int64, cfg.Members),
+			id: id, world: w, name: nodeName(id), tracer: trace.NewTracer(w.stream, id), process: starting,
+			dial: cfg.Disk, tickEvery: int64(cfg.TickEvery), electionTicks: cfg.ElectionTicks,
+			raft: dice.New(cfg.Seed, dice.Raft, id), disk: dice.New(cfg.Seed, dice.Disk, id).At(&w.clock.Now),
+			heard: map[uint64]int64{}, votes: map[uint64]bool{},
 		}
+		n.logLane.of, n.storeLane.of, n.readLane.of, n.transfers.of, n.gauges.of = n, n, n, n, n
 		n.wear = disk.New(n, w.clock, n.disk)
 		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
 		w.nodes, w.ids = append(w.nodes, n), append(w.ids, id)
 	}
 	w.enter()
 	defer w.leave()
-	w.links = w.newLinks(cfg.Seed)
+	w.network = newNetwork(w)
 	peers := w.firstPeers()
 	for _, n := range w.nodes {
-		if err := w.format(n, peers); err != nil {
+		if err := n.format(peers); err != nil {
 			return nil, fmt.Errorf("sim: format the disk of member %d: %w", n.id, err)
 		}
 	}
 	for _, n := range w.nodes {
-		w.boot(n)
+		n.boot()
 	}
 	w.clients.Begin()
 	w.beginFaults()
@@ -264,7 +262,7 @@ func (w *World) next() {
 func (w *World) happens(e *clock.Event) {
 	switch e.Kind {
 	case evDeliver:
-		w.deliver(e)
+		w.network.deliver(e)
 	case evCommand:
 		w.scheduledCommand(int(e.A))
 	case chaos.Wake:
@@ -276,14 +274,15 @@ func (w *World) happens(e *clock.Event) {
 		w.judge.Inspect(w.judged())
 	default:
 		n := w.byID(uint64(e.Member))
-		w.nodeEvent(n, e)
-		w.measure(n, e.Kind)
+		n.nodeEvent(e)
+		n.measure(e.Kind)
 	}
 }
 
 // nodeEvent is something inside a member. It is void if the member has died
 // since, and waits if it is paused.
-func (w *World) nodeEvent(n *node, e *clock.Event) {
+func (n *node) nodeEvent(e *clock.Event) {
+	w := n.world
 	if e.Life != n.life || !n.alive() && e.Kind != evBoot {
 		w.void(e)
 		return
@@ -298,43 +297,44 @@ func (w *World) nodeEvent(n *node, e *clock.Event) {
 	switch e.Kind {
 	case evTick:
 		n.tickHeld = false
-		w.tick(n)
+		n.tick()
 	case evWrite:
-		w.wrote(n, e)
+		n.writeDone(e)
 	case evSync:
-		w.wasSynced(n, e)
+		n.wasSynced(e)
 	case evApply:
-		w.applied(n, e)
+		n.applyDone(e)
 	case evCommitTimer, evCommitDone, evHousekeep:
-		w.storeEvent(n, e)
+		n.storeEvent(e)
 	case evRead:
-		w.evaluate(n, e)
+		n.evaluate(e)
 	case evScan:
-		w.scanned(n, e)
+		n.scanned(e)
 	case evBoot:
-		w.boot(n)
+		n.boot()
 	case evReport:
-		w.reported(n, e)
+		n.hearReport(e)
 	case evImage:
-		w.imageArrives(n, e)
+		n.imageArrives(e)
 	case evDefrag:
-		w.defragmented(n, e)
+		n.defragmented(e)
 	}
 }
 
 // storeEvent concerns the store that was there when it was scheduled; a
 // received snapshot has made it void.
-func (w *World) storeEvent(n *node, e *clock.Event) {
+func (l *storeLane) storeEvent(e *clock.Event) {
+	n := l.of
 	if e.A != n.era {
 		return
 	}
 	switch e.Kind {
 	case evCommitTimer:
-		w.commitDue(n)
+		n.commitDue()
 	case evCommitDone:
-		w.committed(n)
+		n.committed()
 	case evHousekeep:
-		w.housekeep(n)
+		n.housekeep()
 	}
 }
 
@@ -354,7 +354,8 @@ func (w *World) emit(e trace.Event) uint64 {
 }
 
 // pen is the tracer of a member, for what happens to it now because of cause.
-func (w *World) pen(n *node, cause uint64) *trace.Tracer {
+func (n *node) pen(cause uint64) *trace.Tracer {
+	w := n.world
 	n.tracer.At(trace.Instant(w.clock.Now), cause)
 	return n.tracer
 }
