@@ -37,7 +37,8 @@ func TestClientsBecomeDecisions(t *testing.T) {
 		}
 		again.Run(r.For)
 		if again.HashText() != r.Hash || len(again.Skipped()) > 0 {
-			t.Errorf("seed %d: hash %s, from decisions %s; %d were not possible", seed, r.Hash, again.HashText(), len(again.Skipped()))
+			t.Errorf("seed %d: hash %s, from decisions %s; %d were not possible", seed, r.Hash, again.HashText(),
+				len(again.Skipped()))
 		}
 	}
 }

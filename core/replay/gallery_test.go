@@ -41,7 +41,8 @@ func TestGallery(t *testing.T) {
 			t.Errorf("%s: %v, hash %s; it says I%d, hash %s", file, v, w.HashText(), r.Violated, r.Hash)
 			continue
 		}
-		if told := events.Story(v); len(told.Lines) < 3 || len(told.Events) == 0 || told.Lines[len(told.Lines)-1].Kind != "violated" {
+		if told := events.Story(v); len(told.Lines) < 3 || len(told.Events) == 0 ||
+			told.Lines[len(told.Lines)-1].Kind != "violated" {
 			t.Errorf("%s: the story: %+v", file, told.Lines)
 		}
 		r.Config.Mutant = ""
@@ -61,7 +62,8 @@ func TestGallery(t *testing.T) {
 // operations and, in the middle of them, fewer than 5 faults.
 func TestShrinkPlantedBugs(t *testing.T) {
 	var allOps, allFaults []int
-	for _, name := range []string{"vote-forgotten", "fsync-lies", "quorum-off-by-one", "apply-before-commit", "applied-first", "txn-stale-compare", "client-retries"} {
+	for _, name := range []string{"vote-forgotten", "fsync-lies", "quorum-off-by-one", "apply-before-commit",
+		"applied-first", "txn-stale-compare", "client-retries"} {
 		id, err := mutant.Find(name)
 		if err != nil {
 			t.Fatal(err)

@@ -25,11 +25,14 @@ func (r *Replay) GoTest(name string) ([]byte, error) {
 		planted, head = " with the planted bug "+m, "//go:build mutants\n\n"
 	}
 	b := []byte(head + "package replay_test\n\nimport (\n\t\"testing\"\n\n\t\"vitrine/core/replay\"\n)\n\n")
-	b = fmt.Appendf(b, "// TestReplay%s repeats a recorded run%s.\nfunc TestReplay%s(t *testing.T) {\n", name, planted, name)
+	b = fmt.Appendf(b, "// TestReplay%s repeats a recorded run%s.\n", name, planted)
+	b = fmt.Appendf(b, "func TestReplay%s(t *testing.T) {\n", name)
 	b = fmt.Appendf(b, "\tr, err := replay.Parse([]byte(replay%s))\n", name)
-	b = append(b, "\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tw, err := r.World()\n\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tv := r.Run(w)\n"...)
+	b = append(b, "\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tw, err := r.World()\n"...)
+	b = append(b, "\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tv := r.Run(w)\n"...)
 	if planted != "" && r.Violated != 0 {
-		b = fmt.Appendf(b, "\tif v == nil || v.Number != %d {\n\t\tt.Fatalf(\"I%d should break, got %%v\", v)\n\t}\n", r.Violated, r.Violated)
+		b = fmt.Appendf(b, "\tif v == nil || v.Number != %d {\n", r.Violated)
+		b = fmt.Appendf(b, "\t\tt.Fatalf(\"I%d should break, got %%v\", v)\n\t}\n", r.Violated)
 	} else {
 		b = append(b, "\tif v != nil {\n\t\tt.Fatalf(\"I%d breaks: %v\\n%s\", v.Number, v, w.Stack())\n\t}\n"...)
 	}

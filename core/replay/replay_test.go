@@ -141,7 +141,8 @@ func TestReplayFileErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, change := range [][2]string{
-		{"replay 1", "replay 99"}, {"hash ", "hash x"}, {"for ", "for ever "}, {`"members":3`, `"members":77`}, {"seed", "sneed"}, {"config", "command 1 explode\nconfig"},
+		{"replay 1", "replay 99"}, {"hash ", "hash x"}, {"for ", "for ever "}, {`"members":3`, `"members":77`},
+		{"seed", "sneed"}, {"config", "command 1 explode\nconfig"},
 	} {
 		text := strings.Replace(string(good), change[0], change[1], 1)
 		if _, err := Parse([]byte(text)); err == nil {

@@ -74,7 +74,8 @@ func (s *Shrinker) round() {
 	}{
 		{"time", s.cutTime}, {"classes", s.dropClasses}, {"faults", s.dropFaults}, {"operations", s.dropOperations},
 		{"members", s.fewerMembers}, {"clients", s.fewerClients}, {"keys", s.fewerKeys}, {"chance", s.lessChance},
-		{"operations", s.simplerOperations}, {"single decisions", s.dropSingles}, {"gaps", s.closeGaps}, {"round times", s.roundTimes}, {"names", s.rename},
+		{"operations", s.simplerOperations}, {"single decisions", s.dropSingles}, {"gaps", s.closeGaps}, {"round times",
+			s.roundTimes}, {"names", s.rename},
 	} {
 		if s.stopped {
 			return
@@ -120,7 +121,8 @@ func (s *Shrinker) try(c *Replay) bool {
 		return false
 	}
 	next := *c
-	next.Commit, next.Hash, next.Violated, next.Text, next.At, next.Since = s.commit, w.HashText(), v.Number, v.Text, v.At, v.Since
+	next.Commit, next.Hash, next.Violated, next.Text, next.At, next.Since = s.commit, w.HashText(), v.Number, v.Text,
+		v.At, v.Since
 	next.Commands = nil
 	for i, t := range c.Commands {
 		if t.At <= v.At && !slices.Contains(w.Skipped(), i) {
@@ -141,7 +143,8 @@ func (s *Shrinker) Trials() int   { return s.trials }
 
 func (s *Shrinker) state() ShrinkState {
 	ops, faults := s.best.Count()
-	return ShrinkState{Pass: s.pass, Trials: s.trials, Ops: ops, Faults: faults, Members: s.best.Config.Members, Length: time.Duration(s.best.At)}
+	return ShrinkState{Pass: s.pass, Trials: s.trials, Ops: ops, Faults: faults, Members: s.best.Config.Members,
+		Length: time.Duration(s.best.At)}
 }
 
 // alike reports whether two violations are one: of the same invariant, and for

@@ -36,7 +36,8 @@ func TestShrinkLeavesWhatMatters(t *testing.T) {
 		t.Fatal(err)
 	}
 	ops, faults := small.Count()
-	if small.Violated != 27 || ops != 0 || faults != 0 || small.Config.Members != 2 || small.Config.Network.Loss != 1 || small.For > 100*time.Millisecond {
+	if small.Violated != 27 || ops != 0 || faults != 0 || small.Config.Members != 2 || small.Config.Network.Loss != 1 ||
+		small.For > 100*time.Millisecond {
 		t.Errorf("I%d with %d operations, %d faults, %v, %+v", small.Violated, ops, faults, small.For, small.Config)
 	}
 	if states == 0 || s.Trials() < states || s.Stopped() {

@@ -129,7 +129,8 @@ func (s *Shrinker) lessChance() {
 		func(c *sim.Config) { c.Network.Jitter, c.Network.Uniform = 0, 0 },
 		func(c *sim.Config) { c.Disk = plain.Disk },
 		func(c *sim.Config) {
-			c.SnapshotCount, c.SnapshotCatchUp, c.CompactEntries = plain.SnapshotCount, plain.SnapshotCatchUp, plain.CompactEntries
+			c.SnapshotCount, c.SnapshotCatchUp, c.CompactEntries = plain.SnapshotCount, plain.SnapshotCatchUp,
+				plain.CompactEntries
 		},
 		func(c *sim.Config) { c.SegmentBytes = plain.SegmentBytes },
 		func(c *sim.Config) { c.CommitEvery, c.CommitOps = plain.CommitEvery, plain.CommitOps },

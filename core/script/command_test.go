@@ -16,7 +16,9 @@ var sampleCommands = []struct {
 	{`heal-all`, Command{Cmd: "heal-all"}},
 	{`put member=2 key=x value=1`, Command{Cmd: "put", Key: "x", Value: "1", Member: 2}},
 	{`put key="a b" value="\"=;\n"`, Command{Cmd: "put", Key: "a b", Value: "\"=;\n"}},
-	{`get key=a end="\x00" rev=7 limit=3 order=descend serializable countOnly`, Command{Cmd: "get", Key: "a", End: "\x00", Rev: 7, Limit: 3, Order: "descend", Serializable: true, CountOnly: true}},
+	{`get key=a end="\x00" rev=7 limit=3 order=descend serializable countOnly`, Command{
+		Cmd: "get", Key: "a", End: "\x00", Rev: 7, Limit: 3, Order: "descend", Serializable: true, CountOnly: true,
+	}},
 	{`txn if=[value x = 1; mod "a b" > 3] then=[put key=x value=2; txn then=[delete key=y]] else=[get key=x]`, Command{
 		Cmd:  "txn",
 		If:   []Compare{{"value", "x", "", "=", "1"}, {"mod", "a b", "", ">", "3"}},
@@ -24,20 +26,31 @@ var sampleCommands = []struct {
 		Else: []Command{{Cmd: "get", Key: "x"}},
 	}},
 	{`txn if=[value x != ""]`, Command{Cmd: "txn", If: []Compare{{"value", "x", "", "!=", ""}}}},
-	{`txn if=[version a to "\x00" > 0; mod to to to < 9]`, Command{Cmd: "txn", If: []Compare{{"version", "a", "\x00", ">", "0"}, {"mod", "to", "to", "<", "9"}}}},
-	{`get key=a end=c minMod=2 maxMod=9 minCreate=1 maxCreate=8`, Command{Cmd: "get", Key: "a", End: "c", MinMod: 2, MaxMod: 9, MinCreate: 1, MaxCreate: 8}},
+	{`txn if=[version a to "\x00" > 0; mod to to to < 9]`, Command{
+		Cmd: "txn", If: []Compare{{"version", "a", "\x00", ">", "0"}, {"mod", "to", "to", "<", "9"}},
+	}},
+	{`get key=a end=c minMod=2 maxMod=9 minCreate=1 maxCreate=8`, Command{
+		Cmd: "get", Key: "a", End: "c", MinMod: 2, MaxMod: 9, MinCreate: 1, MaxCreate: 8,
+	}},
 	{`put key=a prevKV ignoreValue`, Command{Cmd: "put", Key: "a", PrevKV: true, IgnoreValue: true}},
 	{`compact rev=-5`, Command{Cmd: "compact", Rev: -5}},
 	{`compact rev=7 physical`, Command{Cmd: "compact", Rev: 7, Physical: true}},
 	{`set name=loss value=0.25`, Command{Cmd: "set", Name: "loss", Value: "0.25"}},
-	{`watch client=2 key=a end="\x00" filter="no-put,no-delete" id=3 progress fragment leader`, Command{Cmd: "watch", Client: 2, Key: "a", End: "\x00", Filter: "no-put,no-delete", ID: 3, Progress: true, Fragment: true, Leader: true}},
+	{`watch client=2 key=a end="\x00" filter="no-put,no-delete" id=3 progress fragment leader`, Command{
+		Cmd: "watch", Client: 2, Key: "a", End: "\x00", Filter: "no-put,no-delete", ID: 3, Progress: true,
+		Fragment: true, Leader: true,
+	}},
 	{`cancel-watch client=2 id=3`, Command{Cmd: "cancel-watch", Client: 2, ID: 3}},
 	{`end-stream client=2`, Command{Cmd: "end-stream", Client: 2}},
-	{`alarm member=1 name=activate value=nospace id=2`, Command{Cmd: "alarm", Member: 1, Name: "activate", Value: "nospace", ID: 2}},
+	{`alarm member=1 name=activate value=nospace id=2`, Command{
+		Cmd: "alarm", Member: 1, Name: "activate", Value: "nospace", ID: 2,
+	}},
 	{`move-leader member=1 id=2`, Command{Cmd: "move-leader", Member: 1, ID: 2}},
 	{`hash-kv rev=5`, Command{Cmd: "hash-kv", Rev: 5}},
 	{`members serializable`, Command{Cmd: "members", Serializable: true}},
-	{`txn if=[lease a = 0] then=[get key=a]`, Command{Cmd: "txn", If: []Compare{{"lease", "a", "", "=", "0"}}, Then: []Command{{Cmd: "get", Key: "a"}}}},
+	{`txn if=[lease a = 0] then=[get key=a]`, Command{
+		Cmd: "txn", If: []Compare{{"lease", "a", "", "=", "0"}}, Then: []Command{{Cmd: "get", Key: "a"}},
+	}},
 	{`cancel-watch request=9`, Command{Cmd: "cancel-watch", Request: 9}},
 }
 
@@ -72,7 +85,8 @@ func TestCommandJSONTakesNumbers(t *testing.T) {
 }
 
 func TestCommandErrors(t *testing.T) {
-	for _, line := range []string{"", "explode", "crash member=x", "crash member", "put key=\"", "txn if=[value x]", "txn then=[put key=x", "txn then=put", "heal-all ]", "crash member=1 keep=1 2"} {
+	for _, line := range []string{"", "explode", "crash member=x", "crash member", "put key=\"", "txn if=[value x]",
+		"txn then=[put key=x", "txn then=put", "heal-all ]", "crash member=1 keep=1 2"} {
 		if c, err := Parse(line); err == nil {
 			t.Errorf("Parse(%q) = %v, want an error", line, c)
 		}

@@ -171,8 +171,9 @@ func (n *node) memberConfig() member.Config {
 			SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries,
 			Epoch: n.epoch(), Tracer: n.tracer,
 		},
-		Limits:    api.Limits{SlowRequest: -1},
-		Self:      duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"}, ClusterVersion: clusterVersion},
+		Limits: api.Limits{SlowRequest: -1},
+		Self: duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"},
+			ClusterVersion: clusterVersion},
 		ClusterID: clusterID, TickInterval: w.cfg.TickEvery,
 		Watch: watch.Config{
 			ProgressInterval: w.cfg.Progress, NoEncoding: true, StreamPushes: w.cfg.Watch.Pushes,

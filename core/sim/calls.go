@@ -23,7 +23,8 @@ func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
 	switch req := r.Body.(type) {
 	case *pb.StatusRequest:
 		s := r.Partial
-		s.DbSize, s.DbSizeInUse, s.StorageVersion = n.backend.Store().Size(), n.backend.Store().SizeInUse(), n.store.StorageVersion()
+		s.DbSize, s.DbSizeInUse, s.StorageVersion = n.backend.Store().Size(), n.backend.Store().SizeInUse(),
+			n.store.StorageVersion()
 		s.Version, s.DbSizeQuota = clusterVersion, n.store.Quota()
 		return s, nil
 	case *pb.HashKVRequest:
@@ -35,7 +36,8 @@ func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
 		if rev == 0 {
 			rev = current
 		}
-		return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted, HashRevision: rev}, nil
+		return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted,
+			HashRevision: rev}, nil
 	case *pb.HashRequest:
 		return &pb.HashResponse{Hash: n.contents()}, nil
 	}

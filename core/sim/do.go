@@ -33,7 +33,8 @@ func (n *node) start() {
 	w := n.world
 	n.process, n.reason = starting, ""
 	w.emit(trace.Event{Kind: trace.MemberStarting, Member: n.id})
-	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.cfg.Process.Restart), Kind: evBoot, Member: uint32(n.id), Life: n.life})
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.cfg.Process.Restart), Kind: evBoot, Member: uint32(n.id),
+		Life: n.life})
 }
 
 func isolate(w *World, c *script.Command, cause uint64) (uint64, error) {

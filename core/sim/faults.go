@@ -8,17 +8,17 @@ import (
 	"vitrine/core/sim/clock"
 )
 
-// suffering is a world as its chaos sees it.
-type suffering struct{ w *World }
+// faultTarget is a world as package chaos sees it.
+type faultTarget struct{ w *World }
 
 // Do does a drawn fault.
-func (s suffering) Do(c script.Command) error {
+func (s faultTarget) Do(c script.Command) error {
 	_, err := s.w.do(&c, true)
 	return err
 }
 
 // Later takes a fault back, or continues it, after a while.
-func (s suffering) Later(wait time.Duration, c script.Command) {
+func (s faultTarget) Later(wait time.Duration, c script.Command) {
 	w := s.w
 	at := w.clock.Now + int64(wait)
 	w.scheduled = append(w.scheduled, script.Timed{At: at, Command: c, Fault: true})
@@ -26,10 +26,10 @@ func (s suffering) Later(wait time.Duration, c script.Command) {
 }
 
 // Members implements chaos.World.
-func (s suffering) Members() []uint64 { return s.w.ids }
+func (s faultTarget) Members() []uint64 { return s.w.ids }
 
 // Leader implements chaos.World.
-func (s suffering) Leader() uint64 { return s.w.Leader() }
+func (s faultTarget) Leader() uint64 { return s.w.Leader() }
 
 // beginFaults begins the fault phase, and says when it ends.
 func (w *World) beginFaults() {

@@ -28,7 +28,8 @@ func settles(t *testing.T, w *World) {
 // nothing that it could not keep, and comes back with all that was confirmed.
 func TestDiskErrorsStopAMember(t *testing.T) {
 	for name, text := range map[string]string{
-		"write": "input/output error", "full": "no space left on device", "sync": "input/output error", "commit": "input/output error",
+		"write": "input/output error", "full": "no space left on device", "sync": "input/output error",
+		"commit": "input/output error",
 	} {
 		w := still(t, 1)
 		kept := do(t, w, "put key=x value=1")
@@ -93,7 +94,8 @@ func TestReadErrorAtBoot(t *testing.T) {
 	do(t, w, "fail member=2 name=read")
 	do(t, w, "crash member=2")
 	do(t, w, "restart member=2")
-	if m := wait(t, w, time.Second).Members[1]; m.Process != picture.Stopped || !strings.Contains(m.Reason, "wal: read member/wal/") || !strings.Contains(m.Reason, "input/output error") {
+	if m := wait(t, w, time.Second).Members[1]; m.Process != picture.Stopped || !strings.Contains(m.Reason,
+		"wal: read member/wal/") || !strings.Contains(m.Reason, "input/output error") {
 		t.Errorf("the member is %s, reason %q", m.Process, m.Reason)
 	}
 	do(t, w, "restart member=2")
@@ -124,14 +126,16 @@ func rotten(t *testing.T, how string, members ...string) *World {
 // TestRotIsNamed: damage in the middle of a log keeps a member down, with the
 // name of the file and the place, and the others go on without it.
 func TestRotIsNamed(t *testing.T) {
-	for _, how := range []string{"name=bit rev=700 limit=3", "name=misdirected rev=600", "name=zeros rev=600", "name=zeros rev=5000 limit=1", "name=cut rev=900"} {
+	for _, how := range []string{"name=bit rev=700 limit=3", "name=misdirected rev=600", "name=zeros rev=600",
+		"name=zeros rev=5000 limit=1", "name=cut rev=900"} {
 		w := rotten(t, how, "2")
 		m := w.State().Members[1]
 		var corrupt *wal.CorruptError
-		if m.Process != picture.Stopped || !errors.As(w.nodes[1].wear.Beyond, &corrupt) || corrupt.Offset == 0 && !strings.Contains(how, "limit=1") || !strings.HasSuffix(corrupt.File, ".wal") {
+		if m.Process != picture.Stopped || !errors.As(w.nodes[1].wear.Beyond, &corrupt) || corrupt.Offset == 0 &&
+			!strings.Contains(how, "limit=1") || !strings.HasSuffix(corrupt.File, ".wal") {
 			t.Errorf("%s: the member is %s, reason %q", how, m.Process, m.Reason)
 		}
-		if cause := settle.Unrecoverable(settling{w}.Members()); cause != "" {
+		if cause := settle.Unrecoverable(settleWorld{w}.Members()); cause != "" {
 			t.Errorf("%s: two good disks of three are too few: %s", how, cause)
 		}
 		settles(t, w)
@@ -145,8 +149,9 @@ func TestRotIsNamed(t *testing.T) {
 // confirmed any more, and the run says why.
 func TestDamageBeyondRepairHaltsSafely(t *testing.T) {
 	w := rotten(t, "name=bit rev=700 limit=3", "1", "3")
-	cause := settle.Unrecoverable(settling{w}.Members())
-	if !strings.HasPrefix(cause, "1 of 3 disks are good; member 1: wal: member/wal/") || !strings.Contains(cause, "member 3: wal:") {
+	cause := settle.Unrecoverable(settleWorld{w}.Members())
+	if !strings.HasPrefix(cause, "1 of 3 disks are good; member 1: wal: member/wal/") || !strings.Contains(cause,
+		"member 3: wal:") {
 		t.Fatalf("the cause is %q", cause)
 	}
 	settles(t, w)
@@ -196,7 +201,8 @@ func TestClocks(t *testing.T) {
 func TestBrokenCommandsAreRefused(t *testing.T) {
 	w := still(t, 3)
 	for _, line := range []string{
-		"fail member=1 name=mind", "fail name=sync", "fail member=1 name=sync rev=-1", "rot member=1 name=nothing", "rot member=1 name=bit rev=-3",
+		"fail member=1 name=mind", "fail name=sync", "fail member=1 name=sync rev=-1", "rot member=1 name=nothing",
+		"rot member=1 name=bit rev=-3",
 		"clock member=1 value=99", "clock member=1", "clock member=1 name=step value=soon", "clock value=1",
 	} {
 		c, err := script.Parse(line)
@@ -242,7 +248,8 @@ func TestSeedsThatFoundMore(t *testing.T) {
 	}{
 		{10921, 5, chaos.SyncError, "a received image was installed before the log that tells of it was synced"},
 		{30756, 3, chaos.SyncError, "a member lived in the term of its last entry, and its disk in an older one"},
-		{910000647, 4, chaos.Exile, "who waited for a compaction's deletions was forgotten when a snapshot took the store's place"},
+		{910000647, 4, chaos.Exile,
+			"who waited for a compaction's deletions was forgotten when a snapshot took the store's place"},
 		{8418, 3, chaos.Deadline, "of two deletes that are alike and find nothing the checker took one for the other"},
 	} {
 		cfg := DefaultConfig()

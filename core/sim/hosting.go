@@ -8,14 +8,14 @@ import (
 	"vitrine/core/trace"
 )
 
-// hosting is a world as its clients see it.
-type hosting struct{ w *World }
+// clientHost is a world as package client sees it.
+type clientHost struct{ w *World }
 
 // Members implements client.Host.
-func (h hosting) Members() []uint64 { return h.w.ids }
+func (h clientHost) Members() []uint64 { return h.w.ids }
 
 // Server implements client.Host.
-func (h hosting) Server(id uint64) client.Server {
+func (h clientHost) Server(id uint64) client.Server {
 	if n := h.w.byID(id); n != nil {
 		return n
 	}
@@ -23,10 +23,10 @@ func (h hosting) Server(id uint64) client.Server {
 }
 
 // Emit implements client.Host.
-func (h hosting) Emit(e trace.Event) uint64 { return h.w.emit(e) }
+func (h clientHost) Emit(e trace.Event) uint64 { return h.w.emit(e) }
 
 // Decided implements client.Host: it records a decision of a client.
-func (h hosting) Decided(c script.Command) {
+func (h clientHost) Decided(c script.Command) {
 	if h.w.cfg.Record {
 		h.w.commands = append(h.w.commands, script.Timed{At: h.w.clock.Now, Command: c})
 	}

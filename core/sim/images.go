@@ -95,7 +95,8 @@ func (l *transfers) receiveImage(from *node, m *raftpb.Message, img *image, caus
 	n.garble(data.Bytes())
 	slot := w.network.flights.Take()
 	*w.network.flights.At(slot) = flight{msg: m, image: img, from: from.id, to: n.id, receipt: receipt, data: data.Bytes()}
-	w.clock.Push(clock.Event{At: n.diskAt(int64(n.dial.Write)), Kind: evImage, Slot: slot, Member: uint32(n.id), Life: n.life, Cause: cause})
+	w.clock.Push(clock.Event{At: n.diskAt(int64(n.dial.Write)), Kind: evImage, Slot: slot, Member: uint32(n.id),
+		Life: n.life, Cause: cause})
 }
 
 // diskAt is when a disk will have done what takes so long.

@@ -109,7 +109,8 @@ var roleNames = [...]string{
 func drawMember(n *node, m *picture.Member) {
 	w := n.world
 	*m = picture.Member{
-		ID: n.id, Name: n.name, Role: picture.RoleFollower, Alive: n.alive(), Process: processNames[n.process], Reason: n.reason,
+		ID: n.id, Name: n.name, Role: picture.RoleFollower, Alive: n.alive(), Process: processNames[n.process],
+		Reason:      n.reason,
 		Incarnation: n.starts, Disk: "idle", DBSize: n.told.size, DBInUse: n.told.inUse, First: n.lastFirst, Snap: n.lastMark,
 	}
 	if n.busy.hungUntil > w.clock.Now {
@@ -122,7 +123,8 @@ func drawMember(n *node, m *picture.Member) {
 	st := n.member.Status()
 	n.lastFirst, n.lastMark = st.First, st.Mark
 	m.Role, m.Learner, m.Term, m.Vote, m.Lead = roleNames[st.Role], st.Learner, st.Term, st.Vote, st.Lead
-	m.First, m.Last, m.Written, m.Synced, m.Commit, m.Applied = st.First, st.Last, n.written.Index, n.synced.Index, st.Commit, st.Applied
+	m.First, m.Last, m.Written, m.Synced, m.Commit, m.Applied = st.First, st.Last, n.written.Index, n.synced.Index,
+		st.Commit, st.Applied
 	m.Durable, m.Snap = n.backend.Durable().Index, st.Mark
 	m.Elapsed, m.Timeout, m.NextTickAt = n.elapsed, n.timeout, n.nextTick
 	m.Revision, m.CompactRev, m.Watchers = st.Revision, st.CompactRevision, st.Watch.Watchers

@@ -245,7 +245,8 @@ func (l *storeLane) applyDone(e *clock.Event) {
 		}
 	} else {
 		w.judge.Applied(b.Entries)
-		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode}, b.Entries)
+		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode},
+			b.Entries)
 	}
 	n.needCommit()
 	n.step(&in)
@@ -313,7 +314,8 @@ func (l *storeLane) beginCommit() {
 	}
 	n.commit = c
 	n.measure(evCommitTimer)
-	w.clock.Push(clock.Event{At: n.diskAt(n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
+	w.clock.Push(clock.Event{At: n.diskAt(n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life,
+		A: n.era})
 }
 
 func (l *storeLane) committed() {
@@ -324,7 +326,8 @@ func (l *storeLane) committed() {
 		n.pen(0)
 		c.Tell(c.Applied())
 		n.backed(c.Applied())
-		w.clock.Push(clock.Event{At: n.diskAt(n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life, A: n.era})
+		w.clock.Push(clock.Event{At: n.diskAt(n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life,
+			A: n.era})
 		return
 	}
 	n.commit, n.reported = nil, false
@@ -416,7 +419,8 @@ func (l *storeLane) needHousekeeping() {
 		return
 	}
 	n.keeping = true
-	w.clock.Push(clock.Event{At: w.clock.Now + int64(housekeepEvery), Kind: evHousekeep, Member: uint32(n.id), Life: n.life, A: n.era})
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(housekeepEvery), Kind: evHousekeep, Member: uint32(n.id),
+		Life: n.life, A: n.era})
 }
 
 const (
@@ -454,7 +458,8 @@ func (l *readLane) startRead(r *api.ReadReady) {
 	n, w := l.of, l.of.world
 	slot := w.reads.Take()
 	w.reads.At(slot).ready = *r
-	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.process.Read), Kind: evRead, Slot: slot, Member: uint32(n.id), Life: n.life})
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.process.Read), Kind: evRead, Slot: slot, Member: uint32(n.id),
+		Life: n.life})
 }
 
 // longReads is how much longer a long read takes than a short one.
@@ -521,7 +526,8 @@ func (l *readLane) startScan(s *watch.Scan) {
 	n, w := l.of, l.of.world
 	slot := w.scans.Take()
 	w.scans.At(slot).want = *s
-	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.process.Read), Kind: evScan, Slot: slot, Member: uint32(n.id), Life: n.life})
+	w.clock.Push(clock.Event{At: w.clock.Now + int64(w.process.Read), Kind: evScan, Slot: slot, Member: uint32(n.id),
+		Life: n.life})
 }
 
 func (l *readLane) scanned(e *clock.Event) {

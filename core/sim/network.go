@@ -104,7 +104,7 @@ func (x *network) convey(n, to *node, s *consensus.Send, img *image) {
 		x.w.chaos.Count(chaos.Loss)
 	}
 	cause := driver.SentUntil(n.pen(s.Cause), m, x.w.clock.Now+latency, lossNames[why])
-	x.weather(n)
+	x.countSent(n)
 	x.launch(n, to, m, img, latency, cause, why)
 	if t := m.GetType(); t == raftpb.MsgVote || t == raftpb.MsgVoteResp && !m.GetReject() {
 		x.w.chaos.VoteLeft(n.id)
@@ -112,19 +112,21 @@ func (x *network) convey(n, to *node, s *consensus.Send, img *image) {
 	// TCP never doubles a proposal, and nothing above it could tell.
 	if why == notLost && img == nil && m.GetType() != raftpb.MsgProp && below(fate&0xffffffff, x.w.net.Duplicate) {
 		x.w.chaos.Count(chaos.Duplicate)
-		x.w.emit(trace.Event{Kind: trace.MessageDoubled, Member: n.id, Peer: to.id, Rev: x.w.clock.Now + latency + second, Cause: cause})
+		x.w.emit(trace.Event{Kind: trace.MessageDoubled, Member: n.id, Peer: to.id, Rev: x.w.clock.Now + latency + second,
+			Cause: cause})
 		x.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency+second, cause, notLost)
 	}
 }
 
-// weather counts the messages of each simulated second. A few for each operation
+// countSent counts the messages of each simulated second. A few for each operation
 // are right; replies to replies would livelock at one instant.
-func (x *network) weather(n *node) {
+func (x *network) countSent(n *node) {
 	if at := x.w.clock.Now / second; at != x.sendingAt {
 		x.sendingAt, x.sending = at, 0
 	}
 	if x.sending++; x.sending > calmMessages+calmPerOperation*int(x.w.clients.Rate()) {
-		x.w.judge.Broken(invariant.Bounded, "%d messages between members within a second; the last is from member %d", x.sending, n.id)
+		x.w.judge.Broken(invariant.Bounded, "%d messages between members within a second; the last is from member %d",
+			x.sending, n.id)
 	}
 }
 
@@ -216,7 +218,8 @@ func (x *network) report(from, about *node, kind member.InputKind, ok bool, caus
 	if ok {
 		a |= 1
 	}
-	x.w.clock.Push(clock.Event{At: x.w.clock.Now + int64(x.w.net.Base), Kind: evReport, Member: uint32(from.id), Life: from.life, A: a, Cause: cause})
+	x.w.clock.Push(clock.Event{At: x.w.clock.Now + int64(x.w.net.Base), Kind: evReport, Member: uint32(from.id),
+		Life: from.life, A: a, Cause: cause})
 }
 
 func (n *node) hearReport(e *clock.Event) {

@@ -77,6 +77,7 @@ func TestRarePathsAreReached(t *testing.T) {
 		}
 	}
 	if unknown == 0 || failed == 0 || canceled == 0 {
-		t.Errorf("%d requests with unknown outcome, %d that failed, %d watches resumed: want some of each", unknown, failed, canceled)
+		t.Errorf("%d requests with unknown outcome, %d that failed, %d watches resumed: want some of each", unknown, failed,
+			canceled)
 	}
 }

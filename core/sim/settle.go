@@ -27,7 +27,7 @@ func (w *World) Settle(limit time.Duration) bool {
 		return false
 	}
 	w.Heal()
-	settle.Run(settling{w}, w.clients, w.judge, &w.cfg, limit)
+	settle.Run(settleWorld{w}, w.clients, w.judge, &w.cfg, limit)
 	if w.judge.Violation() == nil {
 		w.enter()
 		w.judge.Final(w.judged())
@@ -36,24 +36,24 @@ func (w *World) Settle(limit time.Duration) bool {
 	return w.judge.Violation() == nil
 }
 
-// settling is a world as it is seen by who wants it to settle.
-type settling struct{ w *World }
+// settleWorld is a world as package settle sees it.
+type settleWorld struct{ w *World }
 
 // Now implements settle.World.
-func (s settling) Now() int64 { return s.w.clock.Now }
+func (s settleWorld) Now() int64 { return s.w.clock.Now }
 
 // RunUntil implements settle.World.
-func (s settling) RunUntil(at int64) { s.w.RunUntil(trace.Instant(at), 0) }
+func (s settleWorld) RunUntil(at int64) { s.w.RunUntil(trace.Instant(at), 0) }
 
 // Within implements settle.World.
-func (s settling) Within(f func()) {
+func (s settleWorld) Within(f func()) {
 	s.w.enter()
 	defer s.w.leave()
 	f()
 }
 
 // Copied implements settle.World.
-func (s settling) Copied() int64 {
+func (s settleWorld) Copied() int64 {
 	last := s.w.clock.Now
 	for _, n := range s.w.nodes {
 		if n.defrag != nil {
@@ -64,10 +64,10 @@ func (s settling) Copied() int64 {
 }
 
 // Leader implements settle.World.
-func (s settling) Leader() uint64 { return s.w.Leader() }
+func (s settleWorld) Leader() uint64 { return s.w.Leader() }
 
 // Members implements settle.World.
-func (s settling) Members() []settle.Member {
+func (s settleWorld) Members() []settle.Member {
 	all := make([]settle.Member, len(s.w.nodes))
 	for i, n := range s.w.nodes {
 		all[i] = n

@@ -79,12 +79,12 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		cfg: cfg, net: cfg.Network, process: cfg.Process,
 		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode,
 	}
-	w.chaos = chaos.New(suffering{w}, w.clock, cfg.Seed, drawn)
+	w.chaos = chaos.New(faultTarget{w}, w.clock, cfg.Seed, drawn)
 	w.judge = judge.New(w.clock, w.stream, judge.Options{
 		Check: !cfg.NoChecks, Quota: cfg.Quota, Kept: cfg.Judged, Decode: w.decode,
 		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, settle.ProbePatience),
 	})
-	w.clients = client.New(hosting{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
+	w.clients = client.New(clientHost{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
 	w.stream.Attach(observer{w})
 	for i := range cfg.Members {
 		id := uint64(i + 1)

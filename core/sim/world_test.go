@@ -291,7 +291,8 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	s := wait(t, w, 10*time.Second)
-	if d := w.Dials(); d.Loss != 0.25 || d.Latency != int64(3*time.Millisecond) || d.Rate != 20 || d.Fsync != int64(3*time.Millisecond) {
+	if d := w.Dials(); d.Loss != 0.25 || d.Latency != int64(3*time.Millisecond) || d.Rate != 20 ||
+		d.Fsync != int64(3*time.Millisecond) {
 		t.Errorf("dials %+v", d)
 	}
 	if s.Clients[1].Done+s.Clients[2].Done == 0 {
@@ -349,7 +350,8 @@ func TestNobodyLeadsATermItsDiskDoesNotKnow(t *testing.T) {
 	}
 	for range 100 {
 		if m := wait(t, w, 10*time.Millisecond).Members[next-1]; m.Role == picture.RoleLeader {
-			t.Fatalf("member %d leads term %d after %v, and its disk takes five seconds at least", next, m.Term, time.Duration(w.Now()))
+			t.Fatalf("member %d leads term %d after %v, and its disk takes five seconds at least", next, m.Term,
+				time.Duration(w.Now()))
 		}
 	}
 	do(t, w, "put key=x value=1")

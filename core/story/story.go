@@ -96,7 +96,8 @@ func (r *Recorder) roots(v *sim.Violation) []uint64 {
 	roots := []uint64{told}
 	if v.Since < v.At { // judged at the end: the answer or the push that was wrong
 		done := r.before(last+1, func(e *trace.Event) bool {
-			return int64(e.Now) <= v.Since+afterwards && (e.Kind == trace.RequestDone && e.Member == 0 && e.Text == "" && v.Number == invariant.Linearizable || e.Kind == trace.WatchPushed && v.Number != invariant.Linearizable)
+			return int64(e.Now) <= v.Since+afterwards && (e.Kind == trace.RequestDone && e.Member == 0 && e.Text == "" &&
+				v.Number == invariant.Linearizable || e.Kind == trace.WatchPushed && v.Number != invariant.Linearizable)
 		})
 		return append(roots, done)
 	}
@@ -106,7 +107,8 @@ func (r *Recorder) roots(v *sim.Violation) []uint64 {
 	}
 	same := func(kinds ...trace.Kind) uint64 {
 		return r.before(e.Seq, func(o *trace.Event) bool {
-			return slices.Contains(kinds, o.Kind) && o.Index == e.Index && o.Member != e.Member && (o.A != e.A || o.Term != e.Term)
+			return slices.Contains(kinds, o.Kind) && o.Index == e.Index && o.Member != e.Member && (o.A != e.A ||
+				o.Term != e.Term)
 		})
 	}
 	roots = append(roots, e.Seq)
@@ -126,7 +128,10 @@ func (r *Recorder) roots(v *sim.Violation) []uint64 {
 			return o.Member == e.Member && (o.Kind == trace.LogSynced || o.Kind == trace.LogWritten)
 		}))
 	}
-	return append(roots, r.before(e.Seq, func(o *trace.Event) bool { return o.Kind == trace.MemberStarted && o.Member == e.Member }))
+	return append(roots, r.before(e.Seq, func(o *trace.Event) bool {
+		return o.Kind == trace.MemberStarted &&
+			o.Member == e.Member
+	}))
 }
 
 // ancestors marks all causes of the given events.
@@ -235,13 +240,15 @@ func violatedLast(lines []Line) []Line {
 
 // decision: somebody outside the members did it.
 func decision(e *trace.Event) bool {
-	return e.Kind == trace.Command || e.Kind == trace.Fault || e.Kind == trace.RequestIssued || e.Kind == trace.RequestDone && e.Member == 0
+	return e.Kind == trace.Command || e.Kind == trace.Fault || e.Kind == trace.RequestIssued ||
+		e.Kind == trace.RequestDone && e.Member == 0
 }
 
 // landmark: without it nobody could follow.
 func landmark(e *trace.Event) bool {
 	switch e.Kind {
-	case trace.MemberCrashed, trace.MemberStopped, trace.MemberPaused, trace.MemberResumed, trace.SnapshotInstalled, trace.LogTruncated, trace.Violated:
+	case trace.MemberCrashed, trace.MemberStopped, trace.MemberPaused, trace.MemberResumed, trace.SnapshotInstalled,
+		trace.LogTruncated, trace.Violated:
 		return true
 	case trace.MemberStarted:
 		return e.Now > 0
@@ -253,7 +260,8 @@ func landmark(e *trace.Event) bool {
 
 // detail tells what a Teller finds too small to mention.
 func detail(e *trace.Event) (Line, bool) {
-	line := Line{Seq: e.Seq, At: int64(e.Now), Member: e.Member, Peer: e.Peer, Term: e.Term, Index: e.Index, Rev: e.Rev, Text: e.Text}
+	line := Line{Seq: e.Seq, At: int64(e.Now), Member: e.Member, Peer: e.Peer, Term: e.Term, Index: e.Index, Rev: e.Rev,
+		Text: e.Text}
 	switch e.Kind {
 	case trace.MessageDelivered:
 		return delivered(e, line)

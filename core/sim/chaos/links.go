@@ -12,7 +12,8 @@ import (
 // as long as can be, it does not know that they have another leader.
 func (x *Chaos) exile(long uint64) {
 	leader := x.world.Leader()
-	if leader == 0 || len(x.world.Members()) < 3 || !x.inflict(Exile, script.Command{Cmd: script.Isolate, Member: leader}) {
+	if leader == 0 || len(x.world.Members()) < 3 || !x.inflict(Exile, script.Command{Cmd: script.Isolate,
+		Member: leader}) {
 		return
 	}
 	wait := spread(long, time.Second, 8*time.Second)

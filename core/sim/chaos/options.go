@@ -237,7 +237,8 @@ func (o *Options) drawTuning(d *dice.Dice) {
 		o.Watch.Pushes, o.Watch.Recent, o.Watch.Revisions = pushes, recent, scan
 	}
 	if read := spread(d.Uint64(), 5*time.Millisecond, 3*time.Second); d.Chance(0.5) {
-		o.Watch.Read, o.Watch.Pushes = read, pushes // who reads slowly has little on the way, or it would take minutes to read
+		// who reads slowly has little on the way, or it would take minutes to read
+		o.Watch.Read, o.Watch.Pushes = read, pushes
 	}
 	if turn := spread(d.Uint64(), 200*time.Millisecond, 4*time.Second); d.Chance(0.5) {
 		o.Watch.Turn = turn

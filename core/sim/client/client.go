@@ -138,7 +138,8 @@ var (
 )
 
 // Issue starts an operation. body is the request of the API.
-func (p *Pool) Issue(c *Client, op script.Op, body any, words, key string, endpoint uint64, timeout time.Duration) int32 {
+func (p *Pool) Issue(c *Client, op script.Op, body any, words, key string, endpoint uint64,
+	timeout time.Duration) int32 {
 	slot := p.newRequest()
 	r := p.requests.At(slot)
 	p.requestID++
@@ -154,7 +155,8 @@ func (p *Pool) Issue(c *Client, op script.Op, body any, words, key string, endpo
 	} else {
 		r.Member = p.choose(c)
 	}
-	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: r.Member, Request: r.ID, A: uint64(api.OperationOf(body)), B: uint64(c.ID), Text: words})
+	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: r.Member, Request: r.ID,
+		A: uint64(api.OperationOf(body)), B: uint64(c.ID), Text: words})
 	if op.Judged() {
 		r.token = p.judge.Invoked(r.Client, r.Body)
 	}
@@ -199,7 +201,8 @@ func (p *Pool) attempt(slot int32) {
 	if r.Tried = r.Member; r.Attempts > 1 || p.clock.Now > r.Issued { // there was no connection when it was issued
 		p.sentAgain(r)
 	}
-	p.clock.Push(clock.Event{At: p.clock.Now + p.latency(), Kind: Arrive, Slot: slot, A: r.ID, Member: uint32(r.Member), Cause: r.cause})
+	p.clock.Push(clock.Event{At: p.clock.Now + p.latency(), Kind: Arrive, Slot: slot, A: r.ID, Member: uint32(r.Member),
+		Cause: r.cause})
 }
 
 func (p *Pool) retryLater(slot int32, wait int64) {
@@ -229,7 +232,8 @@ func (p *Pool) arrive(n Server, e *clock.Event) {
 		ID: r.ID, Body: r.Body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
 	}})
 	if r = p.requests.At(e.Slot); fenced && headless && n.Runs() && (r.stage != onReturn || r.Err == nil) {
-		p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.ID(), r.Words)
+		p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.ID(),
+			r.Words)
 	}
 }
 
@@ -359,8 +363,10 @@ func (p *Pool) clientTimer(e *clock.Event) {
 func (p *Pool) inTime(n Server, r *Request) {
 	allowed := limits.RequestTimeout + 2*time.Duration(p.cfg.ElectionTicks)*p.cfg.TickEvery + 2*time.Duration(n.Tick())
 	compaction, _ := r.Body.(*pb.CompactionRequest)
-	if p.clock.Now-r.Met.at > int64(allowed) && n.Life() == r.Met.life && n.Resumed() < r.Met.at && !compaction.GetPhysical() {
-		p.judge.Broken(invariant.Timely, "member %d has had the request %q for %v and has not answered", n.ID(), r.Words, time.Duration(p.clock.Now-r.Met.at))
+	if p.clock.Now-r.Met.at > int64(allowed) && n.Life() == r.Met.life && n.Resumed() < r.Met.at &&
+		!compaction.GetPhysical() {
+		p.judge.Broken(invariant.Timely, "member %d has had the request %q for %v and has not answered", n.ID(), r.Words,
+			time.Duration(p.clock.Now-r.Met.at))
 	}
 }
 
@@ -383,7 +389,8 @@ func (p *Pool) finish(slot int32, response any, err error) {
 		r.Status = OK
 		r.Rev = pb.HeaderRevision(response)
 		if r.Rev < r.floor && linearizable(r.Op, r.Body) {
-			p.judge.Broken(invariant.Linearizable, "client %d had heard of revision %d, and then %q was answered at %d", c.ID, r.floor, r.Words, r.Rev)
+			p.judge.Broken(invariant.Linearizable, "client %d had heard of revision %d, and then %q was answered at %d", c.ID,
+				r.floor, r.Words, r.Rev)
 		}
 		c.LastRev = max(c.LastRev, r.Rev)
 		c.hears(r.Member, r.over, r.Rev)

@@ -180,7 +180,8 @@ func Nest(ops ...*pb.RequestOp) *pb.RequestOp { return nestTxn(&pb.TxnRequest{Su
 // as not with what the client knows to be true.
 func (g *grammar) compare() *pb.Compare {
 	k := g.n(g.p.load.Keys)
-	c := &pb.Compare{Key: g.p.load.keys[k], Result: pb.Compare_CompareResult(g.n(4)), Target: pb.Compare_CompareTarget(g.n(5))}
+	c := &pb.Compare{Key: g.p.load.keys[k], Result: pb.Compare_CompareResult(g.n(4)),
+		Target: pb.Compare_CompareTarget(g.n(5))}
 	if g.one(3) {
 		c.Key, c.RangeEnd = g.span()
 	}

@@ -31,7 +31,8 @@ func (f *forms) look(t *pb.TxnRequest, depth int) {
 			f.ranged++
 		}
 	}
-	if len(t.Success) > 0 && len(t.Failure) > 0 && (t.Success[0].GetRequestRange() == nil) != (t.Failure[0].GetRequestRange() == nil) {
+	if len(t.Success) > 0 && len(t.Failure) > 0 &&
+		(t.Success[0].GetRequestRange() == nil) != (t.Failure[0].GetRequestRange() == nil) {
 		f.mixed++
 	}
 	for _, branch := range [][]*pb.RequestOp{t.Success, t.Failure} {
@@ -46,7 +47,8 @@ func (f *forms) look(t *pb.TxnRequest, depth int) {
 		if inner > 1 {
 			f.siblings++
 		}
-		if len(branch) == 3 && branch[0].GetRequestTxn() != nil && branch[2].GetRequestTxn() != nil || len(branch) > 1 && branch[0].GetRequestDeleteRange() != nil && branch[1].GetRequestPut() != nil {
+		if len(branch) == 3 && branch[0].GetRequestTxn() != nil && branch[2].GetRequestTxn() != nil || len(branch) > 1 &&
+			branch[0].GetRequestDeleteRange() != nil && branch[1].GetRequestPut() != nil {
 			f.twice++
 		}
 	}
@@ -90,7 +92,8 @@ func TestGrammar(t *testing.T) {
 			}
 		}
 	}
-	if f.deepest < maxNesting || f.nested == 0 || f.siblings == 0 || f.mixed == 0 || f.ranged == 0 || f.twice == 0 || f.refused == 0 || f.refused > 600 {
+	if f.deepest < maxNesting || f.nested == 0 || f.siblings == 0 || f.mixed == 0 || f.ranged == 0 || f.twice == 0 ||
+		f.refused == 0 || f.refused > 600 {
 		t.Errorf("%+v", f)
 	}
 	for _, n := range append(f.targets[:], f.results[:]...) {

@@ -86,7 +86,8 @@ func (p *Pool) connect(s *Stream, wait int64) {
 // transmit puts something on the way to a member, behind what was sent before.
 func (p *Pool) transmit(s *Stream, what, request int32, wait int64) {
 	s.sent = max(p.clock.Now+wait, s.sent+1)
-	p.clock.Push(clock.Event{At: s.sent, Kind: WatchArrive, Slot: what + request*watchKinds, Member: uint32(s.Member), A: s.id})
+	p.clock.Push(clock.Event{At: s.sent, Kind: WatchArrive, Slot: what + request*watchKinds, Member: uint32(s.Member),
+		A: s.id})
 }
 
 // ask sends a request over the stream.
@@ -109,7 +110,8 @@ func (p *Pool) Headless(n Server) {
 	}
 	for _, s := range p.OpenStreams() {
 		if s.Fenced && s.There && s.Member == n.ID() {
-			p.judge.Broken(invariant.LeaderRequired, "member %d has had no leader for %v and still serves a stream that requires one", n.ID(), patience)
+			p.judge.Broken(invariant.LeaderRequired,
+				"member %d has had no leader for %v and still serves a stream that requires one", n.ID(), patience)
 			return
 		}
 	}
@@ -169,7 +171,8 @@ func (p *Pool) watchArrives(n Server, e *clock.Event) {
 	case watchAsk:
 		request := p.takeAsk(e)
 		n.Step(&member.Input{
-			Kind: member.WatchRequest, Stream: e.A, Watch: request, Revision: n.Store().KV.Revision(), Cause: p.arrivedWatch(n, s, request),
+			Kind: member.WatchRequest, Stream: e.A, Watch: request, Revision: n.Store().KV.Revision(), Cause: p.arrivedWatch(n,
+				s, request),
 		})
 	case watchSent:
 		n.Step(&member.Input{Kind: member.WatchSent, Stream: e.A, N: 1})
@@ -239,7 +242,9 @@ func (p *Pool) EndStream(n Server, end *member.StreamEnd) {
 	if s := p.streams[end.Stream]; s != nil {
 		s.There = false
 		if errors.Is(end.Err, api.ErrNoLeader) && (!s.Fenced || n.Member().Leader() != 0) {
-			p.judge.Broken(invariant.LeaderRequired, "member %d ends a stream for lack of a leader: its leader is %d, required: %t", n.ID(), n.Member().Leader(), s.Fenced)
+			p.judge.Broken(invariant.LeaderRequired,
+				"member %d ends a stream for lack of a leader: its leader is %d, required: %t", n.ID(), n.Member().Leader(),
+				s.Fenced)
 		}
 	}
 	p.send(pushed{stream: end.Stream, err: end.Err})
@@ -321,8 +326,10 @@ func (p *Pool) beginsLate(s *Stream, r *pb.WatchResponse, life uint32) {
 	if !r.Created || r.Canceled {
 		return
 	}
-	if wt := s.oldestUnanswered(); wt != nil && wt.Start == 0 && wt.floor.life == life && r.Header.Revision < wt.floor.rev {
-		p.judge.Broken(invariant.WatchFilter, "client %d had heard of revision %d, and a watch from then on begins after %d", s.Client, wt.floor.rev, r.Header.Revision)
+	if wt := s.oldestUnanswered(); wt != nil && wt.Start == 0 && wt.floor.life == life &&
+		r.Header.Revision < wt.floor.rev {
+		p.judge.Broken(invariant.WatchFilter, "client %d had heard of revision %d, and a watch from then on begins after %d",
+			s.Client, wt.floor.rev, r.Header.Revision)
 	}
 }
 
@@ -411,7 +418,8 @@ func (p *Pool) cancelNumber(s *Stream, id int64) {
 	if wt := s.numbered(id); wt != nil {
 		wt.canceling = true
 	}
-	p.ask(s, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: id}}})
+	cancel := &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: id}}
+	p.ask(s, &pb.WatchRequest{RequestUnion: cancel})
 }
 
 // CloseStream ends a stream from the client's side, and all watches on it.
@@ -434,7 +442,8 @@ func (p *Pool) breakStream(s *Stream, heard bool) {
 	if !heard {
 		wait = int64(Keepalive)
 	}
-	p.clock.Push(clock.Event{At: p.clock.Now + wait, Kind: WatchArrive, Slot: watchClose, Member: uint32(s.Member), A: s.id})
+	p.clock.Push(clock.Event{At: p.clock.Now + wait, Kind: WatchArrive, Slot: watchClose, Member: uint32(s.Member),
+		A: s.id})
 	p.reconnect(s, retryWait)
 }
 

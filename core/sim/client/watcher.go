@@ -192,7 +192,8 @@ func (p *Pool) issueWatch(c *Client, wt *Watcher, slot int32, words string) {
 		ID: wt.ID, Client: c.ID, Op: script.OpWatch, readOnly: true, Words: words, Key: string(wt.Create.Key),
 		Member: wt.On.Member, pinned: wt.On.pinned, Attempts: 1, stage: onWay, Status: Pending, Issued: p.clock.Now,
 	}
-	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: wt.On.Member, Request: r.ID, A: uint64(api.Watch), B: uint64(c.ID), Text: words})
+	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: wt.On.Member, Request: r.ID, A: uint64(api.Watch),
+		B: uint64(c.ID), Text: words})
 	r.Tried = r.Member
 	p.byRequest[r.ID] = slot
 }

@@ -180,46 +180,26 @@ func (p *Pool) makeDelete(k, k2 int, how uint64) any {
 func (p *Pool) makeTxn(c *Client, k, k2 int, how uint64) any {
 	key, other := p.load.keys[k], p.load.keys[k2]
 	switch how % 10 {
-	case 7: // all keys from one on, or none of them, and what they were before
-		wipe := deleteOp(key)
-		wipe.GetRequestDeleteRange().RangeEnd, wipe.GetRequestDeleteRange().PrevKv = p.load.end, true
-		return &pb.TxnRequest{
-			Compare: []*pb.Compare{{Result: pb.Compare_LESS, Target: pb.Compare_VERSION, Key: key, RangeEnd: p.load.end, TargetUnion: &pb.Compare_Version{Version: int64(1 + how>>8%8)}}},
-			Success: []*pb.RequestOp{wipe, Get(key)},
-			Failure: []*pb.RequestOp{Put(other, p.value())},
-		}
-	case 8: // a page of a sorted list, read beside a write
-		page := Get(key)
-		r := page.GetRequestRange()
-		r.RangeEnd, r.Limit, r.SortOrder, r.SortTarget = p.load.end, int64(1+how>>8%3), pb.RangeRequest_DESCEND, pb.RangeRequest_SortTarget(how>>16%5)
-		return &pb.TxnRequest{
-			Compare: []*pb.Compare{{Result: pb.Compare_NOT_EQUAL, Target: pb.Compare_MOD, Key: key, TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
-			Success: []*pb.RequestOp{page, Put(other, p.value()), page},
-			Failure: []*pb.RequestOp{page},
-		}
-	case 9: // a read of two keys that asks no quorum
-		first, second := Get(key), Get(other)
-		first.GetRequestRange().Serializable, second.GetRequestRange().Serializable = true, true
-		return &pb.TxnRequest{Success: []*pb.RequestOp{first, second}}
-	case 6: // a write, and a read of the past, which may be gone
-		past := Get(other)
-		past.GetRequestRange().Revision = max(1, c.LastRev-int64(how>>8%32))
-		return &pb.TxnRequest{Success: []*pb.RequestOp{Put(key, p.value()), past}}
+	case 6, 7, 8, 9:
+		return p.makeScan(c, k, k2, how)
 	case 0: // create if absent
 		return &pb.TxnRequest{
-			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_CREATE, Key: key, TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
+			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_CREATE, Key: key,
+				TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
 			Success: []*pb.RequestOp{Put(key, p.value())},
 			Failure: []*pb.RequestOp{Get(key)},
 		}
 	case 1: // compare and swap by revision
 		return &pb.TxnRequest{
-			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_MOD, Key: key, TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
+			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_MOD, Key: key,
+				TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
 			Success: []*pb.RequestOp{Put(key, p.value()), Get(key)},
 			Failure: []*pb.RequestOp{Get(key)},
 		}
 	case 2: // compare and swap by value
 		return &pb.TxnRequest{
-			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_VALUE, Key: key, TargetUnion: &pb.Compare_Value{Value: []byte(c.seen[k].value)}}},
+			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_VALUE, Key: key,
+				TargetUnion: &pb.Compare_Value{Value: []byte(c.seen[k].value)}}},
 			Success: []*pb.RequestOp{Put(key, p.value())},
 			Failure: []*pb.RequestOp{Get(key), Get(other)},
 		}
@@ -231,17 +211,55 @@ func (p *Pool) makeTxn(c *Client, k, k2 int, how uint64) any {
 		return &pb.TxnRequest{Success: ops}
 	case 4: // one inside another, and a delete
 		inner := &pb.TxnRequest{
-			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_VERSION, Key: other, TargetUnion: &pb.Compare_Version{Version: 1}}},
+			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_VERSION, Key: other,
+				TargetUnion: &pb.Compare_Version{Version: 1}}},
 			Success: []*pb.RequestOp{deleteOp(other)},
 			Failure: []*pb.RequestOp{Put(other, p.value())},
 		}
 		return &pb.TxnRequest{
-			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_CREATE, Key: key, TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
+			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_CREATE, Key: key,
+				TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
 			Success: []*pb.RequestOp{Get(key), {Request: &pb.RequestOp_RequestTxn{RequestTxn: inner}}},
 			Failure: []*pb.RequestOp{Get(other)},
 		}
 	default: // a read of two keys
 		return &pb.TxnRequest{Success: []*pb.RequestOp{Get(key), Get(other)}}
+	}
+}
+
+// makeScan makes a transaction that reads or deletes a range, or reads the past or
+// without a quorum.
+func (p *Pool) makeScan(c *Client, k, k2 int, how uint64) any {
+	key, other := p.load.keys[k], p.load.keys[k2]
+	switch how % 10 {
+	case 7: // all keys from one on, or none of them, and what they were before
+		wipe := deleteOp(key)
+		wipe.GetRequestDeleteRange().RangeEnd, wipe.GetRequestDeleteRange().PrevKv = p.load.end, true
+		return &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_LESS, Target: pb.Compare_VERSION, Key: key, RangeEnd: p.load.end,
+				TargetUnion: &pb.Compare_Version{Version: int64(1 + how>>8%8)}}},
+			Success: []*pb.RequestOp{wipe, Get(key)},
+			Failure: []*pb.RequestOp{Put(other, p.value())},
+		}
+	case 8: // a page of a sorted list, read beside a write
+		page := Get(key)
+		r := page.GetRequestRange()
+		r.RangeEnd, r.Limit, r.SortOrder, r.SortTarget = p.load.end, int64(1+how>>8%3), pb.RangeRequest_DESCEND,
+			pb.RangeRequest_SortTarget(how>>16%5)
+		return &pb.TxnRequest{
+			Compare: []*pb.Compare{{Result: pb.Compare_NOT_EQUAL, Target: pb.Compare_MOD, Key: key,
+				TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
+			Success: []*pb.RequestOp{page, Put(other, p.value()), page},
+			Failure: []*pb.RequestOp{page},
+		}
+	case 9: // a read of two keys that asks no quorum
+		first, second := Get(key), Get(other)
+		first.GetRequestRange().Serializable, second.GetRequestRange().Serializable = true, true
+		return &pb.TxnRequest{Success: []*pb.RequestOp{first, second}}
+	default: // a write, and a read of the past, which may be gone
+		past := Get(other)
+		past.GetRequestRange().Revision = max(1, c.LastRev-int64(how>>8%32))
+		return &pb.TxnRequest{Success: []*pb.RequestOp{Put(key, p.value()), past}}
 	}
 }
 
@@ -284,7 +302,8 @@ func (c *Client) learn(p *Pool, r *Request) {
 func (p *Pool) Begin() {
 	for i := range p.cfg.Workload.Clients + 1 {
 		p.host.Emit(trace.Event{Kind: trace.ClientJoined, B: uint64(i)})
-		c := &Client{ID: i, dice: dice.New(p.cfg.Seed, dice.Client, uint64(i)), Request: -1, seen: make([]sight, p.cfg.Workload.Keys), down: map[uint64]int64{}, heard: map[uint64]known{}}
+		c := &Client{ID: i, dice: dice.New(p.cfg.Seed, dice.Client, uint64(i)), Request: -1, seen: make([]sight,
+			p.cfg.Workload.Keys), down: map[uint64]int64{}, heard: map[uint64]known{}}
 		c.next = c.dice.IntN(len(p.host.Members()))
 		c.asleep = true
 		p.clients = append(p.clients, c)
@@ -308,7 +327,8 @@ func (p *Pool) Begin() {
 const watchTurn = 4 * time.Second
 
 func (p *Pool) turnLater(c *Client) {
-	p.clock.PushFirst(clock.Event{At: p.clock.Now + int64(c.dice.Exp(cmp.Or(p.cfg.Watch.Turn, watchTurn))) + 1, Kind: Turn, A: uint64(c.ID)})
+	p.clock.PushFirst(clock.Event{At: p.clock.Now + int64(c.dice.Exp(cmp.Or(p.cfg.Watch.Turn, watchTurn))) + 1,
+		Kind: Turn, A: uint64(c.ID)})
 }
 
 // turn makes a watching client lose its connection, ask how far it is, end its
@@ -351,7 +371,8 @@ func (p *Pool) turn(e *clock.Event) {
 // watchMore opens a watch with options of all kinds.
 func (p *Pool) watchMore(c *Client, how uint64, back int64) {
 	g := grammar{p, c, how}
-	create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: g.one(2), ProgressNotify: g.one(2), Fragment: g.one(2)}
+	create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: g.one(2), ProgressNotify: g.one(2),
+		Fragment: g.one(2)}
 	if g.one(3) {
 		create.Key, create.RangeEnd = g.span()
 	}

@@ -34,7 +34,8 @@ func TestQueueIsATotalOrder(t *testing.T) {
 	}
 	for i := 1; i < len(popped); i++ {
 		if !popped[i-1].before(&popped[i]) {
-			t.Fatalf("event %d at (%d, %d) came before (%d, %d)", i, popped[i-1].At, popped[i-1].seq, popped[i].At, popped[i].seq)
+			t.Fatalf("event %d at (%d, %d) came before (%d, %d)", i, popped[i-1].At, popped[i-1].seq, popped[i].At,
+				popped[i].seq)
 		}
 	}
 }

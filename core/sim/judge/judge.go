@@ -57,11 +57,13 @@ type Member interface {
 
 // Options say how a run is judged.
 type Options struct {
-	Check    bool                                               // without it, only what the simulator finds by itself counts
-	Quota    int64                                              // of the members' databases, 0 = none
-	Patience time.Duration                                      // no client waits longer for an answer
-	Kept     int                                                // operations that are judged and forgotten at a time, 0 = 5000
-	Decode   func(data []byte) (*pb.InternalRaftRequest, error) // of an entry
+	// without it, only what the simulator finds by itself counts
+	Check    bool
+	Quota    int64         // of the members' databases, 0 = none
+	Patience time.Duration // no client waits longer for an answer
+	// operations that are judged and forgotten at a time, 0 = 5000
+	Kept   int
+	Decode func(data []byte) (*pb.InternalRaftRequest, error) // of an entry
 }
 
 // Judge hands over to the checkers what only the simulator can see, and keeps the
@@ -312,7 +314,8 @@ func pairsSum(kvs []*pb.KeyValue) uint64 {
 	sum := uint64(len(kvs))
 	for _, kv := range kvs {
 		for _, part := range [...]uint64{
-			trace.HashData(kv.Key), trace.HashData(kv.Value), uint64(kv.CreateRevision), uint64(kv.ModRevision), uint64(kv.Version), uint64(kv.Lease),
+			trace.HashData(kv.Key), trace.HashData(kv.Value), uint64(kv.CreateRevision), uint64(kv.ModRevision),
+			uint64(kv.Version), uint64(kv.Lease),
 		} {
 			sum = dice.Mix(sum ^ part)
 		}

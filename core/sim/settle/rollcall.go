@@ -47,7 +47,8 @@ func (c *rollcall) missing() string {
 		{invariant.WatchAnswered, (*rollcall).watchesAnswered},
 		{invariant.WatchProgress, (*rollcall).progressAsked}, {invariant.WatchProgress, (*rollcall).progressNotified},
 		{invariant.NothingLeft, (*rollcall).nothingLeft},
-		{invariant.Timely, (*rollcall).everythingAsked}, {invariant.Alarms, (*rollcall).spaceUsedUp}, {invariant.Timely, (*rollcall).leaderMoved},
+		{invariant.Timely, (*rollcall).everythingAsked}, {invariant.Alarms, (*rollcall).spaceUsedUp},
+		{invariant.Timely, (*rollcall).leaderMoved},
 		{invariant.NothingLeft, (*rollcall).nothingLeft},
 	}
 	for c.at < len(steps) {
@@ -105,7 +106,8 @@ func (c *rollcall) progressNotified() (string, bool) {
 		return "", false
 	}
 	// The first may come one interval after the last event, and each up to a tenth later.
-	return c.untold(func(wt *client.Watcher) bool { return wt.Create.ProgressNotify }), c.over(interval*22/10 + time.Second)
+	return c.untold(func(wt *client.Watcher) bool { return wt.Create.ProgressNotify }),
+		c.over(interval*22/10 + time.Second)
 }
 
 // untold names a watch that has not been told how far it is.
@@ -194,8 +196,10 @@ func (c *rollcall) everythingAsked() (string, bool) {
 	leader := c.Leader()
 	for _, n := range c.core() {
 		for _, body := range []any{
-			&pb.PutRequest{Key: key, Value: fmt.Append(nil, "r", n.ID()), PrevKv: true}, &pb.RangeRequest{Key: key}, &pb.RangeRequest{Key: key, Serializable: true},
-			&pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)}}, &pb.TxnRequest{Success: []*pb.RequestOp{client.Put(key, fmt.Append(nil, "t", n.ID())), client.Get(key)}},
+			&pb.PutRequest{Key: key, Value: fmt.Append(nil, "r", n.ID()), PrevKv: true}, &pb.RangeRequest{Key: key},
+			&pb.RangeRequest{Key: key, Serializable: true},
+			&pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)}},
+			&pb.TxnRequest{Success: []*pb.RequestOp{client.Put(key, fmt.Append(nil, "t", n.ID())), client.Get(key)}},
 			&pb.AlarmRequest{}, &pb.HashRequest{}, &pb.HashKVRequest{},
 			&pb.CompactionRequest{Revision: n.Store().KV.Revision(), Physical: true},
 			&pb.DeleteRangeRequest{Key: []byte(ProbeKey + "-none")},
@@ -244,13 +248,15 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	c.ask(first, &pb.PutRequest{Key: key, Value: bytes.Repeat([]byte{'x'}, quota)}, fine)
 	for _, n := range c.core() {
 		c.ask(n, put, refusal(api.ErrNoSpace))
-		c.ask(n, &pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)}, Failure: []*pb.RequestOp{client.Nest(client.Put(key, nil))}}, refusal(api.ErrNoSpace))
+		c.ask(n, &pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)},
+			Failure: []*pb.RequestOp{client.Nest(client.Put(key, nil))}}, refusal(api.ErrNoSpace))
 		c.ask(n, &pb.RangeRequest{Key: key}, fine)
 	}
 	up := func(n int) func(any, error) string {
 		return func(answer any, err error) string {
 			r, ok := answer.(*pb.AlarmResponse)
-			if !ok || len(r.Alarms) != n || n > 0 && (r.Alarms[0].MemberID != first.ID() || r.Alarms[0].Alarm != pb.AlarmType_NOSPACE) {
+			own := func(a *pb.AlarmMember) bool { return a.MemberID == first.ID() && a.Alarm == pb.AlarmType_NOSPACE }
+			if !ok || len(r.Alarms) != n || n > 0 && !own(r.Alarms[0]) {
 				return fmt.Sprintf("%v, and %d alarms", err, len(r.GetAlarms()))
 			}
 			return ""
@@ -315,11 +321,13 @@ func (c *rollcall) nothingLeft() (string, bool) {
 			}
 		}
 		allowed := map[string]int{
-			"watch streams": streams, "watchers": watchers, "watchers in the index": watchers, "streams that require a leader": fenced,
+			"watch streams": streams, "watchers": watchers, "watchers in the index": watchers,
+			"streams that require a leader": fenced,
 		}
 		for _, use := range n.Member().Held(nil) {
 			if use.Have != allowed[use.Name] {
-				return fmt.Sprintf("member %d holds %d %s, there should be %d", n.ID(), use.Have, use.Name, allowed[use.Name]), c.over(client.Keepalive + answerTime)
+				return fmt.Sprintf("member %d holds %d %s, there should be %d", n.ID(), use.Have, use.Name, allowed[use.Name]),
+					c.over(client.Keepalive + answerTime)
 			}
 		}
 	}

@@ -193,7 +193,8 @@ func (s *settling) different() string {
 			return err.Error()
 		}
 		if r := n.Store().KV.Revision(); r != rev || other != sum {
-			return fmt.Sprintf("member %d is at revision %d with hash %08x, member %d at %d with %08x", core[0].ID(), rev, sum, n.ID(), r, other)
+			return fmt.Sprintf("member %d is at revision %d with hash %08x, member %d at %d with %08x", core[0].ID(), rev, sum,
+				n.ID(), r, other)
 		}
 	}
 	for _, wt := range s.clients.Watchers() {

@@ -23,11 +23,11 @@ type Config struct {
 
 	SnapshotCount   uint64        `json:"snapshotCount"`            // applied entries between two local snapshots
 	SnapshotCatchUp uint64        `json:"snapshotCatchUp"`          // entries kept behind a snapshot for slow followers
-	CompactEntries  uint64        `json:"compactEntries,omitempty"` // applied entries between two compactions of the log in memory, 0 = 100
+	CompactEntries  uint64        `json:"compactEntries,omitempty"` // entries between compactions in memory, 0 = 100
 	SegmentBytes    int64         `json:"segmentBytes"`             // WAL segment size
-	CommitEvery     time.Duration `json:"commitEvery"`              // backend: at most this long between write buffer and disk
+	CommitEvery     time.Duration `json:"commitEvery"`              // at most so long between write buffer and disk
 	CommitOps       int           `json:"commitOps"`                // backend: or so many operations
-	Quota           int64         `json:"quota,omitempty"`          // bytes in use from which writes raise NOSPACE, 0 = 2 GiB
+	Quota           int64         `json:"quota,omitempty"`          // bytes in use that raise NOSPACE, 0 = 2 GiB
 	Progress        time.Duration `json:"progress"`                 // interval of watch progress notifications
 
 	// LongRange is how many keys a range may touch before it is read on a view,
@@ -109,9 +109,9 @@ type Watching struct {
 	Revisions     int           `json:"revisions,omitempty"`     // of one scan
 	ScanBytes     int           `json:"scanBytes,omitempty"`     // of one scan
 	ResponseBytes int           `json:"responseBytes,omitempty"` // from which a response takes no further revision
-	FragmentBytes int           `json:"fragmentBytes,omitempty"` // of a response that is split where fragments are asked for
+	FragmentBytes int           `json:"fragmentBytes,omitempty"` // of a response that may be split
 	Read          time.Duration `json:"read,omitempty"`          // what every second client takes to read a response
-	Turn          time.Duration `json:"turn,omitempty"`          // mean time for which a client leaves its watch alone, 0 = 4 s
+	Turn          time.Duration `json:"turn,omitempty"`          // mean time between changes of a watch, 0 = 4 s
 }
 
 // Workload describes the simulated clients.
@@ -181,7 +181,8 @@ func Default() Config {
 		CommitEvery: 100 * time.Millisecond, CommitOps: 10_000, Progress: 10 * time.Minute, LongRange: 4,
 		Network: LAN(),
 		Disk:    Disk{Write: 20 * time.Microsecond, Fsync: 2 * time.Millisecond},
-		Process: Process{Apply: 20 * time.Microsecond, PerItem: 10 * time.Microsecond, Read: 20 * time.Microsecond, Restart: 50 * time.Millisecond},
+		Process: Process{Apply: 20 * time.Microsecond, PerItem: 10 * time.Microsecond, Read: 20 * time.Microsecond,
+			Restart: 50 * time.Millisecond},
 		Workload: Workload{Clients: 5, Rate: 50, Keys: 8, Timeout: 5 * time.Second, Watches: 2,
 			Mix: Mix{Put: 40, Get: 25, Serializable: 10, Delete: 8, Txn: 12, Range: 4, Compact: 1}},
 		LogWindow: 24,
@@ -220,7 +221,8 @@ func (c *Config) Validate() error {
 	case c.TickEvery <= 0:
 		return fmt.Errorf("setup: tickEvery = %v: want a positive duration", c.TickEvery)
 	case c.HeartbeatTicks < 1 || c.ElectionTicks <= c.HeartbeatTicks:
-		return fmt.Errorf("setup: electionTicks = %d must exceed heartbeatTicks = %d, which must be at least 1", c.ElectionTicks, c.HeartbeatTicks)
+		return fmt.Errorf("setup: electionTicks = %d must exceed heartbeatTicks = %d, which must be at least 1",
+			c.ElectionTicks, c.HeartbeatTicks)
 	case c.Workload.Rate < 0 || c.Workload.Clients < 0 || c.Workload.Keys < 0:
 		return fmt.Errorf("setup: a negative workload")
 	case c.Workload.Rate > 0 && (c.Workload.Clients == 0 || c.Workload.Keys == 0):
