@@ -156,7 +156,10 @@ func TestImportsPointOneWay(t *testing.T) {
 }
 
 func TestServerKnowsNoSimulator(t *testing.T) {
-	forbidden := []string{"vitrine/core/sim", "vitrine/core/check", "vitrine/core/model", "vitrine/wasm"}
+	forbidden := []string{
+		"vitrine/core/sim", "vitrine/core/check", "vitrine/core/model", "vitrine/core/script", "vitrine/core/story",
+		"vitrine/core/replay", "vitrine/wasm",
+	}
 	fset := token.NewFileSet()
 	for _, src := range sources(t, fset, "../cmd/server", false) {
 		for _, imp := range imports(src.file) {
@@ -201,7 +204,7 @@ var forbiddenImports = map[string]string{
 
 // raft draws its election timeouts from crypto/rand.Reader; the simulator,
 // and nothing else, puts a seeded reader there (ARCHITECTURE.md, Determinism).
-var allowedImports = map[string][]string{"sim": {"crypto/rand"}}
+var allowedImports = map[string][]string{"sim/dice": {"crypto/rand"}}
 
 var forbiddenCalls = map[string][]string{
 	"time": {"Now", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "Since", "Until"},

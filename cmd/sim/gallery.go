@@ -41,7 +41,8 @@ func (p *program) renewGallery() int {
 		return p.fail(errors.New("-gallery: this binary carries no mutants; build it with -tags mutants"))
 	}
 	status := 0
-	fmt.Fprintf(p.stdout, "%-28s %4s  %11s  %9s  %8s  %8s  %s\n", "planted bug", "", "operations", "faults", "members", "seconds", "trials")
+	fmt.Fprintf(p.stdout, "%-28s %4s  %11s  %9s  %8s  %8s  %s\n", "planted bug", "", "operations", "faults", "members",
+		"seconds", "trials")
 	for _, x := range all {
 		if err := p.renew(x.Mutant, filepath.Join(p.gallery, x.Mutant+".replay")); err != nil {
 			fmt.Fprintf(p.stderr, "sim: %s: %v\n", x.Mutant, err)
@@ -61,7 +62,8 @@ func (p *program) renew(name, file string) error {
 	if old, err := read(file); err == nil {
 		if again, v := repeat(old); v != nil && v.Number == old.Violated {
 			ops, faults := again.Count()
-			fmt.Fprintf(p.stdout, "%-28s I%-3d  %11d  %9d  %8d  %8.1f  as before\n", name, v.Number, ops, faults, again.Config.Members, time.Since(start).Seconds())
+			fmt.Fprintf(p.stdout, "%-28s I%-3d  %11d  %9d  %8d  %8.1f  as before\n", name, v.Number, ops, faults,
+				again.Config.Members, time.Since(start).Seconds())
 			if again.Hash == old.Hash {
 				return nil
 			}
@@ -108,7 +110,8 @@ func (p *program) shrinkForTheEye(name string, failing *replay.Replay) (*replay.
 	}
 	ops, faults := small.Count()
 	ops0, faults0 := whole.Count()
-	fmt.Fprintf(p.stdout, "%-28s I%-3d  %5d → %3d  %4d → %2d  %8d  %8.1f  %d\n", name, small.Violated, ops0, ops, faults0, faults, small.Config.Members, time.Since(start).Seconds(), s.Trials())
+	fmt.Fprintf(p.stdout, "%-28s I%-3d  %5d → %3d  %4d → %2d  %8d  %8.1f  %d\n", name, small.Violated, ops0, ops, faults0,
+		faults, small.Config.Members, time.Since(start).Seconds(), s.Trials())
 	return small, nil
 }
 

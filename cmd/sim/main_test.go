@@ -50,13 +50,15 @@ func TestSingleRunEndsWithItsHash(t *testing.T) {
 	if status != 0 || stderr != "" || !hashLine.MatchString(out) {
 		t.Fatalf("status %d, output\n%s%s", status, out, stderr)
 	}
-	for _, word := range []string{"seed       7, 5 members", "times real time", "requests", "faults", "all invariants hold"} {
+	for _, word := range []string{"seed       7, 5 members", "times real time", "requests", "faults",
+		"all invariants hold"} {
 		if !strings.Contains(out, word) {
 			t.Errorf("no %q in\n%s", word, out)
 		}
 	}
 	last := func(s string) string { return s[len(s)-17:] }
-	if _, again, _ := invoke("-seed", "7", "-for", "5s", "-members", "5", "-faults", "-v"); last(again) != last(out) || !strings.Contains(again, "leads term") {
+	if _, again, _ := invoke("-seed", "7", "-for", "5s", "-members", "5", "-faults", "-v"); last(again) != last(out) ||
+		!strings.Contains(again, "leads term") {
 		t.Errorf("the same seed with -v:\n%s", again)
 	}
 	if _, other, _ := invoke("-seed", "8", "-for", "5s", "-members", "5", "-faults"); last(other) == last(out) {
@@ -66,7 +68,8 @@ func TestSingleRunEndsWithItsHash(t *testing.T) {
 
 func TestHashesOfManySeeds(t *testing.T) {
 	status, out, stderr := invoke("-seeds", "3:6", "-for", "2s", "-hashes")
-	if want := regexp.MustCompile(`\A3 [0-9a-f]{16}\n4 [0-9a-f]{16}\n5 [0-9a-f]{16}\n6 [0-9a-f]{16}\n\z`); status != 0 || !want.MatchString(out) {
+	want := regexp.MustCompile(`\A3 [0-9a-f]{16}\n4 [0-9a-f]{16}\n5 [0-9a-f]{16}\n6 [0-9a-f]{16}\n\z`)
+	if status != 0 || !want.MatchString(out) {
 		t.Errorf("status %d\n%s%s", status, out, stderr)
 	}
 }
@@ -79,7 +82,8 @@ func TestJSON(t *testing.T) {
 	}
 	for i, line := range lines {
 		var r result
-		if err := json.Unmarshal([]byte(line), &r); err != nil || r.Seed != uint64(i+1) || len(r.Hash) != 16 || r.Simulated < 2 || r.Events == 0 {
+		if err := json.Unmarshal([]byte(line), &r); err != nil || r.Seed != uint64(i+1) || len(r.Hash) != 16 ||
+			r.Simulated < 2 || r.Events == 0 {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
@@ -148,8 +152,10 @@ func TestViolationIsKept(t *testing.T) {
 
 func TestBadCommandLines(t *testing.T) {
 	for _, args := range [][]string{
-		{"-nosuch"}, {"extra"}, {"-seeds", "9:1"}, {"-seeds", "x"}, {"-seeds", "1:"}, {"-members", "0"}, {"-members", "99"}, {"-for", "-1s"},
-		{"-network", "mars"}, {"-hashes"}, {"-rate", "-3"}, {"-replay", "/nonexistent"}, {"-trace", "/nonexistent/x"}, {"-cpuprofile", "/nonexistent/x"},
+		{"-nosuch"}, {"extra"}, {"-seeds", "9:1"}, {"-seeds", "x"}, {"-seeds", "1:"}, {"-members", "0"}, {"-members", "99"},
+		{"-for", "-1s"},
+		{"-network", "mars"}, {"-hashes"}, {"-rate", "-3"}, {"-replay", "/nonexistent"}, {"-trace", "/nonexistent/x"},
+		{"-cpuprofile", "/nonexistent/x"},
 	} {
 		status, out, stderr := invoke(args...)
 		if status != 2 || stderr == "" || out != "" {

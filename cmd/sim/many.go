@@ -164,8 +164,11 @@ func (t *tally) end() int {
 	if t.hashes || t.json {
 		return 0
 	}
-	fmt.Fprintf(t.stdout, "%d seeds, no violation: %.0f simulated seconds, %d events, %d requests answered, %d faults (%.0f an hour), %.0f times real time a core, %d MiB at most\n",
-		t.runs, t.simulated, t.events, t.requests, t.faults, float64(t.faults)/t.simulated*3600, t.simulated/t.cpu, t.peak>>20)
+	fmt.Fprintf(t.stdout,
+		"%d seeds, no violation: %.0f simulated seconds, %d events, %d requests answered, %d faults (%.0f an hour), "+
+			"%.0f times real time a core, %d MiB at most\n",
+		t.runs, t.simulated, t.events, t.requests, t.faults, float64(t.faults)/t.simulated*3600, t.simulated/t.cpu,
+		t.peak>>20)
 	if !t.options.strikes {
 		return 0
 	}

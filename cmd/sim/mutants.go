@@ -112,7 +112,8 @@ func (p *program) tryAll(list []mutant.Info, trials []*trial) error {
 func tryApart(self string, info mutant.Info) (*trial, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), trialTime)
 	defer cancel()
-	out, _ := exec.CommandContext(ctx, self, "-mutants", "-json", "-mutant", info.Name).Output() // a survivor is told by its figures
+	// a survivor is told by its figures
+	out, _ := exec.CommandContext(ctx, self, "-mutants", "-json", "-mutant", info.Name).Output()
 	t := &trial{Name: info.Name}
 	if err := json.Unmarshal(out, t); err != nil {
 		return t, fmt.Errorf("mutant %s: %w", info.Name, errors.Join(err, ctx.Err()))
@@ -153,7 +154,8 @@ func (p *program) tellMutants(list []mutant.Info, trials []*trial) int {
 		writeMarkdown(p.stdout, list, trials)
 	default:
 		for i, t := range trials {
-			fmt.Fprintf(p.stdout, "%-28s %-44s seed %-4d I%-3d at %5.1f s  killed %2d of %d  %s\n", t.Name, list[i].Source, t.First, t.By, t.At, t.Killed, rated, t.verdicts())
+			fmt.Fprintf(p.stdout, "%-28s %-44s seed %-4d I%-3d at %5.1f s  killed %2d of %d  %s\n", t.Name, list[i].Source,
+				t.First, t.By, t.At, t.Killed, rated, t.verdicts())
 		}
 	}
 	return status
@@ -163,8 +165,11 @@ func (p *program) tellMutants(list []mutant.Info, trials []*trial) int {
 func (t *trial) verdicts() string { return strings.Join(slices.Sorted(maps.Keys(t.Numbers)), ", ") }
 
 func writeMarkdown(out io.Writer, list []mutant.Info, trials []*trial) {
-	fmt.Fprintf(out, "| Planted bug | What is wrong | Source | Caught by | First seed | Killed, of %d seeds |\n| --- | --- | --- | --- | --- | --- |\n", rated)
+	fmt.Fprintf(out, "| Planted bug | What is wrong | Source | Caught by | First seed | Killed, of %d seeds |\n", rated)
+	fmt.Fprintf(out, "| --- | --- | --- | --- | --- | --- |\n")
 	for i, t := range trials {
-		fmt.Fprintf(out, "| `%s` | %s | %s | %s | %d | %d |\n", t.Name, list[i].Story, list[i].Source, t.verdicts(), t.First, t.Killed)
+		info := list[i]
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s | %d | %d |\n",
+			t.Name, info.Story, info.Source, t.verdicts(), t.First, t.Killed)
 	}
 }

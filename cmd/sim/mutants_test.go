@@ -16,7 +16,8 @@ func TestCanary(t *testing.T) {
 		var out, complaints bytes.Buffer
 		file := filepath.Join(t.TempDir(), "canary.replay")
 		args = append(args, "-for", "10s", "-mutant", "canary", "-o", file)
-		if status := run(args, strings.NewReader(""), &out, &complaints); status != 1 || !strings.Contains(out.String()+complaints.String(), "I30") {
+		if status := run(args, strings.NewReader(""), &out, &complaints); status != 1 ||
+			!strings.Contains(out.String()+complaints.String(), "I30") {
 			t.Errorf("%v: status %d, want 1 and I30:\n%s%s", args, status, &out, &complaints)
 		}
 	}

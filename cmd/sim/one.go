@@ -132,9 +132,11 @@ func (p *program) tell(w *sim.World, r *result) {
 	out := p.stdout
 	fmt.Fprintf(out, "seed       %d, %d members\n", r.Seed, r.Members)
 	fmt.Fprintf(out, "drawn      %s\n", r.Options)
-	fmt.Fprintf(out, "simulated  %.1f s in %.3f s, %.3f s of CPU: %.0f times real time a core\n", r.Simulated, r.Real, r.CPU, r.Speed)
+	fmt.Fprintf(out, "simulated  %.1f s in %.3f s, %.3f s of CPU: %.0f times real time a core\n", r.Simulated, r.Real,
+		r.CPU, r.Speed)
 	fmt.Fprintf(out, "events     %d, %.0f a second of CPU\n", r.Events, float64(r.Events)/r.CPU)
-	fmt.Fprintf(out, "requests   %d answered, %d failed or unknown; revision %d\n", r.Requests.OK, r.Requests.Failed, r.Revision)
+	fmt.Fprintf(out, "requests   %d answered, %d failed or unknown; revision %d\n", r.Requests.OK, r.Requests.Failed,
+		r.Revision)
 	var faults []string
 	for _, f := range w.FaultCounts() {
 		faults = append(faults, fmt.Sprintf("%s %d", f.Name, f.N))
@@ -151,7 +153,8 @@ func (p *program) tell(w *sim.World, r *result) {
 }
 
 func (p *program) tellViolation(w *sim.World, r *result) {
-	fmt.Fprintf(p.stdout, "VIOLATED   I%d at %v, event %d: %s\n", r.Violation.Number, time.Duration(r.Violation.At), r.Violation.Seq, r.Violation.Text)
+	fmt.Fprintf(p.stdout, "VIOLATED   I%d at %v, event %d: %s\n", r.Violation.Number, time.Duration(r.Violation.At),
+		r.Violation.Seq, r.Violation.Text)
 	if p.verbose && w.Stack() != "" {
 		fmt.Fprintln(p.stdout, w.Stack())
 	}

@@ -57,14 +57,18 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f := flag.NewFlagSet("sim", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Uint64Var(&o.seed, "seed", 1, "seed of a single run")
-	f.StringVar(&o.seeds, "seeds", "", "run many seeds, first:last, and stop at a violation; - reads them from the standard input")
+	f.StringVar(&o.seeds, "seeds", "",
+		"run many seeds, first:last, and stop at a violation; - reads them from the standard input")
 	f.DurationVar(&o.length, "for", 60*time.Second, "simulated time; then faults end and the cluster must settle")
-	f.StringVar(&o.members, "members", "", fmt.Sprintf("size of the cluster, 1 to %d, or several that seeds take in turn: 3,5 (default 3, with -soak 3,5)", sim.MaxMembers))
+	f.StringVar(&o.members, "members", "",
+		fmt.Sprintf("size of the cluster, 1 to %d, or several that seeds take in turn: 3,5 (default 3, with -soak 3,5)",
+			sim.MaxMembers))
 	f.BoolVar(&o.faults, "faults", false, "draw faults from the seed")
 	f.Float64Var(&o.rate, "rate", sim.DefaultConfig().Workload.Rate, "client operations a simulated second")
 	f.StringVar(&o.network, "network", "lan", "latencies: lan or teaching")
 	f.BoolVar(&o.noChecks, "nochecks", false, "run without checkers, to measure them")
-	f.BoolVar(&o.strikes, "strikes", false, "with -seeds: print how often each step of the driver was struck; fail if one never was")
+	f.BoolVar(&o.strikes, "strikes", false,
+		"with -seeds: print how often each step of the driver was struck; fail if one never was")
 	f.StringVar(&o.mutant, "mutant", "", "plant a bug in the core: see -mutants (needs a binary built with -tags mutants)")
 	f.BoolVar(&o.markdown, "md", false, "with -mutants: print the table in Markdown")
 	f.BoolVar(&o.mutants, "mutants", false, "plant every bug in turn and see that it is found")
@@ -81,8 +85,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.DurationVar(&o.within, "within", 60*time.Second, "with -shrink: real time it may take")
 	f.IntVar(&o.atLeast, "atleast", 1, "with -shrink: members that must stay")
 	f.StringVar(&o.soak, "soak", "", "run seeds until stopped and keep every failure, and its small twin, in a directory")
-	f.StringVar(&o.gallery, "gallery", "", "renew the replays of a gallery: a directory with an index.json (needs -tags mutants)")
-	f.StringVar(&o.out, "o", "", "where a replay file goes; %d is the seed (default sim-%d.replay; of -shrink, FILE.small.replay)")
+	f.StringVar(&o.gallery, "gallery", "",
+		"renew the replays of a gallery: a directory with an index.json (needs -tags mutants)")
+	f.StringVar(&o.out, "o", "",
+		"where a replay file goes; %d is the seed (default sim-%d.replay; of -shrink, FILE.small.replay)")
 	f.StringVar(&o.traceFile, "trace", "", "write all events of a single run to a file, one JSON object a line")
 	f.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile to a file")
 	f.BoolVar(&o.version, "version", false, "print the version")

@@ -106,7 +106,8 @@ func (p *program) otherBuild(file *replay.Replay, w *sim.World) {
 	if file.Commit != "" {
 		by = fmt.Sprintf(" It was written by commit %s, and I am %s.", file.Commit, commit)
 	}
-	fmt.Fprintf(p.stderr, "sim: not the same build: the file says hash %s, this run has %s.%s\n", file.Hash, w.HashText(), by)
+	fmt.Fprintf(p.stderr, "sim: not the same build: the file says hash %s, this run has %s.%s\n", file.Hash, w.HashText(),
+		by)
 }
 
 // tellStory prints what led to the violation, or the run's decisions if there

@@ -25,7 +25,8 @@ func (p *program) shrinkFile() int {
 	s.Progress = func(state replay.ShrinkState) {
 		if now := time.Now(); now.Sub(last) > 200*time.Millisecond && !p.json {
 			last = now
-			fmt.Fprintf(p.stderr, "\r%-16s %6d trials  %5d operations  %4d faults  %d members  %8v ", state.Pass, state.Trials, state.Ops, state.Faults, state.Members, state.Length.Round(time.Millisecond))
+			fmt.Fprintf(p.stderr, "\r%-16s %6d trials  %5d operations  %4d faults  %d members  %8v ", state.Pass, state.Trials,
+				state.Ops, state.Faults, state.Members, state.Length.Round(time.Millisecond))
 		}
 	}
 	small, err := s.Shrink(file)
@@ -44,8 +45,10 @@ func (p *program) shrinkFile() int {
 	if s.Stopped() {
 		end = "stopped by the clock; -within gives it more time"
 	}
-	fmt.Fprintf(p.stdout, "%s: I%d with %d operations, %d faults, %d members, %v; %d bytes, before %d; %d trials in %.1f s: %s\n",
-		out, small.Violated, ops, faults, small.Config.Members, time.Duration(small.At).Round(time.Millisecond), after, before, s.Trials(), time.Since(start).Seconds(), end)
+	fmt.Fprintf(p.stdout,
+		"%s: I%d with %d operations, %d faults, %d members, %v; %d bytes, before %d; %d trials in %.1f s: %s\n",
+		out, small.Violated, ops, faults, small.Config.Members, time.Duration(small.At).Round(time.Millisecond), after,
+		before, s.Trials(), time.Since(start).Seconds(), end)
 	return 0
 }
 

@@ -47,7 +47,8 @@ func (p *program) soakForever() int {
 	context.AfterFunc(interrupted, s.seeds.stop)
 	fmt.Fprintf(p.stderr, "sim: seeds from %d on, failures go to %s; interrupt to stop\n", s.seeds.next, p.soak)
 	err := s.search()
-	fmt.Fprintf(p.stderr, "%d seeds, %.1f simulated hours, %d faults, %d failures\n", s.tally.runs, s.tally.simulated/3600, s.tally.faults, s.failed)
+	fmt.Fprintf(p.stderr, "%d seeds, %.1f simulated hours, %d faults, %d failures\n", s.tally.runs,
+		s.tally.simulated/3600, s.tally.faults, s.failed)
 	switch {
 	case err != nil:
 		return p.fail(err)

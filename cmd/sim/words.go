@@ -18,7 +18,8 @@ func catalogue(lang string) (speaker, error) {
 func (s speaker) line(l *story.Line) string {
 	return s.Text("feed."+l.Kind, map[string]any{
 		"member": memberName(l.Member), "peer": memberName(l.Peer), "term": l.Term, "index": l.Index, "rev": l.Rev,
-		"from": s.names(l.From), "to": s.names(l.To), "n": max(l.N, uint64(len(l.From))), "text": l.Text, "who": s.Text("feed.someone", nil),
+		"from": s.names(l.From), "to": s.names(l.To), "n": max(l.N, uint64(len(l.From))), "text": l.Text,
+		"who": s.Text("feed.someone", nil),
 	})
 }
 

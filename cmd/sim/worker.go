@@ -34,7 +34,8 @@ func (p *program) startWorker() (*worker, error) {
 	w := &worker{cmd: exec.Command(self,
 		"-seeds", "-", "-json", "-j", "1", "-for", p.length.String(), "-members", p.members, "-mutant", p.mutant,
 		"-network", p.network, "-o", p.out,
-		"-rate", strconv.FormatFloat(p.rate, 'g', -1, 64), "-faults="+strconv.FormatBool(p.faults), "-nochecks="+strconv.FormatBool(p.noChecks),
+		"-rate", strconv.FormatFloat(p.rate, 'g', -1, 64), "-faults="+strconv.FormatBool(p.faults),
+		"-nochecks="+strconv.FormatBool(p.noChecks),
 	)}
 	w.cmd.Stderr = p.stderr
 	w.cmd.SysProcAttr = apart()

@@ -116,8 +116,8 @@ func rows() []Verb {
 			Reads: "Rev, Physical; negative = so many behind the newest revision that the client saw"},
 		{Name: Watch, Op: OpWatch, Operation: true, request: watchOf, simpler: simplerWatch,
 			Reads: "Key, End, Rev, PrevKV, Progress, Fragment, Filter (no-put, no-delete, or both with a comma), ID (the " +
-				"watch id that it asks for, 0 = any); Leader: its stream wants a member that has a leader; a client's watches share " +
-				"a stream; answered by a request id"},
+				"watch id that it asks for, 0 = any); Leader: its stream wants a member that has a leader; a client's watches " +
+				"share a stream; answered by a request id"},
 		{Name: Alarm, Op: OpAlarm, request: alarmOf,
 			Reads: "Name (get, activate, deactivate), Value (nospace, corrupt, none at all), ID: whose"},
 		{Name: MoveLeader, Op: OpMoveLeader, request: moveLeaderOf, Reads: "ID: to whom; asked of Member, which must lead"},

@@ -115,9 +115,9 @@ func (n *node) boot() {
 	}
 	n.process, n.told = running, figures{}
 	n.tellStore()
-	w.rand.use(n)
+	w.rand.Use(n)
 	m, err := member.New(n.memberConfig(), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
-	w.rand.use(nil)
+	w.rand.Use(nil)
 	if err != nil {
 		n.stop(err)
 		w.judge.Broken(invariant.Boot, "member %d does not boot after a crash: %v", n.id, err)

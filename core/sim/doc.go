@@ -3,15 +3,19 @@
 // members are real ones: core/member over core/store and core/wal, with their
 // bytes on simulated disks, so that a restart is a real recovery.
 //
+// Here are machines and the network between them; what else a world has are
+// packages below, each of which sees the world by an interface of its own: clock
+// and dice, disk (what goes wrong with one), client, chaos (what goes wrong at
+// all), judge, settle. What is done to a world are commands of package script.
+//
 // A run is a seed, a configuration, and commands with their times; the same
 // three give the same events, bit for bit, on every machine and in the
 // browser. The running hash of the event stream tells.
 //
 //	w, err := sim.New(sim.DefaultConfig())
 //	if err != nil { ... }
-//	defer w.Close()
 //	w.RunUntil(trace.Instant(5*time.Second), 0)
-//	w.Do(sim.Command{Cmd: script.Crash, Member: w.Leader()})
+//	w.Do(script.Command{Cmd: script.Crash, Member: w.Leader()})
 //	w.RunUntil(trace.Instant(10*time.Second), 0)
 //	fmt.Println(w.HashText(), w.Violation())
 //

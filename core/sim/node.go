@@ -179,10 +179,10 @@ func (n *node) step(in *member.Input) {
 	if n.wear.Struck() {
 		return
 	}
-	w.rand.use(n)
+	w.rand.Use(n)
 	n.member.Step(trace.Instant(w.clock.Now), *in)
 	n.member.Poll(&n.out)
-	w.rand.use(nil)
+	w.rand.Use(nil)
 	if n.member.Leader() != 0 {
 		n.led = w.clock.Now
 	}

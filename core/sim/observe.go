@@ -11,6 +11,13 @@ import (
 // What the world tells for the picture only: raft's timers, which it sees from
 // outside, what disks are busy with, and the figures of stores.
 
+// Read serves raft, which draws election timeouts while the member steps.
+func (n *node) Read(p []byte) (int, error) {
+	k, err := n.raft.Read(p)
+	n.drewTimeout(p)
+	return k, err
+}
+
 // drewTimeout sees the bytes that raft was given for a random number below
 // ElectionTicks. It asks for one byte and takes as many of its low bits as the
 // number needs; what is out of range it draws again.

@@ -1,14 +1,11 @@
 package sim
 
 import (
-	"crypto/rand"
 	"fmt"
-	"io"
 	"slices"
 
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
-	"vitrine/core/invariant"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
@@ -31,7 +28,7 @@ type World struct {
 	clock  *clock.Clock
 	stream *trace.Stream
 	mutant mutant.ID
-	rand   switchReader
+	rand   dice.Global
 	judge  *judge.Judge
 
 	nodes   []*node
@@ -117,38 +114,16 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	return w, nil
 }
 
-// switchReader stands in for crypto/rand.Reader while a world runs, and serves
-// the dice of the member that is stepping. Nobody else may draw from it.
-type switchReader struct {
-	node  *node
-	saved io.Reader
-	depth int
-}
-
-func (r *switchReader) use(n *node) { r.node = n }
-
-// Read implements io.Reader.
-func (r *switchReader) Read(p []byte) (int, error) {
-	invariant.Assert(r.node != nil, "sim: somebody draws from crypto/rand outside a member's step")
-	n, err := r.node.raft.Read(p)
-	r.node.drewTimeout(p)
-	return n, err
-}
-
-// enter installs the world's reader and its mutant; leave puts back what was
+// enter installs the world's randomness and its mutant; leave puts back what was
 // there, so that a world with a bug and one without can live in one page.
 func (w *World) enter() {
-	if w.rand.depth == 0 {
-		w.rand.saved, rand.Reader = rand.Reader, &w.rand
+	if w.rand.Enter() {
 		mutant.Plant(w.mutant)
 	}
-	w.rand.depth++
 }
 
 func (w *World) leave() {
-	w.rand.depth--
-	if w.rand.depth == 0 {
-		rand.Reader, w.rand.saved = w.rand.saved, nil
+	if w.rand.Leave() {
 		mutant.Plant(mutant.None)
 	}
 	if p := recover(); p != nil {

@@ -150,7 +150,7 @@ func request(p *Pool, c *Client, cmd *script.Command) error {
 		p.Watch(c, create, cmd.Leader, words, 0)
 		return nil
 	}
-	c.Request = p.Issue(c, op, body, words, key, 0, p.patience())
+	c.Request = p.Issue(c, op, body, words, key, 0, p.load.patience())
 	return nil
 }
 

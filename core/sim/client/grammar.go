@@ -112,13 +112,13 @@ func (g *grammar) branch(depth int) (ops []*pb.RequestOp) {
 	key := g.key()
 	switch g.n(12) {
 	case 0: // put and deleted again at one revision, by siblings
-		ops = append(ops, Nest(Put(key, g.p.value())), g.readOp(key), Nest(g.deletion(key)))
+		ops = append(ops, Nest(Put(key, g.p.load.value())), g.readOp(key), Nest(g.deletion(key)))
 	case 1: // deleted and put again at one revision: "from here on" covers no put
 		wipe := g.deletion(key)
 		wipe.GetRequestDeleteRange().RangeEnd = []byte{0}
-		ops = append(ops, wipe, Put(key, g.p.value()), g.readOp(key))
+		ops = append(ops, wipe, Put(key, g.p.load.value()), g.readOp(key))
 	case 2: // reads around a write
-		ops = append(ops, g.readOp(key), Put(key, g.p.value()), g.readOp(key))
+		ops = append(ops, g.readOp(key), Put(key, g.p.load.value()), g.readOp(key))
 	case 3: // siblings
 		if depth < maxNesting {
 			for range 2 + g.n(2) {
@@ -138,7 +138,7 @@ func (g *grammar) operation(depth int) *pb.RequestOp {
 	case 0, 1, 2:
 		r := &pb.PutRequest{Key: g.key(), PrevKv: g.one(3), IgnoreValue: g.one(16)}
 		if !r.IgnoreValue {
-			r.Value = g.p.value()
+			r.Value = g.p.load.value()
 		}
 		return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: r}}
 	case 3:

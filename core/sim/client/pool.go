@@ -67,7 +67,6 @@ type Pool struct {
 	settled bool // nobody reads slowly any more
 
 	requests  clock.Slab[Request]
-	pushes    clock.Slab[pushed]
 	requestID uint64
 	values    uint64
 	byRequest map[uint64]int32 // unfinished requests; for look-ups only
@@ -75,9 +74,16 @@ type Pool struct {
 	retired   [keptRequests]int32
 	finished  int
 
+	streams
+}
+
+// streams are the watch streams of all clients.
+type streams struct {
+	p        *Pool
+	pushes   clock.Slab[pushed]
 	watchers []*Watcher
 	streamID uint64
-	streams  map[uint64]*Stream // by the present connection: for look-ups, and for what no order can change
+	byID     map[uint64]*Stream // by the present connection: for look-ups, and for what no order can change
 	opened   []*Stream          // reused
 	asks     clock.Slab[*pb.WatchRequest]
 	text     []byte // reused
@@ -87,11 +93,13 @@ type Pool struct {
 func New(
 	h Host, cfg *setup.Config, net *setup.Network, c *clock.Clock, x *chaos.Chaos, j *judge.Judge,
 ) *Pool {
-	return &Pool{
+	p := &Pool{
 		host: h, cfg: cfg, net: net, clock: c, chaos: x, judge: j,
 		wire: dice.New(cfg.Seed, dice.Wire, 0).At(&c.Now), load: newWorkload(cfg.Workload), deeds: deeds(),
-		byRequest: map[uint64]int32{}, streams: map[uint64]*Stream{},
+		byRequest: map[uint64]int32{}, streams: streams{byID: map[uint64]*Stream{}},
 	}
+	p.streams.p, p.load.p = p, p
+	return p
 }
 
 // Happens makes an event of the clients happen.
@@ -104,9 +112,9 @@ func (p *Pool) Happens(e *clock.Event) {
 	case ClientTimer:
 		p.clientTimer(e)
 	case Think:
-		p.thought(e)
+		p.load.thought(e)
 	case Turn:
-		p.turn(e)
+		p.load.turn(e)
 	case WatchArrive:
 		p.watchArrives(p.host.Server(uint64(e.Member)), e)
 	case WatchPush:
@@ -183,7 +191,7 @@ func (p *Pool) Rate() float64 { return p.load.Rate }
 // SetRate changes that.
 func (p *Pool) SetRate(rate float64) {
 	p.load.setRate(rate)
-	p.wake()
+	p.load.wake()
 }
 
 // Rest ends the load. A reader that is slow on purpose is a fault and heals with the
@@ -194,7 +202,7 @@ func (p *Pool) Rest() { p.load.off, p.settled = true, true }
 // it: its own slowness is no fault of the cluster.
 func (p *Pool) Unread() int64 {
 	last := p.clock.Now
-	for _, s := range p.streams {
+	for _, s := range p.byID {
 		last = max(last, s.arrival)
 	}
 	return last

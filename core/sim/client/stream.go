@@ -53,7 +53,8 @@ const (
 	watchKinds = 4
 )
 
-func (p *Pool) newStream(c *Client, fenced bool, endpoint uint64) *Stream {
+func (t *streams) newStream(c *Client, fenced bool, endpoint uint64) *Stream {
+	p := t.p
 	s := &Stream{Client: c.ID, Fenced: fenced, pinned: endpoint != 0, Member: endpoint, began: endpoint}
 	if endpoint == 0 {
 		s.began = p.choose(c)
@@ -66,11 +67,12 @@ func (p *Pool) newStream(c *Client, fenced bool, endpoint uint64) *Stream {
 }
 
 // connect opens a connection after a while and asks for all watches on it.
-func (p *Pool) connect(s *Stream, wait int64) {
+func (t *streams) connect(s *Stream, wait int64) {
+	p := t.p
 	p.streamID++
-	delete(p.streams, s.id)
+	delete(p.byID, s.id)
 	s.id, s.arrival, s.sent, s.There = p.streamID, 0, 0, false
-	p.streams[s.id] = s
+	p.byID[s.id] = s
 	s.Judged = p.judge.StreamOpened()
 	p.transmit(s, watchOpen, 0, wait)
 	for _, wt := range slices.Clone(s.Watchers) {
@@ -84,14 +86,16 @@ func (p *Pool) connect(s *Stream, wait int64) {
 }
 
 // transmit puts something on the way to a member, behind what was sent before.
-func (p *Pool) transmit(s *Stream, what, request int32, wait int64) {
+func (t *streams) transmit(s *Stream, what, request int32, wait int64) {
+	p := t.p
 	s.sent = max(p.clock.Now+wait, s.sent+1)
 	p.clock.Push(clock.Event{At: s.sent, Kind: WatchArrive, Slot: what + request*watchKinds, Member: uint32(s.Member),
 		A: s.id})
 }
 
 // ask sends a request over the stream.
-func (p *Pool) ask(s *Stream, r *pb.WatchRequest) {
+func (t *streams) ask(s *Stream, r *pb.WatchRequest) {
+	p := t.p
 	p.judge.StreamAsked(s.Judged, r)
 	at := p.asks.Take()
 	*p.asks.At(at) = r
@@ -100,7 +104,8 @@ func (p *Pool) ask(s *Stream, r *pb.WatchRequest) {
 
 // Headless looks after a tick whether a member without a leader has cut the
 // streams that require one, when it should have.
-func (p *Pool) Headless(n Server) {
+func (t *streams) Headless(n Server) {
+	p := t.p
 	if !n.Runs() || n.Member().Leader() != 0 {
 		return
 	}
@@ -118,7 +123,8 @@ func (p *Pool) Headless(n Server) {
 }
 
 // askWatch asks for a watch from where it would go on.
-func (p *Pool) askWatch(wt *Watcher) {
+func (t *streams) askWatch(wt *Watcher) {
+	p := t.p
 	wt.floor = p.clients[wt.Client].heard[wt.On.Member]
 	wt.Start, wt.Asked = wt.Next, wt.On.Member
 	p.tell(wt, trace.Event{
@@ -132,7 +138,8 @@ func (p *Pool) askWatch(wt *Watcher) {
 }
 
 // reconnect goes to the next endpoint, or stays with a pinned one.
-func (p *Pool) reconnect(s *Stream, wait time.Duration) {
+func (t *streams) reconnect(s *Stream, wait time.Duration) {
+	p := t.p
 	if !s.pinned {
 		if id := p.choose(p.clients[s.Client]); id != 0 {
 			s.Member = id
@@ -146,7 +153,8 @@ func (p *Pool) reconnect(s *Stream, wait time.Duration) {
 
 // watchArrives brings a stream's beginning or end, or a request on it, to a
 // member.
-func (p *Pool) watchArrives(n Server, e *clock.Event) {
+func (t *streams) watchArrives(n Server, e *clock.Event) {
+	p := t.p
 	if n.Paused() {
 		n.Hold(*e)
 		return
@@ -155,7 +163,7 @@ func (p *Pool) watchArrives(n Server, e *clock.Event) {
 		p.streamRefused(e)
 		return
 	}
-	s := p.streams[e.A]
+	s := p.byID[e.A]
 	switch e.Slot % watchKinds {
 	case watchOpen:
 		if s != nil {
@@ -181,7 +189,8 @@ func (p *Pool) watchArrives(n Server, e *clock.Event) {
 
 // arrivedWatch notes that the request of a new watch is at its member, and
 // returns its cause.
-func (p *Pool) arrivedWatch(n Server, s *Stream, r *pb.WatchRequest) uint64 {
+func (t *streams) arrivedWatch(n Server, s *Stream, r *pb.WatchRequest) uint64 {
+	p := t.p
 	if s == nil || r.GetCreateRequest() == nil {
 		return 0
 	}
@@ -199,7 +208,8 @@ func (p *Pool) arrivedWatch(n Server, s *Stream, r *pb.WatchRequest) uint64 {
 	return 0
 }
 
-func (p *Pool) takeAsk(e *clock.Event) *pb.WatchRequest {
+func (t *streams) takeAsk(e *clock.Event) *pb.WatchRequest {
+	p := t.p
 	at := p.asks.At(e.Slot / watchKinds)
 	r := *at
 	*at = nil
@@ -208,7 +218,8 @@ func (p *Pool) takeAsk(e *clock.Event) *pb.WatchRequest {
 }
 
 // streamRefused tells a client that nobody listens.
-func (p *Pool) streamRefused(e *clock.Event) {
+func (t *streams) streamRefused(e *clock.Event) {
+	p := t.p
 	switch e.Slot % watchKinds {
 	case watchOpen:
 		p.send(pushed{stream: e.A, err: errRefused})
@@ -218,7 +229,8 @@ func (p *Pool) streamRefused(e *clock.Event) {
 }
 
 // breakStreams ends all streams of a process that has died.
-func (p *Pool) breakStreams(n Server) {
+func (t *streams) breakStreams(n Server) {
+	p := t.p
 	for _, s := range p.OpenStreams() {
 		if s.Member == n.ID() {
 			s.There = false
@@ -228,9 +240,10 @@ func (p *Pool) breakStreams(n Server) {
 }
 
 // OpenStreams lists the clients' streams in a fixed order.
-func (p *Pool) OpenStreams() []*Stream {
+func (t *streams) OpenStreams() []*Stream {
+	p := t.p
 	p.opened = p.opened[:0]
-	for _, s := range p.streams {
+	for _, s := range p.byID {
 		p.opened = append(p.opened, s)
 	}
 	slices.SortFunc(p.opened, func(a, b *Stream) int { return int(int64(a.id) - int64(b.id)) })
@@ -238,8 +251,9 @@ func (p *Pool) OpenStreams() []*Stream {
 }
 
 // EndStream is a member's own end of a stream.
-func (p *Pool) EndStream(n Server, end *member.StreamEnd) {
-	if s := p.streams[end.Stream]; s != nil {
+func (t *streams) EndStream(n Server, end *member.StreamEnd) {
+	p := t.p
+	if s := p.byID[end.Stream]; s != nil {
 		s.There = false
 		if errors.Is(end.Err, api.ErrNoLeader) && (!s.Fenced || n.Member().Leader() != 0) {
 			p.judge.Broken(invariant.LeaderRequired,
@@ -251,8 +265,9 @@ func (p *Pool) EndStream(n Server, end *member.StreamEnd) {
 }
 
 // Push sends a member's watch response to its client.
-func (p *Pool) Push(n Server, r *watch.Push) {
-	if p.streams[r.Stream] == nil {
+func (t *streams) Push(n Server, r *watch.Push) {
+	p := t.p
+	if p.byID[r.Stream] == nil {
 		return
 	}
 	h := n.Member().Header()
@@ -260,8 +275,9 @@ func (p *Pool) Push(n Server, r *watch.Push) {
 	p.send(pushed{stream: r.Stream, response: r.Response.Message(header)})
 }
 
-func (p *Pool) send(what pushed) {
-	s := p.streams[what.stream]
+func (t *streams) send(what pushed) {
+	p := t.p
+	s := p.byID[what.stream]
 	if s == nil {
 		return
 	}
@@ -278,11 +294,12 @@ func (p *Pool) send(what pushed) {
 }
 
 // pushArrives is a response at the client.
-func (p *Pool) pushArrives(e *clock.Event) {
+func (t *streams) pushArrives(e *clock.Event) {
+	p := t.p
 	what := *p.pushes.At(e.Slot)
 	*p.pushes.At(e.Slot) = pushed{}
 	p.pushes.Give(e.Slot)
-	s := p.streams[what.stream]
+	s := p.byID[what.stream]
 	if s == nil {
 		return
 	}
@@ -322,7 +339,8 @@ func partOf(r *pb.WatchResponse) uint64 {
 
 // beginsLate holds a watch "from now on" to what its client had heard before it
 // asked, from the same life of the member: it begins after that.
-func (p *Pool) beginsLate(s *Stream, r *pb.WatchResponse, life uint32) {
+func (t *streams) beginsLate(s *Stream, r *pb.WatchResponse, life uint32) {
+	p := t.p
 	if !r.Created || r.Canceled {
 		return
 	}
@@ -334,7 +352,8 @@ func (p *Pool) beginsLate(s *Stream, r *pb.WatchResponse, life uint32) {
 }
 
 // streamBroken goes on elsewhere, in a moment.
-func (p *Pool) streamBroken(s *Stream, err error) {
+func (t *streams) streamBroken(s *Stream, err error) {
+	p := t.p
 	wait := retryWait
 	var refused *api.Error
 	switch {
@@ -395,7 +414,8 @@ func (s *Stream) drop(wt *Watcher) {
 }
 
 // credit tells the member that its client has read a response.
-func (p *Pool) credit(s *Stream, e *clock.Event) {
+func (t *streams) credit(s *Stream, e *clock.Event) {
+	p := t.p
 	n := p.host.Server(uint64(e.Member))
 	sent := clock.Event{Kind: WatchArrive, Slot: watchSent, Member: e.Member, A: s.id}
 	switch {
@@ -408,13 +428,15 @@ func (p *Pool) credit(s *Stream, e *clock.Event) {
 }
 
 // AskProgress makes a client ask how far its watches have come.
-func (p *Pool) AskProgress(s *Stream) {
+func (t *streams) AskProgress(s *Stream) {
+	p := t.p
 	p.ask(s, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}})
 }
 
 // cancelNumber asks for the end of the watch with that id, whether there is one
 // or not.
-func (p *Pool) cancelNumber(s *Stream, id int64) {
+func (t *streams) cancelNumber(s *Stream, id int64) {
+	p := t.p
 	if wt := s.numbered(id); wt != nil {
 		wt.canceling = true
 	}
@@ -423,13 +445,14 @@ func (p *Pool) cancelNumber(s *Stream, id int64) {
 }
 
 // CloseStream ends a stream from the client's side, and all watches on it.
-func (p *Pool) CloseStream(s *Stream) {
+func (t *streams) CloseStream(s *Stream) {
+	p := t.p
 	if s.Closed {
 		return
 	}
 	s.Closed = true
 	p.transmit(s, watchClose, 0, p.latency())
-	delete(p.streams, s.id)
+	delete(p.byID, s.id)
 	for _, wt := range slices.Clone(s.Watchers) {
 		p.closeWatch(wt, 0, "canceled by the client")
 	}
@@ -437,7 +460,8 @@ func (p *Pool) CloseStream(s *Stream) {
 
 // breakStream ends the connection under a stream. A member that does not hear of
 // it learns it when its probes of the connection stay without an answer.
-func (p *Pool) breakStream(s *Stream, heard bool) {
+func (t *streams) breakStream(s *Stream, heard bool) {
+	p := t.p
 	wait := p.latency()
 	if !heard {
 		wait = int64(Keepalive)

@@ -56,7 +56,8 @@ const maxWatchers = 4
 
 // Watch opens a watch for a client: on the stream that it has, or on a new one.
 // The visitor has a stream for each.
-func (p *Pool) Watch(c *Client, create *pb.WatchCreateRequest, fenced bool, words string, endpoint uint64) *Watcher {
+func (t *streams) Watch(c *Client, create *pb.WatchCreateRequest, fenced bool, words string, endpoint uint64) *Watcher {
+	p := t.p
 	s, joins := c.Stream, true
 	if c.ID == 0 || s == nil || s.Closed {
 		s, joins = p.newStream(c, fenced, endpoint), false
@@ -76,7 +77,8 @@ func (p *Pool) Watch(c *Client, create *pb.WatchCreateRequest, fenced bool, word
 }
 
 // deliverWatch hands a response to the watchers that it is for.
-func (p *Pool) deliverWatch(s *Stream, r *pb.WatchResponse) {
+func (t *streams) deliverWatch(s *Stream, r *pb.WatchResponse) {
+	p := t.p
 	switch {
 	case r.Created:
 		if wt := s.oldestUnanswered(); wt != nil {
@@ -103,7 +105,8 @@ func (p *Pool) deliverWatch(s *Stream, r *pb.WatchResponse) {
 // wholeStream is the watch id of what concerns no single watcher.
 const wholeStream = -1
 
-func (p *Pool) watchCreated(wt *Watcher, r *pb.WatchResponse) {
+func (t *streams) watchCreated(wt *Watcher, r *pb.WatchResponse) {
+	p := t.p
 	wt.Answered, wt.Number = true, r.WatchId
 	if r.Canceled {
 		p.closeWatch(wt, r.Header.Revision, r.CancelReason)
@@ -117,7 +120,8 @@ func (p *Pool) watchCreated(wt *Watcher, r *pb.WatchResponse) {
 	p.watchAnswered(wt, r.Header.Revision, nil)
 }
 
-func (p *Pool) watchCanceled(wt *Watcher, r *pb.WatchResponse) {
+func (t *streams) watchCanceled(wt *Watcher, r *pb.WatchResponse) {
+	p := t.p
 	p.judge.WatchReceived(wt.judged, r)
 	switch {
 	case wt.canceling:
@@ -137,7 +141,8 @@ func (p *Pool) watchCanceled(wt *Watcher, r *pb.WatchResponse) {
 
 // closeWatch ends a watch for good. The stream of the last one stays open: only
 // the visitor's ends with it.
-func (p *Pool) closeWatch(wt *Watcher, rev int64, reason string) {
+func (t *streams) closeWatch(wt *Watcher, rev int64, reason string) {
+	p := t.p
 	wt.Closed, wt.Reason = true, reason
 	p.tell(wt, trace.Event{Kind: trace.WatchEnded, Text: reason})
 	p.judge.WatchClosed(wt.judged)
@@ -158,7 +163,8 @@ type watchError string
 
 func (e watchError) Error() string { return string(e) }
 
-func (p *Pool) watchEvents(wt *Watcher, r *pb.WatchResponse) {
+func (t *streams) watchEvents(wt *Watcher, r *pb.WatchResponse) {
+	p := t.p
 	p.judge.WatchReceived(wt.judged, r)
 	wt.Told = p.clock.Now
 	if len(r.Events) == 0 { // it tells how far it is
@@ -186,7 +192,8 @@ func (p *Pool) watchEvents(wt *Watcher, r *pb.WatchResponse) {
 }
 
 // issueWatch makes the request of which the opened watch is the answer.
-func (p *Pool) issueWatch(c *Client, wt *Watcher, slot int32, words string) {
+func (t *streams) issueWatch(c *Client, wt *Watcher, slot int32, words string) {
+	p := t.p
 	r := p.requests.At(slot)
 	*r = Request{
 		ID: wt.ID, Client: c.ID, Op: script.OpWatch, readOnly: true, Words: words, Key: string(wt.Create.Key),
@@ -199,7 +206,8 @@ func (p *Pool) issueWatch(c *Client, wt *Watcher, slot int32, words string) {
 }
 
 // watchAnswered completes the request that opened a watch.
-func (p *Pool) watchAnswered(wt *Watcher, rev int64, err error) {
+func (t *streams) watchAnswered(wt *Watcher, rev int64, err error) {
+	p := t.p
 	if wt.slot < 0 {
 		return
 	}

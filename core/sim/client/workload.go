@@ -18,6 +18,7 @@ import (
 // workload is what the simulated clients do: a small key set, so that they
 // collide, and every kind of request that the API has.
 type workload struct {
+	p *Pool
 	setup.Workload
 	keys  [][]byte // shared by all requests, never changed
 	names []string
@@ -58,7 +59,8 @@ const thoughtBefore = 1
 // thought is a client's alarm: it wants to do something. What clients decide
 // comes before all else in its nanosecond, as commands do, so that it can be
 // replaced by commands.
-func (p *Pool) thought(e *clock.Event) {
+func (l *workload) thought(e *clock.Event) {
+	p := l.p
 	c := p.clients[e.A]
 	if e.Slot == thoughtBefore {
 		// It has waited for an answer with this one.
@@ -72,11 +74,12 @@ func (p *Pool) thought(e *clock.Event) {
 		c.due = true
 		return
 	}
-	p.think(c)
+	p.load.think(c)
 }
 
 // wake starts the clients that sleep because there was no load.
-func (p *Pool) wake() {
+func (l *workload) wake() {
+	p := l.p
 	if p.load.gap == 0 || p.load.off || p.load.Explicit {
 		return
 	}
@@ -89,29 +92,29 @@ func (p *Pool) wake() {
 }
 
 // think issues one operation: five draws, whatever it becomes.
-func (p *Pool) think(c *Client) {
+func (l *workload) think(c *Client) {
+	p := l.p
 	if p.load.off {
 		return
 	}
-	l := &p.load
 	pick := int(c.dice.Uint64N(uint64(l.Mix.Sum())))
 	k, k2 := c.dice.IntN(l.Keys), c.dice.IntN(l.Keys)
 	how, how2 := c.dice.Uint64(), c.dice.Uint64()
 	op, body := script.OpGet, any(nil)
 	switch l.Mix.Kind(pick) {
 	case 0:
-		op, body = script.OpPut, p.makePut(k, how)
+		op, body = script.OpPut, p.load.makePut(k, how)
 	case 1:
 		body = &pb.RangeRequest{Key: l.keys[k]}
 	case 2:
 		body = &pb.RangeRequest{Key: l.keys[k], Serializable: true}
 	case 3:
-		op, body = script.OpDelete, p.makeDelete(k, k2, how)
+		op, body = script.OpDelete, p.load.makeDelete(k, k2, how)
 	case 4:
 		if op = script.OpTxn; how2%8 < 3 {
 			body = (&grammar{p, c, how}).txn()
 		} else {
-			body = p.makeTxn(c, k, k2, how)
+			body = p.load.makeTxn(c, k, k2, how)
 		}
 	case 5:
 		r := (&grammar{p, c, how}).read()
@@ -132,7 +135,7 @@ func (p *Pool) think(c *Client) {
 	case !op.Keyed():
 		words, key = op.String(), ""
 	}
-	c.Request = p.Issue(c, op, body, words, key, 0, p.patience())
+	c.Request = p.Issue(c, op, body, words, key, 0, p.load.patience())
 	p.decided(c, body, p.requests.At(c.Request).Member)
 }
 
@@ -150,7 +153,8 @@ func (c *Client) compactAt(how uint64) int64 {
 
 // value is unlike every other value of the run. A large one spans several blocks
 // of a disk, so that a crash can tear it.
-func (p *Pool) value() []byte {
+func (l *workload) value() []byte {
+	p := l.p
 	p.values++
 	v := strconv.AppendUint(append(make([]byte, 0, 12), 'v'), p.values, 10)
 	if large := p.cfg.Workload.Large; large > 0 && p.values%16 == 0 {
@@ -159,15 +163,17 @@ func (p *Pool) value() []byte {
 	return v
 }
 
-func (p *Pool) makePut(k int, how uint64) any {
+func (l *workload) makePut(k int, how uint64) any {
+	p := l.p
 	r := &pb.PutRequest{Key: p.load.keys[k], PrevKv: how%4 == 0, IgnoreValue: how>>8%16 == 0}
 	if !r.IgnoreValue {
-		r.Value = p.value()
+		r.Value = p.load.value()
 	}
 	return r
 }
 
-func (p *Pool) makeDelete(k, k2 int, how uint64) any {
+func (l *workload) makeDelete(k, k2 int, how uint64) any {
+	p := l.p
 	r := &pb.DeleteRangeRequest{Key: p.load.keys[k], PrevKv: how%4 == 0}
 	if how>>8%8 == 0 && k < k2 {
 		r.RangeEnd = p.load.keys[k2]
@@ -177,36 +183,37 @@ func (p *Pool) makeDelete(k, k2 int, how uint64) any {
 
 // makeTxn makes one of the shapes that programs are built from. Its first key is
 // k.
-func (p *Pool) makeTxn(c *Client, k, k2 int, how uint64) any {
+func (l *workload) makeTxn(c *Client, k, k2 int, how uint64) any {
+	p := l.p
 	key, other := p.load.keys[k], p.load.keys[k2]
 	switch how % 10 {
 	case 6, 7, 8, 9:
-		return p.makeScan(c, k, k2, how)
+		return p.load.makeScan(c, k, k2, how)
 	case 0: // create if absent
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_CREATE, Key: key,
 				TargetUnion: &pb.Compare_CreateRevision{CreateRevision: 0}}},
-			Success: []*pb.RequestOp{Put(key, p.value())},
+			Success: []*pb.RequestOp{Put(key, p.load.value())},
 			Failure: []*pb.RequestOp{Get(key)},
 		}
 	case 1: // compare and swap by revision
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_MOD, Key: key,
 				TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
-			Success: []*pb.RequestOp{Put(key, p.value()), Get(key)},
+			Success: []*pb.RequestOp{Put(key, p.load.value()), Get(key)},
 			Failure: []*pb.RequestOp{Get(key)},
 		}
 	case 2: // compare and swap by value
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_EQUAL, Target: pb.Compare_VALUE, Key: key,
 				TargetUnion: &pb.Compare_Value{Value: []byte(c.seen[k].value)}}},
-			Success: []*pb.RequestOp{Put(key, p.value())},
+			Success: []*pb.RequestOp{Put(key, p.load.value())},
 			Failure: []*pb.RequestOp{Get(key), Get(other)},
 		}
 	case 3: // two keys at once
-		ops := []*pb.RequestOp{Put(key, p.value())}
+		ops := []*pb.RequestOp{Put(key, p.load.value())}
 		if k != k2 {
-			ops = append(ops, Put(other, p.value()))
+			ops = append(ops, Put(other, p.load.value()))
 		}
 		return &pb.TxnRequest{Success: ops}
 	case 4: // one inside another, and a delete
@@ -214,7 +221,7 @@ func (p *Pool) makeTxn(c *Client, k, k2 int, how uint64) any {
 			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_VERSION, Key: other,
 				TargetUnion: &pb.Compare_Version{Version: 1}}},
 			Success: []*pb.RequestOp{deleteOp(other)},
-			Failure: []*pb.RequestOp{Put(other, p.value())},
+			Failure: []*pb.RequestOp{Put(other, p.load.value())},
 		}
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_GREATER, Target: pb.Compare_CREATE, Key: key,
@@ -229,7 +236,8 @@ func (p *Pool) makeTxn(c *Client, k, k2 int, how uint64) any {
 
 // makeScan makes a transaction that reads or deletes a range, or reads the past or
 // without a quorum.
-func (p *Pool) makeScan(c *Client, k, k2 int, how uint64) any {
+func (l *workload) makeScan(c *Client, k, k2 int, how uint64) any {
+	p := l.p
 	key, other := p.load.keys[k], p.load.keys[k2]
 	switch how % 10 {
 	case 7: // all keys from one on, or none of them, and what they were before
@@ -239,7 +247,7 @@ func (p *Pool) makeScan(c *Client, k, k2 int, how uint64) any {
 			Compare: []*pb.Compare{{Result: pb.Compare_LESS, Target: pb.Compare_VERSION, Key: key, RangeEnd: p.load.end,
 				TargetUnion: &pb.Compare_Version{Version: int64(1 + how>>8%8)}}},
 			Success: []*pb.RequestOp{wipe, Get(key)},
-			Failure: []*pb.RequestOp{Put(other, p.value())},
+			Failure: []*pb.RequestOp{Put(other, p.load.value())},
 		}
 	case 8: // a page of a sorted list, read beside a write
 		page := Get(key)
@@ -249,7 +257,7 @@ func (p *Pool) makeScan(c *Client, k, k2 int, how uint64) any {
 		return &pb.TxnRequest{
 			Compare: []*pb.Compare{{Result: pb.Compare_NOT_EQUAL, Target: pb.Compare_MOD, Key: key,
 				TargetUnion: &pb.Compare_ModRevision{ModRevision: c.seen[k].mod}}},
-			Success: []*pb.RequestOp{page, Put(other, p.value()), page},
+			Success: []*pb.RequestOp{page, Put(other, p.load.value()), page},
 			Failure: []*pb.RequestOp{page},
 		}
 	case 9: // a read of two keys that asks no quorum
@@ -259,7 +267,7 @@ func (p *Pool) makeScan(c *Client, k, k2 int, how uint64) any {
 	default: // a write, and a read of the past, which may be gone
 		past := Get(other)
 		past.GetRequestRange().Revision = max(1, c.LastRev-int64(how>>8%32))
-		return &pb.TxnRequest{Success: []*pb.RequestOp{Put(key, p.value()), past}}
+		return &pb.TxnRequest{Success: []*pb.RequestOp{Put(key, p.load.value()), past}}
 	}
 }
 
@@ -311,38 +319,40 @@ func (p *Pool) Begin() {
 	if p.cfg.Workload.Explicit {
 		return
 	}
-	p.wake()
+	p.load.wake()
 	for i := range min(p.cfg.Workload.Watches, p.cfg.Workload.Clients) {
 		c := p.clients[i+1]
 		create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: i%2 == 1, ProgressNotify: true}
 		if i > 0 {
 			create.StartRevision = 1
 		}
-		p.watchAnew(c, create, false)
-		p.turnLater(c)
+		p.load.watchAnew(c, create, false)
+		p.load.turnLater(c)
 	}
 }
 
 // watchTurn is Watching.Turn by default.
 const watchTurn = 4 * time.Second
 
-func (p *Pool) turnLater(c *Client) {
+func (l *workload) turnLater(c *Client) {
+	p := l.p
 	p.clock.PushFirst(clock.Event{At: p.clock.Now + int64(c.dice.Exp(cmp.Or(p.cfg.Watch.Turn, watchTurn))) + 1,
 		Kind: Turn, A: uint64(c.ID)})
 }
 
 // turn makes a watching client lose its connection, ask how far it is, end its
 // stream, or watch more or less: three draws.
-func (p *Pool) turn(e *clock.Event) {
+func (l *workload) turn(e *clock.Event) {
+	p := l.p
 	c := p.clients[e.A]
-	p.turnLater(c)
+	p.load.turnLater(c)
 	what, how, back := c.dice.IntN(8), c.dice.Uint64(), int64(c.dice.Uint64N(100))
 	if p.load.off || p.load.gap == 0 {
 		return
 	}
 	s := c.Stream
 	if s == nil || s.Closed {
-		p.watchMore(c, how, back)
+		p.load.watchMore(c, how, back)
 		return
 	}
 	switch {
@@ -355,9 +365,9 @@ func (p *Pool) turn(e *clock.Event) {
 	case what == 4:
 		p.CloseStream(s)
 		p.host.Decided(script.Command{Cmd: script.EndStream, Client: c.ID})
-		p.watchMore(c, how, back)
+		p.load.watchMore(c, how, back)
 	case len(s.Watchers) < maxWatchers && what < 7:
-		p.watchMore(c, how, back)
+		p.load.watchMore(c, how, back)
 	default:
 		id := int64(how % (maxWatchers + 1)) // of one that is there, or of none
 		if k := len(s.Watchers); k > 0 && how>>8%4 > 0 {
@@ -369,7 +379,8 @@ func (p *Pool) turn(e *clock.Event) {
 }
 
 // watchMore opens a watch with options of all kinds.
-func (p *Pool) watchMore(c *Client, how uint64, back int64) {
+func (l *workload) watchMore(c *Client, how uint64, back int64) {
+	p := l.p
 	g := grammar{p, c, how}
 	create := &pb.WatchCreateRequest{Key: []byte("k"), RangeEnd: []byte{0}, PrevKv: g.one(2), ProgressNotify: g.one(2),
 		Fragment: g.one(2)}
@@ -391,11 +402,12 @@ func (p *Pool) watchMore(c *Client, how uint64, back int64) {
 	if g.one(3) {
 		create.WatchId = int64(1 + g.n(maxWatchers)) // or one that is taken
 	}
-	p.watchAnew(c, create, g.one(3))
+	p.load.watchAnew(c, create, g.one(3))
 }
 
 // watchAnew opens a watch of a simulated client.
-func (p *Pool) watchAnew(c *Client, create *pb.WatchCreateRequest, fenced bool) {
+func (l *workload) watchAnew(c *Client, create *pb.WatchCreateRequest, fenced bool) {
+	p := l.p
 	joins := c.Stream != nil && !c.Stream.Closed
 	fenced = fenced && !joins
 	wt := p.Watch(c, create, fenced, "watch "+string(create.Key), 0)
@@ -411,10 +423,11 @@ func (p *Pool) watchAnew(c *Client, create *pb.WatchCreateRequest, fenced bool) 
 }
 
 // patience is how long a client waits for the answer to what it asks now.
-func (p *Pool) patience() time.Duration {
-	l := &p.cfg.Workload
-	if l.Hasty > 0 && dice.Mix(p.cfg.Seed^dice.Mix(uint64(p.clock.Now)))%8 == 0 {
-		return l.Hasty
+func (l *workload) patience() time.Duration {
+	p := l.p
+	drawn := dice.Mix(p.cfg.Seed ^ dice.Mix(uint64(p.clock.Now)))
+	if hasty := p.cfg.Workload.Hasty; hasty > 0 && drawn%8 == 0 {
+		return hasty
 	}
-	return l.Timeout
+	return p.cfg.Workload.Timeout
 }
