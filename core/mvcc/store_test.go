@@ -3,6 +3,7 @@ package mvcc
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"testing"
@@ -296,5 +297,76 @@ func TestHashAfterCompactionAtZero(t *testing.T) {
 	_, at0, _, _ := f.s.HashKV(0)
 	if at3 != 0 || at0 != 3 {
 		t.Errorf("the hash at 3 begins at %d, the one at 0 at %d", at3, at0)
+	}
+}
+
+// TestHashOfTheCompactRevision: the hash at the compact revision is the one that a
+// compaction has summed, and of what is left once that is forgotten; what is older
+// or newer than the store is refused.
+func TestHashOfTheCompactRevision(t *testing.T) {
+	f := newFixture(t)
+	f.put("a", "1")
+	f.put("b", "1")
+	f.put("a", "2")
+	f.del("b", "")
+	f.put("c", "1")
+	before, from, _, err := f.s.HashKV(4)
+	if err != nil || from != -1 {
+		t.Fatalf("from %d, %v", from, err)
+	}
+	f.compact(4)
+	f.settle(1)
+	if sum, from, current, err := f.s.HashKV(4); sum != before || from != -1 || current != 6 || err != nil {
+		t.Errorf("by the compaction: %08x from %d at %d, %v; before it %08x", sum, from, current, err, before)
+	}
+	f.b.Flush()
+	f.crash()
+	left := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	left.Write([]byte("key"))
+	f.b.Range(backend.Key, nil, AppendRevision(nil, Revision{Main: 5}), 0, func(k, v []byte) bool {
+		left.Write(k)
+		left.Write(v)
+		return true
+	})
+	if sum, from, _, err := f.s.HashKV(4); sum != left.Sum32() || from != 4 || err != nil {
+		t.Errorf("opened again: %08x from %d, %v; what is left has %08x", sum, from, err, left.Sum32())
+	}
+	for rev, want := range map[int64]error{1: ErrCompacted, 3: ErrCompacted, 7: ErrFutureRev} {
+		if sum, _, _, err := f.s.HashKV(rev); sum != 0 || !errors.Is(err, want) {
+			t.Errorf("at %d: %08x, %v", rev, sum, err)
+		}
+	}
+}
+
+// TestHashWhereNothingLives: at a revision at which every key is deleted the hash is
+// that of what a compaction will leave, before it, half-way and after it.
+func TestHashWhereNothingLives(t *testing.T) {
+	f := newFixture(t)
+	for _, key := range []string{"a", "b"} {
+		f.put(key, "1")
+		f.put(key, "2")
+	}
+	f.del("a", "c") // revision 6
+	f.compact(5)
+	seen := map[string][]string{}
+	note := func(when string) {
+		for _, rev := range []int64{0, 6} {
+			sum, from, _, err := f.s.HashKV(rev)
+			what := fmt.Sprintf("%08x from %d, %v", sum, from, err)
+			seen[what] = append(seen[what], when)
+		}
+	}
+	note("at first")
+	f.batch.Reset(backend.Applied{})
+	f.s.CompactStep(f.batch, 1)
+	f.b.Write(f.batch)
+	note("half-way")
+	f.settle(1)
+	note("at last")
+	f.b.Flush()
+	f.crash()
+	note("opened again")
+	if len(seen) != 1 {
+		t.Errorf("one hash is several: %v", seen)
 	}
 }
