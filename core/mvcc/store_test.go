@@ -336,6 +336,9 @@ func TestHashOfTheCompactRevision(t *testing.T) {
 			t.Errorf("at %d: %08x, %v", rev, sum, err)
 		}
 	}
+	if _, _, current, _ := f.s.HashKV(7); current != 6 {
+		t.Errorf("who asks for the future is told revision %d", current)
+	}
 }
 
 // TestHashWhereNothingLives: at a revision at which every key is deleted the hash is
