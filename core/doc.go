@@ -18,14 +18,17 @@
 //
 // The order of packages, each importing only earlier ones:
 //
-//	trace, limits, invariant, mutant, pb   words that everyone speaks
-//	vfs                                files
-//	wal, backend                       what survives a crash
-//	mvcc, lease, auth, membership      states, each with its own buckets
-//	watch, store                       the replicated state machine and its observers
-//	consensus                          raft
-//	api                                what a client may ask
-//	member                             one member: Step and Poll
-//	model, check                       what a right answer is
-//	sim                                a world for members to live in
+//	limits, trace, invariant, mutant, pb   words that everyone speaks
+//	vfs                                    files
+//	wal, backend                           what survives a crash
+//	mvcc, lease, auth, membership          states, each with its own buckets
+//	watch, store                           the replicated state machine and its observers
+//	consensus                              raft
+//	duty, api                              what a member asks of itself, and what a client may ask
+//	member                                 one member: Step and Poll
+//	driver                                 the order in which its files change
+//	picture                                all that is drawn, folded from events
+//	model, check                           what a right answer is
+//	script, sim                            a world for members to live in, and what is done to it
+//	story, replay                          runs told, kept and made small
 package core
