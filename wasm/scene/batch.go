@@ -52,7 +52,8 @@ func (b *Batch) Reset(scale float64, white [2]float32) {
 }
 
 // room returns the call that has space for n more vertices, with memory for
-// them, so that vertex need not look.
+// them, so that vertex need not look. A shape asks once for all of its vertices:
+// its indices count from the first of them and must not cross into another call.
 func (b *Batch) room(n int) *Call {
 	c := &b.Calls[b.current]
 	if len(c.Vertices)+n > batchVertices || len(c.Indices)+6*n > batchIndices {
@@ -104,7 +105,9 @@ func (b *Batch) fan(outline []Point, c Color) {
 	}
 }
 
-// Convex fills a convex outline; the color may change from its middle to its edge.
+// Convex fills a convex outline; the color may change from its middle to its edge. Each corner has two vertices, half a
+// device pixel within the outline and half a pixel beyond, between which the color fades to nothing: the middle's fan
+// reaches to the inner ones, a strip from there to the outer ones.
 func (b *Batch) Convex(outline []Point, middle, edge Color) {
 	n := len(outline)
 	if n < 3 {
@@ -135,7 +138,9 @@ func (b *Batch) Stroke(points []Point, closed bool, width float64, c Color) {
 	b.gradientStroke(points, closed, width, c, c)
 }
 
-// gradientStroke fades from one color at the first point to another at the last.
+// gradientStroke fades from one color at the first point to another at the last. Each point has four vertices across
+// the line, in this order: outer rim, edge, edge, outer rim. Three strips of triangles join those of neighbours: a rim
+// that fades out, the line, and a rim again.
 func (b *Batch) gradientStroke(points []Point, closed bool, width float64, from, to Color) {
 	n := len(points)
 	if n < 2 || from.A <= 0 && to.A <= 0 {
@@ -344,7 +349,8 @@ func (b *Batch) rounded(r Rect, radius float64) []Point {
 	if radius > 5 {
 		step = 1
 	}
-	middles := [4]Point{{r.X + r.W - radius, r.Y + radius}, {r.X + r.W - radius, r.Y + r.H - radius}, {r.X + radius, r.Y + r.H - radius}, {r.X + radius, r.Y + radius}}
+	middles := [4]Point{{r.X + r.W - radius, r.Y + radius}, {r.X + r.W - radius, r.Y + r.H - radius},
+		{r.X + radius, r.Y + r.H - radius}, {r.X + radius, r.Y + radius}}
 	for i, m := range middles {
 		for j := 0; j < len(corner); j += step {
 			d := corner[j]

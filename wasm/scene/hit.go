@@ -28,6 +28,7 @@ const (
 // Over finds what is at p as it was drawn last: besides what Hit knows, a message
 // on its way, or an entry of a log.
 func (s *Scene) Over(p Point, finger bool) Target {
+	// A member or a client covers messages (see Draw); a message covers its link, and lies beside the matrix.
 	t := s.Layout.Hit(p, finger)
 	if t.Kind == TargetMember || t.Kind == TargetClient {
 		return t

@@ -75,6 +75,13 @@ func (s *Scene) Resize(w, h float64, members []uint64, clients int, bare bool) {
 }
 
 // Draw returns the triangles of a view. They are valid until the next call.
+//
+// What is drawn later covers what was drawn before; there is no depth. From the bottom: the floor; links, and the ways
+// of requests along them; messages, which must never hide a member; members; clients and the names of what they ask;
+// the stroke of the pointer, which belongs to the visitor and covers all of the stage; and the log matrix, which has a
+// floor of its own. Over asks in the opposite order, so that a pointer touches what can be seen.
+//
+// remember comes first: links, members and matrix draw what it has noted of this frame.
 func (s *Scene) Draw(v *View) *Batch {
 	white := s.Atlas.Sprites[SpriteWhite]
 	s.batch.Reset(s.Atlas.Scale, [2]float32{white.X + white.W/2, white.Y + white.H/2})
@@ -93,7 +100,8 @@ func (s *Scene) Draw(v *View) *Batch {
 	return &s.batch
 }
 
-// remember notes what changed since the last frame.
+// remember notes what changed since the last frame: a role that is new is drawn with a halo for a moment, a commit
+// index that rises with a flash. Both are timed by the wall and not by the world, whose time may stand or race.
 func (s *Scene) remember(v *View) {
 	s.passed, s.wall = clamp(v.Wall-s.wall, 0, 0.25), v.Wall
 	clear(s.cut)
