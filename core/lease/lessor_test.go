@@ -21,7 +21,6 @@ func sec(n float64) trace.Instant { return trace.Instant(n * float64(time.Second
 type naive struct {
 	all      []*naiveLease
 	running  bool
-	since    trace.Instant
 	interval time.Duration
 }
 
@@ -133,8 +132,34 @@ func sortByID(all []Lease) {
 	slices.SortFunc(all, func(a, b Lease) int { return int(a.ID - b.ID) })
 }
 
-// TestAgainstNaive drives a Lessor and a list with the same history: grants, revocations, renewals, checkpoints, changes
-// of leader, and time. The clocks of a new leader are started in pieces of any size.
+// apply is what the naive one makes of a change.
+func (n *naive) apply(now trace.Instant, c Change) {
+	one := n.find(c.ID)
+	switch c.Kind {
+	case Granted:
+		one = &naiveLease{Lease: c.Lease}
+		n.all = append(n.all, one)
+		if n.running {
+			n.run(one, now, c.TTL)
+			n.plan(now, one)
+		}
+	case Revoked:
+		n.all = slices.DeleteFunc(n.all, func(x *naiveLease) bool { return x == one })
+	default:
+		if one == nil {
+			return
+		}
+		one.Remaining = c.Remaining
+		one.underway = one.underway && c.Remaining == 0
+		if n.running {
+			one.fresh = false
+			n.plan(now, one)
+		}
+	}
+}
+
+// TestAgainstNaive drives a Lessor and a list with the same history: grants, revocations, renewals, checkpoints,
+// changes of leader, and time. The clocks of a new leader are started in pieces of any size.
 func TestAgainstNaive(t *testing.T) {
 	const extend, interval, retry = time.Second, 10 * time.Second, 7 * time.Second
 	rapid.Check(t, func(t *rapid.T) {
@@ -145,28 +170,7 @@ func TestAgainstNaive(t *testing.T) {
 		now, term := trace.Instant(0), uint64(1)
 		apply := func(c Change) {
 			l.Apply(now, []Change{c})
-			one := n.find(c.ID)
-			switch c.Kind {
-			case Granted:
-				one = &naiveLease{Lease: c.Lease}
-				n.all = append(n.all, one)
-				if n.running {
-					n.run(one, now, c.TTL)
-					n.plan(now, one)
-				}
-			case Revoked:
-				n.all = slices.DeleteFunc(n.all, func(x *naiveLease) bool { return x == one })
-			default:
-				if one == nil {
-					return
-				}
-				one.Remaining = c.Remaining
-				one.underway = one.underway && c.Remaining == 0
-				if n.running {
-					one.fresh = false
-					n.plan(now, one)
-				}
-			}
+			n.apply(now, c)
 		}
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			id := rapid.Int64Range(1, 6).Draw(t, "lease")

@@ -50,10 +50,7 @@ func simplerStrike(c *Command) (list []Command) {
 // one of its branches, and itself with one thing less or with one operation
 // plainer or, where that is a transaction, opened.
 func simplerTxn(c *Command) (list []Command) {
-	for _, op := range slices.Concat(c.Then, c.Else) {
-		list = append(list, op)
-	}
-	list = append(list,
+	list = append(slices.Concat(c.Then, c.Else),
 		Command{Cmd: Txn, Then: c.Then}, Command{Cmd: Txn, If: c.If, Then: c.Then}, Command{Cmd: Txn, Then: c.Else})
 	for i := range c.If {
 		d := *c
