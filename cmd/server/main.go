@@ -74,15 +74,19 @@ func printVersion() {
 // announce says in the log what starts, so that whoever reads it knows what it is about.
 func announce(cfg *config.Config, log *zap.Logger) {
 	log.Info("starting an etcd server", zap.String("etcd-version", version.Etcd), zap.String("git-sha", version.Commit),
-		zap.String("go-version", runtime.Version()), zap.String("go-os", runtime.GOOS), zap.String("go-arch", runtime.GOARCH), zap.Int("max-cpu-set", runtime.GOMAXPROCS(0)),
+		zap.String("go-version", runtime.Version()), zap.String("go-os", runtime.GOOS), zap.String("go-arch", runtime.GOARCH),
+		zap.Int("max-cpu-set", runtime.GOMAXPROCS(0)),
 		zap.String("name", cfg.Name), zap.String("data-dir", cfg.DataDir), zap.String("wal-dir", cfg.WALDir),
 		zap.Duration("heartbeat-interval", cfg.HeartbeatInterval), zap.Duration("election-timeout", cfg.ElectionTimeout),
 		zap.Bool("initial-election-tick-advance", cfg.ElectionTickAdvance), zap.Bool("pre-vote", cfg.PreVote),
 		zap.Uint64("snapshot-count", cfg.SnapshotCount), zap.Uint64("snapshot-catchup-entries", cfg.SnapshotCatchUpEntries),
-		zap.Int64("quota-backend-bytes", cfg.QuotaBackendBytes), zap.Uint("max-request-bytes", cfg.MaxRequestBytes), zap.Uint32("max-concurrent-streams", cfg.MaxConcurrentStreams),
-		zap.Strings("initial-advertise-peer-urls", cfg.AdvertisePeerURLs.Strings()), zap.Strings("advertise-client-urls", cfg.AdvertiseClientURLs.Strings()),
+		zap.Int64("quota-backend-bytes", cfg.QuotaBackendBytes), zap.Uint("max-request-bytes", cfg.MaxRequestBytes),
+		zap.Uint32("max-concurrent-streams", cfg.MaxConcurrentStreams),
+		zap.Strings("initial-advertise-peer-urls", cfg.AdvertisePeerURLs.Strings()),
+		zap.Strings("advertise-client-urls", cfg.AdvertiseClientURLs.Strings()),
 		zap.Strings("listen-metrics-urls", cfg.ListenMetricsURLs.Strings()),
-		zap.Strings("listen-peer-urls", cfg.ListenPeerURLs.Strings()), zap.Strings("listen-client-urls", cfg.ListenClientURLs.Strings()),
+		zap.Strings("listen-peer-urls", cfg.ListenPeerURLs.Strings()),
+		zap.Strings("listen-client-urls", cfg.ListenClientURLs.Strings()),
 		zap.Stringer("initial-cluster", cfg.InitialCluster), zap.String("initial-cluster-state", cfg.InitialClusterState))
 }
 

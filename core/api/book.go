@@ -375,13 +375,17 @@ func (b *Book) Uses(dst []limits.Use) []limits.Use {
 // Held appends what is in each of its lists. Where no request is under way, all of them are empty.
 func (b *Book) Held(dst []limits.Use) []limits.Use {
 	for _, book := range [...]limits.Use{
-		{Name: "requests", Have: len(b.requests)}, {Name: "proposals", Have: len(b.proposals)}, {Name: "deadlines", Have: len(b.deadlines)},
+		{Name: "requests", Have: len(b.requests)}, {Name: "proposals", Have: len(b.proposals)},
+		{Name: "deadlines", Have: len(b.deadlines)},
 		{Name: "writes that wait for raft", Have: len(b.queue)}, {Name: "bytes that wait for raft", Have: b.queueBytes},
-		{Name: "reads that wait for a question", Have: len(b.waiting)}, {Name: "reads that wait for an index", Have: len(b.asked)},
-		{Name: "reads that wait for the store", Have: len(b.confirmed)}, {Name: "compactions that wait for their end", Have: len(b.finishing)},
+		{Name: "reads that wait for a question", Have: len(b.waiting)},
+		{Name: "reads that wait for an index", Have: len(b.asked)},
+		{Name: "reads that wait for the store", Have: len(b.confirmed)},
+		{Name: "compactions that wait for their end", Have: len(b.finishing)},
 		{Name: "changes of leader", Have: len(b.moving)}, {Name: "renewals of expired leases", Have: len(b.lessor.expiring)},
 		{Name: "questions for a leader", Have: len(b.lessor.away)},
-		{Name: "calls whose token is not known yet", Have: len(b.naming)}, {Name: "passwords and tokens under way", Have: b.working},
+		{Name: "calls whose token is not known yet", Have: len(b.naming)},
+		{Name: "passwords and tokens under way", Have: b.working},
 	} {
 		dst = append(dst, book)
 	}

@@ -15,8 +15,8 @@ const (
 	cutMark         = "..."
 )
 
-// Describe puts a request into words, for logs: values are left out. The text is bounded, whatever the request, and takes
-// as long as what it says. It does not use protobuf's text, which varies between builds and knows no bound.
+// Describe puts a request into words, for logs: values are left out. The text is bounded, whatever the request, and
+// takes as long as what it says. It does not use protobuf's text, which varies between builds and knows no bound.
 func Describe(request any) string {
 	d := &description{}
 	if describe := OperationOf(request).row().describe; describe != nil {

@@ -2,9 +2,9 @@ package api
 
 import "vitrine/core/mutant"
 
-// A Gate says which calls a member takes, as it stands. Every way in asks it: the book for what goes through the member,
-// and whoever serves clients for what does not (a serializable read, a stream, a defragmentation), so that a rule holds
-// for all of them or for none.
+// A Gate says which calls a member takes, as it stands. Every way in asks it: the book for what goes through the
+// member, and whoever serves clients for what does not (a serializable read, a stream, a defragmentation), so that a
+// rule holds for all of them or for none.
 type Gate struct {
 	Learner   bool
 	Leader    uint64 // that the member knows of; 0 = none

@@ -6,8 +6,8 @@ import (
 	"vitrine/core/pb"
 )
 
-// Operation is the kind of a call, as a number for events and metrics. Numbers are stable. What is known of an operation
-// is a row of one table (operations.go).
+// Operation is the kind of a call, as a number for events and metrics. Numbers are stable. What is known of an
+// operation is a row of one table (operations.go).
 type Operation uint8
 
 // The operations that members answer.
@@ -146,7 +146,8 @@ func (o Operation) validate(body any, maxTxnOps int) *Error {
 // streamed, too, which its message does not say.
 func OperationOf(body any) Operation { return byType[reflect.TypeOf(body)] }
 
-// Asked finds the operation that an entry of the log came from, and its message; NoOperation if no client asks for such.
+// Asked finds the operation that an entry of the log came from, and its message; NoOperation if no client asks for
+// such.
 func Asked(r *pb.InternalRaftRequest) (Operation, any) {
 	for o := range operations {
 		if asked := operations[o].asked; asked != nil {

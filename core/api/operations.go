@@ -9,8 +9,8 @@ import (
 	"vitrine/core/store"
 )
 
-// operations is all that is known of each operation: a new RPC is a row here and whoever answers it. Nothing ever assigns
-// to it.
+// operations is all that is known of each operation: a new RPC is a row here and whoever answers it. Nothing ever
+// assigns to it.
 var operations = [...]row{
 	Range: of[pb.RangeRequest, pb.RangeResponse]{
 		name: "range", method: "/etcdserverpb.KV/Range",
@@ -32,8 +32,9 @@ var operations = [...]row{
 	}.row(),
 	DeleteRange: of[pb.DeleteRangeRequest, pb.DeleteRangeResponse]{
 		name: "delete_range", method: "/etcdserverpb.KV/DeleteRange",
-		valid: func(r *pb.DeleteRangeRequest, _ int) *Error { return checkDelete(r) },
-		route: by[pb.DeleteRangeRequest](Propose), entry: func(r *pb.InternalRaftRequest) **pb.DeleteRangeRequest { return &r.DeleteRange },
+		valid:  func(r *pb.DeleteRangeRequest, _ int) *Error { return checkDelete(r) },
+		route:  by[pb.DeleteRangeRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.DeleteRangeRequest { return &r.DeleteRange },
 		header: func(a *pb.DeleteRangeResponse) **pb.ResponseHeader { return &a.Header }, metric: "DeleteRange",
 		permission: needs[pb.DeleteRangeRequest](PermitKeys), need: auth.DeleteNeed, describe: (*description).deleteRange,
 		counts: func(_ *pb.DeleteRangeRequest, a *pb.DeleteRangeResponse) (int64, int64) { return 0, a.GetDeleted() },
@@ -49,7 +50,8 @@ var operations = [...]row{
 	}.row(),
 	Compact: of[pb.CompactionRequest, pb.CompactionResponse]{
 		name: "compact", method: "/etcdserverpb.KV/Compact",
-		route: by[pb.CompactionRequest](Propose), entry: func(r *pb.InternalRaftRequest) **pb.CompactionRequest { return &r.Compaction },
+		route:  by[pb.CompactionRequest](Propose),
+		entry:  func(r *pb.InternalRaftRequest) **pb.CompactionRequest { return &r.Compaction },
 		header: func(a *pb.CompactionResponse) **pb.ResponseHeader { return &a.Header }, metric: "Compaction",
 		permission: needs[pb.CompactionRequest](PermitRoot), describe: (*description).compaction,
 		applied: []string{"check and update compact revision", "schedule compaction"},
@@ -155,13 +157,15 @@ var operations = [...]row{
 		header: func(a *pb.AuthUserChangePasswordResponse) **pb.ResponseHeader { return &a.Header },
 	}.row(),
 	AuthUserGrantRole: of[pb.AuthUserGrantRoleRequest, pb.AuthUserGrantRoleResponse]{
-		name: "auth_user_grant_role", method: "/etcdserverpb.Auth/UserGrantRole", route: by[pb.AuthUserGrantRoleRequest](Propose),
+		name: "auth_user_grant_role", method: "/etcdserverpb.Auth/UserGrantRole",
+		route:  by[pb.AuthUserGrantRoleRequest](Propose),
 		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserGrantRoleRequest { return &r.AuthUserGrantRole },
 		metric: "AuthUserGrantRole", permission: needs[pb.AuthUserGrantRoleRequest](PermitEntry),
 		header: func(a *pb.AuthUserGrantRoleResponse) **pb.ResponseHeader { return &a.Header },
 	}.row(),
 	AuthUserRevokeRole: of[pb.AuthUserRevokeRoleRequest, pb.AuthUserRevokeRoleResponse]{
-		name: "auth_user_revoke_role", method: "/etcdserverpb.Auth/UserRevokeRole", route: by[pb.AuthUserRevokeRoleRequest](Propose),
+		name: "auth_user_revoke_role", method: "/etcdserverpb.Auth/UserRevokeRole",
+		route:  by[pb.AuthUserRevokeRoleRequest](Propose),
 		entry:  func(r *pb.InternalRaftRequest) **pb.AuthUserRevokeRoleRequest { return &r.AuthUserRevokeRole },
 		metric: "AuthUserRevokeRole", permission: needs[pb.AuthUserRevokeRoleRequest](PermitEntry),
 		header: func(a *pb.AuthUserRevokeRoleResponse) **pb.ResponseHeader { return &a.Header },
@@ -191,13 +195,15 @@ var operations = [...]row{
 		header: func(a *pb.AuthRoleDeleteResponse) **pb.ResponseHeader { return &a.Header },
 	}.row(),
 	AuthRoleGrantPermission: of[pb.AuthRoleGrantPermissionRequest, pb.AuthRoleGrantPermissionResponse]{
-		name: "auth_role_grant_permission", method: "/etcdserverpb.Auth/RoleGrantPermission", route: by[pb.AuthRoleGrantPermissionRequest](Propose),
+		name: "auth_role_grant_permission", method: "/etcdserverpb.Auth/RoleGrantPermission",
+		route:  by[pb.AuthRoleGrantPermissionRequest](Propose),
 		entry:  func(r *pb.InternalRaftRequest) **pb.AuthRoleGrantPermissionRequest { return &r.AuthRoleGrantPermission },
 		metric: "AuthRoleGrantPermission", permission: needs[pb.AuthRoleGrantPermissionRequest](PermitEntry),
 		header: func(a *pb.AuthRoleGrantPermissionResponse) **pb.ResponseHeader { return &a.Header },
 	}.row(),
 	AuthRoleRevokePermission: of[pb.AuthRoleRevokePermissionRequest, pb.AuthRoleRevokePermissionResponse]{
-		name: "auth_role_revoke_permission", method: "/etcdserverpb.Auth/RoleRevokePermission", route: by[pb.AuthRoleRevokePermissionRequest](Propose),
+		name: "auth_role_revoke_permission", method: "/etcdserverpb.Auth/RoleRevokePermission",
+		route: by[pb.AuthRoleRevokePermissionRequest](Propose),
 		entry: func(r *pb.InternalRaftRequest) **pb.AuthRoleRevokePermissionRequest {
 			return &r.AuthRoleRevokePermission
 		},

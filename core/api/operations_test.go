@@ -40,7 +40,8 @@ func TestRowsAreComplete(t *testing.T) {
 		if route == NoRoute {
 			t.Errorf("%v has no route", o)
 		}
-		if writes := r.propose != nil || o == Authenticate; writes && r.metric == "" && o != Alarm || !writes && r.metric != "" {
+		if writes := r.propose != nil || o == Authenticate; writes && r.metric == "" && o != Alarm ||
+			!writes && r.metric != "" {
 			t.Errorf("%v: proposed %v, metric %q", o, writes, r.metric)
 		}
 		if route == Propose && r.propose == nil {
@@ -75,11 +76,13 @@ func TestRoutes(t *testing.T) {
 		body any
 		want Route
 	}{
-		{&pb.PutRequest{}, Propose}, {&pb.DeleteRangeRequest{}, Propose}, {&pb.CompactionRequest{}, Propose}, {&pb.AlarmRequest{}, Propose},
+		{&pb.PutRequest{}, Propose}, {&pb.DeleteRangeRequest{}, Propose}, {&pb.CompactionRequest{}, Propose},
+		{&pb.AlarmRequest{}, Propose},
 		{&pb.RangeRequest{}, ReadIndex}, {&pb.RangeRequest{Serializable: true}, Serializable},
 		{txn(put("a")), Propose}, {txn(linear, local), ReadIndex}, {txn(local), Serializable},
 		{&pb.MemberListRequest{}, Local}, {&pb.MemberListRequest{Linearizable: true}, ReadIndex},
-		{&pb.StatusRequest{}, Local}, {&pb.MoveLeaderRequest{}, Lead}, {&pb.DefragmentRequest{}, Driver}, {&pb.WatchRequest{}, Stream},
+		{&pb.StatusRequest{}, Local}, {&pb.MoveLeaderRequest{}, Lead}, {&pb.DefragmentRequest{}, Driver},
+		{&pb.WatchRequest{}, Stream},
 	} {
 		if got := OperationOf(c.body).Route(c.body); got != c.want {
 			t.Errorf("%T %v: route %d, want %d", c.body, c.body, got, c.want)
@@ -101,7 +104,8 @@ func TestGate(t *testing.T) {
 		{"a range at a learner", learner, Call{Body: get}, ErrNotSupportedForLearner},
 		{"its own range at a learner", learner, Call{Body: get, Identity: own}, nil},
 		{"a stale range at a learner", learner, Call{Body: stale}, nil},
-		{"a stale range in parts at a learner", learner, Call{Operation: RangeStream, Body: stale}, ErrNotSupportedForLearner},
+		{"a stale range in parts at a learner", learner, Call{Operation: RangeStream, Body: stale},
+			ErrNotSupportedForLearner},
 		{"status at a learner", learner, Call{Body: &pb.StatusRequest{}}, nil},
 		{"a snapshot at a learner", learner, Call{Operation: Snapshot}, nil},
 		{"a watch at a learner", learner, Call{Operation: Watch}, ErrNotSupportedForLearner},
@@ -134,10 +138,12 @@ func TestNeeds(t *testing.T) {
 		{&pb.RangeRequest{Key: b("a"), RangeEnd: b("b")}, "reads a b"},
 		{&pb.PutRequest{Key: b("a")}, "writes a "}, {&pb.PutRequest{Key: b("a"), PrevKv: true}, "writes a , reads a "},
 		{&pb.DeleteRangeRequest{Key: b("a"), RangeEnd: b("b"), PrevKv: true}, "writes a b, reads a b"},
-		{&pb.TxnRequest{Compare: []*pb.Compare{{Key: b("c"), RangeEnd: b("d")}}, Success: ops(del("e", "f")), Failure: ops(deep)},
+		{&pb.TxnRequest{Compare: []*pb.Compare{{Key: b("c"), RangeEnd: b("d")}}, Success: ops(del("e", "f")),
+			Failure: ops(deep)},
 			"writes e f, writes p , reads c d, reads r s"},
 		{watch("w", "x"), "reads w x"}, {watch("", "\x00"), "reads \x00 \x00"}, {&pb.WatchRequest{}, ""},
-		{&pb.StatusRequest{}, "user"}, {&pb.AlarmRequest{}, "user"}, {&pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE}, "root"},
+		{&pb.StatusRequest{}, "user"}, {&pb.AlarmRequest{}, "user"}, {&pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE},
+			"root"},
 		{&pb.CompactionRequest{}, "root"}, {&pb.AuthUserAddRequest{}, ""}, {&pb.AuthenticateRequest{}, ""},
 		{&pb.PutResponse{}, "root"}, // nobody has classified it
 	} {
@@ -169,8 +175,10 @@ func TestCounts(t *testing.T) {
 		want              []int64 // nil = none
 	}{
 		{&pb.RangeRequest{}, &pb.RangeResponse{Count: 3}, []int64{0, 3}}, {&pb.RangeRequest{}, nil, []int64{0, 0}},
-		{&pb.PutRequest{}, nil, []int64{1, 0}}, {&pb.DeleteRangeRequest{}, &pb.DeleteRangeResponse{Deleted: 2}, []int64{0, 2}},
-		{three, &pb.TxnResponse{Succeeded: true}, []int64{1, 0}}, {three, &pb.TxnResponse{}, []int64{2, 0}}, {three, nil, []int64{1, 0}},
+		{&pb.PutRequest{}, nil, []int64{1, 0}}, {&pb.DeleteRangeRequest{}, &pb.DeleteRangeResponse{Deleted: 2},
+			[]int64{0, 2}},
+		{three, &pb.TxnResponse{Succeeded: true}, []int64{1, 0}}, {three, &pb.TxnResponse{}, []int64{2, 0}},
+		{three, nil, []int64{1, 0}},
 		{&pb.StatusRequest{}, &pb.StatusResponse{}, nil},
 	} {
 		requests, results, ok := OperationOf(c.request).Counts(c.request, c.response)

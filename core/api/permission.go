@@ -25,8 +25,8 @@ func (o Operation) Permission(body any) Permission {
 	return PermitRoot
 }
 
-// Need is what must be granted before a call with this body is let in, or read. What is proposed is judged again when it
-// is applied; where only that counts, nothing is needed before.
+// Need is what must be granted before a call with this body is let in, or read. What is proposed is judged again when
+// it is applied; where only that counts, nothing is needed before.
 func (o Operation) Need(body any) auth.Need {
 	switch o.Permission(body) {
 	case PermitAnyone, PermitEntry:

@@ -84,7 +84,8 @@ func TestValidate(t *testing.T) {
 		{"a nested delete and a put above", txn(put("a"), nested(ops(del("a", "")), nil)), ErrDuplicateKey},
 		{"a nested put and a delete above", txn(del("a", "b"), nested(nil, ops(put("a")))), ErrDuplicateKey},
 		{"both branches put what is deleted above", txn(del("a", ""), nested(ops(put("a")), ops(put("a")))), ErrDuplicateKey},
-		{"a nested delete before a sibling's put", txn(nested(ops(del("a", "")), nil), nested(ops(put("a")), nil)), ErrDuplicateKey},
+		{"a nested delete before a sibling's put", txn(nested(ops(del("a", "")), nil), nested(ops(put("a")), nil)),
+			ErrDuplicateKey},
 		{"a nested delete after a sibling's put", txn(nested(ops(put("a")), nil), nested(ops(del("a", "")), nil)), nil},
 		{"nothing", nil, ErrUnknownMethod},
 	} {
@@ -104,7 +105,8 @@ func TestValidateStream(t *testing.T) {
 		{"key order", &pb.RangeRequest{Key: b("a"), SortOrder: pb.RangeRequest_ASCEND}, nil},
 		{"no order by value", &pb.RangeRequest{Key: b("a"), SortTarget: pb.RangeRequest_VALUE}, nil},
 		{"descending", &pb.RangeRequest{Key: b("a"), SortOrder: pb.RangeRequest_DESCEND}, ErrStreamSortOrder},
-		{"by value", &pb.RangeRequest{Key: b("a"), SortOrder: pb.RangeRequest_ASCEND, SortTarget: pb.RangeRequest_VALUE}, ErrStreamSortOrder},
+		{"by value", &pb.RangeRequest{Key: b("a"), SortOrder: pb.RangeRequest_ASCEND, SortTarget: pb.RangeRequest_VALUE},
+			ErrStreamSortOrder},
 		{"filtered", &pb.RangeRequest{Key: b("a"), MinModRevision: 1}, ErrStreamFilters},
 		{"without a key", &pb.RangeRequest{}, ErrEmptyKey},
 	} {
@@ -162,7 +164,8 @@ func TestAsError(t *testing.T) {
 func TestFinish(t *testing.T) {
 	h := Header{ClusterID: 1, MemberID: 2, RaftTerm: 3, Revision: 4}
 	r, err := Range.finish(&pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 9}}, h, nil)
-	if got := r.(*pb.RangeResponse).Header; err != nil || got.Revision != 9 || got.ClusterId != 1 || got.MemberId != 2 || got.RaftTerm != 3 {
+	if got := r.(*pb.RangeResponse).Header; err != nil || got.Revision != 9 || got.ClusterId != 1 || got.MemberId != 2 ||
+		got.RaftTerm != 3 {
 		t.Errorf("header %v, %v", got, err)
 	}
 	r, _ = Status.finish(&pb.StatusResponse{}, h, nil)
@@ -175,7 +178,8 @@ func TestFinish(t *testing.T) {
 }
 
 func FuzzValidate(f *testing.F) {
-	for _, t := range []*pb.TxnRequest{txn(put("a"), put("a")), deep(3), txn(nested(ops(del("a", "b")), ops(put("a"))), rng(nil))} {
+	for _, t := range []*pb.TxnRequest{txn(put("a"), put("a")), deep(3),
+		txn(nested(ops(del("a", "b")), ops(put("a"))), rng(nil))} {
 		data, _ := t.MarshalVT()
 		f.Add(data)
 	}

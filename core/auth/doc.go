@@ -19,9 +19,9 @@
 //
 // # Who asks
 //
-// A token names a user. Simple tokens are made of a random prefix and the index before that of the entry that assigned them; each
-// member keeps those that it has applied, in Tokens, in memory and for a time that every use renews. JSON web tokens
-// are signed and verified by the driver. A verified certificate's common name is a user, too.
+// A token names a user. Simple tokens are made of a random prefix and the index before that of the entry that assigned
+// them; each member keeps those that it has applied, in Tokens, in memory and for a time that every use renews. JSON
+// web tokens are signed and verified by the driver. A verified certificate's common name is a user, too.
 //
 // What costs a lot of arithmetic (bcrypt, signatures) is never done here. It is Work, an output that the driver does
 // elsewhere, and whose result comes back as an input. Passwords, hashes and tokens are in no trace and in no log line;

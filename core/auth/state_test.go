@@ -194,7 +194,8 @@ func TestRefusals(t *testing.T) {
 		refusal{&pb.InternalRaftRequest{AuthUserDelete: &pb.AuthUserDeleteRequest{Name: Root}}, ErrInvalidManagement},
 		refusal{&pb.InternalRaftRequest{AuthUserDelete: &pb.AuthUserDeleteRequest{Name: "x"}}, ErrUserNotFound},
 		refusal{&pb.InternalRaftRequest{AuthUserGet: &pb.AuthUserGetRequest{Name: "x"}}, ErrUserNotFound},
-		refusal{&pb.InternalRaftRequest{AuthUserChangePassword: &pb.AuthUserChangePasswordRequest{Name: "x"}}, ErrUserNotFound},
+		refusal{&pb.InternalRaftRequest{AuthUserChangePassword: &pb.AuthUserChangePasswordRequest{Name: "x"}},
+			ErrUserNotFound},
 		refusal{user(&pb.AuthUserRevokeRoleRequest{Name: Root, Role: Root}), ErrInvalidManagement},
 		refusal{user(&pb.AuthUserRevokeRoleRequest{Name: "x", Role: Root}), ErrUserNotFound},
 		refusal{user(&pb.AuthUserRevokeRoleRequest{Name: "alice", Role: "r"}), ErrRoleNotGranted},
@@ -204,12 +205,16 @@ func TestRefusals(t *testing.T) {
 		refusal{roleAdd("r"), ErrRoleAlreadyExist},
 		refusal{grantRange("r", "", "b", pb.Permission_READ), ErrInvalidManagement},
 		refusal{grantRange("r", "b", "a", pb.Permission_READ), ErrInvalidManagement},
-		refusal{&pb.InternalRaftRequest{AuthRoleGrantPermission: &pb.AuthRoleGrantPermissionRequest{Name: "r"}}, ErrPermissionNotGiven},
-		refusal{&pb.InternalRaftRequest{AuthRoleRevokePermission: &pb.AuthRoleRevokePermissionRequest{Role: "r", Key: []byte("a")}}, ErrPermissionNotGranted},
-		refusal{&pb.InternalRaftRequest{AuthRoleRevokePermission: &pb.AuthRoleRevokePermissionRequest{Role: "x"}}, ErrRoleNotFound},
+		refusal{&pb.InternalRaftRequest{AuthRoleGrantPermission: &pb.AuthRoleGrantPermissionRequest{Name: "r"}},
+			ErrPermissionNotGiven},
+		refusal{&pb.InternalRaftRequest{AuthRoleRevokePermission: &pb.AuthRoleRevokePermissionRequest{Role: "r",
+			Key: []byte("a")}}, ErrPermissionNotGranted},
+		refusal{&pb.InternalRaftRequest{AuthRoleRevokePermission: &pb.AuthRoleRevokePermissionRequest{Role: "x"}},
+			ErrRoleNotFound},
 		refusal{&pb.InternalRaftRequest{Authenticate: &pb.InternalAuthenticateRequest{Name: "x"}}, ErrFailed},
 		refusal{&pb.InternalRaftRequest{AuthUserAdd: plain}, ErrPlainPassword{}},
-		refusal{&pb.InternalRaftRequest{AuthUserAdd: &pb.AuthUserAddRequest{Name: "bob", HashedPassword: "?"}}, ErrNoPasswordUser},
+		refusal{&pb.InternalRaftRequest{AuthUserAdd: &pb.AuthUserAddRequest{Name: "bob", HashedPassword: "?"}},
+			ErrNoPasswordUser},
 	)
 }
 
@@ -267,7 +272,8 @@ func TestDecision(t *testing.T) {
 	}
 }
 
-// TestRevokedAtOnce takes a permission away in each possible manner; a request from before is old, one from after denied.
+// TestRevokedAtOnce takes a permission away in each possible manner; a request from before is old, one from after
+// denied.
 func TestRevokedAtOnce(t *testing.T) {
 	for name, takeAway := range map[string]*pb.InternalRaftRequest{
 		"role": {AuthUserRevokeRole: &pb.AuthUserRevokeRoleRequest{Name: "alice", Role: "r"}},
@@ -402,7 +408,8 @@ func TestNeeds(t *testing.T) {
 			Read:  []Range{r("c", "d"), k("k"), r("d", "e"), r("g", "h")},
 		}},
 		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{}}, Need{}},
-		{&pb.InternalRaftRequest{LeaseRevoke: &pb.LeaseRevokeRequest{ID: 7}}, Need{RootExempt: true, Write: []Range{k("x"), k("y")}}},
+		{&pb.InternalRaftRequest{LeaseRevoke: &pb.LeaseRevokeRequest{ID: 7}},
+			Need{RootExempt: true, Write: []Range{k("x"), k("y")}}},
 		{&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{}}, Need{}},
 		{&pb.InternalRaftRequest{Compaction: &pb.CompactionRequest{}}, Need{}},
 		{userAdd("a"), Need{Root: true}},

@@ -146,7 +146,8 @@ func (b *Backend) EndCommit(c *Commit, err error) {
 	}
 	b.base.Close()
 	b.base = base
-	invariant.Assert(c.frozen.applied.Index == 0 || c.frozen.applied.Index >= b.durable.Index, "backend: what is durable goes back")
+	invariant.Assert(c.frozen.applied.Index == 0 || c.frozen.applied.Index >= b.durable.Index,
+		"backend: what is durable goes back")
 	b.durable = b.durable.merge(c.frozen.applied)
 	b.frozen = nil
 }

@@ -34,14 +34,17 @@ func (c *Checker) sameApplied(e *trace.Event) {
 		x.appliedTerm, x.appliedHash, x.appliedRev = e.Term, e.A, e.Rev
 	}
 	if x.appliedTerm != e.Term || x.appliedHash != e.A {
-		c.violate(invariant.StateMachineSafety, e, "member %d applied (%d, term %d, data hash %016x), another member (term %d, %016x)",
+		c.violate(invariant.StateMachineSafety, e,
+			"member %d applied (%d, term %d, data hash %016x), another member (term %d, %016x)",
 			e.Member, e.Index, e.Term, e.A, x.appliedTerm, x.appliedHash)
 	}
 	if x.appliedRev != e.Rev {
-		c.violate(invariant.RevisionOrder, e, "after index %d member %d is at revision %d, another member at %d", e.Index, e.Member, e.Rev, x.appliedRev)
+		c.violate(invariant.RevisionOrder, e, "after index %d member %d is at revision %d, another member at %d", e.Index,
+			e.Member, e.Rev, x.appliedRev)
 	}
 	if hash, known := x.data(e.Term); known && hash != e.A {
-		c.violate(invariant.StateMachineSafety, e, "member %d applied data %016x at (%d, term %d) where %016x was appended", e.Member, e.A, e.Index, e.Term, hash)
+		c.violate(invariant.StateMachineSafety, e, "member %d applied data %016x at (%d, term %d) where %016x was appended",
+			e.Member, e.A, e.Index, e.Term, hash)
 	}
 }
 
@@ -67,16 +70,19 @@ func (c *Checker) revision(m *member, e *trace.Event) {
 // installed handles SnapshotInstalled: the member is now where the snapshot is.
 func (c *Checker) installed(m *member, e *trace.Event) {
 	if e.Index > c.committed.index {
-		c.violate(invariant.Monotonic, e, "member %d installed a snapshot at %d, but only %d is committed anywhere", m.id, e.Index, c.committed.index)
+		c.violate(invariant.Monotonic, e, "member %d installed a snapshot at %d, but only %d is committed anywhere", m.id,
+			e.Index, c.committed.index)
 	}
 	if e.Index < m.applied {
-		c.violate(invariant.Monotonic, e, "a snapshot at %d took member %d back from applied index %d", e.Index, m.id, m.applied)
+		c.violate(invariant.Monotonic, e, "a snapshot at %d took member %d back from applied index %d", e.Index, m.id,
+			m.applied)
 	}
 	if e.Rev < m.rev {
 		c.violate(invariant.RevisionOrder, e, "a snapshot took member %d from revision %d back to %d", m.id, m.rev, e.Rev)
 	}
 	if x := c.at(e.Index); x != nil && x.appliedTerm != 0 && e.Rev != 0 && x.appliedRev != e.Rev {
-		c.violate(invariant.RevisionOrder, e, "after a snapshot at %d member %d is at revision %d, another member at %d", e.Index, m.id, e.Rev, x.appliedRev)
+		c.violate(invariant.RevisionOrder, e, "after a snapshot at %d member %d is at revision %d, another member at %d",
+			e.Index, m.id, e.Rev, x.appliedRev)
 	}
 	if m.log.index < e.Index {
 		m.log = end{e.Index, e.Term}
@@ -105,7 +111,8 @@ func (c *Checker) Hash(now trace.Instant, member uint64, rev, compactRev int64, 
 		if h.rev == rev && h.compact == compactRev {
 			if h.hash != hash {
 				c.violate(invariant.RevisionOrder, &trace.Event{Seq: c.seq, Now: now, Member: member},
-					"at revision %d, compacted at %d, member %d has hash %08x and member %d has %08x", rev, compactRev, member, hash, h.member, h.hash)
+					"at revision %d, compacted at %d, member %d has hash %08x and member %d has %08x", rev, compactRev, member, hash,
+					h.member, h.hash)
 			}
 			return
 		}

@@ -32,7 +32,8 @@ func (p *play) emit(events ...trace.Event) *play {
 }
 
 func started(m, term, vote, applied uint64, last end) trace.Event {
-	return trace.Event{Kind: trace.MemberStarted, Member: m, Term: term, Peer: vote, Index: applied, C: last.index, A: last.term, Rev: 1}
+	return trace.Event{Kind: trace.MemberStarted, Member: m, Term: term, Peer: vote, Index: applied, C: last.index,
+		A: last.term, Rev: 1}
 }
 
 func appended(m, index, term uint64) trace.Event {
@@ -76,7 +77,8 @@ func sends(from, to, term, index uint64, msg uint8) trace.Event {
 // answers is an answer to client at revision rev, over a connection to member,
 // to what was asked at a moment; it comes one later.
 func answers(client, member, connection uint64, rev int64, asked uint64) trace.Event {
-	return trace.Event{Kind: trace.RequestDone, Peer: member, A: client, B: connection, Rev: rev, C: asked, Now: trace.Instant(asked + 1)}
+	return trace.Event{Kind: trace.RequestDone, Peer: member, A: client, B: connection, Rev: rev, C: asked,
+		Now: trace.Instant(asked + 1)}
 }
 
 func stands(m, term uint64) trace.Event {
@@ -122,37 +124,46 @@ func TestSilentOnAGoodRun(t *testing.T) {
 		appended(1, 6, 2), synced(1, 6, 2, 1, 2),
 		trace.Event{Kind: trace.MemberCrashed, Member: 1, A: 1},
 		trace.Event{Kind: trace.TermChanged, Member: 2, Term: 3}, votes(2, 3, 2), synced(2, 5, 2, 2, 3),
-		trace.Event{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 2), synced(3, 5, 2, 2, 3), sends(3, 2, 3, 0, msgVoteResp),
+		trace.Event{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 2), synced(3, 5, 2, 2, 3),
+		sends(3, 2, 3, 0, msgVoteResp),
 		leads(2, 3), appended(2, 6, 3), synced(2, 6, 3, 2, 3), appended(3, 6, 3), synced(3, 6, 3, 2, 3),
 		commits(2, 6, 3), applies(2, 6, 3, 2),
 		// 1 has an entry of term 2 at index 6 that was never committed: it goes.
 		trace.Event{Kind: trace.MemberStarted, Member: 1, Term: 2, Peer: 1, Index: 5, C: 6, A: 2, Rev: 2},
 		trace.Event{Kind: trace.TermChanged, Member: 1, Term: 3},
-		trace.Event{Kind: trace.LogTruncated, Member: 1, Index: 6}, appended(1, 6, 3), synced(1, 6, 3, 0, 3), sends(1, 2, 3, 6, msgAppResp),
+		trace.Event{Kind: trace.LogTruncated, Member: 1, Index: 6}, appended(1, 6, 3), synced(1, 6, 3, 0, 3),
+		sends(1, 2, 3, 6, msgAppResp),
 		commits(1, 6, 3), applies(1, 6, 3, 2),
 		// 3 is sent a snapshot and goes on from there.
 		trace.Event{Kind: trace.MessageDelivered, Member: 3, Peer: 2, Msg: msgSnap},
-		appended(2, 7, 3), appended(2, 8, 3), synced(2, 8, 3, 2, 3), appended(1, 7, 3), appended(1, 8, 3), synced(1, 8, 3, 0, 3),
+		appended(2, 7, 3), appended(2, 8, 3), synced(2, 8, 3, 2, 3), appended(1, 7, 3), appended(1, 8, 3),
+		synced(1, 8, 3, 0, 3),
 		commits(2, 8, 3), applies(2, 7, 3, 3), applies(2, 8, 3, 4), acks(2, 8),
 		commits(3, 8, 3), synced(3, 8, 3, 2, 3), appended(3, 9, 3), sends(3, 2, 3, 8, msgAppResp),
 		trace.Event{Kind: trace.SnapshotInstalled, Member: 3, Index: 8, Term: 3, Rev: 4},
-		appended(2, 9, 3), synced(3, 9, 3, 2, 3), synced(2, 9, 3, 2, 3), commits(2, 9, 3), commits(3, 9, 3), applies(3, 9, 3, 4),
+		appended(2, 9, 3), synced(3, 9, 3, 2, 3), synced(2, 9, 3, 2, 3), commits(2, 9, 3), commits(3, 9, 3),
+		applies(3, 9, 3, 4),
 	)
 	p.emit(
 		// 1 is sent a snapshot that it does not need, and the sync of what it appended as a leader ends when another
 		// leader has replaced that.
 		trace.Event{Kind: trace.MessageDelivered, Member: 1, Peer: 2, Msg: msgSnap},
-		appended(1, 9, 3), appended(1, 10, 3), appended(1, 11, 3), trace.Event{Kind: trace.TermChanged, Member: 2, Term: 4}, leads(2, 4),
-		appended(2, 10, 4), appended(2, 11, 4), synced(2, 11, 4, 2, 4), appended(3, 10, 4), appended(3, 11, 4), synced(3, 11, 4, 2, 4), commits(2, 11, 4),
-		trace.Event{Kind: trace.TermChanged, Member: 1, Term: 4}, trace.Event{Kind: trace.LogTruncated, Member: 1, Index: 10}, appended(1, 10, 4),
+		appended(1, 9, 3), appended(1, 10, 3), appended(1, 11, 3), trace.Event{Kind: trace.TermChanged, Member: 2, Term: 4},
+		leads(2, 4),
+		appended(2, 10, 4), appended(2, 11, 4), synced(2, 11, 4, 2, 4), appended(3, 10, 4), appended(3, 11, 4),
+		synced(3, 11, 4, 2, 4), commits(2, 11, 4),
+		trace.Event{Kind: trace.TermChanged, Member: 1, Term: 4}, trace.Event{Kind: trace.LogTruncated, Member: 1, Index: 10},
+		appended(1, 10, 4),
 		synced(1, 11, 3, 0, 3), appended(1, 11, 4),
 	)
 	p.emit(
 		// Pre-votes make a candidate, and so does the word of the leader.
 		sends(1, 3, 5, 0, msgPreVoteResp), trace.Event{Kind: trace.TermChanged, Member: 3, Term: 5}, stands(3, 5),
-		trace.Event{Kind: trace.MessageDelivered, Member: 1, Peer: 2, Msg: msgTimeoutNow, Term: 4}, trace.Event{Kind: trace.TermChanged, Member: 1, Term: 6}, stands(1, 6),
+		trace.Event{Kind: trace.MessageDelivered, Member: 1, Peer: 2, Msg: msgTimeoutNow, Term: 4},
+		trace.Event{Kind: trace.TermChanged, Member: 1, Term: 6}, stands(1, 6),
 		// Answers under way together may come in any order, and another life of the member may know less.
-		answers(7, 2, 1, 9, 20), answers(7, 2, 1, 8, 20), answers(7, 2, 2, 3, 30), answers(7, 1, 1, 2, 40), answers(8, 2, 1, 4, 50),
+		answers(7, 2, 1, 9, 20), answers(7, 2, 1, 8, 20), answers(7, 2, 2, 3, 30), answers(7, 1, 1, 2, 40),
+		answers(8, 2, 1, 4, 50),
 	)
 	p.checker.Hash(0, 2, 4, -1, 0xabc)
 	p.checker.Hash(0, 3, 4, -1, 0xabc)
@@ -169,7 +180,8 @@ func TestFires(t *testing.T) {
 		return []trace.Event{{Kind: trace.TermChanged, Member: m, Term: term}, votes(m, term, m), leads(m, term)}
 	}
 	restart := func(term, vote, applied, index, logTerm uint64) []trace.Event {
-		return []trace.Event{{Kind: trace.MemberCrashed, Member: 1, A: 1}, started(1, term, vote, applied, end{index, logTerm})}
+		return []trace.Event{{Kind: trace.MemberCrashed, Member: 1, A: 1},
+			started(1, term, vote, applied, end{index, logTerm})}
 	}
 	other := appended(3, 5, 2)
 	other.A++
@@ -179,44 +191,74 @@ func TestFires(t *testing.T) {
 		number int
 		events []trace.Event
 	}{
-		"two leaders of a term":                      {invariant.ElectionSafety, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 2}, leads(3, 2)}},
-		"a leader overwrites":                        {invariant.LeaderAppendOnly, []trace.Event{appended(1, 6, 2), appended(1, 7, 2), {Kind: trace.LogTruncated, Member: 1, Index: 6}, appended(1, 6, 2)}},
-		"equal index and term, other data":           {invariant.LogMatching, []trace.Event{other}},
-		"equal index and term, other past":           {invariant.LogMatching, append(append([]trace.Event{appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), appended(3, 7, 3), appended(2, 6, 2), appended(2, 7, 3))},
-		"an entry after a gap":                       {invariant.LogMatching, []trace.Event{appended(3, 6, 2)}},
-		"a leader without a committed entry":         {invariant.LeaderCompleteness, append(elect(3, 3), appended(3, 5, 3))},
-		"a commit that a later leader lacks":         {invariant.LeaderCompleteness, append(append([]trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), synced(2, 6, 2, 1, 2), appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), commits(1, 6, 2))},
-		"two entries applied at an index":            {invariant.StateMachineSafety, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), otherApplied}},
-		"two entries committed at an index":          {invariant.StateMachineSafety, append(append([]trace.Event{appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), appended(1, 6, 2), trace.Event{Kind: trace.TermChanged, Member: 1, Term: 4}, commits(1, 6, 4), commits(3, 6, 3))},
-		"two votes in a term":                        {invariant.VoteDurability, []trace.Event{votes(2, 2, 3)}},
-		"a vote in an old term":                      {invariant.VoteDurability, []trace.Event{votes(2, 3, 2), votes(2, 2, 1)}},
-		"a term that falls":                          {invariant.VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 1, Term: 1}}},
-		"a vote sent before it is on disk":           {invariant.VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 2), sends(3, 2, 3, 0, msgVoteResp)}},
-		"votes asked for before the term is on disk": {invariant.VoteDurability, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 3), sends(3, 2, 3, 5, msgVote)}},
-		"a vote forgotten":                           {invariant.VoteDurability, restart(2, 0, 5, 5, 2)},
-		"a term forgotten":                           {invariant.VoteDurability, restart(1, 0, 5, 5, 2)},
-		"a vote replaced on disk":                    {invariant.VoteDurability, []trace.Event{synced(1, 5, 2, 3, 2)}},
-		"an append acknowledged in a term to be":     {invariant.VoteDurability, []trace.Event{sends(3, 1, 2, 3, msgAppResp)}},
-		"a commit that falls":                        {invariant.Monotonic, []trace.Event{commits(1, 4, 2)}},
-		"a commit beyond the log":                    {invariant.Monotonic, []trace.Event{commits(3, 5, 2)}},
-		"an index skipped":                           {invariant.Monotonic, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 5, 2, 2)}},
-		"applied twice":                              {invariant.Monotonic, []trace.Event{applies(1, 5, 2, 2)}},
-		"applied before committed":                   {invariant.Monotonic, []trace.Event{appended(1, 6, 2), applies(1, 6, 2, 3)}},
-		"a committed entry removed":                  {invariant.Monotonic, []trace.Event{{Kind: trace.LogTruncated, Member: 2, Index: 5}}},
-		"a snapshot of the future":                   {invariant.Monotonic, []trace.Event{{Kind: trace.SnapshotInstalled, Member: 3, Index: 9, Term: 2, Rev: 2}}},
-		"an answer without a commit":                 {invariant.AckedDurable, []trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), acks(1, 6)}},
-		"an answer from one disk":                    {invariant.AckedDurable, []trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), commits(1, 6, 2), acks(1, 6)}},
-		"an append acknowledged before it synced":    {invariant.AckedDurable, []trace.Event{appended(2, 6, 2), sends(2, 1, 2, 6, msgAppResp)}},
-		"a committed entry lost on a disk":           {invariant.AckedDurable, restart(2, 1, 4, 4, 2)},
-		"durable beyond applied":                     {invariant.AtomicApply, []trace.Event{{Kind: trace.BackendCommitted, Member: 2, Index: 6}}},
-		"durable state lost":                         {invariant.AtomicApply, restart(2, 1, 4, 5, 2)},
-		"a revision skipped":                         {invariant.RevisionOrder, []trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 4)}},
-		"a revision that falls":                      {invariant.RevisionOrder, []trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 1)}},
-		"a session that goes back":                   {invariant.Serializable, []trace.Event{answers(7, 2, 1, 5, 8), answers(7, 2, 2, 4, 9), answers(7, 2, 1, 4, 9)}},
-		"an election without pre-votes":              {invariant.Liveness, []trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
-		"an election by the pre-votes of the past":   {invariant.Liveness, []trace.Event{sends(2, 3, 3, 0, msgPreVoteResp), {Kind: trace.TermChanged, Member: 3, Term: 5}, stands(3, 5)}},
-		"an election by pre-votes refused":           {invariant.Liveness, []trace.Event{refuses(2, 3, 3), {Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
-		"one index, two revisions":                   {invariant.RevisionOrder, []trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), applies(3, 5, 2, 1)}},
+		"two leaders of a term": {invariant.ElectionSafety,
+			[]trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 2}, leads(3, 2)}},
+		"a leader overwrites": {invariant.LeaderAppendOnly,
+			[]trace.Event{appended(1, 6, 2), appended(1, 7, 2), {Kind: trace.LogTruncated, Member: 1, Index: 6},
+				appended(1, 6, 2)}},
+		"equal index and term, other data": {invariant.LogMatching, []trace.Event{other}},
+		"equal index and term, other past": {invariant.LogMatching,
+			append(append([]trace.Event{appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), appended(3, 7, 3),
+				appended(2, 6, 2), appended(2, 7, 3))},
+		"an entry after a gap":               {invariant.LogMatching, []trace.Event{appended(3, 6, 2)}},
+		"a leader without a committed entry": {invariant.LeaderCompleteness, append(elect(3, 3), appended(3, 5, 3))},
+		"a commit that a later leader lacks": {invariant.LeaderCompleteness,
+			append(append([]trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), synced(2, 6, 2, 1, 2),
+				appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), commits(1, 6, 2))},
+		"two entries applied at an index": {invariant.StateMachineSafety,
+			[]trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), otherApplied}},
+		"two entries committed at an index": {invariant.StateMachineSafety,
+			append(append([]trace.Event{appended(3, 5, 2)}, elect(3, 3)...), appended(3, 6, 3), appended(1, 6, 2),
+				trace.Event{Kind: trace.TermChanged, Member: 1, Term: 4}, commits(1, 6, 4), commits(3, 6, 3))},
+		"two votes in a term": {invariant.VoteDurability, []trace.Event{votes(2, 2, 3)}},
+		"a vote in an old term": {invariant.VoteDurability,
+			[]trace.Event{votes(2, 3, 2), votes(2, 2, 1)}},
+		"a term that falls": {invariant.VoteDurability,
+			[]trace.Event{{Kind: trace.TermChanged, Member: 1, Term: 1}}},
+		"a vote sent before it is on disk": {invariant.VoteDurability,
+			[]trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 2), sends(3, 2, 3, 0, msgVoteResp)}},
+		"votes asked for before the term is on disk": {invariant.VoteDurability,
+			[]trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 3), sends(3, 2, 3, 5, msgVote)}},
+		"a vote forgotten":        {invariant.VoteDurability, restart(2, 0, 5, 5, 2)},
+		"a term forgotten":        {invariant.VoteDurability, restart(1, 0, 5, 5, 2)},
+		"a vote replaced on disk": {invariant.VoteDurability, []trace.Event{synced(1, 5, 2, 3, 2)}},
+		"an append acknowledged in a term to be": {invariant.VoteDurability,
+			[]trace.Event{sends(3, 1, 2, 3, msgAppResp)}},
+		"a commit that falls":     {invariant.Monotonic, []trace.Event{commits(1, 4, 2)}},
+		"a commit beyond the log": {invariant.Monotonic, []trace.Event{commits(3, 5, 2)}},
+		"an index skipped": {invariant.Monotonic, []trace.Event{appended(3, 5, 2), commits(3, 5, 2),
+			applies(3, 5, 2, 2)}},
+		"applied twice": {invariant.Monotonic, []trace.Event{applies(1, 5, 2, 2)}},
+		"applied before committed": {invariant.Monotonic,
+			[]trace.Event{appended(1, 6, 2), applies(1, 6, 2, 3)}},
+		"a committed entry removed": {invariant.Monotonic,
+			[]trace.Event{{Kind: trace.LogTruncated, Member: 2, Index: 5}}},
+		"a snapshot of the future": {invariant.Monotonic,
+			[]trace.Event{{Kind: trace.SnapshotInstalled, Member: 3, Index: 9, Term: 2, Rev: 2}}},
+		"an answer without a commit": {invariant.AckedDurable,
+			[]trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), acks(1, 6)}},
+		"an answer from one disk": {invariant.AckedDurable,
+			[]trace.Event{appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), commits(1, 6, 2), acks(1, 6)}},
+		"an append acknowledged before it synced": {invariant.AckedDurable,
+			[]trace.Event{appended(2, 6, 2), sends(2, 1, 2, 6, msgAppResp)}},
+		"a committed entry lost on a disk": {invariant.AckedDurable, restart(2, 1, 4, 4, 2)},
+		"durable beyond applied": {invariant.AtomicApply,
+			[]trace.Event{{Kind: trace.BackendCommitted, Member: 2, Index: 6}}},
+		"durable state lost": {invariant.AtomicApply, restart(2, 1, 4, 5, 2)},
+		"a revision skipped": {invariant.RevisionOrder,
+			[]trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 4)}},
+		"a revision that falls": {invariant.RevisionOrder,
+			[]trace.Event{appended(1, 6, 2), commits(1, 6, 2), applies(1, 6, 2, 1)}},
+		"a session that goes back": {invariant.Serializable,
+			[]trace.Event{answers(7, 2, 1, 5, 8), answers(7, 2, 2, 4, 9), answers(7, 2, 1, 4, 9)}},
+		"an election without pre-votes": {invariant.Liveness,
+			[]trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
+		"an election by the pre-votes of the past": {invariant.Liveness,
+			[]trace.Event{sends(2, 3, 3, 0, msgPreVoteResp), {Kind: trace.TermChanged, Member: 3, Term: 5}, stands(3, 5)}},
+		"an election by pre-votes refused": {invariant.Liveness,
+			[]trace.Event{refuses(2, 3, 3), {Kind: trace.TermChanged, Member: 3, Term: 3}, stands(3, 3)}},
+		"one index, two revisions": {invariant.RevisionOrder,
+			[]trace.Event{appended(3, 5, 2), commits(3, 5, 2), applies(3, 4, 2, 1), applies(3, 5, 2, 1)}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -249,7 +291,8 @@ func TestHashesAgree(t *testing.T) {
 		t.Fatal(p.checker.Violations())
 	}
 	p.checker.Hash(6, 2, 2, -1, 3)
-	if v := p.checker.Violations(); len(v) != 1 || v[0].Number != invariant.RevisionOrder || v[0].Now != 6 || v[0].Member != 2 {
+	if v := p.checker.Violations(); len(v) != 1 || v[0].Number != invariant.RevisionOrder || v[0].Now != 6 ||
+		v[0].Member != 2 {
 		t.Error(v)
 	}
 }
@@ -260,7 +303,8 @@ func TestThePast(t *testing.T) {
 		said  []Past
 		fires bool
 	}{
-		"as it should be":                  {[]Past{{Rev: 4, Compact: 5, Err: gone, Refused: true}, {Rev: 5, Compact: 5, Sum: 1}, {Rev: 5, Compact: 3, Sum: 1}, {Rev: 9, Compact: 5, Sum: 2}}, false},
+		"as it should be": {[]Past{{Rev: 4, Compact: 5, Err: gone, Refused: true},
+			{Rev: 5, Compact: 5, Sum: 1}, {Rev: 5, Compact: 3, Sum: 1}, {Rev: 9, Compact: 5, Sum: 2}}, false},
 		"a compacted revision is answered": {[]Past{{Rev: 4, Compact: 5, Sum: 1}}, true},
 		"refused for another reason":       {[]Past{{Rev: 4, Compact: 5, Err: gone}}, true},
 		"the compact revision is refused":  {[]Past{{Rev: 5, Compact: 5, Err: gone, Refused: true}}, true},
@@ -270,7 +314,8 @@ func TestThePast(t *testing.T) {
 		for _, p := range c.said {
 			checker.Past(3, 1, p)
 		}
-		if v := checker.Violations(); len(v) > 0 != c.fires || c.fires && (v[0].Number != invariant.Compaction || v[0].Now != 3 || v[0].Member != 1) {
+		if v := checker.Violations(); len(v) > 0 != c.fires || c.fires && (v[0].Number != invariant.Compaction ||
+			v[0].Now != 3 || v[0].Member != 1) {
 			t.Errorf("%s: %v", name, v)
 		}
 	}
@@ -290,7 +335,8 @@ func TestBounds(t *testing.T) {
 		t.Fatal(v)
 	}
 	c.Bounds(2, 2, []limits.Use{{Name: "cups", Have: 3, Limit: 3}, {Name: "plates", Have: 4, Limit: 3}})
-	if v := c.Violations(); len(v) != 1 || v[0].Number != invariant.Bounded || v[0].Now != 2 || !strings.Contains(v[0].Text, "4 plates") {
+	if v := c.Violations(); len(v) != 1 || v[0].Number != invariant.Bounded || v[0].Now != 2 ||
+		!strings.Contains(v[0].Text, "4 plates") {
 		t.Error(v)
 	}
 }
@@ -309,7 +355,8 @@ func TestQuorumFollowsTheConfiguration(t *testing.T) {
 	grow := func(index, m uint64, kind uint64) trace.Event {
 		return trace.Event{Kind: trace.ConfChanged, Member: 1, Index: index, Peer: m, A: kind}
 	}
-	p.emit(appended(1, 6, 2), appended(1, 7, 2), appended(1, 8, 2), synced(1, 8, 2, 1, 2), appended(2, 6, 2), appended(2, 7, 2), appended(2, 8, 2), synced(2, 8, 2, 1, 2))
+	p.emit(appended(1, 6, 2), appended(1, 7, 2), appended(1, 8, 2), synced(1, 8, 2, 1, 2), appended(2, 6, 2),
+		appended(2, 7, 2), appended(2, 8, 2), synced(2, 8, 2, 1, 2))
 	p.emit(commits(1, 8, 2), acks(1, 7))
 	p.emit(grow(6, 4, 3), acks(1, 7)) // a learner does not count
 	if v := p.checker.Violations(); len(v) != 0 {
@@ -333,7 +380,8 @@ func TestReportWritesAnEvent(t *testing.T) {
 	s.Emit(&trace.Event{Kind: trace.TermChanged, Member: 1, Term: 3})
 	s.Emit(&trace.Event{Kind: trace.TermChanged, Member: 1, Term: 2, Now: 8})
 	e := ring.Find(3)
-	if e == nil || e.Kind != trace.Violated || e.A != invariant.VoteDurability || e.Cause != 2 || e.Now != 8 || e.Member != 1 {
+	if e == nil || e.Kind != trace.Violated || e.A != invariant.VoteDurability || e.Cause != 2 || e.Now != 8 ||
+		e.Member != 1 {
 		t.Errorf("got %+v", e)
 	}
 }
@@ -364,7 +412,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		for range 20 {
 			index++
 			for m := uint64(1); m <= 3; m++ {
-				for _, e := range []trace.Event{appended(m, index, term), synced(m, index, term, 0, term), commits(m, index, term), applies(m, index, term, 1)} {
+				for _, e := range []trace.Event{appended(m, index, term), synced(m, index, term, 0, term), commits(m, index, term),
+					applies(m, index, term, 1)} {
 					s.Emit(&e)
 				}
 			}
@@ -374,8 +423,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	for _, v := range c.Violations() {
 		t.Fatal(v)
 	}
-	if len(c.window) != 1024 || len(c.runs) > maxTermRuns || len(c.leaders) > maxLeaders || len(c.commits) > maxCommits || len(c.hashes) > maxHashes {
-		t.Errorf("window %d, runs %d, leaders %d, commits %d, hashes %d", len(c.window), len(c.runs), len(c.leaders), len(c.commits), len(c.hashes))
+	if len(c.window) != 1024 || len(c.runs) > maxTermRuns || len(c.leaders) > maxLeaders || len(c.commits) > maxCommits ||
+		len(c.hashes) > maxHashes {
+		t.Errorf("window %d, runs %d, leaders %d, commits %d, hashes %d", len(c.window), len(c.runs), len(c.leaders),
+			len(c.commits), len(c.hashes))
 	}
 }
 
@@ -390,7 +441,8 @@ func BenchmarkChecker(b *testing.B) {
 			index++
 			round = round[:0]
 			for m := uint64(1); m <= 3; m++ {
-				round = append(round, trace.Event{Kind: trace.EntryAppended, Member: m, Index: index, Term: 2, A: index}, synced(m, index, 2, 0, 0),
+				round = append(round, trace.Event{Kind: trace.EntryAppended, Member: m, Index: index, Term: 2, A: index},
+					synced(m, index, 2, 0, 0),
 					sends(m, 1, 2, index, msgAppResp), sends(1, m, 2, index, 4), commits(m, index, 2),
 					trace.Event{Kind: trace.EntryApplied, Member: m, Index: index, Term: 2, A: index, Rev: int64(index)})
 			}

@@ -31,21 +31,25 @@ func (c *Checker) Past(now trace.Instant, member uint64, p Past) {
 	at := &trace.Event{Seq: c.seq, Now: now, Member: member}
 	switch gone := p.Rev < p.Compact; {
 	case gone && p.Err == nil:
-		c.violate(invariant.Compaction, at, "member %d answers for revision %d though it has compacted up to %d", member, p.Rev, p.Compact)
+		c.violate(invariant.Compaction, at, "member %d answers for revision %d though it has compacted up to %d", member,
+			p.Rev, p.Compact)
 		return
 	case gone && !p.Refused:
-		c.violate(invariant.Compaction, at, "member %d, compacted up to %d, refuses revision %d by %q", member, p.Compact, p.Rev, p.Err)
+		c.violate(invariant.Compaction, at, "member %d, compacted up to %d, refuses revision %d by %q", member, p.Compact,
+			p.Rev, p.Err)
 		return
 	case gone:
 		return
 	case p.Err != nil:
-		c.violate(invariant.Compaction, at, "member %d, compacted up to %d, refuses revision %d: %v", member, p.Compact, p.Rev, p.Err)
+		c.violate(invariant.Compaction, at, "member %d, compacted up to %d, refuses revision %d: %v", member, p.Compact,
+			p.Rev, p.Err)
 		return
 	}
 	for i := len(c.past) - 1; i >= 0; i-- {
 		if s := c.past[i]; s.rev == p.Rev {
 			if s.sum != p.Sum {
-				c.violate(invariant.Compaction, at, "revision %d of member %d is not what it was at member %d: %016x, %016x", p.Rev, member, s.member, p.Sum, s.sum)
+				c.violate(invariant.Compaction, at, "revision %d of member %d is not what it was at member %d: %016x, %016x", p.Rev,
+					member, s.member, p.Sum, s.sum)
 			}
 			return
 		}

@@ -12,5 +12,6 @@ func SameStory(first, second uint64) *Violation {
 	if first == second {
 		return nil
 	}
-	return &Violation{Number: invariant.Deterministic, Text: fmt.Sprintf("the same seed gave hash %016x and then %016x", first, second)}
+	return &Violation{Number: invariant.Deterministic, Text: fmt.Sprintf("the same seed gave hash %016x and then %016x",
+		first, second)}
 }

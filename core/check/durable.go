@@ -39,20 +39,24 @@ func (c *Checker) started(m *member, e *trace.Event) {
 
 func (c *Checker) restarted(m *member, e *trace.Event, log end) {
 	if e.Term < m.hardTerm {
-		c.violate(invariant.VoteDurability, e, "member %d restarted in term %d though term %d was on its disk", m.id, e.Term, m.hardTerm)
+		c.violate(invariant.VoteDurability, e, "member %d restarted in term %d though term %d was on its disk", m.id, e.Term,
+			m.hardTerm)
 	}
 	if e.Term == m.hardTerm && m.hardVote != 0 && e.Peer != m.hardVote {
-		c.violate(invariant.VoteDurability, e, "member %d restarted without its vote for %d in term %d, which was on its disk", m.id, m.hardVote, e.Term)
+		c.violate(invariant.VoteDurability, e,
+			"member %d restarted without its vote for %d in term %d, which was on its disk", m.id, m.hardVote, e.Term)
 	}
 	// What was synced but never committed may since have been overwritten.
 	kept := end{index: min(m.durable.index, c.committed.index)}
 	kept.term = c.termAt(kept.index, m.durable)
 	if kept.term == c.termAt(kept.index, c.committed) && !c.has(log, kept) {
-		c.violate(invariant.AckedDurable, e, "member %d restarted with a log up to (%d, term %d), though (%d, term %d) was synced and is committed",
+		c.violate(invariant.AckedDurable, e,
+			"member %d restarted with a log up to (%d, term %d), though (%d, term %d) was synced and is committed",
 			m.id, log.index, log.term, kept.index, kept.term)
 	}
 	if e.Index < m.backed {
-		c.violate(invariant.AtomicApply, e, "member %d restarted at applied index %d though %d was durable", m.id, e.Index, m.backed)
+		c.violate(invariant.AtomicApply, e, "member %d restarted at applied index %d though %d was durable", m.id, e.Index,
+			m.backed)
 	}
 }
 
@@ -60,7 +64,8 @@ func (c *Checker) restarted(m *member, e *trace.Event, log end) {
 func (c *Checker) synced(m *member, e *trace.Event) {
 	if e.C != 0 {
 		if e.C < m.hardTerm || e.C == m.hardTerm && m.hardVote != 0 && e.B != m.hardVote {
-			c.violate(invariant.VoteDurability, e, "member %d replaced (term %d, vote %d) on its disk by (term %d, vote %d)", m.id, m.hardTerm, m.hardVote, e.C, e.B)
+			c.violate(invariant.VoteDurability, e, "member %d replaced (term %d, vote %d) on its disk by (term %d, vote %d)",
+				m.id, m.hardTerm, m.hardVote, e.C, e.B)
 		}
 		m.hardTerm, m.hardVote = e.C, e.B
 	}
@@ -85,21 +90,26 @@ func (c *Checker) sent(m *member, e *trace.Event) {
 	switch e.Msg {
 	case msgVote: // who asks twice in a term, with a crash between, may lead it twice
 		if m.hardTerm < e.Term || m.hardTerm == e.Term && m.hardVote != m.id {
-			c.violate(invariant.VoteDurability, e, "member %d asks for votes in term %d, but its disk has (term %d, vote %d)", m.id, e.Term, m.hardTerm, m.hardVote)
+			c.violate(invariant.VoteDurability, e, "member %d asks for votes in term %d, but its disk has (term %d, vote %d)",
+				m.id, e.Term, m.hardTerm, m.hardVote)
 		}
 	case msgVoteResp:
 		if m.hardTerm < e.Term || m.hardTerm == e.Term && m.hardVote != e.Peer {
-			c.violate(invariant.VoteDurability, e, "member %d sent its vote for %d in term %d, but its disk has (term %d, vote %d)", m.id, e.Peer, e.Term, m.hardTerm, m.hardVote)
+			c.violate(invariant.VoteDurability, e,
+				"member %d sent its vote for %d in term %d, but its disk has (term %d, vote %d)", m.id, e.Peer, e.Term, m.hardTerm,
+				m.hardVote)
 		}
 	case msgAppResp:
 		// One sync may carry an append of one term and its truncation by the next. The answer to the first then
 		// leaves late, as if the network had held it: whoever still leads the old term may count it, because this
 		// member had that entry when it last could vote.
 		if m.durable.index < e.Index && e.Term >= m.hardTerm {
-			c.violate(invariant.AckedDurable, e, "member %d acknowledged index %d to %d, but its disk has only %d", m.id, e.Index, e.Peer, m.durable.index)
+			c.violate(invariant.AckedDurable, e, "member %d acknowledged index %d to %d, but its disk has only %d", m.id,
+				e.Index, e.Peer, m.durable.index)
 		}
 		if m.hardTerm < e.Term {
-			c.violate(invariant.VoteDurability, e, "member %d acknowledged in term %d, but its disk has term %d", m.id, e.Term, m.hardTerm)
+			c.violate(invariant.VoteDurability, e, "member %d acknowledged in term %d, but its disk has term %d", m.id, e.Term,
+				m.hardTerm)
 		}
 	}
 }
@@ -142,7 +152,8 @@ func (c *Checker) confChanged(e *trace.Event) {
 // force since the entry will do.
 func (c *Checker) acked(e *trace.Event) {
 	if e.Index > c.committed.index {
-		c.violate(invariant.AckedDurable, e, "member %d acknowledged index %d, but only %d is committed anywhere", e.Member, e.Index, c.committed.index)
+		c.violate(invariant.AckedDurable, e, "member %d acknowledged index %d, but only %d is committed anywhere", e.Member,
+			e.Index, c.committed.index)
 		return
 	}
 	x := end{e.Index, c.termAt(e.Index, c.committed)}
@@ -156,7 +167,9 @@ func (c *Checker) acked(e *trace.Event) {
 			break
 		}
 	}
-	c.violate(invariant.AckedDurable, e, "member %d acknowledged (%d, term %d), which is on %d disks of the %d that make a quorum", e.Member, x.index, x.term, have, need)
+	c.violate(invariant.AckedDurable, e,
+		"member %d acknowledged (%d, term %d), which is on %d disks of the %d that make a quorum", e.Member, x.index, x.term,
+		have, need)
 }
 
 // holders counts the voters whose disk has entry x, and says how many must.
@@ -177,10 +190,12 @@ func (c *Checker) holders(voters []uint64, x end) (have, need int) {
 // backendCommitted handles BackendCommitted: only what was applied can be durable (I9).
 func (c *Checker) backendCommitted(m *member, e *trace.Event) {
 	if e.Index > m.applied {
-		c.violate(invariant.AtomicApply, e, "member %d made applied index %d durable, but has applied only %d", m.id, e.Index, m.applied)
+		c.violate(invariant.AtomicApply, e, "member %d made applied index %d durable, but has applied only %d", m.id, e.Index,
+			m.applied)
 	}
 	if e.Index < m.backed {
-		c.violate(invariant.AtomicApply, e, "the durable applied index of member %d fell from %d to %d", m.id, m.backed, e.Index)
+		c.violate(invariant.AtomicApply, e, "the durable applied index of member %d fell from %d to %d", m.id, m.backed,
+			e.Index)
 	}
 	m.backed = e.Index
 }

@@ -60,9 +60,11 @@ func (c *Checker) term(m *member, e *trace.Event) {
 func (c *Checker) voted(m *member, e *trace.Event) {
 	switch {
 	case e.Term < m.votedIn:
-		c.violate(invariant.VoteDurability, e, "member %d voted in term %d after it had voted in term %d", m.id, e.Term, m.votedIn)
+		c.violate(invariant.VoteDurability, e, "member %d voted in term %d after it had voted in term %d", m.id, e.Term,
+			m.votedIn)
 	case e.Term == m.votedIn && e.Peer != m.votedFor:
-		c.violate(invariant.VoteDurability, e, "member %d voted for %d and for %d in term %d", m.id, m.votedFor, e.Peer, e.Term)
+		c.violate(invariant.VoteDurability, e, "member %d voted for %d and for %d in term %d", m.id, m.votedFor, e.Peer,
+			e.Term)
 	}
 	m.votedIn, m.votedFor = e.Term, e.Peer
 }
@@ -76,7 +78,8 @@ func (c *Checker) leaderComplete(m *member, e *trace.Event, log end) {
 			continue // a leader may be elected late, by votes from before
 		}
 		if !c.has(log, k.last) {
-			c.violate(invariant.LeaderCompleteness, e, "the leader of term %d begins after (%d, term %d) without (%d, term %d), committed in term %d",
+			c.violate(invariant.LeaderCompleteness, e,
+				"the leader of term %d begins after (%d, term %d) without (%d, term %d), committed in term %d",
 				e.Term, log.index, log.term, k.last.index, k.last.term, k.term)
 		}
 		return
@@ -90,7 +93,8 @@ func (c *Checker) commitAdvanced(m *member, e *trace.Event) {
 	}
 	if e.Index > m.log.index {
 		if m.snapshots == 0 || e.Index > c.committed.index {
-			c.violate(invariant.Monotonic, e, "member %d knows %d to be committed, but its log ends at %d", m.id, e.Index, m.log.index)
+			c.violate(invariant.Monotonic, e, "member %d knows %d to be committed, but its log ends at %d", m.id, e.Index,
+				m.log.index)
 		}
 		m.log = end{e.Index, c.termAt(e.Index, c.committed)}
 	}
@@ -112,7 +116,8 @@ func (c *Checker) note(e *trace.Event, term uint64, last end) {
 		return
 	}
 	if c.committed.index > 0 && !c.has(last, c.committed) {
-		c.violate(invariant.StateMachineSafety, e, "the log committed up to (%d, term %d) does not hold the committed (%d, term %d)",
+		c.violate(invariant.StateMachineSafety, e,
+			"the log committed up to (%d, term %d) does not hold the committed (%d, term %d)",
 			last.index, last.term, c.committed.index, c.committed.term)
 	}
 	c.committed = last
@@ -133,7 +138,8 @@ func (c *Checker) note(e *trace.Event, term uint64, last end) {
 	// Leaders of later terms that began before this commit must have it too.
 	for i := len(c.runs) - 1; i >= 0 && c.runs[i].term > term; i-- {
 		if r := c.runs[i]; !c.has(end{r.start - 1, r.before}, last) {
-			c.violate(invariant.LeaderCompleteness, e, "(%d, term %d) was committed in term %d, but the leader of term %d began without it",
+			c.violate(invariant.LeaderCompleteness, e,
+				"(%d, term %d) was committed in term %d, but the leader of term %d began without it",
 				last.index, last.term, term, r.term)
 		}
 	}

@@ -123,7 +123,8 @@ func (c *Checker) appended(m *member, e *trace.Event) {
 		c.truncated(m, e, e.Index)
 	}
 	if m.leading && m.cut != 0 && e.Term == m.term {
-		c.violate(invariant.LeaderAppendOnly, e, "member %d, leader of term %d, overwrote its log from index %d", m.id, m.term, m.cut)
+		c.violate(invariant.LeaderAppendOnly, e, "member %d, leader of term %d, overwrote its log from index %d", m.id,
+			m.term, m.cut)
 	}
 	m.cut = 0
 	before := m.log.term
@@ -147,11 +148,14 @@ func (c *Checker) matched(m *member, e *trace.Event, before uint64) {
 		c.addRun(termRun{term: e.Term, start: e.Index, before: before})
 		c.leaderComplete(m, e, end{e.Index - 1, before})
 	case e.Index < r.start:
-		c.violate(invariant.LogMatching, e, "member %d has an entry of term %d at index %d, yet that term begins at %d", m.id, e.Term, e.Index, r.start)
+		c.violate(invariant.LogMatching, e, "member %d has an entry of term %d at index %d, yet that term begins at %d", m.id,
+			e.Term, e.Index, r.start)
 	case e.Index == r.start && before != r.before && before != 0 && r.before != 0:
-		c.violate(invariant.LogMatching, e, "before (%d, term %d) member %d has term %d, another member term %d", e.Index, e.Term, m.id, before, r.before)
+		c.violate(invariant.LogMatching, e, "before (%d, term %d) member %d has term %d, another member term %d", e.Index,
+			e.Term, m.id, before, r.before)
 	case e.Index > r.start && before != e.Term && before != 0:
-		c.violate(invariant.LogMatching, e, "before (%d, term %d) member %d has term %d, another member term %d", e.Index, e.Term, m.id, before, e.Term)
+		c.violate(invariant.LogMatching, e, "before (%d, term %d) member %d has term %d, another member term %d", e.Index,
+			e.Term, m.id, before, e.Term)
 	}
 }
 
@@ -176,7 +180,9 @@ func (c *Checker) sameData(e *trace.Event) {
 
 func (c *Checker) sameHash(e *trace.Event, hash uint64) {
 	if hash != e.A {
-		c.violate(invariant.LogMatching, e, "two entries with index %d and term %d differ: data hash %016x at member %d, %016x before", e.Index, e.Term, e.A, e.Member, hash)
+		c.violate(invariant.LogMatching, e,
+			"two entries with index %d and term %d differ: data hash %016x at member %d, %016x before", e.Index, e.Term, e.A,
+			e.Member, hash)
 	}
 }
 
@@ -186,7 +192,8 @@ func (c *Checker) truncated(m *member, e *trace.Event, first uint64) {
 		return
 	}
 	if first <= m.commit {
-		c.violate(invariant.Monotonic, e, "member %d removed index %d, which it knew to be committed (%d)", m.id, first, m.commit)
+		c.violate(invariant.Monotonic, e, "member %d removed index %d, which it knew to be committed (%d)", m.id, first,
+			m.commit)
 	}
 	// Whether a leader did it shows with the next entry: a member may have cut its
 	// log as a follower just before it was elected.

@@ -51,6 +51,7 @@ func (c *Checker) candidate(m *member, e *trace.Event) {
 		}
 	}
 	if have := len(by); have < n/2+1 {
-		c.violate(invariant.Liveness, e, "member %d stands for election in term %d with the pre-votes of %d of %d", m.id, e.Term, have, n)
+		c.violate(invariant.Liveness, e, "member %d stands for election in term %d with the pre-votes of %d of %d", m.id,
+			e.Term, have, n)
 	}
 }

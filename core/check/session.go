@@ -25,7 +25,9 @@ func (c *Checker) heard(e *trace.Event) {
 	}
 	s := c.session(e.A, e.Peer, e.B)
 	if trace.Instant(e.C) >= s.at && e.Rev < s.rev {
-		c.violate(invariant.Serializable, e, "client %d was at revision %d by the word of member %d, which then answered from revision %d", e.A, s.rev, e.Peer, e.Rev)
+		c.violate(invariant.Serializable, e,
+			"client %d was at revision %d by the word of member %d, which then answered from revision %d", e.A, s.rev, e.Peer,
+			e.Rev)
 	}
 	if e.Rev > s.rev {
 		s.rev, s.at = e.Rev, e.Now

@@ -103,13 +103,15 @@ func (n *Node) observeEntries(es []*raftpb.Entry) {
 	if n.t.On() { // hashing is work
 		for _, e := range es {
 			n.t.Emit(trace.Event{
-				Kind: trace.EntryAppended, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.GetData()), B: uint64(e.GetType()),
+				Kind: trace.EntryAppended, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.GetData()),
+				B: uint64(e.GetType()),
 			})
 		}
 	}
 }
 
-// mayMove notes that a message may change what a leader knows of a peer. Answers to heartbeats come often and seldom do.
+// mayMove notes that a message may change what a leader knows of a peer. Answers to heartbeats come often and seldom
+// do.
 func (n *Node) mayMove(m *raftpb.Message) {
 	if m.GetType() != raftpb.MsgHeartbeatResp {
 		n.moved = true
@@ -122,8 +124,8 @@ func (n *Node) mayMove(m *raftpb.Message) {
 	}
 }
 
-// observeProgress tells the trace what a leader has learned of the others. It looks at raft's own figures after all that
-// may have changed them.
+// observeProgress tells the trace what a leader has learned of the others. It looks at raft's own figures after all
+// that may have changed them.
 func (n *Node) observeProgress() {
 	switch {
 	case n.role != raft.StateLeader || !n.t.On():
@@ -200,20 +202,23 @@ func (n *Node) holdRequests(p *pendingWrite) {
 }
 
 func (n *Node) write(m *raftpb.Message) {
-	invariant.Assert(len(n.writes) == 0 || n.writes[len(n.writes)-1].ticket <= n.lastWrite, "consensus: tickets of writes go back")
+	invariant.Assert(len(n.writes) == 0 || n.writes[len(n.writes)-1].ticket <= n.lastWrite,
+		"consensus: tickets of writes go back")
 	n.lastWrite++
 	w := LogWrite{Ticket: n.lastWrite, Entries: m.GetEntries(), Cause: n.t.Caused()}
 	p := pendingWrite{ticket: n.lastWrite, entries: m.GetEntries(), responses: m.GetResponses()}
 	if m.Term != nil && !(mutant.On(mutant.TermForgotten) && len(w.Entries) == 0) { // raft leaves all three out, or none
 		invariant.Assert(m.GetTerm() >= n.retention.writtenTerm, "consensus: an older term is written")
 		w.HardState = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
-		w.MustSync = m.GetTerm() != n.retention.writtenTerm || m.GetVote() != n.retention.writtenVote && !mutant.On(mutant.VoteForgotten)
+		w.MustSync = m.GetTerm() != n.retention.writtenTerm || m.GetVote() != n.retention.writtenVote &&
+			!mutant.On(mutant.VoteForgotten)
 		n.retention.writtenTerm, n.retention.writtenVote = m.GetTerm(), m.GetVote()
 	}
 	w.MustSync = w.MustSync || len(w.Entries) > 0
 	if s := m.GetSnapshot(); !raft.IsEmptySnap(s) {
 		w.Snapshot, w.Release, w.MustSync = s, s.GetMetadata().GetIndex(), true
-		invariant.Assert(s.GetMetadata().GetIndex() > n.log.base, "consensus: a snapshot of what the log begins with is saved")
+		invariant.Assert(s.GetMetadata().GetIndex() > n.log.base,
+			"consensus: a snapshot of what the log begins with is saved")
 		p.snapshot = s
 		if !mutant.On(mutant.MarkBehindSnapshot) {
 			n.retention.marking = s.GetMetadata().GetIndex() // an older mark must not follow it

@@ -61,7 +61,8 @@ func (n *Node) Backed(d backend.Applied) {
 
 func (n *Node) marked(m *pb.WALSnapshot) {
 	invariant.Assert(m.GetIndex() <= n.commit, "consensus: the log is marked beyond what is committed")
-	invariant.Assert(m.GetIndex() <= max(n.retention.marking, n.retention.mark), "consensus: a mark that was never asked for")
+	invariant.Assert(m.GetIndex() <= max(n.retention.marking, n.retention.mark),
+		"consensus: a mark that was never asked for")
 	n.retention.mark = max(n.retention.mark, m.GetIndex())
 	n.t.Emit(trace.Event{Kind: trace.SnapshotSaved, Index: m.GetIndex(), Term: m.GetTerm()})
 }
@@ -76,7 +77,8 @@ func (n *Node) compact() {
 	if kept < keepAtMost*n.cfg.CatchUpEntries && (n.now < k.until || n.snapshotting()) {
 		return
 	}
-	invariant.Assert(applied-n.cfg.CatchUpEntries <= n.log.last(), "consensus: entries are forgotten before they are written")
+	invariant.Assert(applied-n.cfg.CatchUpEntries <= n.log.last(),
+		"consensus: entries are forgotten before they are written")
 	n.log.compact(applied - n.cfg.CatchUpEntries)
 	n.t.Emit(trace.Event{Kind: trace.LogCompacted, Index: n.log.base + 1})
 }

@@ -43,8 +43,8 @@ func TestHeir(t *testing.T) {
 	}
 }
 
-// TestProbed: a member that has answered that it lacks an entry is probed, and paused meanwhile. It is an successor if there
-// is no better one.
+// TestProbed: a member that has answered that it lacks an entry is probed, and paused meanwhile. It is an successor if
+// there is no better one.
 func TestProbed(t *testing.T) {
 	n, _ := leading(t, conf123())
 	reject := acked(2, 11)

@@ -89,7 +89,8 @@ func New(cfg Config, boot Boot) (*Node, error) {
 		return nil, fmt.Errorf("consensus: id %x is not allowed", cfg.ID)
 	}
 	if cfg.ElectionTicks <= cfg.HeartbeatTicks {
-		return nil, fmt.Errorf("consensus: election after %d ticks must be later than a heartbeat, %d", cfg.ElectionTicks, cfg.HeartbeatTicks)
+		return nil, fmt.Errorf("consensus: election after %d ticks must be later than a heartbeat, %d", cfg.ElectionTicks,
+			cfg.HeartbeatTicks)
 	}
 	log, err := boot.log()
 	if err != nil {
@@ -135,9 +136,9 @@ func New(cfg Config, boot Boot) (*Node, error) {
 	return n, nil
 }
 
-// persistRecoveredTerm writes the term that was found in the log to disk at boot. A crash may leave the entries of a write and not its
-// hard state; the node then lives in the term of its last entry, and the disk is to say so before the node promises
-// anything: etcd, if it is the next to start on that disk, goes by the hard state.
+// persistRecoveredTerm writes the term that was found in the log to disk at boot. A crash may leave the entries of a
+// write and not its hard state; the node then lives in the term of its last entry, and the disk is to say so before the
+// node promises anything: etcd, if it is the next to start on that disk, goes by the hard state.
 func (n *Node) persistRecoveredTerm(written uint64) {
 	if n.term == written {
 		return
@@ -396,7 +397,8 @@ func (n *Node) changeConf(index uint64, cc *raftpb.ConfChange) {
 		return
 	}
 	if err := checkChange(n.conf, cc); err != nil {
-		invariant.Violated(n.t, invariant.Membership, "conf change at index %d cannot follow %s: %v", index, confText(n.conf), err)
+		invariant.Violated(n.t, invariant.Membership, "conf change at index %d cannot follow %s: %v", index, confText(n.conf),
+			err)
 	}
 	n.dirty, n.moved = true, true
 	n.setConf(n.raw.ApplyConfChange(cc))
@@ -436,8 +438,8 @@ func (n *Node) knows(id uint64) bool {
 // Leader is the member that is known to lead, 0 if none, as of the last Ready.
 func (n *Node) Leader() uint64 { return n.lead }
 
-// Leads tells whether this node leads the term now, as raft has it and not as of the last Ready: what it proposes before
-// it takes another input is an entry of that term, or none.
+// Leads tells whether this node leads the term now, as raft has it and not as of the last Ready: what it proposes
+// before it takes another input is an entry of that term, or none.
 func (n *Node) Leads(term uint64) bool {
 	s := n.raw.BasicStatus()
 	return s.RaftState == raft.StateLeader && s.GetTerm() == term

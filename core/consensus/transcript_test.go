@@ -21,8 +21,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The files in testdata/transcripts are protocol logs: what the nodes of a small cluster want done, line by line, and what comes
-// of it. Disks, stores and the network do nothing by themselves.
+// The files in testdata/transcripts are protocol logs: what the nodes of a small cluster want done, line by line, and
+// what comes of it. Disks, stores and the network do nothing by themselves.
 //
 //	new n=3                     nodes 1..3 with the same first log
 //	campaign 1, tick 1 n=5, propose 2 a b, read 1, transfer 1 to=2, unreachable 1 peer=2, snapshot-status 1 peer=2 ok
@@ -276,7 +276,8 @@ func (l *lab) boot(b *bench) error {
 	b.state = b.durable.clone()
 	var err error
 	b.node, err = New(cfg, Boot{
-		HardState: b.hard, Entries: b.entries, Snapshot: b.mark, Applied: b.durable.at.Index, ConfState: b.durable.at.ConfState,
+		HardState: b.hard, Entries: b.entries, Snapshot: b.mark, Applied: b.durable.at.Index,
+		ConfState: b.durable.at.ConfState,
 	})
 	return err
 }
@@ -406,7 +407,8 @@ func (l *lab) deliver(d *datadriven.TestData) {
 	flight := l.flight
 	l.flight = nil
 	for _, m := range flight {
-		match := (to == 0 || m.GetTo() == to) && (from == 0 || m.GetFrom() == from) && (typ == "" || m.GetType().String() == typ)
+		match := (to == 0 || m.GetTo() == to) && (from == 0 || m.GetFrom() == from) &&
+			(typ == "" || m.GetType().String() == typ)
 		switch {
 		case !match:
 			l.flight = append(l.flight, m)
@@ -504,7 +506,8 @@ func inject(d *datadriven.TestData) *raftpb.Message {
 			}
 		}
 		m.Snapshot = &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-			Index: new(arg(d, "snapshot", 0)), Term: new(arg(d, "snapshot-term", 1)), ConfState: &raftpb.ConfState{Voters: voters},
+			Index: new(arg(d, "snapshot", 0)), Term: new(arg(d, "snapshot-term", 1)),
+			ConfState: &raftpb.ConfState{Voters: voters},
 		}}
 	}
 	return m
@@ -513,9 +516,11 @@ func inject(d *datadriven.TestData) *raftpb.Message {
 func (l *lab) status(b *bench) {
 	s := b.node.Status()
 	l.printf("%s term %d vote %d lead %d commit %d applied %d log %d..%d synced %d mark %d voters %v\n",
-		roleText(s.Role), s.Term, s.Vote, s.Lead, s.Commit, s.Applied, s.First, s.Last, s.Synced, s.Mark, s.ConfState.GetVoters())
+		roleText(s.Role), s.Term, s.Vote, s.Lead, s.Commit, s.Applied, s.First, s.Last, s.Synced, s.Mark,
+		s.ConfState.GetVoters())
 	for _, p := range s.Progress {
-		l.printf("  %d: match %d next %d %s\n", p.ID, p.Match, p.Next, strings.ToLower(strings.TrimPrefix(p.State.String(), "State")))
+		l.printf("  %d: match %d next %d %s\n", p.ID, p.Match, p.Next,
+			strings.ToLower(strings.TrimPrefix(p.State.String(), "State")))
 	}
 }
 

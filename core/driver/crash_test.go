@@ -77,7 +77,8 @@ func (l *life) start() {
 func putEntry(t *testing.T, index uint64, size int) *raftpb.Entry {
 	t.Helper()
 	data, err := (&pb.InternalRaftRequest{
-		Header: &pb.RequestHeader{ID: index}, Put: &pb.PutRequest{Key: fmt.Appendf(nil, "k%d", index%5), Value: bytes.Repeat([]byte("v"), size)},
+		Header: &pb.RequestHeader{ID: index}, Put: &pb.PutRequest{Key: fmt.Appendf(nil, "k%d", index%5),
+			Value: bytes.Repeat([]byte("v"), size)},
 	}).MarshalVT()
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +103,9 @@ func (l *life) group(n, size int, mark uint64) {
 	}
 	if mark > 0 {
 		cs := l.started.State.Store.Members.ConfState()
-		writes = append(writes, consensus.LogWrite{Ticket: l.last, Mark: &pb.WALSnapshot{Index: &mark, Term: new(uint64(1)), ConfState: cs}, Release: mark, MustSync: true})
+		writes = append(writes,
+			consensus.LogWrite{Ticket: l.last, Mark: &pb.WALSnapshot{Index: &mark, Term: new(uint64(1)), ConfState: cs},
+				Release: mark, MustSync: true})
 	}
 	mustSync, err := l.started.Log.Append(writes)
 	l.check(err)
@@ -243,7 +246,8 @@ func comesBack(t *testing.T, fs *vfs.Mem, s *struckAt, how string) (after *vfs.M
 	if at := st.Backend.Durable().Index; at < s.promised.applied {
 		t.Errorf("%s: the database stands at %d, %d was durable", where, at, s.promised.applied)
 	}
-	if _, err := member.New(member.Config{Config: consensus.Config{ID: self}, ClusterID: 7}, started.Boot, Info(st), 0); err != nil {
+	if _, err := member.New(member.Config{Config: consensus.Config{ID: self}, ClusterID: 7}, started.Boot, Info(st),
+		0); err != nil {
 		t.Errorf("%s: there is no member: %v", where, err)
 	}
 	names, err := fs.List("data/member/snap")
@@ -367,12 +371,12 @@ func TestErrorAnywhere(t *testing.T) {
 // tell runs a story and stops at the first error.
 func (l *life) tell(image []byte, meta *raftpb.SnapshotMetadata) (err error) {
 	var state *State
-	promise := func(do func() error) {
+	then := func(do func() error) {
 		if err == nil {
 			err = do()
 		}
 	}
-	promise(func() (err error) {
+	then(func() (err error) {
 		if l.started, err = l.disk.Start(birthOf); err == nil {
 			state = l.started.State
 			l.promised.log = uint64(len(l.started.Found.Entries))
@@ -380,93 +384,105 @@ func (l *life) tell(image []byte, meta *raftpb.SnapshotMetadata) (err error) {
 		}
 		return err
 	})
-	commit := func() error {
-		c, err := state.Begin()
-		if err != nil || c == nil {
-			return err
-		}
-		at, _, err := state.End(c, c.Run())
-		if err == nil {
-			l.promised.applied = at.Index
-		}
-		return err
-	}
-	write := func(w consensus.LogWrite, index uint64) error {
-		group := []consensus.LogWrite{w}
-		if _, err := l.started.Log.Append(group); err != nil {
-			return err
-		}
-		if err := l.started.Log.Sync(); err != nil {
-			return err
-		}
-		l.promised.log = max(l.promised.log, index)
-		return l.started.Log.Finish(group)
-	}
-	hard := func(commit uint64) *raftpb.HardState {
-		return &raftpb.HardState{Term: new(uint64(1)), Vote: new(uint64(self)), Commit: &commit}
-	}
-	promise(commit)
+	commit := func() error { return l.tellCommit(state) }
+	then(commit)
 	for index := uint64(2); index < 30; index++ {
-		promise(func() error {
+		then(func() error {
 			e := putEntry(l.t, index, 900)
-			err := write(consensus.LogWrite{Entries: []*raftpb.Entry{e}, HardState: hard(index), MustSync: true}, index)
+			w := consensus.LogWrite{Entries: []*raftpb.Entry{e}, HardState: hardAt(index), MustSync: true}
+			err := l.tellWrite(w, index)
 			if err == nil {
 				state.Store.Apply(store.ApplyContext{}, []*raftpb.Entry{e})
 			}
 			return err
 		})
 		if index%9 == 0 {
-			promise(commit)
-			promise(func() error {
+			then(commit)
+			then(func() error {
 				mark := state.Store.Backend.Durable().Index
-				return write(consensus.LogWrite{Mark: &pb.WALSnapshot{Index: &mark, Term: new(uint64(1)), ConfState: meta.ConfState}, Release: mark, MustSync: true}, 0)
+				snapshot := &pb.WALSnapshot{Index: &mark, Term: new(uint64(1)), ConfState: meta.ConfState}
+				return l.tellWrite(consensus.LogWrite{Mark: snapshot, Release: mark, MustSync: true}, 0)
 			})
 		}
 	}
-	promise(func() error {
-		d, err := state.BeginDefrag()
-		if err == nil {
-			err = d.Copy()
-		}
-		if err == nil {
-			_, err = d.Rename()
-		}
-		if err == nil {
-			_, err = state.EndDefrag(d)
-		}
-		return err
-	})
-	promise(func() error { _, err := state.Housekeep(10); return err })
-	promise(func() error {
+	then(func() error { return tellDefrag(state) })
+	then(func() error { _, err := state.Housekeep(10); return err })
+	then(func() error {
 		s, _, err := state.Image(0)
 		if err == nil {
 			err = s.Close()
 		}
 		return err
 	})
-	promise(func() error {
-		r, err := l.disk.Receive(meta.GetIndex(), 1, 1<<20)
-		if err == nil {
-			_, err = r.Write(image)
-		}
-		if err == nil {
-			err = r.Sync()
-		}
-		if err == nil {
-			err = r.Keep()
-		}
-		return err
+	then(func() error { return l.tellReceive(image, meta.GetIndex()) })
+	then(func() error {
+		snapshot, index := &raftpb.Snapshot{Metadata: meta}, meta.GetIndex()
+		return l.tellWrite(consensus.LogWrite{Snapshot: snapshot, HardState: hardAt(index), MustSync: true}, index)
 	})
-	promise(func() error {
-		return write(consensus.LogWrite{Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: hard(meta.GetIndex()), MustSync: true}, meta.GetIndex())
-	})
-	promise(func() error {
+	then(func() error {
 		fresh, err := l.disk.Adopt(meta.GetIndex())
 		if err == nil {
 			_, err = state.Exchange(fresh)
 		}
 		return err
 	})
-	promise(func() error { return l.disk.DropImages(meta.GetIndex()) })
+	then(func() error { return l.disk.DropImages(meta.GetIndex()) })
+	return err
+}
+
+func hardAt(commit uint64) *raftpb.HardState {
+	return &raftpb.HardState{Term: new(uint64(1)), Vote: new(uint64(self)), Commit: &commit}
+}
+
+func (l *life) tellCommit(state *State) error {
+	c, err := state.Begin()
+	if err != nil || c == nil {
+		return err
+	}
+	at, _, err := state.End(c, c.Run())
+	if err == nil {
+		l.promised.applied = at.Index
+	}
+	return err
+}
+
+// tellWrite makes a write of the log durable, up to that index.
+func (l *life) tellWrite(w consensus.LogWrite, index uint64) error {
+	group := []consensus.LogWrite{w}
+	if _, err := l.started.Log.Append(group); err != nil {
+		return err
+	}
+	if err := l.started.Log.Sync(); err != nil {
+		return err
+	}
+	l.promised.log = max(l.promised.log, index)
+	return l.started.Log.Finish(group)
+}
+
+func tellDefrag(state *State) error {
+	d, err := state.BeginDefrag()
+	if err == nil {
+		err = d.Copy()
+	}
+	if err == nil {
+		_, err = d.Rename()
+	}
+	if err == nil {
+		_, err = state.EndDefrag(d)
+	}
+	return err
+}
+
+func (l *life) tellReceive(image []byte, index uint64) error {
+	r, err := l.disk.Receive(index, 1, 1<<20)
+	if err == nil {
+		_, err = r.Write(image)
+	}
+	if err == nil {
+		err = r.Sync()
+	}
+	if err == nil {
+		err = r.Keep()
+	}
 	return err
 }

@@ -123,9 +123,10 @@ func TestStartClosesWhatItOpened(t *testing.T) {
 				if skip > 0 { // the log begins at an image that was not installed
 					image, _ := imageAt(t, 40)
 					l.receive(image, 40)
-					group := []consensus.LogWrite{{MustSync: true, Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: &raftpb.HardState{
-						Term: new(uint64(1)), Vote: new(uint64(self)), Commit: meta.Index,
-					}}}
+					group := []consensus.LogWrite{{MustSync: true, Snapshot: &raftpb.Snapshot{Metadata: meta},
+						HardState: &raftpb.HardState{
+							Term: new(uint64(1)), Vote: new(uint64(self)), Commit: meta.Index,
+						}}}
 					if _, err := l.started.Log.Append(group); err != nil {
 						t.Fatal(err)
 					}
@@ -332,9 +333,10 @@ func TestStartNamesWhatIsMissing(t *testing.T) {
 		l.group(3, 100, 0)
 		l.commit()
 		l.receive(image, 40)
-		group := []consensus.LogWrite{{MustSync: true, Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: &raftpb.HardState{
-			Term: new(uint64(1)), Vote: new(uint64(self)), Commit: meta.Index,
-		}}}
+		group := []consensus.LogWrite{{MustSync: true, Snapshot: &raftpb.Snapshot{Metadata: meta},
+			HardState: &raftpb.HardState{
+				Term: new(uint64(1)), Vote: new(uint64(self)), Commit: meta.Index,
+			}}}
 		if _, err := l.started.Log.Append(group); err != nil {
 			t.Fatal(err)
 		}
@@ -446,7 +448,8 @@ func TestDurable(t *testing.T) {
 	at, whole, err := st.End(c, c.Run())
 	l.check(err)
 	if !whole || at.Index != 2 || !st.Durable(first) || st.Durable(second) {
-		t.Errorf("after the first commit: at %d, whole %v, durable %v, %v", at.Index, whole, st.Durable(first), st.Durable(second))
+		t.Errorf("after the first commit: at %d, whole %v, durable %v, %v", at.Index, whole, st.Durable(first),
+			st.Durable(second))
 	}
 	if third := st.Mark(); third != second {
 		t.Errorf("mark %d, want %d: no commit has begun", third, second)
@@ -581,7 +584,8 @@ func TestLong(t *testing.T) {
 	if resp, err := ReadView(v, all); err != nil || resp.(*pb.RangeResponse).Count != 5 {
 		t.Errorf("%v, %v", resp, err)
 	}
-	if resp, err := ReadView(v, &pb.RangeRequest{Key: []byte("k"), Revision: 99}); resp != nil || !errors.Is(err, mvcc.ErrFutureRev) {
+	if resp, err := ReadView(v, &pb.RangeRequest{Key: []byte("k"), Revision: 99}); resp != nil ||
+		!errors.Is(err, mvcc.ErrFutureRev) {
 		t.Errorf("of the future: %v, %v", resp, err)
 	}
 	if _, err := ReadView(nil, &pb.PutRequest{}); !errors.Is(err, store.ErrUnknownRequest) {
@@ -731,7 +735,8 @@ func TestInstalled(t *testing.T) {
 	l.group(3, 10, 0)
 	st := l.started.State.Store
 	r, info := Installed(st), Info(st)
-	if r.Index != 4 || r.Term != 1 || r.Revision != 4 || info.Revision != 4 || len(r.Members.List()) != 1 || len(info.Members.List()) != 1 {
+	if r.Index != 4 || r.Term != 1 || r.Revision != 4 || info.Revision != 4 || len(r.Members.List()) != 1 ||
+		len(info.Members.List()) != 1 {
 		t.Errorf("%+v, %+v", r, info)
 	}
 }

@@ -62,7 +62,8 @@ func (p Position) after(w *consensus.LogWrite) Position {
 	}
 	if h := w.HardState; h != nil {
 		invariant.Assert(h.GetTerm() >= p.InTerm, "driver: the term of a hard state falls")
-		invariant.Assert(h.GetTerm() > p.InTerm || p.Vote == 0 || h.GetVote() == p.Vote, "driver: a vote changes within its term")
+		invariant.Assert(h.GetTerm() > p.InTerm || p.Vote == 0 || h.GetVote() == p.Vote,
+			"driver: a vote changes within its term")
 		p.Vote, p.InTerm = h.GetVote(), h.GetTerm()
 	}
 	return p
@@ -127,7 +128,8 @@ func checkWrite(w *consensus.LogWrite) {
 	invariant.Assert(w.MustSync || len(w.Entries) == 0, "driver: entries need not be synced")
 	invariant.Assert(w.MustSync || w.Snapshot == nil && w.Mark == nil, "driver: a record of a snapshot need not be synced")
 	invariant.Assert(w.Snapshot == nil || w.Mark == nil, "driver: a write marks two snapshots")
-	invariant.Assert(w.Mark == nil || w.Release <= w.Mark.GetIndex(), "driver: more of the log is given up than its mark replaces")
+	invariant.Assert(w.Mark == nil || w.Release <= w.Mark.GetIndex(),
+		"driver: more of the log is given up than its mark replaces")
 	invariant.Assert(w.Mark == nil || w.HardState == nil || w.Mark.GetIndex() <= w.HardState.GetCommit(),
 		"driver: a mark that is not committed")
 	invariant.Assert(w.Snapshot == nil || w.Snapshot.GetMetadata().GetIndex() > 0, "driver: a snapshot of nothing")
@@ -193,7 +195,8 @@ func (l *Log) Finish(group []consensus.LogWrite) error {
 		if r == 0 {
 			continue
 		}
-		invariant.Assert(l.synced == l.written || mutant.Enabled, "driver: a part of the log is given up before its mark is durable")
+		invariant.Assert(l.synced == l.written || mutant.Enabled,
+			"driver: a part of the log is given up before its mark is durable")
 		if err := l.disk.step(Release); err != nil {
 			return err
 		}

@@ -97,7 +97,8 @@ func (s *Started) Close() error { return errors.Join(s.Log.Close(), s.State.Stor
 // found makes the log of a new member.
 func (d *Disk) found(b *backend.Backend, birth func() (Birth, error)) error {
 	if at := b.Applied().Index; at > 0 { // a new log would belong to another life of this member
-		return fmt.Errorf("the log of the database %s (index %d) is missing: there is none in %s", d.Layout.DB(), at, d.Layout.WAL)
+		return fmt.Errorf("the log of the database %s (index %d) is missing: there is none in %s", d.Layout.DB(), at,
+			d.Layout.WAL)
 	}
 	born, err := birth()
 	if err != nil {
@@ -158,7 +159,8 @@ func (d *Disk) recover(b *backend.Backend, noDB bool) (*Started, error) {
 		}
 	}
 	end := positionOf(found)
-	return &Started{Log: &Log{WAL: w, disk: d, written: end, synced: end}, State: &State{Store: adopted, disk: d}, Found: found, Boot: boot}, nil
+	return &Started{Log: &Log{WAL: w, disk: d, written: end, synced: end}, State: &State{Store: adopted, disk: d},
+		Found: found, Boot: boot}, nil
 }
 
 func (d *Disk) recoverLog(b *backend.Backend) (*wal.WAL, *wal.Recovered, consensus.Boot, error) {
@@ -178,7 +180,10 @@ func (d *Disk) catchUp(b *backend.Backend, index uint64, noDB bool) (*store.Stor
 	case !found && noDB:
 		return nil, fmt.Errorf("database file (%v) of the backend is missing", d.Layout.DB())
 	case !found:
-		return nil, fmt.Errorf("failed to find database snapshot file (snap: snapshot file doesn't exist): the database %s stands at %d, the snapshot at %d", d.Layout.DB(), at, index)
+		return nil,
+			fmt.Errorf(
+				"failed to find database snapshot file (snap: snapshot file doesn't exist): "+
+					"the database %s stands at %d, the snapshot at %d", d.Layout.DB(), at, index)
 	}
 	if d.CatchUp != nil {
 		d.CatchUp(at, index)

@@ -37,7 +37,8 @@ func (s *State) Begin() (*Commit, error) {
 		return nil, nil
 	}
 	invariant.Assert(s.ended <= s.begun, "driver: more commits have ended than begun")
-	invariant.Assert(c.Applied().Index == 0 || c.Applied().Index >= s.Store.Backend.Durable().Index, "driver: a commit goes back")
+	invariant.Assert(c.Applied().Index == 0 || c.Applied().Index >= s.Store.Backend.Durable().Index,
+		"driver: a commit goes back")
 	if !s.full {
 		s.begun++
 	}

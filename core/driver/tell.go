@@ -64,7 +64,8 @@ func Dropped(t *trace.Tracer, from uint64, m *raftpb.Message, why string) uint64
 // holds at least: a log up to a position, a database with all up to an index.
 func Stopped(t *trace.Tracer, why error, log Position, applied uint64) {
 	t.Emit(trace.Event{
-		Kind: trace.MemberStopped, Text: why.Error(), Term: log.InTerm, Peer: log.Vote, Index: applied, C: log.Index, B: log.Term,
+		Kind: trace.MemberStopped, Text: why.Error(), Term: log.InTerm, Peer: log.Vote, Index: applied, C: log.Index,
+		B: log.Term,
 	})
 }
 
@@ -99,7 +100,8 @@ func (s *Started) started(t *trace.Tracer) {
 
 // tell says how far the log is written, or synced. What follows is caused by it.
 func (l *Log) tell(kind trace.Kind, p Position, until int64) {
-	l.disk.LogTracer.Lead(trace.Event{Kind: kind, Index: p.Index, Term: p.Term, Rev: until, A: l.ticket, B: p.Vote, C: p.InTerm})
+	l.disk.LogTracer.Lead(trace.Event{Kind: kind, Index: p.Index, Term: p.Term, Rev: until, A: l.ticket, B: p.Vote,
+		C: p.InTerm})
 }
 
 // Tell says that everything applied up to a position is durable. What follows is

@@ -69,7 +69,8 @@ func TestErrors(t *testing.T) {
 		err     error
 		granted int64
 	}{
-		{0, 5, ErrNotFound, 0}, {1, limits.MaxLeaseTTL + 1, ErrTTLTooLarge, 0}, {1, limits.MaxLeaseTTL, nil, limits.MaxLeaseTTL},
+		{0, 5, ErrNotFound, 0}, {1, limits.MaxLeaseTTL + 1, ErrTTLTooLarge, 0},
+		{1, limits.MaxLeaseTTL, nil, limits.MaxLeaseTTL},
 		{1, 5, ErrExists, 0}, {2, -5, nil, 2}, {3, 0, nil, 2},
 	} {
 		if l, err := s.Grant(c.id, c.ttl, b); !errors.Is(err, c.err) || l.TTL != c.granted {

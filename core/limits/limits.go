@@ -226,8 +226,8 @@ const (
 
 // ImageBytes bounds the database that a leader may send to a member with this quota, in bytes; a quota of 0 is etcd's
 // default, a negative one none. A database may be larger than the quota: the leader's own may be larger than ours (a
-// cluster of quotas of 8 GiB, the largest that etcd advises, with one member left at the default), or lowered since, and
-// alarms are disarmed to make room. Twice the own quota, or twice what etcd advises, is beyond all of these.
+// cluster of quotas of 8 GiB, the largest that etcd advises, with one member left at the default), or lowered since,
+// and alarms are disarmed to make room. Twice the own quota, or twice what etcd advises, is beyond all of these.
 func ImageBytes(quota int64) int64 {
 	if quota < 0 {
 		return math.MaxInt64

@@ -41,8 +41,9 @@ func TestLogThatCannotBeApplied(t *testing.T) {
 	must(t, err)
 	boot := consensus.Boot{
 		Applied: 3, HardState: &raftpb.HardState{Term: new(uint64(1)), Commit: new(uint64(3))},
-		Snapshot: &pb.WALSnapshot{Index: new(uint64(3)), Term: new(uint64(1)), ConfState: &raftpb.ConfState{Voters: []uint64{1}}},
-		Entries:  []*raftpb.Entry{{Index: new(uint64(4)), Term: new(uint64(1)), Data: data}},
+		Snapshot: &pb.WALSnapshot{Index: new(uint64(3)), Term: new(uint64(1)),
+			ConfState: &raftpb.ConfState{Voters: []uint64{1}}},
+		Entries: []*raftpb.Entry{{Index: new(uint64(4)), Term: new(uint64(1)), Data: data}},
 	}
 	members := membership.New(0)
 	m := &membership.Member{ID: 1, PeerURLs: []string{"u"}}
@@ -52,7 +53,8 @@ func TestLogThatCannotBeApplied(t *testing.T) {
 	must(t, err) // not committed: it may never be
 	boot.HardState.Commit = new(uint64(4))
 	_, err = member.New(member.Config{Config: consensus.Config{ID: 1}}, boot, info, 0)
-	if !errors.Is(err, store.ErrNotSupported) || !strings.Contains(err.Error(), "entry 4: cluster version 3.8.0, above 3.7, is not supported") {
+	if !errors.Is(err, store.ErrNotSupported) ||
+		!strings.Contains(err.Error(), "entry 4: cluster version 3.8.0, above 3.7, is not supported") {
 		t.Errorf("a later version in the log: %v", err)
 	}
 }
@@ -77,7 +79,8 @@ func TestEntryThatCannotBeAppliedStopsTheMember(t *testing.T) {
 
 // TestAlarmsAtBoot: an alarm that is in force when a member starts refuses what it refuses when it is raised.
 func TestAlarmsAtBoot(t *testing.T) {
-	for alarm, want := range map[pb.AlarmType]error{pb.AlarmType_NOSPACE: api.ErrNoSpace, pb.AlarmType_CORRUPT: api.ErrCorrupt} {
+	for alarm, want := range map[pb.AlarmType]error{pb.AlarmType_NOSPACE: api.ErrNoSpace,
+		pb.AlarmType_CORRUPT: api.ErrCorrupt} {
 		c := newCluster(t, 1, nil)
 		c.elect(1)
 		_, err := c.do(1, &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 1, Alarm: alarm})

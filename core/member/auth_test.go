@@ -108,7 +108,8 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	var e *api.Error
-	if _, err := c.login(1, "carol", "lost"); !errors.As(err, &e) || e.Code != api.Unknown || e.Text != auth.ErrNoPasswordUser.Error() {
+	if _, err := c.login(1, "carol", "lost"); !errors.As(err, &e) || e.Code != api.Unknown ||
+		e.Text != auth.ErrNoPasswordUser.Error() {
 		t.Errorf("a user without a password: %v", err)
 	}
 }
@@ -129,10 +130,12 @@ func TestWhoMayWhat(t *testing.T) {
 		want []*api.Error // nil = granted
 	}{
 		{&pb.RangeRequest{Key: []byte("a")}, []*api.Error{empty, nil, nil, bad, bad, nil, old, nil, nil}},
-		{&pb.RangeRequest{Key: []byte("x"), Serializable: true}, []*api.Error{empty, denied, nil, bad, bad, denied, old, denied, nil}},
+		{&pb.RangeRequest{Key: []byte("x"), Serializable: true}, []*api.Error{empty, denied, nil, bad, bad, denied, old,
+			denied, nil}},
 		{&pb.PutRequest{Key: []byte("a")}, []*api.Error{empty, nil, nil, bad, bad, nil, old, nil, nil}},
 		{&pb.PutRequest{Key: []byte("x")}, []*api.Error{empty, denied, nil, bad, bad, denied, old, denied, nil}},
-		{&pb.DeleteRangeRequest{Key: []byte("a"), RangeEnd: []byte("d")}, []*api.Error{empty, denied, nil, bad, bad, denied, old, denied, nil}},
+		{&pb.DeleteRangeRequest{Key: []byte("a"), RangeEnd: []byte("d")}, []*api.Error{empty, denied, nil, bad, bad, denied,
+			old, denied, nil}},
 		{&pb.StatusRequest{}, []*api.Error{empty, nil, nil, bad, bad, nil, nil, nil, nil}},
 		{&pb.MemberListRequest{}, []*api.Error{empty, nil, nil, bad, bad, nil, nil, nil, nil}},
 		{&pb.AlarmRequest{}, []*api.Error{empty, nil, nil, bad, bad, nil, nil, nil, nil}},
@@ -179,7 +182,8 @@ func TestTokensOfLaterEntries(t *testing.T) {
 		}
 	}
 	denied := "rpc error: code = PermissionDenied desc = etcdserver: permission denied"
-	if p := slow.pushes[5]; len(p) < 2 || p[0].Canceled || !p[1].Canceled || p[1].WatchId != -1 || p[1].CancelReason != denied {
+	if p := slow.pushes[5]; len(p) < 2 || p[0].Canceled || !p[1].Canceled || p[1].WatchId != -1 ||
+		p[1].CancelReason != denied {
 		t.Errorf("watchers: %v", p)
 	}
 	c.tick(71)
@@ -250,7 +254,9 @@ func TestLoginBeginsAgain(t *testing.T) {
 	m.hold = func(in member.Input) bool { return in.Kind == member.WorkDone }
 	root := api.Identity{Own: true}
 	login := c.askAs(1, api.Identity{}, &pb.AuthenticateRequest{Name: "alice", Password: "a"})
-	if _, err := c.as(1, root, &pb.AuthUserChangePasswordRequest{Name: "alice", HashedPassword: base64.StdEncoding.EncodeToString([]byte("#b"))}); err != nil {
+	if _, err := c.as(1, root,
+		&pb.AuthUserChangePasswordRequest{Name: "alice",
+			HashedPassword: base64.StdEncoding.EncodeToString([]byte("#b"))}); err != nil {
 		t.Fatal(err)
 	}
 	m.releaseHeld()

@@ -23,7 +23,8 @@ type solo struct {
 func newSolo(b *testing.B) *solo {
 	entries, hs, err := consensus.Bootstrap([]consensus.Peer{{ID: 1}})
 	must(b, err)
-	m, err := member.New(member.Config{Config: consensus.Config{ID: 1}, ClusterID: 2, Limits: api.Limits{SlowRequest: -1}}, consensus.Boot{HardState: hs, Entries: entries}, member.StoreInfo{}, 0)
+	m, err := member.New(member.Config{Config: consensus.Config{ID: 1}, ClusterID: 2, Limits: api.Limits{SlowRequest: -1}},
+		consensus.Boot{HardState: hs, Entries: entries}, member.StoreInfo{}, 0)
 	must(b, err)
 	s := &solo{m: m}
 	s.poll()

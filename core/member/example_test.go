@@ -62,7 +62,8 @@ func Example() {
 
 	m.Poll(&out) // a member wants things done from the start: the conf changes of its log are not applied yet
 	for _, a := range out.Applies {
-		m.Step(now, member.Input{Kind: member.Applied, Ticket: a.Ticket, Result: state.Apply(store.ApplyContext{}, a.Entries)})
+		m.Step(now, member.Input{Kind: member.Applied, Ticket: a.Ticket,
+			Result: state.Apply(store.ApplyContext{}, a.Entries)})
 	}
 	for m.Leader() == 0 { // nobody else is there, so after an election timeout it leads
 		now += trace.Instant(100 * time.Millisecond)

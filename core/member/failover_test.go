@@ -167,11 +167,13 @@ func TestRestartFromMark(t *testing.T) {
 	m.crash()
 	m.start()
 	c.run()
-	if s := m.member.Status(); mark == 0 || s.Mark != mark || s.First != mark+1 || s.Last != mark+1 || s.Applied != mark+1 {
+	if s := m.member.Status(); mark == 0 || s.Mark != mark || s.First != mark+1 || s.Last != mark+1 ||
+		s.Applied != mark+1 {
 		t.Errorf("mark %d, status after the restart %+v", mark, s)
 	}
 	c.elect(1)
-	if r := get[*pb.RangeResponse](c, 1, &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, CountOnly: true}); r.Count != 31 {
+	if r := get[*pb.RangeResponse](c, 1, &pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0},
+		CountOnly: true}); r.Count != 31 {
 		t.Errorf("%d keys", r.Count)
 	}
 }

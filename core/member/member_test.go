@@ -20,7 +20,8 @@ import (
 func TestOneMember(t *testing.T) {
 	c := newCluster(t, 1, nil)
 	c.elect(1)
-	if r := c.put(1, "a", "1"); r.Header.Revision != 2 || r.Header.MemberId != 1 || r.Header.ClusterId != 0xc1 || r.Header.RaftTerm != 2 {
+	if r := c.put(1, "a", "1"); r.Header.Revision != 2 || r.Header.MemberId != 1 || r.Header.ClusterId != 0xc1 ||
+		r.Header.RaftTerm != 2 {
 		t.Errorf("put: header %v", r.Header)
 	}
 	if got := c.value(1, "a"); got != "1" {
@@ -100,7 +101,8 @@ func TestReadOnlyTxnStaysOutOfTheLog(t *testing.T) {
 		}}}
 	}
 	r := get[*pb.TxnResponse](c, 2, &pb.TxnRequest{Success: op(false)})
-	if got := string(r.Responses[0].GetResponseRange().Kvs[0].Value); got != "1" || r.Header.Revision != 2 || r.Header.MemberId != 2 {
+	if got := string(r.Responses[0].GetResponseRange().Kvs[0].Value); got != "1" || r.Header.Revision != 2 ||
+		r.Header.MemberId != 2 {
 		t.Errorf("a = %q, header %v", got, r.Header)
 	}
 	c.isolate(3, true)
@@ -304,7 +306,8 @@ func TestCompaction(t *testing.T) {
 func TestLimits(t *testing.T) {
 	c := newCluster(t, 1, func(cfg *member.Config) { cfg.MaxRequestBytes, cfg.MaxTxnOps, cfg.MaxPending = 1000, 2, 3 })
 	c.elect(1)
-	if _, err := c.do(1, &pb.PutRequest{Key: []byte("a"), Value: bytes.Repeat([]byte("v"), 1000)}); !errors.Is(err, api.ErrRequestTooLarge) {
+	if _, err := c.do(1, &pb.PutRequest{Key: []byte("a"), Value: bytes.Repeat([]byte("v"), 1000)}); !errors.Is(err,
+		api.ErrRequestTooLarge) {
 		t.Errorf("large: %v", err)
 	}
 	if _, err := c.do(1, &pb.TxnRequest{Compare: make([]*pb.Compare, 3)}); !errors.Is(err, api.ErrTooManyOps) {
@@ -361,7 +364,8 @@ func TestCluster(t *testing.T) {
 		"3 infra3 [http://10.0.0.3:2380] [http://10.0.0.3:2379]",
 	}
 	for i := range want {
-		if want[i] = fmt.Sprint(uint64(i+1), r.Members[i].Name, r.Members[i].PeerURLs, r.Members[i].ClientURLs); got[i] != want[i] {
+		if want[i] = fmt.Sprint(uint64(i+1), r.Members[i].Name, r.Members[i].PeerURLs,
+			r.Members[i].ClientURLs); got[i] != want[i] {
 			t.Errorf("member %s, want %s", got[i], want[i])
 		}
 		if r.Members[i].Name != fmt.Sprintf("infra%d", i+1) {
@@ -389,8 +393,10 @@ func TestStatusAndAlarms(t *testing.T) {
 		s.Header.Revision != 2 || s.Version != "3.7.3" || s.DowngradeInfo == nil {
 		t.Errorf("status %v", s)
 	}
-	get[*pb.AlarmResponse](c, 1, &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 3, Alarm: pb.AlarmType_NOSPACE})
-	if s = get[*pb.StatusResponse](c, 2, &pb.StatusRequest{}); !slices.Equal(s.Errors, []string{"memberID:3 alarm:NOSPACE"}) {
+	get[*pb.AlarmResponse](c, 1, &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 3,
+		Alarm: pb.AlarmType_NOSPACE})
+	if s = get[*pb.StatusResponse](c, 2, &pb.StatusRequest{}); !slices.Equal(s.Errors,
+		[]string{"memberID:3 alarm:NOSPACE"}) {
 		t.Errorf("errors %q", s.Errors)
 	}
 	if _, err := c.do(1, &pb.PutRequest{Key: []byte("a")}); !errors.Is(err, api.ErrNoSpace) {
@@ -400,7 +406,8 @@ func TestStatusAndAlarms(t *testing.T) {
 	if len(list.Alarms) != 1 || list.Alarms[0].MemberID != 3 {
 		t.Errorf("alarms %v", list.Alarms)
 	}
-	get[*pb.AlarmResponse](c, 1, &pb.AlarmRequest{Action: pb.AlarmRequest_DEACTIVATE, MemberID: 3, Alarm: pb.AlarmType_NOSPACE})
+	get[*pb.AlarmResponse](c, 1, &pb.AlarmRequest{Action: pb.AlarmRequest_DEACTIVATE, MemberID: 3,
+		Alarm: pb.AlarmType_NOSPACE})
 	c.put(1, "a", "2")
 	h := get[*pb.HashKVResponse](c, 3, &pb.HashKVRequest{})
 	if h.Hash != get[*pb.HashKVResponse](c, 1, &pb.HashKVRequest{}).Hash || h.Header.MemberId != 3 {
@@ -440,10 +447,12 @@ func TestStationsTellWhatHappened(t *testing.T) {
 		{"a put", &pb.PutRequest{Key: []byte("a")},
 			[]string{processed, "get key's previous created_revision and leaseID", "marshal mvccpb.KeyValue", stored}},
 		{"a put that is refused", &pb.PutRequest{Key: []byte("none"), IgnoreValue: true}, []string{processed}},
-		{"a txn", &pb.TxnRequest{Success: []*pb.RequestOp{put("b")}}, []string{processed, "compare", "check requests", stored}},
+		{"a txn", &pb.TxnRequest{Success: []*pb.RequestOp{put("b")}},
+			[]string{processed, "compare", "check requests", stored}},
 		{"a txn without a change", &pb.TxnRequest{Compare: never, Success: []*pb.RequestOp{put("b")}},
 			[]string{processed, "compare", "check requests"}},
-		{"a deletion", &pb.DeleteRangeRequest{Key: []byte("b")}, []string{processed, "delete keys from in-memory index tree", stored}},
+		{"a deletion", &pb.DeleteRangeRequest{Key: []byte("b")}, []string{processed, "delete keys from in-memory index tree",
+			stored}},
 		{"a deletion of nothing", &pb.DeleteRangeRequest{Key: []byte("b")}, []string{processed}},
 		{"a compaction", &pb.CompactionRequest{Revision: 2},
 			[]string{processed, "check and update compact revision", "schedule compaction"}},
@@ -465,7 +474,8 @@ func TestSlowRequest(t *testing.T) {
 	if r.Slow == nil || r.Slow.Operation != api.Put {
 		t.Fatalf("reply %+v", r)
 	}
-	if s := r.Slow.Stations; len(s) != 4 || s[0].Name != "process raft request" || s[0].At-r.Slow.Start < trace.Instant(500*time.Millisecond) {
+	if s := r.Slow.Stations; len(s) != 4 || s[0].Name != "process raft request" ||
+		s[0].At-r.Slow.Start < trace.Instant(500*time.Millisecond) {
 		t.Errorf("stations %v from %v", s, r.Slow.Start)
 	}
 	if fast := c.machine(1).replies[c.ask(1, &pb.PutRequest{Key: []byte("a")})]; fast.Slow != nil {

@@ -26,7 +26,8 @@ func checkProposal(e *raftpb.Entry) error {
 	return store.CheckData(e.GetData())
 }
 
-// checkConfChange wants a change that says of which member, in words that etcd's members read, too: they panic at others.
+// checkConfChange wants a change that says of which member, in words that etcd's members read, too: they panic at
+// others.
 func checkConfChange(data []byte) error {
 	cc := &raftpb.ConfChange{}
 	if err := proto.Unmarshal(data, cc); err != nil {

@@ -61,7 +61,8 @@ func TestForwardedProposalsAreJudged(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := newCluster(t, 3, nil)
 			c.elect(1)
-			good, err := (&pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7}, Put: &pb.PutRequest{Key: []byte("forwarded")}}).MarshalVT()
+			good, err := (&pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7},
+				Put: &pb.PutRequest{Key: []byte("forwarded")}}).MarshalVT()
 			must(t, err)
 			for _, to := range []uint64{1, 2} {
 				m := c.machine(to)
@@ -72,7 +73,8 @@ func TestForwardedProposalsAreJudged(t *testing.T) {
 				before := m.member.Status()
 				c.run()
 				if s := m.member.Status(); s.Rejected != before.Rejected+1 || s.Last != before.Last {
-					t.Errorf("member %d: %d messages refused, log ends at %d; want %d, %d", to, s.Rejected, s.Last, before.Rejected+1, before.Last)
+					t.Errorf("member %d: %d messages refused, log ends at %d; want %d, %d", to, s.Rejected, s.Last, before.Rejected+1,
+						before.Last)
 				}
 				if !slices.ContainsFunc(m.refused, func(err error) bool { return errors.Is(err, consensus.ErrBadMessage) }) {
 					t.Errorf("member %d does not say why: %v", to, m.refused)

@@ -27,7 +27,9 @@ func (e *MissingImageError) Error() string {
 // starts at the newest mark, which is never ahead of the store unless it is a received snapshot. The members are those
 // of the store's members bucket, with which the log must agree (see consensus.New): what meta/confState says is
 // written for etcd and never read, because tools that restore a snapshot leave there what it was before.
-func Recover(fs vfs.FS, dir string, b *backend.Backend, o wal.Options) (*wal.WAL, *wal.Recovered, consensus.Boot, error) {
+func Recover(fs vfs.FS, dir string, b *backend.Backend, o wal.Options) (
+	*wal.WAL, *wal.Recovered, consensus.Boot, error,
+) {
 	var boot consensus.Boot
 	durable := b.Durable()
 	members, err := membership.Load(b, 0)

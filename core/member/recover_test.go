@@ -36,7 +36,8 @@ func storeOf(t *testing.T, at backend.Applied, voters ...uint64) *backend.Backen
 	return b
 }
 
-// restoredLog is what a tool that restores a snapshot leaves: the conf changes of the new cluster and a mark behind them.
+// restoredLog is what a tool that restores a snapshot leaves: the conf changes of the new cluster and a mark behind
+// them.
 func restoredLog(t *testing.T, voters ...uint64) *vfs.Mem {
 	t.Helper()
 	fs := vfs.NewMem()
@@ -49,7 +50,9 @@ func restoredLog(t *testing.T, voters ...uint64) *vfs.Mem {
 	entries, hs, err := consensus.Bootstrap(peers)
 	must(t, err)
 	must(t, log.Append(hs, entries))
-	must(t, log.SaveSnapshot(&pb.WALSnapshot{Index: new(uint64(len(voters))), Term: new(uint64(1)), ConfState: &raftpb.ConfState{Voters: voters}}))
+	must(t,
+		log.SaveSnapshot(&pb.WALSnapshot{Index: new(uint64(len(voters))), Term: new(uint64(1)),
+			ConfState: &raftpb.ConfState{Voters: voters}}))
 	must(t, log.Close())
 	return fs
 }
@@ -76,16 +79,20 @@ func TestVotersAreNotThoseOfTheOldCluster(t *testing.T) {
 	snap, at, err := s.Image()
 	must(t, err)
 	defer snap.Close()
-	if !slices.Equal(at.ConfState.GetVoters(), []uint64{1, 2, 3}) || !slices.Equal(b.Durable().ConfState.GetVoters(), []uint64{1, 2, 3}) {
-		t.Errorf("an image is sent with the voters %v, a mark made with %v", at.ConfState.GetVoters(), b.Durable().ConfState.GetVoters())
+	if !slices.Equal(at.ConfState.GetVoters(), []uint64{1, 2, 3}) || !slices.Equal(b.Durable().ConfState.GetVoters(),
+		[]uint64{1, 2, 3}) {
+		t.Errorf("an image is sent with the voters %v, a mark made with %v", at.ConfState.GetVoters(),
+			b.Durable().ConfState.GetVoters())
 	}
 }
 
 func TestLogOfOtherMembersIsRefused(t *testing.T) {
-	_, _, boot, err := member.Recover(restoredLog(t, 1, 2, 3), dir, storeOf(t, backend.Applied{Index: 3, Term: 1}, 1, 2), wal.Options{})
+	_, _, boot, err := member.Recover(restoredLog(t, 1, 2, 3), dir, storeOf(t, backend.Applied{Index: 3, Term: 1}, 1, 2),
+		wal.Options{})
 	must(t, err)
 	_, err = consensus.New(consensus.Config{ID: 1}, boot)
-	if !errors.Is(err, consensus.ErrMembersDisagree) || !strings.Contains(err.Error(), "voters [1 2 3]") || !strings.Contains(err.Error(), "voters [1 2]") {
+	if !errors.Is(err, consensus.ErrMembersDisagree) || !strings.Contains(err.Error(), "voters [1 2 3]") ||
+		!strings.Contains(err.Error(), "voters [1 2]") {
 		t.Errorf("got %v, want an error that names both", err)
 	}
 }
@@ -98,7 +105,8 @@ func TestMissingImageIsNamedByADurableLog(t *testing.T) {
 	fs := vfs.NewMem()
 	log, err := wal.Create(fs, dir, []byte("m"), wal.Options{SegmentBytes: 1 << 16})
 	must(t, err)
-	must(t, log.Append(&raftpb.HardState{Term: new(uint64(1)), Vote: new(uint64(0)), Commit: new(uint64(1))}, []*raftpb.Entry{{Term: new(uint64(1)), Index: new(uint64(1))}}))
+	must(t, log.Append(&raftpb.HardState{Term: new(uint64(1)), Vote: new(uint64(0)), Commit: new(uint64(1))},
+		[]*raftpb.Entry{{Term: new(uint64(1)), Index: new(uint64(1))}}))
 	must(t, log.Sync())
 	conf := &raftpb.ConfState{Voters: []uint64{1, 2, 3}}
 	must(t, log.SaveSnapshot(&pb.WALSnapshot{Index: new(uint64(100)), Term: new(uint64(2)), ConfState: conf}))
@@ -106,7 +114,8 @@ func TestMissingImageIsNamedByADurableLog(t *testing.T) {
 
 	fs = fs.Clone() // kill -9
 	var missing *member.MissingImageError
-	if _, _, _, err := member.Recover(fs, dir, storeOf(t, backend.Applied{Index: 1, Term: 1}, 1), wal.Options{}); !errors.As(err, &missing) || missing.Index != 100 {
+	if _, _, _, err := member.Recover(fs, dir, storeOf(t, backend.Applied{Index: 1, Term: 1}, 1),
+		wal.Options{}); !errors.As(err, &missing) || missing.Index != 100 {
 		t.Fatalf("got %v, want that the image at 100 is missing", err)
 	}
 	fs = fs.LoseUnsynced() // and now the power
@@ -148,7 +157,8 @@ func entriesOf(term, first, last uint64) (es []*raftpb.Entry) {
 // reboot recovers with a store at index, and expects to start from the mark at from.
 func reboot(t *testing.T, fs vfs.FS, index, from uint64) *wal.WAL {
 	t.Helper()
-	w, r, boot, err := member.Recover(fs, dir, storeOf(t, backend.Applied{Index: index, Term: 2}, 1, 2, 3), wal.Options{SegmentBytes: 1 << 16})
+	w, r, boot, err := member.Recover(fs, dir, storeOf(t, backend.Applied{Index: index, Term: 2}, 1, 2, 3),
+		wal.Options{SegmentBytes: 1 << 16})
 	must(t, err)
 	if boot.Snapshot.GetIndex() != from || r.Snapshot.GetIndex() != from {
 		t.Fatalf("boots from the mark at %d, want %d", boot.Snapshot.GetIndex(), from)
@@ -190,7 +200,8 @@ func TestStaleMarkThatComesAgain(t *testing.T) {
 	must(t, w.SaveSnapshot(markAt(180, 2)))
 	must(t, w.Append(hardAt(3, 181), entriesOf(3, 181, 182)))
 	must(t, w.Close())
-	w, r, _, err := member.Recover(fs, dir, storeOf(t, backend.Applied{Index: 180, Term: 2}, 1, 2, 3), wal.Options{SegmentBytes: 1 << 16})
+	w, r, _, err := member.Recover(fs, dir, storeOf(t, backend.Applied{Index: 180, Term: 2}, 1, 2, 3),
+		wal.Options{SegmentBytes: 1 << 16})
 	must(t, err)
 	must(t, w.Close())
 	if r.Snapshot.GetIndex() != 180 || len(r.Entries) != 2 || r.Entries[0].GetTerm() != 3 {
@@ -200,9 +211,11 @@ func TestStaleMarkThatComesAgain(t *testing.T) {
 
 // A log that ends before what the store contains has lost what was promised, and the error says which file and where.
 func TestLogBehindTheStoreIsNamed(t *testing.T) {
-	_, _, _, err := member.Recover(staleMark(t), dir, storeOf(t, backend.Applied{Index: 5, Term: 1}, 1, 2, 3), wal.Options{SegmentBytes: 1 << 16})
+	_, _, _, err := member.Recover(staleMark(t), dir, storeOf(t, backend.Applied{Index: 5, Term: 1}, 1, 2, 3),
+		wal.Options{SegmentBytes: 1 << 16})
 	var corrupt *wal.CorruptError
-	if !errors.As(err, &corrupt) || !strings.HasSuffix(corrupt.File, ".wal") || corrupt.Offset == 0 || !strings.Contains(err.Error(), "index 5") {
+	if !errors.As(err, &corrupt) || !strings.HasSuffix(corrupt.File, ".wal") || corrupt.Offset == 0 ||
+		!strings.Contains(err.Error(), "index 5") {
 		t.Errorf("got %v", err)
 	}
 }

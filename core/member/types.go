@@ -24,16 +24,19 @@ const (
 	LogDone                      // the write with Ticket, and all before it, are done (and durable where MustSync)
 	// LogFailed: a write or sync of the WAL, or a commit of the backend, has failed with Err. The member halts.
 	LogFailed
-	Applied         // the batch with Ticket is applied: Result
-	SnapshotApplied // the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members, Alarms, Auth, AllLeases
-	Request         // a client asks: Call
-	Cancel          // the client of the request with id ID no longer waits; there will be no reply
-	WorkDone        // the driver has done a piece of Work: Done
-	WatchOpen       // a watch stream begins: Stream, and Call for its Identity; OK = its client requires a leader
-	WatchRequest    // a message on a watch stream: Stream, Watch; Revision = the store's, if that may be ahead of this core
-	WatchClose      // the client's side of the stream has ended: Stream
-	WatchSent       // N pushes of the stream have left: Stream, N
-	Scanned         // the answer to a Scan: Scan
+	Applied // the batch with Ticket is applied: Result
+	// the snapshot of the batch with Ticket is the store now: Result with Index, Term, Revision, CompactRevision, Members,
+	// Alarms, Auth, AllLeases
+	SnapshotApplied
+	Request   // a client asks: Call
+	Cancel    // the client of the request with id ID no longer waits; there will be no reply
+	WorkDone  // the driver has done a piece of Work: Done
+	WatchOpen // a watch stream begins: Stream, and Call for its Identity; OK = its client requires a leader
+	// a message on a watch stream: Stream, Watch; Revision = the store's, if that may be ahead of this core
+	WatchRequest
+	WatchClose // the client's side of the stream has ended: Stream
+	WatchSent  // N pushes of the stream have left: Stream, N
+	Scanned    // the answer to a Scan: Scan
 	// PeerUnreachable: a message to Peer could not be sent.
 	PeerUnreachable
 	SnapshotStatus // a snapshot sent to Peer has arrived (OK) or not

@@ -7,8 +7,8 @@ import (
 	"vitrine/core/membership"
 )
 
-// TestClusterVersionFollowsTheServers: the leader sets it to what all servers can, never below what it was, and followers
-// set nothing.
+// TestClusterVersionFollowsTheServers: the leader sets it to what all servers can, never below what it was, and
+// followers set nothing.
 func TestClusterVersionFollowsTheServers(t *testing.T) {
 	c := newCluster(t, 3, func(cfg *member.Config) { cfg.ClusterVersion = "" })
 	c.elect(1)

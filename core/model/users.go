@@ -49,7 +49,8 @@ func (u Users) May(user string, revision uint64, request any) error {
 	case *pb.AuthUserGetRequest, *pb.AuthRoleGetRequest, *pb.AuthStatusRequest, *pb.InternalAuthenticateRequest:
 		return nil // they change nothing and show no key
 	case *pb.AuthEnableRequest, *pb.AuthDisableRequest, *pb.AuthUserAddRequest, *pb.AuthUserDeleteRequest,
-		*pb.AuthUserChangePasswordRequest, *pb.AuthUserGrantRoleRequest, *pb.AuthUserRevokeRoleRequest, *pb.AuthRoleAddRequest,
+		*pb.AuthUserChangePasswordRequest, *pb.AuthUserGrantRoleRequest, *pb.AuthUserRevokeRoleRequest,
+		*pb.AuthRoleAddRequest,
 		*pb.AuthRoleDeleteRequest, *pb.AuthRoleGrantPermissionRequest, *pb.AuthRoleRevokePermissionRequest:
 		return a.administers()
 	default:
@@ -284,7 +285,8 @@ func (u *users) grant(r *pb.AuthRoleGrantPermissionRequest) (bool, error) {
 	if p == nil {
 		return false, ErrNoPermission
 	}
-	backwards := len(p.RangeEnd) > 0 && !(len(p.RangeEnd) == 1 && p.RangeEnd[0] == 0) && bytes.Compare(p.Key, p.RangeEnd) >= 0
+	backwards := len(p.RangeEnd) > 0 && !(len(p.RangeEnd) == 1 && p.RangeEnd[0] == 0) &&
+		bytes.Compare(p.Key, p.RangeEnd) >= 0
 	if len(p.Key) == 0 || backwards {
 		return false, ErrAuthManagement
 	}

@@ -99,7 +99,8 @@ func (s *Store) CompactStep(batch *backend.Batch, limit int) (done bool) {
 		return false
 	}
 	batch.Put(backend.Meta, []byte(metaFinishedCompact), AppendRevision(nil, Revision{Main: c.rev}))
-	invariant.Assert(c.indexed && c.rev <= s.rev && c.rev <= s.compactRev, "mvcc: a compaction ends that was not carried out")
+	invariant.Assert(c.indexed && c.rev <= s.rev && c.rev <= s.compactRev,
+		"mvcc: a compaction ends that was not carried out")
 	if c.whole {
 		s.keepHash(compactHash{rev: c.rev, prev: c.prev, sum: c.sum.sum()})
 	}

@@ -34,7 +34,8 @@ func Example() {
 			panic(err)
 		}
 		kv := resp.Kvs[0]
-		fmt.Printf("%s=%s created %d, modified %d, version %d\n", kv.Key, kv.Value, kv.CreateRevision, kv.ModRevision, kv.Version)
+		fmt.Printf("%s=%s created %d, modified %d, version %d\n", kv.Key, kv.Value, kv.CreateRevision, kv.ModRevision,
+			kv.Version)
 	}
 	// Output:
 	// revision 2 PUT

@@ -74,7 +74,8 @@ func (k *keyIndex) ended() []generation {
 
 func (k *keyIndex) put(rev Revision) {
 	if k.alive() {
-		invariant.Assert(k.newest.Main < rev.Main || k.newest.Main == rev.Main && k.newest.Sub < rev.Sub, "mvcc: the revisions of a key go back")
+		invariant.Assert(k.newest.Main < rev.Main || k.newest.Main == rev.Main && k.newest.Sub < rev.Sub,
+			"mvcc: the revisions of a key go back")
 		if k.past == nil {
 			k.past = &past{}
 		}
@@ -87,7 +88,8 @@ func (k *keyIndex) put(rev Revision) {
 	}
 	k.newest = rev
 	k.version++
-	invariant.Assert(k.created > 0 && k.created <= rev.Main && k.version > 0 || mutant.Enabled, "mvcc: a key has a version before it was created")
+	invariant.Assert(k.created > 0 && k.created <= rev.Main && k.version > 0 || mutant.Enabled,
+		"mvcc: a key has a version before it was created")
 }
 
 // tombstone ends the generation.

@@ -199,7 +199,8 @@ func TestAgainstModel(t *testing.T) {
 				}
 			},
 			"part": func(*rapid.T) {
-				req := &pb.RangeRequest{Key: d.key(), RangeEnd: d.end(), Revision: d.revision(), Limit: 1 + d.upTo(5), KeysOnly: d.one(3)}
+				req := &pb.RangeRequest{Key: d.key(), RangeEnd: d.end(), Revision: d.revision(), Limit: 1 + d.upTo(5),
+					KeysOnly: d.one(3)}
 				want, wantErr := spec.Apply(req)
 				if whole, ok := want.(*pb.RangeResponse); ok && wantErr == nil {
 					whole.Count = 0 // a part does not count what is behind it

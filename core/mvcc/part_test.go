@@ -34,13 +34,16 @@ func TestRangePart(t *testing.T) {
 		keys  int
 		more  bool
 		err   error
-	}{{2, 0, 2, true, nil}, {5, 0, 5, false, nil}, {9, 0, 5, false, nil}, {9, 3, 2, false, nil}, {1, 99, 0, false, ErrFutureRev}} {
-		r, err := s.RangePart(&pb.RangeRequest{Key: []byte("k"), RangeEnd: []byte("l"), Limit: test.limit, Revision: test.rev})
+	}{{2, 0, 2, true, nil}, {5, 0, 5, false, nil}, {9, 0, 5, false, nil}, {9, 3, 2, false, nil},
+		{1, 99, 0, false, ErrFutureRev}} {
+		r, err := s.RangePart(&pb.RangeRequest{Key: []byte("k"), RangeEnd: []byte("l"), Limit: test.limit,
+			Revision: test.rev})
 		if !errors.Is(err, test.err) {
 			t.Errorf("limit %d rev %d: %v", test.limit, test.rev, err)
 			continue
 		}
-		if err == nil && (len(r.Kvs) != test.keys || r.More != test.more || r.Count != 0 || string(r.Kvs[0].Value) != "v" || r.Header.Revision != 6) {
+		if err == nil && (len(r.Kvs) != test.keys || r.More != test.more || r.Count != 0 || string(r.Kvs[0].Value) != "v" ||
+			r.Header.Revision != 6) {
 			t.Errorf("limit %d rev %d: %v", test.limit, test.rev, r)
 		}
 	}

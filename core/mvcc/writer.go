@@ -115,7 +115,8 @@ func (w *Writer) put(r *pb.PutRequest) *pb.PutResponse {
 	rev := w.next()
 	made, old, existed := w.s.index.put(r.Key, rev)
 	e, kv := w.newEvent()
-	invariant.Assert(!existed || old.number < made.number && old.created == made.created, "mvcc: a version does not follow the one before it")
+	invariant.Assert(!existed || old.number < made.number && old.created == made.created,
+		"mvcc: a version does not follow the one before it")
 	var prev *pb.KeyValue
 	if existed && (w.withPrev || r.PrevKv || r.IgnoreValue || r.IgnoreLease) {
 		rd := w.reader()

@@ -35,7 +35,8 @@ type Picture struct {
 // New makes a picture in which nothing has happened.
 func New(o Options) *Picture {
 	return &Picture{
-		window: cmp.Or(o.Window, 24), names: o.Names, lights: slices.Clone(o.Lights), requests: newRequests(), texts: newTexts(),
+		window: cmp.Or(o.Window, 24), names: o.Names, lights: slices.Clone(o.Lights), requests: newRequests(),
+		texts: newTexts(),
 	}
 }
 

@@ -68,7 +68,8 @@ func TestADeadMemberIsItsDisk(t *testing.T) {
 		{"alive", trace.Event{Kind: trace.MemberPaused}, []uint64{1, 2}, 2, false},
 		{"crashed", trace.Event{Kind: trace.MemberCrashed, A: 1}, []uint64{1, 1, 1}, 1, true},
 		{"killed", trace.Event{Kind: trace.MemberCrashed}, []uint64{1, 2}, 2, false},
-		{"crashed, with more left than was synced", trace.Event{Kind: trace.MemberCrashed, A: 1, C: 2, B: 2}, []uint64{1, 2}, 1, false},
+		{"crashed, with more left than was synced", trace.Event{Kind: trace.MemberCrashed, A: 1, C: 2, B: 2}, []uint64{1, 2},
+			1, false},
 	} {
 		x.end.Member = me
 		m := &fold(Options{}, append(slices.Clone(alive), x.end)...).Members[0]
@@ -99,7 +100,8 @@ func TestAStreamMayBeginAnywhere(t *testing.T) {
 	if len(m.Log) != 1 || m.Log[0].Text != "x" || m.Log[0].Synced {
 		t.Errorf("log %+v", m.Log)
 	}
-	if len(s.Requests) != 1 || s.Requests[0].Op != "put" || s.Requests[0].Client != Outside || s.Requests[0].Status != StatusPending {
+	if len(s.Requests) != 1 || s.Requests[0].Op != "put" || s.Requests[0].Client != Outside ||
+		s.Requests[0].Status != StatusPending {
 		t.Errorf("requests %+v", s.Requests)
 	}
 }

@@ -167,7 +167,8 @@ func (p *Picture) follow(e *trace.Event) {
 		p.requests.syncedAt(e, len(p.members)/2+1)
 	case trace.CommitAdvanced:
 		for _, r := range p.requests.open {
-			if r.index != 0 && e.Index >= r.index && (e.Member == r.leader || e.Member == r.server) && !r.passed(stationCommitted, e.Member) {
+			if r.index != 0 && e.Index >= r.index && (e.Member == r.leader || e.Member == r.server) &&
+				!r.passed(stationCommitted, e.Member) {
 				r.add(stationCommitted, e, "")
 			}
 		}
@@ -204,7 +205,8 @@ func (p *Picture) requestArrived(e *trace.Event) {
 			return
 		}
 		r = p.requests.begin(&request{
-			Request: Request{ID: e.Request, Client: Outside, Op: opName(e.A), Text: e.Text, Status: StatusPending, Issued: int64(e.Now), Attempts: 1},
+			Request: Request{ID: e.Request, Client: Outside, Op: opName(e.A), Text: e.Text, Status: StatusPending,
+				Issued: int64(e.Now), Attempts: 1},
 		})
 		if r.Text == "" {
 			r.Text = r.Op

@@ -87,7 +87,8 @@ func (w *watch) change(e *trace.Event) {
 	if e.Index == 1 {
 		kind = "DELETE"
 	}
-	w.Events = append(w.Events, WatchEvent{At: int64(e.Now), Rev: e.Rev, Type: kind, Key: e.Text[:key], Value: e.Text[key:]})
+	w.Events = append(w.Events, WatchEvent{At: int64(e.Now), Rev: e.Rev, Type: kind, Key: e.Text[:key],
+		Value: e.Text[key:]})
 }
 
 // opened notes that a server has said so.

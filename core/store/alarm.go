@@ -116,7 +116,8 @@ func (a *Alarms) refuse(r *pb.InternalRaftRequest) error {
 		r.Compaction != nil || r.LeaseGrant != nil || r.LeaseRevoke != nil) {
 		return ErrCorrupt
 	}
-	if a.Active(pb.AlarmType_NOSPACE) && (r.Put != nil || r.LeaseGrant != nil || r.Txn != nil && TxnCost(r.Txn) > 0 && !mutant.On(mutant.NoSpaceLetThrough)) {
+	if a.Active(pb.AlarmType_NOSPACE) && (r.Put != nil || r.LeaseGrant != nil || r.Txn != nil && TxnCost(r.Txn) > 0 &&
+		!mutant.On(mutant.NoSpaceLetThrough)) {
 		return ErrNoSpace
 	}
 	return nil

@@ -22,8 +22,8 @@ func (s *Store) Quota() int64 {
 	return s.cfg.QuotaBytes
 }
 
-// HasSpace tells whether a request fits in the quota. Requests that add nothing always do. It asks for the bytes in use,
-// not for the size of the file: what a compaction frees can be written again.
+// HasSpace tells whether a request fits in the quota. Requests that add nothing always do. It asks for the bytes in
+// use, not for the size of the file: what a compaction frees can be written again.
 func (s *Store) HasSpace(req *pb.InternalRaftRequest) bool {
 	cost, quota := cost(req), s.Quota()
 	return cost == 0 || quota == 0 || s.Backend.Store().SizeInUse()+int64(cost) < quota

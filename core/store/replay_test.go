@@ -65,7 +65,8 @@ func TestReplay(t *testing.T) {
 			from = uint64(rapid.IntRange(0, int(from)).Draw(t, "from"))
 			to := from + uint64(rapid.IntRange(1, len(j.entries)-int(from)).Draw(t, "entries"))
 			before := m.Applied().Index
-			r := m.Apply(ApplyContext{WithPrev: rapid.Bool().Draw(t, "with prev"), Proposer: func(uint64) bool { return false }}, j.entries[from:to])
+			r := m.Apply(ApplyContext{WithPrev: rapid.Bool().Draw(t, "with prev"), Proposer: func(uint64) bool { return false }},
+				j.entries[from:to])
 			if r.Err != nil || r.Index != max(before, to) {
 				t.Fatalf("applied %d to %d: at %d, %v", from+1, to, r.Index, r.Err)
 			}
@@ -101,8 +102,8 @@ func TestReplay(t *testing.T) {
 	})
 }
 
-// sameLeases compares leases and their keys with another store's, and the keys with the pairs. What is left of a lease is
-// not always written down.
+// sameLeases compares leases and their keys with another store's, and the keys with the pairs. What is left of a lease
+// is not always written down.
 func (m *machine) sameLeases(t *rapid.T, o *machine) {
 	all, want := m.Leases.All(), o.Leases.All()
 	hanging := 0
@@ -153,17 +154,20 @@ func randomJournal(t *rapid.T) *journal {
 			id := uint64(rapid.IntRange(1, 5).Draw(t, "member"))
 			return memberOf(id, fmt.Sprintf("http://%d", rapid.IntRange(0, 5).Draw(t, "url")+int(id)))
 		}
-		switch rapid.SampledFrom([]string{"put", "put", "put", "put", "del", "txn", "compact", "alarm", "empty", "conf", "attr", "version", "lease", "lease", "lease"}).Draw(t, "entry") {
+		switch rapid.SampledFrom([]string{"put", "put", "put", "put", "del", "txn", "compact", "alarm", "empty", "conf",
+			"attr", "version", "lease", "lease", "lease"}).Draw(t, "entry") {
 		case "put":
 			j.request(&pb.InternalRaftRequest{Put: put()})
 		case "del":
 			j.request(&pb.InternalRaftRequest{DeleteRange: del()})
 		case "txn":
 			p, d := put(), del()
-			r := &pb.TxnRequest{Compare: []*pb.Compare{{Key: key(), Target: pb.Compare_VERSION, TargetUnion: &pb.Compare_Version{Version: 1}}}}
+			r := &pb.TxnRequest{Compare: []*pb.Compare{{Key: key(), Target: pb.Compare_VERSION,
+				TargetUnion: &pb.Compare_Version{Version: 1}}}}
 			r.Success = []*pb.RequestOp{
 				{Request: &pb.RequestOp_RequestPut{RequestPut: p}},
-				{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: key(), Revision: int64(rapid.IntRange(0, revs).Draw(t, "at"))}}},
+				{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: key(),
+					Revision: int64(rapid.IntRange(0, revs).Draw(t, "at"))}}},
 			}
 			r.Failure = []*pb.RequestOp{{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: d}}}
 			if !bytes.Equal(p.Key, d.Key) && d.RangeEnd == nil {
@@ -171,11 +175,14 @@ func randomJournal(t *rapid.T) *journal {
 			}
 			j.request(&pb.InternalRaftRequest{Txn: r})
 		case "compact":
-			j.request(&pb.InternalRaftRequest{Compaction: &pb.CompactionRequest{Revision: int64(rapid.IntRange(1, revs).Draw(t, "compact"))}})
+			j.request(
+				&pb.InternalRaftRequest{Compaction: &pb.CompactionRequest{Revision: int64(rapid.IntRange(1, revs).Draw(t,
+					"compact"))}})
 		case "alarm":
 			j.request(&pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{
-				Action: pb.AlarmRequest_AlarmAction(rapid.SampledFrom([]int{1, 2, 2, 2}).Draw(t, "action")),
-				Alarm:  pb.AlarmType(rapid.IntRange(0, 2).Draw(t, "type")), MemberID: uint64(rapid.IntRange(1, 2).Draw(t, "raised by")),
+				Action:   pb.AlarmRequest_AlarmAction(rapid.SampledFrom([]int{1, 2, 2, 2}).Draw(t, "action")),
+				Alarm:    pb.AlarmType(rapid.IntRange(0, 2).Draw(t, "type")),
+				MemberID: uint64(rapid.IntRange(1, 2).Draw(t, "raised by")),
 			}})
 		case "empty":
 			j.add(raftpb.EntryNormal, nil)
@@ -183,9 +190,12 @@ func randomJournal(t *rapid.T) *journal {
 			j.randomConf(t, member())
 		case "attr":
 			m := member()
-			j.request(&pb.InternalRaftRequest{ClusterMemberAttrSet: &pb.ClusterMemberAttrSetRequest{Member_ID: m.ID, MemberAttributes: &pb.Attributes{Name: "n", ClientUrls: m.PeerURLs}}})
+			j.request(&pb.InternalRaftRequest{ClusterMemberAttrSet: &pb.ClusterMemberAttrSetRequest{Member_ID: m.ID,
+				MemberAttributes: &pb.Attributes{Name: "n", ClientUrls: m.PeerURLs}}})
 		case "version":
-			j.request(&pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: rapid.SampledFrom([]string{"3.0.0", "3.5.0", "3.6.0", "3.7.0", "x"}).Draw(t, "version")}})
+			j.request(
+				&pb.InternalRaftRequest{ClusterVersionSet: &pb.ClusterVersionSetRequest{Ver: rapid.SampledFrom([]string{"3.0.0",
+					"3.5.0", "3.6.0", "3.7.0", "x"}).Draw(t, "version")}})
 		case "lease":
 			j.randomLease(t)
 		}
@@ -197,7 +207,8 @@ func (j *journal) randomLease(t *rapid.T) {
 	id := rapid.Int64Range(1, 2).Draw(t, "lease")
 	switch rapid.IntRange(0, 3).Draw(t, "of a lease") {
 	case 0, 1:
-		j.request(&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{ID: id, TTL: rapid.Int64Range(0, 9).Draw(t, "ttl")}})
+		j.request(&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{ID: id,
+			TTL: rapid.Int64Range(0, 9).Draw(t, "ttl")}})
 	case 2:
 		j.request(&pb.InternalRaftRequest{LeaseRevoke: &pb.LeaseRevokeRequest{ID: id}})
 	default:

@@ -23,7 +23,8 @@ func TestQuota(t *testing.T) {
 	del := &pb.DeleteRangeRequest{Key: []byte("k")}
 	opPut := &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: put}}
 	opDel := &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: del}}
-	nested := &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut, opPut}}}}
+	nested := &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut,
+		opPut}}}}
 	for _, c := range []struct {
 		req  *pb.InternalRaftRequest
 		cost int
@@ -32,7 +33,8 @@ func TestQuota(t *testing.T) {
 		{&pb.InternalRaftRequest{LeaseGrant: &pb.LeaseGrantRequest{}}, 64}, {&pb.InternalRaftRequest{}, 0},
 		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opDel}}}, 0},
 		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Failure: []*pb.RequestOp{opPut}}}, 1261},
-		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut, opDel}, Failure: []*pb.RequestOp{nested}}}, 2 * 1261},
+		{&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut, opDel},
+			Failure: []*pb.RequestOp{nested}}}, 2 * 1261},
 	} {
 		if got := cost(c.req); got != c.cost {
 			t.Errorf("%v costs %d, want %d", c.req, got, c.cost)
@@ -99,7 +101,10 @@ func TestReadScanHash(t *testing.T) {
 		}
 	}
 
-	resp, err := m.Read(&pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("k"), Revision: 4}}}}})
+	resp, err := m.Read(
+		&pb.TxnRequest{
+			Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("k"),
+				Revision: 4}}}}})
 	if err != nil || describeAny(resp, nil) != "txn true at 6: range 1 [k=2]" {
 		t.Errorf("txn: %s, %v", describeAny(resp, err), err)
 	}
@@ -110,7 +115,8 @@ func TestReadScanHash(t *testing.T) {
 		t.Errorf("a write as a read: %v, %v", resp, err)
 	}
 	r := m.Scan(watch.Scan{ID: 9, From: 4, To: 5, WithPrev: true})
-	if r.ID != 9 || r.Next != 6 || r.CompactRev != 3 || r.Err != nil || len(r.Changes) != 2 || string(r.Changes[1].Events[0].Prev.Value) != "2" {
+	if r.ID != 9 || r.Next != 6 || r.CompactRev != 3 || r.Err != nil || len(r.Changes) != 2 ||
+		string(r.Changes[1].Events[0].Prev.Value) != "2" {
 		t.Errorf("scan: %+v", r)
 	}
 	if r := m.Scan(watch.Scan{From: 2, To: 5}); !errors.Is(r.Err, mvcc.ErrCompacted) || r.CompactRev != 3 {
@@ -173,7 +179,8 @@ func TestImage(t *testing.T) {
 type recorder struct{ lines []string }
 
 func (r *recorder) Emit(e *trace.Event) {
-	r.lines = append(r.lines, fmt.Sprintf("%v index %d rev %d request %d a %d %s", e.Kind, e.Index, e.Rev, e.Request, e.A, e.Text))
+	r.lines = append(r.lines, fmt.Sprintf("%v index %d rev %d request %d a %d %s", e.Kind, e.Index, e.Rev, e.Request, e.A,
+		e.Text))
 }
 
 // TestTrace: each entry is an event with the hash of its data.
@@ -196,7 +203,8 @@ func TestTrace(t *testing.T) {
 	for i, l := range rec.lines {
 		if strings.HasPrefix(l, "entry-applied") {
 			applied++
-			want := fmt.Sprintf("entry-applied index %d rev %d request %d a %d ", applied, applied, []int{0, 2, 3}[applied-1], trace.HashData(j.entries[applied-1].Data))
+			want := fmt.Sprintf("entry-applied index %d rev %d request %d a %d ", applied, applied, []int{0, 2, 3}[applied-1],
+				trace.HashData(j.entries[applied-1].Data))
 			if l != want {
 				t.Errorf("event %d: %s, want %s", i, l, want)
 			}
@@ -248,7 +256,8 @@ func TestDamagedBuckets(t *testing.T) {
 func FuzzApply(f *testing.F) {
 	j := &journal{}
 	j.request(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("k"), Value: []byte("v")}})
-	j.request(&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{{}, {Request: &pb.RequestOp_RequestTxn{}}}}})
+	j.request(&pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{{},
+		{Request: &pb.RequestOp_RequestTxn{}}}}})
 	j.request(&pb.InternalRaftRequest{ClusterMemberAttrSet: &pb.ClusterMemberAttrSetRequest{Member_ID: 1}})
 	j.request(&pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{Action: 9, Alarm: 9}})
 	j.request(&pb.InternalRaftRequest{Range: &pb.RangeRequest{Key: []byte("k"), SortTarget: 9}})
@@ -283,13 +292,15 @@ func BenchmarkApply(b *testing.B) {
 		req  func(i int) *pb.InternalRaftRequest
 	}{
 		{"put", func(i int) *pb.InternalRaftRequest {
-			return &pb.InternalRaftRequest{Put: &pb.PutRequest{Key: fmt.Appendf(nil, "key-%06d", i%10_000), Value: make([]byte, 256)}}
+			return &pb.InternalRaftRequest{Put: &pb.PutRequest{Key: fmt.Appendf(nil, "key-%06d", i%10_000),
+				Value: make([]byte, 256)}}
 		}},
 		{"txn", func(i int) *pb.InternalRaftRequest {
 			key := fmt.Appendf(nil, "key-%06d", i%10_000)
 			return &pb.InternalRaftRequest{Txn: &pb.TxnRequest{
 				Compare: []*pb.Compare{{Key: key, Target: pb.Compare_MOD, TargetUnion: &pb.Compare_ModRevision{ModRevision: 0}}},
-				Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: key, Value: make([]byte, 256)}}}},
+				Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: key,
+					Value: make([]byte, 256)}}}},
 				Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: key}}}},
 			}}
 		}},

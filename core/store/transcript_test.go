@@ -17,8 +17,8 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 )
 
-// TestTranscripts applies logs written in testdata/transcripts, one entry a line, and shows what comes out. See entry for the kinds
-// of entries; besides there are
+// TestTranscripts applies logs written in testdata/transcripts, one entry a line, and shows what comes out. See entry
+// for the kinds of entries; besides there are
 //
 //	new                  an empty machine
 //	apply [not-ours]     the entries that follow
@@ -55,7 +55,8 @@ func TestTranscripts(t *testing.T) {
 				r, err := m.Read(&pb.RangeRequest{Key: []byte(d.CmdArgs[0].Key)})
 				return describeAny(r, err) + "\n"
 			case "members":
-				return fmt.Sprintf("voters %x learners %x version %v downgrade %v storage %q\n", m.Members.Voters(), m.Members.Learners(), m.Members.Version(), m.Members.Downgrade(), m.StorageVersion())
+				return fmt.Sprintf("voters %x learners %x version %v downgrade %v storage %q\n", m.Members.Voters(),
+					m.Members.Learners(), m.Members.Version(), m.Members.Downgrade(), m.StorageVersion())
 			case "housekeep":
 				n := 1
 				for m.Housekeep(2) {
@@ -84,7 +85,8 @@ func TestTranscripts(t *testing.T) {
 // entry appends an entry:
 //
 //	empty | bad | v2
-//	put key=value [lease=] [prev] | del key [end] | get key | compact rev [physical] | old-put key=value (id in the field ID)
+//	put key=value [lease=] [prev] | del key [end] | get key | compact rev [physical] | old-put key=value (id in the field
+//	ID)
 //	txn ver key n ? op op : op op      ops: put:key=value del:key get:key[@rev]
 //	alarm get|on|off nospace|corrupt|none member
 //	lease id ttl | revoke id | checkpoint id remaining | auth-status | version-test
@@ -163,7 +165,8 @@ func fill(req *pb.InternalRaftRequest, f []string) error {
 	case "revoke":
 		req.LeaseRevoke = &pb.LeaseRevokeRequest{ID: num(f[1])}
 	case "checkpoint":
-		req.LeaseCheckpoint = &pb.LeaseCheckpointRequest{Checkpoints: []*pb.LeaseCheckpoint{{ID: num(f[1]), Remaining_TTL: num(f[2])}}}
+		req.LeaseCheckpoint = &pb.LeaseCheckpointRequest{Checkpoints: []*pb.LeaseCheckpoint{{ID: num(f[1]),
+			Remaining_TTL: num(f[2])}}}
 	case "auth-status":
 		req.AuthStatus = &pb.AuthStatusRequest{}
 	case "version-test":
@@ -171,7 +174,8 @@ func fill(req *pb.InternalRaftRequest, f []string) error {
 	case "version":
 		req.ClusterVersionSet = &pb.ClusterVersionSetRequest{Ver: f[1]}
 	case "attr":
-		req.ClusterMemberAttrSet = &pb.ClusterMemberAttrSetRequest{Member_ID: hex(f[1]), MemberAttributes: &pb.Attributes{Name: f[2], ClientUrls: f[3:]}}
+		req.ClusterMemberAttrSet = &pb.ClusterMemberAttrSetRequest{Member_ID: hex(f[1]),
+			MemberAttributes: &pb.Attributes{Name: f[2], ClientUrls: f[3:]}}
 	case "downgrade":
 		req.DowngradeInfoSet = &pb.DowngradeInfoSetRequest{Enabled: f[1] == "on", Ver: f[2]}
 	default:
@@ -194,7 +198,8 @@ func putOf(f []string) *pb.PutRequest {
 }
 
 func txnOf(f []string) *pb.TxnRequest {
-	r := &pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte(f[1]), Target: pb.Compare_VERSION, TargetUnion: &pb.Compare_Version{Version: num(f[2])}}}}
+	r := &pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte(f[1]), Target: pb.Compare_VERSION,
+		TargetUnion: &pb.Compare_Version{Version: num(f[2])}}}}
 	to := &r.Success
 	for _, op := range f[4:] {
 		kind, arg, _ := strings.Cut(op, ":")
@@ -203,12 +208,17 @@ func txnOf(f []string) *pb.TxnRequest {
 		case "":
 			to = &r.Failure
 		case "put":
-			*to = append(*to, &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte(k), Value: []byte(v)}}})
+			*to = append(*to,
+				&pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: []byte(k), Value: []byte(v)}}})
 		case "del":
-			*to = append(*to, &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: []byte(k)}}})
+			*to = append(*to,
+				&pb.RequestOp{
+					Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: []byte(k)}}})
 		case "get":
 			k, at, _ := strings.Cut(k, "@")
-			*to = append(*to, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte(k), Revision: num(at)}}})
+			*to = append(*to,
+				&pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte(k),
+					Revision: num(at)}}})
 		}
 	}
 	return r
@@ -227,7 +237,8 @@ func describe(r *Result) string {
 		fmt.Fprintf(&b, "change %d:%s\n", c.Rev, describeEvents(c))
 	}
 	for _, l := range r.Leases {
-		what := map[lease.ChangeKind]string{lease.Granted: "granted", lease.Revoked: "revoked", lease.Checkpointed: "checkpointed"}
+		what := map[lease.ChangeKind]string{lease.Granted: "granted", lease.Revoked: "revoked",
+			lease.Checkpointed: "checkpointed"}
 		fmt.Fprintf(&b, "lease %d %s, ttl %d remaining %d\n", l.ID, what[l.Kind], l.TTL, l.Remaining)
 	}
 	for _, cc := range r.ConfChanges {

@@ -17,7 +17,8 @@ import (
 func noLock() Locker { return NoLock{} }
 
 func header() Header {
-	return Header{Cluster: 0xcdf818194e3a8c32, Member: 0x8e9e05c52164694d, Name: "s1", Began: 1764453600000000000, Version: "3.7.3", Commit: "abc"}
+	return Header{Cluster: 0xcdf818194e3a8c32, Member: 0x8e9e05c52164694d, Name: "s1", Began: 1764453600000000000,
+		Version: "3.7.3", Commit: "abc"}
 }
 
 // read is what a recorder has, read back.
@@ -85,7 +86,8 @@ func TestRecorderGivesUpTheOldest(t *testing.T) {
 		for ; n < room/8; n++ {
 			switch d.IntN(3) {
 			case 0:
-				core.Emit(Event{Kind: MessageSent, Index: uint64(n), Text: strings.Repeat("x", d.IntN(2*limits.FlightRecorderText))})
+				core.Emit(Event{Kind: MessageSent, Index: uint64(n),
+					Text: strings.Repeat("x", d.IntN(2*limits.FlightRecorderText))})
 			case 1:
 				synced = log.Emit(Event{Kind: LogSynced, Index: uint64(n)})
 			default:

@@ -410,7 +410,8 @@ func (w *WAL) Sync() error {
 	if w.err != nil {
 		return w.err
 	}
-	invariant.Assert(w.unsynced || w.o.UnsafeNoSync || w.synced == w.offset, "wal: something was written that no sync waits for")
+	invariant.Assert(w.unsynced || w.o.UnsafeNoSync || w.synced == w.offset,
+		"wal: something was written that no sync waits for")
 	if !w.unsynced {
 		return nil
 	}

@@ -161,8 +161,9 @@ func (h *Hub) Request(now trace.Instant, id uint64, req *pb.WatchRequest) {
 	h.RequestSeen(now, id, req, 0)
 }
 
-// RequestSeen is Request for a driver whose store may be ahead of the hub: seen is the store's revision when the request
-// came. A watcher from now on begins after it, so that a client never gets an event that it has read before it asked.
+// RequestSeen is Request for a driver whose store may be ahead of the hub: seen is the store's revision when the
+// request came. A watcher from now on begins after it, so that a client never gets an event that it has read before it
+// asked.
 func (h *Hub) RequestSeen(now trace.Instant, id uint64, req *pb.WatchRequest, seen int64) {
 	s := h.streams[id]
 	if s == nil {
@@ -259,7 +260,8 @@ func (h *Hub) create(s *stream, r *pb.WatchCreateRequest, rev int64) {
 // progressAll tells a stream that all its watchers are at the current revision, if they are. If not, the client asks
 // again; and a watcher that waits for a future revision must not be told of one before it.
 func (h *Hub) progressAll(s *stream) {
-	if behind := s.behind.length > 0 || !h.hasCredit(s); len(s.watchers) == 0 || behind && !mutant.On(mutant.ProgressUnsynced) {
+	if behind := s.behind.length > 0 || !h.hasCredit(s); len(s.watchers) == 0 ||
+		behind && !mutant.On(mutant.ProgressUnsynced) {
 		return
 	}
 	for _, w := range s.watchers {
@@ -454,7 +456,8 @@ func (h *Hub) launch(s *stream, r *Response, free bool) {
 }
 
 func (h *Hub) hasCredit(s *stream) bool {
-	return !s.blocked && s.pushes() < h.cfg.StreamPushes && s.bytes < h.cfg.StreamBytes && h.fits(s) || mutant.On(mutant.StreamUnbounded)
+	return !s.blocked && s.pushes() < h.cfg.StreamPushes && s.bytes < h.cfg.StreamBytes && h.fits(s) ||
+		mutant.On(mutant.StreamUnbounded)
 }
 
 // fits tells whether a stream may have more on its way beside all others. What is shared by several counts for each.

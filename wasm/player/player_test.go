@@ -88,7 +88,8 @@ func TestIdleSpansPassQuicklyAndMessagesDoNot(t *testing.T) {
 	idle, busy := 0.0, 0.0
 	for range 600 {
 		before := p.Shown()
-		active := len(p.State.Messages) > 0 && slices.ContainsFunc(p.State.Messages, func(m picture.Message) bool { return !strings.HasPrefix(m.Type, "MsgHeartbeat") })
+		active := len(p.State.Messages) > 0 && slices.ContainsFunc(p.State.Messages,
+			func(m picture.Message) bool { return !strings.HasPrefix(m.Type, "MsgHeartbeat") })
 		p.Advance(16*time.Millisecond, still)
 		passed := p.Shown() - before
 		if active {
@@ -98,7 +99,8 @@ func TestIdleSpansPassQuicklyAndMessagesDoNot(t *testing.T) {
 		}
 	}
 	if limit := 0.02 * 16e6 * 1.001; busy > limit {
-		t.Errorf("with messages on their way a frame passed %.2f ms of simulated time, want at most %.2f", busy/1e6, limit/1e6)
+		t.Errorf("with messages on their way a frame passed %.2f ms of simulated time, want at most %.2f", busy/1e6,
+			limit/1e6)
 	}
 	if idle < 10*0.02*16e6 {
 		t.Errorf("idle spans passed at %.2f ms a frame: not skipped", idle/1e6)
@@ -174,7 +176,8 @@ func TestAPutPassesItsStations(t *testing.T) {
 		t.Fatalf("request %q ended as %s %s", r.Text, r.Status, r.Error)
 	}
 	stations := r.Stations
-	want := []string{"client", "arrived", "proposed", "forwarded to the leader", "appended to the log", "synced on a majority", "committed", "applied", "answered", "client"}
+	want := []string{"client", "arrived", "proposed", "forwarded to the leader", "appended to the log",
+		"synced on a majority", "committed", "applied", "answered", "client"}
 	at, i := int64(0), 0
 	for _, s := range stations {
 		if s.At < at {
@@ -240,7 +243,8 @@ func TestSeedAndCommandsMakeTheRunAgain(t *testing.T) {
 		q.Advance(16*time.Millisecond, still)
 	}
 	if q.State.Now != now || q.Hash() != hash {
-		t.Errorf("restored to %v with hash %s, want %v with %s", time.Duration(q.State.Now), q.Hash(), time.Duration(now), hash)
+		t.Errorf("restored to %v with hash %s, want %v with %s", time.Duration(q.State.Now), q.Hash(), time.Duration(now),
+			hash)
 	}
 }
 
@@ -251,7 +255,8 @@ func TestResetMakesANewWorld(t *testing.T) {
 	do(t, p, `{"cmd":"reset","seed":9,"members":3}`)
 	f := frame(t, p)
 	if f.Seed != 9 || len(f.Members) != 3 || f.Now != 0 || f.Epoch == epoch || f.Leader != 0 {
-		t.Errorf("after a reset: seed %d, %d members, now %d, epoch %d, leader %d", f.Seed, len(f.Members), f.Now, f.Epoch, f.Leader)
+		t.Errorf("after a reset: seed %d, %d members, now %d, epoch %d, leader %d", f.Seed, len(f.Members), f.Now, f.Epoch,
+			f.Leader)
 	}
 	if _, err := p.Dispatch([]byte(`{"cmd":"reset","members":99}`)); err == nil {
 		t.Error("a world of 99 members was not refused")
@@ -272,7 +277,8 @@ func TestSelectKnowsWhatThereIs(t *testing.T) {
 	if p.Chosen.Member != 2 || p.Chosen.Link != [2]uint64{} {
 		t.Errorf("chosen %+v", p.Chosen)
 	}
-	for _, bad := range []string{`{"cmd":"select","member":4}`, `{"cmd":"select","link":[1,1]}`, `{"cmd":"select","link":[1,7]}`, `{"cmd":"fly"}`, `{`} {
+	for _, bad := range []string{`{"cmd":"select","member":4}`, `{"cmd":"select","link":[1,1]}`,
+		`{"cmd":"select","link":[1,7]}`, `{"cmd":"fly"}`, `{`} {
 		if _, err := p.Dispatch([]byte(bad)); err == nil {
 			t.Errorf("%s is no error", bad)
 		}

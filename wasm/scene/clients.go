@@ -137,7 +137,8 @@ func (s *Scene) share(v *View, begin, span float64) float64 {
 }
 
 func (s *Scene) routeOf(r *picture.Request) *Route {
-	if r.Client < 0 || r.Client >= len(s.Layout.Clients) || s.Layout.Clients[r.Client].W == 0 || s.Layout.at(r.Member) < 0 {
+	if r.Client < 0 || r.Client >= len(s.Layout.Clients) || s.Layout.Clients[r.Client].W == 0 ||
+		s.Layout.at(r.Member) < 0 {
 		return nil
 	}
 	return &s.Layout.Routes[r.Client][s.Layout.at(r.Member)]

@@ -5,10 +5,12 @@ import "math"
 // Point is a place on the stage in CSS pixels, y down.
 type Point struct{ X, Y float64 }
 
-func (p Point) add(q Point) Point        { return Point{p.X + q.X, p.Y + q.Y} }
-func (p Point) sub(q Point) Point        { return Point{p.X - q.X, p.Y - q.Y} }
-func (p Point) scale(f float64) Point    { return Point{p.X * f, p.Y * f} }
-func (p Point) len() float64             { return math.Sqrt(p.X*p.X + p.Y*p.Y) } // quicker than Hypot, which guards against overflow
+func (p Point) add(q Point) Point     { return Point{p.X + q.X, p.Y + q.Y} }
+func (p Point) sub(q Point) Point     { return Point{p.X - q.X, p.Y - q.Y} }
+func (p Point) scale(f float64) Point { return Point{p.X * f, p.Y * f} }
+
+// quicker than Hypot, which guards against overflow
+func (p Point) len() float64             { return math.Sqrt(p.X*p.X + p.Y*p.Y) }
 func (p Point) normal() Point            { return Point{-p.Y, p.X} }
 func lerp(a, b Point, f float64) Point   { return Point{a.X + (b.X-a.X)*f, a.Y + (b.Y-a.Y)*f} }
 func clamp(v, low, high float64) float64 { return max(low, min(high, v)) }

@@ -38,7 +38,8 @@ const (
 // belongs to a document that keeps its buttons elsewhere.
 func Arrange(w, h float64, members []uint64, clients int, bare bool) Layout {
 	l := Layout{
-		W: w, H: h, Bare: bare, Phone: bare && w < 600, IDs: slices.Clone(members), Members: make([]Point, len(members)), Count: len(members),
+		W: w, H: h, Bare: bare, Phone: bare && w < 600, IDs: slices.Clone(members), Members: make([]Point, len(members)),
+		Count: len(members),
 	}
 	l.matrix()
 	l.Stage = Rect{0, 0, w, l.Matrix.Y}

@@ -10,7 +10,8 @@ import (
 // Load has the browser rasterise an atlas by calling rasterise (web/js/atlas.js)
 // with the fonts, words and sprites of this package; text gives a word in the
 // reader's language, runes are characters beyond ASCII. The pixels are premultiplied RGBA.
-func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key string) string, runes []rune, scale float64) (a *Atlas, pixels []byte, w, h int) {
+func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key string) string, runes []rune,
+	scale float64) (a *Atlas, pixels []byte, w, h int) {
 	spec := map[string]any{}
 	var fonts, words, sprites []any
 	for _, f := range FontSpecs {

@@ -69,7 +69,8 @@ var (
 )
 
 // patterns of terms, in the order of their hues: the first is plain.
-var patterns = [len(Theme{}.Terms)]SpriteID{SpriteWhite, SpriteDiagonal, SpriteDots, SpriteGrid, SpriteBars, SpriteRings}
+var patterns = [len(Theme{}.Terms)]SpriteID{SpriteWhite, SpriteDiagonal, SpriteDots, SpriteGrid, SpriteBars,
+	SpriteRings}
 
 // pattern tells terms apart for those who cannot tell their hues.
 func pattern(term uint64) (id SpriteID, ok bool) {

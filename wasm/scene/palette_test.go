@@ -37,7 +37,8 @@ func TestColorsAreApart(t *testing.T) {
 	const least = 20
 	for name, theme := range map[string]Theme{"dark": Dark, "light": Light} {
 		for i, c := range theme.Terms {
-			for what, other := range map[string]Color{"a fault": theme.Fault, "what is fine": theme.Good, "a broken rule": theme.Broken} {
+			for what, other := range map[string]Color{"a fault": theme.Fault, "what is fine": theme.Good,
+				"a broken rule": theme.Broken} {
 				if d := difference(c, other); d < least {
 					t.Errorf("%s: the hue of term %d is %.0f from the color of %s", name, i+1, d, what)
 				}

@@ -9,7 +9,8 @@ type Route struct{ from, leave, arrive, to Point }
 // at is the point at share f of the way.
 func (r *Route) at(f float64) Point {
 	g := 1 - f
-	return r.from.scale(g * g * g).add(r.leave.scale(3 * g * g * f)).add(r.arrive.scale(3 * g * f * f)).add(r.to.scale(f * f * f))
+	return r.from.scale(g * g * g).add(r.leave.scale(3 * g * g * f)).add(r.arrive.scale(3 * g * f * f)).add(
+		r.to.scale(f * f * f))
 }
 
 // Where a route ends, and how far it keeps from others.

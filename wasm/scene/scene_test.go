@@ -34,23 +34,29 @@ func testAtlas(scale float64) *Atlas {
 // crowd is a cluster of n members in term 2 with a log and messages.
 func crowd(n, messages int) *picture.State {
 	s := &picture.State{Now: 1e9, Leader: 1, Term: 2, Commit: 8, LogFirst: 1, LogLast: 12}
-	types := []string{"MsgApp", "MsgAppResp", "MsgHeartbeat", "MsgHeartbeatResp", "MsgVote", "MsgPreVote", "MsgVoteResp", "MsgProp", "MsgSnap", "MsgReadIndex", "MsgTimeoutNow", "MsgTransferLeader", "MsgOther"}
+	types := []string{"MsgApp", "MsgAppResp", "MsgHeartbeat", "MsgHeartbeatResp", "MsgVote", "MsgPreVote", "MsgVoteResp",
+		"MsgProp", "MsgSnap", "MsgReadIndex", "MsgTimeoutNow", "MsgTransferLeader", "MsgOther"}
 	for i := range n {
-		m := picture.Member{ID: uint64(i + 1), Name: "s" + strconv.Itoa(i+1), Role: picture.RoleFollower, Alive: true, Process: picture.Running, Term: 2, Commit: 8, Applied: 7, Timeout: 10, ElectionAt: 1.5e9, Disk: "syncing", DiskSince: 0, DiskUntil: 2e9}
+		m := picture.Member{ID: uint64(i + 1), Name: "s" + strconv.Itoa(i+1), Role: picture.RoleFollower, Alive: true,
+			Process: picture.Running, Term: 2, Commit: 8, Applied: 7, Timeout: 10, ElectionAt: 1.5e9, Disk: "syncing",
+			DiskSince: 0, DiskUntil: 2e9}
 		if i == 0 {
 			m.Role = picture.RoleLeader
 		}
 		for j := uint64(1); j <= 12; j++ {
-			m.Log = append(m.Log, picture.Entry{Index: j, Term: 1 + j/6, Text: "x=1", Written: j < 12, Synced: j < 11, Committed: j < 9, Applied: j < 8})
+			m.Log = append(m.Log, picture.Entry{Index: j, Term: 1 + j/6, Text: "x=1", Written: j < 12, Synced: j < 11,
+				Committed: j < 9, Applied: j < 8})
 		}
 		s.Members = append(s.Members, m)
 	}
 	for i := range messages {
-		s.Messages = append(s.Messages, picture.Message{ID: uint64(i), From: uint64(i%n + 1), To: uint64((i+1)%n + 1), Type: types[i%len(types)], Term: 2, Entries: i % 5, Sent: 0.9e9, Arrives: 1.2e9, Reject: i%2 == 0})
+		s.Messages = append(s.Messages, picture.Message{ID: uint64(i), From: uint64(i%n + 1), To: uint64((i+1)%n + 1),
+			Type: types[i%len(types)], Term: 2, Entries: i % 5, Sent: 0.9e9, Arrives: 1.2e9, Reject: i%2 == 0})
 	}
 	for i := range 4 {
 		s.Clients = append(s.Clients, picture.Client{ID: i})
-		s.Requests = append(s.Requests, picture.Request{ID: uint64(i + 1), Client: i, Op: "put", Text: "put x 1", Member: uint64(i%n + 1), Status: picture.StatusPending, Issued: 0.999e9})
+		s.Requests = append(s.Requests, picture.Request{ID: uint64(i + 1), Client: i, Op: "put", Text: "put x 1",
+			Member: uint64(i%n + 1), Status: picture.StatusPending, Issued: 0.999e9})
 	}
 	return s
 }
@@ -73,7 +79,8 @@ func ids(n int) (all []uint64) {
 // bare is how the document decides: small screens get sheets.
 func bare(w float64) bool { return w < 700 }
 
-var sizes = [][2]float64{{786, 784}, {1200, 900}, {674, 670}, {390, 440}, {494, 292}, {390, 419}, {360, 330}, {844, 260}}
+var sizes = [][2]float64{{786, 784}, {1200, 900}, {674, 670}, {390, 440}, {494, 292}, {390, 419}, {360, 330},
+	{844, 260}}
 
 // Nothing may stand on anything else, on any screen and for any cluster size
 // that the page offers.
@@ -95,7 +102,8 @@ func TestLayoutKeepsThingsApart(t *testing.T) {
 					}
 				}
 				for c := range 4 {
-					if r := l.Clients[c]; a.X-l.Radius < r.X+r.W && a.X+l.Radius > r.X && a.Y-l.Radius < r.Y+r.H && a.Y+l.Radius > r.Y {
+					if r := l.Clients[c]; a.X-l.Radius < r.X+r.W && a.X+l.Radius > r.X && a.Y-l.Radius < r.Y+r.H &&
+						a.Y+l.Radius > r.Y {
 						t.Errorf("%v: member %d of %d stands on client %d", size, i+1, n, c)
 					}
 				}
@@ -236,7 +244,8 @@ func TestContrast(t *testing.T) {
 		t.Fatalf("black on white has contrast %.2f", got)
 	}
 	for name, theme := range map[string]Theme{"dark": Dark, "light": Light} {
-		words := map[string]Color{"text": theme.Text, "muted": theme.Muted, "faint": theme.Faint, "accent": theme.Accent, "good": theme.Good, "fault": theme.Fault, "broken": theme.Broken}
+		words := map[string]Color{"text": theme.Text, "muted": theme.Muted, "faint": theme.Faint, "accent": theme.Accent,
+			"good": theme.Good, "fault": theme.Fault, "broken": theme.Broken}
 		for i, c := range theme.Terms {
 			words["term "+strconv.Itoa(i+1)] = c
 		}
@@ -281,7 +290,8 @@ func TestDrawingIsSound(t *testing.T) {
 	for _, size := range sizes {
 		for _, n := range []int{1, 3, 5, 9} {
 			s := crowd(n, 60)
-			states := []string{picture.Running, picture.Paused, picture.Crashed, picture.Killed, picture.Stopped, picture.Starting}
+			states := []string{picture.Running, picture.Paused, picture.Crashed, picture.Killed, picture.Stopped,
+				picture.Starting}
 			roles := []string{picture.RoleLeader, picture.RoleFollower, picture.RoleCandidate, picture.RolePreCandidate}
 			for i := range s.Members {
 				m := &s.Members[i]
@@ -293,7 +303,8 @@ func TestDrawingIsSound(t *testing.T) {
 				s.Messages[i].Lost = []string{"", "loss", "cut", "down"}[i%4]
 			}
 			if n > 1 {
-				s.Links = []picture.Link{{From: 1, To: 2, Cut: true}, {From: 2, To: 1, Cut: true}, {From: 1, To: uint64(n), Cut: true}}
+				s.Links = []picture.Link{{From: 1, To: 2, Cut: true}, {From: 2, To: 1, Cut: true},
+					{From: 1, To: uint64(n), Cut: true}}
 			}
 			_, b := drawn(t, size[0], size[1], s, Light)
 			check(t, b)
@@ -410,7 +421,9 @@ func TestStyleSheetHasTheSameColors(t *testing.T) {
 		theme Theme
 	}{"dark": {dark, Dark}, "light": {light, Light}} {
 		th := part.theme
-		want := map[string]Color{"ground": th.Ground, "raised": th.Raised, "line": th.Line, "strong": th.Strong, "text": th.Text, "muted": th.Muted, "faint": th.Faint, "accent": th.Accent, "good": th.Good, "fault": th.Fault, "broken": th.Broken}
+		want := map[string]Color{"ground": th.Ground, "raised": th.Raised, "line": th.Line, "strong": th.Strong,
+			"text": th.Text, "muted": th.Muted, "faint": th.Faint, "accent": th.Accent, "good": th.Good, "fault": th.Fault,
+			"broken": th.Broken}
 		for i, c := range th.Terms {
 			want["t"+strconv.Itoa(i+1)] = c
 		}

@@ -159,7 +159,8 @@ func (w *world) Save(test bool) ([]byte, error) {
 	}
 	data, err := r.Format()
 	if err == nil && len(data) > replay.MaxShared {
-		err = fmt.Errorf("replay: the file would have %d bytes, and a page opens no more than %d", len(data), replay.MaxShared)
+		err = fmt.Errorf("replay: the file would have %d bytes, and a page opens no more than %d", len(data),
+			replay.MaxShared)
 	}
 	return data, err
 }

@@ -85,7 +85,8 @@ func (p place) compare(o place) int {
 func New() *Fold {
 	s := model.New()
 	s.MaxTxnOps = 0 // what is in the log was admitted
-	return &Fold{state: s, points: []point{{rev: s.Revision()}}, eras: []era{{compacted: s.CompactRevision(), users: s.Users()}}}
+	return &Fold{state: s, points: []point{{rev: s.Revision()}},
+		eras: []era{{compacted: s.CompactRevision(), users: s.Users()}}}
 }
 
 // Follow sets who hears of each entry from now on.
@@ -179,8 +180,8 @@ func (f *Fold) Forget(index uint64) {
 	f.eras = slices.Delete(f.eras, 0, n)
 }
 
-// Denied tells why the entry at an index must have been refused for who asked, "" if it must not; ok is false where that
-// is not known.
+// Denied tells why the entry at an index must have been refused for who asked, "" if it must not; ok is false where
+// that is not known.
 func (f *Fold) Denied(index uint64) (why model.Error, ok bool) {
 	if index <= f.first || index > f.Index() {
 		return "", false

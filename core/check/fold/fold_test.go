@@ -114,7 +114,8 @@ func someLog(t *testing.T) []*raftpb.Entry {
 	txn := &pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put("z", "9")}}}}
 	requests := []*pb.InternalRaftRequest{
 		nil, {Put: put("a", "1")}, {Put: put("b", "1")}, {Put: put("a", "2")}, {DeleteRange: del("b", "")},
-		{LeaseGrant: &pb.LeaseGrantRequest{ID: 7, TTL: 5}}, {Put: leased}, {Compaction: &pb.CompactionRequest{Revision: 4}}, {Txn: txn},
+		{LeaseGrant: &pb.LeaseGrantRequest{ID: 7, TTL: 5}}, {Put: leased}, {Compaction: &pb.CompactionRequest{Revision: 4}},
+		{Txn: txn},
 		{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 1, Alarm: pb.AlarmType_NOSPACE}},
 		{Put: put("no", "space")}, {Txn: txn}, {DeleteRange: del("z", "")},
 		{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_DEACTIVATE, MemberID: 1, Alarm: pb.AlarmType_NOSPACE}},
@@ -139,7 +140,8 @@ func TestFoldExplainsImages(t *testing.T) {
 			t.Errorf("index %d: %v", index, err)
 		}
 	}
-	if got := f.State(); got.Revision() != 10 || got.Get([]byte("no"), 10) != nil || got.Get([]byte("l"), 10) != nil || got.Get([]byte("c"), 10) == nil {
+	if got := f.State(); got.Revision() != 10 || got.Get([]byte("no"), 10) != nil || got.Get([]byte("l"), 10) != nil ||
+		got.Get([]byte("c"), 10) == nil {
 		t.Errorf("the log leads to revision %d", got.Revision())
 	}
 	f.Forget(9)
@@ -164,18 +166,22 @@ func TestFoldFindsDamage(t *testing.T) {
 		damage func(disk)
 	}{
 		"index ahead of the data": {"lacks 1 changes", func(d disk) { delete(d["key"], revision(7, 0, false)) }},
-		"data ahead of the index": {"does not explain", func(d disk) { d["key"][revision(11, 0, false)] = value(&pb.KeyValue{Key: []byte("x")}) }},
-		"index of the future":     {"only 17 was ever applied", func(d disk) { d["meta"]["consistent_index"] = be64(18) }},
+		"data ahead of the index": {"does not explain",
+			func(d disk) { d["key"][revision(11, 0, false)] = value(&pb.KeyValue{Key: []byte("x")}) }},
+		"index of the future": {"only 17 was ever applied", func(d disk) { d["meta"]["consistent_index"] = be64(18) }},
 		"another value": {"by the log", func(d disk) {
 			d["key"][revision(7, 0, false)] = value(&pb.KeyValue{Key: []byte("z"), Value: []byte("8")})
 		}},
-		"a tombstone lost its mark": {"by the log", func(d disk) { k := revision(8, 0, true); d["key"][k[:17]] = d["key"][k]; delete(d["key"], k) }},
-		"another term":              {"names term", func(d disk) { d["meta"]["term"] = be64(3) }},
-		"compaction forgotten":      {"compacted at -1", func(d disk) { delete(d["meta"], "scheduledCompactRev"); delete(d["meta"], "finishedCompactRev") }},
-		"compaction left a value":   {"does not explain", func(d disk) { d["key"][revision(2, 0, false)] = value(&pb.KeyValue{Key: []byte("a")}) }},
-		"a lease too many":          {"1 leases", func(d disk) { d["lease"][string(be64(8))] = nil }},
-		"garbage":                   {"no revision", func(d disk) { d["key"]["x"] = nil }},
-		"an unreadable value":       {"unreadable", func(d disk) { d["key"][revision(7, 0, false)] = []byte{0xff} }},
+		"a tombstone lost its mark": {"by the log",
+			func(d disk) { k := revision(8, 0, true); d["key"][k[:17]] = d["key"][k]; delete(d["key"], k) }},
+		"another term": {"names term", func(d disk) { d["meta"]["term"] = be64(3) }},
+		"compaction forgotten": {"compacted at -1",
+			func(d disk) { delete(d["meta"], "scheduledCompactRev"); delete(d["meta"], "finishedCompactRev") }},
+		"compaction left a value": {"does not explain",
+			func(d disk) { d["key"][revision(2, 0, false)] = value(&pb.KeyValue{Key: []byte("a")}) }},
+		"a lease too many":    {"1 leases", func(d disk) { d["lease"][string(be64(8))] = nil }},
+		"garbage":             {"no revision", func(d disk) { d["key"]["x"] = nil }},
+		"an unreadable value": {"unreadable", func(d disk) { d["key"][revision(7, 0, false)] = []byte{0xff} }},
 	} {
 		d := diskOf(t, log, 17)
 		if err := f.Image(d.image); err != nil {

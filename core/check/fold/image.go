@@ -102,7 +102,8 @@ func (e *era) sameAlarms(image Image) (err error) {
 		a := &pb.AlarmMember{}
 		if bad := a.UnmarshalVT(k); bad != nil {
 			err = fmt.Errorf("an alarm is unreadable: %w", bad)
-		} else if !slices.ContainsFunc(e.alarms, func(w *pb.AlarmMember) bool { return w.Alarm == a.Alarm && w.MemberID == a.MemberID }) {
+		} else if !slices.ContainsFunc(e.alarms,
+			func(w *pb.AlarmMember) bool { return w.Alarm == a.Alarm && w.MemberID == a.MemberID }) {
 			err = fmt.Errorf("the image has the alarm %v of member %d, which is not up", a.Alarm, a.MemberID)
 		}
 		n++
@@ -165,8 +166,10 @@ func (c *change) same(kv *pb.KeyValue, value []byte, tombstone bool) error {
 	}
 	want := c.kv
 	if string(kv.Key) != c.key || tombstone != (want == nil) || want != nil && (!bytes.Equal(kv.Value, want.Value) ||
-		kv.CreateRevision != want.CreateRevision || kv.ModRevision != want.ModRevision || kv.Version != want.Version || kv.Lease != want.Lease) {
-		return fmt.Errorf("revision %d.%d is %s (deleted: %t) in the image, %q: %s by the log", c.main, c.sub, told(kv), tombstone, c.key, told(want))
+		kv.CreateRevision != want.CreateRevision || kv.ModRevision != want.ModRevision || kv.Version != want.Version ||
+		kv.Lease != want.Lease) {
+		return fmt.Errorf("revision %d.%d is %s (deleted: %t) in the image, %q: %s by the log", c.main, c.sub, told(kv),
+			tombstone, c.key, told(want))
 	}
 	return nil
 }
@@ -185,5 +188,6 @@ func told(kv *pb.KeyValue) string {
 	if kv == nil {
 		return "nothing"
 	}
-	return fmt.Sprintf("%q = %q (create %d, mod %d, version %d, lease %d)", kv.Key, kv.Value, kv.CreateRevision, kv.ModRevision, kv.Version, kv.Lease)
+	return fmt.Sprintf("%q = %q (create %d, mod %d, version %d, lease %d)", kv.Key, kv.Value, kv.CreateRevision,
+		kv.ModRevision, kv.Version, kv.Lease)
 }

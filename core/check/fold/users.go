@@ -34,7 +34,8 @@ func (e *era) sameUsers(image Image) error {
 		u := &pb.User{}
 		want, known := e.users.Roles()[string(k)]
 		if bad := u.UnmarshalVT(v); bad != nil || !known || !slices.Equal(u.Roles, want) {
-			err = fmt.Errorf("the image has user %q with roles %q, by the log there is one: %t, with %q", k, u.Roles, known, want)
+			err = fmt.Errorf("the image has user %q with roles %q, by the log there is one: %t, with %q", k, u.Roles, known,
+				want)
 		}
 		n++
 		return err == nil

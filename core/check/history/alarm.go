@@ -33,7 +33,8 @@ func (h *History) alarmsAnswered(l *replayed) error {
 		})
 		if at < 0 {
 			return check.Violation{Number: invariant.Linearizable, Now: o.ret, Text: fmt.Sprintf(
-				"the log does not give the answer to operation %d: %s -> %d alarms", h.dropped+i, words(o.request), len(o.response.(*pb.AlarmResponse).Alarms))}
+				"the log does not give the answer to operation %d: %s -> %d alarms", h.dropped+i, words(o.request),
+				len(o.response.(*pb.AlarmResponse).Alarms))}
 		}
 		l.writes[at].claimed, o.write = true, l.writes[at]
 	}
@@ -42,5 +43,6 @@ func (h *History) alarmsAnswered(l *replayed) error {
 
 // keptOut reports whether an alarm is said to have refused the operation.
 func (o *operation) keptOut() bool {
-	return o.answered && o.err != nil && (o.err.Error() == string(model.ErrNoSpace) || o.err.Error() == string(model.ErrCorrupt))
+	return o.answered && o.err != nil && (o.err.Error() == string(model.ErrNoSpace) ||
+		o.err.Error() == string(model.ErrCorrupt))
 }

@@ -18,7 +18,8 @@ import (
 func TestAlarmsAnswered(t *testing.T) {
 	raise := &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 1, Alarm: pb.AlarmType_NOSPACE}
 	list := &pb.AlarmRequest{}
-	one := &pb.AlarmResponse{Header: &pb.ResponseHeader{Revision: 9}, Alarms: []*pb.AlarmMember{{MemberID: 1, Alarm: pb.AlarmType_NOSPACE}}}
+	one := &pb.AlarmResponse{Header: &pb.ResponseHeader{Revision: 9},
+		Alarms: []*pb.AlarmMember{{MemberID: 1, Alarm: pb.AlarmType_NOSPACE}}}
 	none := &pb.AlarmResponse{Header: &pb.ResponseHeader{Revision: 9}}
 	log := func(requests ...*pb.InternalRaftRequest) (entries []*raftpb.Entry) {
 		for i, r := range requests {
@@ -35,18 +36,23 @@ func TestAlarmsAnswered(t *testing.T) {
 		right   bool
 	}{
 		{"listed", log(&pb.InternalRaftRequest{Alarm: raise}, &pb.InternalRaftRequest{Alarm: list}), list, one, nil, true},
-		{"listed too early", log(&pb.InternalRaftRequest{Alarm: list}, &pb.InternalRaftRequest{Alarm: raise}), list, one, nil, false},
-		{"one is missing", log(&pb.InternalRaftRequest{Alarm: raise}, &pb.InternalRaftRequest{Alarm: list}), list, none, nil, false},
+		{"listed too early", log(&pb.InternalRaftRequest{Alarm: list}, &pb.InternalRaftRequest{Alarm: raise}), list, one, nil,
+			false},
+		{"one is missing", log(&pb.InternalRaftRequest{Alarm: raise}, &pb.InternalRaftRequest{Alarm: list}), list, none, nil,
+			false},
 		{"raised by nobody", log(&pb.InternalRaftRequest{Alarm: list}), raise, one, nil, false},
-		{"refused", log(&pb.InternalRaftRequest{Alarm: raise}, &pb.InternalRaftRequest{Put: put("a", "1")}), put("a", "1"), nil, model.ErrNoSpace, true},
-		{"refused and done", log(&pb.InternalRaftRequest{Put: put("a", "1")}, &pb.InternalRaftRequest{Alarm: raise}), put("a", "1"), nil, model.ErrNoSpace, false},
+		{"refused", log(&pb.InternalRaftRequest{Alarm: raise}, &pb.InternalRaftRequest{Put: put("a", "1")}), put("a", "1"),
+			nil, model.ErrNoSpace, true},
+		{"refused and done", log(&pb.InternalRaftRequest{Put: put("a", "1")}, &pb.InternalRaftRequest{Alarm: raise}),
+			put("a", "1"), nil, model.ErrNoSpace, false},
 	} {
 		log := fold.New()
 		h := New(log)
 		h.Return(h.Invoke(1, 10, c.request), 20, c.answer, c.err)
 		log.Entries(c.log)
 		err := h.Check()
-		if v := (check.Violation{}); (err == nil) != c.right || err != nil && (!errors.As(err, &v) || v.Number != invariant.Linearizable) {
+		if v := (check.Violation{}); (err == nil) != c.right ||
+			err != nil && (!errors.As(err, &v) || v.Number != invariant.Linearizable) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -38,7 +38,8 @@ func (h *History) repeated(l *replayed) error {
 		case left > 0:
 			open[name]--
 		default:
-			return check.Violation{Number: invariant.Linearizable, Text: fmt.Sprintf("the log has %s at index %d once more than anybody asked for it", words(w.request), w.index)}
+			return check.Violation{Number: invariant.Linearizable,
+				Text: fmt.Sprintf("the log has %s at index %d once more than anybody asked for it", words(w.request), w.index)}
 		}
 	}
 	return nil
@@ -49,7 +50,9 @@ func (h *History) repeated(l *replayed) error {
 func (l *replayed) contradicted(candidates []*candidate) error {
 	for _, c := range candidates {
 		if c.outcome == succeeded && !l.gives(c) {
-			return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf("the log does not give the answer to operation %d: %s -> %s", c.op, words(c.request), words(c.response))}
+			return check.Violation{Number: invariant.Linearizable, Now: c.ret,
+				Text: fmt.Sprintf("the log does not give the answer to operation %d: %s -> %s", c.op, words(c.request),
+					words(c.response))}
 		}
 	}
 	return nil

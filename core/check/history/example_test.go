@@ -17,5 +17,6 @@ func ExampleHistory() {
 	get := h.Invoke(2, 30, &pb.RangeRequest{Key: []byte("k")})
 	h.Return(get, 40, &pb.RangeResponse{Header: header(1)}, nil)
 	fmt.Println(h.Check())
-	// Output: invariant I16 violated: operation 0 (put "k" = "v") is at revision 2 and operation 1 (get "k".."" rev 0) at 1, but in time they are the other way round
+	// Output: invariant I16 violated: operation 0 (put "k" = "v") is at revision 2 and operation 1 (get "k".."" rev 0) at
+	// 1, but in time they are the other way round
 }

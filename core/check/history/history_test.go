@@ -177,11 +177,13 @@ func TestUnlinearizableHistories(t *testing.T) {
 		}},
 		"a serializable read of no state": {"matches no state", func(s *server) {
 			s.call(1, 0, 10, put("a", "1"))
-			s.h.Return(s.h.Invoke(1, 20, &pb.RangeRequest{Key: []byte("a"), Serializable: true}), 30, &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 2}}, nil)
+			s.h.Return(s.h.Invoke(1, 20, &pb.RangeRequest{Key: []byte("a"), Serializable: true}), 30,
+				&pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 2}}, nil)
 		}},
 		"a serializable read of no revision": {"never had", func(s *server) {
 			s.call(1, 0, 10, put("a", "1"))
-			s.h.Return(s.h.Invoke(1, 20, &pb.RangeRequest{Key: []byte("a"), Serializable: true}), 30, &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 3}}, nil)
+			s.h.Return(s.h.Invoke(1, 20, &pb.RangeRequest{Key: []byte("a"), Serializable: true}), 30,
+				&pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 3}}, nil)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +194,8 @@ func TestUnlinearizableHistories(t *testing.T) {
 				number = invariant.Serializable
 			}
 			wantViolation(t, s.h.Check(), number, c.want)
-			if number == invariant.Linearizable && !strings.Contains(c.want, "once more") { // nobody can see that without the log
+			// nobody can see that without the log
+			if number == invariant.Linearizable && !strings.Contains(c.want, "once more") {
 				wantViolation(t, blindly(s.h).Check(), number, "")
 			}
 		})
@@ -206,7 +209,8 @@ func TestSerializableReadsMayBeOld(t *testing.T) {
 	old, _ := s.do(request)
 	s.call(1, 20, 30, put("a", "2"))
 	s.h.Return(s.h.Invoke(2, 40, request), 50, old, nil)
-	s.h.Return(s.h.Invoke(2, 60, &pb.RangeRequest{Key: []byte("a"), Revision: 3, Serializable: true}), 70, nil, model.ErrFutureRev)
+	s.h.Return(s.h.Invoke(2, 60, &pb.RangeRequest{Key: []byte("a"), Revision: 3, Serializable: true}), 70, nil,
+		model.ErrFutureRev)
 	if err := s.h.Check(); err != nil {
 		t.Error(err)
 	}
@@ -238,7 +242,8 @@ func randomHistory(t *testing.T, seed uint64, n int, lost float64) *server {
 				p.request = &pb.DeleteRangeRequest{Key: []byte(key), RangeEnd: []byte(key + "z"), PrevKv: true}
 			case 3:
 				p.request = &pb.TxnRequest{
-					Compare: []*pb.Compare{{Key: []byte(key), Target: pb.Compare_VALUE, TargetUnion: &pb.Compare_Value{Value: []byte("1")}}},
+					Compare: []*pb.Compare{{Key: []byte(key), Target: pb.Compare_VALUE,
+						TargetUnion: &pb.Compare_Value{Value: []byte("1")}}},
 					Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put("x"+key, "t")}}},
 					Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: get("x" + key)}}},
 				}
@@ -309,7 +314,8 @@ func TestRandomLies(t *testing.T) {
 }
 
 func event(key, value string, create, mod, version int64) *pb.Event {
-	return &pb.Event{Kv: &pb.KeyValue{Key: []byte(key), Value: []byte(value), CreateRevision: create, ModRevision: mod, Version: version}}
+	return &pb.Event{Kv: &pb.KeyValue{Key: []byte(key), Value: []byte(value), CreateRevision: create, ModRevision: mod,
+		Version: version}}
 }
 
 func deleted(key string, mod int64) *pb.Event {
@@ -326,7 +332,8 @@ func watched(t *testing.T) *server {
 	s.do(put("a", "1"))
 	s.do(put("b", "1"))
 	s.do(&pb.TxnRequest{Success: []*pb.RequestOp{
-		{Request: &pb.RequestOp_RequestPut{RequestPut: put("a", "2")}}, {Request: &pb.RequestOp_RequestPut{RequestPut: put("c", "1")}},
+		{Request: &pb.RequestOp_RequestPut{RequestPut: put("a", "2")}},
+		{Request: &pb.RequestOp_RequestPut{RequestPut: put("c", "1")}},
 	}})
 	s.do(del("b", ""))
 	s.do(put("a", "3"))
@@ -334,7 +341,8 @@ func watched(t *testing.T) *server {
 }
 
 func TestWatches(t *testing.T) {
-	a1, b1, a2, c1, bx, a3 := event("a", "1", 2, 2, 1), event("b", "1", 3, 3, 1), event("a", "2", 2, 4, 2), event("c", "1", 4, 4, 1), deleted("b", 5), event("a", "3", 2, 6, 3)
+	a1, b1, a2, c1, bx, a3 := event("a", "1", 2, 2, 1), event("b", "1", 3, 3, 1), event("a", "2", 2, 4, 2),
+		event("c", "1", 4, 4, 1), deleted("b", 5), event("a", "3", 2, 6, 3)
 	created := func(rev int64) *pb.WatchResponse {
 		return &pb.WatchResponse{Header: &pb.ResponseHeader{Revision: rev}, Created: true}
 	}
@@ -352,33 +360,59 @@ func TestWatches(t *testing.T) {
 	}{
 		"from the beginning": {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "",
 			[]any{open(2), created(6), response(6, a1, b1), response(6, a2, c1, bx), response(6, a3), response(6)}, 0},
-		"from now":            {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(0), created(3), response(4, a2), response(6, a3)}, 0},
-		"fragments":           {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "", []any{open(4), created(6), fragment(response(4, a2)), response(4, c1), response(6, bx, a3)}, 0},
-		"resumed":             {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a2, a3)}, 0},
-		"filtered":            {&pb.WatchCreateRequest{Key: []byte("\x00"), RangeEnd: []byte("\x00"), Filters: []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_NOPUT}}, "", []any{open(2), created(6), response(6, bx), response(6)}, 0},
-		"history gone":        {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(6), gone}, 0},
-		"with previous pairs": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "", []any{open(2), created(6), response(6, a1, with(a2, a1.Kv), with(a3, a2.Kv))}, 0},
+		"from now": {&pb.WatchCreateRequest{Key: []byte("a")}, "",
+			[]any{open(0), created(3), response(4, a2), response(6, a3)}, 0},
+		"fragments": {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "",
+			[]any{open(4), created(6), fragment(response(4, a2)), response(4, c1), response(6, bx, a3)}, 0},
+		"resumed": {&pb.WatchCreateRequest{Key: []byte("a")}, "",
+			[]any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a2, a3)}, 0},
+		"filtered": {&pb.WatchCreateRequest{Key: []byte("\x00"), RangeEnd: []byte("\x00"),
+			Filters: []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_NOPUT}}, "",
+			[]any{open(2), created(6), response(6, bx), response(6)}, 0},
+		"history gone": {&pb.WatchCreateRequest{Key: []byte("a")}, "", []any{open(2), created(6), gone}, 0},
+		"with previous pairs": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "",
+			[]any{open(2), created(6), response(6, a1, with(a2, a1.Kv), with(a3, a2.Kv))}, 0},
 
-		"out of order":                      {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, b1, a1)}, invariant.WatchResumable},
-		"twice":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next", []any{open(2), created(6), response(6, a1), response(6, a1)}, invariant.WatchUnique},
-		"a gap":                             {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a3)}, invariant.WatchReliable},
-		"a torn revision":                   {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn", []any{open(4), created(6), response(4, a2), response(4, c1)}, invariant.WatchAtomic},
-		"a gap at the resumption":           {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}, invariant.WatchResumable},
-		"resumed too late":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5", []any{open(2), created(2), response(2, a1), open(5)}, invariant.WatchResumable},
-		"an early promise":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4", []any{open(2), created(6), response(6, a1), response(4)}, invariant.WatchBookmarkable},
-		"a broken promise":                  {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next", []any{open(4), created(4), response(5, bx), response(5), response(6, bx)}, invariant.WatchBookmarkable},
-		"another value":                     {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log", []any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}, invariant.WatchReliable},
-		"an event of nothing":               {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log", []any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}, invariant.WatchReliable},
-		"another key":                       {&pb.WatchCreateRequest{Key: []byte("a")}, "never came", []any{open(2), created(6), response(6, b1)}, invariant.WatchResumable},
-		"a wrong previous pair":             {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair", []any{open(4), created(6), response(6, with(a2, b1.Kv))}, invariant.WatchFilter},
-		"no previous pair":                  {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "without its previous pair", []any{open(4), created(6), response(6, a2)}, invariant.WatchFilter},
-		"an unwanted pair":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked", []any{open(4), created(6), response(6, with(a2, a1.Kv))}, invariant.WatchFilter},
-		"canceled for nothing":              {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4", []any{open(4), created(6), gone}, invariant.WatchResumable},
-		"time goes back":                    {&pb.WatchCreateRequest{Key: []byte("a")}, "when 5 was next", []any{open(2), created(6), response(6, a1, a2), response(6, a1)}, invariant.WatchOrdered},
-		"a gap later":                       {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came", []any{open(2), created(6), response(6, a1), response(6, a2, c1)}, invariant.WatchReliable},
-		"the present instead of the future": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 6 was next", []any{open(6), created(3), response(4, a2)}, invariant.WatchFilter},
-		"another key than asked for":        {&pb.WatchCreateRequest{Key: []byte("c")}, "nothing that was asked for", []any{open(2), created(6), response(6, a1)}, invariant.WatchFilter},
-		"a header too old":                  {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header", []any{open(4), created(6), response(3, a2)}, invariant.WatchBookmarkable},
+		"out of order": {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came",
+			[]any{open(2), created(6), response(6, b1, a1)}, invariant.WatchResumable},
+		"twice": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 3 was next",
+			[]any{open(2), created(6), response(6, a1), response(6, a1)}, invariant.WatchUnique},
+		"a gap": {&pb.WatchCreateRequest{Key: []byte("a")}, "never came",
+			[]any{open(2), created(6), response(6, a1), response(6, a3)}, invariant.WatchReliable},
+		"a torn revision": {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "torn",
+			[]any{open(4), created(6), response(4, a2), response(4, c1)}, invariant.WatchAtomic},
+		"a gap at the resumption": {&pb.WatchCreateRequest{Key: []byte("a")}, "never came",
+			[]any{open(2), created(2), response(2, a1), open(3), created(6), response(6, a3)}, invariant.WatchResumable},
+		"resumed too late": {&pb.WatchCreateRequest{Key: []byte("a")}, "resumed at 5",
+			[]any{open(2), created(2), response(2, a1), open(5)}, invariant.WatchResumable},
+		"an early promise": {&pb.WatchCreateRequest{Key: []byte("a")}, "promised to be at 4",
+			[]any{open(2), created(6), response(6, a1), response(4)}, invariant.WatchBookmarkable},
+		"a broken promise": {&pb.WatchCreateRequest{Key: []byte("b")}, "when 6 was next",
+			[]any{open(4), created(4), response(5, bx), response(5), response(6, bx)}, invariant.WatchBookmarkable},
+		"another value": {&pb.WatchCreateRequest{Key: []byte("a")}, "differs from the log",
+			[]any{open(2), created(6), response(6, event("a", "9", 2, 2, 1))}, invariant.WatchReliable},
+		"an event of nothing": {&pb.WatchCreateRequest{Key: []byte("a")}, "is not in the log",
+			[]any{open(7), created(6), response(8, event("a", "9", 2, 8, 1))}, invariant.WatchReliable},
+		"another key": {&pb.WatchCreateRequest{Key: []byte("a")}, "never came",
+			[]any{open(2), created(6), response(6, b1)}, invariant.WatchResumable},
+		"a wrong previous pair": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true}, "previous pair",
+			[]any{open(4), created(6), response(6, with(a2, b1.Kv))}, invariant.WatchFilter},
+		"no previous pair": {&pb.WatchCreateRequest{Key: []byte("a"), PrevKv: true},
+			"without its previous pair", []any{open(4), created(6), response(6, a2)}, invariant.WatchFilter},
+		"an unwanted pair": {&pb.WatchCreateRequest{Key: []byte("a")}, "nobody asked",
+			[]any{open(4), created(6), response(6, with(a2, a1.Kv))}, invariant.WatchFilter},
+		"canceled for nothing": {&pb.WatchCreateRequest{Key: []byte("a")}, "needed only 4",
+			[]any{open(4), created(6), gone}, invariant.WatchResumable},
+		"time goes back": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 5 was next",
+			[]any{open(2), created(6), response(6, a1, a2), response(6, a1)}, invariant.WatchOrdered},
+		"a gap later": {&pb.WatchCreateRequest{Key: []byte("a"), RangeEnd: []byte("z")}, "never came",
+			[]any{open(2), created(6), response(6, a1), response(6, a2, c1)}, invariant.WatchReliable},
+		"the present instead of the future": {&pb.WatchCreateRequest{Key: []byte("a")}, "when 6 was next",
+			[]any{open(6), created(3), response(4, a2)}, invariant.WatchFilter},
+		"another key than asked for": {&pb.WatchCreateRequest{Key: []byte("c")}, "nothing that was asked for",
+			[]any{open(2), created(6), response(6, a1)}, invariant.WatchFilter},
+		"a header too old": {&pb.WatchCreateRequest{Key: []byte("a")}, "under a header",
+			[]any{open(4), created(6), response(3, a2)}, invariant.WatchBookmarkable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := watched(t)

@@ -93,7 +93,8 @@ func (c *candidate) step(s *model.State) (bool, *model.State) {
 	case c.outcome == succeeded && c.place%2 == 0 && c.place/2 != s.Revision()+1,
 		c.outcome == succeeded && c.place%2 == 1 && c.place/2 != s.Revision():
 		return false, s
-	case c.outcome == unknown && len(c.at) > 0 && !slices.Contains(c.at, s.Revision()+1) && !slices.Contains(c.at, -s.Revision()):
+	case c.outcome == unknown && len(c.at) > 0 && !slices.Contains(c.at, s.Revision()+1) && !slices.Contains(c.at,
+		-s.Revision()):
 		// Where others sent the same request it may be them whom the log shows.
 		return s.Revision() >= c.over, s
 	}
@@ -112,7 +113,8 @@ func (h *History) candidates(l *replayed) []*candidate {
 	all := make([]candidate, 0, len(h.ops))
 	for i := range h.ops {
 		o := &h.ops[i]
-		c := candidate{request: o.request, response: o.response, err: o.err, outcome: o.outcome(), call: o.call, ret: o.ret, op: h.dropped + i, known: o}
+		c := candidate{request: o.request, response: o.response, err: o.err, outcome: o.outcome(), call: o.call, ret: o.ret,
+			op: h.dropped + i, known: o}
 		switch c.outcome {
 		case void:
 			continue
@@ -290,9 +292,11 @@ func walk(placed []*candidate, better func(a, b *candidate) bool, apply func(c, 
 // onePerRevision: two operations cannot have made the same revision.
 func onePerRevision(placed []*candidate) error {
 	for i, c := range placed {
-		if i > 0 && c.place%2 == 0 && c.place == placed[i-1].place && c.outcome == succeeded && placed[i-1].outcome == succeeded {
-			return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf("operations %d (%s) and %d (%s) were both told that they made revision %d",
-				placed[i-1].op, words(placed[i-1].request), c.op, words(c.request), c.place/2)}
+		if i > 0 && c.place%2 == 0 && c.place == placed[i-1].place && c.outcome == succeeded &&
+			placed[i-1].outcome == succeeded {
+			return check.Violation{Number: invariant.Linearizable, Now: c.ret,
+				Text: fmt.Sprintf("operations %d (%s) and %d (%s) were both told that they made revision %d",
+					placed[i-1].op, words(placed[i-1].request), c.op, words(c.request), c.place/2)}
 		}
 	}
 	return nil
@@ -311,7 +315,8 @@ func staleness(c *candidate, placed []*candidate) error {
 		}
 	}
 	return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf(
-		"operation %d (%s) is at revision %d, which was history before it was called or future when it returned", c.op, words(c.request), c.place/2)}
+		"operation %d (%s) is at revision %d, which was history before it was called or future when it returned", c.op,
+		words(c.request), c.place/2)}
 }
 
 // explain finds a short story for a history without an order: the shortest
@@ -330,7 +335,8 @@ func (h *History) explain(candidates []*candidate) error {
 	}
 	c := byReturn[min(lo, len(byReturn)-1)]
 	return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf(
-		"no order explains the answers up to operation %d of client %d: %s -> %s", c.op, h.ops[c.op-h.dropped].client, words(c.request), words(answerOf(c)))}
+		"no order explains the answers up to operation %d of client %d: %s -> %s", c.op, h.ops[c.op-h.dropped].client,
+		words(c.request), words(answerOf(c)))}
 }
 
 // prefixHolds asks the question for what had returned by t; what was under way
@@ -375,10 +381,14 @@ func (h *History) serializableReads(l *replayed) error {
 			continue // from before what is kept: nobody can say
 		}
 		if rev > l.rev() {
-			return check.Violation{Number: invariant.Serializable, Now: o.ret, Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request), rev)}
+			return check.Violation{Number: invariant.Serializable, Now: o.ret,
+				Text: fmt.Sprintf("operation %d (%s) read at revision %d, which the log never had", h.dropped+i, words(o.request),
+					rev)}
 		}
 		if !l.explains(o, rev) {
-			return check.Violation{Number: invariant.Serializable, Now: o.ret, Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request), words(o.response))}
+			return check.Violation{Number: invariant.Serializable, Now: o.ret,
+				Text: fmt.Sprintf("the serializable read %d (%s -> %s) matches no state of the log", h.dropped+i, words(o.request),
+					words(o.response))}
 		}
 	}
 	return nil

@@ -145,7 +145,8 @@ func (l *replayed) After(e fold.Entry, s *model.State, response any, err error) 
 		l.from = revision
 	}
 	l.writes = append(l.writes, &written{
-		request: body, response: response, err: err, index: e.Index, before: l.before, after: revision, era: l.era(), compacts: compacts,
+		request: body, response: response, err: err, index: e.Index, before: l.before, after: revision, era: l.era(),
+		compacts: compacts,
 	})
 	if revision > l.before {
 		l.note(revision)

@@ -136,6 +136,8 @@ func torn(r *pb.WatchResponse, format string, args ...any) error {
 }
 
 func streamError(number int, r *pb.WatchResponse, format string, args ...any) error {
-	return check.Violation{Number: number, Text: fmt.Sprintf("a response with watch id %d (created %t, canceled %t, %d events) ", r.WatchId, r.Created, r.Canceled, len(r.Events)) +
-		fmt.Sprintf(format, args...)}
+	return check.Violation{Number: number,
+		Text: fmt.Sprintf("a response with watch id %d (created %t, canceled %t, %d events) ", r.WatchId, r.Created,
+			r.Canceled, len(r.Events)) +
+			fmt.Sprintf(format, args...)}
 }

@@ -14,7 +14,8 @@ func createOn(s *Stream, r *pb.WatchCreateRequest) {
 }
 
 func cancelOn(s *Stream, id int64) {
-	s.Asked(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: id}}})
+	s.Asked(
+		&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: id}}})
 }
 
 func eventsFor(id int64, fragment bool) *pb.WatchResponse {
@@ -34,21 +35,29 @@ func TestStream(t *testing.T) {
 		waits     string
 		responses []*pb.WatchResponse
 	}{
-		{"as it should be", 0, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(0, false), progress, eventsFor(5, true), eventsFor(5, false), canceled(0)}},
-		{"canceled for a compaction", 0, "1 requests to cancel", []*pb.WatchResponse{made(0), made(5), refused, {WatchId: 5, Canceled: true, CompactRevision: 9}}},
+		{"as it should be", 0, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(0, false), progress,
+			eventsFor(5, true), eventsFor(5, false), canceled(0)}},
+		{"canceled for a compaction", 0, "1 requests to cancel",
+			[]*pb.WatchResponse{made(0), made(5), refused, {WatchId: 5, Canceled: true, CompactRevision: 9}}},
 		{"an answer is missing", 0, "1 requests for watchers", []*pb.WatchResponse{made(0), made(5)}},
-		{"the rest is missing", 0, "the rest of a revision", []*pb.WatchResponse{made(0), made(5), refused, canceled(0), eventsFor(5, true)}},
+		{"the rest is missing", 0, "the rest of a revision", []*pb.WatchResponse{made(0), made(5), refused, canceled(0),
+			eventsFor(5, true)}},
 		{"another id", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(6)}},
 		{"one id twice", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), made(5)}},
 		{"refused for nothing", invariant.WatchAnswered, "", []*pb.WatchResponse{refused}},
 		{"created once more", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, made(7)}},
-		{"events for nobody", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(3, false)}},
+		{"events for nobody", invariant.WatchAnswered, "",
+			[]*pb.WatchResponse{made(0), made(5), refused, eventsFor(3, false)}},
 		{"events before the answer", invariant.WatchAnswered, "", []*pb.WatchResponse{eventsFor(0, false)}},
-		{"events after the end", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(0), eventsFor(0, false)}},
-		{"canceled twice", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(0), canceled(0)}},
+		{"events after the end", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(0),
+			eventsFor(0, false)}},
+		{"canceled twice", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(0),
+			canceled(0)}},
 		{"canceled for nothing", invariant.WatchAnswered, "", []*pb.WatchResponse{made(0), made(5), refused, canceled(5)}},
-		{"a fragment for who wants none", invariant.WatchAtomic, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(0, true)}},
-		{"something between fragments", invariant.WatchAtomic, "", []*pb.WatchResponse{made(0), made(5), refused, eventsFor(5, true), eventsFor(0, false)}},
+		{"a fragment for who wants none", invariant.WatchAtomic, "",
+			[]*pb.WatchResponse{made(0), made(5), refused, eventsFor(0, true)}},
+		{"something between fragments", invariant.WatchAtomic, "",
+			[]*pb.WatchResponse{made(0), made(5), refused, eventsFor(5, true), eventsFor(0, false)}},
 	} {
 		s := NewStream()
 		createOn(s, &pb.WatchCreateRequest{Key: []byte("k")})

@@ -157,7 +157,8 @@ func (c *cursor) canceled(r *pb.WatchResponse) error {
 	next := c.next
 	c.next = 0
 	if r.CompactRevision > 0 && next >= r.CompactRevision {
-		return breaks(invariant.WatchResumable, "canceled because history before %d is gone, but it needed only %d", r.CompactRevision, next)
+		return breaks(invariant.WatchResumable, "canceled because history before %d is gone, but it needed only %d",
+			r.CompactRevision, next)
 	}
 	return nil
 }
@@ -210,7 +211,8 @@ func (c *cursor) lacks(x *change, events []*pb.Event) bool {
 
 // tells reports whether an event is of the kind and key of a change.
 func tells(e *pb.Event, x *change) bool {
-	return e.GetKv().GetModRevision() == x.rev && string(e.GetKv().GetKey()) == x.key && (e.Type == pb.Event_DELETE) == (x.kv == nil)
+	return e.GetKv().GetModRevision() == x.rev && string(e.GetKv().GetKey()) == x.key &&
+		(e.Type == pb.Event_DELETE) == (x.kv == nil)
 }
 
 func (c *cursor) matches(x *change) bool { return c.wants(x.key, x.kv == nil) }
@@ -242,7 +244,8 @@ func (c *cursor) bookmark(rev int64) error {
 	}
 	if !c.blind() {
 		if x := c.owed(); x != nil && x.rev <= rev {
-			return breaks(invariant.WatchBookmarkable, "promised to be at %d, but %q of revision %d had not come", rev, x.key, x.rev)
+			return breaks(invariant.WatchBookmarkable, "promised to be at %d, but %q of revision %d had not come", rev, x.key,
+				x.rev)
 		}
 	}
 	c.marked = max(c.marked, rev)
@@ -309,13 +312,15 @@ func (c *cursor) expect(r *pb.WatchResponse, i int) error {
 	case x == nil:
 		return breaks(invariant.WatchReliable, "%q of revision %d is not in the log", e.GetKv().GetKey(), rev)
 	case x.rev < rev && c.fresh && c.start > 0:
-		return breaks(invariant.WatchResumable, "%q of revision %d never came; the stream began with revision %d", x.key, x.rev, rev)
+		return breaks(invariant.WatchResumable, "%q of revision %d never came; the stream began with revision %d", x.key,
+			x.rev, rev)
 	case x.rev < rev:
 		return breaks(invariant.WatchReliable, "%q of revision %d never came; next was revision %d", x.key, x.rev, rev)
 	case !c.wants(string(e.GetKv().GetKey()), e.Type == pb.Event_DELETE):
 		return breaks(invariant.WatchFilter, "%q of revision %d is nothing that was asked for", e.GetKv().GetKey(), rev)
 	case x.rev > rev || x.key != string(e.GetKv().GetKey()):
-		return breaks(invariant.WatchReliable, "got %q of revision %d where the log has %q of %d", e.GetKv().GetKey(), rev, x.key, x.rev)
+		return breaks(invariant.WatchReliable, "got %q of revision %d where the log has %q of %d", e.GetKv().GetKey(), rev,
+			x.key, x.rev)
 	}
 	c.at++
 	switch e.Type {
@@ -340,7 +345,8 @@ func (c *cursor) expectPrev(e *pb.Event, x *change) error {
 			return breaks(invariant.WatchFilter, "%q of revision %d came without its previous pair", x.key, x.rev)
 		}
 	case !c.request.PrevKv:
-		return breaks(invariant.WatchFilter, "%q of revision %d came with a previous pair that nobody asked for", x.key, x.rev)
+		return breaks(invariant.WatchFilter, "%q of revision %d came with a previous pair that nobody asked for", x.key,
+			x.rev)
 	case !samePair(e.PrevKv, x.prev):
 		return breaks(invariant.WatchFilter, "the previous pair of %q at revision %d differs from the log", x.key, x.rev)
 	}

@@ -97,8 +97,10 @@ func TestWitnessOfRefusals(t *testing.T) {
 	s.call(1, 4010, 4020, &pb.CompactionRequest{Revision: 20})
 	s.h.Return(slow, 4030, answer, err)
 	for i, request := range []any{
-		past(10), past(20), past(99), &pb.CompactionRequest{Revision: 20}, &pb.CompactionRequest{Revision: 99}, &pb.RangeRequest{},
-		&pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: past(5)}}, {Request: &pb.RequestOp_RequestPut{RequestPut: put("b", "1")}}}},
+		past(10), past(20), past(99), &pb.CompactionRequest{Revision: 20}, &pb.CompactionRequest{Revision: 99},
+		&pb.RangeRequest{},
+		&pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: past(5)}},
+			{Request: &pb.RequestOp_RequestPut{RequestPut: put("b", "1")}}}},
 		&pb.PutRequest{Key: []byte("z"), IgnoreValue: true},
 		put("c", "1"),
 	} {

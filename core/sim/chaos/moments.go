@@ -125,10 +125,12 @@ func (x *Chaos) install(id uint64, commits time.Duration, how, long uint64) {
 	x.installing = x.clock.Now + int64(hangs)
 	x.world.Later(1, script.Command{Cmd: script.Stall, Member: id, Value: hangs.String()})
 	if how%4 == 0 {
-		x.losePower(id, hangs+spread(how>>40, 500*time.Microsecond, 64*time.Millisecond), spread(long, time.Millisecond, time.Second), how)
+		x.losePower(id, hangs+spread(how>>40, 500*time.Microsecond, 64*time.Millisecond),
+			spread(long, time.Millisecond, time.Second), how)
 		return
 	}
-	strike := script.Command{Cmd: script.Strike, Member: id, Name: driver.Release.String(), Value: script.PowerFails.String(), Rev: 1}
+	strike := script.Command{Cmd: script.Strike, Member: id, Name: driver.Release.String(),
+		Value: script.PowerFails.String(), Rev: 1}
 	if how%4 == 1 {
 		strike.Value = script.ProcessDies.String()
 	}

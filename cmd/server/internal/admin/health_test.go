@@ -72,13 +72,20 @@ func TestHealth(t *testing.T) {
 		code int
 		body string
 	}{
-		{"/health", voter, 200, `"true"`}, {"/readyz", voter, 200, "ok\n"}, {"/readyz?verbose", voter, 200, "[+]linearizable_read ok"},
-		{"/health", learner, 200, `"true"`}, {"/livez", learner, 200, "ok\n"}, {"/readyz/linearizable_read", learner, 200, "ok\n"},
-		{"/readyz", learner, 503, "[-]non_learner failed: not supported for learner"}, {"/readyz?exclude=non_learner", learner, 200, "ok\n"},
-		{"/health", alone, 503, "RAFT NO LEADER"}, {"/health?serializable=true", alone, 200, `"true"`}, {"/livez", alone, 200, "ok\n"},
-		{"/readyz", alone, 503, "[-]linearizable_read failed: etcdserver: request timed out"}, {"/readyz?exclude=linearizable_read", alone, 200, "ok\n"},
-		{"/health", corrupt, 503, "ALARM CORRUPT"}, {"/health?exclude=CORRUPT", corrupt, 200, `"true"`}, {"/readyz/data_corruption", corrupt, 503, "alarm activated: CORRUPT"},
-		{"/health", full, 503, "ALARM NOSPACE"}, {"/readyz", full, 200, "ok\n"}, {"/health/", voter, 404, ""}, {"/readyz/nonsense", voter, 404, ""},
+		{"/health", voter, 200, `"true"`}, {"/readyz", voter, 200, "ok\n"},
+		{"/readyz?verbose", voter, 200, "[+]linearizable_read ok"},
+		{"/health", learner, 200, `"true"`}, {"/livez", learner, 200, "ok\n"},
+		{"/readyz/linearizable_read", learner, 200, "ok\n"},
+		{"/readyz", learner, 503, "[-]non_learner failed: not supported for learner"},
+		{"/readyz?exclude=non_learner", learner, 200, "ok\n"},
+		{"/health", alone, 503, "RAFT NO LEADER"}, {"/health?serializable=true", alone, 200, `"true"`},
+		{"/livez", alone, 200, "ok\n"},
+		{"/readyz", alone, 503, "[-]linearizable_read failed: etcdserver: request timed out"},
+		{"/readyz?exclude=linearizable_read", alone, 200, "ok\n"},
+		{"/health", corrupt, 503, "ALARM CORRUPT"}, {"/health?exclude=CORRUPT", corrupt, 200, `"true"`},
+		{"/readyz/data_corruption", corrupt, 503, "alarm activated: CORRUPT"},
+		{"/health", full, 503, "ALARM NOSPACE"}, {"/readyz", full, 200, "ok\n"}, {"/health/", voter, 404, ""},
+		{"/readyz/nonsense", voter, 404, ""},
 	} {
 		client, _ := ports(c.of)
 		if w := get(client, c.path); w.Code != c.code || !strings.Contains(w.Body.String(), c.body) {
@@ -91,12 +98,14 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// FuzzHTTP: whatever a stranger sends, both ports answer in a few words with a code that they know, and health says what
-// its code says.
+// FuzzHTTP: whatever a stranger sends, both ports answer in a few words with a code that they know, and health says
+// what its code says.
 func FuzzHTTP(f *testing.F) {
 	for _, target := range []string{
-		"/health", "/health?exclude=NOSPACE&serializable=true", "/readyz?exclude=a&exclude=linearizable_read&verbose", "/livez/serializable_read?%zz;",
-		"/version", "/metrics", "/debug/vars", "/members", "/members/hashkv", "/downgrade/enabled", "/raft", "//health", "/%2e%2e/health", "/ui/../version",
+		"/health", "/health?exclude=NOSPACE&serializable=true", "/readyz?exclude=a&exclude=linearizable_read&verbose",
+		"/livez/serializable_read?%zz;",
+		"/version", "/metrics", "/debug/vars", "/members", "/members/hashkv", "/downgrade/enabled", "/raft", "//health",
+		"/%2e%2e/health", "/ui/../version",
 	} {
 		f.Add("GET", target, []byte(`{"revision":6}`), uint8(1))
 	}
@@ -145,7 +154,8 @@ func TestFlight(t *testing.T) {
 				}
 				continue
 			}
-			if w.Code != http.StatusOK || w.Body.String() != versions.Etcd+" unknown" || w.Header().Get("Content-Disposition") != `attachment; filename="1.recording"` {
+			if w.Code != http.StatusOK || w.Body.String() != versions.Etcd+" unknown" ||
+				w.Header().Get("Content-Disposition") != `attachment; filename="1.recording"` {
 				t.Errorf("%s port: %d %q %v", name, w.Code, w.Body, w.Header())
 			}
 			cfg.Registry = Registry()

@@ -30,7 +30,8 @@ func TestLeaseQuestions(t *testing.T) {
 		if r, ok := c.Body.(*pb.LeaseTimeToLiveRequest); ok {
 			return &pb.LeaseTimeToLiveResponse{Header: &pb.ResponseHeader{MemberId: 9}, ID: r.ID, TTL: 5, GrantedTTL: 6}, nil
 		}
-		return &pb.LeaseKeepAliveResponse{Header: &pb.ResponseHeader{MemberId: 9}, ID: c.Body.(*pb.LeaseKeepAliveRequest).ID, TTL: 60}, nil
+		return &pb.LeaseKeepAliveResponse{Header: &pb.ResponseHeader{MemberId: 9}, ID: c.Body.(*pb.LeaseKeepAliveRequest).ID,
+			TTL: 60}, nil
 	}
 	for _, c := range []struct {
 		method, path, body string
@@ -52,7 +53,8 @@ func TestLeaseQuestions(t *testing.T) {
 		err         error
 		renew, left int
 	}{
-		{api.ErrLeaseNotFound, 404, 404}, {api.ErrNotLeader, 400, 500}, {api.ErrTimeout, 408, 408}, {errors.New("else"), 400, 500},
+		{api.ErrLeaseNotFound, 404, 404}, {api.ErrNotLeader, 400, 500}, {api.ErrTimeout, 408, 408},
+		{errors.New("else"), 400, 500},
 	} {
 		f.ask = func(api.Call) (any, error) { return nil, c.err }
 		if code, _ := ask("POST", "/leases", "\x08\x07"); code != c.renew {

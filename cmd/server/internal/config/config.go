@@ -5,8 +5,8 @@
 // VITRINE_<NAME> (upper case, dashes become underscores). A flag on the
 // command line beside a variable of the same name is a contradiction and refused,
 // as etcd does; VITRINE_ wins over ETCD_. A flag of etcd's that names something
-// this server does not do is taken at its default, which asks for nothing, and refused by name otherwise. One table knows
-// all of a flag: name, default, help, and where its value goes or why there is none.
+// this server does not do is taken at its default, which asks for nothing, and refused by name otherwise. One table
+// knows all of a flag: name, default, help, and where its value goes or why there is none.
 //
 //	cfg, err := config.Parse(os.Args[1:], os.Environ(), os.Stderr)
 //
@@ -192,7 +192,9 @@ func (p *parser) environment(environ []string) error {
 			known[key] = true
 			if flags[f.Name] {
 				if failed == nil {
-					failed = fmt.Errorf("conflicting environment variable %s is shadowed by the flag --%s (either unset the variable or leave the flag out)", key, f.Name)
+					failed = fmt.Errorf(
+						"conflicting environment variable %s is shadowed by the flag --%s "+
+							"(either unset the variable or leave the flag out)", key, f.Name)
 				}
 				continue
 			}
@@ -273,7 +275,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf(`--initial-advertise-peer-urls %q must be "host:port" (%w)`, c.AdvertisePeerURLs.String(), err)
 	}
 	if err := c.AdvertiseClientURLs.reachable(); err != nil {
-		return fmt.Errorf(`--advertise-client-urls %q must be in the format "host:port", "unix:/path/to/socket" or "unixs:/path/to/socket" (%w)`, c.AdvertiseClientURLs.String(), err)
+		return fmt.Errorf(
+			`--advertise-client-urls %q must be in the format "host:port", "unix:/path/to/socket" or `+
+				`"unixs:/path/to/socket" (%w)`, c.AdvertiseClientURLs.String(), err)
 	}
 	if err := c.validateTiming(); err != nil {
 		return err
@@ -295,14 +299,16 @@ func (c *Config) validate() error {
 
 func (c *Config) validateTuning() error {
 	if n := c.FlightRecorderBytes; n != 0 && (n < limits.FlightRecorderLeastBytes || n > limits.FlightRecorderMostBytes) {
-		return fmt.Errorf("--flight-recorder-bytes must be 0, or %d at least and %d at most", limits.FlightRecorderLeastBytes, limits.FlightRecorderMostBytes)
+		return fmt.Errorf("--flight-recorder-bytes must be 0, or %d at least and %d at most", limits.FlightRecorderLeastBytes,
+			limits.FlightRecorderMostBytes)
 	}
 	for _, flag := range []struct {
 		name  string
 		value int64
 	}{
 		{"backend-batch-interval", int64(c.BackendBatchInterval)}, {"backend-batch-limit", int64(c.BackendBatchLimit)},
-		{"compaction-batch-limit", int64(c.CompactionBatchLimit)}, {"compaction-sleep-interval", int64(c.CompactionSleepInterval)},
+		{"compaction-batch-limit", int64(c.CompactionBatchLimit)},
+		{"compaction-sleep-interval", int64(c.CompactionSleepInterval)},
 		{"watch-progress-notify-interval", int64(c.WatchProgressNotifyInterval)},
 	} {
 		if flag.value < 0 {
@@ -310,7 +316,8 @@ func (c *Config) validateTuning() error {
 		}
 	}
 	if c.WALSegmentBytes < limits.WALSegmentLeastBytes {
-		return fmt.Errorf("--wal-segment-bytes must be at least %d (set to %d)", limits.WALSegmentLeastBytes, c.WALSegmentBytes)
+		return fmt.Errorf("--wal-segment-bytes must be at least %d (set to %d)", limits.WALSegmentLeastBytes,
+			c.WALSegmentBytes)
 	}
 	return nil
 }
@@ -325,7 +332,8 @@ func (c *Config) validateTiming() error {
 	case 5*hb > el:
 		return fmt.Errorf("--election-timeout[%vms] should be at least as 5 times as --heartbeat-interval[%vms]", el, hb)
 	case c.ElectionTimeout > limits.MaxElectionTimeout:
-		return fmt.Errorf("--election-timeout[%vms] is too long, and should be set less than %vms", el, limits.MaxElectionTimeout.Milliseconds())
+		return fmt.Errorf("--election-timeout[%vms] is too long, and should be set less than %vms", el,
+			limits.MaxElectionTimeout.Milliseconds())
 	}
 	return nil
 }
@@ -333,13 +341,16 @@ func (c *Config) validateTiming() error {
 func (c *Config) remark() {
 	note := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
 	if c.WatchProgressNotifyInterval < limits.WatchProgressIntervalMin {
-		note("adjusting watch progress notify interval to minimum period: --watch-progress-notify-interval %v is below %v", c.WatchProgressNotifyInterval, limits.WatchProgressIntervalMin)
+		note("adjusting watch progress notify interval to minimum period: --watch-progress-notify-interval %v is below %v",
+			c.WatchProgressNotifyInterval, limits.WatchProgressIntervalMin)
 	}
 	if c.MaxRequestBytes > limits.RecommendedRequestBytes {
-		note("exceeded recommended request limit: --max-request-bytes %d is above %d", c.MaxRequestBytes, limits.RecommendedRequestBytes)
+		note("exceeded recommended request limit: --max-request-bytes %d is above %d", c.MaxRequestBytes,
+			limits.RecommendedRequestBytes)
 	}
 	if c.QuotaBackendBytes > limits.RecommendedQuotaBytes {
-		note("quota exceeds the recommended maximum value: --quota-backend-bytes %d is above %d", c.QuotaBackendBytes, int64(limits.RecommendedQuotaBytes))
+		note("quota exceeds the recommended maximum value: --quota-backend-bytes %d is above %d", c.QuotaBackendBytes,
+			int64(limits.RecommendedQuotaBytes))
 	}
 	if c.Name == defaultName && len(c.InitialCluster) > 1 {
 		note("it isn't recommended to use default name in a cluster of several members, please set a value for --name")
@@ -372,9 +383,11 @@ func (c *Config) VerifyBootstrap() error {
 		return out
 	}
 	if m := missing(urls, advertised); len(m) > 0 {
-		return fmt.Errorf("--initial-cluster must include %s given --initial-advertise-peer-urls=%s", strings.Join(m, ","), strings.Join(advertised, ","))
+		return fmt.Errorf("--initial-cluster must include %s given --initial-advertise-peer-urls=%s", strings.Join(m, ","),
+			strings.Join(advertised, ","))
 	}
-	return fmt.Errorf("--initial-advertise-peer-urls must include %s given --initial-cluster=%s", strings.Join(missing(advertised, urls), ","), c.InitialCluster)
+	return fmt.Errorf("--initial-advertise-peer-urls must include %s given --initial-cluster=%s",
+		strings.Join(missing(advertised, urls), ","), c.InitialCluster)
 }
 
 // ElectionTicks is the election timeout in heartbeats, raft's unit.

@@ -7,7 +7,8 @@ import (
 	"vitrine/core/limits"
 )
 
-// A spec is all that is known of one flag; from the table of them flags are parsed and refused, and the help is printed.
+// A spec is all that is known of one flag; from the table of them flags are parsed and refused, and the help is
+// printed.
 type spec struct {
 	name, def string
 	help      string
@@ -30,7 +31,8 @@ func table() []section {
 		{"Users", userFlags()},
 		{"Observing", observingFlags()},
 		{"Unsafe", []spec{
-			{"unsafe-no-fsync", "false", "Never sync the log; a crash of the machine will lose acknowledged data.", func(p *parser) any { return &p.c.UnsafeNoFsync }, nil},
+			{"unsafe-no-fsync", "false", "Never sync the log; a crash of the machine will lose acknowledged data.",
+				func(p *parser) any { return &p.c.UnsafeNoFsync }, nil},
 			here("force-new-cluster", "false", "Force to create a new one-member cluster.", boolean, notYet),
 		}},
 		{"Taken for what they say of etcd's defaults; other values are refused", restrictedFlags()},
@@ -40,69 +42,119 @@ func table() []section {
 func memberFlags() []spec {
 	return []spec{
 		{"name", defaultName, "Human-readable name for this member.", func(p *parser) any { return &p.c.Name }, nil},
-		{"data-dir", "", "Path to the data directory; ${name}.etcd if it is not given.", func(p *parser) any { return &p.c.DataDir }, nil},
+		{"data-dir", "", "Path to the data directory; ${name}.etcd if it is not given.",
+			func(p *parser) any { return &p.c.DataDir }, nil},
 		{"wal-dir", "", "Path to the dedicated wal directory.", func(p *parser) any { return &p.c.WALDir }, nil},
-		{"wal-segment-bytes", fmt.Sprint(limits.WALSegmentBytes), "Size from which on a file of the log is closed and the next one begun (etcd has 64 MB built in).", func(p *parser) any { return &p.c.WALSegmentBytes }, nil},
-		{"snapshot-count", fmt.Sprint(limits.SnapshotCount), "Number of committed transactions to trigger a snapshot to disk.", func(p *parser) any { return &p.c.SnapshotCount }, nil},
-		{"snapshot-catchup-entries", fmt.Sprint(limits.SnapshotCatchUpEntries), "Number of entries for a slow follower to catch up after compacting the raft log.", func(p *parser) any { return &p.c.SnapshotCatchUpEntries }, nil},
-		{"heartbeat-interval", fmt.Sprint(limits.Tick.Milliseconds()), "Time (in milliseconds) of a heartbeat interval.", func(p *parser) any { return &p.heartbeatMs }, nil},
-		{"election-timeout", fmt.Sprint(limits.ElectionTicks * limits.Tick.Milliseconds()), "Time (in milliseconds) for an election to timeout.", func(p *parser) any { return &p.electionMs }, nil},
-		{"initial-election-tick-advance", "true", "Whether to fast-forward initial election ticks on boot for faster election.", func(p *parser) any { return &p.c.ElectionTickAdvance }, nil},
-		{"listen-peer-urls", defaultPeerURL, "List of URLs to listen on for peer traffic.", func(p *parser) any { return &p.c.ListenPeerURLs }, nil},
-		{"listen-client-urls", defaultClientURL, "List of URLs to listen on for client gRPC and HTTP traffic.", func(p *parser) any { return &p.c.ListenClientURLs }, nil},
-		{"quota-backend-bytes", "0", "Raise alarms when backend size exceeds the given quota (0: 2 GiB, negative: none).", func(p *parser) any { return &p.c.QuotaBackendBytes }, nil},
-		{"max-txn-ops", fmt.Sprint(limits.MaxTxnOps), "Maximum number of operations permitted in a transaction.", func(p *parser) any { return &p.c.MaxTxnOps }, nil},
-		{"max-request-bytes", fmt.Sprint(limits.MaxRequestBytes), "Maximum client request size in bytes the server will accept.", func(p *parser) any { return &p.c.MaxRequestBytes }, nil},
-		{"max-concurrent-streams", "4294967295", "Maximum concurrent streams that each client can open at a time.", func(p *parser) any { return (*uint32Value)(&p.c.MaxConcurrentStreams) }, nil},
-		{"grpc-keepalive-min-time", "5s", "Minimum duration interval that a client should wait before pinging server.", func(p *parser) any { return &p.c.GRPCKeepAliveMinTime }, nil},
-		{"grpc-keepalive-interval", "2h0m0s", "Frequency duration of server-to-client ping to check if a connection is alive (0 to disable).", func(p *parser) any { return &p.c.GRPCKeepAliveInterval }, nil},
-		{"grpc-keepalive-timeout", "20s", "Additional duration of wait before closing a non-responsive connection (0 to disable).", func(p *parser) any { return &p.c.GRPCKeepAliveTimeout }, nil},
+		{"wal-segment-bytes", fmt.Sprint(limits.WALSegmentBytes),
+			"Size from which on a file of the log is closed and the next one begun (etcd has 64 MB built in).",
+			func(p *parser) any { return &p.c.WALSegmentBytes }, nil},
+		{"snapshot-count", fmt.Sprint(limits.SnapshotCount),
+			"Number of committed transactions to trigger a snapshot to disk.", func(p *parser) any { return &p.c.SnapshotCount },
+			nil},
+		{"snapshot-catchup-entries", fmt.Sprint(limits.SnapshotCatchUpEntries),
+			"Number of entries for a slow follower to catch up after compacting the raft log.",
+			func(p *parser) any { return &p.c.SnapshotCatchUpEntries }, nil},
+		{"heartbeat-interval", fmt.Sprint(limits.Tick.Milliseconds()), "Time (in milliseconds) of a heartbeat interval.",
+			func(p *parser) any { return &p.heartbeatMs }, nil},
+		{"election-timeout", fmt.Sprint(limits.ElectionTicks * limits.Tick.Milliseconds()),
+			"Time (in milliseconds) for an election to timeout.", func(p *parser) any { return &p.electionMs }, nil},
+		{"initial-election-tick-advance", "true",
+			"Whether to fast-forward initial election ticks on boot for faster election.",
+			func(p *parser) any { return &p.c.ElectionTickAdvance }, nil},
+		{"listen-peer-urls", defaultPeerURL, "List of URLs to listen on for peer traffic.",
+			func(p *parser) any { return &p.c.ListenPeerURLs }, nil},
+		{"listen-client-urls", defaultClientURL, "List of URLs to listen on for client gRPC and HTTP traffic.",
+			func(p *parser) any { return &p.c.ListenClientURLs }, nil},
+		{"quota-backend-bytes", "0", "Raise alarms when backend size exceeds the given quota (0: 2 GiB, negative: none).",
+			func(p *parser) any { return &p.c.QuotaBackendBytes }, nil},
+		{"max-txn-ops", fmt.Sprint(limits.MaxTxnOps), "Maximum number of operations permitted in a transaction.",
+			func(p *parser) any { return &p.c.MaxTxnOps }, nil},
+		{"max-request-bytes", fmt.Sprint(limits.MaxRequestBytes),
+			"Maximum client request size in bytes the server will accept.", func(p *parser) any { return &p.c.MaxRequestBytes },
+			nil},
+		{"max-concurrent-streams", "4294967295", "Maximum concurrent streams that each client can open at a time.",
+			func(p *parser) any { return (*uint32Value)(&p.c.MaxConcurrentStreams) }, nil},
+		{"grpc-keepalive-min-time", "5s", "Minimum duration interval that a client should wait before pinging server.",
+			func(p *parser) any { return &p.c.GRPCKeepAliveMinTime }, nil},
+		{"grpc-keepalive-interval", "2h0m0s",
+			"Frequency duration of server-to-client ping to check if a connection is alive (0 to disable).",
+			func(p *parser) any { return &p.c.GRPCKeepAliveInterval }, nil},
+		{"grpc-keepalive-timeout", "20s",
+			"Additional duration of wait before closing a non-responsive connection (0 to disable).",
+			func(p *parser) any { return &p.c.GRPCKeepAliveTimeout }, nil},
 	}
 }
 
 func clusteringFlags() []spec {
 	return []spec{
-		{"initial-advertise-peer-urls", defaultPeerURL, "List of this member's peer URLs to advertise to the rest of the cluster.", func(p *parser) any { return &p.c.AdvertisePeerURLs }, nil},
-		{"initial-cluster", "default=" + defaultPeerURL, "Initial cluster configuration for bootstrapping.", func(p *parser) any { return &p.cluster }, nil},
-		{"initial-cluster-state", StateNew, "'new' when bootstrapping a cluster, 'existing' when joining one.", func(p *parser) any {
-			return choice{&p.c.InitialClusterState, []string{StateNew, StateExisting}}
-		}, nil},
-		{"initial-cluster-token", "etcd-cluster", "Initial cluster token; keeps clusters with equal URLs apart.", func(p *parser) any { return &p.c.InitialClusterToken }, nil},
-		{"advertise-client-urls", defaultClientURL, "List of this member's client URLs to advertise to the public.", func(p *parser) any { return &p.c.AdvertiseClientURLs }, nil},
-		{"pre-vote", "true", "Run an additional election phase before disturbing a leader.", func(p *parser) any { return &p.c.PreVote }, nil},
+		{"initial-advertise-peer-urls", defaultPeerURL,
+			"List of this member's peer URLs to advertise to the rest of the cluster.",
+			func(p *parser) any { return &p.c.AdvertisePeerURLs }, nil},
+		{"initial-cluster", "default=" + defaultPeerURL, "Initial cluster configuration for bootstrapping.",
+			func(p *parser) any { return &p.cluster }, nil},
+		{"initial-cluster-state", StateNew, "'new' when bootstrapping a cluster, 'existing' when joining one.",
+			func(p *parser) any {
+				return choice{&p.c.InitialClusterState, []string{StateNew, StateExisting}}
+			}, nil},
+		{"initial-cluster-token", "etcd-cluster", "Initial cluster token; keeps clusters with equal URLs apart.",
+			func(p *parser) any { return &p.c.InitialClusterToken }, nil},
+		{"advertise-client-urls", defaultClientURL, "List of this member's client URLs to advertise to the public.",
+			func(p *parser) any { return &p.c.AdvertiseClientURLs }, nil},
+		{"pre-vote", "true", "Run an additional election phase before disturbing a leader.",
+			func(p *parser) any { return &p.c.PreVote }, nil},
 	}
 }
 
 // Zero is etcd's way to ask for the default that the help names.
 func backendFlags() []spec {
 	return []spec{
-		{"backend-batch-interval", "0s", "The maximum time before the backend is committed (0s: 100ms).", func(p *parser) any { return &p.c.BackendBatchInterval }, nil},
-		{"backend-batch-limit", "0", "The maximum number of operations before the backend is committed (0: 10000).", func(p *parser) any { return &p.c.BackendBatchLimit }, nil},
-		{"compaction-batch-limit", "0", "The most revisions deleted in one step of a compaction (0: 1000).", func(p *parser) any { return &p.c.CompactionBatchLimit }, nil},
-		{"compaction-sleep-interval", "0s", "The pause between steps of a compaction (0s: 10ms).", func(p *parser) any { return &p.c.CompactionSleepInterval }, nil},
+		{"backend-batch-interval", "0s", "The maximum time before the backend is committed (0s: 100ms).",
+			func(p *parser) any { return &p.c.BackendBatchInterval }, nil},
+		{"backend-batch-limit", "0", "The maximum number of operations before the backend is committed (0: 10000).",
+			func(p *parser) any { return &p.c.BackendBatchLimit }, nil},
+		{"compaction-batch-limit", "0", "The most revisions deleted in one step of a compaction (0: 1000).",
+			func(p *parser) any { return &p.c.CompactionBatchLimit }, nil},
+		{"compaction-sleep-interval", "0s", "The pause between steps of a compaction (0s: 10ms).",
+			func(p *parser) any { return &p.c.CompactionSleepInterval }, nil},
 	}
 }
 
 func userFlags() []spec {
 	return []spec{
-		{"auth-token", "simple", "Type of authentication tokens and its options: 'simple', or 'jwt,pub-key=,priv-key=,sign-method=,ttl='.", func(p *parser) any { return &p.c.AuthToken }, nil},
-		{"auth-token-ttl", "300", "Time (in seconds) that a simple token lives after its last use.", func(p *parser) any { return &p.tokenSeconds }, nil},
-		{"bcrypt-cost", "10", "Cost of hashing passwords with bcrypt, between 4 and 31.", func(p *parser) any { return &p.c.BcryptCost }, nil},
+		{"auth-token", "simple",
+			"Type of authentication tokens and its options: 'simple', or 'jwt,pub-key=,priv-key=,sign-method=,ttl='.",
+			func(p *parser) any { return &p.c.AuthToken }, nil},
+		{"auth-token-ttl", "300", "Time (in seconds) that a simple token lives after its last use.",
+			func(p *parser) any { return &p.tokenSeconds }, nil},
+		{"bcrypt-cost", "10", "Cost of hashing passwords with bcrypt, between 4 and 31.",
+			func(p *parser) any { return &p.c.BcryptCost }, nil},
 	}
 }
 
 func observingFlags() []spec {
 	return []spec{
-		{"listen-metrics-urls", "", "List of URLs to listen on for the metrics and health endpoints.", func(p *parser) any { return &p.c.ListenMetricsURLs }, nil},
-		{"watch-progress-notify-interval", "0s", "Duration of periodic watch progress notifications (0s: 10m).", func(p *parser) any { return &p.c.WatchProgressNotifyInterval }, nil},
-		{"log-level", "info", "debug, info, warn, error, panic, or fatal.", func(p *parser) any { return &p.c.LogLevel }, nil},
+		{"listen-metrics-urls", "", "List of URLs to listen on for the metrics and health endpoints.",
+			func(p *parser) any { return &p.c.ListenMetricsURLs }, nil},
+		{"watch-progress-notify-interval", "0s", "Duration of periodic watch progress notifications (0s: 10m).",
+			func(p *parser) any { return &p.c.WatchProgressNotifyInterval }, nil},
+		{"log-level", "info", "debug, info, warn, error, panic, or fatal.", func(p *parser) any { return &p.c.LogLevel },
+			nil},
 		{"log-format", "json", "json or console.", func(p *parser) any { return &p.c.LogFormat }, nil},
-		{"log-outputs", "default", "Files, 'stdout' or 'stderr', separated by commas; 'default' is stderr.", func(p *parser) any { return &p.outputs }, nil},
-		{"warning-apply-duration", limits.SlowApply.String(), "Applies that take longer leave a warning in the log.", func(p *parser) any { return &p.c.WarningApplyDuration }, nil},
-		{"warning-unary-request-duration", limits.SlowRequest.String(), "Requests that take longer leave a warning in the log.", func(p *parser) any { return &p.c.WarningUnaryRequestDuration }, nil},
-		{"enable-pprof", "false", "Serve profiles under /debug/pprof/ on the client port.", func(p *parser) any { return &p.c.EnablePprof }, nil},
-		{"flight-recorder-bytes", "0", "Bytes of memory for the newest events of this member, served as a file under /debug/flight on the client and metrics ports; they have keys (their first 256 bytes), never values (0: none are kept).", func(p *parser) any { return &p.c.FlightRecorderBytes }, nil},
-		{"ui", "true", "Serve the page under /ui/ on the client port, and lead browsers there.", func(p *parser) any { return &p.c.UI }, nil},
+		{"log-outputs", "default", "Files, 'stdout' or 'stderr', separated by commas; 'default' is stderr.",
+			func(p *parser) any { return &p.outputs }, nil},
+		{"warning-apply-duration", limits.SlowApply.String(), "Applies that take longer leave a warning in the log.",
+			func(p *parser) any { return &p.c.WarningApplyDuration }, nil},
+		{"warning-unary-request-duration", limits.SlowRequest.String(),
+			"Requests that take longer leave a warning in the log.",
+			func(p *parser) any { return &p.c.WarningUnaryRequestDuration }, nil},
+		{"enable-pprof", "false", "Serve profiles under /debug/pprof/ on the client port.",
+			func(p *parser) any { return &p.c.EnablePprof }, nil},
+		{"flight-recorder-bytes", "0",
+			"Bytes of memory for the newest events of this member, served as a file under /debug/flight on the client and " +
+				"metrics ports; they have keys (their first 256 bytes), never values (0: none are kept).",
+			func(p *parser) any { return &p.c.FlightRecorderBytes }, nil},
+		{"ui", "true", "Serve the page under /ui/ on the client port, and lead browsers there.",
+			func(p *parser) any { return &p.c.UI }, nil},
 		{"version", "false", "Show the version and exit.", func(p *parser) any { return &p.version }, nil},
 	}
 }
@@ -123,18 +175,21 @@ const (
 
 // here is a flag of etcd's that is held to its default, or to other values that ask for nothing else.
 func here(name, def, help string, kind kind, why string, also ...string) spec {
-	return spec{name: name, def: def, help: help, only: &restriction{name: name, def: def, kind: kind, why: why, also: also}}
+	return spec{name: name, def: def, help: help, only: &restriction{name: name, def: def, kind: kind, why: why,
+		also: also}}
 }
 
 // idle is a flag that says how to do what is switched off: whatever its value, nothing is done.
 func idle(name, def, help string, kind kind, why string) spec {
-	return spec{name: name, def: def, help: help, only: &restriction{name: name, def: def, kind: kind, why: why, idle: true}}
+	return spec{name: name, def: def, help: help, only: &restriction{name: name, def: def, kind: kind, why: why,
+		idle: true}}
 }
 
 func restrictedFlags() []spec {
 	all := append(tlsFlags(), discoveryFlags()...)
 	return append(all,
-		here("auto-compaction-retention", "0", "Auto compaction retention length; 0 means none.", text, noCompactor, "0s", "0m", "0h", ""),
+		here("auto-compaction-retention", "0", "Auto compaction retention length; 0 means none.", text, noCompactor, "0s",
+			"0m", "0h", ""),
 		here("auto-compaction-mode", "periodic", "How to read auto-compaction-retention.", text, noCompactor, "revision"),
 		here("backend-bbolt-freelist-type", "map", "Type of bbolt's freelist.", text, notYet, ""),
 		here("bootstrap-defrag-threshold-megabytes", "0", "Defragment at boot if that frees so much.", number, notYet),
@@ -151,7 +206,9 @@ func restrictedFlags() []spec {
 		idle("distributed-tracing-instance-id", "", "Id of the instance in traces.", text, noTracing),
 		idle("distributed-tracing-sampling-rate", "0", "Samples per million spans.", number, noTracing),
 		here("enable-log-rotation", "false", "Rotate the file of log-outputs.", boolean, noRotation),
-		idle("log-rotation-config-json", `{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}`, "How to rotate it.", text, noRotation),
+		idle("log-rotation-config-json",
+			`{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}`, "How to rotate it.", text,
+			noRotation),
 		here("feature-gates", "", "Features to switch on or off.", gates, notYet),
 		here("listen-client-http-urls", "", "URLs for HTTP apart from gRPC.", text, notYet),
 		here("logger", "zap", "Kind of logger.", text, "there is no other"),
@@ -160,12 +217,16 @@ func restrictedFlags() []spec {
 		here("max-wals", "5", "Most wal files to keep.", number, oneSnapshot),
 		here("memory-mlock", "false", "Keep the database's pages in RAM.", boolean, notYet),
 		here("metrics", "basic", "Detail of metrics.", text, notYet, ""),
-		spec{name: "raft-read-timeout", def: "5s", help: "Read timeout of connections to peers; less than 5s is 5s.", only: atMost("raft-read-timeout", 5*time.Second)},
-		spec{name: "raft-write-timeout", def: "5s", help: "Write timeout of connections to peers; less than 5s is 5s.", only: atMost("raft-write-timeout", 5*time.Second)},
+		spec{name: "raft-read-timeout", def: "5s", help: "Read timeout of connections to peers; less than 5s is 5s.",
+			only: atMost("raft-read-timeout", 5*time.Second)},
+		spec{name: "raft-write-timeout", def: "5s", help: "Write timeout of connections to peers; less than 5s is 5s.",
+			only: atMost("raft-write-timeout", 5*time.Second)},
 		here("socket-reuse-address", "false", "Listen with SO_REUSEADDR.", boolean, notYet),
 		here("socket-reuse-port", "false", "Listen with SO_REUSEPORT.", boolean, notYet),
-		here("strict-reconfig-check", "true", "Refuse changes of membership that would lose the quorum.", boolean, noReconfig),
-		here("v2-deprecation", "write-only", "Phase of v2's end; etcd, too, ignores the value.", text, "etcd knows no such phase", "write-only-skip-check", "write-only-drop-data", "gone"),
+		here("strict-reconfig-check", "true", "Refuse changes of membership that would lose the quorum.", boolean,
+			noReconfig),
+		here("v2-deprecation", "write-only", "Phase of v2's end; etcd, too, ignores the value.", text,
+			"etcd knows no such phase", "write-only-skip-check", "write-only-drop-data", "gone"),
 	)
 }
 
@@ -174,13 +235,17 @@ func tlsFlags() []spec {
 	return []spec{
 		file("cert-file", "Certificate of the client port."), file("key-file", "Key of the client port."),
 		file("client-cert-file", "Certificate to show as a client."), file("client-key-file", "Its key."),
-		file("client-crl-file", "Revoked certificates of clients."), file("client-cert-allowed-hostname", "Names that clients' certificates may have."),
-		file("trusted-ca-file", "Authorities of clients' certificates."), here("client-cert-auth", "false", "Ask clients for certificates.", boolean, noTLS),
+		file("client-crl-file", "Revoked certificates of clients."),
+		file("client-cert-allowed-hostname", "Names that clients' certificates may have."),
+		file("trusted-ca-file", "Authorities of clients' certificates."),
+		here("client-cert-auth", "false", "Ask clients for certificates.", boolean, noTLS),
 		here("auto-tls", "false", "TLS for clients with a certificate made at boot.", boolean, noTLS),
 		file("peer-cert-file", "Certificate of the peer port."), file("peer-key-file", "Key of the peer port."),
 		file("peer-client-cert-file", "Certificate to show to peers."), file("peer-client-key-file", "Its key."),
-		file("peer-crl-file", "Revoked certificates of peers."), file("peer-cert-allowed-cn", "Common names that peers' certificates may have."),
-		file("peer-cert-allowed-hostname", "Names that peers' certificates may have."), file("peer-trusted-ca-file", "Authorities of peers' certificates."),
+		file("peer-crl-file", "Revoked certificates of peers."),
+		file("peer-cert-allowed-cn", "Common names that peers' certificates may have."),
+		file("peer-cert-allowed-hostname", "Names that peers' certificates may have."),
+		file("peer-trusted-ca-file", "Authorities of peers' certificates."),
 		here("peer-client-cert-auth", "false", "Ask peers for certificates.", boolean, noTLS),
 		here("peer-auto-tls", "false", "TLS for peers with a certificate made at boot.", boolean, noTLS),
 		here("peer-skip-client-san-verification", "false", "Do not look at names in peers' certificates.", boolean, noTLS),
@@ -195,9 +260,12 @@ func discoveryFlags() []spec {
 	none := func(name, help string) spec { return here(name, "", help, text, noDiscovery) }
 	return []spec{
 		none("discovery", "URL of the v2 discovery service."), none("discovery-proxy", "Proxy for it."),
-		none("discovery-srv", "DNS domain with the cluster's SRV records."), none("discovery-srv-name", "Suffix of their names."),
-		none("discovery-token", "Token of the cluster."), none("discovery-endpoints", "Endpoints of the v3 discovery service."),
-		none("discovery-cert", "Certificate to show it."), none("discovery-key", "Its key."), none("discovery-cacert", "Its authorities."),
+		none("discovery-srv", "DNS domain with the cluster's SRV records."),
+		none("discovery-srv-name", "Suffix of their names."),
+		none("discovery-token", "Token of the cluster."),
+		none("discovery-endpoints", "Endpoints of the v3 discovery service."),
+		none("discovery-cert", "Certificate to show it."), none("discovery-key", "Its key."),
+		none("discovery-cacert", "Its authorities."),
 		none("discovery-user", "User name there."), none("discovery-password", "Password there."),
 		here("discovery-fallback", "exit", "What to do when discovery fails.", text, noDiscovery),
 		idle("discovery-dial-timeout", "2s", "Time to connect.", duration, noDiscovery),

@@ -71,7 +71,8 @@ func (f *fake) Leader() uint64 {
 	return 1
 }
 func (f *fake) Watch(api.Call) (node.WatchStream, error) {
-	s := &fakeStream{requests: make(chan *pb.WatchRequest, 10), responses: make(chan []*watch.Response, 10), closed: make(chan struct{})}
+	s := &fakeStream{requests: make(chan *pb.WatchRequest, 10), responses: make(chan []*watch.Response, 10),
+		closed: make(chan struct{})}
 	f.streams <- s
 	return s, nil
 }
@@ -121,7 +122,8 @@ func bounded(t *testing.T) context.Context {
 func start(t *testing.T, f *fake, log *zap.Logger, slow time.Duration) *grpc.ClientConn {
 	t.Helper()
 	f.streams = make(chan *fakeStream, 10)
-	s := New(Config{Node: f, Log: log, Registry: prometheus.NewRegistry(), MaxRequestBytes: 1 << 20, MaxConcurrentStreams: 100, SlowRequest: slow, ElectionTimeout: 20 * time.Millisecond})
+	s := New(Config{Node: f, Log: log, Registry: prometheus.NewRegistry(), MaxRequestBytes: 1 << 20,
+		MaxConcurrentStreams: 100, SlowRequest: slow, ElectionTimeout: 20 * time.Millisecond})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +164,8 @@ func TestMetadata(t *testing.T) {
 	conn := start(t, f, zap.NewNop(), time.Hour)
 	put := func(kv ...string) error {
 		resp := &pb.PutResponse{}
-		err := conn.Invoke(metadata.AppendToOutgoingContext(bounded(t), kv...), "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("k")}, resp)
+		err := conn.Invoke(metadata.AppendToOutgoingContext(bounded(t), kv...), "/etcdserverpb.KV/Put",
+			&pb.PutRequest{Key: []byte("k")}, resp)
 		if err == nil && resp.Header.Revision != 7 {
 			t.Errorf("response %v", resp)
 		}
@@ -179,7 +182,8 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("on a learner: %v", err)
 	}
 	f.answer = func(any) (any, error) { return &pb.RangeResponse{}, nil }
-	if err := conn.Invoke(bounded(t), "/etcdserverpb.KV/Range", &pb.RangeRequest{Serializable: true}, &pb.RangeResponse{}); err != nil {
+	if err := conn.Invoke(bounded(t), "/etcdserverpb.KV/Range", &pb.RangeRequest{Serializable: true},
+		&pb.RangeResponse{}); err != nil {
 		t.Errorf("a serializable range on a learner: %v", err)
 	}
 }
@@ -231,7 +235,8 @@ func TestStreamsAskForALeader(t *testing.T) {
 	const ranges, snapshot = "/etcdserverpb.KV/RangeStream", "/etcdserverpb.Maintenance/Snapshot"
 	f.leaderless.Store(true)
 	for _, method := range []string{ranges, snapshot, "/etcdserverpb.Watch/Watch"} {
-		if parts, err := ask(method, "hasleader", "true"); parts != 0 || status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "etcdserver: no leader" {
+		if parts, err := ask(method, "hasleader", "true"); parts != 0 || status.Code(err) != codes.Unavailable ||
+			status.Convert(err).Message() != "etcdserver: no leader" {
 			t.Errorf("%s: %d parts, %v", method, parts, err)
 		}
 	}
@@ -240,7 +245,8 @@ func TestStreamsAskForALeader(t *testing.T) {
 	}
 	f.leaderless.Store(false)
 	f.parts = 100_000
-	if parts, err := ask(ranges, "hasleader", "true"); parts == 0 || status.Convert(err).Message() != "etcdserver: no leader" {
+	if parts, err := ask(ranges, "hasleader", "true"); parts == 0 ||
+		status.Convert(err).Message() != "etcdserver: no leader" {
 		t.Errorf("the leader is lost on the way: %d parts, %v", parts, err)
 	}
 	f.parts = 200
@@ -258,7 +264,9 @@ func TestWatchStream(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SendMsg(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: 5}}}); err != nil {
+		if err := s.SendMsg(
+			&pb.WatchRequest{
+				RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: 5}}}); err != nil {
 			t.Fatal(err)
 		}
 		side := soon(t, f.streams, "a stream")
@@ -294,19 +302,27 @@ func TestWatchStream(t *testing.T) {
 
 func TestSlowRequestIsNotedWithoutValues(t *testing.T) {
 	var out bytes.Buffer
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out), zapcore.InfoLevel))
+	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&out),
+		zapcore.InfoLevel))
 	s := &Server{log: log, slow: time.Millisecond}
 	put := &pb.PutRequest{Key: []byte("the-key"), Value: []byte("the-secret")}
 	txn := &pb.TxnRequest{
-		Compare: []*pb.Compare{{Key: []byte("compared"), Target: pb.Compare_VALUE, TargetUnion: &pb.Compare_Value{Value: []byte("the-secret")}}},
+		Compare: []*pb.Compare{{Key: []byte("compared"), Target: pb.Compare_VALUE,
+			TargetUnion: &pb.Compare_Value{Value: []byte("the-secret")}}},
 		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}},
-		Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestTxn{RequestTxn: &pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}}}}}},
+		Failure: []*pb.RequestOp{
+			{
+				Request: &pb.RequestOp_RequestTxn{
+					RequestTxn: &pb.TxnRequest{Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: put}}}}}}},
 	}
-	txn.Success = append(txn.Success, &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("the-key"), MinModRevision: 4}}}, &pb.RequestOp{})
+	txn.Success = append(txn.Success,
+		&pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("the-key"),
+			MinModRevision: 4}}}, &pb.RequestOp{})
 	get, remove := &pb.RangeRequest{Key: []byte("the-key"), Limit: 3}, &pb.DeleteRangeRequest{Key: []byte("the-key")}
 	for _, r := range []any{put, txn, get, remove} {
 		s.noteSlow(t.Context(), api.OperationOf(r), time.Now().Add(-time.Second), r, &pb.TxnResponse{})
-		if line := out.String(); !strings.Contains(line, `"msg":"request stats"`) || !strings.Contains(line, "the-key") || strings.Contains(line, "the-secret") {
+		if line := out.String(); !strings.Contains(line, `"msg":"request stats"`) || !strings.Contains(line, "the-key") ||
+			strings.Contains(line, "the-secret") {
 			t.Errorf("line %s", line)
 		}
 		out.Reset()
@@ -322,7 +338,8 @@ func TestCodecIsProto(t *testing.T) {
 	plain := encoding.GetCodecV2("proto")
 	for _, m := range []proto.Message{
 		&pb.PutRequest{Key: []byte("k"), Value: []byte("v"), Lease: -1},
-		&pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 5}, Kvs: []*pb.KeyValue{{Key: []byte("k"), Value: bytes.Repeat([]byte("v"), 5000)}}, More: true, Count: 9},
+		&pb.RangeResponse{Header: &pb.ResponseHeader{Revision: 5},
+			Kvs: []*pb.KeyValue{{Key: []byte("k"), Value: bytes.Repeat([]byte("v"), 5000)}}, More: true, Count: 9},
 		&healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING},
 	} {
 		ours, err := c.Marshal(m)
@@ -350,7 +367,9 @@ func TestCodecIsProto(t *testing.T) {
 func TestCodecIsStrict(t *testing.T) {
 	c := testCodec()
 	good := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 5)
-	bad := append(protowire.AppendTag(nil, 99, protowire.VarintType), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f) // more than 64 bits
+	// more than 64 bits
+	bad := append(protowire.AppendTag(nil, 99, protowire.VarintType), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0x7f)
 	put, err := proto.Marshal(&pb.PutRequest{Key: []byte("k")})
 	if err != nil {
 		t.Fatal(err)
@@ -364,8 +383,10 @@ func TestCodecIsStrict(t *testing.T) {
 		into proto.Message
 		ok   bool
 	}{
-		{append(bytes.Clone(put), good...), &pb.PutRequest{}, true}, {append(bytes.Clone(put), bad...), &pb.PutRequest{}, false},
-		{inTxn(good), &pb.TxnRequest{}, true}, {inTxn(bad), &pb.TxnRequest{}, false}, {bad, &pb.WatchRequest{}, false}, {bad, &pb.StatusRequest{}, false},
+		{append(bytes.Clone(put), good...), &pb.PutRequest{}, true}, {append(bytes.Clone(put), bad...), &pb.PutRequest{},
+			false},
+		{inTxn(good), &pb.TxnRequest{}, true}, {inTxn(bad), &pb.TxnRequest{}, false}, {bad, &pb.WatchRequest{}, false},
+		{bad, &pb.StatusRequest{}, false},
 	} {
 		err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(test.b)}, test.into)
 		if (err == nil) != test.ok {
@@ -385,7 +406,8 @@ func TestCompressedRequests(t *testing.T) {
 	f := &fake{answer: func(any) (any, error) { return &pb.PutResponse{}, nil }}
 	conn := start(t, f, zap.NewNop(), time.Hour)
 	put := func(size int) error {
-		return conn.Invoke(bounded(t), "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("k"), Value: make([]byte, size)}, &pb.PutResponse{}, grpc.UseCompressor("gzip"))
+		return conn.Invoke(bounded(t), "/etcdserverpb.KV/Put", &pb.PutRequest{Key: []byte("k"), Value: make([]byte, size)},
+			&pb.PutResponse{}, grpc.UseCompressor("gzip"))
 	}
 	if err := put(1 << 20); err != nil {
 		t.Error(err)
@@ -410,7 +432,8 @@ func TestDeepRequestsAreRefused(t *testing.T) {
 	if err := txn(5000); status.Code(err) != codes.InvalidArgument || len(asked) != 1 {
 		t.Errorf("5000 levels: %v", err)
 	}
-	if err := txn(5001); status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "exceeded maximum recursion depth") || len(asked) != 1 {
+	if err := txn(5001); status.Code(err) != codes.Internal ||
+		!strings.Contains(err.Error(), "exceeded maximum recursion depth") || len(asked) != 1 {
 		t.Errorf("5001 levels: %v", err)
 	}
 }

@@ -55,7 +55,8 @@ func (s *Server) keepAlive(ss grpc.ServerStream, m *method, c api.Call) error {
 }
 
 // readKeepAlives puts what the client asks for to the node, and queues where the answer will be.
-func (s *Server) readKeepAlives(ctx context.Context, ss grpc.ServerStream, m *method, c api.Call, answers chan<- renewal) error {
+func (s *Server) readKeepAlives(ctx context.Context, ss grpc.ServerStream, m *method, c api.Call,
+	answers chan<- renewal) error {
 	for {
 		request := &pb.LeaseKeepAliveRequest{}
 		if err := ss.RecvMsg(request); err != nil {

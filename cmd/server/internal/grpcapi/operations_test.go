@@ -13,8 +13,8 @@ import (
 // elsewhere are the services that are not etcd's API: they ask the member nothing.
 var elsewhere = []string{"grpc.health.v1.Health"}
 
-// TestEveryMethodIsAnOperation: what gRPC serves is a row in the table of operations, with the streams that it says, and
-// every row is served.
+// TestEveryMethodIsAnOperation: what gRPC serves is a row in the table of operations, with the streams that it says,
+// and every row is served.
 func TestEveryMethodIsAnOperation(t *testing.T) {
 	operations := map[string]api.Operation{}
 	for o := range api.Operation(api.Operations) {

@@ -60,7 +60,9 @@ const (
 
 // New builds the server; nothing is served until Serve.
 func New(cfg Config) *Server {
-	s := &Server{certs: cfg.ClientCertAuth, node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest, elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry), health: health.NewServer()}
+	s := &Server{certs: cfg.ClientCertAuth, node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest,
+		elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry),
+		health: health.NewServer()}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
 		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes + limits.RequestOverheadBytes),
@@ -79,7 +81,8 @@ func New(cfg Config) *Server {
 		options = append(options, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: cfg.KeepAliveMinTime}))
 	}
 	if cfg.KeepAliveInterval > 0 && cfg.KeepAliveTimeout > 0 {
-		options = append(options, grpc.KeepaliveParams(keepalive.ServerParameters{Time: cfg.KeepAliveInterval, Timeout: cfg.KeepAliveTimeout}))
+		options = append(options,
+			grpc.KeepaliveParams(keepalive.ServerParameters{Time: cfg.KeepAliveInterval, Timeout: cfg.KeepAliveTimeout}))
 	}
 	s.grpc = grpc.NewServer(options...)
 	for _, d := range services() {
@@ -116,7 +119,8 @@ func (s *Server) Stop(patience time.Duration) {
 }
 
 // othersUnary counts calls of services that are not ours (health).
-func (s *Server) othersUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (s *Server) othersUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
+	handler grpc.UnaryHandler) (any, error) {
 	m := s.metrics.method(info.FullMethod)
 	m.started.Inc()
 	m.received.Inc()
@@ -128,8 +132,8 @@ func (s *Server) othersUnary(ctx context.Context, req any, info *grpc.UnaryServe
 	return resp, err
 }
 
-// admit does what must be done before any call: it reads the metadata, asks the gate as far as it can be asked before the
-// message is looked at, and counts the client.
+// admit does what must be done before any call: it reads the metadata, asks the gate as far as it can be asked before
+// the message is looked at, and counts the client.
 func (s *Server) admit(ctx context.Context, kind string, c *api.Call) error {
 	requireLeader, version := readMetadata(ctx)
 	c.RequireLeader = requireLeader

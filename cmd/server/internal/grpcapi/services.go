@@ -14,7 +14,8 @@ import (
 	"vitrine/core/pb"
 )
 
-// services are etcd's services, as far as this server has them: each method is an operation of core/api with its handler.
+// services are etcd's services, as far as this server has them: each method is an operation of core/api with its
+// handler.
 func services() []*grpc.ServiceDesc {
 	return gather(
 		unary[pb.RangeRequest](api.Range), unary[pb.PutRequest](api.Put), unary[pb.DeleteRangeRequest](api.DeleteRange),
@@ -33,7 +34,8 @@ func services() []*grpc.ServiceDesc {
 		unary[pb.AuthUserAddRequest](api.AuthUserAdd), unary[pb.AuthUserGetRequest](api.AuthUserGet),
 		unary[pb.AuthUserListRequest](api.AuthUserList), unary[pb.AuthUserDeleteRequest](api.AuthUserDelete),
 		unary[pb.AuthUserChangePasswordRequest](api.AuthUserChangePassword),
-		unary[pb.AuthUserGrantRoleRequest](api.AuthUserGrantRole), unary[pb.AuthUserRevokeRoleRequest](api.AuthUserRevokeRole),
+		unary[pb.AuthUserGrantRoleRequest](api.AuthUserGrantRole),
+		unary[pb.AuthUserRevokeRoleRequest](api.AuthUserRevokeRole),
 		unary[pb.AuthRoleAddRequest](api.AuthRoleAdd), unary[pb.AuthRoleGetRequest](api.AuthRoleGet),
 		unary[pb.AuthRoleListRequest](api.AuthRoleList), unary[pb.AuthRoleDeleteRequest](api.AuthRoleDelete),
 		unary[pb.AuthRoleGrantPermissionRequest](api.AuthRoleGrantPermission),
@@ -56,12 +58,14 @@ func gather(rpcs ...rpc) []*grpc.ServiceDesc {
 		at := slices.IndexFunc(all, func(d *grpc.ServiceDesc) bool { return d.ServiceName == r.service })
 		if at < 0 {
 			at = len(all)
-			all = append(all, &grpc.ServiceDesc{ServiceName: r.service, HandlerType: (*any)(nil), Metadata: "etcdserverpb/rpc.proto"})
+			all = append(all, &grpc.ServiceDesc{ServiceName: r.service, HandlerType: (*any)(nil),
+				Metadata: "etcdserverpb/rpc.proto"})
 		}
 		if d := all[at]; r.unary != nil {
 			d.Methods = append(d.Methods, grpc.MethodDesc{MethodName: r.name, Handler: r.unary})
 		} else {
-			d.Streams = append(d.Streams, grpc.StreamDesc{StreamName: r.name, ServerStreams: true, ClientStreams: r.clientStreams, Handler: r.stream})
+			d.Streams = append(d.Streams, grpc.StreamDesc{StreamName: r.name, ServerStreams: true,
+				ClientStreams: r.clientStreams, Handler: r.stream})
 		}
 	}
 	return all
@@ -106,7 +110,8 @@ func unary[T any](op api.Operation) rpc {
 }
 
 // stream describes a method that sends more than one message, and wraps its handler with what every one needs.
-func stream(op api.Operation, clientStreams bool, serve func(s *Server, ss grpc.ServerStream, m *method, c api.Call) error) rpc {
+func stream(op api.Operation, clientStreams bool, serve func(s *Server, ss grpc.ServerStream, m *method,
+	c api.Call) error) rpc {
 	full, r := op.Method(), named(op)
 	r.clientStreams = clientStreams
 	r.stream = func(srv any, ss grpc.ServerStream) error {

@@ -28,7 +28,8 @@ func (s *Server) noteSlow(ctx context.Context, op api.Operation, start time.Time
 	}
 	st := statsOf(op, request, response)
 	s.log.Log(level, "request stats",
-		zap.Time("start time", start), zap.Duration("time spent", took), zap.String("remote", remote), zap.String("response type", op.Method()),
+		zap.Time("start time", start), zap.Duration("time spent", took), zap.String("remote", remote),
+		zap.String("response type", op.Method()),
 		zap.Int64("request count", st.requests), zap.Int("request size", st.requestBytes),
 		zap.Int64("response count", st.responses), zap.Int("response size", st.responseBytes),
 		zap.String("request content", st.content))

@@ -52,9 +52,10 @@ func Open(cfg Config) (*Node, error) {
 // openDisk brings back what the disk holds, or makes a new member's disk.
 func (n *Node) openDisk() (consensus.Boot, error) {
 	d, found, err := disk.Open(disk.Config{
-		Settings: n.cfg.Disk, MinLeaseTTL: store.LeaseTTL(n.cfg.ElectionTicks, n.cfg.TickInterval), Log: n.log, Metrics: n.metrics,
-		Pens:   disk.Pens{Apply: n.flight.apply, Log: n.flight.log, Commit: n.flight.commit, Now: n.Now},
-		Report: func(in member.Input) { n.inbox.put(in) }, Stopping: n.stopping, Readers: &n.tasks,
+		Settings: n.cfg.Disk, MinLeaseTTL: store.LeaseTTL(n.cfg.ElectionTicks, n.cfg.TickInterval), Log: n.log,
+		Metrics: n.metrics,
+		Pens:    disk.Pens{Apply: n.flight.apply, Log: n.flight.log, Commit: n.flight.commit, Now: n.Now},
+		Report:  func(in member.Input) { n.inbox.put(in) }, Stopping: n.stopping, Readers: &n.tasks,
 	}, n.birth)
 	n.disk, n.id, n.cluster = d, found.ID, found.Cluster
 	return found.Boot, err
@@ -87,7 +88,8 @@ func (n *Node) assemble(boot consensus.Boot) error {
 	}
 	n.member = m
 	n.transport = peer.New(peer.Config{
-		Self: n.id, Cluster: n.cluster, URLs: n.cfg.PeerURLs, Member: (*peerSide)(n), Log: n.log, Metrics: peer.NewMetrics(n.cfg.Registry), Dial: n.cfg.Dial,
+		Self: n.id, Cluster: n.cluster, URLs: n.cfg.PeerURLs, Member: (*peerSide)(n), Log: n.log,
+		Metrics: peer.NewMetrics(n.cfg.Registry), Dial: n.cfg.Dial,
 		MaxRequestBytes: n.cfg.MaxRequestBytes,
 	})
 	n.reconnect()
@@ -95,7 +97,8 @@ func (n *Node) assemble(boot consensus.Boot) error {
 	return nil
 }
 
-// connect follows the membership. It does not run on the core loop, which must not wait for a peer's connections to end.
+// connect follows the membership. It does not run on the core loop, which must not wait for a peer's connections to
+// end.
 func (n *Node) connect() {
 	for {
 		select {

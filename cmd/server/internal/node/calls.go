@@ -24,8 +24,8 @@ func (n *Node) newCall() *call {
 	return &call{done: make(chan struct{}, 1)}
 }
 
-// recycle gives a call back that the core loop is done with. One whose caller left early is not given back: the loop may
-// still finish it.
+// recycle gives a call back that the core loop is done with. One whose caller left early is not given back: the loop
+// may still finish it.
 func (n *Node) recycle(c *call) {
 	c.request, c.answer = api.Call{}, Answer{}
 	n.callPool.Put(c)

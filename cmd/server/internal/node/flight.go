@@ -81,7 +81,8 @@ func (n *Node) delivered(m *raftpb.Message) uint64 {
 	return driver.Delivered(n.begin(n.flight.core, 0), m.GetFrom(), m)
 }
 
-// Answered tells of a read that was answered on the caller's goroutine. One that nobody had to be asked for has no number yet.
+// Answered tells of a read that was answered on the caller's goroutine. One that nobody had to be asked for has no
+// number yet.
 func (n *Node) Answered(r *api.ReadReady, response any, err error) {
 	t := n.aside()
 	if !t.On() {

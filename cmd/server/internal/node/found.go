@@ -42,7 +42,8 @@ func (n *Node) birth() (b driver.Birth, err error) {
 	if err != nil {
 		return b, err
 	}
-	n.log.Info("starting local member", zap.String("local-member-id", hexID(n.id)), zap.String("cluster-id", hexID(n.cluster)), zap.String("initial-cluster-token", n.cfg.Token))
+	n.log.Info("starting local member", zap.String("local-member-id", hexID(n.id)),
+		zap.String("cluster-id", hexID(n.cluster)), zap.String("initial-cluster-token", n.cfg.Token))
 	b.Metadata, err = (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(n.cluster)}).MarshalVT()
 	return b, err
 }
@@ -119,9 +120,12 @@ func (n *Node) join(members []*membership.Member) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("error validating peerURLs: the cluster %s has no member with the peer URLs %s", hexID(cluster), strings.Join(n.cfg.Cluster[n.cfg.Name], ","))
+		return fmt.Errorf("error validating peerURLs: the cluster %s has no member with the peer URLs %s", hexID(cluster),
+			strings.Join(n.cfg.Cluster[n.cfg.Name], ","))
 	}
-	return errors.Join(errors.New("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs"), failed)
+	return errors.Join(
+		errors.New("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs"),
+		failed)
 }
 
 // askMembers asks a peer who belongs to its cluster.

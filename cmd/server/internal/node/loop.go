@@ -171,6 +171,7 @@ func (n *Node) noteBeat(to uint64) {
 	if late := now.Sub(last) - expected; !last.IsZero() && late > 0 {
 		n.metrics.LateBeats.Inc()
 		n.log.Warn("leader failed to send out heartbeat on time; took too long, leader is overloaded likely from slow disk",
-			zap.String("to", hexID(to)), zap.Duration("heartbeat-interval", n.cfg.TickInterval), zap.Duration("expected-duration", expected), zap.Duration("exceeded-duration", late))
+			zap.String("to", hexID(to)), zap.Duration("heartbeat-interval", n.cfg.TickInterval),
+			zap.Duration("expected-duration", expected), zap.Duration("exceeded-duration", late))
 	}
 }

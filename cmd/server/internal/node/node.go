@@ -24,8 +24,8 @@ import (
 	"vitrine/core/store"
 )
 
-// Config is what a node is made of. It comes checked (package config). Of what the member is told, the node finds ids and
-// epoch itself.
+// Config is what a node is made of. It comes checked (package config). Of what the member is told, the node finds ids
+// and epoch itself.
 type Config struct {
 	member.Config
 	Disk     disk.Settings
@@ -247,7 +247,8 @@ func (n *Node) Resign(ctx context.Context) error {
 			return fmt.Errorf("node: %s, to whom leadership was to go, is gone", hexID(successor))
 		}
 	}
-	n.log.Info("leadership transfer finished", zap.String("local-member-id", hexID(n.id)), zap.String("new-leader", hexID(n.Leader())), zap.Duration("took", time.Since(start)))
+	n.log.Info("leadership transfer finished", zap.String("local-member-id", hexID(n.id)),
+		zap.String("new-leader", hexID(n.Leader())), zap.Duration("took", time.Since(start)))
 	return nil
 }
 

@@ -103,7 +103,8 @@ func put(n *Node, key, value string) (*pb.PutResponse, error) {
 
 func count(t *testing.T, n *Node, key, end string) int64 {
 	t.Helper()
-	resp, err := n.Ask(bounded(t), api.Call{Body: &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte(end), CountOnly: true}})
+	resp, err := n.Ask(bounded(t),
+		api.Call{Body: &pb.RangeRequest{Key: []byte(key), RangeEnd: []byte(end), CountOnly: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,8 +226,10 @@ func TestPhysicalCompactionIsAnsweredWhenDone(t *testing.T) {
 // A transaction that only reads may fail, too.
 func TestReadOnlyTxnThatFails(t *testing.T) {
 	n := open(t, testConfig(t.TempDir()))
-	future := &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("k"), Revision: 99}}}
-	if _, err := n.Ask(bounded(t), api.Call{Body: &pb.TxnRequest{Success: []*pb.RequestOp{future}}}); !errors.Is(err, api.ErrFutureRev) {
+	future := &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: []byte("k"),
+		Revision: 99}}}
+	if _, err := n.Ask(bounded(t), api.Call{Body: &pb.TxnRequest{Success: []*pb.RequestOp{future}}}); !errors.Is(err,
+		api.ErrFutureRev) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -265,7 +268,8 @@ func TestCanceledCallerLeavesNothingBehind(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 {
-		if _, err := n.Ask(ctx, api.Call{Body: &pb.PutRequest{Key: []byte("k")}}); !errors.Is(err, context.Canceled) && err != nil {
+		if _, err := n.Ask(ctx, api.Call{Body: &pb.PutRequest{Key: []byte("k")}}); !errors.Is(err, context.Canceled) &&
+			err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"vitrine/core/member"
 )
 
-// A database from a peer is the largest thing that anybody can send to a member. So there is one at a time, it is wanted
-// before it is read, it has a bound, and it goes as soon as raft does not want it after all.
+// A database from a peer is the largest thing that anybody can send to a member. So there is one at a time, it is
+// wanted before it is read, it has a bound, and it goes as soon as raft does not want it after all.
 
 var (
 	errReceiving = fmt.Errorf("%w: another one is being received", peer.ErrUnwanted)
@@ -27,7 +27,8 @@ func (n *peerSide) wantImage(m *raftpb.Message, declared int64) error {
 	limit := limits.ImageBytes(n.cfg.Disk.QuotaBytes)
 	switch {
 	case meta.GetIndex() == 0 || meta.GetTerm() == 0 || meta.GetTerm() > m.GetTerm():
-		return fmt.Errorf("%w: no log has an entry (index %d, term %d) in term %d", peer.ErrUnwanted, meta.GetIndex(), meta.GetTerm(), m.GetTerm())
+		return fmt.Errorf("%w: no log has an entry (index %d, term %d) in term %d", peer.ErrUnwanted, meta.GetIndex(),
+			meta.GetTerm(), m.GetTerm())
 	case m.GetTerm() < n.term.Load():
 		return fmt.Errorf("%w: term %d is over", peer.ErrUnwanted, m.GetTerm())
 	case !n.mayLead(m.GetFrom(), meta.GetConfState()):
@@ -37,7 +38,8 @@ func (n *peerSide) wantImage(m *raftpb.Message, declared int64) error {
 	case meta.GetIndex() <= n.commitIndex.Load():
 		// raft needs no database to answer this: it tells the leader how far this member is.
 		n.Receive(m)
-		return fmt.Errorf("%w: it stands at %d, and %d is committed here", peer.ErrUnwanted, meta.GetIndex(), n.commitIndex.Load())
+		return fmt.Errorf("%w: it stands at %d, and %d is committed here", peer.ErrUnwanted, meta.GetIndex(),
+			n.commitIndex.Load())
 	}
 	select {
 	case n.receiving <- struct{}{}:
@@ -47,14 +49,15 @@ func (n *peerSide) wantImage(m *raftpb.Message, declared int64) error {
 	}
 }
 
-// mayLead tells whether a member can be the leader that sends a snapshot: a member that we know of, or, as we may have been
-// away while the others were replaced, a voter of the configuration in the snapshot, which its leader always is.
+// mayLead tells whether a member can be the leader that sends a snapshot: a member that we know of, or, as we may have
+// been away while the others were replaced, a voter of the configuration in the snapshot, which its leader always is.
 func (n *peerSide) mayLead(id uint64, cs *raftpb.ConfState) bool {
-	return n.members.Load().Get(id) != nil || slices.Contains(cs.GetVoters(), id) || slices.Contains(cs.GetVotersOutgoing(), id)
+	return n.members.Load().Get(id) != nil || slices.Contains(cs.GetVoters(), id) ||
+		slices.Contains(cs.GetVotersOutgoing(), id)
 }
 
-// judgeArrived finds the databases that have arrived and that raft does not want after all: it has not asked for a record
-// of them in the log in the round that has stepped their messages. Only the core loop calls it.
+// judgeArrived finds the databases that have arrived and that raft does not want after all: it has not asked for a
+// record of them in the log in the round that has stepped their messages. Only the core loop calls it.
 func (n *Node) judgeArrived(out *member.Output) {
 	for _, index := range n.arrived {
 		wanted := false

@@ -29,7 +29,8 @@ func (u untouched) Read([]byte) (int, error) {
 func imageMessage(n *Node, from, term, index uint64, voters ...uint64) *raftpb.Message {
 	return &raftpb.Message{
 		Type: raftpb.MsgSnap.Enum(), From: &from, To: new(n.id), Term: &term,
-		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: &index, Term: new(uint64(1)), ConfState: &raftpb.ConfState{Voters: voters}}},
+		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: &index, Term: new(uint64(1)),
+			ConfState: &raftpb.ConfState{Voters: voters}}},
 	}
 }
 
@@ -91,7 +92,8 @@ func TestImagesAreReceivedOneByOne(t *testing.T) {
 			first <- err
 		}()
 		synctest.Wait()
-		if _, err := (*peerSide)(n).ReceiveImage(imageMessage(n, n.id, term, ahead, n.id), -1, untouched{t}); !errors.Is(err, errReceiving) {
+		if _, err := (*peerSide)(n).ReceiveImage(imageMessage(n, n.id, term, ahead, n.id), -1, untouched{t}); !errors.Is(err,
+			errReceiving) {
 			t.Errorf("the second: %v", err)
 		}
 		w.CloseWithError(io.ErrUnexpectedEOF)

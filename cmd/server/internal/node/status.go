@@ -19,9 +19,11 @@ func (n *Node) noteMembers(r *store.Result) {
 	before := n.members.Swap(r.Members)
 	if v := r.Members.Version(); v != nil && (before.Version() == nil || *before.Version() != *v) {
 		if from := before.Version(); from == nil {
-			n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.String("cluster-version", fmt.Sprintf("%d.%d", v.Major, v.Minor)))
+			n.log.Info("set initial cluster version", zap.String("cluster-id", hexID(n.cluster)),
+				zap.String("cluster-version", fmt.Sprintf("%d.%d", v.Major, v.Minor)))
 		} else {
-			n.log.Info("updated cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.Stringer("from", from), zap.Stringer("to", v))
+			n.log.Info("updated cluster version", zap.String("cluster-id", hexID(n.cluster)), zap.Stringer("from", from),
+				zap.Stringer("to", v))
 		}
 		n.metrics.ClusterVersion(*v)
 	}
@@ -51,11 +53,13 @@ func (n *Node) publishStatus() {
 			n.metrics.LeaderChanges.Inc()
 		}
 		clear(n.beats)
-		n.log.Info("leader changed", zap.String("local-member-id", hexID(n.id)), zap.String("leader", hexID(st.Lead)), zap.Uint64("term", st.Term))
+		n.log.Info("leader changed", zap.String("local-member-id", hexID(n.id)), zap.String("leader", hexID(st.Lead)),
+			zap.Uint64("term", st.Term))
 	}
 	if st.Published && !n.published {
 		n.published = true
-		n.log.Info("published local member to cluster through raft", zap.String("local-member-id", hexID(n.id)), zap.String("local-member-name", n.cfg.Name), zap.String("cluster-id", hexID(n.cluster)))
+		n.log.Info("published local member to cluster through raft", zap.String("local-member-id", hexID(n.id)),
+			zap.String("local-member-name", n.cfg.Name), zap.String("cluster-id", hexID(n.cluster)))
 		close(n.ready)
 	}
 }
@@ -73,7 +77,8 @@ type refused struct {
 	since time.Time
 }
 
-// noteRefused says in the log why a peer's message was refused, at most once a second: whoever can send one can send many.
+// noteRefused says in the log why a peer's message was refused, at most once a second: whoever can send one can send
+// many.
 func (n *Node) noteRefused(err error) {
 	if err == nil {
 		return
@@ -81,7 +86,8 @@ func (n *Node) noteRefused(err error) {
 	r := &n.refused
 	r.count++
 	if now := time.Now(); now.Sub(r.since) >= time.Second {
-		n.log.Warn("refused a message of a peer", zap.String("local-member-id", hexID(n.id)), zap.Uint64("refused-since-last", r.count), zap.Error(err))
+		n.log.Warn("refused a message of a peer", zap.String("local-member-id", hexID(n.id)),
+			zap.Uint64("refused-since-last", r.count), zap.Error(err))
 		*r = refused{since: now}
 	}
 }

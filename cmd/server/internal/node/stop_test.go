@@ -24,8 +24,8 @@ import (
 	"vitrine/core/watch"
 )
 
-// The tests of this file stop a node while something is under way. They run in bubbles of testing/synctest, which fail if
-// a goroutine is left when the test is over: that nothing outlives a node needs no assertion of its own.
+// The tests of this file stop a node while something is under way. They run in bubbles of testing/synctest, which fail
+// if a goroutine is left when the test is over: that nothing outlives a node needs no assertion of its own.
 
 // hold lets somebody wait at a place of the test's choice.
 type hold struct {
@@ -200,7 +200,8 @@ func TestNoScanBeginsWhileStopping(t *testing.T) {
 		if v := n.StorageVersion(); v != "" {
 			t.Errorf("storage version %q of a closed database", v)
 		}
-		for _, body := range []any{&pb.RangeRequest{Key: []byte("k"), Serializable: true}, &pb.DefragmentRequest{}, &pb.PutRequest{Key: []byte("k")}} {
+		for _, body := range []any{&pb.RangeRequest{Key: []byte("k"), Serializable: true}, &pb.DefragmentRequest{},
+			&pb.PutRequest{Key: []byte("k")}} {
 			if _, err := n.Ask(t.Context(), api.Call{Body: body}); !errors.Is(err, api.ErrStopped) {
 				t.Errorf("%T of a stopped node: %v", body, err)
 			}
@@ -228,7 +229,8 @@ func TestStopWaitsForALongRead(t *testing.T) {
 }
 
 func snapshotFor(id uint64) *raftpb.Message {
-	return &raftpb.Message{Type: raftpb.MsgSnap.Enum(), To: &id, Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(1))}}}
+	return &raftpb.Message{Type: raftpb.MsgSnap.Enum(), To: &id,
+		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(1))}}}
 }
 
 // The image is being taken: the node has to make a commit first, and is told to stop meanwhile.
@@ -312,7 +314,9 @@ func TestStopEndsWatches(t *testing.T) {
 		go func() { // a client that asks and never reads
 			defer close(asked)
 			for range 1000 {
-				s.Request(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{Key: []byte("k")}}})
+				s.Request(
+					&pb.WatchRequest{
+						RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: &pb.WatchCreateRequest{Key: []byte("k")}}})
 			}
 		}()
 		idle := watchFrom(t, n, 0)
@@ -431,7 +435,8 @@ func TestStopWhileAClientTakesASnapshot(t *testing.T) {
 		stopped := begin(t, n, stop)
 		s.images.release()
 		synctest.Wait()
-		close(gone)                                                                                 // as gRPC does with the connection
+		// as gRPC does with the connection
+		close(gone)
 		if err := <-ended; err == nil || !strings.Contains(err.Error(), io.ErrClosedPipe.Error()) { // bbolt wraps in words
 			t.Errorf("the snapshot ended with %v", err)
 		}

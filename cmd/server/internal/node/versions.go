@@ -64,7 +64,8 @@ func (n *Node) leastVersion() *membership.Version {
 		}
 	})
 	transport := &http.Transport{DialContext: dial.With(&net.Dialer{}), DisableKeepAlives: true}
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	members := n.Members().List()
 	found := make([]*membership.Version, len(members))
 	var asking sync.WaitGroup

@@ -39,7 +39,8 @@ func membersAt(t *testing.T, urls [][]string) *membership.Members {
 	b.Reset(backend.Applied{Index: 1, Term: 1})
 	for i, us := range urls {
 		m := &membership.Member{ID: uint64(i + 1), PeerURLs: us}
-		if err := ms.Apply(&raftpb.ConfChange{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: &m.ID, Context: m.Bootstrap()}, b); err != nil {
+		if err := ms.Apply(&raftpb.ConfChange{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: &m.ID, Context: m.Bootstrap()},
+			b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -59,10 +60,12 @@ func TestLeastVersion(t *testing.T) {
 		{[][]string{{said(t, server("3.6.5"), 200)}, {said(t, server("3.7.0"), 200)}}, "3.6.5"},
 		{[][]string{{gone.URL, said(t, server("3.6.5"), 200)}}, "3.6.5"},
 		{[][]string{{gone.URL}, {said(t, server("3.6.5"), 200)}}, "none"},
-		{[][]string{{said(t, "not there", 503)}}, "none"}, {[][]string{{said(t, "{", 200)}}, "none"}, {[][]string{{said(t, "{}", 200)}}, "none"},
+		{[][]string{{said(t, "not there", 503)}}, "none"}, {[][]string{{said(t, "{", 200)}}, "none"},
+		{[][]string{{said(t, "{}", 200)}}, "none"},
 		{[][]string{{said(t, `{"etcdserver":"`+strings.Repeat("3", 1<<20)+`"}`, 200)}}, "none"},
 	} {
-		n := &Node{id: 1, log: zap.NewNop(), release: membership.Version{Major: 3, Minor: 7, Patch: 3}, stopping: make(chan struct{})}
+		n := &Node{id: 1, log: zap.NewNop(), release: membership.Version{Major: 3, Minor: 7, Patch: 3},
+			stopping: make(chan struct{})}
 		n.members.Store(membersAt(t, append([][]string{{"http://127.0.0.1:1"}}, c.urls...)))
 		got := "none"
 		if v := n.leastVersion(); v != nil {

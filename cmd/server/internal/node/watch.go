@@ -52,7 +52,8 @@ type WatchStream interface {
 func (n *Node) Watch(c api.Call) (WatchStream, error) {
 	s := &stream{n: n, id: n.nextStream.Add(1), signal: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	n.metrics.Streams.Inc()
-	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: c.RequireLeader, Call: &c}, stream: s}, true) {
+	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: c.RequireLeader, Call: &c}, stream: s},
+		true) {
 		n.metrics.Streams.Dec()
 		return nil, api.ErrStopped
 	}

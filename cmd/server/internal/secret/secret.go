@@ -1,5 +1,5 @@
-// Package secret does the arithmetic of passwords and signed tokens that the core asks for and never does itself: bcrypt,
-// and JSON web tokens as etcd makes and reads them.
+// Package secret does the arithmetic of passwords and signed tokens that the core asks for and never does itself:
+// bcrypt, and JSON web tokens as etcd makes and reads them.
 //
 //	k, err := secret.New("jwt,pub-key=app.pub,priv-key=app.key,sign-method=RS256,ttl=10m", 10)
 //	done := k.Do(work)            // takes tens of milliseconds: not on a goroutine that others wait for

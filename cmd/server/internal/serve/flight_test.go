@@ -45,13 +45,15 @@ func TestRecording(t *testing.T) {
 	}
 	c.kill(lead)
 	other := (lead + 1) % 3
-	until(t, "another leader", func() bool { l := c.leader(); return c.servers[other].node.Leader() == c.servers[l].node.ID() })
+	until(t, "another leader",
+		func() bool { l := c.leader(); return c.servers[other].node.Leader() == c.servers[l].node.ID() })
 	now := c.leader()
 	for i := range writes {
 		c.put(now, fmt.Sprint("after", i), "a secret")
 	}
 	c.get(now, "after0")
-	if _, err := call[pb.RangeResponse](c, now, "/etcdserverpb.KV/Range", &pb.RangeRequest{Key: []byte("after0"), Serializable: true}); err != nil {
+	if _, err := call[pb.RangeResponse](c, now, "/etcdserverpb.KV/Range",
+		&pb.RangeRequest{Key: []byte("after0"), Serializable: true}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "a message to the dead that is lost", func() bool {
@@ -64,7 +66,8 @@ func TestRecording(t *testing.T) {
 	for _, i := range []int{now, third} {
 		r := c.recording(i)
 		n := c.servers[i].node
-		if h := r.Header; h.Member != n.ID() || h.Cluster != n.ClusterID() || h.Name != fmt.Sprint("m", i) || h.Version != version.Etcd || h.First != 1 {
+		if h := r.Header; h.Member != n.ID() || h.Cluster != n.ClusterID() || h.Name != fmt.Sprint("m", i) ||
+			h.Version != version.Etcd || h.First != 1 {
 			t.Fatalf("member %d: header %+v", i, h)
 		}
 		checkRecording(t, r.Events, i == now, old, c.servers[now].node.ID())
@@ -97,8 +100,10 @@ func checkRecording(t *testing.T, events []trace.Event, leads bool, old, lead ui
 	}
 	want := []trace.Kind{
 		trace.MemberStarted, trace.TermChanged, trace.RoleChanged, trace.VoteCast, trace.MessageSent, trace.MessageDelivered,
-		trace.EntryAppended, trace.LogWritten, trace.LogSynced, trace.CommitAdvanced, trace.EntryApplied, trace.RevisionAdvanced,
-		trace.KeyIndexed, trace.BackendCommitted, trace.ConfChanged, trace.RequestArrived, trace.RequestDone, trace.ReadIndexReady,
+		trace.EntryAppended, trace.LogWritten, trace.LogSynced, trace.CommitAdvanced, trace.EntryApplied,
+		trace.RevisionAdvanced,
+		trace.KeyIndexed, trace.BackendCommitted, trace.ConfChanged, trace.RequestArrived, trace.RequestDone,
+		trace.ReadIndexReady,
 	}
 	if leads {
 		want = append(want, trace.RequestProposed, trace.Station)

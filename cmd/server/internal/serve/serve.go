@@ -88,12 +88,14 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 	s.grpc = grpcapi.New(grpcapi.Config{
 		Node: door, Log: log, Registry: registry,
 		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxConcurrentStreams: cfg.MaxConcurrentStreams,
-		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval, KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
-		SlowRequest: cfg.WarningUnaryRequestDuration, ElectionTimeout: cfg.ElectionTimeout,
+		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval,
+		KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
+		SlowRequest:      cfg.WarningUnaryRequestDuration, ElectionTimeout: cfg.ElectionTimeout,
 	})
 	n.Start()
 	peers.open(admin.Peer(door, log, n.Transport().Handler()))
-	web := admin.Config{Node: door, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug", Flight: cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page}
+	web := admin.Config{Node: door, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug",
+		Flight: cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page}
 	s.serveMetrics(admin.Metrics(web))
 	s.wg.Go(func() { s.awaitReady(admin.Client(web)) })
 	s.wg.Go(func() {
@@ -114,7 +116,8 @@ func open(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (
 		return nil, err
 	}
 	if cost, ok := secret.CostInRange(int(cfg.BcryptCost)); !ok {
-		log.Warn("use default bcrypt cost instead of the invalid given cost", zap.Uint("given-cost", cfg.BcryptCost), zap.Int("default-cost", cost))
+		log.Warn("use default bcrypt cost instead of the invalid given cost", zap.Uint("given-cost", cfg.BcryptCost),
+			zap.Int("default-cost", cost))
 	}
 	return node.Open(c)
 }
@@ -127,8 +130,9 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 				SnapshotCount: cfg.SnapshotCount, CatchUpEntries: cfg.SnapshotCatchUpEntries,
 			},
 			Limits: api.Limits{
-				MaxRequestBytes: int(cfg.MaxRequestBytes), MaxTxnOps: int(cfg.MaxTxnOps), SlowRequest: cfg.WarningUnaryRequestDuration,
-				TokenTTL: cfg.AuthTokenTTL,
+				MaxRequestBytes: int(cfg.MaxRequestBytes), MaxTxnOps: int(cfg.MaxTxnOps),
+				SlowRequest: cfg.WarningUnaryRequestDuration,
+				TokenTTL:    cfg.AuthTokenTTL,
 			},
 			Self:         duty.Self{Name: cfg.Name, ClientURLs: cfg.AdvertiseClientURLs.Strings()},
 			TickInterval: cfg.HeartbeatInterval,
@@ -174,7 +178,8 @@ func (s *Server) limit() error {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return fmt.Errorf("cannot find the limit of open files: %w", err)
 	}
-	own := uint64(limits.ReservedFiles + limits.PeerFiles + 2*len(s.clients) + 2*len(s.peers)) // each listener is a file, and holds one connection that waits
+	// each listener is a file, and holds one connection that waits
+	own := uint64(limits.ReservedFiles + limits.PeerFiles + 2*len(s.clients) + 2*len(s.peers))
 	if files.Cur <= own {
 		return fmt.Errorf("the limit of %d open files is too low, the server itself may need %d", files.Cur, own)
 	}
@@ -200,8 +205,8 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// handshakeTimeout is how long a connection may take to say what it wants, and how long it may stay open without wanting
-// anything. What it then does (a stream between members, a watch, a database on its way) has its own bounds.
+// handshakeTimeout is how long a connection may take to say what it wants, and how long it may stay open without
+// wanting anything. What it then does (a stream between members, a watch, a database on its way) has its own bounds.
 const handshakeTimeout = 10 * time.Second
 
 // http serves a handler on a listener.
@@ -212,7 +217,8 @@ func (s *Server) http(l net.Listener, h http.Handler) {
 }
 
 func (s *Server) httpServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: s.owned(h), ReadHeaderTimeout: handshakeTimeout, IdleTimeout: handshakeTimeout, ErrorLog: zap.NewStdLog(s.log)}
+	return &http.Server{Handler: s.owned(h), ReadHeaderTimeout: handshakeTimeout, IdleTimeout: handshakeTimeout,
+		ErrorLog: zap.NewStdLog(s.log)}
 }
 
 // owned counts the requests that h serves, so that the stop can wait for them.
@@ -268,7 +274,8 @@ func (s *Server) awaitReady(h http.Handler) {
 		s.wg.Go(func() { s.ended("grpc", s.grpc.Serve(split.GRPC())) })
 		s.wg.Go(func() { s.ended("listener", split.Serve()) })
 		s.wg.Go(func() { <-s.stopping; server.Close() })
-		s.log.Info("serving client traffic insecurely; this is strongly discouraged!", zap.String("traffic", "grpc+http"), zap.String("address", l.Addr().String()))
+		s.log.Info("serving client traffic insecurely; this is strongly discouraged!", zap.String("traffic", "grpc+http"),
+			zap.String("address", l.Addr().String()))
 	}
 }
 

@@ -54,7 +54,8 @@ func main() {
 	flag.IntVar(&o.valueBytes, "value-bytes", 256, "size of a value")
 	flag.DurationVar(&o.duration, "duration", 3*time.Second, "length of a round")
 	flag.StringVar(&o.loads, "load", "put,get", "loads: put, get (linearizable), serializable")
-	flag.IntVar(&o.recorder, "recorder", 0, "compare vitrine with one that records in so many bytes, instead of etcd with vitrine")
+	flag.IntVar(&o.recorder, "recorder", 0,
+		"compare vitrine with one that records in so many bytes, instead of etcd with vitrine")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -71,7 +72,8 @@ func run(o options) error {
 	var servers []*server
 	kinds := []kind{{name: "etcd", program: "etcd"}, {name: "vitrine", program: "vitrine"}}
 	if o.recorder > 0 {
-		kinds = []kind{{name: "off", program: "vitrine"}, {name: "recording", program: "vitrine", flags: []string{fmt.Sprint("--flight-recorder-bytes=", o.recorder)}}}
+		kinds = []kind{{name: "off", program: "vitrine"},
+			{name: "recording", program: "vitrine", flags: []string{fmt.Sprint("--flight-recorder-bytes=", o.recorder)}}}
 	}
 	for _, k := range kinds {
 		s, err := start(k, dir, o)
@@ -81,7 +83,8 @@ func run(o options) error {
 		defer s.stop()
 		servers = append(servers, s)
 	}
-	fmt.Printf("%d member(s), %d clients on %d connections, %d rounds of %v, %d keys, values of %d bytes\n", o.members, o.clients, o.conns, o.rounds, o.duration, o.keys, o.valueBytes)
+	fmt.Printf("%d member(s), %d clients on %d connections, %d rounds of %v, %d keys, values of %d bytes\n", o.members,
+		o.clients, o.conns, o.rounds, o.duration, o.keys, o.valueBytes)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "load\t\tops/s\tp50\tp99\tCPU/op\t")
 	for _, load := range strings.Split(o.loads, ",") {
@@ -182,9 +185,11 @@ func start(k kind, dir string, o options) (_ *server, err error) {
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.Command(path, append(slices.Clone(k.flags), "--name", member, "--data-dir", filepath.Join(dir, name+member),
+		cmd := exec.Command(path, append(slices.Clone(k.flags), "--name", member, "--data-dir",
+			filepath.Join(dir, name+member),
 			"--listen-client-urls", clients[i], "--advertise-client-urls", clients[i], "--listen-peer-urls", peers[i],
-			"--initial-advertise-peer-urls", peers[i], "--initial-cluster", strings.Join(initial, ","), "--log-level", "warn")...)
+			"--initial-advertise-peer-urls", peers[i], "--initial-cluster", strings.Join(initial, ","), "--log-level",
+			"warn")...)
 		cmd.Stdout, cmd.Stderr = log, log
 		if err := cmd.Start(); err != nil {
 			return nil, err
@@ -197,7 +202,8 @@ func start(k kind, dir string, o options) (_ *server, err error) {
 		}
 	}
 	for i := range o.conns { // each to one member, in turn
-		c, err := clientv3.New(clientv3.Config{Endpoints: []string{clients[i%len(clients)]}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
+		c, err := clientv3.New(clientv3.Config{Endpoints: []string{clients[i%len(clients)]}, DialTimeout: 5 * time.Second,
+			Logger: zap.NewNop()})
 		if err != nil {
 			return nil, err
 		}
