@@ -75,6 +75,10 @@ func (p *Picture) process(e *trace.Event) {
 	case trace.MemberStopped:
 		m.ended(e, Stopped)
 		m.Reason = e.Text
+	case trace.RecordingBegan:
+		m.Process, m.Alive = Running, true
+	case trace.RecordingEnded:
+		m.Process, m.Alive = Unknown, false
 	case trace.MemberPaused:
 		m.tick(int64(e.Now))
 		m.Process = Paused

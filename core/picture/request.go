@@ -136,6 +136,9 @@ func (p *Picture) request(e *trace.Event) {
 		p.texts.know(e.B, e.Text)
 		if r := q.byID[e.Request]; r != nil {
 			r.proposal, r.hash = e.A, e.B
+			if r.Client == Outside && r.Text == r.Op {
+				r.Text += " " + e.Text
+			}
 			r.add(stationProposed, e, "")
 		}
 	case trace.RequestSent, trace.RequestAnswered, trace.RequestDone:

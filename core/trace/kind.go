@@ -30,6 +30,10 @@ const (
 	// ClockSet: raft's clock ticks next at A, and from then on each B ns while the
 	// process runs.
 	ClockSet Kind = 7
+	// RecordingBegan: from here on events tell of Member, which runs. RecordingEnded:
+	// from here on nothing does. Whoever puts recordings together emits them.
+	RecordingBegan Kind = 8
+	RecordingEnded Kind = 9
 )
 
 // Messages between members.
@@ -41,8 +45,8 @@ const (
 	MessageSent Kind = 10
 	// MessageDelivered: Member = to, Peer = from, the rest as sent; Cause = the sending.
 	MessageDelivered Kind = 11
-	// MessageDropped: Member = to, Peer = from, Msg; Text = "loss", "cut", "down" or
-	// "full" (no room in a queue).
+	// MessageDropped: Member = to, Peer = from, Msg; Text = "loss", "cut", "down",
+	// "full" (no room in a queue) or "unseen" (nobody tells what became of it).
 	MessageDropped Kind = 12
 	// LinkCut: nothing passes from Member to Peer any more.
 	LinkCut Kind = 13
@@ -259,6 +263,8 @@ var kinds = [256]struct{ name, group string }{
 	MemberResumed:     {"member-resumed", "process"},
 	MemberStarting:    {"member-starting", "process"},
 	ClockSet:          {"clock-set", "process"},
+	RecordingBegan:    {"recording-began", "process"},
+	RecordingEnded:    {"recording-ended", "process"},
 	MessageSent:       {"message-sent", "network"},
 	MessageDelivered:  {"message-delivered", "network"},
 	MessageDropped:    {"message-dropped", "network"},
