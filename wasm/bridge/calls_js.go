@@ -7,6 +7,7 @@ import (
 	"syscall/js"
 
 	"vitrine/core/picture"
+	"vitrine/wasm/recording"
 	"vitrine/wasm/scene"
 )
 
@@ -25,6 +26,7 @@ func (g *Game) attach() {
 		"frameStats": g.frameStats,
 		"crowd":      g.crowd,
 		"save":       g.save,
+		"record":     g.record,
 		"messages":   func([]js.Value) any { return string(g.player.MessagesJSON()) },
 		"log":        func(args []js.Value) any { return string(g.player.LogJSON(uint64(args[0].Int()))) },
 		"nudge":      func([]js.Value) any { g.nudge(); return nil },
@@ -51,6 +53,26 @@ func (g *Game) dispatch(args []js.Value) any {
 	if g.player.State.Now == 0 {
 		g.broken = "" // a new world
 	}
+	g.wake()
+	return answer
+}
+
+// record plays recordings, given as a list of Uint8Array, and answers {} or {error}.
+func (g *Game) record(args []js.Value) any {
+	answer := map[string]any{}
+	g.safely(func() {
+		files := make([][]byte, args[0].Length())
+		for i := range files {
+			v := args[0].Index(i)
+			files[i] = make([]byte, v.Length())
+			js.CopyBytesToGo(files[i], v)
+		}
+		if err := g.player.Play(recording.Open(files)); err != nil {
+			answer["error"] = err.Error()
+			return
+		}
+		g.broken = ""
+	})
 	g.wake()
 	return answer
 }

@@ -46,6 +46,7 @@ var orders = map[string]func(p *Player, o *order) error{
 	"reset":  (*Player).restart,
 	"replay": (*Player).showReplay,
 	"select": (*Player).choose,
+	"seek":   func(p *Player, o *order) error { return p.Seek(o.value) },
 }
 
 // Dispatch does a command given in JSON: one of a world's verbs (package
@@ -57,6 +58,7 @@ var orders = map[string]func(p *Player, o *order) error{
 //	skip    on                            pass quickly through idle spans
 //	reset   seed, members                 a new world; what is not given stays
 //	replay  text, name, correct           a replay file, see Open; without a text the last one again
+//	seek    value                         goes to a moment of a recording, ns
 //	select  member | link | request      what the inspector shows
 func (p *Player) Dispatch(data []byte) (Reply, error) {
 	m, err := script.Decode(data)

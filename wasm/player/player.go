@@ -117,6 +117,15 @@ func (p *Player) reset(open Open) error {
 	return nil
 }
 
+// Play plays another source. On an error the old one stays.
+func (p *Player) Play(open Open) error {
+	if err := p.reset(open); err != nil {
+		return err
+	}
+	p.file, p.Playing, p.Skip = replayFile{}, true, true
+	return nil
+}
+
 // both are two sinks, of which the second may look at the first.
 type both struct{ first, second trace.Sink }
 
@@ -309,6 +318,29 @@ func (p *Player) StepFor(ns float64) error {
 	}
 	p.target = p.Shown() + math.Round(ns)
 	p.source.RunUntil(trace.Instant(p.target), 0)
+	p.refresh()
+	return nil
+}
+
+// Seek goes to a moment of a recording. A simulation cannot go back: what was done to
+// it would be undone.
+func (p *Player) Seek(ns float64) error {
+	switch {
+	case p.facts.Kind != Recording:
+		return errors.New("seek: only a recording can be moved about in")
+	case !(ns >= 0 && ns <= float64(p.facts.End)):
+		return fmt.Errorf("seek: %v ns are not between 0 and %v", ns, p.facts.End)
+	}
+	if ns < p.Shown() {
+		chosen, speed, playing := p.Chosen, p.Speed, p.Playing
+		if err := p.reset(p.again); err != nil {
+			return err
+		}
+		p.Chosen, p.Speed, p.Playing = chosen, speed, playing
+		p.epoch-- // the same stream
+	}
+	p.source.RunUntil(trace.Instant(ns), 0)
+	p.target = ns
 	p.refresh()
 	return nil
 }

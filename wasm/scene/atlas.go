@@ -100,6 +100,7 @@ const (
 	WordStopped
 	WordPaused
 	WordStarting
+	WordUnknown
 	WordStale
 	WordCommitted
 	WordApplied
@@ -112,7 +113,7 @@ const (
 // WordNames are keys of the message catalogue below "stage.".
 var WordNames = [wordCount]string{
 	"term", "follower", "candidate", "preCandidate", "leader", "learner", "crashed", "killed", "stopped", "paused",
-	"starting", "stale", "committed", "applied", "votes", "fsync", "you",
+	"starting", "unknown", "stale", "committed", "applied", "votes", "fsync", "you",
 }
 
 // WordFont is the font in which a word is rasterised.

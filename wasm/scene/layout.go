@@ -65,10 +65,10 @@ func Arrange(w, h float64, members []uint64, clients int, bare bool) Layout {
 
 // matrix places the log at the bottom.
 func (l *Layout) matrix() {
-	cell, gap, label := 21.0, 6.0, 56.0
+	cell, gap, label := 21.0, 6.0, 70.0
 	l.Cells.W, l.Cells.DX = 57, 63
 	if l.Phone {
-		cell, gap, label = 15, 3, 40
+		cell, gap, label = 15, 3, 54
 		l.Cells.W, l.Cells.DX = 30, 34
 	}
 	if l.H < 620 && !l.Phone {

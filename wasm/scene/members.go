@@ -141,6 +141,9 @@ func (s *Scene) dead(m *picture.Member, at Point) {
 	s.batch.Disc(at, r, t.Ground)
 	s.batch.Dashed(s.batch.circle(at, r), true, 1.6, 3, 5, 0, t.Faint)
 	for _, turn := range [2]float64{math.Pi / 4, -math.Pi / 4} {
+		if m.Process == picture.Unknown {
+			break // nobody tells that it is gone
+		}
 		sin, cos := math.Sincos(turn)
 		d := Point{cos * r * 0.7, sin * r * 0.7}
 		s.batch.Line(at.sub(d), at.add(d), 2, t.Fault.Alpha(0.6))
@@ -204,6 +207,8 @@ func roleWord(state *picture.State, m *picture.Member) (Word, bool) {
 		return WordPaused, true
 	case picture.Starting:
 		return WordStarting, true
+	case picture.Unknown:
+		return WordUnknown, false
 	}
 	switch {
 	case m.Role == picture.RoleLeader && m.ID != state.Leader:
