@@ -1,6 +1,6 @@
 // What can be done to a member: one list for buttons and keys.
 
-import { act, memberOf, shown, toast } from './app.js';
+import { act, memberOf, shown, toast, recorded } from './app.js';
 import { name } from './format.js';
 import { t } from './i18n.js';
 
@@ -68,6 +68,8 @@ export function label(name, m, f) {
  * @param {Frame} f
  */
 export function whyNot(action, m, f) {
+  const why = recorded(f);
+  if (why) return why;
   const key = actions[action].not(m, f);
   return key ? t(key, { name: name(m.id) }) : '';
 }
@@ -86,12 +88,13 @@ export function doTo(action, f, id = shown(f)) {
 }
 
 /** @param {Frame} f */
-export const noLeader = (f) => (f.leader ? '' : t('not.leader'));
+export const noLeader = (f) => recorded(f) || (f.leader ? '' : t('not.leader'));
 
 /** @param {Frame} f */
 export function crashLeader(f) {
-  if (f.leader) act({ cmd: 'crash', member: f.leader });
-  else toast(noLeader(f), true);
+  const why = noLeader(f);
+  if (why) toast(why, true);
+  else act({ cmd: 'crash', member: f.leader });
 }
 
 /** @param {Frame} f */
@@ -116,11 +119,16 @@ export function healAll(f) {
 
 /** @param {Frame} f */
 export const healthy = (f) =>
-  f.cuts.length > 0 || f.members.some((m) => m.process !== 'running') ? '' : t('not.hurt');
+  recorded(f) || (f.cuts.length > 0 || f.members.some((m) => m.process !== 'running') ? '' : t('not.hurt'));
 
 // split cuts the leader and as many more as a minority has from the rest.
 /** @param {Frame} f */
 export function split(f) {
+  const why = recorded(f);
+  if (why) {
+    toast(why, true);
+    return;
+  }
   if (f.members.length < 2) {
     toast(t('not.alone', { name: name(1) }), true);
     return;

@@ -4,6 +4,8 @@
 // fails before it.
 
 import { byId } from './dom.js';
+import { callThem } from './format.js';
+import { t } from './i18n.js';
 
 let go = null; // what wasm/bridge attached
 let settle;
@@ -58,6 +60,12 @@ export const vitrine = {
     if (app.frame) fn(app.frame);
     return () => subscribers.delete(fn);
   },
+  // record plays recordings of a real cluster, a list of Uint8Array: files of GET /debug/flight.
+  /** @param {Uint8Array[]} files */
+  record(files) {
+    const answer = world().record(files);
+    if (answer.error) throw new Error(answer.error);
+  },
   rectOf,
   frameStats: () => world().frameStats(),
 };
@@ -91,6 +99,7 @@ function show(frames) {
   app.frame = parsed.pop();
   const same = parsed.filter((f) => f.epoch === app.frame.epoch);
   app.frame.feed = [...same.flatMap((f) => f.feed || []), ...(app.frame.feed || [])];
+  callThem(app.frame.members);
   for (const fn of subscribers) {
     try {
       fn(app.frame);
@@ -122,9 +131,23 @@ export function refresh() {
   show(frames);
 }
 
+// The page's own commands; all others act on the cluster.
+const own = ['play', 'step', 'speed', 'skip', 'reset', 'replay', 'select', 'seek'];
+/** @param {Command} command */
+const acts = (command) => !own.includes(command.cmd) && !(command.cmd === 'pause' && !command.member);
+
+// recorded says why nothing can be done to what is shown, or nothing.
+/** @param {Frame} f */
+export const recorded = (f) => (f?.source?.acts === false ? t('not.recording') : '');
+
 // act is dispatch for the page's own controls: an error becomes a toast.
 /** @param {Command} command */
 export function act(command) {
+  const why = acts(command) && recorded(app.frame);
+  if (why) {
+    toast(why, true);
+    return null;
+  }
   try {
     const answer = dispatch(command);
     refresh(); // the next key or click must find the new state

@@ -1,8 +1,8 @@
 // The visitor as a client.
 
-import { act, toast } from './app.js';
+import { act, toast, recorded } from './app.js';
 import { byId, every } from './dom.js';
-import { element, name } from './format.js';
+import { element, name, able } from './format.js';
 import { onLanguage, t } from './i18n.js';
 import { prefixEnd } from './prefix.js';
 import { sheet } from './sheet.js';
@@ -36,10 +36,13 @@ export function start(vitrine) {
     }
     if (act(c) && op() === 'put') next(fields.value);
   });
-  let count = 0;
+  let count = '';
+  const [send] = every('button[type="submit"], button:not([type])', form);
   vitrine.subscribe((f) => {
-    if (f.members.length === count) return;
-    count = f.members.length;
+    able(send, recorded(f));
+    const now = f.members.map((m) => name(m.id)).join();
+    if (now === count) return;
+    count = now;
     const chosen = member.value;
     member.replaceChildren(member.options[0], ...f.members.map((m) => element('option', { value: m.id }, name(m.id))));
     member.value = [...member.options].some((o) => o.value === chosen) ? chosen : '0';

@@ -1,8 +1,8 @@
 // Time, the dials of network and disks, and the choices at the top.
 
-import { act, app, restyle, toast } from './app.js';
+import { act, app, restyle, toast, recorded } from './app.js';
 import { byId, every, input } from './dom.js';
-import { clock, speed as speedText, span, text } from './format.js';
+import { clock, speed as speedText, span, text, able } from './format.js';
 import { language, onLanguage, t, use } from './i18n.js';
 
 const $ = (/** @type {string} */ id) => byId(id);
@@ -141,13 +141,13 @@ function render(f) {
   text($('now'), clock(f.now));
   text($('events'), t('time.events', { n: f.events.toLocaleString(language()) }));
   for (const [id, dial] of Object.entries(dials)) {
+    able($(id), recorded(f));
+    if (!f.dials) continue; // what has happened has none
     const v = dial.of(f.dials);
     if (document.activeElement !== $(id)) place(field(id), dial.place(v));
     say($(id), $(`${id}-out`), dial.show(v));
   }
-  for (const b of every('#members button'))
-    b.setAttribute('aria-pressed', String(Number(b.dataset.members) === f.members.length));
-  if (document.activeElement !== $('seed')) field('seed').value = String(f.seed);
+  if (document.activeElement !== $('seed') && f.source.acts) field('seed').value = String(f.seed);
   text($('lang'), language() === 'en' ? '中文' : 'EN');
   $('lang').lang = language() === 'en' ? 'zh' : 'en';
 }

@@ -2,7 +2,7 @@
 // region for those who listen.
 
 import { byId } from './dom.js';
-import { element, name, paint, stamp, termColor } from './format.js';
+import { element, name, paint, stamp, termColor, client } from './format.js';
 import { has, list, onLanguage, t } from './i18n.js';
 
 const keep = 120;
@@ -112,10 +112,10 @@ function line(item) {
 function who(request, f) {
   const r = (f.requests || []).find((r) => r.id === request);
   if (!r) return '';
-  const client = r.client ? `C${r.client}` : t('stage.you');
+  const by = client(r.client);
   return r.member
-    ? t('feed.who', { client, text: r.text, member: name(r.member) })
-    : t('feed.whoNowhere', { client, text: r.text });
+    ? t('feed.who', { client: by, text: r.text, member: name(r.member) })
+    : t('feed.whoNowhere', { client: by, text: r.text });
 }
 
 /**

@@ -1,7 +1,24 @@
 // Numbers as people read them. Times are nanoseconds.
 
+import { t } from './i18n.js';
+
+// name is how a member is called: S1, or what its recording says.
+/** @type {Map<number, string>} */
+const called = new Map();
 /** @param {number} id */
-export const name = (id) => `S${id}`;
+export const name = (id) => called.get(id) ?? `S${id}`;
+
+// client is what a client is called: the visitor, a simulated one, or somebody of
+// whom only members tell.
+/** @param {number} id */
+export const client = (id) => (id > 0 ? `C${id}` : t(id < 0 ? 'req.outside' : 'stage.you'));
+
+// callThem notes the names of the members of a frame.
+/** @param {Member[]} members */
+export function callThem(members) {
+  called.clear();
+  for (const m of members) called.set(m.id, /^s\d+$/.test(m.name) ? `S${m.name.slice(1)}` : m.name);
+}
 
 // clock: 01:04.318
 /** @param {number} ns */

@@ -127,7 +127,7 @@ function rule(v) {
  * @param {Member} leader
  */
 function deaf(f, leader) {
-  return leader.quorumHeardAt > 0 && f.now - leader.quorumHeardAt > 8 * f.tick;
+  return f.tick > 0 && leader.quorumHeardAt > 0 && f.now - leader.quorumHeardAt > 8 * f.tick;
 }
 
 // What is wrong, in words: members that do not run, disks that hang, cuts that

@@ -3,9 +3,9 @@
 // focus and scrolling survive twelve updates a second.
 
 import { actionNames, actions, doTo, label, toggleLink, whyNot } from './actions.js';
-import { act, app, isCut, memberOf, shown } from './app.js';
+import { act, app, isCut, memberOf, shown, recorded } from './app.js';
 import { byId, every } from './dom.js';
-import { able, bytes, element, keepFocus, name, paint, span, termColor, text } from './format.js';
+import { able, bytes, element, keepFocus, name, paint, span, termColor, text, client } from './format.js';
 import { onLanguage, t } from './i18n.js';
 import { entryState, message } from './tip.js';
 import { cancel, fill, range, state } from './watches.js';
@@ -201,10 +201,8 @@ function peers(m, f) {
         const cut = isCut(f, from, to),
           label = t(cut ? 'links.heal' : 'links.cut', { from: name(from), to: name(to) });
         b.setAttribute('aria-pressed', String(cut));
-        if (b.title !== label) {
-          b.title = label;
-          b.setAttribute('aria-label', label);
-        }
+        able(b, recorded(f), label);
+        if (b.getAttribute('aria-label') !== label) b.setAttribute('aria-label', label);
       });
       return b;
     };
@@ -384,7 +382,7 @@ function watch(m, f, watches) {
         'header',
         {},
         element('b', { class: 'mono' }, `watch ${range(w)}`),
-        element('span', { class: 'lab' }, w.client ? `C${w.client}` : t('stage.you')),
+        element('span', { class: 'lab' }, client(w.client)),
         cancel(w),
       ),
       count,

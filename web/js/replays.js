@@ -2,14 +2,15 @@
 // picker or dropped on the page, the strip that says what is being shown, and
 // the visitor's own run as a file.
 
-import { act, app, toast, vitrine } from './app.js';
+import { act, app, toast, vitrine, recorded, refresh } from './app.js';
 import { byId, input } from './dom.js';
-import { element, icon, text } from './format.js';
+import { element, icon, text, able, clock, name } from './format.js';
 import { has, language, onLanguage, t } from './i18n.js';
 
 const $ = (/** @type {string} */ id) => byId(id);
 const dialog = byId('gallery-dialog', HTMLDialogElement);
 const sizeLimit = 100 << 10; // bytes, as the core has it
+const recordingMagic = 'vitrine-recording '; // as package trace writes it
 let index = null; // assets/replays/index.json, once somebody asked
 let drawn = '',
   shownBefore = false;
@@ -17,13 +18,17 @@ let drawn = '',
 export function start() {
   $('gallery').addEventListener('click', gallery);
   $('replay-file').addEventListener('change', (e) => {
-    const [file] = input(e).files;
+    const files = [...input(e).files];
     input(e).value = '';
-    if (file) openFile(file);
+    openFiles(files);
   });
   $('save-run').addEventListener('click', () => save(false));
   $('save-test').addEventListener('click', () => save(true));
-  $('show-again').addEventListener('click', () => replay({ correct: app.frame.replay.correct }));
+  $('show-again').addEventListener('click', () => {
+    if (app.frame.replay) replay({ correct: app.frame.replay.correct });
+    else act({ cmd: 'seek', value: 0 });
+  });
+  $('seek').addEventListener('change', (e) => act({ cmd: 'seek', value: Number(input(e).value) }));
   $('show-bug').addEventListener('click', () => replay({ correct: false }));
   $('show-correct').addEventListener('click', () => replay({ correct: true }));
   $('show-close').addEventListener('click', () => act({ cmd: 'reset' }));
@@ -100,6 +105,25 @@ async function openName(name, correct) {
   }
 }
 
+// openFiles opens one replay, or the recordings of one or several members.
+/** @param {File[]} files */
+async function openFiles(files) {
+  if (!files.length) return;
+  const begins = await Promise.all(files.map((f) => f.slice(0, recordingMagic.length).text()));
+  if (!begins.includes(recordingMagic)) {
+    openFile(files[0]);
+    return;
+  }
+  try {
+    vitrine.record(await Promise.all(files.map(async (f) => new Uint8Array(await f.arrayBuffer()))));
+    refresh();
+    address(null);
+    dialog.close();
+  } catch (err) {
+    toast(t('recording.broken', { text: err.message.replace(/^recording: /, '') }));
+  }
+}
+
 /** @param {File} file */
 async function openFile(file) {
   try {
@@ -172,6 +196,12 @@ function address(name) {
 function strip(f) {
   const r = f.replay,
     box = $('showing');
+  for (const id of ['save-run', 'save-test']) able($(id), recorded(f));
+  $('seek').hidden = f.source.kind !== 'recording';
+  if (f.source.kind === 'recording') {
+    recording(f, box);
+    return;
+  }
   if (!r) {
     if (shownBefore) address(null);
     shownBefore = false;
@@ -212,9 +242,35 @@ function strip(f) {
   }
 }
 
+// recording says of what the stage shows a recording, and where in it the page is.
+/**
+ * @param {Frame} f
+ * @param {HTMLElement} box
+ */
+function recording(f, box) {
+  shownBefore = true;
+  drawn = '';
+  box.hidden = false;
+  document.documentElement.dataset.replay = '';
+  $('story').hidden = true;
+  for (const id of ['show-bug', 'show-correct']) $(id).hidden = true;
+  const names = [...new Set(f.source.files.map((x) => name(x.member)))];
+  text($('show-name'), t('recording.title', { names: names.join(' ') }));
+  text($('show-state'), t('recording.state', { at: clock(f.now), end: clock(f.source.end) }));
+  box.classList.remove('bad', 'good');
+  const seek = byId('seek', HTMLInputElement);
+  seek.max = String(f.source.end);
+  if (document.activeElement !== seek) seek.value = String(f.now);
+}
+
 // save hands the visitor the run so far as a file, or as a Go test.
 /** @param {boolean} test */
 function save(test) {
+  const why = recorded(app.frame);
+  if (why) {
+    toast(why, true);
+    return;
+  }
   const answer = app.call().save(test);
   if (answer.error) {
     toast(answer.error);
@@ -257,7 +313,6 @@ function startDrop() {
     e.preventDefault();
     depth = 0;
     delete root.dataset.drop;
-    const [file] = e.dataTransfer.files;
-    if (file) openFile(file);
+    openFiles([...e.dataTransfer.files]);
   });
 }

@@ -3,7 +3,7 @@
 
 import { byId } from './dom.js';
 import { act, app } from './app.js';
-import { element, keepFocus, name, span, text } from './format.js';
+import { client, element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 import { cancel, fill, state } from './watches.js';
 
@@ -82,7 +82,7 @@ function pick(all, current) {
             },
           },
           element('i'),
-          element('span', {}, `${r.client ? `C${r.client}` : t('stage.you')} ${r.text}`),
+          element('span', {}, `${client(r.client)} ${r.text}`),
         ),
       ),
     ),
@@ -130,7 +130,7 @@ function way(r, f) {
             'small',
             {},
             t('req.where', {
-              client: r.client ? `C${r.client}` : t('stage.you'),
+              client: client(r.client),
               member: r.member ? name(r.member) : '–',
               n: r.attempts,
             }),

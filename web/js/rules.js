@@ -22,6 +22,8 @@ export function start(vitrine) {
       seen.set(id, { name: i.name, ok: i.ok && (seen.get(id)?.ok ?? true) });
     }
     for (const [id, { name, ok }] of seen) show(id, name, ok);
+    checks.hidden = seen.size === 0; // nobody judges a recording
+    document.getElementById('not-judged').hidden = seen.size > 0;
   });
   checks.addEventListener('keydown', walk);
   const legend = byId('legend');

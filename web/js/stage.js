@@ -3,7 +3,7 @@
 // drawing.
 
 import { crashLeader, down, healAll, healthy, noLeader, split } from './actions.js';
-import { act, app, shown } from './app.js';
+import { act, app, shown, recorded } from './app.js';
 import { open as openAsk } from './ask.js';
 import { cutCommands } from './cuts.js';
 import { byId, every, where } from './dom.js';
@@ -179,7 +179,7 @@ function startTools(vitrine) {
   const render = (f) => {
     text(crash.children[1], f.leader ? t('tools.crash', { name: name(f.leader) }) : t('tools.crashNone'));
     able(crash, noLeader(f));
-    able($('tool-split'), f.members.length < 2 && t('not.alone', { name: name(1) }));
+    able($('tool-split'), recorded(f) || (f.members.length < 2 && t('not.alone', { name: name(1) })));
     able(heal, healthy(f));
     text(heal.children[1], t(down(f).length && !f.cuts.length ? 'tools.restart' : 'tools.heal'));
   };

@@ -18,14 +18,23 @@ interface Frame {
   chosen: { member: number; link: [number, number]; request: number };
   members: Member[];
   cuts: [number, number][];
-  clients: { id: number; endpoint: number; request: number; done: number; failed: number }[];
+  clients: { id: number; done: number; failed: number }[];
   requests: ClientRequest[];
   watches: Watch[];
   invariants: { id: string; name: string; ok: boolean }[];
   violation?: { number: number; text: string; at: number; since: number; seq: number };
-  dials: Dials;
+  dials?: Dials;
+  source: Source;
   feed: Line[];
   replay?: Show;
+}
+
+/** What is played: a simulation, which can be acted on, or a recording. */
+interface Source {
+  kind: 'simulation' | 'recording';
+  acts: boolean;
+  end: number;
+  files?: { member: number; name: string; id: string; from: number; to: number; events: number; lost: boolean }[];
 }
 
 interface Dials {
@@ -43,7 +52,7 @@ interface Member {
   role: 'follower' | 'candidate' | 'pre-candidate' | 'leader';
   learner: boolean;
   alive: boolean;
-  process: 'running' | 'paused' | 'crashed' | 'killed' | 'stopped' | 'starting';
+  process: 'running' | 'paused' | 'crashed' | 'killed' | 'stopped' | 'starting' | 'unknown';
   reason?: string;
   incarnation: number;
   term: number;
@@ -67,6 +76,7 @@ interface Member {
   compactRevision: number;
   keys: number;
   hashKV: number;
+  hashRevision: number;
   dbSize: number;
   dbSizeInUse: number;
   buffered: number;
@@ -100,7 +110,6 @@ interface ClientRequest {
   client: number;
   op: string;
   text: string;
-  key: string;
   member: number;
   attempts: number;
   status: 'pending' | 'ok' | 'error' | 'unknown';
@@ -221,6 +230,7 @@ interface Calls {
   frameStats(): Record<string, number>;
   crowd(n: number): null;
   save(test: boolean): { error?: string; text: string };
+  record(files: Uint8Array[]): { error?: string };
   messages(): string;
   log(member: number): string;
   nudge(): null;
@@ -233,6 +243,7 @@ interface Vitrine {
   dispatch(command: Command): { request: number };
   step(ns: number): void;
   hash(): string;
+  record(files: Uint8Array[]): void;
   state(): any;
   subscribe(fn: (frame: Frame) => void): () => void;
   rectOf(id: string): { x: number; y: number; width: number; height: number } | null;

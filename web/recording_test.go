@@ -1,0 +1,305 @@
+//go:build browser
+
+package web_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/proto"
+
+	"vitrine/core/pb"
+)
+
+// A real cluster: three processes of the server on this machine.
+type realCluster struct {
+	t       *testing.T
+	bin     string
+	dir     string
+	clients [3]string // host:port
+	peers   [3]string
+	procs   [3]*exec.Cmd
+}
+
+func newRealCluster(t *testing.T) *realCluster {
+	t.Helper()
+	c := &realCluster{t: t, dir: t.TempDir()}
+	c.bin = filepath.Join(c.dir, "vitrine")
+	build := exec.Command("go", "build", "-trimpath", "-o", c.bin, "vitrine/cmd/server")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var open []net.Listener // all at once, so that no port is given twice
+	for i := range 6 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		open = append(open, l)
+		if i < 3 {
+			c.clients[i] = l.Addr().String()
+		} else {
+			c.peers[i-3] = l.Addr().String()
+		}
+	}
+	for _, l := range open {
+		l.Close()
+	}
+	for i := range 3 {
+		c.start(i)
+	}
+	t.Cleanup(func() {
+		for i := range 3 {
+			c.kill(i)
+		}
+	})
+	return c
+}
+
+func (c *realCluster) start(i int) {
+	c.t.Helper()
+	var all []string
+	for j, p := range c.peers {
+		all = append(all, fmt.Sprintf("infra%d=http://%s", j+1, p))
+	}
+	client, peer := "http://"+c.clients[i], "http://"+c.peers[i]
+	name := fmt.Sprint("infra", i+1)
+	cmd := exec.Command(c.bin, "--name", name, "--data-dir", filepath.Join(c.dir, name),
+		"--listen-client-urls", client, "--advertise-client-urls", client,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+		"--initial-cluster", strings.Join(all, ","), "--flight-recorder-bytes", "8000000")
+	must(c.t, cmd.Start())
+	c.procs[i] = cmd
+}
+
+func (c *realCluster) kill(i int) {
+	if cmd := c.procs[i]; cmd != nil {
+		cmd.Process.Signal(syscall.SIGKILL)
+		cmd.Wait()
+		c.procs[i] = nil
+	}
+}
+
+// file is what a member remembers.
+func (c *realCluster) file(i int) []byte {
+	c.t.Helper()
+	resp, err := http.Get("http://" + c.clients[i] + "/debug/flight")
+	must(c.t, err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	must(c.t, err)
+	if resp.StatusCode != http.StatusOK {
+		c.t.Fatalf("infra%d: %s: %s", i+1, resp.Status, data)
+	}
+	return data
+}
+
+// call asks a member, and again while the cluster cannot serve.
+func (c *realCluster) call(i int, method string, req, resp proto.Message) {
+	c.t.Helper()
+	conn, err := grpc.NewClient(c.clients[i], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	must(c.t, err)
+	defer conn.Close()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		err := conn.Invoke(ctx, "/etcdserverpb."+method, req, resp, grpc.WaitForReady(true))
+		cancel()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			c.t.Fatalf("infra%d does not answer %s: %v", i+1, method, err)
+		}
+	}
+}
+
+func (c *realCluster) put(i int, key string) {
+	c.t.Helper()
+	c.call(i, "KV/Put", &pb.PutRequest{Key: []byte(key), Value: []byte("a secret")}, new(pb.PutResponse))
+}
+
+// leader is the member that leads, once all that run agree.
+func (c *realCluster) leader() int {
+	c.t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		leads, told := -1, map[uint64]bool{}
+		for i, p := range c.procs {
+			if p == nil {
+				continue
+			}
+			var s pb.StatusResponse
+			c.call(i, "Maintenance/Status", &pb.StatusRequest{}, &s)
+			told[s.Leader] = true
+			if s.Leader == s.Header.MemberId {
+				leads = i
+			}
+		}
+		if leads >= 0 && len(told) == 1 {
+			return leads
+		}
+	}
+	c.t.Fatal("there is no leader")
+	return 0
+}
+
+// recordings are what a cluster remembers whose leader was killed and came back:
+// one file of each member, and one more that was fetched of the leader before.
+func recordings(t *testing.T) (files [][]byte, old, now int) {
+	t.Helper()
+	c := newRealCluster(t)
+	old = c.leader()
+	other := (old + 1) % 3
+	for i := range 12 {
+		c.put(other, fmt.Sprint("before", i))
+	}
+	c.call(other, "KV/Range", &pb.RangeRequest{Key: []byte("before1")}, new(pb.RangeResponse))
+	files = append(files, c.file(old))
+	c.kill(old)
+	c.put(other, "between")
+	now = c.leader()
+	for i := range 6 {
+		c.put(other, fmt.Sprint("after", i))
+	}
+	c.start(old)
+	c.put(old, "again")
+	for i := range 3 {
+		files = append(files, c.file(i))
+	}
+	return files, old, now
+}
+
+// give hands files to the page as a visitor does.
+func (b *browser) give(files [][]byte) {
+	b.t.Helper()
+	var all []string
+	for _, f := range files {
+		all = append(all, base64.StdEncoding.EncodeToString(f))
+	}
+	data, err := json.Marshal(all)
+	b.must(err)
+	b.do(fmt.Sprintf(`{
+		const given = new DataTransfer();
+		%s.forEach((f, i) => given.items.add(new File([Uint8Array.from(atob(f), (c) => c.charCodeAt(0))], i + '.recording')));
+		const input = document.getElementById('replay-file');
+		input.files = given.files;
+		input.dispatchEvent(new Event('change'));
+	}`, data))
+}
+
+// TestRecordingsOfARealCluster plays what three processes have recorded, of which
+// the leader was killed and started again.
+func TestRecordingsOfARealCluster(t *testing.T) {
+	files, old, now := recordings(t)
+	if dir := os.Getenv("VITRINE_RECORDINGS"); dir != "" {
+		for i, f := range files {
+			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".recording")), f, 0o644))
+		}
+	}
+	b := world(t, 7, 5, 0.02)
+	b.give(files)
+	b.until("the recording", `s.source.kind === 'recording' && !document.getElementById('showing').hidden`)
+	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
+	if names := eval[string](b, `vitrine.state().members.map((m) => m.name).join()`); names != "infra1,infra2,infra3" {
+		t.Fatalf("members %s", names)
+	}
+	b.before(old + 1)
+	b.between(old+1, now+1)
+	b.refuses()
+	b.after(old + 1)
+}
+
+// at goes to a moment of the recording, in JavaScript.
+func (b *browser) at(moment string) {
+	b.t.Helper()
+	b.do(fmt.Sprintf(`{ const s = vitrine.state(); vitrine.dispatch({ cmd: 'seek', value: %s }); }`, moment))
+}
+
+// before the leader is killed all is there that a page draws.
+func (b *browser) before(old int) {
+	b.t.Helper()
+	killed := fmt.Sprintf(`Math.min(...s.source.files.filter((f) => f.member === %d).map((f) => f.to))`, old)
+	b.at(killed + ` - 1e6`)
+	b.until("the first leader", fmt.Sprintf(`s.leader === %d && s.members.every((m) => m.process === 'running')`, old))
+	for what, js := range map[string]string{
+		"logs": `s.members.every((m) => m.log.filter((e) => /^before/.test(e.text)
+			&& e.synced && e.committed && e.applied).length > 5)`,
+		"disks and stores": `s.members.every((m) => m.synced > 10 && m.revision > 10 && m.keys > 10)`,
+		"requests": `s.requests.some((r) => r.op === 'put' && r.status === 'ok' && r.revision > 1 &&
+			['arrived', 'proposed', 'appended to the log', 'synced on a majority', 'committed', 'applied', 'answered']
+				.every((name) => r.stations.some((x) => x.name === name)))`,
+		"progress": fmt.Sprintf(`s.members.find((m) => m.id === %d).progress.every((p) => p.state === 'replicate')`, old),
+	} {
+		if !b.holds(`(() => { const s = vitrine.state(); return ` + js + `; })()`) {
+			b.t.Errorf("before the kill: no %s in %s", what,
+				eval[string](b, `JSON.stringify(vitrine.state()).slice(0, 6000)`))
+		}
+	}
+	b.at(`0`)
+	b.do(`vitrine.dispatch({ cmd: 'speed', value: 0.05 })`)
+	seen := `{ let n = 0; for (let i = 0; i < 400 && n < 4; i++) {
+		vitrine.dispatch({ cmd: 'step', unit: 'message' });
+		if (vitrine.state().messages.some((m) => m.type === 'MsgApp' && !m.lost && m.arrives > m.sent)) n++;
+	} document.body.dataset.seen = n; }`
+	b.do(seen)
+	if n := eval[string](b, `document.body.dataset.seen`); n != "4" {
+		b.t.Errorf("%s moments with appends on their way", n)
+	}
+	b.shot("recording-messages")
+}
+
+// between the kill and the return nobody tells of the old leader, and another leads.
+func (b *browser) between(old, now int) {
+	b.t.Helper()
+	returned := fmt.Sprintf(`Math.max(...s.source.files.filter((f) => f.member === %d).map((f) => f.from))`, old)
+	b.at(returned + ` - 2e6`)
+	b.until("another leader", fmt.Sprintf(
+		`s.leader === %d && s.members.some((m) => m.id === %d && m.process === 'unknown' && !m.alive) 
+			&& s.term > 1`, now, old))
+	b.shot("recording-killed")
+}
+
+// refuses: what cannot act says why, in both languages.
+func (b *browser) refuses() {
+	b.t.Helper()
+	for lang, why := range map[string]string{"zh": "无法再对它做任何操作", "en": "nothing can be done to it"} {
+		b.do(fmt.Sprintf(
+			`if (document.documentElement.lang.slice(0, 2) !== %q) document.getElementById('lang').click()`, lang))
+		for _, id := range []string{"act-crash", "act-pause", "tool-crash", "tool-split", "tool-heal", "save-run"} {
+			if !eval[bool](b, fmt.Sprintf(`document.getElementById(%q).getAttribute('aria-disabled') === 'true' &&
+				document.getElementById(%[1]q).title.includes(%q)`, id, why)) {
+				b.t.Errorf("%s: %s does not say why it cannot act", lang, id)
+			}
+		}
+		b.do(`document.getElementById('tool-crash').click()`)
+		b.until("the reason", fmt.Sprintf(`document.getElementById('toast').textContent.includes(%q)`, why))
+		b.shot("recording-" + lang)
+	}
+	said := eval[string](b,
+		`(() => { try { vitrine.dispatch({ cmd: 'crash', member: 1 }); return '' } catch (err) { return err.message } })()`)
+	if !strings.Contains(said, "recording") {
+		b.t.Errorf("a command to a recording: %q", said)
+	}
+}
+
+// after it has come back the old leader is there again, with its log.
+func (b *browser) after(old int) {
+	b.t.Helper()
+	b.at(`s.source.end`)
+	b.until("the end", fmt.Sprintf(`s.members.every((m) => m.alive) && !s.playing &&
+		s.members.find((m) => m.id === %d).log.some((e) => e.text === 'again' && e.applied)`, old))
+	b.shot("recording-end")
+	b.do(`vitrine.dispatch({ cmd: 'reset', seed: 7, members: 3 })`)
+	b.until("a world of one's own", `s.source.kind === 'simulation' && s.source.acts && s.members.length === 3`)
+}
