@@ -56,7 +56,7 @@ func execute(w *sim.World, run func()) *result {
 	if cpu == 0 {
 		cpu = real
 	}
-	cfg, s := w.Config(), w.State()
+	cfg := w.Config()
 	r := &result{
 		Seed: cfg.Seed, Members: cfg.Members, Simulated: time.Duration(w.Now()).Seconds(), Real: real, CPU: cpu,
 		Speed: time.Duration(w.Now()).Seconds() / cpu, Events: w.Events(), Options: w.Options().String(),
@@ -69,13 +69,7 @@ func execute(w *sim.World, run func()) *result {
 	for _, x := range w.Strikes() {
 		r.Strikes[x.Name] = x.N
 	}
-	for _, c := range s.Clients {
-		r.Requests.OK += c.Done
-		r.Requests.Failed += c.Failed
-	}
-	for _, m := range s.Members {
-		r.Revision = max(r.Revision, m.Revision)
-	}
+	r.Requests.OK, r.Requests.Failed, r.Revision = w.Totals()
 	return r
 }
 

@@ -31,7 +31,7 @@ func (n *node) layout() driver.Layout { return driver.At(".", "") }
 
 // filesOf makes the driver's files of a disk. They are those that a server has, but
 // that its database is the memory store and that faults stand between.
-func (n *node) filesOf() *driver.Disk {
+func filesOf(n *node) *driver.Disk {
 	w := n.world
 	d := &driver.Disk{
 		FS:     vfs.WithFaults(n.fs, n.wear.Before),
@@ -64,7 +64,7 @@ func (n *node) format(peers []consensus.Peer) error {
 		}
 	}
 	for {
-		d := n.filesOf()
+		d := filesOf(n)
 		d.Tracer = nil // no process lives on it yet
 		started, err := d.Start(func() (driver.Birth, error) { return birth(n, peers) })
 		if n.wear.Struck() {
@@ -116,7 +116,7 @@ func (n *node) boot() {
 	n.process, n.told = running, figures{}
 	n.tellStore()
 	w.rand.Use(n)
-	m, err := member.New(n.memberConfig(), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
+	m, err := member.New(memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
 	w.rand.Use(nil)
 	if err != nil {
 		n.stop(err)
@@ -136,7 +136,7 @@ func (n *node) boot() {
 func (n *node) recoverDisk() (consensus.Boot, error) {
 	w := n.world
 	n.wear.Restart()
-	n.files = n.filesOf()
+	n.files = filesOf(n)
 	n.tracer.At(trace.Instant(w.clock.Now), 0)
 	started, err := n.files.Start(func() (b driver.Birth, err error) {
 		return b, fmt.Errorf("sim: the log of member %d is gone", n.id)
@@ -163,13 +163,13 @@ func (n *node) recoverDisk() (consensus.Boot, error) {
 // have makes a state the one that a member's lanes work on.
 func (n *node) have(s *driver.State) { n.state, n.store, n.backend = s, s.Store, s.Store.Backend }
 
-func (n *node) memberConfig() member.Config {
+func memberConfig(n *node) member.Config {
 	w := n.world
 	return member.Config{
 		Config: consensus.Config{
 			ID: n.id, ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
 			SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries,
-			Epoch: n.epoch(), Tracer: n.tracer,
+			Epoch: epoch(n), Tracer: n.tracer,
 		},
 		Limits: api.Limits{SlowRequest: -1},
 		Self: duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"},

@@ -39,7 +39,7 @@ func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
 		return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted,
 			HashRevision: rev}, nil
 	case *pb.HashRequest:
-		return &pb.HashResponse{Hash: n.contents()}, nil
+		return &pb.HashResponse{Hash: contents(n)}, nil
 	}
 	return n.store.Read(r.Body)
 }
@@ -50,7 +50,7 @@ func (w *World) storeConfig() store.Config { return store.Config{QuotaBytes: w.c
 const clusterVersion = "3.7.0"
 
 // contents is a hash of all that is in the database, durable or not.
-func (n *node) contents() uint32 {
+func contents(n *node) uint32 {
 	sum := uint64(0)
 	for b := backend.Key; b <= backend.Cluster; b++ {
 		n.backend.Range(b, nil, nil, 0, func(k, v []byte) bool {

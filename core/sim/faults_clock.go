@@ -27,7 +27,7 @@ func (w *World) tickAt(rate float64) int64 {
 
 // epoch tells a life of a member from its earlier ones: by the time of day, as
 // a server does, and by the number of its starts, for lives of a millisecond.
-func (n *node) epoch() uint64 {
+func epoch(n *node) uint64 {
 	w := n.world
 	return uint64((w.clock.Now+n.wall)/int64(time.Millisecond)) + uint64(n.starts)
 }

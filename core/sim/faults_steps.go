@@ -20,7 +20,7 @@ func (w *World) perish() {
 	}
 	n.fs = fallen.Left
 	n.quit(how)
-	n.died(lost, fallen.By.String(), fallen.Cause)
+	died(n, lost, fallen.By.String(), fallen.Cause)
 	w.chaos.Struck(n.id)
 }
 

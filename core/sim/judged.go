@@ -49,6 +49,20 @@ func (n *node) Database() (backend.StoreView, error) {
 	return db.View()
 }
 
+// Totals are how many requests of all clients were answered, how many failed, and
+// the newest revision of any member that is up.
+func (w *World) Totals() (done, failed int, revision int64) {
+	for _, c := range w.clients.Clients() {
+		done, failed = done+c.Done, failed+c.Failed
+	}
+	for _, n := range w.nodes {
+		if n.store != nil {
+			revision = max(revision, n.store.KV.Revision())
+		}
+	}
+	return done, failed, revision
+}
+
 // judged are all members, for the judge.
 func (w *World) judged() []judge.Member {
 	all := make([]judge.Member, len(w.nodes))

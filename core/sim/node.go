@@ -268,11 +268,11 @@ func (n *node) crash(c *script.Command, cause uint64) {
 		how, lost = crashed, 1
 	}
 	n.quit(how)
-	n.died(lost, "", cause)
+	died(n, lost, "", cause)
 }
 
 // died tells that a process has ended from outside, and what its disk holds.
-func (n *node) died(lost uint64, text string, cause uint64) {
+func died(n *node, lost uint64, text string, cause uint64) {
 	w := n.world
 	p := n.left()
 	w.emit(trace.Event{
@@ -293,7 +293,8 @@ func (n *node) left() driver.Position {
 func (n *node) quit(how process) {
 	w := n.world
 	if n.member != nil && w.cfg.Mirrored {
-		drawMember(n, new(picture.Member)) // what only the process knows
+		st := n.member.Status() // what only the process knows
+		n.lastFirst, n.lastMark = st.First, st.Mark
 	}
 	n.process, n.ghost, n.leftKilled = how, nil, how == killed
 	n.life++
