@@ -79,30 +79,16 @@ func (b *Book) nameAgain() {
 	}
 }
 
-// letIn asks who makes a call, and whether he may, as far as that counts before it is proposed. If it returns false the
-// call is answered, or waits.
+// letIn asks who makes a call, and whether he may. Where that depends on keys the store decides: at the entry, or with
+// the state that is read. If it returns false the call is answered, or waits.
 func (b *Book) letIn(p *pending) bool {
 	if !b.name(p) {
 		return false
 	}
 	if p.op.Permission(p.body) == PermitKeys {
-		return true // by the state at the entry
+		return true
 	}
 	return b.allow(p, p.op.Need(p.body))
-}
-
-// letRead asks who reads. What is read from the store is decided there, with the state that is read; need is what for.
-func (b *Book) letRead(p *pending) (need auth.Need, ok bool) {
-	if !b.name(p) {
-		return need, false
-	}
-	if !b.auth.Enabled() {
-		return need, true
-	}
-	if p.op.Permission(p.body) == PermitKeys {
-		return p.op.Need(p.body), true
-	}
-	return need, b.allow(p, p.op.Need(p.body))
 }
 
 func (b *Book) allow(p *pending, need auth.Need) bool {

@@ -4,6 +4,7 @@ import (
 	"vitrine/core/auth"
 	"vitrine/core/lease"
 	"vitrine/core/pb"
+	"vitrine/core/store"
 	"vitrine/core/trace"
 )
 
@@ -72,13 +73,19 @@ type ReadReady struct {
 	Index     uint64
 	Header    Header
 	Partial   *pb.StatusResponse
-	// Who may read if the store's Authorize says so, of Need: before it is read, and under the same lock. Where the member
-	// was not asked, ID is 0 and Need empty: it is that of the operation, for whom nobody knows.
-	Who  auth.Identity
-	Need auth.Need
+	Who       auth.Identity // may read if Allowed says so: before it is read, and under the same lock
 
 	lease  *pb.LeaseTimeToLiveResponse // without its keys
 	leases []lease.Status
+}
+
+// Allowed tells why a call must not read from a store, nil if it may. The store may know of users of whom the member has
+// not heard yet.
+func (r *ReadReady) Allowed(s *store.Store) error {
+	if !s.Auth.Enabled() {
+		return nil
+	}
+	return s.Authorize(r.Who, r.Operation.Need(r.Body))
 }
 
 // Finish completes the answer to a read: it fills the header, or maps the error to what a client hears. The response is

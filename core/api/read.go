@@ -110,15 +110,14 @@ func (b *Book) serve(p *pending) {
 		b.checkPassword(p)
 		return
 	}
-	need, ok := b.letRead(p)
-	if !ok {
+	if !b.letIn(p) {
 		return
 	}
 	if p.op == MemberList {
 		b.answer(p, b.memberList(), nil)
 		return
 	}
-	r := ReadReady{ID: p.id, Operation: p.op, Body: p.body, Index: p.index, Header: b.header(p.op), Who: p.who, Need: need}
+	r := ReadReady{ID: p.id, Operation: p.op, Body: p.body, Index: p.index, Header: b.header(p.op), Who: p.who}
 	switch p.op {
 	case Status:
 		r.Partial = b.status()

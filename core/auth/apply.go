@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"vitrine/core/backend"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 )
 
@@ -262,6 +263,9 @@ func (s *State) userRevokeRole(r *pb.AuthUserRevokeRoleRequest, w Writer) (*pb.A
 		return nil, ErrRoleNotGranted
 	}
 	s.saveUser(u.with(rest), w)
+	if mutant.On(mutant.RoleLingers) {
+		s.user(r.Name).permissions = u.permissions
+	}
 	s.raise(w)
 	return &pb.AuthUserRevokeRoleResponse{}, nil
 }

@@ -1,6 +1,9 @@
 package auth
 
-import "vitrine/core/pb"
+import (
+	"vitrine/core/mutant"
+	"vitrine/core/pb"
+)
 
 // A Lessor names the keys of leases.
 type Lessor interface {
@@ -79,7 +82,7 @@ func (n *Need) put(r *pb.PutRequest, leases Lessor) {
 	key := Range{Key: r.Key}
 	n.Write = append(n.Write, key)
 	n.lease(r.Lease, leases)
-	if r.PrevKv {
+	if r.PrevKv && !mutant.On(mutant.PreviousUnasked) {
 		n.Read = append(n.Read, key)
 	}
 }
@@ -107,6 +110,9 @@ func (n *Need) delete(r *pb.DeleteRangeRequest) {
 
 func (n *Need) txn(r *pb.TxnRequest, leases Lessor) {
 	for _, c := range r.GetCompare() {
+		if mutant.On(mutant.CompareUnasked) {
+			break
+		}
 		n.Read = append(n.Read, Range{c.Key, c.RangeEnd})
 	}
 	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {

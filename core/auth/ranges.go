@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 )
 
@@ -76,7 +77,7 @@ func (c cover) covers(r Range) bool {
 	case bytes.Compare(r.Key, end) >= 0 || r.open():
 		return false
 	}
-	return r.point() || bytes.Compare(r.End, end) <= 0
+	return r.point() || mutant.On(mutant.RangeEndUnasked) || bytes.Compare(r.End, end) <= 0
 }
 
 // permissions are what a user may read and write.

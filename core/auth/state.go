@@ -7,6 +7,7 @@ import (
 
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 
 	"github.com/google/btree"
@@ -80,6 +81,9 @@ func Load(r Reader) (*State, error) {
 		u := new(pb.User)
 		if err = record(k, v, u, u.GetName); err == nil {
 			s.setUser(u)
+			if mutant.On(mutant.AuthCacheCold) {
+				s.user(string(k)).permissions = permissions{}
+			}
 		}
 		return err == nil
 	})
@@ -183,6 +187,9 @@ func (s *State) saveEnabled(on bool, w Writer) {
 // raise notes that something has changed.
 func (s *State) raise(w Writer) {
 	s.revision++
+	if mutant.On(mutant.AuthRevisionUnsaved) {
+		return
+	}
 	w.Put(backend.Auth, []byte(keyRevision), binary.BigEndian.AppendUint64(nil, s.revision))
 }
 

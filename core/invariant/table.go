@@ -53,7 +53,7 @@ type Info struct {
 
 // unwatched are the numbers of what nothing asks about yet: members that come and
 // go, leases, users.
-func unwatched() []int { return []int{Membership, LeaseFence, LeaseRemaining, Authorization} }
+func unwatched() []int { return []int{Membership, LeaseFence, LeaseRemaining} }
 
 // Watched are the invariants that something asks about, by number.
 func Watched() []Info {

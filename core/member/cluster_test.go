@@ -376,7 +376,7 @@ func (m *machine) read(r api.ReadReady) {
 	case *pb.SnapshotRequest, *pb.DefragmentRequest: // leave is all there is
 		resp = &pb.SnapshotResponse{}
 	default:
-		if err = m.store.Authorize(r.Who, r.Need); err == nil {
+		if err = r.Allowed(m.store); err == nil {
 			resp, err = m.store.Read(r.Body)
 		}
 	}

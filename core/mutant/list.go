@@ -136,6 +136,16 @@ const (
 	// What a damaged log tells.
 	EndBelieved
 
+	// Users.
+	AuthCacheCold
+	AuthRevisionUnsaved
+	AuthOldRevisionTaken
+	RangeEndUnasked
+	CompareUnasked
+	PreviousUnasked
+	ReadUnasked
+	RoleLingers
+
 	count
 )
 
@@ -155,10 +165,12 @@ type Need uint8
 
 // What mutants need.
 const (
-	Nothing   Need = iota
-	Snapshots      // members are often sent snapshots: many writes, many watches, a short log
-	Installs       // so, and a received one waits for a commit of the old store
-	Elections      // leaders follow one another before they have done anything
+	Nothing    Need = iota
+	Snapshots       // members are often sent snapshots: many writes, many watches, a short log
+	Installs        // so, and a received one waits for a commit of the old store
+	Elections       // leaders follow one another before they have done anything
+	Users           // users are told apart, in a cluster that has time for them
+	UsersCrash      // so, and members crash
 )
 
 // Convicted tells whether the invariant of that number may catch the mutant.

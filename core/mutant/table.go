@@ -539,4 +539,45 @@ var table = [count]Info{
 			"tells of more",
 		Convicts: []int{invariant.VoteDurability, invariant.AckedDurable, invariant.AtomicApply, invariant.Boot},
 	},
+
+	AuthCacheCold: {
+		Name: "auth-cache-cold", Source: "etcd #14571", Seeds: 50, Needs: UsersCrash,
+		Story:    "after a restart a member has forgotten what users may, and refuses entries that others apply",
+		Convicts: []int{invariant.RevisionOrder, invariant.Authorization},
+	},
+	AuthRevisionUnsaved: {
+		Name: "auth-revision-unsaved", Source: "etcd #11651", Seeds: 20, Needs: UsersCrash,
+		Story:    "the auth revision is not in the database, so that a restarted member decides by an older one",
+		Convicts: []int{invariant.AtomicApply, invariant.RevisionOrder, invariant.Authorization},
+	},
+	AuthOldRevisionTaken: {
+		Name: "auth-old-revision-taken", Source: "mutation of auth", Seeds: 50, Needs: Users,
+		Story:    "a request is applied for somebody who was named before users changed",
+		Convicts: []int{invariant.Authorization},
+	},
+	RangeEndUnasked: {
+		Name: "range-end-unasked", Source: "etcd GHSA-xg4h-6gfc-h4m8", Seeds: 50, Needs: Users,
+		Story:    "who may touch the first key of a range may touch all of it",
+		Convicts: []int{invariant.Authorization},
+	},
+	CompareUnasked: {
+		Name: "compare-unasked", Source: "mutation of auth", Seeds: 100, Needs: Users,
+		Story:    "a transaction may compare what its user may not read",
+		Convicts: []int{invariant.Authorization},
+	},
+	PreviousUnasked: {
+		Name: "previous-unasked", Source: "mutation of auth", Seeds: 50, Needs: Users,
+		Story:    "who may write a key is shown its previous value",
+		Convicts: []int{invariant.Authorization},
+	},
+	ReadUnasked: {
+		Name: "read-unasked", Source: "mutation of store", Seeds: 20, Needs: Users,
+		Story:    "reads are let through without a look at who reads",
+		Convicts: []int{invariant.Authorization},
+	},
+	RoleLingers: {
+		Name: "role-lingers", Source: "mutation of auth", Seeds: 100, Needs: Users,
+		Story:    "a role that was taken from a user goes on to permit",
+		Convicts: []int{invariant.Authorization},
+	},
 }

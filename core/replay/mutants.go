@@ -27,6 +27,9 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 		if info.Needs == mutant.Installs {
 			cfg.Always, cfg.CommitEvery = append(cfg.Always, "install"), 200*time.Millisecond
 		}
+	case mutant.Users, mutant.UsersCrash:
+		cfg.Workload.Users, cfg.Workload.Mix.Txn, cfg.Workload.Rate = true, 40, 200
+		cfg.Faults = info.Needs == mutant.UsersCrash
 	case mutant.Elections:
 		cfg.Members, cfg.TickEvery, cfg.Always = 3, 20*time.Millisecond, []string{"coup"}
 	}

@@ -57,6 +57,7 @@ type Command struct {
 	Else []Command `json:"else,omitempty"`
 
 	Name string `json:"name,omitempty"`
+	As   string `json:"as,omitempty"` // the user who asks; "" = the client's own, root for a visitor
 }
 
 // Compare is one condition of a txn command.
@@ -104,6 +105,7 @@ func fields() []field {
 		{"member", func(c *Command) any { return &c.Member }},
 		{"from", func(c *Command) any { return &c.From }},
 		{"to", func(c *Command) any { return &c.To }},
+		{"as", func(c *Command) any { return &c.As }},
 		{"name", func(c *Command) any { return &c.Name }},
 		{"key", func(c *Command) any { return &c.Key }},
 		{"end", func(c *Command) any { return &c.End }},

@@ -14,6 +14,9 @@ func Of(body any) Command {
 	if c, ok := callOf(body); ok {
 		return c
 	}
+	if c, ok := usersOf(body); ok {
+		return c
+	}
 	switch r := body.(type) {
 	case *pb.PutRequest:
 		return Command{Cmd: Put, Key: string(r.Key), Value: string(r.Value), PrevKV: r.PrevKv, IgnoreValue: r.IgnoreValue}

@@ -27,18 +27,28 @@ const (
 	OpHash
 	OpHashKV
 	OpMembers
+	OpUserAdd
+	OpUserDelete
+	OpGrantRole
+	OpRevokeRole
+	OpRoleAdd
+	OpRoleDelete
+	OpGrant
+	OpRevoke
+	OpAuth
 	Ops // one more than the last
 )
 
 var opNames = [Ops]string{
 	"", Put, Get, Delete, Txn, Compact, Watch, Alarm, MoveLeader, Status, Hash, HashKV, Members,
+	UserAdd, UserDelete, GrantRole, RevokeRole, RoleAdd, RoleDelete, Grant, Revoke, Auth,
 }
 
 // String is the verb of the request.
 func (op Op) String() string { return opNames[op] }
 
 // ReadOnly requests are asked again where the first answer did not come.
-func (op Op) ReadOnly() bool { return op == OpGet || op >= OpStatus }
+func (op Op) ReadOnly() bool { return op == OpGet || op >= OpStatus && op <= OpMembers }
 
 // Judged requests are of the data, and part of the history.
 func (op Op) Judged() bool { return op < OpMoveLeader }

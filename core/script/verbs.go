@@ -42,6 +42,16 @@ const (
 	HashKV     = "hash-kv"
 	Members    = "members"
 
+	UserAdd    = "user-add"
+	UserDelete = "user-delete"
+	GrantRole  = "grant-role"
+	RevokeRole = "revoke-role"
+	RoleAdd    = "role-add"
+	RoleDelete = "role-delete"
+	Grant      = "grant"
+	Revoke     = "revoke"
+	Auth       = "auth"
+
 	CancelWatch = "cancel-watch"
 	EndStream   = "end-stream"
 	HangUp      = "hang-up"
@@ -70,7 +80,9 @@ type Verb struct {
 
 // rows is the table of verbs. It is a function because rows parse and print
 // transactions, which look up verbs.
-func rows() []Verb {
+func rows() []Verb { return append(worldRows(), userRows()...) }
+
+func worldRows() []Verb {
 	return []Verb{
 		{Name: Crash, member: true, check: checkTorn, undo: Restart, milder: func(c *Command) { c.Torn, c.Keep = 0, false },
 			Reads: "Member; the power fails: what was not synced is lost, but for each block of it with a chance of Torn " +

@@ -247,6 +247,7 @@ func (l *storeLane) applyDone(e *clock.Event) {
 		w.judge.Applied(b.Entries)
 		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode},
 			b.Entries)
+		w.judge.Decided(n.id, in.Result.Outcomes)
 	}
 	n.needCommit()
 	n.step(&in)
@@ -478,6 +479,10 @@ func (w *World) dropRead(slot int32) (r read) {
 func (l *readLane) evaluate(e *clock.Event) {
 	n, w := l.of, l.of.world
 	open := w.reads.At(e.Slot)
+	if err := w.mayRead(n, open); err != nil {
+		w.readDone(n, e, nil, err)
+		return
+	}
 	if open.view == nil && driver.Long(n.store, open.ready.Body, cmp.Or(w.cfg.LongRange, driver.ShortRange)) {
 		open.view = n.store.KV.View()
 		e.At = w.clock.Now + longReads*int64(w.process.Read)
@@ -485,8 +490,24 @@ func (l *readLane) evaluate(e *clock.Event) {
 		return
 	}
 	n.pen(e.Cause)
-	r := open.ready
 	resp, err := n.resultOf(open)
+	w.readDone(n, e, resp, err)
+}
+
+// mayRead is what comes before a read, in the state that is read: once a read.
+func (w *World) mayRead(n *node, r *read) error {
+	if r.view != nil {
+		return nil
+	}
+	err := r.ready.Allowed(n.store)
+	w.judge.ReadDecided(n.id, n.store.Applied().Index, r.ready.Who, r.ready.Body, err)
+	return err
+}
+
+// readDone answers a read.
+func (w *World) readDone(n *node, e *clock.Event, resp any, err error) {
+	n.pen(e.Cause)
+	r := w.reads.At(e.Slot).ready
 	w.dropRead(e.Slot)
 	resp, err = r.Finish(resp, err)
 	driver.Answered(n.tracer, r.ID, resp, err)

@@ -98,6 +98,7 @@ type Request struct {
 	readOnly bool
 	pinned   bool // to one endpoint, as etcdctl --endpoints: no other is tried
 	Body     any
+	Who      api.Identity
 	Words    string // the operation in words
 	Key      string
 	Member   uint64 // of the present attempt, 0 = no connection is open
@@ -144,7 +145,7 @@ func (p *Pool) Issue(c *Client, op script.Op, body any, words, key string, endpo
 	r := p.requests.At(slot)
 	p.requestID++
 	*r = Request{
-		ID: p.requestID, Client: c.ID, Op: op, Body: body, Words: words, Key: key,
+		ID: p.requestID, Client: c.ID, Op: op, Body: body, Who: nameOf(c.ID), Words: words, Key: key,
 		readOnly: op.ReadOnly(), pinned: endpoint != 0, Member: endpoint, Status: Pending,
 		Issued: p.clock.Now, deadline: p.clock.Now + int64(timeout), floor: c.LastRev,
 	}
@@ -229,7 +230,7 @@ func (p *Pool) arrive(n Server, e *clock.Event) {
 	r.Met = Arrival{Term: h.RaftTerm, Rev: n.Store().KV.Revision(), at: p.clock.Now, life: n.Life()}
 	fenced, headless := dice.Mix(r.ID)%requireLeader == 0, n.Member().Leader() == 0
 	n.Step(&member.Input{Kind: member.Request, Cause: e.Cause, Call: &api.Call{
-		ID: r.ID, Body: r.Body, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
+		ID: r.ID, Body: r.Body, Identity: r.Who, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
 	}})
 	if r = p.requests.At(e.Slot); fenced && headless && n.Runs() && (r.stage != onReturn || r.Err == nil) {
 		p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.ID(),
@@ -384,6 +385,9 @@ func (p *Pool) finish(slot int32, response any, err error) {
 	}
 	text := ""
 	c.refusedFor(response, err)
+	if r.Op >= script.OpUserAdd && err != nil && !definite(err) {
+		p.founded = max(0, p.founded-2) // perhaps it was not done
+	}
 	switch {
 	case err == nil:
 		r.Status = OK

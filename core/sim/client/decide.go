@@ -79,6 +79,9 @@ func (p *Pool) Visit(cmd *script.Command, words string) (uint64, error) {
 		return p.Watch(visitor, create, cmd.Leader, words, cmd.Member).ID, nil
 	}
 	slot := p.Issue(visitor, op, body, words, cmd.Key, cmd.Member, p.cfg.Workload.Timeout)
+	if cmd.As != "" {
+		p.requests.At(slot).Who = Named(cmd.As)
+	}
 	return p.requests.At(slot).ID, nil
 }
 

@@ -64,6 +64,7 @@ type Pool struct {
 	deeds   map[string]deed
 	load    workload
 	clients []*Client
+	founded int  // steps of making users that are done, or under way
 	settled bool // nobody reads slowly any more
 
 	requests  clock.Slab[Request]

@@ -169,7 +169,7 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 		if s != nil {
 			s.There = true
 			headless := n.Member().Leader() == 0
-			n.Step(&member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.Fenced})
+			n.Step(&member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.Fenced, Call: &api.Call{Identity: nameOf(0)}})
 			if headless && s.Fenced && s.There {
 				p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.ID())
 			}

@@ -124,6 +124,11 @@ func (l *workload) think(c *Client) {
 	case 7:
 		op, body = (&grammar{p, c, how}).call()
 	}
+	if l.Users {
+		if manage := p.manage(c, how, how2); manage != nil {
+			op, body = opOf(manage), manage
+		}
+	}
 	if (c.Refused || len(c.Alarms) > 0) && how2>>40%3 == 0 {
 		op, body = c.Repair()
 	}

@@ -14,6 +14,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"vitrine/core/api"
+	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/check/fold"
@@ -21,6 +23,7 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/member"
+	"vitrine/core/model"
 	"vitrine/core/mutant"
 	"vitrine/core/mvcc"
 	"vitrine/core/pb"
@@ -230,6 +233,55 @@ func (j *Judge) Applied(entries []*raftpb.Entry) {
 	}
 }
 
+// Decided holds what a member has refused somebody, entry by entry, to what the log says (I17).
+func (j *Judge) Decided(id uint64, outcomes []store.Outcome) {
+	if !j.options.Check {
+		return
+	}
+	for i := range outcomes {
+		o := &outcomes[i]
+		want, ok := j.fold.Denied(o.Index)
+		if got := denial(o.Err); ok && got != want {
+			j.Broken(invariant.Authorization, "member %d decides entry %d: %s; by the log: %s", id, o.Index, said(got), said(want))
+			return
+		}
+	}
+}
+
+// ReadDecided holds whether a member lets somebody read, from its state at an index, to what the log says.
+func (j *Judge) ReadDecided(id, index uint64, who auth.Identity, body any, err error) {
+	if !j.options.Check {
+		return
+	}
+	users, ok := j.fold.Users(index)
+	if !ok || !users.Enabled() {
+		return
+	}
+	want := model.Error("")
+	if e := users.May(who.User, who.Revision, body); e != nil {
+		want = model.Error(e.Error())
+	}
+	if got := denial(err); got != want && got != model.ErrOldAuthRevision {
+		j.Broken(invariant.Authorization, "member %d at index %d, asked by %q to read: %s; by the log: %s",
+			id, index, who.User, said(got), said(want))
+	}
+}
+
+// denial is what a client hears of who he is, "" if nothing.
+func denial(err error) model.Error {
+	if e := api.AsError(err); e != nil && model.Denial(e) {
+		return model.Error(e.Text)
+	}
+	return ""
+}
+
+func said(e model.Error) string {
+	if e == "" {
+		return "he may"
+	}
+	return string(e)
+}
+
 // Image compares the durable database of a member with the fold of the log.
 func (j *Judge) Image(n Member) {
 	if !j.options.Check {
@@ -252,7 +304,7 @@ func (j *Judge) Image(n Member) {
 }
 
 func bucketNamed(name string) (backend.Bucket, bool) {
-	for b := backend.Key; b <= backend.Cluster; b++ {
+	for _, b := range backend.Buckets() {
 		if b.Name() == name {
 			return b, true
 		}

@@ -130,6 +130,9 @@ type Workload struct {
 	// Alarms: clients that call raise some by hand.
 	Alarms bool `json:"alarms,omitempty"`
 
+	// Users: the first client lets others do little, and changes that now and then.
+	Users bool `json:"users,omitempty"`
+
 	// Explicit clients do nothing by themselves: what they do is in the commands.
 	Explicit bool `json:"explicit,omitempty"`
 

@@ -25,23 +25,10 @@ func (d *Disk) Read(r *api.ReadReady) (any, error) {
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if err := d.authorize(r); err != nil {
+	if err := r.Allowed(d.state.Store); err != nil {
 		return nil, err
 	}
 	return d.state.Store.Read(r.Body)
-}
-
-// authorize tells why a read must be refused in the present state. The caller holds the lock.
-func (d *Disk) authorize(r *api.ReadReady) error {
-	s := d.state.Store
-	if !s.Auth.Enabled() {
-		return nil
-	}
-	need := r.Need
-	if r.ID == 0 {
-		need = r.Operation.Need(r.Body)
-	}
-	return s.Authorize(r.Who, need)
 }
 
 // long tells whether a read may take longer than a writer should wait.
@@ -62,7 +49,7 @@ func (d *Disk) view() *mvcc.View {
 func (d *Disk) viewFor(r *api.ReadReady) (*mvcc.View, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.authorize(r); err != nil {
+	if err := r.Allowed(d.state.Store); err != nil {
 		return nil, err
 	}
 	return d.state.Store.KV.View(), nil
@@ -76,7 +63,7 @@ func (d *Disk) Part(r *pb.RangeRequest, ready *api.ReadReady) (*pb.RangeResponse
 	defer d.readers.Leave()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if err := d.authorize(ready); err != nil {
+	if err := ready.Allowed(d.state.Store); err != nil {
 		return nil, err
 	}
 	return d.state.Store.KV.RangePart(r)
