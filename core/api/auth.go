@@ -91,6 +91,38 @@ func (b *Book) letIn(p *pending) bool {
 	return b.allow(p, p.op.Need(p.body))
 }
 
+// keysAllowed tells whether a question about leases may be answered: who asks must be allowed the keys that hang on them,
+// to write them if he wants the lease to live on. Only the store knows them, so the call may have to wait for it.
+func (b *Book) keysAllowed(p *pending) bool {
+	ttl, isTTL := p.body.(*pb.LeaseTimeToLiveRequest)
+	if p.allowed || !b.auth.Enabled() || p.identity.Own || isTTL && !ttl.Keys || b.auth.HasRole(p.who.User, auth.Root) {
+		return true
+	}
+	b.work(p, auth.Work{Kind: auth.LeaseKeys, Lease: leaseOf(p)})
+	return false
+}
+
+// keysKnown goes on with such a question.
+func (b *Book) keysKnown(p *pending, keys []string) {
+	var ranges []auth.Range
+	for _, key := range keys {
+		ranges = append(ranges, auth.Range{Key: []byte(key)})
+	}
+	need := auth.Need{User: true, RootExempt: true, Read: ranges}
+	if p.op == LeaseKeepAlive {
+		need.Read, need.Write = nil, ranges
+	}
+	if !b.allow(p, need) {
+		return
+	}
+	p.allowed = true
+	if p.op == LeaseLeases {
+		b.serve(p)
+		return
+	}
+	b.askLeader(p)
+}
+
 func (b *Book) allow(p *pending, need auth.Need) bool {
 	if err := b.auth.Allowed(p.who, need); err != nil {
 		b.answer(p, nil, AsError(err))
@@ -153,6 +185,8 @@ func (b *Book) WorkDone(d *auth.Done) {
 		b.propose(p)
 	case *pb.AuthenticateRequest:
 		b.passwordChecked(p, r, d)
+	default:
+		b.keysKnown(p, d.Keys)
 	}
 }
 

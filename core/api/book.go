@@ -183,7 +183,7 @@ func (b *Book) route(p *pending) {
 	case Serializable, Local, Driver:
 		b.read(p, true)
 	case Leader:
-		if b.letIn(p) {
+		if b.letIn(p) && b.keysAllowed(p) {
 			b.askLeader(p)
 		}
 	case Lead:

@@ -187,7 +187,7 @@ func (b *Book) timeToLive(p *pending) {
 		}
 		b.finish(p)
 		b.reads = append(b.reads, ReadReady{
-			ID: p.id, Operation: p.op, Body: r, Index: p.index, Header: b.header(p.op), lease: answer,
+			ID: p.id, Operation: p.op, Body: r, Index: p.index, Header: b.header(p.op), Who: p.who, lease: answer,
 		})
 	default:
 		b.wait(p)

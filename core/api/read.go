@@ -113,6 +113,9 @@ func (b *Book) serve(p *pending) {
 	if !b.letIn(p) {
 		return
 	}
+	if p.op == LeaseLeases && !b.keysAllowed(p) {
+		return
+	}
 	if p.op == MemberList {
 		b.answer(p, b.memberList(), nil)
 		return

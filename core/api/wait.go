@@ -35,6 +35,7 @@ type pending struct {
 	identity Identity
 	who      auth.Identity // whom that names
 	named    bool          // who is known
+	allowed  bool          // the keys of the lease have been looked at
 	served   bool          // a read that waits for its name alone
 	checked  uint64        // the auth revision at which the password was found right
 	deadline trace.Instant

@@ -11,6 +11,8 @@ type Work struct {
 	// User and Revision are what a token to be signed says.
 	User     string
 	Revision uint64
+	// Lease is the one whose keys are asked for, 0 = those of all.
+	Lease int64
 }
 
 // WorkKind is what is to be done.
@@ -18,9 +20,10 @@ type WorkKind uint8
 
 // The kinds of work.
 const (
-	Hash    WorkKind = iota + 1 // bcrypt of Password, with a new salt
-	Compare                     // Hash is of Password; and draw the prefix of a simple token
-	Sign                        // a token for User
+	Hash      WorkKind = iota + 1 // bcrypt of Password, with a new salt
+	Compare                       // Hash is of Password; and draw the prefix of a simple token
+	Sign                          // a token for User
+	LeaseKeys                     // which keys hang on Lease: neither slow nor secret, but only the store knows
 )
 
 // Done is the result of Work.
@@ -28,5 +31,6 @@ type Done struct {
 	ID   uint64
 	OK   bool   // Compare: it is the password
 	Text string // Hash: the hash in base64; Compare: the prefix, "" if tokens are signed; Sign: the token
-	Err  error  // why it could not be done; the text goes to the client
+	Keys []string
+	Err  error // why it could not be done; the text goes to the client
 }

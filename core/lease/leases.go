@@ -200,8 +200,21 @@ func (s *Leases) Of(key []byte) int64 {
 }
 
 // Keys lists the keys of a lease, sorted: those of a revoked one must be deleted in the same order by all members.
-func (s *Leases) Keys(id int64) []string {
-	r := s.leases[id]
+func (s *Leases) Keys(id int64) []string { return s.keys(s.leases[id]) }
+
+// KeysOf returns the keys of a lease, those of all leases for 0.
+func (s *Leases) KeysOf(id int64) []string {
+	if id != 0 {
+		return s.Keys(id)
+	}
+	var all []string
+	for _, l := range s.All() {
+		all = append(all, s.Keys(l.ID)...)
+	}
+	return all
+}
+
+func (s *Leases) keys(r *record) []string {
 	if r == nil {
 		return nil
 	}

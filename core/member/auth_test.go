@@ -24,6 +24,8 @@ func (m *machine) work(w auth.Work) {
 		if !m.c.signed {
 			d.Text = fmt.Sprintf("prefix%d", w.ID)
 		}
+	case auth.LeaseKeys:
+		d.Keys = m.store.Leases.KeysOf(w.Lease)
 	case auth.Sign:
 		d.Text = fmt.Sprintf("%s at %d", w.User, w.Revision)
 	}
@@ -42,9 +44,10 @@ func (c *cluster) as(id uint64, who api.Identity, body any) (any, error) {
 
 func (c *cluster) askAs(id uint64, who api.Identity, body any) uint64 {
 	c.requests++
-	c.machine(id).step(member.Input{Kind: member.Request, Call: &api.Call{ID: c.requests, Body: body, Identity: who}})
+	asked := c.requests // members that pass a call on take numbers, too
+	c.machine(id).step(member.Input{Kind: member.Request, Call: &api.Call{ID: asked, Body: body, Identity: who}})
 	c.run()
-	return c.requests
+	return asked
 }
 
 // users makes root, and alice who may read and write [a, c), and enables authentication.
@@ -294,5 +297,51 @@ func TestNoSecretInTheLog(t *testing.T) {
 		if text := api.Describe(body); strings.Contains(text, "secret") {
 			t.Errorf("described as %s", text)
 		}
+	}
+}
+
+// TestLeasesOfOthers: whoever may not write the keys of a lease may not keep it alive, nor revoke it or attach keys to it;
+// and may not ask which keys it has.
+func TestLeasesOfOthers(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.elect(1)
+	c.users()
+	own := api.Identity{Own: true}
+	alice := c.mustLogin(2, "alice", "a")
+	for id, keys := range map[int64][]string{7: {"a", "b"}, 8: {"y", "z"}} {
+		if _, err := c.as(1, alice, &pb.LeaseGrantRequest{ID: id, TTL: 600}); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range keys {
+			if _, err := c.as(1, own, &pb.PutRequest{Key: []byte(key), Lease: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for at := uint64(1); at <= 3; at++ {
+		for _, q := range []struct {
+			body any
+			want error
+		}{
+			{&pb.LeaseKeepAliveRequest{ID: 7}, nil}, {&pb.LeaseKeepAliveRequest{ID: 8}, api.ErrPermissionDenied},
+			{&pb.LeaseTimeToLiveRequest{ID: 7, Keys: true}, nil}, {&pb.LeaseTimeToLiveRequest{ID: 8}, nil},
+			{&pb.LeaseTimeToLiveRequest{ID: 8, Keys: true}, api.ErrPermissionDenied},
+			{&pb.LeaseLeasesRequest{}, api.ErrPermissionDenied}, {&pb.LeaseKeepAliveRequest{ID: 9}, nil},
+			{&pb.PutRequest{Key: []byte("b"), Lease: 8}, api.ErrPermissionDenied},
+			{&pb.LeaseRevokeRequest{ID: 8}, api.ErrPermissionDenied},
+		} {
+			if _, err := c.as(at, alice, q.body); !errors.Is(err, q.want) {
+				t.Errorf("member %d: %T %v: %v, want %v", at, q.body, q.body, err, q.want)
+			}
+			if _, err := c.as(at, api.Identity{}, q.body); !errors.Is(err, api.ErrUserEmpty) {
+				t.Errorf("member %d, nobody: %T: %v", at, q.body, err)
+			}
+		}
+		if _, err := c.as(at, own, &pb.LeaseLeasesRequest{}); err != nil {
+			t.Errorf("member %d lists: %v", at, err)
+		}
+	}
+	if _, err := c.as(3, alice, &pb.LeaseRevokeRequest{ID: 7}); err != nil {
+		t.Errorf("revoked by who may write its keys: %v", err)
 	}
 }

@@ -38,6 +38,13 @@ func (d *Disk) long(req any) bool {
 	return driver.Long(d.state.Store, req, driver.ShortRange)
 }
 
+// LeaseKeys are the keys of a lease, of all leases for 0.
+func (d *Disk) LeaseKeys(lease int64) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.state.Store.Leases.KeysOf(lease)
+}
+
 // view is a stable image of the store for one reader. Opening it takes the write lock for a moment.
 func (d *Disk) view() *mvcc.View {
 	d.mu.Lock()

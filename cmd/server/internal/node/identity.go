@@ -1,6 +1,9 @@
 package node
 
-import "vitrine/core/api"
+import (
+	"vitrine/core/api"
+	"vitrine/core/auth"
+)
 
 // Identify is who shows a token. A signed one is read here, beside everything else; a simple one the member looks up.
 func (n *Node) Identify(token string) api.Identity {
@@ -14,4 +17,12 @@ func (n *Node) Identify(token string) api.Identity {
 		i.Forged = !ok
 	}
 	return i
+}
+
+// do does what the member wants to have done elsewhere.
+func (n *Node) do(w auth.Work) auth.Done {
+	if w.Kind == auth.LeaseKeys {
+		return auth.Done{ID: w.ID, Keys: n.disk.LeaseKeys(w.Lease)}
+	}
+	return n.cfg.Secrets.Do(w)
 }

@@ -87,7 +87,7 @@ func (n *Node) handOut() {
 	for i := range out.Works {
 		work := out.Works[i]
 		n.tasks.Go(func() {
-			done := n.cfg.Secrets.Do(work)
+			done := n.do(work)
 			n.inbox.put(member.Input{Kind: member.WorkDone, Done: &done})
 		})
 	}
