@@ -322,7 +322,7 @@ func (c *rollcall) nothingLeft() (string, bool) {
 		}
 		allowed := map[string]int{
 			"watch streams": streams, "watchers": watchers, "watchers in the index": watchers,
-			"streams that require a leader": fenced,
+			"streams that require a leader":           fenced,
 			"streams whose clients show who they are": streams,
 		}
 		for _, use := range n.Member().Held(nil) {

@@ -345,7 +345,7 @@ func TestMetrics(t *testing.T) {
 		`etcd_server_version{server_version="3.7.3"} 1`,
 		`etcd_cluster_version{cluster_version="3.7"} 1`,
 		`etcd_server_client_requests_total{client_api_version="unknown",type="unary"} 2`,
-		`etcd_debugging_mvcc_current_revision 2`, `etcd_debugging_mvcc_keys_total 1`,
+		`etcd_debugging_mvcc_current_revision 2`, `etcd_debugging_auth_revision 1`, `etcd_debugging_mvcc_keys_total 1`,
 		`etcd_server_quota_backend_bytes 2.147483648e+09`,
 		`etcd_disk_wal_fsync_duration_seconds_bucket{le="0.001"}`, `etcd_disk_backend_commit_duration_seconds_count`,
 		`etcd_network_client_grpc_received_bytes_total`, `process_resident_memory_bytes`, `go_goroutines`, `os_fd_limit`,

@@ -67,6 +67,9 @@ func (m *Metrics) Register(reg prometheus.Registerer, n Source) {
 	r.gaugeFunc("etcd_debugging", "mvcc", "current_revision",
 		"The current revision of store.",
 		locked(func(s *store.Store) float64 { return float64(s.KV.Revision()) }))
+	r.gaugeFunc("etcd_debugging", "auth", "revision",
+		"The current revision of auth store.",
+		locked(func(s *store.Store) float64 { return float64(s.Auth.Revision()) }))
 	r.gaugeFunc("etcd_debugging", "mvcc", "compact_revision",
 		"The revision of the last compaction in store.",
 		locked(func(s *store.Store) float64 { return float64(s.KV.CompactRevision()) }))
