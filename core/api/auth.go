@@ -192,6 +192,10 @@ func (b *Book) WorkDone(d *auth.Done) {
 
 // hash has the password of a request hashed, and takes it out of it: only the hash is to be in the log.
 func (b *Book) hash(p *pending) {
+	if b.auth.Enabled() && p.who == (auth.Identity{}) {
+		b.answer(p, nil, ErrUserEmpty) // as its entry would be; strangers get no work done
+		return
+	}
 	password := ""
 	switch r := p.body.(type) {
 	case *pb.AuthUserAddRequest:

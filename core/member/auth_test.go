@@ -146,6 +146,7 @@ func TestWhoMayWhat(t *testing.T) {
 		{&pb.SnapshotRequest{}, []*api.Error{empty, denied, nil, bad, bad, denied, denied, denied, nil}},
 		{&pb.DefragmentRequest{}, []*api.Error{empty, denied, nil, bad, bad, denied, denied, denied, nil}},
 		{&pb.AuthStatusRequest{}, []*api.Error{nil, nil, nil, bad, bad, nil, nil, nil, nil}},
+		{&pb.AuthUserChangePasswordRequest{Name: "carol", Password: "x"}, []*api.Error{empty, denied, nil, bad, bad, denied, denied, denied, nil}},
 		{&pb.AuthUserListRequest{}, []*api.Error{empty, denied, nil, bad, bad, denied, denied, denied, nil}},
 		{&pb.AuthUserGetRequest{Name: "alice"}, []*api.Error{empty, nil, nil, bad, bad, nil, nil, nil, nil}},
 		{&pb.AuthRoleGetRequest{Role: "rw"}, []*api.Error{empty, nil, nil, bad, bad, nil, nil, nil, nil}},

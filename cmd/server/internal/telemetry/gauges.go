@@ -64,20 +64,16 @@ func (m *Metrics) Register(reg prometheus.Registerer, n Source) {
 	r.gaugeFunc("etcd", "mvcc", "db_total_size_in_use_in_bytes",
 		"Total size of the underlying database logically in use in bytes.",
 		locked(func(s *store.Store) float64 { return float64(s.Backend.Store().SizeInUse()) }))
-	r.gaugeFunc("etcd_debugging", "mvcc", "current_revision",
-		"The current revision of store.",
+	r.gaugeFunc("etcd_debugging", "mvcc", "current_revision", "The current revision of store.",
 		locked(func(s *store.Store) float64 { return float64(s.KV.Revision()) }))
-	r.gaugeFunc("etcd_debugging", "auth", "revision",
-		"The current revision of auth store.",
+	r.gaugeFunc("etcd_debugging", "auth", "revision", "The current revision of auth store.",
 		locked(func(s *store.Store) float64 { return float64(s.Auth.Revision()) }))
 	r.gaugeFunc("etcd_debugging", "mvcc", "compact_revision",
 		"The revision of the last compaction in store.",
 		locked(func(s *store.Store) float64 { return float64(s.KV.CompactRevision()) }))
-	r.gaugeFunc("etcd_debugging", "mvcc", "keys_total",
-		"Total number of keys.",
+	r.gaugeFunc("etcd_debugging", "mvcc", "keys_total", "Total number of keys.",
 		locked(func(s *store.Store) float64 { return float64(s.KV.Keys()) }))
-	r.gaugeFunc("etcd_debugging", "mvcc", "watcher_total",
-		"Total number of watchers.",
+	r.gaugeFunc("etcd_debugging", "mvcc", "watcher_total", "Total number of watchers.",
 		func() float64 { return float64(m.Watchers.Load()) })
 	r.gaugeFunc("etcd_debugging", "mvcc", "slow_watcher_total",
 		"Total number of unsynced slow watchers.",
