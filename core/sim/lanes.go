@@ -479,35 +479,19 @@ func (w *World) dropRead(slot int32) (r read) {
 func (l *readLane) evaluate(e *clock.Event) {
 	n, w := l.of, l.of.world
 	open := w.reads.At(e.Slot)
-	if err := w.mayRead(n, open); err != nil {
-		w.readDone(n, e, nil, err)
-		return
-	}
-	if open.view == nil && driver.Long(n.store, open.ready.Body, cmp.Or(w.cfg.LongRange, driver.ShortRange)) {
+	var resp any
+	err := w.judge.MayRead(n, &open.ready, open.view != nil)
+	if err == nil && open.view == nil && driver.Long(n.store, open.ready.Body, cmp.Or(w.cfg.LongRange, driver.ShortRange)) {
 		open.view = n.store.KV.View()
 		e.At = w.clock.Now + longReads*int64(w.process.Read)
 		w.clock.Push(*e)
 		return
 	}
 	n.pen(e.Cause)
-	resp, err := n.resultOf(open)
-	w.readDone(n, e, resp, err)
-}
-
-// mayRead is what comes before a read, in the state that is read: once a read.
-func (w *World) mayRead(n *node, r *read) error {
-	if r.view != nil {
-		return nil
+	r := open.ready
+	if err == nil {
+		resp, err = n.resultOf(open)
 	}
-	err := r.ready.Allowed(n.store)
-	w.judge.ReadDecided(n.id, n.store.Applied().Index, r.ready.Who, r.ready.Body, err)
-	return err
-}
-
-// readDone answers a read.
-func (w *World) readDone(n *node, e *clock.Event, resp any, err error) {
-	n.pen(e.Cause)
-	r := w.reads.At(e.Slot).ready
 	w.dropRead(e.Slot)
 	resp, err = r.Finish(resp, err)
 	driver.Answered(n.tracer, r.ID, resp, err)

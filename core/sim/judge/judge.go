@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"vitrine/core/api"
-	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/check/fold"
@@ -248,23 +247,30 @@ func (j *Judge) Decided(id uint64, outcomes []store.Outcome) {
 	}
 }
 
-// ReadDecided holds whether a member lets somebody read, from its state at an index, to what the log says.
-func (j *Judge) ReadDecided(id, index uint64, who auth.Identity, body any, err error) {
-	if !j.options.Check {
-		return
+// MayRead tells why a call must not read from its member's store, by the member, and holds that to what the log says (I17).
+// A read that began on a view was let through then.
+func (j *Judge) MayRead(n Member, r *api.ReadReady, begun bool) error {
+	if begun {
+		return nil
 	}
+	err := r.Allowed(n.Store())
+	if !j.options.Check {
+		return err
+	}
+	index := n.Store().Applied().Index
 	users, ok := j.fold.Users(index)
 	if !ok || !users.Enabled() {
-		return
+		return err
 	}
 	want := model.Error("")
-	if e := users.May(who.User, who.Revision, body); e != nil {
+	if e := users.May(r.Who.User, r.Who.Revision, r.Body); e != nil {
 		want = model.Error(e.Error())
 	}
 	if got := denial(err); got != want && got != model.ErrOldAuthRevision {
 		j.Broken(invariant.Authorization, "member %d at index %d, asked by %q to read: %s; by the log: %s",
-			id, index, who.User, said(got), said(want))
+			n.ID(), index, r.Who.User, said(got), said(want))
 	}
+	return err
 }
 
 // denial is what a client hears of who he is, "" if nothing.
