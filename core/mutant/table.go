@@ -127,7 +127,7 @@ var table = [count]Info{
 		Name: "compact-revision-lost", Source: "etcd #17780", Seeds: 100,
 		Story: "a restarted member forgets the revisions that compaction has emptied",
 		Convicts: []int{invariant.AtomicApply, invariant.RevisionOrder, invariant.WatchReliable,
-			invariant.WatchResumable, invariant.WatchBookmarkable},
+			invariant.WatchResumable, invariant.WatchBookmarkable, invariant.NoPanic},
 	},
 	CompactEatsTombstone: {
 		Name: "compact-eats-tombstone", Source: "etcd #18089", Seeds: 100,
