@@ -69,10 +69,11 @@ unit:
 tools:
 	cd tools && $(GO) build -o $(CURDIR)/build/tools/ honnef.co/go/tools/cmd/staticcheck
 
-## lint: staticcheck on all builds and modules; eslint, prettier and types of web/js
+## lint: staticcheck on all builds and modules; eslint, prettier and types of web/js; ARCHITECTURE's imports
 lint: lint-go lint-js
 
 lint-go: tools
+	$(GO) test ./core -run TestTableOfRooms -strict
 	build/tools/staticcheck ./...
 	build/tools/staticcheck -tags mutants,browser,bars ./core/mutant/... ./cmd/sim/... ./web/... ./wasm/...
 	GOOS=js GOARCH=wasm build/tools/staticcheck ./wasm/... ./cmd/sim/...
