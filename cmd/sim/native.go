@@ -64,3 +64,9 @@ func startProfile(name string) (stop func(), err error) {
 		f.Close()
 	}, nil
 }
+
+func (s *sequence) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = true
+}

@@ -25,12 +25,6 @@ func (s *sequence) take() (n uint64, ok bool) {
 	return n, true
 }
 
-func (s *sequence) stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.done = true
-}
-
 // jobsFor is how many processes share that many runs.
 func (p *program) jobsFor(runs uint64) int {
 	n := p.jobs
