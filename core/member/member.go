@@ -227,7 +227,7 @@ func (m *Member) fail(err error) {
 
 func (m *Member) applied(ticket uint64, r *store.Result) {
 	invariant.Assert(r.Revision >= m.book.Revision(), "member: the store's revision falls")
-	invariant.Assert(r.CompactRevision <= r.Revision, "member: the store is compacted beyond its revision")
+	invariant.Assert(r.CompactRevision <= r.Revision || mutant.On(mutant.CompactRevisionLost), "member: the store is compacted beyond its revision")
 	invariant.Assert(len(r.Changes) == 0 || r.Changes[len(r.Changes)-1].Rev == r.Revision, "member: changes end before the store's revision")
 	m.node.Applied(ticket, r.Index, r.ConfChanges)
 	m.hub.Publish(m.now, r.Changes, r.Revision, r.CompactRevision)
