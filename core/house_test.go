@@ -29,7 +29,7 @@ var order = []string{
 	"driver",
 	"model", "check", "check/fold", "check/history",
 	"script", "picture",
-	"sim/dice", "sim/clock", "sim/setup", "sim/chaos", "sim/disk", "sim/judge", "sim/client", "sim/settle",
+	"sim/dice", "sim/clock", "sim/setup", "sim/chaos", "sim/disk", "sim/judge", "sim/client", "sim/pass", "sim/settle",
 	"sim", "story", "replay",
 }
 

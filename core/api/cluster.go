@@ -146,6 +146,9 @@ func (b *Book) Propose(own duty.Proposal) {
 	p.identity.Own = true
 	p.who, _ = b.whoIs(&p.identity)
 	b.write(p, own.Request)
+	if r := own.Request.LeaseRevoke; r != nil {
+		b.t.Emit(trace.Event{Kind: trace.LeaseExpired, A: uint64(r.ID), B: p.proposal, Term: own.Term})
+	}
 }
 
 // Ends are the requests of the member's own that are over since the last call. The slice is valid until the next input.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -210,8 +211,19 @@ func (b *Book) leasesApplied(changes []lease.Change) {
 	}
 }
 
-// Demoted: the clock of this member has stopped, so another member's decides about what has run out.
+// Demoted: the clock of this member has stopped, so another member's decides about what has run out. Its own proposals
+// of the term that is over are forgotten: they may be lost, and the duty that made them must not wait for them.
 func (b *Book) Demoted() {
+	var own []*pending
+	for _, p := range b.proposals {
+		if p.own != duty.None && p.fence != 0 && p.stage == proposed {
+			own = append(own, p)
+		}
+	}
+	slices.SortFunc(own, func(a, b *pending) int { return cmp.Compare(a.proposal, b.proposal) })
+	for _, p := range own {
+		b.answer(p, nil, ErrLeaderChanged)
+	}
 	var ids []int64
 	for id := range b.lessor.expiring {
 		ids = append(ids, id)

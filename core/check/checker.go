@@ -87,6 +87,7 @@ type Checker struct {
 	hashes    []hashed
 	sessions  []session
 	past      []seen
+	leases    leases
 }
 
 // firstWindow is how long the window begins: most runs never need more.
@@ -173,6 +174,16 @@ func (c *Checker) Emit(e *trace.Event) {
 		c.installed(c.member(e.Member), e)
 	case trace.MemberStarted:
 		c.started(c.member(e.Member), e)
+	case trace.LeaseGranted:
+		c.leases.granted(e)
+	case trace.LeaseCheckpointed:
+		c.leases.checkpointed(e)
+	case trace.LessorPromoted:
+		c.leases.promoted(e)
+	case trace.LeaseExpired:
+		c.leases.expired(e)
+	case trace.LeaseRevoked:
+		c.leaseRevoked(e)
 	case trace.MemberCrashed, trace.MemberStopped:
 		c.member(e.Member).leading = false
 	}

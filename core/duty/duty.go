@@ -6,6 +6,7 @@ import (
 	"vitrine/core/lease"
 	"vitrine/core/limits"
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/store"
 	"vitrine/core/trace"
@@ -117,7 +118,7 @@ func (d *Duties) Due(s *State, list []Proposal) []Proposal {
 			}
 			m.underWay++
 			p := Proposal{Duty: m.kind, Request: r}
-			if m.fenced {
+			if m.fenced && !mutant.On(mutant.RevokeUnfenced) {
 				p.Term = s.Term
 			}
 			list = append(list, p)

@@ -3,6 +3,7 @@ package duty
 import (
 	"vitrine/core/lease"
 	"vitrine/core/limits"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -66,5 +67,8 @@ func (c *checkpoints) ended(e End) {
 
 // runs tells whether the clock of leases is this member's to read.
 func (s *State) runs(clock *lease.Lessor) bool {
+	if mutant.On(mutant.RevokeUnfenced) {
+		return clock != nil && clock.Term() != 0
+	}
 	return clock != nil && clock.Term() != 0 && s.Leading && clock.Term() == s.Term
 }

@@ -52,8 +52,8 @@ type Info struct {
 }
 
 // unwatched are the numbers of what nothing asks about yet: members that come and
-// go, leases, users.
-func unwatched() []int { return []int{Membership, LeaseFence, LeaseRemaining} }
+// go.
+func unwatched() []int { return []int{Membership} }
 
 // Watched are the invariants that something asks about, by number.
 func Watched() []Info {

@@ -8,6 +8,7 @@ import (
 
 	"vitrine/core/invariant"
 	"vitrine/core/limits"
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 )
 
@@ -134,6 +135,9 @@ func (l *Lessor) start(now trace.Instant, i int32, s *slot) {
 
 // after is seconds and extend from now, or the end of time.
 func after(now trace.Instant, seconds int64, extend time.Duration) trace.Instant {
+	if mutant.On(mutant.LeaseCutShort) {
+		seconds--
+	}
 	left := math.MaxInt64 - int64(now) - int64(extend)
 	if seconds > left/int64(time.Second) {
 		return math.MaxInt64
@@ -249,7 +253,7 @@ func (l *Lessor) Left(now trace.Instant, id int64) (ttl int64, left time.Duratio
 // Expired appends leases that have run out, the earliest first, at most limit of them and no more than
 // Config.RevokesPerSecond. Those which are still there after Config.Retry come again.
 func (l *Lessor) Expired(dst []int64, now trace.Instant, limit int) []int64 {
-	if l.term == 0 {
+	if l.term == 0 || mutant.On(mutant.LeaseImmortal) {
 		return dst
 	}
 	pause := trace.Instant(time.Second) / trace.Instant(l.cfg.RevokesPerSecond)

@@ -1,6 +1,9 @@
 package member
 
-import "vitrine/core/watch"
+import (
+	"vitrine/core/lease"
+	"vitrine/core/watch"
+)
 
 // Brief is the part of Status that is free: a driver can publish it after every Poll.
 type Brief struct {
@@ -16,6 +19,9 @@ func (m *Member) Brief() Brief {
 		Revision: m.book.Revision(), Leading: m.node.IsLeader(), Learner: m.node.IsLearner(), Published: m.duties.Published(),
 	}
 }
+
+// Leases are all leases as this member's clock has them, for whoever judges it. Expiry 0 = it does not count.
+func (m *Member) Leases() []lease.Status { return m.lessor.All() }
 
 // LeaseCounts are the renewals that this member has granted, and the leases that it has revoked because they had run out.
 func (m *Member) LeaseCounts() (renewed, revoked uint64) {

@@ -271,7 +271,7 @@ func (m *Member) promote(applied uint64) {
 // demote stops it when the member does not lead that term any more.
 func (m *Member) demote() {
 	term := m.lessor.Term()
-	if term == 0 || m.node.IsLeader() && m.node.Term() == term {
+	if term == 0 || m.node.IsLeader() && m.node.Term() == term || mutant.On(mutant.RevokeUnfenced) {
 		return
 	}
 	if m.lessor.Len() > 0 {
@@ -298,9 +298,6 @@ func (m *Member) perform() {
 	}
 	m.proposals = m.duties.Due(&m.seen, m.proposals[:0])
 	for _, p := range m.proposals {
-		if r := p.Request.LeaseRevoke; r != nil {
-			m.t.Emit(trace.Event{Kind: trace.LeaseExpired, Term: m.lessor.Term(), A: uint64(r.ID)})
-		}
 		m.book.Propose(p)
 	}
 	clear(m.proposals)

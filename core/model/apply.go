@@ -271,6 +271,9 @@ func (s *State) compact(r *pb.CompactionRequest) (*pb.CompactionResponse, error)
 	return &pb.CompactionResponse{Header: header(s.revision)}, nil
 }
 
+// minTTL is the least time that a lease gets, in seconds, with an election timeout of one second.
+const minTTL = 2
+
 func (s *State) grant(r *pb.LeaseGrantRequest) (*pb.LeaseGrantResponse, error) {
 	if r.TTL > limits.MaxLeaseTTL {
 		return nil, ErrLeaseTTL
@@ -280,7 +283,7 @@ func (s *State) grant(r *pb.LeaseGrantRequest) (*pb.LeaseGrantResponse, error) {
 	}
 	s.leases.ReplaceOrInsert(r.ID)
 	s.note(uint64(r.ID))
-	return &pb.LeaseGrantResponse{Header: header(s.revision), ID: r.ID, TTL: r.TTL}, nil
+	return &pb.LeaseGrantResponse{Header: header(s.revision), ID: r.ID, TTL: max(r.TTL, minTTL)}, nil
 }
 
 // revoke ends a lease; its keys go with it, in key order, in one revision.

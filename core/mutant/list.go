@@ -146,6 +146,13 @@ const (
 	ReadUnasked
 	RoleLingers
 
+	// Leases.
+	RevokeUnfenced
+	RevokeUnordered
+	LeaseKept
+	LeaseCutShort
+	LeaseImmortal
+
 	count
 )
 

@@ -580,4 +580,30 @@ var table = [count]Info{
 		Story:    "a role that was taken from a user goes on to permit",
 		Convicts: []int{invariant.Authorization},
 	},
+
+	RevokeUnfenced: {
+		Name: "revoke-unfenced", Source: "etcd #15247", Seeds: 300,
+		Story:    "a leader that has lost its term counts on, and what it wants to end is passed on to its successor",
+		Convicts: []int{invariant.LeaseFence, invariant.LeaseRemaining},
+	},
+	RevokeUnordered: {
+		Name: "revoke-unordered", Source: "etcd #11689", Seeds: 50,
+		Story:    "the keys of a lease are deleted in another order than that of keys",
+		Convicts: []int{invariant.AtomicApply, invariant.RevisionOrder, invariant.WatchReliable},
+	},
+	LeaseKept: {
+		Name: "lease-kept", Source: "mutation of lease", Seeds: 50,
+		Story:    "a key that is put without a lease, or is deleted, still hangs on the one that it had",
+		Convicts: []int{invariant.AtomicApply, invariant.RevisionOrder, invariant.Linearizable, invariant.NoPanic},
+	},
+	LeaseCutShort: {
+		Name: "lease-cut-short", Source: "mutation of lease", Seeds: 50,
+		Story:    "a lease runs a second less than it was granted for",
+		Convicts: []int{invariant.LeaseFence, invariant.LeaseRemaining},
+	},
+	LeaseImmortal: {
+		Name: "lease-immortal", Source: "mutation of lease", Seeds: 50,
+		Story:    "no lease ever runs out",
+		Convicts: []int{invariant.LeaseRemaining, invariant.Liveness},
+	},
 }

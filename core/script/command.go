@@ -46,6 +46,8 @@ type Command struct {
 	Fragment     bool   `json:"fragment,omitempty"`
 	Leader       bool   `json:"leader,omitempty"`
 	ID           int64  `json:"id,omitempty"`
+	Lease        int64  `json:"lease,omitempty"`
+	TTL          int64  `json:"ttl,omitempty"` // seconds
 	MinMod       int64  `json:"minMod,omitempty"`
 	MaxMod       int64  `json:"maxMod,omitempty"`
 	MinCreate    int64  `json:"minCreate,omitempty"`
@@ -116,6 +118,8 @@ func fields() []field {
 		{"by", func(c *Command) any { return &c.By }},
 		{"filter", func(c *Command) any { return &c.Filter }},
 		{"id", func(c *Command) any { return &c.ID }},
+		{"lease", func(c *Command) any { return &c.Lease }},
+		{"ttl", func(c *Command) any { return &c.TTL }},
 		{"minMod", func(c *Command) any { return &c.MinMod }},
 		{"maxMod", func(c *Command) any { return &c.MaxMod }},
 		{"minCreate", func(c *Command) any { return &c.MinCreate }},

@@ -19,7 +19,7 @@ func Of(body any) Command {
 	}
 	switch r := body.(type) {
 	case *pb.PutRequest:
-		return Command{Cmd: Put, Key: string(r.Key), Value: string(r.Value), PrevKV: r.PrevKv, IgnoreValue: r.IgnoreValue}
+		return Command{Cmd: Put, Key: string(r.Key), Value: string(r.Value), PrevKV: r.PrevKv, IgnoreValue: r.IgnoreValue, Lease: r.Lease}
 	case *pb.RangeRequest:
 		return Command{
 			Cmd: Get, Key: string(r.Key), End: string(r.RangeEnd), Limit: r.Limit, Rev: r.Revision,
@@ -67,6 +67,16 @@ func callOf(body any) (Command, bool) {
 		return Command{Cmd: Members, Serializable: !r.Linearizable}, true
 	case *pb.MoveLeaderRequest:
 		return Command{Cmd: MoveLeader, ID: int64(r.TargetID)}, true
+	case *pb.LeaseGrantRequest:
+		return Command{Cmd: LeaseGrant, Lease: r.ID, TTL: r.TTL}, true
+	case *pb.LeaseRevokeRequest:
+		return Command{Cmd: LeaseRevoke, Lease: r.ID}, true
+	case *pb.LeaseKeepAliveRequest:
+		return Command{Cmd: KeepAlive, Lease: r.ID}, true
+	case *pb.LeaseTimeToLiveRequest:
+		return Command{Cmd: TimeToLive, Lease: r.ID, KeysOnly: !r.Keys}, true
+	case *pb.LeaseLeasesRequest:
+		return Command{Cmd: Leases}, true
 	case *pb.AlarmRequest:
 		name, value := alarmActionNames[r.Action], alarmTypeNames[r.Alarm]
 		return Command{Cmd: Alarm, Name: name, Value: value, ID: int64(r.MemberID)}, true

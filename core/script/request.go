@@ -36,21 +36,30 @@ const (
 	OpGrant
 	OpRevoke
 	OpAuth
+	OpLeaseGrant
+	OpLeaseRevoke
+	OpKeepAlive
+	OpTimeToLive
+	OpLeases
 	Ops // one more than the last
 )
 
 var opNames = [Ops]string{
 	"", Put, Get, Delete, Txn, Compact, Watch, Alarm, MoveLeader, Status, Hash, HashKV, Members,
 	UserAdd, UserDelete, GrantRole, RevokeRole, RoleAdd, RoleDelete, Grant, Revoke, Auth,
+	LeaseGrant, LeaseRevoke, KeepAlive, TimeToLive, Leases,
 }
 
 // String is the verb of the request.
 func (op Op) String() string { return opNames[op] }
 
 // ReadOnly requests are asked again where the first answer did not come.
-func (op Op) ReadOnly() bool { return op == OpGet || op >= OpStatus && op <= OpMembers }
+func (op Op) ReadOnly() bool {
+	return op == OpGet || op >= OpStatus && op <= OpMembers || op >= OpKeepAlive && op <= OpLeases
+}
 
-// Judged requests are of the data, and part of the history.
+// Judged requests are of the data, and part of the history. What is asked of leases is not: members revoke them, too, by
+// the same entries.
 func (op Op) Judged() bool { return op < OpMoveLeader }
 
 // Keyed requests are about some key.
@@ -80,8 +89,34 @@ func wantsKey(c *Command) error {
 func putOf(c *Command, _ int64) (any, error) {
 	return &pb.PutRequest{
 		Key: bytesOf(c.Key), Value: bytesOf(c.Value), PrevKv: c.PrevKV, IgnoreValue: c.IgnoreValue,
+		Lease: c.Lease,
 	}, wantsKey(c)
 }
+
+func wantsLease(c *Command) error {
+	if c.Lease == 0 {
+		return fmt.Errorf("script: %s: which lease?", c.Cmd)
+	}
+	return nil
+}
+
+func leaseGrantOf(c *Command, _ int64) (any, error) {
+	return &pb.LeaseGrantRequest{ID: c.Lease, TTL: c.TTL}, wantsLease(c)
+}
+
+func leaseRevokeOf(c *Command, _ int64) (any, error) {
+	return &pb.LeaseRevokeRequest{ID: c.Lease}, wantsLease(c)
+}
+
+func keepAliveOf(c *Command, _ int64) (any, error) {
+	return &pb.LeaseKeepAliveRequest{ID: c.Lease}, wantsLease(c)
+}
+
+func timeToLiveOf(c *Command, _ int64) (any, error) {
+	return &pb.LeaseTimeToLiveRequest{ID: c.Lease, Keys: !c.KeysOnly}, wantsLease(c)
+}
+
+func leasesOf(*Command, int64) (any, error) { return &pb.LeaseLeasesRequest{}, nil }
 
 func getOf(c *Command, _ int64) (any, error) {
 	if err := wantsKey(c); err != nil {

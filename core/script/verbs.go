@@ -29,18 +29,23 @@ const (
 	HealAll = "heal-all"
 	Set     = "set"
 
-	Put        = "put"
-	Get        = "get"
-	Delete     = "delete"
-	Txn        = "txn"
-	Compact    = "compact"
-	Watch      = "watch"
-	Alarm      = "alarm"
-	MoveLeader = "move-leader"
-	Status     = "status"
-	Hash       = "hash"
-	HashKV     = "hash-kv"
-	Members    = "members"
+	Put         = "put"
+	Get         = "get"
+	Delete      = "delete"
+	Txn         = "txn"
+	Compact     = "compact"
+	Watch       = "watch"
+	Alarm       = "alarm"
+	MoveLeader  = "move-leader"
+	Status      = "status"
+	Hash        = "hash"
+	HashKV      = "hash-kv"
+	Members     = "members"
+	LeaseGrant  = "lease-grant"
+	LeaseRevoke = "lease-revoke"
+	KeepAlive   = "keep-alive"
+	TimeToLive  = "time-to-live"
+	Leases      = "leases"
 
 	UserAdd    = "user-add"
 	UserDelete = "user-delete"
@@ -118,7 +123,7 @@ func worldRows() []Verb {
 
 		{Name: Put, Op: OpPut, Operation: true, request: putOf, simpler: simplerPut,
 			rename: func(c *Command, number int) { c.Value = strconv.Itoa(number) },
-			Reads:  "Key, Value, PrevKV, IgnoreValue; Member = endpoint, 0 = the client's choice"},
+			Reads:  "Key, Value, Lease, PrevKV, IgnoreValue; Member = endpoint, 0 = the client's choice"},
 		{Name: Get, Op: OpGet, Operation: true, request: getOf, simpler: simplerGet,
 			Reads: "Key, End, Rev, Limit, Serializable, KeysOnly, CountOnly, Order (ascend, descend), By (version, create, " +
 				"mod, value), MinMod, MaxMod, MinCreate, MaxCreate"},
@@ -137,6 +142,11 @@ func worldRows() []Verb {
 		{Name: Hash, Op: OpHash, request: hashOf, Reads: "nothing"},
 		{Name: HashKV, Op: OpHashKV, request: hashKVOf, Reads: "Rev"},
 		{Name: Members, Op: OpMembers, request: membersOf, Reads: "Serializable"},
+		{Name: LeaseGrant, Op: OpLeaseGrant, Operation: true, request: leaseGrantOf, Reads: "Lease, TTL in seconds"},
+		{Name: LeaseRevoke, Op: OpLeaseRevoke, Operation: true, request: leaseRevokeOf, Reads: "Lease"},
+		{Name: KeepAlive, Op: OpKeepAlive, Operation: true, request: keepAliveOf, Reads: "Lease"},
+		{Name: TimeToLive, Op: OpTimeToLive, request: timeToLiveOf, Reads: "Lease; KeysOnly = without its keys"},
+		{Name: Leases, Op: OpLeases, request: leasesOf, Reads: "nothing"},
 
 		{Name: CancelWatch, Operation: true,
 			Reads: "Request; 0 = the newest watch; with Client: that client asks to cancel the watch with the id ID"},

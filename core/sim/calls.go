@@ -14,8 +14,7 @@ import (
 	"vitrine/core/trace"
 )
 
-// Calls are what operators ask: how a member is, what its data hash to, who the
-// members are, which alarms are up, and to hand over leadership.
+// Calls are what operators ask: how a member is, what its data hash to, who is one, which alarms are up, another leader.
 
 // answerCall is what a driver adds to a read that the member has let through.
 func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
@@ -45,7 +44,9 @@ func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
 }
 
 // storeConfig is what every member's store is told.
-func (w *World) storeConfig() store.Config { return store.Config{QuotaBytes: w.cfg.Quota} }
+func (w *World) storeConfig() store.Config {
+	return store.Config{QuotaBytes: w.cfg.Quota, MinLeaseTTL: store.LeaseTTL(w.cfg.ElectionTicks, w.cfg.TickEvery)}
+}
 
 const clusterVersion = "3.7.0"
 
@@ -65,7 +66,7 @@ func contents(n *node) uint32 {
 // reply sends a member's answer on its way.
 func (n *node) reply(a *api.Reply) {
 	w := n.world
-	if r := w.clients.Asked(n.id, a.ID); r != nil {
+	if r := w.clients.Asked(n.id, a.ID); !w.passing.Back(a) && r != nil {
 		answeredRightly(n, r, a.Response, a.Err)
 		w.clients.Reply(n.id, a)
 	}

@@ -24,4 +24,5 @@ const (
 	evImage   // part of a received image is on disk, or all of it; slot in World.flights
 	evDefrag  // a database is copied, or the copy is durable; a = which
 	evInspect // the checkers look at all members
+	evPass    // a member's question, or the answer to it, reaches another member
 )

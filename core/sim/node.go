@@ -172,8 +172,7 @@ type mark struct {
 	rev int64  // up to which it was compacted
 }
 
-// step gives a running member one input and does what it wants. One whose machine
-// has just been struck does nothing any more.
+// step gives a running member one input and does what it wants, unless its machine has just been struck.
 func (n *node) step(in *member.Input) {
 	w := n.world
 	if n.wear.Struck() {
@@ -216,6 +215,7 @@ func (n *node) dispatch() {
 	for i := range out.Reads {
 		n.startRead(&out.Reads[i])
 	}
+	w.passing.On(n, out.Forwards)
 	for i := range out.Pushes {
 		w.clients.Push(n, &out.Pushes[i])
 	}
@@ -313,6 +313,7 @@ func (n *node) quit(how process) {
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = n.readDurable()
 	w.judge.Image(n)
+	w.passing.End(n.id)
 	w.clients.HangUp(n)
 }
 
@@ -357,6 +358,8 @@ func (w *World) void(e *clock.Event) {
 		w.network.lose(e)
 	case evRead:
 		w.dropRead(e.Slot)
+	case evPass:
+		w.passing.Lost(e)
 	case evScan:
 		*w.scans.At(e.Slot) = scan{}
 		w.scans.Give(e.Slot)

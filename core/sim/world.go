@@ -15,6 +15,7 @@ import (
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/disk"
 	"vitrine/core/sim/judge"
+	"vitrine/core/sim/pass"
 	"vitrine/core/sim/settle"
 	"vitrine/core/sim/setup"
 	"vitrine/core/trace"
@@ -38,8 +39,9 @@ type World struct {
 	process setup.Process
 	clients *client.Pool
 
-	reads clock.Slab[read]
-	scans clock.Slab[scan]
+	reads   clock.Slab[read]
+	scans   clock.Slab[scan]
+	passing *pass.Passing
 
 	acts      map[string]*act // what commands do, by verb
 	commands  []script.Timed  // done
@@ -82,6 +84,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, settle.ProbePatience),
 	})
 	w.clients = client.New(clientHost{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
+	w.passing = pass.New(evPass, w.clock, &w.net, clientHost{w}.Server, func(from, to uint64) bool { return w.network.link(w.byID(from), w.byID(to)).cut })
 	w.stream.Attach(observer{w})
 	for i := range cfg.Members {
 		id := uint64(i + 1)
@@ -289,6 +292,8 @@ func (n *node) nodeEvent(e *clock.Event) {
 		n.boot()
 	case evReport:
 		n.hearReport(e)
+	case evPass:
+		w.passing.Arrives(n, e)
 	case evImage:
 		n.imageArrives(e)
 	case evDefrag:

@@ -148,7 +148,7 @@ func (s *Store) permitted(ctx ApplyContext, wanted bool, req *pb.InternalRaftReq
 		s.applyAuth(o, req, r)
 		return
 	}
-	o.Response, o.Err = s.perform(ctx, o.Index, wanted, req, r)
+	o.Response, o.Err = s.perform(ctx, o, wanted, req, r)
 }
 
 func (s *Store) authorize(req *pb.InternalRaftRequest) error {
@@ -169,7 +169,7 @@ func (s *Store) applyAuth(o *Outcome, req *pb.InternalRaftRequest, r *Result) {
 
 // perform is the switch over all kinds of requests. What it returns besides the effects depends on the request and the
 // state alone, but for ranges that nobody waits for.
-func (s *Store) perform(ctx ApplyContext, index uint64, wanted bool, req *pb.InternalRaftRequest, r *Result) (any, error) {
+func (s *Store) perform(ctx ApplyContext, o *Outcome, wanted bool, req *pb.InternalRaftRequest, r *Result) (any, error) {
 	switch {
 	case req.ClusterVersionSet != nil, req.ClusterMemberAttrSet != nil, req.DowngradeInfoSet != nil:
 		err := s.applyCluster(req)
@@ -194,7 +194,7 @@ func (s *Store) perform(ctx ApplyContext, index uint64, wanted bool, req *pb.Int
 		r.AlarmsChanged = r.AlarmsChanged || changed
 		return resp, nil
 	case req.LeaseGrant != nil, req.LeaseRevoke != nil, req.LeaseCheckpoint != nil:
-		return s.applyLease(ctx, index, req, r)
+		return s.applyLease(ctx, o, req, r)
 	}
 	invariant.Violated(s.trace, 0, "store: a request that was to be refused is applied")
 	return nil, nil

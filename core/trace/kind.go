@@ -229,13 +229,13 @@ const (
 const (
 	// LeaseGranted: the entry at Index made the lease, at Member. C = TTL in seconds.
 	LeaseGranted Kind = 110
-	// LeaseRevoked: the entry at Index ended it, and deleted its keys, C of them, at Rev.
+	// LeaseRevoked: the entry at Index, of proposal B, ended it, and deleted its keys, C of them, at Rev.
 	LeaseRevoked Kind = 111
 	// LeaseCheckpointed: the entry at Index says that C seconds are left; 0 = all of its TTL.
 	LeaseCheckpointed Kind = 112
 	// LeaseRenewed: Member, the leader of Term, gave it C seconds from now on, by request Request.
 	LeaseRenewed Kind = 113
-	// LeaseExpired: it has run out at Member, the leader of Term, who proposes to revoke it.
+	// LeaseExpired: it has run out at Member, the leader of Term, who proposes to revoke it: B = proposal.
 	LeaseExpired Kind = 114
 	// LessorPromoted: Member leads Term and counts the time of all leases from now on, A of them.
 	LessorPromoted Kind = 115

@@ -48,6 +48,8 @@ type Options struct {
 	Calls           int // their weight
 	Alarms          bool
 	Quota           int64
+	Leases          int           // weight of what clients ask about leases
+	Checkpoints     time.Duration // how long a lease runs before what is left of it is written down
 }
 
 // String is one line with everything that was drawn.
@@ -112,6 +114,7 @@ func (o *Options) tuning() (words []string) {
 	say(o.Calls > 0, "calls=%d", o.Calls)
 	say(o.Alarms, "alarms")
 	say(o.Quota > 0, "quota=%d", o.Quota)
+	say(o.Leases > 0, "leases=%d checkpoints=%v", o.Leases, o.Checkpoints)
 	return words
 }
 
@@ -253,6 +256,9 @@ func (o *Options) drawTuning(d *dice.Dice) {
 	if quota := int64(smallestQuota << d.Uint64N(4)); d.Chance(0.5) {
 		o.Quota = quota
 	}
+	if weight, every := 2+int(d.Uint64N(20)), d.Between(500*time.Millisecond, 4*time.Second); d.Chance(0.5) {
+		o.Leases, o.Checkpoints = weight, every
+	}
 }
 
 // smallestQuota has room for all keys with their largest values.
@@ -284,6 +290,7 @@ func (o *Options) Tune(c *setup.Config) {
 	if c.Workload.Rate > 0 {
 		c.Workload.Mix.Call, c.Workload.Alarms = cmp.Or(o.Calls, c.Workload.Mix.Call), o.Alarms
 		c.Quota = cmp.Or(o.Quota, c.Quota)
+		c.Workload.Mix.Lease, c.Checkpoints = cmp.Or(o.Leases, c.Workload.Mix.Lease), cmp.Or(o.Checkpoints, c.Checkpoints)
 	}
 	c.Watch.ScanBytes = cmp.Or(o.Watch.ScanBytes, c.Watch.ScanBytes)
 	c.Watch.ResponseBytes = cmp.Or(o.Watch.ResponseBytes, c.Watch.ResponseBytes)

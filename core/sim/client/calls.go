@@ -45,6 +45,28 @@ func (g *grammar) call() (script.Op, any) {
 	return script.OpAlarm, r
 }
 
+// leases is how many leases the clients share: few, so that they take them from each other.
+const leases = 10
+
+// LongestLease is the longest TTL that they ask for, in seconds.
+const LongestLease = 8
+
+// lease is what a client does about one of the leases.
+func (g *grammar) lease() (script.Op, any) {
+	id := int64(1 + g.n(leases))
+	switch g.n(12) {
+	case 0, 1, 2:
+		return script.OpLeaseGrant, &pb.LeaseGrantRequest{ID: id, TTL: int64(1 + g.n(LongestLease))}
+	case 3:
+		return script.OpLeaseRevoke, &pb.LeaseRevokeRequest{ID: id}
+	case 4, 5:
+		return script.OpTimeToLive, &pb.LeaseTimeToLiveRequest{ID: id, Keys: g.one(2)}
+	case 6:
+		return script.OpLeases, &pb.LeaseLeasesRequest{}
+	}
+	return script.OpKeepAlive, &pb.LeaseKeepAliveRequest{ID: id}
+}
+
 // Repair is what a client does that was refused for an alarm: it makes room, asks
 // what is up, and takes it down.
 func (c *Client) Repair() (script.Op, any) {

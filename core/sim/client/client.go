@@ -401,6 +401,9 @@ func (p *Pool) finish(slot int32, response any, err error) {
 		if d, ok := response.(*pb.DeleteRangeResponse); ok && d.Deleted > 0 {
 			c.tombstone = r.Rev
 		}
+		if a, ok := response.(*pb.LeaseKeepAliveResponse); ok && a.TTL > 0 {
+			p.judge.LeasePromised(a.ID, r.Issued, a.TTL)
+		}
 		c.Done++
 		c.learn(p, r)
 	case r.readOnly || definite(err):

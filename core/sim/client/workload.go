@@ -123,6 +123,11 @@ func (l *workload) think(c *Client) {
 		op, body = script.OpCompact, &pb.CompactionRequest{Revision: c.compactAt(how), Physical: how>>16%4 == 0}
 	case 7:
 		op, body = (&grammar{p, c, how}).call()
+	case 8:
+		op, body = (&grammar{p, c, how}).lease()
+	}
+	if put, ok := body.(*pb.PutRequest); ok && !put.IgnoreValue && l.Mix.Lease > 0 && how2>>32%2 == 0 {
+		put.Lease = int64(1 + how2>>48%leases)
 	}
 	if l.Users {
 		if manage := p.manage(c, how, how2); manage != nil {

@@ -172,6 +172,13 @@ func (j *Judge) Returned(token int, answer any, err error) {
 	}
 }
 
+// LeasePromised tells that a client which asked at some moment was told that a lease lives for so many seconds from then.
+func (j *Judge) LeasePromised(id, asked, ttl int64) {
+	if j.options.Check {
+		j.checker.LeasePromised(j.now(), uint64(id), trace.Instant(asked), ttl)
+	}
+}
+
 // WatchOpened tells that a stream begins to carry a watch, from a revision on; h is
 // what the judge knows of it so far, nil for a new one.
 func (j *Judge) WatchOpened(h *history.Watch, client int, create *pb.WatchCreateRequest, next int64) *history.Watch {
@@ -392,8 +399,8 @@ func (j *Judge) bounds(n Member) {
 }
 
 // ownProposals bounds what a member proposes by itself at a time: its name, a
-// version, an alarm.
-const ownProposals = 3
+// version, an alarm, what is left of leases, and that some have run out.
+const ownProposals = 4 + limits.LeaseRevokesPending
 
 // books holds the books that keep nothing of a request that is over to the number
 // of requests that are not.
@@ -413,6 +420,28 @@ func (j *Judge) books(n Member) {
 		}
 		if use.Have > requests {
 			j.Broken(invariant.NothingLeft, "member %d holds more %s than its %d requests", n.ID(), use.Name, requests)
+		}
+	}
+}
+
+// A lease may go on for a while when its time is over: its end has to be agreed on, and a leader who cannot reach a
+// majority is one for another while. A new leader gives it an election timeout more than it was granted.
+const (
+	leaseOverdue = 15 * time.Second
+	leaseExtra   = 2 * time.Second
+)
+
+// leases looks at the clock of a member: no lease has more time than it was granted, and none is there long after it
+// has run out, unless alarms forbid to end it.
+func (j *Judge) leases(n Member) {
+	for _, l := range n.Member().Leases() {
+		left := time.Duration(l.Expiry - j.now())
+		switch {
+		case l.Expiry == 0:
+		case left > time.Duration(l.TTL)*time.Second+leaseExtra:
+			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has %v left of %d s", n.ID(), l.ID, left, l.TTL)
+		case left < -leaseOverdue && !n.Store().Alarms.Active(pb.AlarmType_CORRUPT):
+			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has run out %v ago, and is still there", n.ID(), l.ID, -left)
 		}
 	}
 }
@@ -491,5 +520,6 @@ func (j *Judge) Inspect(members []Member) {
 		}
 		j.past(n)
 		j.bounds(n)
+		j.leases(n)
 	}
 }

@@ -197,6 +197,11 @@ func (s *settling) different() string {
 				n.ID(), r, other)
 		}
 	}
+	for _, l := range core[0].Store().Leases.All() {
+		if l.TTL <= client.LongestLease {
+			return fmt.Sprintf("lease %d of %d s is still there", l.ID, l.TTL)
+		}
+	}
 	for _, wt := range s.clients.Watchers() {
 		rest, err := Missed(wt, core[0].Store(), rev)
 		if err != nil {

@@ -59,6 +59,9 @@ type Config struct {
 	// and forgotten, 0 = 5000; the rest is judged at the end.
 	Judged int `json:"judged,omitempty"`
 
+	// Checkpoints is how long a lease runs before what is left of it is written down; 0 = etcd's five minutes.
+	Checkpoints time.Duration `json:"checkpoints,omitempty"`
+
 	LogWindow int  `json:"logWindow"`        // entries of each log that State shows
 	Hashes    bool `json:"hashes,omitempty"` // events tell the hash of each member's keys at each revision
 
@@ -149,10 +152,11 @@ type Mix struct {
 	Range        int `json:"range"`          // many keys, all options, old revisions
 	Compact      int `json:"compact"`        // a little behind the head
 	Call         int `json:"call,omitempty"` // what operators ask, MoveLeader and alarms among it
+	Lease        int `json:"lease,omitempty"`
 }
 
-func (m Mix) weights() [8]int {
-	return [...]int{m.Put, m.Get, m.Serializable, m.Delete, m.Txn, m.Range, m.Compact, m.Call}
+func (m Mix) weights() [9]int {
+	return [...]int{m.Put, m.Get, m.Serializable, m.Delete, m.Txn, m.Range, m.Compact, m.Call, m.Lease}
 }
 
 // Sum is what all weights add up to.
