@@ -11,7 +11,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Skip("CANNOT TEST the page's scripts: there is no node on this machine")
 	}
-	out, err := exec.Command(node, "--test", "--test-force-exit", "test/").CombinedOutput()
+	out, err := exec.Command(node, "--test", "--test-force-exit", "--test-timeout=30000", "test/").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -132,9 +132,9 @@ test('frames wait while the stage rests', () => {
 test('a frame that is replaced leaves its lines to the next, unless the world is another', async () => {
   const told = [];
   const end = vitrine.subscribe((f) => told.push(f.feed.map((l) => l.kind)));
-  publish('{"epoch":1,"feed":[{"kind":"old"}]}');
-  publish('{"epoch":2,"feed":[{"kind":"crashed"}]}');
-  publish('{"epoch":2,"feed":[{"kind":"restarted"}]}');
+  publish('{"epoch":1,"members":[],"feed":[{"kind":"old"}]}');
+  publish('{"epoch":2,"members":[],"feed":[{"kind":"crashed"}]}');
+  publish('{"epoch":2,"members":[],"feed":[{"kind":"restarted"}]}');
   await vitrine.ready;
   end();
   assert.deepEqual(told, [['crashed', 'restarted']]);
