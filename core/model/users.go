@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"sort"
 
 	"vitrine/core/pb"
 )
@@ -300,7 +301,7 @@ func (u *users) grant(r *pb.AuthRoleGrantPermissionRequest) (bool, error) {
 		list[at] = p
 	} else {
 		list = append(list, p)
-		slices.SortStableFunc(list, func(a, b *pb.Permission) int { return bytes.Compare(a.Key, b.Key) })
+		sort.Slice(list, func(i, k int) bool { return bytes.Compare(list[i].Key, list[k].Key) < 0 }) // etcd's is not stable
 	}
 	u.granted[r.Name] = list
 	return true, nil
