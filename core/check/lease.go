@@ -89,6 +89,9 @@ func (c *Checker) leaseRevoked(e *trace.Event) {
 	x.over = true
 	x.ended, x.byTime = l.ends[e.B]
 	delete(l.ends, e.B)
+	if x.ended < x.at {
+		x.byTime = false // it was an earlier lease of this id that had run out: an entry names no more than the id
+	}
 	switch {
 	case !x.byTime:
 	case x.ended < x.until:
