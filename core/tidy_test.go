@@ -52,16 +52,8 @@ func written(t *testing.T, visit func(name string, text []byte), suffixes ...str
 
 var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 
-// wide are rooms whose lines are still to be broken. The list may only become shorter.
-var wide = []string{
-	"cmd/server/internal/disk/", "cmd/server/internal/node/", "cmd/server/internal/serving/", "cmd/sim/", "core/", "wasm/",
-}
-
 func TestLinesFitThePage(t *testing.T) {
 	written(t, func(name string, text []byte) {
-		if slices.ContainsFunc(wide, func(room string) bool { return strings.HasPrefix(name, room) }) {
-			return
-		}
 		n := 0
 		for line := range strings.SplitSeq(string(text), "\n") {
 			if n++; utf8.RuneCountInString(line) > maxColumns {

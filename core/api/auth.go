@@ -91,8 +91,8 @@ func (b *Book) letIn(p *pending) bool {
 	return b.allow(p, p.op.Need(p.body))
 }
 
-// keysAllowed tells whether a question about leases may be answered: who asks must be allowed the keys that hang on them,
-// to write them if he wants the lease to live on. Only the store knows them, so the call may have to wait for it.
+// keysAllowed tells whether a question about leases may be answered: who asks must be allowed the keys that hang on
+// them, to write them if he wants the lease to live on. Only the store knows them, so the call may have to wait for it.
 func (b *Book) keysAllowed(p *pending) bool {
 	ttl, isTTL := p.body.(*pb.LeaseTimeToLiveRequest)
 	if p.allowed || !b.auth.Enabled() || p.identity.Own || isTTL && !ttl.Keys || b.auth.HasRole(p.who.User, auth.Root) {

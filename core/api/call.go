@@ -79,8 +79,8 @@ type ReadReady struct {
 	leases []lease.Status
 }
 
-// Allowed tells why a call must not read from a store, nil if it may. The store may know of users of whom the member has
-// not heard yet.
+// Allowed tells why a call must not read from a store, nil if it may. The store may know of users of whom the member
+// has not heard yet.
 func (r *ReadReady) Allowed(s *store.Store) error {
 	if !s.Auth.Enabled() {
 		return nil

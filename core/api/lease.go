@@ -20,8 +20,8 @@ import (
 //	expiring           the lease has run out; whether it is revoked decides the answer
 //	away               at another member, or at none: there is no leader, or it did not answer
 
-// A Forward asks the driver to put a call to another member, who leads as far as this one knows. Its answer comes back as
-// an input (member.Forwarded).
+// A Forward asks the driver to put a call to another member, who leads as far as this one knows. Its answer comes back
+// as an input (member.Forwarded).
 type Forward struct {
 	ID   uint64
 	Peer uint64

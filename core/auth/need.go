@@ -11,8 +11,8 @@ type Lessor interface {
 	Keys(lease int64) []string
 }
 
-// NeedOf is what an entry of the log needs of its asker when it is applied. What is not here is either checked before it
-// is proposed (compactions, alarms) or asked by members of each other.
+// NeedOf is what an entry of the log needs of its asker when it is applied. What is not here is either checked before
+// it is proposed (compactions, alarms) or asked by members of each other.
 func NeedOf(r *pb.InternalRaftRequest, leases Lessor) Need {
 	switch {
 	case r.Put != nil:

@@ -59,8 +59,9 @@ func newCover(all []interval) cover {
 	return c
 }
 
-// covers tells whether all of r is in the union. A range that ends at or before its own begin holds no key; it is judged
-// by its begin alone, as etcd does where it has one permission. (Where it has several, the shape of its tree decides.)
+// covers tells whether all of r is in the union. A range that ends at or before its own begin holds no key; it is
+// judged by its begin alone, as etcd does where it has one permission. (Where it has several, the shape of its tree
+// decides.)
 func (c cover) covers(r Range) bool {
 	if len(r.Key) == 0 {
 		return false

@@ -35,7 +35,8 @@ type Options struct {
 // Report returns a callback for Checker.OnViolation that writes a Violated event.
 func Report(s *trace.Stream) func(Violation) {
 	return func(v Violation) {
-		s.Emit(&trace.Event{Kind: trace.Violated, Cause: v.Seq, Now: v.Now, Member: v.Member, A: uint64(v.Number), Text: v.Text})
+		s.Emit(&trace.Event{Kind: trace.Violated, Cause: v.Seq, Now: v.Now, Member: v.Member, A: uint64(v.Number),
+			Text: v.Text})
 	}
 }
 

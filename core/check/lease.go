@@ -10,10 +10,10 @@ import (
 
 // leases are what the trace tells of leases: how long each must live, and who has ended it.
 //
-// A lease that ends by time (by the proposal of a leader to whom it had run out) must have outlived every promise. From its
-// grant it lives for its TTL from when anybody first applied that; a client that was told that it lives for T seconds
-// counts from when it asked (I14). And when a leader took over it has at least what was left at its last checkpoint from
-// then on, or its whole TTL (I15).
+// A lease that ends by time (by the proposal of a leader to whom it had run out) must have outlived every promise. From
+// its grant it lives for its TTL from when anybody first applied that; a client that was told that it lives for T
+// seconds counts from when it asked (I14). And when a leader took over it has at least what was left at its last
+// checkpoint from then on, or its whole TTL (I15).
 type leases struct {
 	lives map[uint64]*life
 	ends  map[uint64]trace.Instant // when it had run out, by proposal

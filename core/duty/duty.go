@@ -95,7 +95,8 @@ type member struct {
 // New returns the duties of a member that starts. The clock is that of its leases.
 func New(cfg Config, clock *lease.Lessor) *Duties {
 	d := &Duties{
-		publication: publication{cfg: cfg, done: cfg.Name == ""}, version: clusterVersion{cfg: cfg}, alarm: spaceAlarm{member: cfg.MemberID},
+		publication: publication{cfg: cfg, done: cfg.Name == ""}, version: clusterVersion{cfg: cfg},
+		alarm:  spaceAlarm{member: cfg.MemberID},
 		expiry: leaseExpiry{clock: clock}, checkpoints: checkpoints{clock: clock},
 	}
 	d.all = [...]member{

@@ -8,8 +8,8 @@ import (
 	"vitrine/core/trace"
 )
 
-// leaseExpiry revokes the leases that have run out, while the member leads. Each is an entry of the term in which it had
-// run out, or none: a leader that is not the leader any more must not end what its successor has extended.
+// leaseExpiry revokes the leases that have run out, while the member leads. Each is an entry of the term in which it
+// had run out, or none: a leader that is not the leader any more must not end what its successor has extended.
 type leaseExpiry struct {
 	clock   *lease.Lessor
 	ids     []int64

@@ -210,8 +210,8 @@ const (
 	Clear              // first a checkpoint of 0 must be applied: the next leader would begin with what is written down
 )
 
-// Renew gives a lease its whole TTL again, from now on, and returns it in seconds. The caller must know that this member
-// led after the request had come.
+// Renew gives a lease its whole TTL again, from now on, and returns it in seconds. The caller must know that this
+// member led after the request had come.
 func (l *Lessor) Renew(now trace.Instant, id int64) (ttl int64, v Verdict) {
 	if l.term == 0 {
 		return 0, NotPrimary

@@ -146,7 +146,8 @@ func TestWhoMayWhat(t *testing.T) {
 		{&pb.SnapshotRequest{}, []*api.Error{empty, denied, nil, bad, bad, denied, denied, denied, nil}},
 		{&pb.DefragmentRequest{}, []*api.Error{empty, denied, nil, bad, bad, denied, denied, denied, nil}},
 		{&pb.AuthStatusRequest{}, []*api.Error{nil, nil, nil, bad, bad, nil, nil, nil, nil}},
-		{&pb.AuthUserChangePasswordRequest{Name: "carol", Password: "x"}, []*api.Error{empty, denied, nil, bad, bad, denied, denied, denied, nil}},
+		{&pb.AuthUserChangePasswordRequest{Name: "carol", Password: "x"}, []*api.Error{empty, denied, nil, bad, bad, denied,
+			denied, denied, nil}},
 		{&pb.AuthUserListRequest{}, []*api.Error{empty, denied, nil, bad, bad, denied, denied, denied, nil}},
 		{&pb.AuthUserGetRequest{Name: "alice"}, []*api.Error{empty, nil, nil, bad, bad, nil, nil, nil, nil}},
 		{&pb.AuthRoleGetRequest{Role: "rw"}, []*api.Error{empty, nil, nil, bad, bad, nil, nil, nil, nil}},
@@ -301,8 +302,8 @@ func TestNoSecretInTheLog(t *testing.T) {
 	}
 }
 
-// TestLeasesOfOthers: whoever may not write the keys of a lease may not keep it alive, nor revoke it or attach keys to it;
-// and may not ask which keys it has.
+// TestLeasesOfOthers: whoever may not write the keys of a lease may not keep it alive, nor revoke it or attach keys to
+// it; and may not ask which keys it has.
 func TestLeasesOfOthers(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	c.elect(1)

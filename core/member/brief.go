@@ -23,7 +23,8 @@ func (m *Member) Brief() Brief {
 // Leases are all leases as this member's clock has them, for whoever judges it. Expiry 0 = it does not count.
 func (m *Member) Leases() []lease.Status { return m.lessor.All() }
 
-// LeaseCounts are the renewals that this member has granted, and the leases that it has revoked because they had run out.
+// LeaseCounts are the renewals that this member has granted, and the leases that it has revoked because they had run
+// out.
 func (m *Member) LeaseCounts() (renewed, revoked uint64) {
 	return m.lessor.Renewed(), m.duties.Revoked()
 }

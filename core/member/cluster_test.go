@@ -134,7 +134,8 @@ func (m *machine) start() {
 	cfg := member.Config{
 		Config: consensus.Config{ID: m.id, Epoch: uint64(m.c.now / trace.Instant(time.Millisecond)), Tracer: m.tracer},
 		Self: duty.Self{
-			Name: fmt.Sprintf("infra%d", m.id), ClusterVersion: "3.7.0", ClientURLs: []string{fmt.Sprintf("http://10.0.0.%d:2379", m.id)},
+			Name: fmt.Sprintf("infra%d", m.id), ClusterVersion: "3.7.0",
+			ClientURLs: []string{fmt.Sprintf("http://10.0.0.%d:2379", m.id)},
 		},
 		ClusterID: 0xc1,
 	}

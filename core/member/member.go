@@ -97,8 +97,8 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 		CheckpointInterval: cfg.LeaseCheckpointInterval,
 	}, info.Leases)
 	m.book = api.NewBook(api.Config{
-		Limits: cfg.Limits, MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval, ElectionTicks: cfg.ElectionTicks,
-		Epoch: cfg.Epoch, Tracer: cfg.Tracer, TraceValues: cfg.TraceValues,
+		Limits: cfg.Limits, MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval,
+		ElectionTicks: cfg.ElectionTicks, Epoch: cfg.Epoch, Tracer: cfg.Tracer, TraceValues: cfg.TraceValues,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
 		Auth:  info.Auth,
@@ -125,7 +125,8 @@ func traceLog(cfg *Config, entries []*raftpb.Entry) {
 	}
 	for _, e := range entries[max(0, len(entries)-recoveredEntries):] {
 		t.Emit(trace.Event{
-			Kind: trace.EntryRecovered, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.GetData()), B: uint64(e.GetType()),
+			Kind: trace.EntryRecovered, Index: e.GetIndex(), Term: e.GetTerm(), A: trace.HashData(e.GetData()),
+			B:    uint64(e.GetType()),
 			Text: api.EntryWords(e, cfg.TraceValues),
 		})
 	}
@@ -227,8 +228,10 @@ func (m *Member) fail(err error) {
 
 func (m *Member) applied(ticket uint64, r *store.Result) {
 	invariant.Assert(r.Revision >= m.book.Revision(), "member: the store's revision falls")
-	invariant.Assert(r.CompactRevision <= r.Revision || mutant.On(mutant.CompactRevisionLost), "member: the store is compacted beyond its revision")
-	invariant.Assert(len(r.Changes) == 0 || r.Changes[len(r.Changes)-1].Rev == r.Revision, "member: changes end before the store's revision")
+	invariant.Assert(r.CompactRevision <= r.Revision || mutant.On(mutant.CompactRevisionLost),
+		"member: the store is compacted beyond its revision")
+	invariant.Assert(len(r.Changes) == 0 || r.Changes[len(r.Changes)-1].Rev == r.Revision,
+		"member: changes end before the store's revision")
 	m.node.Applied(ticket, r.Index, r.ConfChanges)
 	m.hub.Publish(m.now, r.Changes, r.Revision, r.CompactRevision)
 	m.lessor.Apply(m.now, r.Leases)
@@ -256,8 +259,8 @@ func (m *Member) restored(ticket uint64, r *store.Result) {
 	m.duties.Applied(r)
 }
 
-// promote starts the clock of leases when this member leads and has applied the first entry of its term, and with it all
-// of the terms before.
+// promote starts the clock of leases when this member leads and has applied the first entry of its term, and with it
+// all of the terms before.
 func (m *Member) promote(applied uint64) {
 	if !m.node.IsLeader() || m.node.Term() != applied || m.lessor.Term() == applied {
 		return
@@ -418,8 +421,8 @@ func (m *Member) Uses(dst []limits.Use) []limits.Use {
 	return m.hub.Uses(m.book.Uses(dst))
 }
 
-// Held appends what the member keeps for its clients, book by book: of api.Book.Held and watch.Hub.Held, and the streams
-// that require a leader.
+// Held appends what the member keeps for its clients, book by book: of api.Book.Held and watch.Hub.Held, and the
+// streams that require a leader.
 func (m *Member) Held(dst []limits.Use) []limits.Use {
 	dst = m.hub.Held(m.book.Held(dst))
 	return append(dst, limits.Use{Name: "streams that require a leader", Have: len(m.fenced)},

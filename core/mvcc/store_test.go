@@ -264,8 +264,8 @@ func TestPreviousPairs(t *testing.T) {
 	}
 }
 
-// TestHashAfterCompactionAtZero: the hash at revision 0 is the hash of everything, also after a compaction at revision 0,
-// which etcd takes once, and whether the store was opened anew or not.
+// TestHashAfterCompactionAtZero: the hash at revision 0 is the hash of everything, also after a compaction at revision
+// 0, which etcd takes once, and whether the store was opened anew or not.
 func TestHashAfterCompactionAtZero(t *testing.T) {
 	f := newFixture(t)
 	f.put("a", "1")

@@ -40,7 +40,8 @@ func (w *Writer) End() *Change {
 		return nil
 	}
 	w.s.rev++
-	invariant.Assert(w.s.rev > w.s.compactRev || mutant.On(mutant.CompactRevisionLost), "mvcc: a revision that is compacted is written")
+	invariant.Assert(w.s.rev > w.s.compactRev || mutant.On(mutant.CompactRevisionLost),
+		"mvcc: a revision that is compacted is written")
 	c := &w.first.change
 	c.Rev, c.Events = w.s.rev, w.events
 	w.events, w.first = nil, nil

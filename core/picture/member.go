@@ -145,7 +145,8 @@ func (m *member) ended(e *trace.Event, how string) {
 	}
 	m.Member = Member{
 		ID: m.ID, Name: m.Name, Role: RoleFollower, Learner: m.Learner, Process: how, Incarnation: m.Incarnation,
-		Term: m.diskTerm[at], Vote: m.diskVote[at], First: old.First, Last: last, Written: last, Synced: old.Synced, Snap: old.Snap,
+		Term: m.diskTerm[at], Vote: m.diskVote[at], First: old.First, Last: last, Written: last, Synced: old.Synced,
+		Snap:   old.Snap,
 		DBSize: old.DBSize, DBInUse: old.DBInUse,
 	}
 	for len(m.applied) > 0 && m.applied[0].index <= e.Index {
@@ -210,7 +211,8 @@ func (m *member) learned(e *trace.Event) {
 		m.progress = slices.Insert(m.progress, i, Progress{})
 	}
 	m.progress[i] = Progress{
-		ID: e.Peer, Match: e.Index, Next: e.A, State: states[e.B&3%uint64(len(states))], Inflight: int(e.A) - int(e.Index) - 1,
+		ID: e.Peer, Match: e.Index, Next: e.A, State: states[e.B&3%uint64(len(states))],
+		Inflight: int(e.A) - int(e.Index) - 1,
 		Snapshot: e.C, Paused: e.B&trace.ProgressPaused != 0, Active: e.B&trace.ProgressActive != 0,
 		Learner: e.B&trace.ProgressLearner != 0,
 	}

@@ -19,7 +19,8 @@ func Of(body any) Command {
 	}
 	switch r := body.(type) {
 	case *pb.PutRequest:
-		return Command{Cmd: Put, Key: string(r.Key), Value: string(r.Value), PrevKV: r.PrevKv, IgnoreValue: r.IgnoreValue, Lease: r.Lease}
+		return Command{Cmd: Put, Key: string(r.Key), Value: string(r.Value), PrevKV: r.PrevKv, IgnoreValue: r.IgnoreValue,
+			Lease: r.Lease}
 	case *pb.RangeRequest:
 		return Command{
 			Cmd: Get, Key: string(r.Key), End: string(r.RangeEnd), Limit: r.Limit, Rev: r.Revision,

@@ -58,8 +58,8 @@ func (op Op) ReadOnly() bool {
 	return op == OpGet || op >= OpStatus && op <= OpMembers || op >= OpKeepAlive && op <= OpLeases
 }
 
-// Judged requests are of the data, and part of the history. What is asked of leases is not: members revoke them, too, by
-// the same entries.
+// Judged requests are of the data, and part of the history. What is asked of leases is not: members revoke them, too,
+// by the same entries.
 func (op Op) Judged() bool { return op < OpMoveLeader }
 
 // Keyed requests are about some key.

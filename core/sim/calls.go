@@ -14,7 +14,8 @@ import (
 	"vitrine/core/trace"
 )
 
-// Calls are what operators ask: how a member is, what its data hash to, who is one, which alarms are up, another leader.
+// Calls are what operators ask: how a member is, what its data hash to, who is one, which alarms are up, another
+// leader.
 
 // answerCall is what a driver adds to a read that the member has let through.
 func (l *readLane) answerCall(r *api.ReadReady) (any, error) {

@@ -481,7 +481,8 @@ func (l *readLane) evaluate(e *clock.Event) {
 	open := w.reads.At(e.Slot)
 	var resp any
 	err := w.judge.MayRead(n, &open.ready, open.view != nil)
-	if err == nil && open.view == nil && driver.Long(n.store, open.ready.Body, cmp.Or(w.cfg.LongRange, driver.ShortRange)) {
+	if err == nil && open.view == nil && driver.Long(n.store, open.ready.Body, cmp.Or(w.cfg.LongRange,
+		driver.ShortRange)) {
 		open.view = n.store.KV.View()
 		e.At = w.clock.Now + longReads*int64(w.process.Read)
 		w.clock.Push(*e)

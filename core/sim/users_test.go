@@ -18,7 +18,8 @@ func (t told) Emit(e *trace.Event) {
 	}
 }
 
-// TestUsersAreRefused: where users are on, some of what they ask is refused and most is not, whatever goes wrong besides.
+// TestUsersAreRefused: where users are on, some of what they ask is refused and most is not, whatever goes wrong
+// besides.
 func TestUsersAreRefused(t *testing.T) {
 	all := told{}
 	for seed := range uint64(12) {
@@ -38,7 +39,8 @@ func TestUsersAreRefused(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", api.ErrPermissionDenied.Text, api.ErrAuthOldRevision.Text, api.ErrRoleNotGranted.Text, api.ErrUserAlreadyExist.Text,
+		"", api.ErrPermissionDenied.Text, api.ErrAuthOldRevision.Text, api.ErrRoleNotGranted.Text,
+		api.ErrUserAlreadyExist.Text,
 	} {
 		if all[text] == 0 {
 			t.Errorf("no request ends with %q: %v", text, all)

@@ -84,7 +84,8 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, settle.ProbePatience),
 	})
 	w.clients = client.New(clientHost{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
-	w.passing = pass.New(evPass, w.clock, &w.net, clientHost{w}.Server, func(from, to uint64) bool { return w.network.link(w.byID(from), w.byID(to)).cut })
+	isCut := func(from, to uint64) bool { return w.network.link(w.byID(from), w.byID(to)).cut }
+	w.passing = pass.New(evPass, w.clock, &w.net, clientHost{w}.Server, isCut)
 	w.stream.Attach(observer{w})
 	for i := range cfg.Members {
 		id := uint64(i + 1)

@@ -43,7 +43,8 @@ func (s *Store) Apply(ctx ApplyContext, entries []*raftpb.Entry) *Result {
 		invariant.Assert(e.GetTerm() >= r.Term, "store: the term of applied entries falls")
 		r.Index, r.Term = e.GetIndex(), e.GetTerm()
 	}
-	invariant.Assert(r.Err != nil || r.Index == s.Backend.Applied().Index, "store: what was applied does not stand where it says")
+	invariant.Assert(r.Err != nil || r.Index == s.Backend.Applied().Index,
+		"store: what was applied does not stand where it says")
 	r.Revision, r.CompactRevision = s.KV.Revision(), s.KV.CompactRevision()
 	r.Alarms = s.Alarms.active
 	return r
@@ -169,7 +170,8 @@ func (s *Store) applyAuth(o *Outcome, req *pb.InternalRaftRequest, r *Result) {
 
 // perform is the switch over all kinds of requests. What it returns besides the effects depends on the request and the
 // state alone, but for ranges that nobody waits for.
-func (s *Store) perform(ctx ApplyContext, o *Outcome, wanted bool, req *pb.InternalRaftRequest, r *Result) (any, error) {
+func (s *Store) perform(ctx ApplyContext, o *Outcome, wanted bool, req *pb.InternalRaftRequest, r *Result) (any,
+	error) {
 	switch {
 	case req.ClusterVersionSet != nil, req.ClusterMemberAttrSet != nil, req.DowngradeInfoSet != nil:
 		err := s.applyCluster(req)

@@ -23,10 +23,12 @@ var stops = map[string]*pb.InternalRaftRequest{
 // changesNothing are those that etcd answers without a change of the state: of lease 0, or of a put that names a lease
 // that does not exist, and about users while there are none.
 var changesNothing = []string{
-	"lease_grant", "lease_revoke", "lease_checkpoint", "auth_disable", "auth_status", "authenticate", "auth_user_get", "auth_user_list",
+	"lease_grant", "lease_revoke", "lease_checkpoint", "auth_disable", "auth_status", "authenticate", "auth_user_get",
+	"auth_user_list",
 	"auth_role_get", "auth_role_list", "downgrade_version_test", "put", "range",
 	// As empty as they are here, these are refused without a change.
-	"auth_enable", "auth_user_add", "auth_user_delete", "auth_user_change_password", "auth_user_grant_role", "auth_user_revoke_role",
+	"auth_enable", "auth_user_add", "auth_user_delete", "auth_user_change_password", "auth_user_grant_role",
+	"auth_user_revoke_role",
 	"auth_role_add", "auth_role_delete", "auth_role_grant_permission", "auth_role_revoke_permission",
 }
 

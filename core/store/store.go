@@ -26,8 +26,8 @@ type Config struct {
 	MinLeaseTTL int64 // seconds, LeaseTTL of the election timeout; 0 = etcd's default
 }
 
-// LeaseTTL is the least TTL of a lease in seconds: one and a half election timeouts, so that a lease outlives an election
-// with time to be renewed.
+// LeaseTTL is the least TTL of a lease in seconds: one and a half election timeouts, so that a lease outlives an
+// election with time to be renewed.
 func LeaseTTL(electionTicks int, tick time.Duration) int64 {
 	least := time.Duration(3*electionTicks/2) * tick
 	return int64((least + time.Second - 1) / time.Second)
@@ -105,8 +105,8 @@ func (s *Store) Read(req any) (any, error) {
 	return nil, fmt.Errorf("%w: read of %T", ErrUnknownRequest, req)
 }
 
-// Authorize tells why somebody may not ask for what needs n of the current state: it is what comes before Read, under the
-// same lock. Whoever was named by a state that is older than this one, or newer, is to be named anew.
+// Authorize tells why somebody may not ask for what needs n of the current state: it is what comes before Read, under
+// the same lock. Whoever was named by a state that is older than this one, or newer, is to be named anew.
 func (s *Store) Authorize(id auth.Identity, n auth.Need) error {
 	if err := s.Auth.Allowed(id, n); err != nil && !mutant.On(mutant.ReadUnasked) {
 		return err

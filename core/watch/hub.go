@@ -352,7 +352,8 @@ func (h *Hub) Publish(_ trace.Instant, changes []mvcc.Change, rev, compactRev in
 // Reset tells the hub that the store was replaced by one at rev (a snapshot was installed), or where it is at the
 // start. Synced watchers have seen everything up to the revision published before, and nothing of what lies between.
 func (h *Hub) Reset(_ trace.Instant, rev, compactRev int64) {
-	invariant.Assert(compactRev <= rev || mutant.On(mutant.CompactRevisionLost), "watch: the store is compacted beyond its revision")
+	invariant.Assert(compactRev <= rev || mutant.On(mutant.CompactRevisionLost),
+		"watch: the store is compacted beyond its revision")
 	before := h.rev
 	h.rev, h.compactRev = max(rev, before), max(compactRev, h.compactRev)
 	h.recent.clear(h.rev + 1)

@@ -238,8 +238,10 @@ func (g *Game) message(id uint64) any {
 	for i := range g.player.State.Messages {
 		if m := &g.player.State.Messages[i]; m.ID == id {
 			return map[string]any{
-				"kind": "message", "type": m.Type, "from": float64(m.From), "to": float64(m.To), "term": float64(m.Term), "index": float64(m.Index),
-				"commit": float64(m.Commit), "entries": m.Entries, "reject": m.Reject, "lost": m.Lost, "sent": float64(m.Sent), "arrives": float64(m.Arrives),
+				"kind": "message", "type": m.Type, "from": float64(m.From), "to": float64(m.To), "term": float64(m.Term),
+				"index":  float64(m.Index),
+				"commit": float64(m.Commit), "entries": m.Entries, "reject": m.Reject, "lost": m.Lost, "sent": float64(m.Sent),
+				"arrives": float64(m.Arrives),
 			}
 		}
 	}

@@ -50,7 +50,10 @@ func (m *merger) align() {
 
 // full are the events of a life that are there without a gap, or the last one.
 func (l *life) full() []trace.Event {
-	i, _ := slices.BinarySearchFunc(l.events, l.header.First, func(e trace.Event, seq uint64) int { return cmp.Compare(e.Seq, seq) })
+	i, _ := slices.BinarySearchFunc(l.events, l.header.First, func(e trace.Event,
+		seq uint64) int {
+		return cmp.Compare(e.Seq, seq)
+	})
 	return l.events[min(i, len(l.events)-1):]
 }
 
@@ -193,7 +196,8 @@ func (m *merger) unseen() {
 		}
 		e.Rev, e.Text = int64(e.Now)+usual, cmp.Or(e.Text, "unseen")
 		m.events = append(m.events, trace.Event{
-			Kind: trace.MessageDropped, Member: e.Peer, Peer: e.Member, Msg: e.Msg, Cause: e.Seq, Now: trace.Instant(e.Rev), Text: e.Text,
+			Kind: trace.MessageDropped, Member: e.Peer, Peer: e.Member, Msg: e.Msg, Cause: e.Seq, Now: trace.Instant(e.Rev),
+			Text: e.Text,
 		})
 	}
 }

@@ -182,7 +182,8 @@ func (s *source) Facts() player.Facts { return s.facts }
 // facts are what the page is told of a merged stream.
 func (m *merger) facts() player.Facts {
 	f := player.Facts{
-		Kind: player.Recording, End: trace.Instant(m.end), Picture: picture.Options{Window: window, Names: map[uint64]string{}},
+		Kind: player.Recording, End: trace.Instant(m.end), Picture: picture.Options{Window: window,
+			Names: map[uint64]string{}},
 		Speed: m.speed(),
 	}
 	for real, id := range m.ids {

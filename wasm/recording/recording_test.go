@@ -85,7 +85,8 @@ func pair(t *testing.T) [][]byte {
 
 func TestTwoFilesAreOneStory(t *testing.T) {
 	_, facts, events := opened(t, 0, pair(t)...)
-	if facts.Kind != player.Recording || len(facts.Files) != 2 || facts.Files[0].Name != "alpha" || facts.Files[0].ID != "beef000000000001" {
+	if facts.Kind != player.Recording || len(facts.Files) != 2 || facts.Files[0].Name != "alpha" ||
+		facts.Files[0].ID != "beef000000000001" {
 		t.Errorf("%+v", facts)
 	}
 	if n := facts.Picture.Names; n[1] != "alpha" || n[2] != "beta" || n[3] != "ffffffff00000000" {
@@ -104,7 +105,8 @@ func TestTwoFilesAreOneStory(t *testing.T) {
 			t.Errorf("nobody has sent %+v", e)
 		}
 	}
-	for key, want := range map[uint64]string{1<<8 | 2: " 3ms", 3<<8 | 2: " 6ms", 2<<8 | 2: "unseen 6ms", 2<<8 | 3: "unseen 6ms"} {
+	for key, want := range map[uint64]string{1<<8 | 2: " 3ms", 3<<8 | 2: " 6ms", 2<<8 | 2: "unseen 6ms",
+		2<<8 | 3: "unseen 6ms"} {
 		if arrivals[key] != want {
 			t.Errorf("message %d to %d: %q, want %q", key>>8, key&0xff, arrivals[key], want)
 		}
@@ -133,7 +135,8 @@ func TestWhoIsNotRecordedIsUnknown(t *testing.T) {
 }
 
 func TestFilesOfOneProcessAreJoined(t *testing.T) {
-	events := []trace.Event{{Kind: trace.MemberStarted, Now: 1, Term: 1}, sent(1, beta, 1), sent(2, beta, 2), sent(3, beta, 3)}
+	events := []trace.Event{{Kind: trace.MemberStarted, Now: 1, Term: 1}, sent(1, beta, 1), sent(2, beta, 2), sent(3, beta,
+		3)}
 	h := header(alpha, "alpha", 0)
 	later := h
 	later.Began += int64(time.Millisecond) // the clock was adjusted

@@ -285,7 +285,8 @@ func granted(m *picture.Member) (n uint64) {
 }
 
 func (s *Scene) votesWidth(state *picture.State, m *picture.Member) float64 {
-	return s.Atlas.WordWidth(WordVotes) + 4 + s.numberWidth(FontLabel, granted(m)) + s.Atlas.Width(FontLabel, "/") + s.numberWidth(FontLabel, uint64(len(state.Members)))
+	return s.Atlas.WordWidth(WordVotes) + 4 + s.numberWidth(FontLabel, granted(m)) + s.Atlas.Width(FontLabel, "/") +
+		s.numberWidth(FontLabel, uint64(len(state.Members)))
 }
 
 // votes writes how many have voted for a candidate.
@@ -301,7 +302,8 @@ func (s *Scene) votes(p *pen, state *picture.State, m *picture.Member) {
 func (s *Scene) progress(m *picture.Member, at Point) {
 	t := &s.Theme
 	gap := s.Atlas.Width(FontSmall, " ")
-	width := s.Atlas.WordWidth(WordCommitted) + s.Atlas.WordWidth(WordApplied) + s.numberWidth(FontSmall, m.Commit) + s.numberWidth(FontSmall, m.Applied) + 4*gap
+	width := s.Atlas.WordWidth(WordCommitted) + s.Atlas.WordWidth(WordApplied) + s.numberWidth(FontSmall, m.Commit) +
+		s.numberWidth(FontSmall, m.Applied) + 4*gap
 	s.batch.Card(Rect{at.X - width/2 - 4, at.Y - 11, width + 8, 15}, 5, t.Ground.Alpha(0.82), Color{}, 0)
 	p := s.pen(Point{at.X - width/2, at.Y}, t.Faint)
 	part := func(w Word, n uint64) {

@@ -172,7 +172,8 @@ func (j *Judge) Returned(token int, answer any, err error) {
 	}
 }
 
-// LeasePromised tells that a client which asked at some moment was told that a lease lives for so many seconds from then.
+// LeasePromised tells that a client which asked at some moment was told that a lease lives for so many seconds from
+// then.
 func (j *Judge) LeasePromised(id, asked, ttl int64) {
 	if j.options.Check {
 		j.checker.LeasePromised(j.now(), uint64(id), trace.Instant(asked), ttl)
@@ -248,14 +249,15 @@ func (j *Judge) Decided(id uint64, outcomes []store.Outcome) {
 		o := &outcomes[i]
 		want, ok := j.fold.Denied(o.Index)
 		if got := denial(o.Err); ok && got != want {
-			j.Broken(invariant.Authorization, "member %d decides entry %d: %s; by the log: %s", id, o.Index, said(got), said(want))
+			j.Broken(invariant.Authorization, "member %d decides entry %d: %s; by the log: %s", id, o.Index, said(got),
+				said(want))
 			return
 		}
 	}
 }
 
-// MayRead tells why a call must not read from its member's store, by the member, and holds that to what the log says (I17).
-// A read that began on a view was let through then.
+// MayRead tells why a call must not read from its member's store, by the member, and holds that to what the log says
+// (I17). A read that began on a view was let through then.
 func (j *Judge) MayRead(n Member, r *api.ReadReady, begun bool) error {
 	if begun {
 		return nil
@@ -441,7 +443,8 @@ func (j *Judge) leases(n Member) {
 		case left > time.Duration(l.TTL)*time.Second+leaseExtra:
 			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has %v left of %d s", n.ID(), l.ID, left, l.TTL)
 		case left < -leaseOverdue && !n.Store().Alarms.Active(pb.AlarmType_CORRUPT):
-			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has run out %v ago, and is still there", n.ID(), l.ID, -left)
+			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has run out %v ago, and is still there", n.ID(), l.ID,
+				-left)
 		}
 	}
 }

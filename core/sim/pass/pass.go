@@ -1,6 +1,6 @@
-// Package pass carries questions from one simulated member to another: what a client asks and only the leader can answer.
-// Such a question has a connection of its own, so that nothing of it is lost without a word: who cannot be reached is an
-// error, after a while.
+// Package pass carries questions from one simulated member to another: what a client asks and only the leader can
+// answer. Such a question has a connection of its own, so that nothing of it is lost without a word: who cannot be
+// reached is an error, after a while.
 package pass
 
 import (

@@ -33,7 +33,8 @@ func main() {
 		for _, f := range all {
 			form, of := formOf(f), 0
 			if form == "formMessage" {
-				of = slices.IndexFunc(messages, func(m protoreflect.MessageDescriptor) bool { return m.FullName() == f.Message().FullName() })
+				of = slices.IndexFunc(messages,
+					func(m protoreflect.MessageDescriptor) bool { return m.FullName() == f.Message().FullName() })
 			}
 			if of < 0 {
 				form, of = "formForeign", 0
