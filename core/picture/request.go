@@ -49,13 +49,20 @@ const (
 )
 
 // opNames are the operations by their numbers in events (core/api.Operation), as
-// etcdctl calls them.
+// commands call them, or etcdctl where there is no command.
 var opNames = [...]string{
-	1: "get", 2: "put", 3: "delete", 4: "txn", 5: "compact", 6: "watch",
-	20: "status", 21: "hash-kv", 22: "hash", 23: "alarm", 24: "move-leader", 25: "snapshot", 30: "members",
+	1: "get", 2: "put", 3: "delete", 4: "txn", 5: "compact", 6: "watch", 7: "range-stream",
+	20: "status", 21: "hash-kv", 22: "hash", 23: "alarm", 24: "move-leader", 25: "snapshot", 26: "defragment",
+	30: "members",
+	40: "auth", 41: "auth", 42: "auth-status", 43: "authenticate",
+	44: "user-add", 45: "user-get", 46: "user-list", 47: "user-delete", 48: "user-passwd",
+	49: "grant-role", 50: "revoke-role", 51: "role-add", 52: "role-get", 53: "role-list", 54: "role-delete",
+	55: "grant", 56: "revoke",
+	60: "lease-grant", 61: "lease-revoke", 62: "keep-alive", 63: "time-to-live", 64: "leases",
 }
 
-func opName(op uint64) string {
+// OpName is what an operation is called, "" if there is none of that number.
+func OpName(op uint64) string {
 	if op < uint64(len(opNames)) {
 		return opNames[op]
 	}
@@ -124,7 +131,7 @@ func (p *Picture) request(e *trace.Event) {
 	case trace.RequestIssued:
 		p.client(int(e.B))
 		r := q.begin(&request{Request: Request{
-			ID: e.Request, Client: int(e.B), Op: opName(e.A), Text: e.Text, Status: StatusPending, Issued: int64(e.Now),
+			ID: e.Request, Client: int(e.B), Op: OpName(e.A), Text: e.Text, Status: StatusPending, Issued: int64(e.Now),
 		}})
 		q.link(e.Seq, r)
 		if e.Peer != 0 {
@@ -208,7 +215,7 @@ func (p *Picture) requestArrived(e *trace.Event) {
 			return
 		}
 		r = p.requests.begin(&request{
-			Request: Request{ID: e.Request, Client: Outside, Op: opName(e.A), Text: e.Text, Status: StatusPending,
+			Request: Request{ID: e.Request, Client: Outside, Op: OpName(e.A), Text: e.Text, Status: StatusPending,
 				Issued: int64(e.Now), Attempts: 1},
 		})
 		if r.Text == "" {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/api"
 	"vitrine/core/picture"
 	"vitrine/core/trace"
 )
@@ -19,6 +20,15 @@ var pictureSeeds = flag.Int("picture-seeds", 4, "how many seeds TestFoldIsTheWor
 func TestFoldIsTheWorld(t *testing.T) {
 	for seed := range *pictureSeeds {
 		t.Run(fmt.Sprint(seed+1), func(t *testing.T) { compareFold(t, uint64(seed+1)) })
+	}
+}
+
+// TestOperationsHaveNames: an event's number of an operation is told in words.
+func TestOperationsHaveNames(t *testing.T) {
+	for op := range api.Operation(api.Operations) {
+		if op.Method() != "" && picture.OpName(uint64(op)) == "" {
+			t.Errorf("operation %d, %s, has no name", op, op.Method())
+		}
 	}
 }
 
