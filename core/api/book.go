@@ -134,7 +134,11 @@ func (b *Book) At(now trace.Instant) {
 // Request takes a call. Its answer comes from Poll, perhaps at once.
 func (b *Book) Request(c *Call) {
 	op := c.operation()
-	b.t.Emit(trace.Event{Kind: trace.RequestArrived, Request: c.ID, A: uint64(op), Cause: c.Cause})
+	arrived := trace.Event{Kind: trace.RequestArrived, Request: c.ID, A: uint64(op), Cause: c.Cause}
+	if c.Identity.Own {
+		arrived.B = 1
+	}
+	b.t.Emit(arrived)
 	p := &pending{id: c.ID, body: c.Body, op: op, identity: c.Identity, revision: b.revision}
 	p.way.start = b.now
 	p.deadline = b.now + trace.Instant(b.cfg.timeout())

@@ -207,11 +207,11 @@ func (p *Picture) client(id int) *Client {
 }
 
 // requestArrived brings a request to its member. One that nobody has issued comes
-// from outside of the stream.
+// from outside of the stream, or is a question of members, which nobody waits for here.
 func (p *Picture) requestArrived(e *trace.Event) {
 	r := p.requests.byID[e.Request]
 	if r == nil {
-		if e.Request == 0 {
+		if e.Request == 0 || e.B == 1 {
 			return
 		}
 		r = p.requests.begin(&request{

@@ -113,6 +113,12 @@ func diff(at string, a, b reflect.Value) string {
 		if a.Len() == b.Len() {
 			return ""
 		}
+		rest, n := a, b.Len()
+		if a.Len() < b.Len() {
+			rest, n = b, a.Len()
+		}
+		return fmt.Sprintf("%s has %d in the fold and %d in the world, from there on %+v", at, a.Len(), b.Len(),
+			rest.Slice(n, rest.Len()).Interface())
 	}
 	if reflect.DeepEqual(a.Interface(), b.Interface()) {
 		return ""

@@ -161,7 +161,7 @@ const (
 	// RequestIssued: Peer = the endpoint chosen, A = operation code, Text = the
 	// operation in words, B = client. With a Peer it is sent there at once.
 	RequestIssued Kind = 70
-	// RequestArrived: the member has it; A = operation code.
+	// RequestArrived: the member has it; A = operation code, B = 1 if a member asks, itself or another, and no client.
 	RequestArrived Kind = 71
 	// RequestProposed: it went to raft; A = proposal id, B = HashData of the entry
 	// to be, Text = what that does, in a few characters; Index and Term 0. Request =
