@@ -165,6 +165,7 @@ func (d *Disk) Adopt(index uint64) (*store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the snapshot at %d: %w", index, err)
 	}
+	adopting(d.Tracer, s)
 	if err := d.rename(AdoptRename, image, d.Layout.DB()); err != nil {
 		return nil, errors.Join(fmt.Errorf("failed to rename database snapshot file: %w", err), s.Backend.Close())
 	}

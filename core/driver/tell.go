@@ -4,6 +4,7 @@ import (
 	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/pb"
+	"vitrine/core/store"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -57,6 +58,18 @@ func Delivered(t *trace.Tracer, from uint64, m *raftpb.Message) uint64 {
 func Dropped(t *trace.Tracer, from uint64, m *raftpb.Message, why string) uint64 {
 	return t.Emit(trace.Event{
 		Kind: trace.MessageDropped, Member: m.GetTo(), Peer: from, Msg: uint8(m.GetType()) + 1, Text: why,
+	})
+}
+
+// adopting tells that a received database is about to become the member's own.
+func adopting(t *trace.Tracer, s *store.Store) {
+	if !t.On() {
+		return
+	}
+	at := s.Backend.Applied()
+	t.Emit(trace.Event{
+		Kind: trace.SnapshotAdopted, Index: at.Index, Term: at.Term, Rev: s.KV.Revision(),
+		A: uint64(s.KV.CompactRevision()), B: uint64(s.KV.Keys()),
 	})
 }
 

@@ -132,7 +132,10 @@ func (p *Picture) log(e *trace.Event) {
 		l.recent[l.appended%recentCells] = l.memory
 		l.appended++
 		m.Last = e.Index
+	case trace.SnapshotAdopted:
+		m.adopted = applied{index: e.Index, rev: e.Rev, compactedAt: int64(e.A), keys: int(e.B)}
 	case trace.SnapshotInstalled:
+		m.adopted = applied{}
 		m.Applied, m.Durable, m.Revision = e.Index, e.Index, e.Rev
 		m.applied, m.durable = m.applied[:0], applied{index: e.Index, rev: e.Rev, compactedAt: m.CompactRev, keys: m.Keys}
 	case trace.LogMeasured:

@@ -17,6 +17,7 @@ type member struct {
 	log      memberLog
 
 	tickEvery int64
+	held      bool     // a tick waits that came while the process was paused
 	busy      activity // of the log lane
 	commits   int      // in flight
 	hungUntil int64
@@ -24,6 +25,7 @@ type member struct {
 	diskTerm, diskVote [2]uint64 // hard state: in the file, synced
 	applied            []applied // since the last commit, oldest first
 	durable            applied
+	adopted            applied // what a received database brings, from when it takes the place of the member's own
 }
 
 // heard is when a message of a peer came last.
@@ -83,10 +85,10 @@ func (p *Picture) process(e *trace.Event) {
 		m.tick(int64(e.Now))
 		m.Process = Paused
 	case trace.MemberResumed:
-		m.Process = Running
-		if m.NextTickAt < int64(e.Now) { // one tick has waited
-			m.NextTickAt = int64(e.Now)
-		}
+		m.Process, m.held = Running, m.NextTickAt < int64(e.Now)
+	case trace.ClockTicked:
+		m.held = false
+		m.Elapsed, m.NextTickAt = m.Elapsed+1, int64(e.A)
 	case trace.ClockSet:
 		m.tick(int64(e.Now))
 		m.tickEvery = int64(e.B)
@@ -115,7 +117,7 @@ func (m *member) started(e *trace.Event) {
 
 // tick lets the clock of a running process tick up to now.
 func (m *member) tick(now int64) {
-	if m.Process != Running || m.tickEvery <= 0 || m.NextTickAt > now {
+	if m.Process != Running || m.tickEvery <= 0 || m.NextTickAt > now || m.held {
 		return
 	}
 	n := (now-m.NextTickAt)/m.tickEvery + 1
@@ -152,6 +154,10 @@ func (m *member) ended(e *trace.Event, how string) {
 	for len(m.applied) > 0 && m.applied[0].index <= e.Index {
 		m.commitOne()
 	}
+	if m.adopted.index > 0 && e.Index >= m.adopted.index {
+		m.durable = m.adopted
+	}
+	m.adopted = applied{}
 	d := m.durable
 	m.Durable, m.Applied, m.Commit = d.index, d.index, d.index
 	m.Revision, m.CompactRev, m.Keys = d.rev, d.compactedAt, d.keys

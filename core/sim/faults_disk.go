@@ -47,7 +47,7 @@ func (n *node) comeBack() {
 // that was.
 func (n *node) bootFailed(err error) {
 	w := n.world
-	n.process = stopped
+	n.process, n.leftKilled = stopped, false
 	n.reason = err.Error()
 	driver.Stopped(n.pen(0), err, n.left(), n.durable)
 	var corrupt *wal.CorruptError

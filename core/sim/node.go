@@ -232,7 +232,11 @@ func (n *node) dispatch() {
 
 func (n *node) tick() {
 	w := n.world
+	late := w.clock.Now > n.nextTick
 	n.nextTick = w.clock.Now + n.tickEvery
+	if late {
+		w.emit(trace.Event{Kind: trace.ClockTicked, Member: n.id, A: uint64(n.nextTick)})
+	}
 	w.clock.Push(clock.Event{At: n.nextTick, Kind: evTick, Member: uint32(n.id), Life: n.life})
 	n.elapsed++
 	n.step(&member.Input{Kind: member.Tick})

@@ -30,6 +30,9 @@ const (
 	// ClockSet: raft's clock ticks next at A, and from then on each B ns while the
 	// process runs.
 	ClockSet Kind = 7
+	// ClockTicked: the one tick that waited while the process was paused has come,
+	// and the next one comes at A.
+	ClockTicked Kind = 16
 	// RecordingBegan: from here on events tell of Member, which runs. RecordingEnded:
 	// from here on nothing does. Whoever puts recordings together emits them.
 	RecordingBegan Kind = 8
@@ -126,6 +129,10 @@ const (
 	LogMeasured Kind = 41
 	// DiskStalled: the disk of Member does nothing until A.
 	DiskStalled Kind = 42
+	// SnapshotAdopted: a received database of (Index, Term), at revision Rev,
+	// compacted at A, with B keys, is about to take the place of Member's own: from
+	// here on the next process may find it.
+	SnapshotAdopted Kind = 43
 )
 
 // The state machine.
@@ -263,6 +270,7 @@ var kinds = [256]struct{ name, group string }{
 	MemberResumed:     {"member-resumed", "process"},
 	MemberStarting:    {"member-starting", "process"},
 	ClockSet:          {"clock-set", "process"},
+	ClockTicked:       {"clock-ticked", "process"},
 	RecordingBegan:    {"recording-began", "process"},
 	RecordingEnded:    {"recording-ended", "process"},
 	MessageSent:       {"message-sent", "network"},
@@ -288,6 +296,7 @@ var kinds = [256]struct{ name, group string }{
 	SnapshotSent:      {"snapshot-sent", "log"},
 	SnapshotInstalled: {"snapshot-installed", "log"},
 	SnapshotRestored:  {"snapshot-restored", "log"},
+	SnapshotAdopted:   {"snapshot-adopted", "log"},
 	EntryRecovered:    {"entry-recovered", "log"},
 	LogMeasured:       {"log-measured", "log"},
 	DiskStalled:       {"disk-stalled", "log"},
