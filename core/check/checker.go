@@ -49,6 +49,7 @@ type member struct {
 	durable  end    // on disk, by LogSynced
 	hardTerm uint64 // term and vote on disk
 	hardVote uint64
+	replaced end // the first durable entry that another leader's took the place of, while no sync has told so
 
 	term              uint64 // in memory
 	votedIn, votedFor uint64

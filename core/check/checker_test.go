@@ -173,6 +173,30 @@ func TestSilentOnAGoodRun(t *testing.T) {
 	}
 }
 
+// What a member had synced, another leader's entries take the place of, and a later leader commits: after a crash
+// the disk has the old entries or the new ones, and both are right.
+func TestReplacedEntriesAreCommittedLater(t *testing.T) {
+	for name, left := range map[string]end{"the new one": {6, 3}, "the old one": {6, 2}, "none": {5, 2}} {
+		t.Run(name, func(t *testing.T) {
+			p := cluster(t).emit(
+				appended(1, 6, 2), synced(1, 6, 2, 1, 2), appended(2, 6, 2), synced(2, 6, 2, 1, 2),
+				appended(3, 5, 2), synced(3, 5, 2, 0, 2),
+				trace.Event{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 3), leads(3, 3), appended(3, 6, 3),
+				trace.Event{Kind: trace.TermChanged, Member: 2, Term: 3}, follows(2, 3, 3),
+				trace.Event{Kind: trace.LogTruncated, Member: 2, Index: 6}, appended(2, 6, 3),
+				trace.Event{Kind: trace.MemberCrashed, Member: 3, A: 1}, started(3, 3, 3, 3, end{5, 2}),
+				trace.Event{Kind: trace.TermChanged, Member: 1, Term: 4}, votes(1, 4, 1), leads(1, 4), appended(1, 7, 4),
+				trace.Event{Kind: trace.TermChanged, Member: 3, Term: 4}, follows(3, 4, 1),
+				appended(3, 6, 2), appended(3, 7, 4), synced(3, 7, 4, 0, 4), synced(1, 7, 4, 1, 4), commits(1, 7, 4),
+				trace.Event{Kind: trace.MemberCrashed, Member: 2, A: 1}, started(2, 3, 0, 5, left),
+			)
+			for _, v := range p.checker.Violations() {
+				t.Error(v)
+			}
+		})
+	}
+}
+
 // Each case goes on from cluster with events of which the last breaks the
 // invariant.
 func TestFires(t *testing.T) {
@@ -219,8 +243,13 @@ func TestFires(t *testing.T) {
 			[]trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 2), sends(3, 2, 3, 0, msgVoteResp)}},
 		"votes asked for before the term is on disk": {invariant.VoteDurability,
 			[]trace.Event{{Kind: trace.TermChanged, Member: 3, Term: 3}, votes(3, 3, 3), sends(3, 2, 3, 5, msgVote)}},
-		"a vote forgotten":        {invariant.VoteDurability, restart(2, 0, 5, 5, 2)},
-		"a term forgotten":        {invariant.VoteDurability, restart(1, 0, 5, 5, 2)},
+		"a vote forgotten": {invariant.VoteDurability, restart(2, 0, 5, 5, 2)},
+		"a term forgotten": {invariant.VoteDurability, restart(1, 0, 5, 5, 2)},
+		"what was synced lost, and what was to take its place": {invariant.AckedDurable,
+			append([]trace.Event{appended(2, 6, 2), synced(2, 6, 2, 1, 2), appended(1, 6, 2), synced(1, 6, 2, 1, 2),
+				{Kind: trace.TermChanged, Member: 1, Term: 3}, follows(1, 3, 2),
+				{Kind: trace.LogTruncated, Member: 1, Index: 6}, appended(1, 6, 3)},
+				restart(2, 1, 5, 4, 2)...)},
 		"a vote replaced on disk": {invariant.VoteDurability, []trace.Event{synced(1, 5, 2, 3, 2)}},
 		"an append acknowledged in a term to be": {invariant.VoteDurability,
 			[]trace.Event{sends(3, 1, 2, 3, msgAppResp)}},

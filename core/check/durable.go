@@ -46,8 +46,13 @@ func (c *Checker) restarted(m *member, e *trace.Event, log end) {
 		c.violate(invariant.VoteDurability, e,
 			"member %d restarted without its vote for %d in term %d, which was on its disk", m.id, m.hardVote, e.Term)
 	}
-	// What was synced but never committed may since have been overwritten.
+	// What was synced but never committed may since have been overwritten, and what was overwritten may be
+	// committed by a later leader. A write that nobody synced survives a crash or does not: the disk has the
+	// old entries or the new ones.
 	kept := end{index: min(m.durable.index, c.committed.index)}
+	if r := m.replaced; r.index > 0 && r.index <= kept.index && !c.has(log, r) {
+		kept.index = r.index - 1
+	}
 	kept.term = c.termAt(kept.index, m.durable)
 	if kept.term == c.termAt(kept.index, c.committed) && !c.has(log, kept) {
 		c.violate(invariant.AckedDurable, e,
@@ -79,6 +84,12 @@ func (c *Checker) synced(m *member, e *trace.Event) {
 	// A snapshot became the log, or the sync is of entries that another leader's have replaced in memory.
 	if m.log.index < e.Index && m.snapshots > 0 && e.Index <= c.committed.index && c.has(c.committed, m.durable) {
 		m.log = m.durable
+	}
+	if !c.has(m.durable, m.replaced) {
+		m.replaced = end{}
+	}
+	for i := min(m.durable.index, m.log.index); !c.has(m.log, end{i, c.termAt(i, m.durable)}); i-- {
+		m.replaced = end{i, c.termAt(i, m.durable)}
 	}
 }
 

@@ -23,6 +23,7 @@ type leases struct {
 // life is a lease from a grant to its end.
 type life struct {
 	granted uint64 // index
+	newest  uint64 // index of the last checkpoint, or of the grant
 	at      trace.Instant
 	ttl     int64
 	left    int64         // at the last checkpoint; 0 = ttl
@@ -47,14 +48,14 @@ func (l *leases) granted(e *trace.Event) {
 	}
 	until := secondsFrom(e.Now, int64(e.C))
 	l.lives[e.A] = &life{
-		granted: e.Index, at: e.Now, ttl: int64(e.C), until: until, floor: until,
+		granted: e.Index, newest: e.Index, at: e.Now, ttl: int64(e.C), until: until, floor: until,
 		why: fmt.Sprintf("it was granted %d s at %v", e.C, time.Duration(e.Now)),
 	}
 }
 
 func (l *leases) checkpointed(e *trace.Event) {
-	if x := l.lives[e.A]; x != nil && e.Index > x.granted {
-		x.left = int64(e.C)
+	if x := l.lives[e.A]; x != nil && e.Index > x.newest { // whoever comes late applies it again
+		x.newest, x.left = e.Index, int64(e.C)
 	}
 }
 

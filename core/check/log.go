@@ -200,5 +200,8 @@ func (c *Checker) truncated(m *member, e *trace.Event, first uint64) {
 	if m.leading {
 		m.cut = first
 	}
+	if first <= m.durable.index && (m.replaced.index == 0 || first < m.replaced.index) {
+		m.replaced = end{first, c.termAt(first, m.durable)}
+	}
 	m.log = end{first - 1, c.termAt(first-1, m.log)}
 }
