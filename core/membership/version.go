@@ -42,6 +42,24 @@ func (v Version) Compare(o Version) int {
 // ToMinor is the version without its patch number, as a cluster version is.
 func (v Version) ToMinor() Version { return Version{Major: v.Major, Minor: v.Minor} }
 
+// ParseTarget reads the version that a cluster is to be downgraded to, of which the patch number may be left out and
+// does not count.
+func ParseTarget(s string) (Version, error) {
+	v, err := ParseVersion(s)
+	if err != nil {
+		v, err = ParseVersion(s + ".0")
+	}
+	return v.ToMinor(), err
+}
+
+// MayDowngrade tells whether a cluster of version v can become one of another: of the one before, and no other.
+func (v Version) MayDowngrade(to Version) bool {
+	return to == Version{Major: v.Major, Minor: v.Minor - 1}
+}
+
+// Cluster writes a version as etcd tells people that of a cluster: "3.7".
+func (v Version) Cluster() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+
 // Downgrade is the state of a downgrade of the whole cluster, in the bucket cluster.
 type Downgrade struct {
 	Target  string `json:"target-version"`
