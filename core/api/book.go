@@ -37,6 +37,8 @@ type Config struct {
 	Tracer *trace.Tracer
 	// TraceValues: events tell the values of pairs, too, cut short. A recording of a real cluster has none.
 	TraceValues bool
+	// LooseReconfig: changes of members are proposed without a look at whether a quorum would be there afterwards.
+	LooseReconfig bool
 }
 
 func (c Config) withDefaults() Config {
@@ -76,6 +78,7 @@ type Book struct {
 	naming     []*pending // whose tokens are of entries that are not applied here yet
 	working    int        // passwords and tokens that the driver is at
 	moving     []*pending
+	changing   []*pending // changes of the members, in order; the first may be with raft
 
 	revision, compactRevision int64
 	members                   *membership.Members
@@ -194,6 +197,18 @@ func (b *Book) route(p *pending) {
 		if b.letIn(p) {
 			b.moveLeader(p, p.body.(*pb.MoveLeaderRequest))
 		}
+	case Configure:
+		if b.letIn(p) {
+			b.changeMembers(p)
+		}
+	case Promotion:
+		if b.letIn(p) {
+			b.askLeader(p)
+		}
+	case Downgrading:
+		if b.letIn(p) {
+			b.downgrade(p, p.body.(*pb.DowngradeRequest))
+		}
 	default: // it does not come by this way
 		b.answer(p, nil, ErrUnknownMethod)
 	}
@@ -269,6 +284,9 @@ func (b *Book) finish(p *pending) {
 		delete(b.proposals, p.proposal)
 	}
 	b.dequeue(p)
+	if p.change {
+		b.changing = drop(b.changing)
+	}
 	if p.own != duty.None {
 		b.ends = append(b.ends, duty.End{Duty: p.own, Applied: p.index != 0, Refused: p.refused})
 	}
@@ -306,6 +324,7 @@ func (b *Book) traceDone(p *pending, rev int64, text string) {
 func (b *Book) Poll() {
 	b.askAway()
 	b.flush()
+	b.changeNext()
 	b.askNext()
 }
 
@@ -386,7 +405,8 @@ func (b *Book) Held(dst []limits.Use) []limits.Use {
 		{Name: "reads that wait for an index", Have: len(b.asked)},
 		{Name: "reads that wait for the store", Have: len(b.confirmed)},
 		{Name: "compactions that wait for their end", Have: len(b.finishing)},
-		{Name: "changes of leader", Have: len(b.moving)}, {Name: "renewals of expired leases", Have: len(b.lessor.expiring)},
+		{Name: "changes of leader", Have: len(b.moving)}, {Name: "changes of members", Have: len(b.changing)},
+		{Name: "renewals of expired leases", Have: len(b.lessor.expiring)},
 		{Name: "questions for a leader", Have: len(b.lessor.away)},
 		{Name: "calls whose token is not known yet", Have: len(b.naming)},
 		{Name: "passwords and tokens under way", Have: b.working},

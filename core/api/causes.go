@@ -29,6 +29,7 @@ var causes = []struct {
 	{membership.ErrPeerURLExists, ErrPeerURLExist},
 	{membership.ErrMemberNotLearner, ErrMemberNotLearner},
 	{membership.ErrTooManyLearners, ErrTooManyLearners},
+	{membership.ErrNoVoter, ErrMemberNotEnoughStarted}, // etcd asks that before, if it asks
 	{auth.ErrRootUserNotExist, ErrRootUserNotExist},
 	{auth.ErrRootRoleNotExist, ErrRootRoleNotExist},
 	{auth.ErrUserAlreadyExist, ErrUserAlreadyExist},

@@ -11,21 +11,22 @@ import (
 	"vitrine/core/trace"
 )
 
-// links is what a member notices of its peers: it words timeouts, nothing else depends on it.
+// links is what a member knows of its connections to peers: it words timeouts, and decides whether it is safe to change
+// the members.
 type links struct {
-	since   map[uint64]trace.Instant // heard from without a break since; absent = not connected
+	since   map[uint64]trace.Instant // connected without a break since; absent = not connected
 	lead    uint64
 	elected trace.Instant // when the current leader became known
 }
 
-// Heard: a message came from the peer.
+// Heard: a message came from the peer, or a connection to it is whole.
 func (b *Book) Heard(peer uint64) {
 	if _, on := b.links.since[peer]; !on {
 		b.links.since[peer] = b.now
 	}
 }
 
-// Lost: a message to the peer could not be sent.
+// Lost: a message to the peer could not be sent, or the connection to it is broken.
 func (b *Book) Lost(peer uint64) { delete(b.links.since, peer) }
 
 // connected tells whether this member has been connected since start to its leader or, as the leader, to a quorum.
@@ -97,11 +98,7 @@ func (b *Book) memberList() *pb.MemberListResponse {
 	if b.members == nil {
 		return resp
 	}
-	for _, m := range b.members.List() {
-		resp.Members = append(resp.Members, &pb.Member{
-			ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, IsLearner: m.IsLearner,
-		})
-	}
+	resp.Members = DescribeMembers(b.members.List())
 	return resp
 }
 

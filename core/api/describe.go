@@ -61,6 +61,22 @@ func (d *description) leaseGrant(r *pb.LeaseGrantRequest) {
 }
 func (d *description) leaseRevoke(r *pb.LeaseRevokeRequest) { d.say("ID:%d", r.GetID()) }
 
+func (d *description) memberAdd(r *pb.MemberAddRequest) {
+	d.say("is_learner:%t", r.GetIsLearner())
+	for _, u := range r.GetPeerURLs() {
+		d.say(" peerURLs:%v", quoted(u))
+	}
+}
+func (d *description) memberRemove(r *pb.MemberRemoveRequest)   { d.say("ID:%x", r.GetID()) }
+func (d *description) memberPromote(r *pb.MemberPromoteRequest) { d.say("ID:%x", r.GetID()) }
+
+func (d *description) memberUpdate(r *pb.MemberUpdateRequest) {
+	d.say("ID:%x", r.GetID())
+	for _, u := range r.GetPeerURLs() {
+		d.say(" peerURLs:%v", quoted(u))
+	}
+}
+
 func (d *description) compaction(r *pb.CompactionRequest) {
 	d.say("revision:%d physical:%t", r.GetRevision(), r.GetPhysical())
 }

@@ -26,6 +26,8 @@ type Forward struct {
 	ID   uint64
 	Peer uint64
 	Body any
+	// Token is what the client has shown: a change of members is permitted by the member that makes it.
+	Token string
 }
 
 // forwardRetry is the pause before a question is passed on once more.
@@ -56,6 +58,8 @@ func (b *Book) leads(term uint64) bool { return b.node.IsLeader() && b.node.Term
 // askLeader sends a question to the leader: to this member, or to another.
 func (b *Book) askLeader(p *pending) {
 	switch lead := b.node.Leader(); {
+	case b.node.IsLeader() && p.op == MemberPromote:
+		b.promote(p)
 	case b.node.IsLeader():
 		p.term = b.node.Term()
 		b.read(p, false)
@@ -65,7 +69,8 @@ func (b *Book) askLeader(p *pending) {
 		b.wait(p)
 	default:
 		p.stage = away
-		b.lessor.forwards = append(b.lessor.forwards, Forward{ID: p.id, Peer: lead, Body: p.body})
+		f := Forward{ID: p.id, Peer: lead, Body: p.body, Token: p.identity.Token}
+		b.lessor.forwards = append(b.lessor.forwards, f)
 	}
 }
 
@@ -100,6 +105,9 @@ func (b *Book) Forwarded(id uint64, response any, err error) {
 		return
 	}
 	switch {
+	case p.op == MemberPromote:
+		b.promoted(p, response, err)
+		return
 	case err != nil && AsError(err) == ErrLeaseNotFound:
 		b.unknownLease(p)
 		return

@@ -27,7 +27,13 @@ const (
 	MoveLeader  Operation = 24
 	Snapshot    Operation = 25
 	Defragment  Operation = 26
-	MemberList  Operation = 30
+	Downgrade   Operation = 27
+
+	MemberList    Operation = 30
+	MemberAdd     Operation = 31
+	MemberRemove  Operation = 32
+	MemberUpdate  Operation = 33
+	MemberPromote Operation = 34
 
 	AuthEnable               Operation = 40
 	AuthDisable              Operation = 41
@@ -70,12 +76,17 @@ const (
 	Local              // about this member: it answers at once, or lets its driver do so
 	Leader             // by the leader, who must have led after it was asked; other members pass it on
 	Lead               // a change of leader: answered when there is another one
+	Configure          // a change of the members, into the log; answered when it is applied
+	Promotion          // the same, by the leader, who knows how far a learner is; other members pass it on
+	Downgrading        // by ReadIndex, then perhaps into the log
 	Driver             // by the driver, of which the member hears nothing
 	Stream             // inputs and outputs of its own (member.WatchOpen and so on)
 )
 
 // Writes tells whether a call on this route ends in the log.
-func (r Route) Writes() bool { return r == Propose || r == Hashed || r == Login }
+func (r Route) Writes() bool {
+	return r == Propose || r == Hashed || r == Login || r == Configure || r == Promotion
+}
 
 // row is what is known of o; that of an unknown operation is empty.
 func (o Operation) row() *row {

@@ -103,6 +103,33 @@ var operations = [...]row{
 		permission: needs[pb.MemberListRequest](PermitUser),
 		header:     func(a *pb.MemberListResponse) **pb.ResponseHeader { return &a.Header },
 	}.row(),
+	MemberAdd: of[pb.MemberAddRequest, pb.MemberAddResponse]{
+		name: "member_add", method: "/etcdserverpb.Cluster/MemberAdd", route: by[pb.MemberAddRequest](Configure),
+		valid: checkMemberAdd, noRevision: true, permission: needs[pb.MemberAddRequest](PermitRoot),
+		describe: (*description).memberAdd,
+		header:   func(a *pb.MemberAddResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	MemberRemove: of[pb.MemberRemoveRequest, pb.MemberRemoveResponse]{
+		name: "member_remove", method: "/etcdserverpb.Cluster/MemberRemove", route: by[pb.MemberRemoveRequest](Configure),
+		noRevision: true, permission: needs[pb.MemberRemoveRequest](PermitRoot), describe: (*description).memberRemove,
+		header: func(a *pb.MemberRemoveResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	MemberUpdate: of[pb.MemberUpdateRequest, pb.MemberUpdateResponse]{
+		name: "member_update", method: "/etcdserverpb.Cluster/MemberUpdate", route: by[pb.MemberUpdateRequest](Configure),
+		noRevision: true, permission: needs[pb.MemberUpdateRequest](PermitRoot), describe: (*description).memberUpdate,
+		header: func(a *pb.MemberUpdateResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	MemberPromote: of[pb.MemberPromoteRequest, pb.MemberPromoteResponse]{
+		name: "member_promote", method: "/etcdserverpb.Cluster/MemberPromote",
+		route:      by[pb.MemberPromoteRequest](Promotion),
+		noRevision: true, permission: needs[pb.MemberPromoteRequest](PermitRoot), describe: (*description).memberPromote,
+		header: func(a *pb.MemberPromoteResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
+	Downgrade: of[pb.DowngradeRequest, pb.DowngradeResponse]{
+		name: "downgrade", method: "/etcdserverpb.Maintenance/Downgrade", route: by[pb.DowngradeRequest](Downgrading),
+		permission: needs[pb.DowngradeRequest](PermitRoot),
+		header:     func(a *pb.DowngradeResponse) **pb.ResponseHeader { return &a.Header },
+	}.row(),
 	AuthEnable: of[pb.AuthEnableRequest, pb.AuthEnableResponse]{
 		name: "auth_enable", method: "/etcdserverpb.Auth/AuthEnable", route: by[pb.AuthEnableRequest](Propose),
 		entry:  func(r *pb.InternalRaftRequest) **pb.AuthEnableRequest { return &r.AuthEnable },

@@ -6,6 +6,7 @@ import (
 	"vitrine/core/consensus"
 	"vitrine/core/invariant"
 	"vitrine/core/mutant"
+	"vitrine/core/pb"
 )
 
 // read sends a request to the store: at once, or when the store is known to be new enough.
@@ -116,8 +117,12 @@ func (b *Book) serve(p *pending) {
 	if p.op == LeaseLeases && !b.keysAllowed(p) {
 		return
 	}
-	if p.op == MemberList {
+	switch p.op {
+	case MemberList:
 		b.answer(p, b.memberList(), nil)
+		return
+	case Downgrade:
+		b.downgradeAt(p, p.body.(*pb.DowngradeRequest))
 		return
 	}
 	r := ReadReady{ID: p.id, Operation: p.op, Body: p.body, Index: p.index, Header: b.header(p.op), Who: p.who}

@@ -47,6 +47,7 @@ type pending struct {
 	response any    // of a write that is not finished yet
 	index    uint64 // the entry that the answer acknowledges
 	target   uint64 // of a leadership transfer
+	change   bool   // of the members: data is a change of the configuration
 	own      duty.Kind
 	refused  bool // applied, without effect
 

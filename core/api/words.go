@@ -53,6 +53,8 @@ func wordsOf(body any, values bool) string {
 		return "txn"
 	case *pb.CompactionRequest:
 		return "compact " + strconv.FormatInt(r.Revision, 10)
+	case *pb.MemberAddRequest, *pb.MemberRemoveRequest, *pb.MemberUpdateRequest, *pb.MemberPromoteRequest:
+		return "conf"
 	}
 	return "member"
 }

@@ -123,6 +123,9 @@ func (b *Book) outcome(o *store.Outcome) {
 		b.renew(p)
 		return
 	}
+	if o.Err == nil {
+		o.Response = b.configured(p, o.Response)
+	}
 	b.passed(p, o.Err != nil, o.Wrote)
 	if o.Err != nil {
 		p.refused = true

@@ -67,6 +67,7 @@ func (n *Node) observe(rd *raft.Ready) {
 	}
 	if rd.SoftState != nil {
 		n.lead, n.role = rd.SoftState.Lead, rd.SoftState.RaftState
+		n.confPending = n.last // as raft has it: whatever is in the log may be a change
 		n.t.Emit(trace.Event{Kind: trace.RoleChanged, Term: n.term, Peer: n.lead, A: uint64(n.role)})
 	}
 	if !raft.IsEmptySnap(rd.Snapshot) {
@@ -98,6 +99,11 @@ func (n *Node) observeEntries(es []*raftpb.Entry) {
 	}
 	invariant.Assert(es[0].GetIndex() <= n.last+1, "consensus: a gap between entries")
 	invariant.Assert(es[0].GetIndex() > n.log.applied, "consensus: an applied entry is replaced")
+	for _, e := range es {
+		if e.GetType() == raftpb.EntryConfChange {
+			n.confPending = e.GetIndex()
+		}
+	}
 	n.last = es[len(es)-1].GetIndex()
 	invariant.Assert(n.last == es[0].GetIndex()+uint64(len(es))-1, "consensus: a gap among entries")
 	if n.t.On() { // hashing is work

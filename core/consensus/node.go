@@ -45,6 +45,7 @@ type Node struct {
 	conf               *raftpb.ConfState
 	ids                []uint64 // of everyone in conf, sorted
 	confSince          uint64   // conf came with a snapshot at this index; changes up to there are in it
+	confPending        uint64   // of a leader: the newest entry that may change conf
 	commitTerm         uint64   // the newest term in which something is known to be committed
 
 	writes     []pendingWrite    // in ticket order
@@ -222,10 +223,19 @@ func (n *Node) Propose(data [][]byte) error {
 	})
 }
 
-// ProposeConfChange proposes a change of the configuration, under the same promise.
-func (n *Node) ProposeConfChange(cc *raftpb.ConfChange) error {
+// ProposeConfChange proposes a change of the configuration, a raftpb.ConfChange, under the same promise. A leader takes
+// one at a time and drops others: until it has applied the one before, and, when it is new, all that it has found in
+// its log. raft itself would put an empty entry in its place.
+func (n *Node) ProposeConfChange(data []byte) error {
+	n.collect()
+	if n.role == raft.StateLeader && n.confPending > n.log.applied {
+		return ErrProposalDropped
+	}
 	n.dirty = true
-	return n.raw.ProposeConfChange(cc)
+	return n.raw.Step(&raftpb.Message{
+		Type: raftpb.MsgProp.Enum(), From: new(n.cfg.ID),
+		Entries: []*raftpb.Entry{{Type: raftpb.EntryConfChange.Enum(), Data: data}},
+	})
 }
 
 // TransferLeader asks a leader to hand over to another voter, or, for 0, to the one that is most up to date. It
@@ -451,6 +461,24 @@ func (n *Node) IsLeader() bool       { return n.role == raft.StateLeader }
 func (n *Node) Committed() uint64    { return n.commit }
 func (n *Node) AppliedIndex() uint64 { return n.log.applied }
 func (n *Node) IsLearner() bool      { return slices.Contains(n.conf.GetLearners(), n.cfg.ID) }
+
+// Matches is up to where the log of a member is known to be that of this leader, and where this leader's ends; ok is
+// false if this node does not lead, or has no such member.
+func (n *Node) Matches(id uint64) (match, own uint64, ok bool) {
+	n.collect()
+	if n.role != raft.StateLeader {
+		return 0, 0, false
+	}
+	n.raw.WithProgress(func(peer uint64, _ raft.ProgressType, pr tracker.Progress) {
+		if peer == id {
+			match, ok = pr.Match, true
+		}
+		if peer == n.cfg.ID {
+			own = pr.Match
+		}
+	})
+	return match, own, ok
+}
 
 // Voters are the ids of the voters in force. The slice is shared.
 func (n *Node) Voters() []uint64 { return n.conf.GetVoters() }

@@ -475,9 +475,13 @@ func (l *lab) conf(d *datadriven.TestData, n *Node) error {
 	if !ok {
 		return errors.New("no such type")
 	}
-	return n.ProposeConfChange(&raftpb.ConfChange{
+	data, err := proto.Marshal(&raftpb.ConfChange{
 		Type: raftpb.ConfChangeType(typ).Enum(), NodeId: new(arg(d, "id", 0)),
 	})
+	if err != nil {
+		return err
+	}
+	return n.ProposeConfChange(data)
 }
 
 // inject makes a message that no node has sent.

@@ -279,12 +279,20 @@ func TestDroppedProposal(t *testing.T) {
 	if !errors.Is(err, ErrProposalDropped) || errors.Is(err, ErrBadMessage) || n.Status().Rejected != 0 {
 		t.Errorf("%v, %d rejected", err, n.Status().Rejected)
 	}
-	if err := n.ProposeConfChange(&raftpb.ConfChange{NodeId: new(uint64(4))}); !errors.Is(err, ErrProposalDropped) {
+	if err := n.ProposeConfChange(changeOf(t, 4)); !errors.Is(err, ErrProposalDropped) {
 		t.Errorf("a change without a leader: %v", err)
 	}
 	if err := n.Propose(nil); err != nil {
 		t.Errorf("nothing is proposed: %v", err)
 	}
+}
+
+func changeOf(t *testing.T, node uint64) []byte {
+	data, err := proto.Marshal(&raftpb.ConfChange{NodeId: new(node)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // TestShorterBySnapshot: as TestShorterLog, by a snapshot.

@@ -48,6 +48,7 @@ const (
 	Publication
 	LeaseExpiry
 	LeaseCheckpoint
+	DowngradeEnd
 )
 
 // A Proposal is a request of the member's own for the log.
@@ -81,7 +82,8 @@ type Duties struct {
 	alarm       spaceAlarm
 	expiry      leaseExpiry
 	checkpoints checkpoints
-	all         [5]member // in the order in which they propose
+	downgrade   downgradeEnd
+	all         [6]member // in the order in which they propose
 }
 
 // member is a duty with its kind. Of a fenced one every proposal is of the term in which it is made.
@@ -101,7 +103,7 @@ func New(cfg Config, clock *lease.Lessor) *Duties {
 	}
 	d.all = [...]member{
 		{kind: SpaceAlarm, duty: &d.alarm, most: 1}, {kind: ClusterVersion, duty: &d.version, most: 1},
-		{kind: Publication, duty: &d.publication, most: 1},
+		{kind: DowngradeEnd, duty: &d.downgrade, most: 1}, {kind: Publication, duty: &d.publication, most: 1},
 		{kind: LeaseExpiry, duty: &d.expiry, most: limits.LeaseRevokesPending, fenced: true},
 		{kind: LeaseCheckpoint, duty: &d.checkpoints, most: 1, fenced: true},
 	}
@@ -144,9 +146,12 @@ func (d *Duties) Applied(r *store.Result) {
 	d.alarm.wanted = d.alarm.wanted || r.OverQuota
 }
 
-// Versions takes the least release of all members' servers, nil if not all are known. The leader lets the cluster's
-// version rise to it.
-func (d *Duties) Versions(least *membership.Version) { d.version.told, d.version.least = true, least }
+// Versions takes the least and the newest release of all members' servers, nil if not all are known. The leader lets
+// the cluster's version rise to the least, and ends a downgrade when all have the release that it was for.
+func (d *Duties) Versions(least, newest *membership.Version) {
+	d.version.told, d.version.least = true, least
+	d.downgrade.told, d.downgrade.least, d.downgrade.newest = true, least, newest
+}
 
 // Revoked counts the leases that this member has revoked because they had run out.
 func (d *Duties) Revoked() uint64 { return d.expiry.revoked }

@@ -87,15 +87,15 @@ func TestClusterVersionOfALeader(t *testing.T) {
 func TestClusterVersionOfTheServers(t *testing.T) {
 	w := newWorld(t, Config{})
 	least := &membership.Version{Major: 3, Minor: 6, Patch: 4}
-	w.d.Versions(least)
+	w.d.Versions(least, least)
 	w.wants("at a follower")
 	w.s.Leading = true
 	w.wants("after it was told as a follower")
-	w.d.Versions(least)
+	w.d.Versions(least, least)
 	if v := w.wants("at a leader", ClusterVersion)[0].Request.ClusterVersionSet.GetVer(); v != "3.6.0" {
 		t.Errorf("proposes %s", v)
 	}
-	w.d.Versions(least)
+	w.d.Versions(least, least)
 	w.d.Ended(End{Duty: ClusterVersion, Applied: true})
 	w.wants("with the news of before")
 }

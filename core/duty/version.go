@@ -47,7 +47,8 @@ func setVersion(v string) *pb.InternalRaftRequest {
 }
 
 // nextVersion is what the cluster's version should become, by etcd's rules; nil = what it is. A cluster starts with the
-// lowest there is if it cannot know better.
+// lowest there is if it cannot know better. It goes down by a downgrade alone, of one minor version, and at once:
+// members of that version can join then, one after the other.
 func nextVersion(current, least *membership.Version, down membership.Downgrade) *membership.Version {
 	switch {
 	case current == nil && least == nil:
@@ -56,10 +57,35 @@ func nextVersion(current, least *membership.Version, down membership.Downgrade) 
 		return least
 	case least == nil:
 		return nil
-	case down.Enabled: // is not carried out by this version, and must not be undone
+	case down.Enabled:
+		target, err := membership.ParseVersion(down.Target)
+		if err == nil && current.MayDowngrade(target) && least.MayDowngrade(target) {
+			return &target
+		}
 		return nil
 	case current.Major == least.Major && current.Minor < least.Minor:
 		return least
 	}
 	return nil
 }
+
+// downgradeEnd ends a downgrade when the servers of all members have the release that it was for.
+type downgradeEnd struct {
+	told          bool
+	least, newest *membership.Version
+}
+
+func (d *downgradeEnd) due(s *State) *pb.InternalRaftRequest {
+	told := d.told
+	d.told = false
+	if !told || !s.Leading || s.Members == nil || d.least == nil || d.newest == nil || !s.Members.Downgrade().Enabled {
+		return nil
+	}
+	target, err := membership.ParseTarget(s.Members.Downgrade().Target)
+	if err != nil || d.least.ToMinor() != target || d.newest.ToMinor() != target {
+		return nil
+	}
+	return &pb.InternalRaftRequest{DowngradeInfoSet: &pb.DowngradeInfoSetRequest{}}
+}
+
+func (d *downgradeEnd) ended(End) {}

@@ -39,6 +39,12 @@ const (
 	// RequestTimeout is how long a write or read may take in a healthy cluster;
 	// two election timeouts come on top.
 	RequestTimeout = 5 * time.Second
+	// HealthInterval is how long a member must have been connected to a peer before a change of members counts on it.
+	HealthInterval = 5 * time.Second
+	// LeaveDelay is how long a member goes on after its removal, so that the others hear of it.
+	LeaveDelay = time.Second
+	// LearnerReadyPercent is how much of the leader's log a learner must have before it may vote.
+	LearnerReadyPercent = 90
 	// SlowApply is the apply time from which a request is called slow.
 	SlowApply = 100 * time.Millisecond
 	// SlowRequest is the time from which a unary request is logged as slow.
@@ -99,6 +105,8 @@ const (
 	PeerFlushBytes = 256 << 10
 	// PeerAnswerBytes bounds what is read of an answer that is not raft's.
 	PeerAnswerBytes = 1 << 10
+	// MembersAnswerBytes bounds what is read of a peer's list of members.
+	MembersAnswerBytes = 16 << 20
 	// ImagesSent bounds the databases that are on their way to peers at one time.
 	ImagesSent = 16
 	// PeerInboxBytes bounds the messages that wait for the core loop: a peer's first one beyond it is dropped, and raft

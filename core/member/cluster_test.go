@@ -250,6 +250,9 @@ func (m *machine) send(s consensus.Send) {
 	if s.NeedImage {
 		m.attach(s.Message)
 	}
+	if !slices.ContainsFunc(c.machines, func(o *machine) bool { return o.id == s.To }) {
+		return // it was added, and has not started
+	}
 	if c.cut[[2]uint64{m.id, s.To}] || c.keep != nil && !c.keep(s.Message) || c.machine(s.To).member == nil {
 		if s.NeedImage {
 			m.step(member.Input{Kind: member.SnapshotStatus, Peer: s.To})
@@ -389,7 +392,10 @@ func (m *machine) read(r api.ReadReady) {
 func (m *machine) reply(r api.Reply) {
 	m.replies[r.ID] = r
 	o, passed := m.passed[r.ID]
-	if to := m.c.machines[max(o.member, 1)-1]; passed && to.member != nil && !m.c.cut[[2]uint64{m.id, to.id}] {
+	if !passed {
+		return
+	}
+	if to := m.c.machine(o.member); to.member != nil && !m.c.cut[[2]uint64{m.id, to.id}] {
 		to.step(member.Input{Kind: member.Forwarded, ID: o.request, Response: r.Response, Err: r.Err})
 	}
 }
@@ -407,7 +413,40 @@ func (m *machine) forward(f api.Forward) {
 	}})
 }
 
-func (c *cluster) machine(id uint64) *machine { return c.machines[id-1] }
+func (c *cluster) machine(id uint64) *machine {
+	for _, m := range c.machines {
+		if m.id == id {
+			return m
+		}
+	}
+	c.t.Fatalf("there is no member %x", id)
+	return nil
+}
+
+// join starts a member that was added, with an empty disk.
+func (c *cluster) join(id uint64) *machine {
+	m := &machine{c: c, id: id, fs: vfs.NewMem(), mem: backend.NewMem(), images: map[uint64]*backend.Mem{}}
+	w, err := wal.Create(m.fs, dir, nil, wal.Options{})
+	must(c.t, err)
+	must(c.t, w.Sync())
+	must(c.t, w.Close())
+	c.machines = append(c.machines, m)
+	m.start()
+	c.run()
+	return m
+}
+
+// connect tells all members that they can reach one another.
+func (c *cluster) connect() {
+	for _, m := range c.machines {
+		for _, o := range c.machines {
+			if m != o && m.member != nil {
+				m.step(member.Input{Kind: member.PeerConnected, Peer: o.id, OK: o.member != nil})
+			}
+		}
+	}
+	c.run()
+}
 
 // tick passes n ticks everywhere.
 func (c *cluster) tick(n int) {

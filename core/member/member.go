@@ -33,6 +33,8 @@ type Config struct {
 	Watch        watch.Config
 	// TraceValues: events tell the values of pairs, too, cut short.
 	TraceValues bool
+	// LooseReconfig: members are added and removed without a look at whether a quorum would be there afterwards.
+	LooseReconfig bool
 	// LeaseCheckpointInterval is how long a lease runs before what is left of it is written to the log; negative = never.
 	LeaseCheckpointInterval time.Duration // 5 min
 }
@@ -59,6 +61,8 @@ type Member struct {
 	proposals []duty.Proposal
 
 	watchers watchers
+	leaving  bool // this member has applied its own removal
+	leaves   trace.Instant
 	fenced   []uint64      // watch streams whose clients require a leader
 	headless trace.Instant // since when no leader is known
 	ends     []StreamEnd
@@ -99,6 +103,7 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	m.book = api.NewBook(api.Config{
 		Limits: cfg.Limits, MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval,
 		ElectionTicks: cfg.ElectionTicks, Epoch: cfg.Epoch, Tracer: cfg.Tracer, TraceValues: cfg.TraceValues,
+		LooseReconfig: cfg.LooseReconfig,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
 		Auth:  info.Auth,
@@ -153,9 +158,7 @@ func (m *Member) Step(now trace.Instant, in Input) {
 	m.at(now)
 	switch in.Kind {
 	case Tick:
-		m.node.Tick()
-		m.lessor.Advance(now, limits.LeaseClocksPerTick)
-		m.hub.Tick(now)
+		m.tick(now)
 	case Receive:
 		m.receive(in.Message)
 	case LogDone:
@@ -183,10 +186,14 @@ func (m *Member) Step(now trace.Instant, in Input) {
 	case Forwarded:
 		m.book.Forwarded(in.ID, in.Response, in.Err)
 	case Versions:
-		m.duties.Versions(in.Version)
+		m.duties.Versions(in.Version, in.Newest)
 	case PeerUnreachable:
 		m.book.Lost(in.Peer)
 		m.node.Unreachable(in.Peer)
+	case PeerConnected:
+		m.connected(in.Peer, in.OK)
+	case Expelled:
+		m.expelled(in.Peer)
 	case SnapshotStatus:
 		m.node.SnapshotStatus(in.Peer, in.OK)
 	default:
@@ -240,6 +247,7 @@ func (m *Member) applied(ticket uint64, r *store.Result) {
 	m.watchers.again()
 	m.heedEnds()
 	m.duties.Applied(r)
+	m.leave(r.Members)
 	if r.Err != nil {
 		m.halt = fmt.Errorf("member %x has stopped: %w", m.cfg.ID, r.Err)
 	}
@@ -257,6 +265,7 @@ func (m *Member) restored(ticket uint64, r *store.Result) {
 	m.watchers.again()
 	m.heedEnds()
 	m.duties.Applied(r)
+	m.leave(r.Members)
 }
 
 // promote starts the clock of leases when this member leads and has applied the first entry of its term, and with it

@@ -39,14 +39,17 @@ const (
 	Scanned    // the answer to a Scan: Scan
 	// PeerUnreachable: a message to Peer could not be sent.
 	PeerUnreachable
+	PeerConnected  // the connection to Peer is whole (OK) or broken
+	Expelled       // Peer says that this member was removed: it knows of changes that have not come here
 	SnapshotStatus // a snapshot sent to Peer has arrived (OK) or not
 	Backed         // the backend has made everything up to Backed durable
 	Compacted      // no compaction is pending in the store any more: those up to revision Revision are finished
 	Campaign       // stand for election now
 	// TransferLeadership hands leadership to Peer, or, if that is 0, to the voter that is most up to date.
 	TransferLeadership
-	// Versions: the servers of all members are of release Version or newer; nil = not all have said what they are. A
-	// driver that can ask them does so now and then while this member leads, and at the beginning of its leadership.
+	// Versions: the servers of all members are of release Version or newer, and of Newest or older; nil = not all have
+	// said what they are. A driver that can ask them does so now and then while this member leads, and at the beginning
+	// of its leadership.
 	Versions
 	Forwarded // another member's answer to a Forward: ID, Response, or Err if there is none
 )
@@ -70,6 +73,7 @@ type Input struct {
 	Backed   backend.Applied
 	Revision int64
 	Version  *membership.Version
+	Newest   *membership.Version
 	Response any
 	Err      error
 }

@@ -99,7 +99,7 @@ func requestID(req *pb.InternalRaftRequest) uint64 {
 }
 
 func (s *Store) applyConfChange(position backend.Applied, cc *raftpb.ConfChange, r *Result) {
-	outcome := Outcome{ID: cc.GetId(), Index: position.Index}
+	outcome, node := Outcome{ID: cc.GetId(), Index: position.Index}, cc.GetNodeId()
 	if outcome.Err = s.Members.Validate(cc); outcome.Err != nil {
 		s.batch.Reset(position)
 		noConfChange(cc)
@@ -114,8 +114,27 @@ func (s *Store) applyConfChange(position backend.Applied, cc *raftpb.ConfChange,
 		outcome.Response = s.Members.List()
 		r.Members = s.Members.Clone()
 	}
+	s.traceChange(&outcome, node, cc)
 	r.ConfChanges = append(r.ConfChanges, cc)
 	r.Outcomes = append(r.Outcomes, outcome)
+}
+
+// promotes is what the trace calls a change that lets a learner vote; raft knows it as one that adds a voter.
+const promotes = 4
+
+// traceChange tells the trace what a change of the members has done to one of them, or why it was refused.
+func (s *Store) traceChange(o *Outcome, node uint64, cc *raftpb.ConfChange) {
+	if !s.trace.On() {
+		return
+	}
+	e := trace.Event{Kind: trace.MemberChanged, Index: o.Index, Peer: node, A: uint64(cc.GetType())}
+	if c, err := membership.ParseContext(cc.GetContext()); err == nil && c.IsPromote {
+		e.A = promotes
+	}
+	if o.Err != nil {
+		e.Text = o.Err.Error()
+	}
+	s.trace.Emit(e)
 }
 
 // applyRequest performs a request into the batch and notes its outcome. An error means that it cannot be done here, and

@@ -250,6 +250,16 @@ const (
 	LessorDemoted Kind = 116
 )
 
+// Members that come and go.
+const (
+	// MemberChanged: the entry at Index, applied at Member, is a change of the members. Peer = the one concerned, A = what
+	// it does (0 adds a voter, 1 removes, 2 gives other URLs, 3 adds a learner, 4 promotes), Text = why it was refused, ""
+	// if it was not.
+	MemberChanged Kind = 117
+	// MemberLeft: Member knows that it was removed, by its own log or because Peer says so, and stops soon.
+	MemberLeft Kind = 118
+)
+
 // The world around the cluster.
 const (
 	// Command: Text = the user's command in its canonical form.
@@ -335,6 +345,8 @@ var kinds = [256]struct{ name, group string }{
 	LeaseExpired:      {"lease-expired", "lease"},
 	LessorPromoted:    {"lessor-promoted", "lease"},
 	LessorDemoted:     {"lessor-demoted", "lease"},
+	MemberChanged:     {"member-changed", "raft"},
+	MemberLeft:        {"member-left", "raft"},
 	Command:           {"command", "world"},
 	Fault:             {"fault", "world"},
 	Violated:          {"violated", "world"},

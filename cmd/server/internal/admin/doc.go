@@ -27,8 +27,9 @@ import (
 type Node interface {
 	// AskOwn performs a request of the server's own, past the rules for clients.
 	AskOwn(ctx context.Context, request any) (any, error)
-	// Ask performs a call of anybody's.
+	// Ask performs a call of anybody's, whom Identify knows by a token.
 	Ask(ctx context.Context, c api.Call) (any, error)
+	Identify(token string) api.Identity
 	Alarms() []*pb.AlarmMember
 	Leader() uint64
 	Learner() bool

@@ -43,6 +43,9 @@ func (f *fake) AskOwn(_ context.Context, request any) (any, error) {
 	}
 	return nil, api.ErrTimeout
 }
+func (f *fake) Identify(token string) api.Identity {
+	return api.Identity{Token: token, Forged: token == ""}
+}
 func (f *fake) Alarms() []*pb.AlarmMember    { return f.alarms }
 func (f *fake) Leader() uint64               { return f.leader }
 func (f *fake) Learner() bool                { return f.learner }

@@ -146,6 +146,7 @@ func Peer(n Node, log *zap.Logger, raft http.Handler) http.Handler {
 	mux.HandleFunc("/downgrade/enabled", downgrade(n))
 	mux.HandleFunc("/leases", renewLease(n))
 	mux.HandleFunc("/leases/internal", leaseLeft(n))
+	mux.HandleFunc(promotePath, promote(n, log))
 	mux.HandleFunc("/members", func(w http.ResponseWriter, r *http.Request) {
 		if !onlyGet(w, r) {
 			return

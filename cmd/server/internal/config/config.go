@@ -52,6 +52,8 @@ type Config struct {
 	ElectionTimeout     time.Duration
 	ElectionTickAdvance bool
 	PreVote             bool
+	StrictReconfig      bool
+	MaxLearners         uint
 
 	SnapshotCount          uint64
 	SnapshotCatchUpEntries uint64

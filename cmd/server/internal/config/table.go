@@ -102,6 +102,10 @@ func clusteringFlags() []spec {
 			func(p *parser) any { return &p.c.AdvertiseClientURLs }, nil},
 		{"pre-vote", "true", "Run an additional election phase before disturbing a leader.",
 			func(p *parser) any { return &p.c.PreVote }, nil},
+		{"strict-reconfig-check", "true", "Reject reconfiguration requests that would cause quorum loss.",
+			func(p *parser) any { return &p.c.StrictReconfig }, nil},
+		{"max-learners", "1", "Sets the maximum number of learners that can be available in the cluster membership.",
+			func(p *parser) any { return &p.c.MaxLearners }, nil},
 	}
 }
 
@@ -166,7 +170,6 @@ const (
 	noDiscovery  = "this version has no discovery service"
 	noTracing    = "this version has no distributed tracing"
 	noCompactor  = "this version compacts only when it is asked to"
-	noReconfig   = "this version's clients cannot change the membership"
 	noRotation   = "this version does not rotate its log"
 	oneSnapshot  = "there is one database, and the log keeps what it needs"
 	fixedTimeout = "the peer port has timeouts of its own"
@@ -212,7 +215,6 @@ func restrictedFlags() []spec {
 		here("feature-gates", "", "Features to switch on or off.", gates, notYet),
 		here("listen-client-http-urls", "", "URLs for HTTP apart from gRPC.", text, notYet),
 		here("logger", "zap", "Kind of logger.", text, "there is no other"),
-		here("max-learners", "1", "Most learners in the cluster.", number, noReconfig),
 		here("max-snapshots", "5", "Most snapshot files to keep.", number, oneSnapshot),
 		here("max-wals", "5", "Most wal files to keep.", number, oneSnapshot),
 		here("memory-mlock", "false", "Keep the database's pages in RAM.", boolean, notYet),
@@ -223,8 +225,6 @@ func restrictedFlags() []spec {
 			only: atMost("raft-write-timeout", 5*time.Second)},
 		here("socket-reuse-address", "false", "Listen with SO_REUSEADDR.", boolean, notYet),
 		here("socket-reuse-port", "false", "Listen with SO_REUSEPORT.", boolean, notYet),
-		here("strict-reconfig-check", "true", "Refuse changes of membership that would lose the quorum.", boolean,
-			noReconfig),
 		here("v2-deprecation", "write-only", "Phase of v2's end; etcd, too, ignores the value.", text,
 			"etcd knows no such phase", "write-only-skip-check", "write-only-drop-data", "gone"),
 	)

@@ -32,6 +32,7 @@ type Settings struct {
 	DataDir         string
 	WALDir          string // empty: <DataDir>/member/wal
 	QuotaBytes      int64  // 0: etcd's; negative: none
+	MaxLearners     int    // 0: etcd's; negative: none
 	BackendInterval time.Duration
 	BackendOps      int
 	CompactionBatch int
@@ -152,8 +153,9 @@ func (d *Disk) recover(birth func() (driver.Birth, error)) (f Found, err error) 
 func (d *Disk) layOut() *driver.Disk {
 	return &driver.Disk{
 		FS: d.cfg.FS, Layout: driver.At(d.cfg.DataDir, d.cfg.WALDir), Open: d.openDB,
-		WAL:    wal.Options{SegmentBytes: d.cfg.SegmentBytes, Recycle: true, UnsafeNoSync: d.cfg.NoFsync},
-		Store:  store.Config{QuotaBytes: d.cfg.QuotaBytes, MinLeaseTTL: d.cfg.MinLeaseTTL},
+		WAL: wal.Options{SegmentBytes: d.cfg.SegmentBytes, Recycle: true, UnsafeNoSync: d.cfg.NoFsync},
+		Store: store.Config{QuotaBytes: d.cfg.QuotaBytes, MinLeaseTTL: d.cfg.MinLeaseTTL,
+			MaxLearners: d.cfg.MaxLearners},
 		Tracer: d.pens.begin(d.pens.Apply, 0), LogTracer: d.pens.Log, CommitTracer: d.pens.Commit,
 		UnsafeNoSync: d.cfg.NoFsync,
 		Opened: func(path string, at backend.Applied) {

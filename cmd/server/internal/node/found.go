@@ -18,6 +18,7 @@ import (
 	"vitrine/cmd/server/internal/dial"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/limits"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
 )
@@ -157,7 +158,7 @@ func askMembersAt(client *http.Client, url string) (uint64, []*membership.Member
 		return 0, nil, fmt.Errorf("%s/members answers %s", url, resp.Status)
 	}
 	var members []*membership.Member
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 16<<20)).Decode(&members); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, limits.MembersAnswerBytes)).Decode(&members); err != nil {
 		return 0, nil, err
 	}
 	cluster, err := membership.ParseID(resp.Header.Get("X-Etcd-Cluster-ID"))

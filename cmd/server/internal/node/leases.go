@@ -36,7 +36,7 @@ func (n *Node) newForwarder() *http.Client {
 	}
 }
 
-// forward puts a question about a lease to the member that leads, and tells the core what it answers.
+// forward puts a question to the member that leads, and tells the core what it answers.
 func (n *Node) forward(f api.Forward) {
 	timeout := limits.RequestTimeout + 2*time.Duration(n.cfg.ElectionTicks)*n.cfg.TickInterval
 	ctx, cancel := context.WithTimeout(n.ctx, timeout)
@@ -54,15 +54,26 @@ func (n *Node) askPeer(ctx context.Context, f api.Forward) (any, error) {
 	err := fmt.Errorf("node: %s has no peer URL", hexID(f.Peer))
 	for _, u := range m.PeerURLs {
 		var resp any
-		if resp, err = n.askPeerAt(ctx, u, f.Body); err == nil || api.AsError(err) == api.ErrLeaseNotFound {
+		if resp, err = n.askPeerAt(ctx, u, &f); err == nil || final(api.AsError(err)) {
 			return resp, err
 		}
 	}
 	return nil, err
 }
 
-func (n *Node) askPeerAt(ctx context.Context, base string, body any) (any, error) {
-	switch r := body.(type) {
+// final tells whether an error is the leader's answer, which others would not give otherwise.
+func final(err *api.Error) bool {
+	switch err {
+	case api.ErrLeaseNotFound, api.ErrLearnerNotReady, api.ErrMemberNotFound, api.ErrMemberNotLearner:
+		return true
+	}
+	return false
+}
+
+func (n *Node) askPeerAt(ctx context.Context, base string, f *api.Forward) (any, error) {
+	switch r := f.Body.(type) {
+	case *pb.MemberPromoteRequest:
+		return n.promoteAt(ctx, base, r.ID, f.Token)
 	case *pb.LeaseKeepAliveRequest:
 		resp := &pb.LeaseKeepAliveResponse{}
 		err := n.post(ctx, dial.URL(base, "/leases"), r, resp)
@@ -85,7 +96,7 @@ func (n *Node) askPeerAt(ctx context.Context, base string, body any) (any, error
 		}
 		return inner, nil
 	}
-	return nil, fmt.Errorf("node: %T cannot be put to another member", body)
+	return nil, fmt.Errorf("node: %T cannot be put to another member", f.Body)
 }
 
 // post sends one message and reads the other.

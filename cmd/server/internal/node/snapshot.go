@@ -2,7 +2,6 @@ package node
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -96,7 +95,10 @@ func (n *peerSide) SnapshotSent(id uint64, ok bool) {
 
 // Expelled: a peer says that this member was removed. It may have applied our removal before us, who were away.
 func (n *peerSide) Expelled(by uint64) {
-	if ms := n.members.Load(); ms.Get(n.id) != nil && len(ms.List()) > 1 {
-		(*Node)(n).fail(fmt.Errorf("%w (says member %s)", member.ErrRemoved, hexID(by)))
-	}
+	n.inbox.put(member.Input{Kind: member.Expelled, Peer: by})
+}
+
+// Connected reports that the connection to a peer is whole, or broken.
+func (n *peerSide) Connected(id uint64, ok bool) {
+	n.inbox.put(member.Input{Kind: member.PeerConnected, Peer: id, OK: ok})
 }

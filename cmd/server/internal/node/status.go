@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/telemetry"
-	"vitrine/core/member"
 	"vitrine/core/store"
 )
 
@@ -26,13 +25,6 @@ func (n *Node) noteMembers(r *store.Result) {
 				zap.Stringer("to", v))
 		}
 		n.metrics.ClusterVersion(*v)
-	}
-	if r.Members.IsRemoved(n.id) && !before.IsRemoved(n.id) {
-		n.tasks.Go(func() {
-			if n.sleep(time.Second) { // a moment for the last messages to leave
-				n.fail(member.ErrRemoved)
-			}
-		})
 	}
 	poke(n.reconnects)
 }

@@ -38,7 +38,8 @@ func (n *Node) followVersions() {
 		case <-ticker.C:
 		}
 		if n.leading.Load() && !n.versionSettled() {
-			n.inbox.put(member.Input{Kind: member.Versions, Version: n.leastVersion()})
+			least, newest := n.releases()
+			n.inbox.put(member.Input{Kind: member.Versions, Version: least, Newest: newest})
 		}
 	}
 }
@@ -50,8 +51,8 @@ func (n *Node) versionSettled() bool {
 	return v != nil && *v == n.release.ToMinor() && !ms.Downgrade().Enabled
 }
 
-// leastVersion is the oldest release among the members' servers, nil if one of them does not say.
-func (n *Node) leastVersion() *membership.Version {
+// releases are the oldest and the newest release among the members' servers, nil if one of them does not say.
+func (n *Node) releases() (least, newest *membership.Version) {
 	ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -84,16 +85,18 @@ func (n *Node) leastVersion() *membership.Version {
 		})
 	}
 	asking.Wait()
-	var least *membership.Version
 	for _, v := range found {
 		if v == nil {
-			return nil
+			return nil, nil
 		}
 		if least == nil || v.Compare(*least) < 0 {
 			least = v
 		}
+		if newest == nil || v.Compare(*newest) > 0 {
+			newest = v
+		}
 	}
-	return least
+	return least, newest
 }
 
 // askVersion asks a member of which release its server is, at one of its URLs after the other.

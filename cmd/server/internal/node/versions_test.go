@@ -68,8 +68,12 @@ func TestLeastVersion(t *testing.T) {
 			stopping: make(chan struct{})}
 		n.members.Store(membersAt(t, append([][]string{{"http://127.0.0.1:1"}}, c.urls...)))
 		got := "none"
-		if v := n.leastVersion(); v != nil {
+		v, newest := n.releases()
+		if v != nil {
 			got = v.String()
+		}
+		if (v == nil) != (newest == nil) || v != nil && newest.Compare(n.release) < 0 {
+			t.Errorf("%v: the newest is %v", c.urls, newest)
 		}
 		if got != c.want {
 			t.Errorf("%v: %s, want %s", c.urls, got, c.want)

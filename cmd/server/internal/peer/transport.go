@@ -37,6 +37,8 @@ type Member interface {
 	Dropped(m *raftpb.Message, why string)
 	// SnapshotSent reports how the sending of a snapshot to a peer ended.
 	SnapshotSent(id uint64, ok bool)
+	// Connected reports that the connection to a peer is whole, or broken.
+	Connected(id uint64, ok bool)
 	// Expelled reports that a peer knows this member as removed.
 	Expelled(by uint64)
 }
@@ -418,6 +420,7 @@ func (s *status) activate() {
 		return
 	}
 	s.from = time.Now()
+	s.p.t.cfg.Member.Connected(s.p.id, true)
 	s.p.t.m.active.WithLabelValues(ID(s.p.t.cfg.Self), ID(s.p.id)).Set(1)
 	s.p.t.log.Info("peer became active", zap.String("peer-id", ID(s.p.id)))
 }
@@ -431,6 +434,7 @@ func (s *status) deactivate(where string, err error) {
 		return
 	}
 	s.from = time.Time{}
+	s.p.t.cfg.Member.Connected(s.p.id, false)
 	s.p.t.m.active.WithLabelValues(ID(s.p.t.cfg.Self), ID(s.p.id)).Set(0)
 	s.p.t.m.disconnected.WithLabelValues(ID(s.p.t.cfg.Self), ID(s.p.id)).Inc()
 	s.p.t.log.Warn("peer became inactive (message send to peer failed)", zap.String("peer-id", ID(s.p.id)),

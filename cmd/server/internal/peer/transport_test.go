@@ -72,6 +72,7 @@ func (s *side) Removed(id uint64) bool {
 func (s *side) Unreachable(uint64)              {}
 func (s *side) Dropped(*raftpb.Message, string) {}
 func (s *side) SnapshotSent(_ uint64, ok bool)  { s.sent <- ok }
+func (s *side) Connected(uint64, bool)          {}
 func (s *side) Expelled(by uint64) {
 	select {
 	case s.expelled <- by:

@@ -135,11 +135,12 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 				TokenTTL:    cfg.AuthTokenTTL,
 			},
 			Self:         duty.Self{Name: cfg.Name, ClientURLs: cfg.AdvertiseClientURLs.Strings()},
-			TickInterval: cfg.HeartbeatInterval,
-			Watch:        watch.Config{ProgressInterval: cfg.WatchProgressNotifyInterval},
+			TickInterval: cfg.HeartbeatInterval, LooseReconfig: !cfg.StrictReconfig,
+			Watch: watch.Config{ProgressInterval: cfg.WatchProgressNotifyInterval},
 		},
 		Disk: disk.Settings{
 			DataDir: cfg.DataDir, WALDir: cfg.WALDir, QuotaBytes: cfg.QuotaBackendBytes,
+			MaxLearners:     maxLearners(cfg.MaxLearners),
 			BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
 			CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
 			SlowApply: cfg.WarningApplyDuration, NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes,
@@ -149,6 +150,14 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 		Verify: cfg.VerifyBootstrap, Version: version.Etcd, TickAdvance: cfg.ElectionTickAdvance,
 		FlightRecorderBytes: cfg.FlightRecorderBytes, Log: log, Registry: registry,
 	}
+}
+
+// maxLearners is a flag's value where 0 means the default.
+func maxLearners(flag uint) int {
+	if flag == 0 {
+		return -1
+	}
+	return int(min(flag, limits.MaxMembers))
 }
 
 func (s *Server) listen() error {
