@@ -29,6 +29,7 @@ func (g *Game) attach() {
 		"record":     g.record,
 		"messages":   func([]js.Value) any { return string(g.player.MessagesJSON()) },
 		"log":        func(args []js.Value) any { return string(g.player.LogJSON(uint64(args[0].Int()))) },
+		"cover":      g.cover,
 		"nudge":      func([]js.Value) any { g.nudge(); return nil },
 		"restyle":    func([]js.Value) any { g.restyle(); return nil },
 	} {
@@ -48,7 +49,7 @@ func (g *Game) dispatch(args []js.Value) any {
 		if err != nil {
 			answer["error"] = err.Error()
 		}
-		answer["request"] = float64(reply.Request)
+		answer["request"], answer["missed"] = float64(reply.Request), reply.Missed
 	})
 	if g.player.State.Now == 0 {
 		g.broken = "" // a new world
@@ -111,14 +112,25 @@ func (g *Game) rectOf(args []js.Value) any {
 	if !ok {
 		return nil
 	}
-	return []any{r.X, r.Y, r.W, r.H}
+	return []any{r.X * g.zoom, r.Y * g.zoom, r.W * g.zoom, r.H * g.zoom}
+}
+
+// cover takes how many CSS pixels at the top of the stage the document needs for
+// itself; 0 are those of the headline.
+func (g *Game) cover(args []js.Value) any {
+	if px := args[0].Float(); px != g.covered {
+		g.covered, g.moved = px, true
+		g.nudge()
+	}
+	return nil
 }
 
 func (g *Game) frameStats([]js.Value) any {
 	s := &g.stats
 	return map[string]any{
 		"frames": s.n, "messages": len(g.view.State.Messages) + len(g.view.Extra),
-		"update": s.median(s.updates[:]), "draw": s.median(s.draws[:]), "p50": s.median(s.frames[:]),
+		"update": s.share(s.updates[:], 0.5), "draw": s.share(s.draws[:], 0.5),
+		"p50": s.share(s.frames[:], 0.5), "p95": s.share(s.frames[:], 0.95),
 	}
 }
 
@@ -158,7 +170,7 @@ const dragStart = 7
 // "member", member}, {kind: "link", link: [a, b]}, {kind: "message", ...}, or what
 // was cut: {kind: "cut", links}, each from the left of the stroke to its right.
 func (g *Game) point(args []js.Value) any {
-	p, at, finger := &g.pointer, scene.Point{X: args[1].Float(), Y: args[2].Float()}, args[3].Bool()
+	p, at, finger := &g.pointer, scene.Point{X: args[1].Float() / g.zoom, Y: args[2].Float() / g.zoom}, args[3].Bool()
 	p.oneway = args[4].Bool()
 	defer g.nudge()
 	switch args[0].String() {

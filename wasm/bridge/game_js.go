@@ -40,14 +40,17 @@ type Game struct {
 	w, h      float64
 	members   []uint64 // ids, as they are laid out
 	clients   int
-	scale     float64
-	broken    string // why the world stopped, if it did
+	scale     float64 // device pixels in a CSS pixel
+	zoom      float64 // CSS pixels in a pixel of the scene
+	covered   float64 // CSS pixels at the top that the document covers with more than the headline
+	moved     bool    // that has changed
+	broken    string  // why the world stopped, if it did
 	stats     stats
 }
 
 // Run starts the page and returns when it ends.
 func Run() error {
-	g := &Game{host: js.Global().Get("vitrineHost"), begin: time.Now(), stale: true}
+	g := &Game{host: js.Global().Get("vitrineHost"), begin: time.Now(), stale: true, zoom: 1}
 	if err := g.open(); err != nil {
 		g.host.Call("fail", err.Error())
 		return err
@@ -98,7 +101,7 @@ func (g *Game) restyle() {
 func (g *Game) loadAtlas(runes []rune) {
 	rasterise := func(spec js.Value, scale float64) js.Value { return g.host.Call("rasterise", spec, scale) }
 	text := func(key string) string { return g.host.Call("text", key).String() }
-	atlas, pixels, w, h := scene.Load(rasterise, text, runes, g.scale)
+	atlas, pixels, w, h := scene.Load(rasterise, text, runes, g.scale*g.zoom)
 	g.scene.Atlas = atlas
 	g.surface.SetAtlas(pixels, w, h)
 	g.wake()
@@ -132,14 +135,19 @@ func (g *Game) Layout(w, h int) (int, int) { return w, h }
 func (g *Game) LayoutF(w, h float64) (float64, float64) {
 	clients := len(g.player.State.Clients)
 	same := func(m picture.Member, id uint64) bool { return m.ID == id }
-	if w != g.w || h != g.h || clients != g.clients || !slices.EqualFunc(g.player.State.Members, g.members, same) {
-		g.w, g.h, g.clients, g.members = w, h, clients, g.members[:0]
+	if w != g.w || h != g.h || clients != g.clients || g.moved ||
+		!slices.EqualFunc(g.player.State.Members, g.members, same) {
+		g.w, g.h, g.clients, g.moved, g.members = w, h, clients, false, g.members[:0]
 		for i := range g.player.State.Members {
 			g.members = append(g.members, g.player.State.Members[i].ID)
 		}
-		g.scene.Resize(w, h, g.members, clients, g.host.Call("compact").Bool())
+		if zoom := scene.Zoom(w, h); zoom != g.zoom {
+			g.zoom = zoom
+			g.loadAtlas(g.scene.Atlas.Runes)
+		}
+		g.scene.Resize(w/g.zoom, h/g.zoom, g.members, clients, g.host.Call("compact").Bool(), g.covered/g.zoom)
 		l := &g.scene.Layout
-		g.host.Call("arranged", l.Matrix.Y, l.Stage.H)
+		g.host.Call("arranged", l.Matrix.Y*g.zoom, l.Matrix.H*g.zoom, g.zoom)
 	}
 	return max(1, w*g.scale), max(1, h*g.scale)
 }
@@ -228,13 +236,13 @@ func (s *stats) draw(d time.Duration) {
 	s.n++
 }
 
-// median in milliseconds.
-func (s *stats) median(all []time.Duration) float64 {
+// share is the time in milliseconds that such a share of the frames stays below.
+func (s *stats) share(all []time.Duration, share float64) float64 {
 	n := min(s.n, len(all))
 	if n == 0 {
 		return 0
 	}
 	sorted := slices.Clone(all[:n])
 	slices.Sort(sorted)
-	return float64(sorted[n/2].Microseconds()) / 1000
+	return float64(sorted[min(n-1, int(share*float64(n)))].Microseconds()) / 1000
 }

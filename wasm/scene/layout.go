@@ -15,14 +15,16 @@ type Layout struct {
 	IDs     []uint64 // of the members, in the order in which they stand
 	Members []Point
 	Count   int
-	Radius  float64    // of a member
-	Clients [8]Rect    // cards of the clients; the visitor's comes first
-	Routes  [8][]Route // of each client, by member
+	Radius  float64      // of a member
+	Caption captionStyle // what is written below one
+	Clients [8]Rect      // cards of the clients; the visitor's comes first
+	Routes  [8][]Route   // of each client, by member
 	Cells   struct {
 		Rect         // where the cells are
 		W, H, DX, DY float64
 		Columns      int
 	}
+	angles []float64 // scratch
 }
 
 // Heights of the bands that the document lays over the canvas: the headline
@@ -32,27 +34,40 @@ const (
 	bareHeadline   = 52
 	toolbarHeight  = 50
 	legendHeight   = 30
+	lowStage       = 190 // a stage lower than this has a headline of one line
+	lowHeadline    = 30
 )
 
-// Arrange computes the layout of a canvas of w by h CSS pixels. A bare one
-// belongs to a document that keeps its buttons elsewhere.
-func Arrange(w, h float64, members []uint64, clients int, bare bool) Layout {
+// Zoom is how much larger the stage is drawn where there is much room: a scene
+// looks alike in a window of twice the size, and is read from further away.
+func Zoom(w, h float64) float64 {
+	return clamp(math.Floor(10*math.Min(w/1000, h/900))/10, 1, 2.2)
+}
+
+// Arrange computes the layout of a canvas of w by h pixels. A bare one belongs to a
+// document that keeps its buttons elsewhere. The document covers so much at the top,
+// if that is more than the headline.
+func Arrange(w, h float64, members []uint64, clients int, bare bool, covered float64) Layout {
 	l := Layout{
-		W: w, H: h, Bare: bare, Phone: bare && w < 600, IDs: slices.Clone(members), Members: make([]Point, len(members)),
+		W: w, H: h, Bare: bare, Phone: bare && (w < 600 || h < 300), IDs: slices.Clone(members), Members: make([]Point, len(members)),
 		Count: len(members),
 	}
 	l.matrix()
 	l.Stage = Rect{0, 0, w, l.Matrix.Y}
-	inner := Rect{0, headlineHeight, w, l.Stage.H - headlineHeight - toolbarHeight}
+	above, below := math.Max(headlineHeight, covered), float64(toolbarHeight)
 	if bare {
-		inner = Rect{0, bareHeadline, w, l.Stage.H - bareHeadline - 4}
+		above, below = math.Max(bareHeadline, covered), 4
 	}
+	if l.Stage.H < lowStage {
+		above = math.Max(lowHeadline, covered)
+	}
+	inner := Rect{0, above, w, math.Max(0, l.Stage.H-above-below)}
 	l.cards(inner, clients)
 	if !l.Phone {
 		left := l.Clients[0].X + l.Clients[0].W + 14
 		inner.X, inner.W = left, inner.W-left-14
-	} else {
-		inner.Y, inner.H = inner.Y+30, inner.H-30
+	} else if l.Clients[0].W > 0 {
+		inner.Y, inner.H = inner.Y+28, inner.H-28
 	}
 	l.ring(inner)
 	for i := range min(clients, len(l.Clients)) {
@@ -63,26 +78,36 @@ func Arrange(w, h float64, members []uint64, clients int, bare bool) Layout {
 	return l
 }
 
-// matrix places the log at the bottom.
+// matrix places the log at the bottom, if the members have room above it.
 func (l *Layout) matrix() {
 	cell, gap, label := 21.0, 6.0, 70.0
 	l.Cells.W, l.Cells.DX = 57, 63
+	switch {
+	case l.H < 620 && l.Count > 5:
+		cell, gap = 14, 2
+	case l.H < 620 || l.Count > 5:
+		cell, gap = 17, 4
+	}
 	if l.Phone {
 		cell, gap, label = 15, 3, 54
 		l.Cells.W, l.Cells.DX = 30, 34
-	}
-	if l.H < 620 && !l.Phone {
-		cell, gap = 17, 4
+		if l.Count > 5 {
+			cell, gap = 12, 2
+		}
 	}
 	l.Cells.H, l.Cells.DY = cell, cell+gap
-	if l.Phone && l.H < 330 { // a phone that lies has room for the members only
-		l.Matrix = Rect{0, l.H, l.W, 0}
-		return
-	}
 	rows := float64(max(l.Count, 1))
 	height := legendHeight + 18 + rows*l.Cells.DY + 8
 	if l.Bare {
 		height -= legendHeight - 3
+	}
+	least := float64(lowStage)
+	if l.Phone {
+		least += 40 // the clients stand above the members
+	}
+	if l.H-height < least {
+		l.Matrix = Rect{0, l.H, l.W, 0}
+		return
 	}
 	l.Matrix = Rect{0, l.H - height, l.W, height}
 	l.Cells.Rect = Rect{label, l.H - 8 - rows*l.Cells.DY, l.W - label - 14, rows * l.Cells.DY}
@@ -92,6 +117,9 @@ func (l *Layout) matrix() {
 // cards places the clients: at the left edge, or in a row on a phone.
 func (l *Layout) cards(inner Rect, clients int) {
 	n := min(clients, len(l.Clients))
+	if l.H < lowStage {
+		n = 0 // the members come first
+	}
 	for i := range n {
 		if l.Phone {
 			w := min(86, (inner.W-20)/float64(n)-6)
@@ -102,40 +130,6 @@ func (l *Layout) cards(inner Rect, clients int) {
 		top := inner.Y + (inner.H-step*float64(n-1))/2
 		l.Clients[i] = Rect{16, top + step*float64(i) - 17, 118, 34}
 	}
-}
-
-// ring places the members on an ellipse inside r, the first at its top.
-func (l *Layout) ring(r Rect) {
-	if l.Count == 0 {
-		return
-	}
-	l.Radius = clamp(math.Min(r.W*0.085, r.H*0.093), 27, 42)
-	crown, caption, side, wide := 28.0, 42.0, l.Radius+34, 1.75 // room above, below and beside a member
-	if l.Phone {
-		crown, caption, side, wide = 26, 26, l.Radius+18, 3.5
-	}
-	top, bottom := r.Y+crown+l.Radius, r.Y+r.H-caption-l.Radius
-	center := Point{r.X + r.W/2, (top + bottom) / 2}
-	ry := math.Max(20, (bottom-top)/2)
-	rx := math.Min(r.W/2-side, math.Max(ry*wide, 240)) // a low stage is no reason to stand close
-	lowest := -1.0
-	for i := range l.Count {
-		lowest = math.Max(lowest, math.Sin(l.angle(i)))
-	}
-	// An odd ring does not reach its lowest point; use that room.
-	ry = (bottom - top) / (1 + lowest)
-	center.Y = top + ry
-	for i := range l.Count {
-		sin, cos := math.Sincos(l.angle(i))
-		l.Members[i] = Point{center.X + rx*cos, center.Y + ry*sin}
-	}
-	if l.Count == 1 {
-		l.Members[0] = r.Center()
-	}
-}
-
-func (l *Layout) angle(i int) float64 {
-	return -math.Pi/2 + 2*math.Pi*float64(i)/float64(l.Count)
 }
 
 // at is the place of a member in the order in which they stand, -1 if it is not

@@ -37,7 +37,6 @@ func (s *Scene) member(v *View, m *picture.Member) {
 		s.arc(v, m, at)
 		s.lamp(v, m, at)
 	}
-	s.caption(v, m, at)
 }
 
 // halo marks the leader by light and the selected member by a ring.
@@ -111,11 +110,19 @@ func (s *Scene) body(v *View, m *picture.Member, at Point) {
 	}
 }
 
+// smallMember is the radius below which a member has no room for words.
+const smallMember = 25
+
 // inside writes the name and the term.
 func (s *Scene) inside(m *picture.Member, at Point, name, c Color) {
 	y := at.Y - 1
 	if m.Role == picture.RoleCandidate || m.Role == picture.RolePreCandidate {
 		y += 5
+	}
+	if s.Layout.Radius < smallMember {
+		s.centered(Point{at.X, y}, FontLabel, s.name(m), name)
+		s.number(s.pen(Point{at.X - s.numberWidth(FontTiny, m.Term)/2, y + 11}, c), FontTiny, m.Term)
+		return
 	}
 	s.centered(Point{at.X, y}, FontName, s.name(m), name)
 	width := s.Atlas.WordWidth(WordTerm) + 3 + s.numberWidth(FontLabel, m.Term)
@@ -149,9 +156,13 @@ func (s *Scene) dead(m *picture.Member, at Point) {
 		s.batch.Line(at.sub(d), at.add(d), 2, t.Fault.Alpha(0.6))
 	}
 	// The name stands in a gap of the cross.
-	w := s.Atlas.Width(FontName, s.name(m))
+	font := FontName
+	if r < smallMember {
+		font = FontLabel
+	}
+	w := s.Atlas.Width(font, s.name(m))
 	s.batch.Card(Rect{at.X - w/2 - 5, at.Y - 11, w + 10, 22}, 6, t.Ground, Color{}, 0)
-	s.centered(Point{at.X, at.Y + 6}, FontName, s.name(m), t.Muted)
+	s.centered(Point{at.X, at.Y + 6}, font, s.name(m), t.Muted)
 }
 
 // arc runs down until a member would call an election.
@@ -192,131 +203,4 @@ func (s *Scene) lamp(v *View, m *picture.Member, at Point) {
 		f := clamp((v.Now-float64(m.DiskSince))/span, 0, 1)
 		s.batch.Stroke(s.batch.arc(p, 7.5, -math.Pi/2, -math.Pi/2+2*math.Pi*f), false, 2, t.Text)
 	}
-}
-
-// roleWord is how a member is called below its shape.
-func roleWord(state *picture.State, m *picture.Member) (Word, bool) {
-	switch m.Process {
-	case picture.Crashed:
-		return WordCrashed, true
-	case picture.Killed:
-		return WordKilled, true
-	case picture.Stopped:
-		return WordStopped, true
-	case picture.Paused:
-		return WordPaused, true
-	case picture.Starting:
-		return WordStarting, true
-	case picture.Unknown:
-		return WordUnknown, false
-	}
-	switch {
-	case m.Role == picture.RoleLeader && m.ID != state.Leader:
-		return WordStale, true
-	case m.Role == picture.RoleLeader:
-		return WordLeader, false
-	case m.Role == picture.RoleCandidate:
-		return WordCandidate, false
-	case m.Role == picture.RolePreCandidate:
-		return WordPreCandidate, false
-	case m.Learner:
-		return WordLearner, false
-	}
-	return WordFollower, false
-}
-
-// caption writes role and progress below a member.
-func (s *Scene) caption(v *View, m *picture.Member, at Point) {
-	t := &s.Theme
-	y := at.Y + s.Layout.Radius + 24
-	if s.Layout.Phone {
-		y -= 2
-	}
-	word, fault := roleWord(v.State, m)
-	c := t.Muted
-	switch {
-	case fault:
-		c = t.Fault
-	case word == WordLeader:
-		c = t.Term(m.Term)
-	case word != WordFollower:
-		c = t.Text
-	}
-	votes := (word == WordCandidate || word == WordPreCandidate) && len(m.Votes) > 0
-	named := !s.Layout.Phone || word != WordFollower // a circle says it, where there is little room
-	width := 0.0
-	if named {
-		width += s.Atlas.WordWidth(word)
-	}
-	switch {
-	case votes:
-		width += 8 + s.votesWidth(v.State, m)
-	case s.Layout.Phone:
-		width += 6 + s.numberWidth(FontSmall, m.Commit) + s.Atlas.Width(FontSmall, "/") + s.numberWidth(FontSmall, m.Applied)
-	}
-	s.batch.Card(Rect{at.X - width/2 - 5, y - 12, width + 10, 16}, 5, t.Ground.Alpha(0.82), Color{}, 0)
-	p := s.pen(Point{at.X - width/2, y}, c)
-	if named {
-		p.word(word)
-	}
-	switch {
-	case votes:
-		p.at.X += 8
-		s.votes(p, v.State, m)
-	case s.Layout.Phone: // committed/applied, without the words
-		p.at.X += 6
-		p.color = t.Text
-		s.number(p, FontSmall, m.Commit)
-		p.text(FontSmall, "/")
-		s.number(p, FontSmall, m.Applied)
-	}
-	if !s.Layout.Phone {
-		s.progress(m, Point{at.X, y + 16})
-	}
-}
-
-func granted(m *picture.Member) (n uint64) {
-	for _, vote := range m.Votes {
-		if vote.Granted {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *Scene) votesWidth(state *picture.State, m *picture.Member) float64 {
-	return s.Atlas.WordWidth(WordVotes) + 4 + s.numberWidth(FontLabel, granted(m)) + s.Atlas.Width(FontLabel, "/") +
-		s.numberWidth(FontLabel, uint64(len(state.Members)))
-}
-
-// votes writes how many have voted for a candidate.
-func (s *Scene) votes(p *pen, state *picture.State, m *picture.Member) {
-	p.word(WordVotes)
-	p.at.X += 4
-	s.number(p, FontLabel, granted(m))
-	p.text(FontLabel, "/")
-	s.number(p, FontLabel, uint64(len(state.Members)))
-}
-
-// progress writes "committed 7 · applied 7".
-func (s *Scene) progress(m *picture.Member, at Point) {
-	t := &s.Theme
-	gap := s.Atlas.Width(FontSmall, " ")
-	width := s.Atlas.WordWidth(WordCommitted) + s.Atlas.WordWidth(WordApplied) + s.numberWidth(FontSmall, m.Commit) +
-		s.numberWidth(FontSmall, m.Applied) + 4*gap
-	s.batch.Card(Rect{at.X - width/2 - 4, at.Y - 11, width + 8, 15}, 5, t.Ground.Alpha(0.82), Color{}, 0)
-	p := s.pen(Point{at.X - width/2, at.Y}, t.Faint)
-	part := func(w Word, n uint64) {
-		p.color = t.Faint
-		p.word(w)
-		p.at.X += gap
-		p.color = t.Text
-		if !m.Alive {
-			p.color = t.Muted
-		}
-		s.number(p, FontSmall, n)
-	}
-	part(WordCommitted, m.Commit)
-	p.at.X += 2 * gap
-	part(WordApplied, m.Applied)
 }

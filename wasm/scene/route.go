@@ -17,6 +17,8 @@ func (r *Route) at(f float64) Point {
 const (
 	routeEnd  = 12 // before the edge of its member
 	routeRoom = 24 // from the edge of any other
+
+	captionRoom = 10 // from what is written below a member
 )
 
 // route chooses, among curves that leave the card straight and come to the
@@ -60,6 +62,14 @@ func (l *Layout) cost(r *Route, client int, id uint64) float64 {
 			}
 			if near := l.Radius + routeRoom - l.Members[j].sub(p).len(); near > 0 {
 				cost += 12 * near
+				if near > routeRoom { // through it
+					cost += 2000
+				}
+			}
+		}
+		for j := range l.Count { // words lie over requests: they would be hidden for a while
+			if near := captionRoom - l.captionOf(j).near(p); near > 0 {
+				cost += 4 * near
 			}
 		}
 		for j, card := range l.Clients {

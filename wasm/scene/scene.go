@@ -69,16 +69,16 @@ func New(theme Theme) *Scene {
 	return &Scene{Theme: theme, cut: map[[2]uint64]bool{}, roles: map[uint64]roleMemory{}, flash: map[uint64]flashMemory{}}
 }
 
-// Resize lays the stage out anew.
-func (s *Scene) Resize(w, h float64, members []uint64, clients int, bare bool) {
-	s.Layout = Arrange(w, h, members, clients, bare)
+// Resize lays the stage out anew: see Arrange.
+func (s *Scene) Resize(w, h float64, members []uint64, clients int, bare bool, covered float64) {
+	s.Layout = Arrange(w, h, members, clients, bare, covered)
 }
 
 // Draw returns the triangles of a view. They are valid until the next call.
 //
 // What is drawn later covers what was drawn before; there is no depth. From the bottom: the floor; links, and the ways
 // of requests along them; messages, which must never hide a member; members; clients and the names of what they ask;
-// the stroke of the pointer, which belongs to the visitor and covers all of the stage; and the log matrix, which has a
+// the words below the members, which nothing may make unreadable; the stroke of the pointer, which belongs to the visitor and covers all of the stage; and the log matrix, which has a
 // floor of its own. Over asks in the opposite order, so that a pointer touches what can be seen.
 //
 // remember comes first: links, members and matrix draw what it has noted of this frame.
@@ -95,6 +95,9 @@ func (s *Scene) Draw(v *View) *Batch {
 	}
 	s.clients(v)
 	s.pills(v)
+	for i := range v.State.Members {
+		s.caption(v, &v.State.Members[i])
+	}
 	s.stroke(v)
 	s.matrix(v)
 	return &s.batch

@@ -65,7 +65,7 @@ func drawn(t testing.TB, w, h float64, s *picture.State, theme Theme) (*Scene, *
 	t.Helper()
 	sc := New(theme)
 	sc.Atlas = testAtlas(2)
-	sc.Resize(w, h, ids(len(s.Members)), len(s.Clients), bare(w))
+	sc.Resize(w, h, ids(len(s.Members)), len(s.Clients), bare(w), 0)
 	return sc, sc.Draw(&View{State: s, Now: float64(s.Now), Tick: 1e8, Client: 8e6, Selected: 2})
 }
 
@@ -82,36 +82,36 @@ func bare(w float64) bool { return w < 700 }
 var sizes = [][2]float64{{786, 784}, {1200, 900}, {674, 670}, {390, 440}, {494, 292}, {390, 419}, {360, 330},
 	{844, 260}}
 
-// Nothing may stand on anything else, on any screen and for any cluster size
-// that the page offers.
+// Nothing may stand on anything else, on any screen and for any number of members.
 func TestLayoutKeepsThingsApart(t *testing.T) {
-	for _, size := range sizes[:6] {
-		for _, n := range []int{1, 3, 5, 7} {
-			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]))
-			if n == 7 && l.Phone {
-				continue // as the page says: three or five on a phone
-			}
-			for i := range n {
-				a := l.Members[i]
+	for _, size := range append(sizes, [2]float64{1906, 1324}, [2]float64{768, 537}, [2]float64{688, 604}) {
+		for n := 1; n <= 9; n++ {
+			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]), 0)
+			tight := l.Stage.H < 200 || n > 7 && (l.Phone || l.Stage.H < 300) // words may lie on words, members on nothing
+			for i, a := range l.Members {
 				if a.X-l.Radius < 0 || a.X+l.Radius > l.W || a.Y-l.Radius < 0 || a.Y+l.Radius > l.Stage.H {
-					t.Errorf("%v: member %d of %d at %v leaves the stage", size, i+1, n, a)
+					t.Errorf("%v: member %d of %d at %v leaves the stage of %.0f", size, i+1, n, a, l.Stage.H)
 				}
-				for j := range i {
-					if d := a.sub(l.Members[j]).len(); d < 2*l.Radius+10 {
+				caption := l.captionOf(i)
+				if caption.Y+caption.H > l.Stage.H && !tight {
+					t.Errorf("%v: the caption of member %d of %d leaves the stage", size, i+1, n)
+				}
+				for j, b := range l.Members[:i] {
+					if d := a.sub(b).len(); d < 2*l.Radius+10 {
 						t.Errorf("%v: members %d and %d of %d are %.0f apart with radius %.0f", size, i+1, j+1, n, d, l.Radius)
+					}
+					if (caption.near(b) < l.Radius+6 || l.captionOf(j).near(a) < l.Radius+6 || caption.meets(l.captionOf(j))) &&
+						!tight {
+						t.Errorf("%v: members %d and %d of %d cover each other's captions", size, i+1, j+1, n)
 					}
 				}
 				for c := range 4 {
-					if r := l.Clients[c]; a.X-l.Radius < r.X+r.W && a.X+l.Radius > r.X && a.Y-l.Radius < r.Y+r.H &&
-						a.Y+l.Radius > r.Y {
-						t.Errorf("%v: member %d of %d stands on client %d", size, i+1, n, c)
+					if r := l.Clients[c]; r.near(a) < l.Radius || r.meets(caption) && !tight {
+						t.Errorf("%v: member %d of %d or its caption stands on client %d", size, i+1, n, c)
 					}
 				}
 			}
-			if l.Matrix.H == 0 {
-				continue
-			}
-			if l.Cells.Rect.Y < l.Matrix.Y || l.Cells.Rect.Y+l.Cells.Rect.H > l.H {
+			if l.Matrix.H > 0 && (l.Cells.Rect.Y < l.Matrix.Y || l.Cells.Rect.Y+l.Cells.Rect.H > l.H) {
 				t.Errorf("%v: the log leaves its area: %+v in %+v", size, l.Cells.Rect, l.Matrix)
 			}
 		}
@@ -121,7 +121,7 @@ func TestLayoutKeepsThingsApart(t *testing.T) {
 func TestHitFindsMembersLinksAndClients(t *testing.T) {
 	for _, size := range sizes[:6] {
 		for _, n := range []int{3, 5} {
-			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]))
+			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]), 0)
 			for id := uint64(1); id <= uint64(n); id++ {
 				if got := l.Hit(l.Member(id), false); got != (Target{TargetMember, id, 0}) {
 					t.Errorf("%v: at member %d: %+v", size, id, got)
@@ -141,7 +141,7 @@ func TestHitFindsMembersLinksAndClients(t *testing.T) {
 			}
 		}
 	}
-	l := Arrange(786, 784, ids(5), 4, false)
+	l := Arrange(786, 784, ids(5), 4, false, 0)
 	for _, id := range []string{"member/0", "member/6", "link/1-1", "link/1-9", "link/1", "client/9", "moon", ""} {
 		if r, ok := l.RectOf(id); ok {
 			t.Errorf("%q has the rectangle %+v", id, r)
@@ -196,7 +196,7 @@ func TestOverFindsMessagesAndEntries(t *testing.T) {
 func TestRoutesPassBesideMembers(t *testing.T) {
 	for _, size := range sizes[:6] {
 		for _, n := range []int{3, 5} {
-			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]))
+			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]), 0)
 			for client := range 4 {
 				for id := uint64(1); id <= uint64(n); id++ {
 					r := &l.Routes[client][id-1]
@@ -217,7 +217,7 @@ func TestRoutesPassBesideMembers(t *testing.T) {
 }
 
 func TestAStrokeCutsWhatItCrosses(t *testing.T) {
-	l := Arrange(786, 784, ids(5), 4, false)
+	l := Arrange(786, 784, ids(5), 4, false, 0)
 	// A line between member 1 and the others: it crosses the four links of 1.
 	y := l.Member(1).Y + l.Radius + 10
 	got := l.Crossed(nil, []Point{{0, y}, {l.W, y}})
@@ -379,7 +379,7 @@ func TestACutShows(t *testing.T) {
 }
 
 func TestMessagesMoveFromSenderToReceiver(t *testing.T) {
-	l := Arrange(786, 784, ids(5), 4, false)
+	l := Arrange(786, 784, ids(5), 4, false, 0)
 	a, b := l.lane(1, 3, laneOffset)
 	c, d := l.lane(3, 1, laneOffset)
 	if a.sub(l.Member(1)).len() > l.Radius+20 || b.sub(l.Member(3)).len() > l.Radius+20 {

@@ -5,7 +5,7 @@
 
 const sans = 'Inter, system-ui, "PingFang SC", "Noto Sans CJK SC", "WenQuanYi Micro Hei", sans-serif';
 const mono = '"JetBrains Mono", ui-monospace, "DejaVu Sans Mono", "PingFang SC", "WenQuanYi Micro Hei", monospace';
-const width = 1024;
+const narrow = 1024; // of the sheet in device pixels; where pixels are small it is twice as wide, so as not to become too high
 
 // Shapes by name: size of their box in CSS pixels, and how to draw them around
 // its middle. The names are those of wasm/scene.
@@ -164,13 +164,15 @@ function glow(c) {
 
 // shelf hands out places on the sheet, row by row.
 class Shelf {
-  constructor() {
+  /** @param {number} width */
+  constructor(width) {
+    this.width = width;
     this.x = 1;
     this.y = 1;
     this.row = 0;
   }
   place(w, h) {
-    if (this.x + w + 1 > width) {
+    if (this.x + w + 1 > this.width) {
       this.x = 1;
       this.y += this.row + 1;
       this.row = 0;
@@ -192,7 +194,7 @@ class Shelf {
  */
 export function rasterise(spec, scale) {
   const jobs = [];
-  const shelf = new Shelf();
+  const shelf = new Shelf(scale > 2 ? 2 * narrow : narrow);
   const measure = document.createElement('canvas').getContext('2d');
   const font = (f) => `${f.weight} ${f.size * scale}px ${f.mono ? mono : sans}`;
   const text = (string, f) => {
@@ -228,7 +230,7 @@ export function rasterise(spec, scale) {
   const more = [...spec.more].map((r) => spec.fonts.map((f) => text(r, f)));
 
   const canvas = document.createElement('canvas');
-  canvas.width = width;
+  canvas.width = shelf.width;
   canvas.height = shelf.y + shelf.row + 2;
   const c = canvas.getContext('2d', { willReadFrequently: true });
   c.fillStyle = c.strokeStyle = '#fff';

@@ -93,9 +93,11 @@ globalThis.vitrineHost = {
   publish,
   rest,
   attach,
-  arranged: (matrixY, stageH) => {
+  arranged: (matrixY, matrixH, zoom) => {
     document.body.style.setProperty('--matrix-y', `${matrixY}px`);
-    document.dispatchEvent(new CustomEvent('arranged', { detail: { stageH } }));
+    document.body.style.setProperty('--zoom', String(zoom));
+    document.documentElement.toggleAttribute('data-logless', matrixH === 0);
+    document.dispatchEvent(new CustomEvent('arranged'));
   },
   crowd: (n) => app.call().crowd(n), // a load for measuring the stage
   fail: (message) => {

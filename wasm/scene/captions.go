@@ -1,0 +1,177 @@
+package scene
+
+import "vitrine/core/picture"
+
+// roleWord is how a member is called below its shape.
+func roleWord(state *picture.State, m *picture.Member) (Word, bool) {
+	switch m.Process {
+	case picture.Crashed:
+		return WordCrashed, true
+	case picture.Killed:
+		return WordKilled, true
+	case picture.Stopped:
+		return WordStopped, true
+	case picture.Paused:
+		return WordPaused, true
+	case picture.Starting:
+		return WordStarting, true
+	case picture.Unknown:
+		return WordUnknown, false
+	}
+	switch {
+	case m.Role == picture.RoleLeader && m.ID != state.Leader:
+		return WordStale, true
+	case m.Role == picture.RoleLeader:
+		return WordLeader, false
+	case m.Role == picture.RoleCandidate:
+		return WordCandidate, false
+	case m.Role == picture.RolePreCandidate:
+		return WordPreCandidate, false
+	case m.Learner:
+		return WordLearner, false
+	}
+	return WordFollower, false
+}
+
+// caption writes role and progress below a member, as fully as the ring has room
+// for. It lies over all that flies by.
+func (s *Scene) caption(v *View, m *picture.Member) {
+	if s.Layout.at(m.ID) < 0 {
+		return
+	}
+	at := s.Layout.Member(m.ID)
+	at.Y += s.Layout.Radius + 24
+	word, fault := roleWord(v.State, m)
+	c := s.Theme.Muted
+	switch {
+	case fault:
+		c = s.Theme.Fault
+	case word == WordLeader:
+		c = s.Theme.Term(m.Term)
+	case word != WordFollower:
+		c = s.Theme.Text
+	}
+	votes := (word == WordCandidate || word == WordPreCandidate) && len(m.Votes) > 0
+	line := captionLine{word: word, named: true, color: c, votes: votes}
+	switch s.Layout.Caption {
+	case captionWide:
+		s.line(v, m, at, line)
+		at.Y += 16
+		s.line(v, m, at, captionLine{committed: true, applied: true})
+	case captionTall:
+		s.line(v, m, at, line)
+		at.Y += 16
+		s.line(v, m, at, captionLine{committed: true})
+		at.Y += 15
+		s.line(v, m, at, captionLine{applied: true})
+	case captionFlat:
+		line.named = word != WordFollower // a circle says it
+		line.both = !votes
+		s.line(v, m, Point{at.X, at.Y - 2}, line)
+	default:
+		line.named = word != WordFollower && word != WordLeader
+		line.both = !line.named
+		s.line(v, m, Point{at.X, at.Y - 2}, line)
+	}
+}
+
+// captionLine is what a line below a member says, in this order.
+type captionLine struct {
+	word               Word
+	color              Color
+	named, votes       bool // the role; how many voted for it
+	committed, applied bool // "committed 7"
+	both               bool // "7/7"
+}
+
+// line writes one, on a ground of its own, within the stage.
+func (s *Scene) line(v *View, m *picture.Member, at Point, line captionLine) {
+	width := s.lineWidth(v, m, line)
+	if width == 0 {
+		return
+	}
+	left := clamp(at.X-width/2, 5, max(5, s.Layout.W-width-5))
+	s.batch.Card(Rect{left - 5, at.Y - 12, width + 10, 16}, 5, s.Theme.Ground.Alpha(0.86), Color{}, 0)
+	p, gap := s.pen(Point{left, at.Y}, line.color), s.Atlas.Width(FontSmall, " ")
+	if line.named {
+		p.word(line.word)
+		p.at.X += gap
+	}
+	if line.votes {
+		s.votes(p, v.State, m)
+	}
+	figures := s.Theme.Text
+	if !m.Alive {
+		figures = s.Theme.Muted
+	}
+	part := func(w Word, n uint64) {
+		p.color = s.Theme.Faint
+		p.word(w)
+		p.at.X += gap
+		p.color = figures
+		s.number(p, FontSmall, n)
+		p.at.X += 2 * gap
+	}
+	if line.committed {
+		part(WordCommitted, m.Commit)
+	}
+	if line.applied {
+		part(WordApplied, m.Applied)
+	}
+	if line.both {
+		p.color = figures
+		s.number(p, FontSmall, m.Commit)
+		p.text(FontSmall, "/")
+		s.number(p, FontSmall, m.Applied)
+	}
+}
+
+// lineWidth is how much room a line takes.
+func (s *Scene) lineWidth(v *View, m *picture.Member, line captionLine) (width float64) {
+	gap := s.Atlas.Width(FontSmall, " ")
+	if line.named {
+		width += s.Atlas.WordWidth(line.word)
+		if line.votes || line.both {
+			width += gap
+		}
+	}
+	if line.votes {
+		width += s.votesWidth(v.State, m)
+	}
+	if line.committed {
+		width += s.Atlas.WordWidth(WordCommitted) + gap + s.numberWidth(FontSmall, m.Commit)
+	}
+	if line.applied {
+		width += s.Atlas.WordWidth(WordApplied) + gap + s.numberWidth(FontSmall, m.Applied)
+	}
+	if line.committed && line.applied {
+		width += 2 * gap
+	}
+	if line.both {
+		width += s.numberWidth(FontSmall, m.Commit) + s.Atlas.Width(FontSmall, "/") + s.numberWidth(FontSmall, m.Applied)
+	}
+	return width
+}
+
+func granted(m *picture.Member) (n uint64) {
+	for _, vote := range m.Votes {
+		if vote.Granted {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Scene) votesWidth(state *picture.State, m *picture.Member) float64 {
+	return s.Atlas.WordWidth(WordVotes) + 4 + s.numberWidth(FontLabel, granted(m)) + s.Atlas.Width(FontLabel, "/") +
+		s.numberWidth(FontLabel, uint64(len(state.Members)))
+}
+
+// votes writes how many have voted for a candidate.
+func (s *Scene) votes(p *pen, state *picture.State, m *picture.Member) {
+	p.word(WordVotes)
+	p.at.X += 4
+	s.number(p, FontLabel, granted(m))
+	p.text(FontLabel, "/")
+	s.number(p, FontLabel, uint64(len(state.Members)))
+}
