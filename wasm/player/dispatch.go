@@ -11,6 +11,7 @@ import (
 // Reply answers a command.
 type Reply struct {
 	Request uint64 `json:"request,omitempty"` // the client request that it began
+	Missed  bool   `json:"missed,omitempty"`  // the step that was asked for is not in reach
 }
 
 // order is what the player's own commands may say. All others go to the world.
@@ -26,6 +27,8 @@ type order struct {
 	text    string
 	name    string
 	correct bool
+
+	missed bool // what a step was to reach: its answer
 }
 
 // places are the fields of an order by name.
@@ -40,7 +43,7 @@ func (o *order) places() map[string]any {
 var orders = map[string]func(p *Player, o *order) error{
 	"play":   (*Player).play,
 	"pause":  (*Player).pause,
-	"step":   func(p *Player, o *order) error { return p.StepTo(o.unit) },
+	"step":   (*Player).step,
 	"speed":  (*Player).setSpeed,
 	"skip":   (*Player).setSkip,
 	"reset":  (*Player).restart,
@@ -73,7 +76,8 @@ func (p *Player) Dispatch(data []byte) (Reply, error) {
 	if err := m.Into(o.places()); err != nil {
 		return Reply{}, err
 	}
-	return Reply{}, do(p, &o)
+	err = do(p, &o)
+	return Reply{Missed: o.missed}, err
 }
 
 // command does a command to the source.
@@ -91,7 +95,7 @@ func (p *Player) command(m *script.Message) (Reply, error) {
 		p.Chosen.Request = request
 	}
 	p.refresh()
-	return Reply{request}, nil
+	return Reply{Request: request}, nil
 }
 
 func (p *Player) play(*order) error {
@@ -102,6 +106,12 @@ func (p *Player) play(*order) error {
 func (p *Player) pause(*order) error {
 	p.Playing = false
 	return nil
+}
+
+func (p *Player) step(o *order) error {
+	found, err := p.StepTo(o.unit)
+	o.missed = err == nil && !found
+	return err
 }
 
 func (p *Player) setSpeed(o *order) error {

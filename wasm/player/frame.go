@@ -17,6 +17,7 @@ type Frame struct {
 	Skip    bool    `json:"skip"`
 	Boost   float64 `json:"boost"`
 	Behind  bool    `json:"behind"`
+	Pace    float64 `json:"pace"` // simulated seconds a second that passed of late
 	Leader  uint64  `json:"leader"`
 	Term    uint64  `json:"term"`
 	Commit  uint64  `json:"commit"`
@@ -58,6 +59,7 @@ func (p *Player) Frame() []byte {
 	f, s := &p.frame.frame, &p.State
 	f.Now, f.Seed, f.Epoch = int64(p.Shown()), p.facts.Seed, p.epoch
 	f.Playing, f.Speed, f.Skip, f.Boost, f.Behind = p.Playing, p.Speed, p.Skip, p.Boost, p.Behind
+	f.Pace = p.Pace
 	f.Leader, f.Term, f.Commit, f.Events, f.Chosen = s.Leader, s.Term, s.Commit, s.Events, p.Chosen
 	f.Tick = p.facts.Tick
 	f.Members = append(f.Members[:0], s.Members...)

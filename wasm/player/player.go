@@ -49,6 +49,7 @@ type Player struct {
 	Skip    bool    // pass quickly through idle spans
 	Boost   float64 // how much quicker right now, 1 = not at all
 	Behind  bool    // the machine cannot keep up with the speed
+	Pace    float64 // simulated seconds a second that passed of late
 	Chosen  Choice
 
 	opener  Opener
@@ -157,9 +158,19 @@ func (p *Player) Advance(passed time.Duration, now func() time.Duration) {
 		p.catchUp(now)
 	}
 	if p.Playing && p.State.Violation == nil {
+		before := p.Shown()
 		p.run(float64(min(passed, maxFrame)), now)
+		p.measure(p.Shown()-before, float64(passed))
 	}
 	p.refresh()
+}
+
+// measure notes the pace of the last half second or so: what the machine does, not
+// what it was asked for.
+func (p *Player) measure(shown, passed float64) {
+	if passed > 0 {
+		p.Pace += (shown/passed - p.Pace) * (1 - math.Exp(-passed/0.4e9))
+	}
 }
 
 // run advances the world by passed nanoseconds at the present speed.
@@ -345,24 +356,32 @@ func (p *Player) Seek(ns float64) error {
 	return nil
 }
 
-// stepBound keeps a step in a world where its event never comes.
-const stepBound = 50_000
+// A step looks so far ahead and no further, in events and in simulated time: whoever
+// steps wants to see what is near.
+const (
+	stepBound = 50_000
+	stepReach = 5 * time.Second
+)
 
 // StepTo advances to the next event of a kind: "event", "message" (a delivery
-// that is no heartbeat), "commit", "term".
-func (p *Player) StepTo(unit string) error {
+// that is no heartbeat), "commit", "term". It reports whether there was one in reach.
+func (p *Player) StepTo(unit string) (found bool, err error) {
 	reached, ok := units[unit]
 	if !ok {
-		return fmt.Errorf("step: unknown unit %q: want event, message, commit or term", unit)
+		return false, fmt.Errorf("step: unknown unit %q: want event, message, commit or term", unit)
 	}
+	p.Playing = false
 	p.watch.seen = [unitCount]bool{}
+	last := trace.Instant(math.Min(p.Shown()+float64(stepReach), math.Max(p.Shown(), p.end())))
 	for range stepBound {
-		if !p.source.StepEvent() || reached == unitEvent || p.watch.seen[reached] {
+		if p.source.NextAt() > last || !p.source.StepEvent() {
+			break
+		}
+		if found = reached == unitEvent || p.watch.seen[reached]; found {
 			break
 		}
 	}
 	p.target = math.Max(p.target, float64(p.source.Now()))
-	p.Playing = false
 	p.refresh()
-	return nil
+	return found, nil
 }

@@ -10,6 +10,7 @@ interface Frame {
   skip: boolean;
   boost: number;
   behind: boolean;
+  pace: number;
   leader: number;
   term: number;
   commit: number;
@@ -219,7 +220,7 @@ interface Command {
 
 /** What wasm/bridge attaches. */
 interface Calls {
-  dispatch(json: string): { error?: string; request?: number };
+  dispatch(json: string): { error?: string; request?: number; missed?: boolean };
   step(ns: number): { error?: string };
   hash(): string;
   state(): string;
@@ -233,6 +234,7 @@ interface Calls {
   record(files: Uint8Array[]): { error?: string };
   messages(): string;
   log(member: number): string;
+  cover(px: number): null;
   nudge(): null;
   restyle(): null;
 }
@@ -240,7 +242,7 @@ interface Calls {
 interface Vitrine {
   version: number;
   ready: Promise<Vitrine>;
-  dispatch(command: Command): { request: number };
+  dispatch(command: Command): { request: number; missed: boolean };
   step(ns: number): void;
   hash(): string;
   record(files: Uint8Array[]): void;
