@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 )
 
 // Whatever a script or a visitor sends, the page goes on, and shows no value as
@@ -128,4 +131,71 @@ func TestOddWindows(t *testing.T) {
 		}
 		b.shot(fmt.Sprintf("odd-%dx%d", s.w, s.h))
 	}
+}
+
+// resize gives the page another window while it is open.
+func (b *browser) resize(w, h int64) {
+	b.t.Helper()
+	laboratory.desk = false
+	call(b.t, b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: w, Height: h,
+		DeviceScaleFactor: 1})
+	b.until("the stage to follow", `document.querySelector('canvas').clientWidth === document.body.clientWidth`)
+}
+
+// At every size the time, its ratio and the choice to skip idle spans are to be
+// seen, nothing of the left column covers another part of it, and a large window
+// has large words.
+func TestEverySizeShowsItsTime(t *testing.T) {
+	b := open(t, desk, "seed=7&members=9&speed=1")
+	b.leader()
+	for _, size := range [][2]int64{{2560, 1440}, {1280, 720}, {768, 1024}, {390, 844}, {640, 360}, {360, 225}} {
+		b.resize(size[0], size[1])
+		for _, id := range []string{"now", "ratio", "skip", "play", "step", "speed"} {
+			if !b.holds(fmt.Sprintf(`(() => { const r = document.getElementById(%q).getBoundingClientRect();
+				return r.width > 9 && r.height > 9 && r.left >= 0 && r.top >= 0 && r.right <= innerWidth + 1 &&
+					r.bottom <= innerHeight + 1; })()`, id)) {
+				t.Errorf("%v: #%s is not to be seen", size, id)
+			}
+		}
+		if covered := eval[string](b, `(() => { const panels = [...document.querySelectorAll('.left .panel')].filter((p) =>
+			getComputedStyle(p).position === 'static').map((p) => [p.dataset.panel, p.getBoundingClientRect(), p.scrollHeight]);
+			return panels.filter(([name, r, high], i) => panels.slice(0, i).some(([, o]) => r.top < o.bottom - 1) ||
+				name === 'ask' && high > r.height + 1).map(([name]) => name).join(); })()`); covered != "" {
+			t.Errorf("%v: in the left column %s lies on others", size, covered)
+		}
+		b.shot(fmt.Sprintf("size-%dx%d", size[0], size[1]))
+	}
+	b.resize(2560, 1440)
+	if size := eval[float64](b, `document.querySelector('.title').getBoundingClientRect().height`); size < 32 {
+		t.Errorf("in a large window the title is %.0f high", size)
+	}
+	x, y := b.middle("member/2")
+	b.must(chromedp.Do(b.ctx, chromedp.MouseClickXY(x, y)))
+	b.until("the member where it is drawn", `s.selected.member === 2`)
+}
+
+// A step that finds nothing says so; a machine that cannot keep up is told of; what
+// the button of the toolbar did is taken back where it was done.
+func TestNearStepsTruePaceAndTheWayBack(t *testing.T) {
+	b := world(t, 7, 5, 1)
+	b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'pause' }); document.getElementById('unit').value = 'term'`)
+	now := eval[float64](b, `vitrine.state().now`)
+	b.keys(".")
+	b.until("words", `document.getElementById('toast').textContent.startsWith('No new term in the next')`)
+	if d := (eval[float64](b, `vitrine.state().now`) - now) / 1e9; d > 5.1 {
+		t.Errorf("a step that found nothing went %.1f s ahead", d)
+	}
+	b.do(`document.getElementById('unit').value = 'message'; vitrine.dispatch({ cmd: 'speed', value: 1000 })`)
+	b.keys(" ")
+	b.until("the true pace", `document.getElementById('ratio').classList.contains('lags') &&
+		!document.getElementById('ratio').textContent.includes('16.7 min')`)
+	b.do(`vitrine.dispatch({ cmd: 'speed', value: 1 })`)
+	leader := b.leader()
+	b.click("#tool-crash")
+	b.until("the crash and the way back", fmt.Sprintf(`!s.members[%d].alive &&
+		document.getElementById('tool-back').textContent === 'restart S%d'`, leader-1, leader))
+	b.shot("way-back")
+	b.click("#tool-back")
+	b.until("the restart", fmt.Sprintf(`s.members[%d].alive && document.getElementById('tool-back').hidden`, leader-1))
 }

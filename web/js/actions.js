@@ -90,11 +90,18 @@ export function doTo(action, f, id = shown(f)) {
 /** @param {Frame} f */
 export const noLeader = (f) => recorded(f) || (f.leader ? '' : t('not.leader'));
 
+// crashed is the leader that was crashed last, and in which world: the way back.
+export const crashed = { id: 0, epoch: -1 };
+
 /** @param {Frame} f */
 export function crashLeader(f) {
   const why = noLeader(f);
-  if (why) toast(why, true);
-  else act({ cmd: 'crash', member: f.leader });
+  if (why) {
+    toast(why, true);
+    return;
+  }
+  Object.assign(crashed, { id: f.leader, epoch: f.epoch });
+  act({ cmd: 'crash', member: f.leader });
 }
 
 /** @param {Frame} f */

@@ -30,7 +30,7 @@ function dispatch(command) {
     throw new Error('dispatch: a command is an object such as { cmd: "crash", member: 1 }');
   const answer = world().dispatch(JSON.stringify(command));
   if (answer.error) throw new Error(answer.error);
-  return { request: answer.request || 0 };
+  return { request: answer.request || 0, missed: Boolean(answer.missed) };
 }
 
 /** @param {string} id */

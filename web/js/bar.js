@@ -6,6 +6,7 @@ import { clock, speed as speedText, span, text, able } from './format.js';
 import { language, onLanguage, t, use } from './i18n.js';
 
 const $ = (/** @type {string} */ id) => byId(id);
+const narrow = globalThis.matchMedia?.('(max-width: 640px)') ?? { matches: false };
 const field = (/** @type {string} */ id) => byId(id, HTMLInputElement);
 
 // A dial maps a slider's place to a value and back. Most scales are logarithmic
@@ -55,8 +56,13 @@ function startTime() {
 export function togglePlay() {
   act({ cmd: app.frame?.playing ? 'pause' : 'play' });
 }
+
+// step goes to the next event of a kind, and says if none is near.
 export function step() {
-  act({ cmd: 'step', unit: byId('unit', HTMLSelectElement).value });
+  const unit = byId('unit', HTMLSelectElement).value,
+    from = app.frame?.now;
+  if (act({ cmd: 'step', unit })?.missed)
+    toast(t(`time.none.${unit}`, { span: span(app.frame.now - from), at: clock(app.frame.now) }), true);
 }
 
 // faster moves the speed by one notch: 1, 2, 5, 10 ...
@@ -129,10 +135,16 @@ function render(f) {
   $('play').setAttribute('aria-label', t(f.playing ? 'time.pause' : 'time.play'));
   place(field('speed'), Math.log10(f.speed));
   say($('speed'), $('speed-out'), speedText(f.speed));
-  text($('ratio'), t('time.ratio', { span: span(f.speed * 1e9) }));
+  const slow = lags(f);
+  text(
+    $('ratio'),
+    t(narrow.matches ? 'time.ratioShort' : 'time.ratio', { span: span((slow ? f.pace : f.speed) * 1e9) }),
+  );
+  $('ratio').classList.toggle('lags', slow);
+  $('ratio').title = slow ? t('time.behind.hint', { span: span(f.speed * 1e9) }) : '';
   text(
     $('boost'),
-    f.behind && f.playing ? t('time.behind') : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '',
+    slow ? (narrow.matches ? '' : t('time.behind')) : f.boost > 1.5 && f.playing ? `×${Math.round(f.boost)}` : '',
   );
   field('skip').checked = f.skip;
   $('skip')
@@ -151,6 +163,10 @@ function render(f) {
   text($('lang'), language() === 'en' ? '中文' : 'EN');
   $('lang').lang = language() === 'en' ? 'zh' : 'en';
 }
+
+// lags: less time passes than the speed says. What is said is then what passes.
+/** @param {Frame} f */
+const lags = (f) => f.playing && f.now > 0 && f.pace < 0.8 * f.speed && (f.behind || f.boost <= 1);
 
 /**
  * @param {HTMLInputElement} slider

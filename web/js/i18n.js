@@ -43,6 +43,7 @@ export function use(next, remember = true) {
 /** @param {ParentNode} root */
 export function apply(root) {
   for (const el of every('[data-i18n]', root)) el.textContent = t(el.dataset.i18n);
+  for (const el of every('[data-i18n-title]', root)) el.title = t(el.dataset.i18nTitle);
   for (const el of every('[data-i18n-label]', root)) {
     el.setAttribute('aria-label', t(el.dataset.i18nLabel));
     if (el.tagName === 'BUTTON' || el.tagName === 'SELECT') el.title = t(el.dataset.i18nLabel);

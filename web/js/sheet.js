@@ -8,6 +8,7 @@ const heights = ['peek', 'half', 'full'];
 const slop = 6; // px that a finger may move without meaning it
 
 export function start() {
+  if (globalThis.matchMedia('(max-height: 340px) and (max-width: 559px)').matches) snap('peek'); // the stage first
   for (const b of every('[data-sheet]', tabs)) b.addEventListener('click', () => chose(b.dataset.sheet));
   byId('grip').addEventListener('click', () => snap(heights[(heights.indexOf(root.dataset.snap) + 1) % 3]));
   tabs.addEventListener('pointerdown', drag);

@@ -2,8 +2,8 @@
 // and the list of members that screen readers and the Tab key find in place of the
 // drawing.
 
-import { crashLeader, down, healAll, healthy, noLeader, split } from './actions.js';
-import { act, app, shown, recorded } from './app.js';
+import { crashed, crashLeader, doTo, down, healAll, healthy, noLeader, split } from './actions.js';
+import { act, app, memberOf, shown, recorded } from './app.js';
 import { open as openAsk } from './ask.js';
 import { cutCommands } from './cuts.js';
 import { byId, every, where } from './dom.js';
@@ -172,13 +172,20 @@ function choseClient(id) {
 /** @param {Vitrine} vitrine */
 function startTools(vitrine) {
   const crash = $('tool-crash'),
-    heal = $('tool-heal');
+    heal = $('tool-heal'),
+    back = $('tool-back');
   crash.addEventListener('click', () => crashLeader(app.frame));
+  // What the button did is taken back where it was done; the second click of a
+  // double one is none.
+  back.addEventListener('click', (e) => e.detail < 2 && doTo('restart', app.frame, crashed.id));
   $('tool-split').addEventListener('click', () => split(app.frame));
   heal.addEventListener('click', () => healAll(app.frame));
   const render = (f) => {
     text(crash.children[1], f.leader ? t('tools.crash', { name: name(f.leader) }) : t('tools.crashNone'));
     able(crash, noLeader(f));
+    const dead = crashed.epoch === f.epoch && memberOf(f, crashed.id);
+    back.hidden = !dead || dead.process !== 'crashed';
+    if (dead) text(back.children[1], t('tools.back', { name: name(crashed.id) }));
     able($('tool-split'), recorded(f) || (f.members.length < 2 && t('not.alone', { name: name(1) })));
     able(heal, healthy(f));
     text(heal.children[1], t(down(f).length && !f.cuts.length ? 'tools.restart' : 'tools.heal'));

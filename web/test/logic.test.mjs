@@ -142,8 +142,10 @@ test('a frame that is replaced leaves its lines to the next, unless the world is
 
 test('a command is an object, and its error is thrown', () => {
   assert.throws(() => vitrine.step(1), /not ready/);
-  attach({ dispatch: (json) => (JSON.parse(json).cmd === 'put' ? { request: 7 } : { error: 'no such command' }) });
-  assert.deepEqual(vitrine.dispatch({ cmd: 'put' }), { request: 7 });
+  attach({
+    dispatch: (json) => (JSON.parse(json).cmd === 'put' ? { request: 7, missed: false } : { error: 'no such command' }),
+  });
+  assert.deepEqual(vitrine.dispatch({ cmd: 'put' }), { request: 7, missed: false });
   assert.throws(() => vitrine.dispatch({ cmd: 'x' }), /no such command/);
   assert.throws(() => vitrine.dispatch('put'), /an object/);
 });
