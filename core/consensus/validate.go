@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"vitrine/core/limits"
+	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/confchange"
@@ -29,7 +30,13 @@ func (n *Node) Receive(m *raftpb.Message) error {
 	}
 	n.dirty = true
 	n.mayMove(m)
+	quiet := asksForVote(m) && n.t.On() && !n.raw.HasReady()
 	err = n.raw.Step(m)
+	if quiet && !n.raw.HasReady() && n.lead != 0 { // raft says nothing while its leader's lease lasts
+		n.t.Emit(trace.Event{
+			Kind: trace.VoteIgnored, Peer: m.GetFrom(), Term: m.GetTerm(), A: n.lead, Msg: uint8(m.GetType()) + 1,
+		})
+	}
 	if m.GetType() == raftpb.MsgSnap || m.GetType() == raftpb.MsgApp && len(m.GetEntries()) > 0 && m.GetIndex() < n.last {
 		// The log may have become shorter. It may be longer than n.last at any time, but never shorter, or
 		// validation would let pass what it must not.
@@ -41,6 +48,11 @@ func (n *Node) Receive(m *raftpb.Message) error {
 	default:
 		return n.refuse(fmt.Errorf("%w: %w", ErrBadMessage, err))
 	}
+}
+
+// asksForVote tells whether a message is a candidate's question.
+func asksForVote(m *raftpb.Message) bool {
+	return m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote
 }
 
 // refuse counts a message and keeps the reason for Refused.

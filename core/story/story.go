@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"vitrine/core/invariant"
-	"vitrine/core/script"
 	"vitrine/core/sim"
 	"vitrine/core/sim/settle"
 	"vitrine/core/trace"
@@ -208,7 +207,7 @@ func (r *Recorder) lines(marked map[uint64]bool, v *sim.Violation) []Line {
 			continue
 		}
 		if !ok && (marked[e.Seq] || decision(e)) {
-			line, ok = detail(e)
+			line, ok = detail(e, line)
 		}
 		if ok && (v == nil || marked[e.Seq] || decision(e) || landmark(e)) {
 			lines = append(lines, line)
@@ -258,19 +257,15 @@ func landmark(e *trace.Event) bool {
 	return false
 }
 
-// detail tells what a Teller finds too small to mention.
-func detail(e *trace.Event) (Line, bool) {
-	line := Line{Seq: e.Seq, At: int64(e.Now), Member: e.Member, Peer: e.Peer, Term: e.Term, Index: e.Index, Rev: e.Rev,
-		Text: e.Text}
+// detail tells what a Teller finds too small to mention, and has put into line as
+// far as it went.
+func detail(e *trace.Event, line Line) (Line, bool) {
+	line.Text = e.Text
 	switch e.Kind {
 	case trace.MessageDelivered:
 		return delivered(e, line)
 	case trace.MemberStarted:
 		if e.Now == 0 {
-			return line, false
-		}
-	case trace.Command, trace.Fault:
-		if c, err := script.Parse(e.Text); err != nil || c.Cmd != "set" {
 			return line, false
 		}
 	case trace.WatchPushed:
@@ -286,11 +281,12 @@ func detail(e *trace.Event) (Line, bool) {
 }
 
 var details = [256]string{
-	trace.MemberStarted: "restarted", trace.Command: "turned", trace.Fault: "turned",
+	trace.MemberStarted: "restarted",
 	trace.RequestIssued: "asked", trace.RequestProposed: "proposed", trace.RequestDone: "answered",
 	trace.EntryAppended: "appended", trace.LogWritten: "logWritten", trace.LogSynced: "logSynced",
 	trace.CommitAdvanced: "committed", trace.EntryApplied: "applied", trace.BackendCommitted: "durable",
 	trace.ReadIndexAsked: "readAsked", trace.ReadIndexReady: "readReady", trace.ReadIndexRetried: "readRetried",
+	trace.LeaseRenewed: "leaseRenewed", trace.LeaseCheckpointed: "leaseCheckpointed", trace.LessorDemoted: "leasesLeft",
 	trace.WatchCreated: "watchOpened", trace.WatchPushed: "watchPushed", trace.WatchCanceled: "watchEnded",
 }
 

@@ -1,6 +1,9 @@
 package story
 
 import (
+	"strconv"
+	"time"
+
 	"vitrine/core/script"
 	"vitrine/core/trace"
 )
@@ -20,21 +23,41 @@ type Line struct {
 	From   []uint64 `json:"from,omitempty"`
 	To     []uint64 `json:"to,omitempty"`
 	Text   string   `json:"text,omitempty"`
-	// Request is the one that a line is about.
+	Name   string   `json:"name,omitempty"` // of what was turned or failed; of a lease
+
+	// Request is the one that a line is about, Client who asked, 0 = the visitor of a
+	// page, and Asks what, in words; "" if nothing told who asked.
 	Request uint64 `json:"request,omitempty"`
+	Client  int    `json:"client,omitempty"`
+	Asks    string `json:"asks,omitempty"`
 }
 
 // Teller turns events into lines. It remembers what a sentence needs to know of
 // earlier events: who led, who voted.
 type Teller struct {
-	roles map[uint64]uint64 // by member
-	votes map[ballot][]uint64
+	roles    map[uint64]uint64 // by member
+	votes    map[ballot][]uint64
+	requests map[uint64]asked // under way; for look-ups only
+	leases   uint64           // index of the last entry about a lease that was told
 }
 
 type ballot struct{ candidate, term uint64 }
 
+// asked is what a client wants.
+type asked struct {
+	client int
+	words  string
+	member uint64 // of the last attempt
+}
+
+// openRequests bounds those that are remembered: beyond it something has ended
+// without a word, and all are forgotten.
+const openRequests = 4096
+
 // NewTeller returns one that has seen nothing.
-func NewTeller() *Teller { return &Teller{roles: map[uint64]uint64{}, votes: map[ballot][]uint64{}} }
+func NewTeller() *Teller {
+	return &Teller{roles: map[uint64]uint64{}, votes: map[ballot][]uint64{}, requests: map[uint64]asked{}}
+}
 
 // Tell returns the line of an event, if it is one that a person would mention:
 // nothing that happens a hundred times a second.
@@ -67,10 +90,12 @@ func (t *Teller) Tell(e *trace.Event) (Line, bool) {
 		line.Kind, line.Text = "stopped", e.Text
 	case trace.LogFailed, trace.Violated:
 		line.Kind, line.Text = simple[e.Kind], e.Text
-	case trace.RequestDone:
-		if e.Member == 0 && e.Text != "" {
-			line.Kind, line.Text, line.Request = "requestFailed", e.Text, e.Request
-		}
+	case trace.RequestIssued, trace.RequestSent, trace.RequestDone:
+		t.request(e, &line)
+	case trace.VoteIgnored:
+		line.Kind, line.From = "voteIgnored", []uint64{e.A}
+	case trace.LeaseGranted, trace.LeaseRevoked, trace.LeaseExpired, trace.LessorPromoted:
+		t.lease(e, &line)
 	case trace.Command, trace.Fault:
 		t.command(e, &line)
 	default:
@@ -83,7 +108,50 @@ func (t *Teller) Tell(e *trace.Event) (Line, bool) {
 var simple = [256]string{
 	trace.MemberPaused: "paused", trace.MemberResumed: "resumed", trace.LogTruncated: "truncated",
 	trace.SnapshotSaved: "snapshotSaved", trace.SnapshotSent: "snapshotSent", trace.SnapshotInstalled: "snapshotInstalled",
+	trace.LeaseGranted: "leaseGranted", trace.LeaseRevoked: "leaseRevoked",
 	trace.LogFailed: "logFailed", trace.Compacted: "compacted", trace.Violated: "violated",
+}
+
+// request notes who asks what, and tells of what fails at its client.
+func (t *Teller) request(e *trace.Event, line *Line) {
+	switch r := t.requests[e.Request]; {
+	case e.Kind == trace.RequestIssued:
+		if len(t.requests) >= openRequests {
+			clear(t.requests)
+		}
+		r = asked{int(e.B), e.Text, e.Peer}
+		t.requests[e.Request] = r
+		r.tell(e, line)
+	case e.Kind == trace.RequestSent:
+		r.member = e.Peer
+		t.requests[e.Request] = r
+	case e.Member == 0:
+		delete(t.requests, e.Request)
+		r.tell(e, line)
+		if e.Text != "" {
+			line.Kind, line.Text = "requestFailed", e.Text
+		}
+	}
+}
+
+// tell puts a request into a line.
+func (r asked) tell(e *trace.Event, line *Line) {
+	line.Request, line.Client, line.Asks, line.Member = e.Request, r.client, r.words, r.member
+}
+
+// lease tells of a lease once, though every member applies its entry.
+func (t *Teller) lease(e *trace.Event, line *Line) {
+	line.Name, line.N = strconv.FormatUint(e.A, 16), e.C
+	switch {
+	case e.Kind == trace.LeaseExpired:
+		line.Kind = "leaseExpired"
+	case e.Kind == trace.LessorPromoted:
+		if line.N = e.A; e.A > 0 {
+			line.Kind = "leasesRefilled"
+		}
+	case e.Index > t.leases:
+		line.Kind, t.leases = simple[e.Kind], e.Index
+	}
 }
 
 func (t *Teller) forget(member uint64) {
@@ -141,6 +209,15 @@ func (t *Teller) command(e *trace.Event, line *Line) {
 		line.Kind, line.Text = "stalled", c.Value
 	case script.Rot:
 		line.Kind = rotKinds[c.Name]
+	case script.Fail:
+		line.Kind, line.Name = "fails", c.Name
+	case script.Clock:
+		line.Kind, line.Text = "clockRate", c.Value
+		if c.Name == script.ClockStep {
+			line.Kind = "clockStep"
+		}
+	case script.Set:
+		line.Kind, line.Name, line.Text = "set", c.Name, settingText(&c)
 	case script.Strike:
 		if how := script.StrikeNamed(c.Value); how == script.StepFails || how == script.StepFillsUp {
 			line.Kind, line.Text = "refuses", c.Name
@@ -150,4 +227,25 @@ func (t *Teller) command(e *trace.Event, line *Line) {
 	case script.Garble:
 		line.Kind = "garbled"
 	}
+}
+
+// settingText is the value of a setting as people write it.
+func settingText(c *script.Command) string {
+	number, d, err := c.Setting()
+	switch {
+	case err != nil || number == 0 && d == 0:
+		return c.Value
+	case d != 0:
+		return roundDuration(d).String()
+	}
+	return strconv.FormatFloat(number, 'g', 3, 64)
+}
+
+// roundDuration leaves three digits.
+func roundDuration(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit)
 }

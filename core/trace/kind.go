@@ -84,6 +84,9 @@ const (
 	// 1 replicate, 2 snapshot) with bits of ProgressPaused, ProgressActive and
 	// ProgressLearner.
 	ProgressChanged Kind = 26
+	// VoteIgnored: Member has not answered Peer, who asked for its vote in Term by a
+	// message Msg, because it hears a leader, A.
+	VoteIgnored Kind = 27
 )
 
 // Bits of B in ProgressChanged, above raft's StateType.
@@ -296,6 +299,7 @@ var kinds = [256]struct{ name, group string }{
 	ConfChanged:       {"conf-changed", "raft"},
 	ElectionTimer:     {"election-timer", "raft"},
 	ProgressChanged:   {"progress-changed", "raft"},
+	VoteIgnored:       {"vote-ignored", "raft"},
 	EntryAppended:     {"entry-appended", "log"},
 	LogTruncated:      {"log-truncated", "log"},
 	LogWritten:        {"log-written", "log"},
