@@ -56,7 +56,7 @@ func (b *Book) readState(rs consensus.ReadState) {
 			continue
 		}
 		p.index = rs.Index
-		b.station(p, "read index received")
+		b.station(p, stationIndex)
 		if rs.Index <= applied || mutant.On(mutant.ReplyBeforeApply) {
 			b.agreed(p)
 			continue
@@ -76,7 +76,7 @@ func (b *Book) caughtUp() {
 	applied := b.node.AppliedIndex()
 	for _, p := range b.confirmed {
 		if p.stage == catching && p.index <= applied {
-			b.station(p, "applied index is now lower than readState.Index")
+			b.station(p, stationCaughtUp)
 			b.agreed(p)
 		}
 	}
@@ -84,7 +84,7 @@ func (b *Book) caughtUp() {
 }
 
 func (b *Book) agreed(p *pending) {
-	b.station(p, "agreement among raft nodes before linearized reading")
+	b.station(p, stationAgreed)
 	if p.term != 0 {
 		b.proved(p)
 		return

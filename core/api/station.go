@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"time"
 
 	"vitrine/core/trace"
@@ -61,7 +62,20 @@ const (
 	stationProcessed = "process raft request"
 	stationStored    = "store kv pair into bolt db"
 	stationCompacted = "physically toApply compaction"
+	stationIndex     = "read index received"
+	stationCaughtUp  = "applied index is now lower than readState.Index"
+	stationAgreed    = "agreement among raft nodes before linearized reading"
 )
+
+// Stations lists the names of all stations.
+func Stations() []string {
+	names := []string{stationProcessed, stationStored, stationCompacted, stationIndex, stationCaughtUp, stationAgreed}
+	for o := range operations {
+		names = append(append(names, operations[o].applied...), operations[o].wrote...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // passed notes the stations of a write whose entry is applied: those of its operation inside the state machine, and
 // where it has changed pairs those of the change.

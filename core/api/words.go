@@ -26,17 +26,27 @@ func EntryWords(e *raftpb.Entry, values bool) string {
 	if err := r.UnmarshalVT(e.Data); err != nil {
 		return "?"
 	}
-	switch {
-	case r.Put != nil:
-		return wordsOf(r.Put, values)
-	case r.DeleteRange != nil:
-		return wordsOf(r.DeleteRange, values)
-	case r.Txn != nil:
-		return wordsOf(r.Txn, values)
-	case r.Compaction != nil:
-		return wordsOf(r.Compaction, values)
+	if _, body := Asked(&r); body != nil {
+		return wordsOf(body, values)
 	}
-	return wordsOf(nil, values)
+	return ownWords(&r)
+}
+
+// ownWords is EntryWords of what members propose by themselves.
+func ownWords(r *pb.InternalRaftRequest) string {
+	switch {
+	case r.Authenticate != nil:
+		return "login " + Clip(r.Authenticate.Name, entryWords)
+	case r.LeaseCheckpoint != nil:
+		return "lease time"
+	case r.ClusterVersionSet != nil:
+		return "version " + Clip(r.ClusterVersionSet.Ver, entryWords)
+	case r.ClusterMemberAttrSet != nil:
+		return "member"
+	case r.DowngradeInfoSet != nil:
+		return "downgrade"
+	}
+	return "?"
 }
 
 // wordsOf is EntryWords of the request that an entry is made of.
@@ -55,8 +65,42 @@ func wordsOf(body any, values bool) string {
 		return "compact " + strconv.FormatInt(r.Revision, 10)
 	case *pb.MemberAddRequest, *pb.MemberRemoveRequest, *pb.MemberUpdateRequest, *pb.MemberPromoteRequest:
 		return "conf"
+	case *pb.LeaseGrantRequest:
+		return "lease " + strconv.FormatUint(uint64(r.ID), 16) + " " + strconv.FormatInt(r.TTL, 10) + "s"
+	case *pb.LeaseRevokeRequest:
+		return "revoke " + strconv.FormatUint(uint64(r.ID), 16)
 	}
-	return "member"
+	return userWords(body)
+}
+
+// userWords is wordsOf what is asked about users; whatever has no words of its own is told by its operation. Nothing
+// secret is told.
+func userWords(body any) string {
+	switch r := body.(type) {
+	case *pb.AuthEnableRequest:
+		return "auth on"
+	case *pb.AuthDisableRequest:
+		return "auth off"
+	case *pb.AuthenticateRequest:
+		return "login " + Clip(r.Name, entryWords)
+	case *pb.AuthUserAddRequest:
+		return "user " + Clip(r.Name, entryWords)
+	case *pb.AuthUserDeleteRequest:
+		return "del user " + Clip(r.Name, entryWords)
+	case *pb.AuthUserGrantRoleRequest:
+		return Clip(r.User, entryWords) + " +" + Clip(r.Role, entryWords)
+	case *pb.AuthUserRevokeRoleRequest:
+		return Clip(r.Name, entryWords) + " -" + Clip(r.Role, entryWords)
+	case *pb.AuthRoleAddRequest:
+		return "role " + Clip(r.Name, entryWords)
+	case *pb.AuthRoleDeleteRequest:
+		return "del role " + Clip(r.Role, entryWords)
+	case *pb.AuthRoleGrantPermissionRequest:
+		return Clip(r.Name, entryWords) + " +" + Clip(r.GetPerm().GetKey(), entryWords)
+	case *pb.AuthRoleRevokePermissionRequest:
+		return Clip(r.Role, entryWords) + " -" + Clip(r.Key, entryWords)
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(OperationOf(body).String(), "auth_"), "_", " ")
 }
 
 // Clip returns the first n characters of a text. One that is longer ends in an ellipsis; what is no UTF-8 shows as the

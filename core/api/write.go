@@ -10,6 +10,8 @@ import (
 	"vitrine/core/pb"
 	"vitrine/core/store"
 	"vitrine/core/trace"
+
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // write gives a request its proposal id and queues it for raft.
@@ -98,7 +100,11 @@ func (b *Book) traceProposed(p *pending) {
 		b.t.EmitKey(e, put.Key)
 		return
 	}
-	e.Text = wordsOf(p.body, b.cfg.TraceValues)
+	if p.body != nil {
+		e.Text = wordsOf(p.body, b.cfg.TraceValues)
+	} else { // the member's own
+		e.Text = EntryWords(&raftpb.Entry{Data: p.data}, b.cfg.TraceValues)
+	}
 	b.t.Emit(e)
 }
 

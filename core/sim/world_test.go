@@ -63,7 +63,7 @@ func TestRequests(t *testing.T) {
 		{"get member=2 key=x serializable", "x = 1", ""},
 		{"get key=nobody", "not found", ""},
 		{"txn if=[value x = 1] then=[put key=x value=2; put key=y value=3] else=[get key=x]", "succeeded", ""},
-		{"txn if=[version x > 7] then=[delete key=x] else=[get key=x]", "failed", ""},
+		{"txn if=[version x > 7] then=[delete key=x] else=[get key=x]", "failed: x = 2", ""},
 		{`get key=a end="\x00"`, "2 keys", ""},
 		{"get key=x rev=99", "", "etcdserver: mvcc: required revision is a future revision"},
 		{"delete key=x", "1 deleted", ""},

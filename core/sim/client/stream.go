@@ -26,12 +26,11 @@ type Stream struct {
 	Client   int
 	Member   uint64
 	began    uint64 // the endpoint that was chosen first, 0 = there was none
-	pinned   bool
-	Fenced   bool  // it wants no member without a leader
-	There    bool  // its member has it open
-	Closed   bool  // for good
-	sent     int64 // when the last of its requests arrives: a stream does not reorder
-	arrival  int64 // and when the last response does
+	Fenced   bool   // it wants no member without a leader
+	There    bool   // its member has it open
+	Closed   bool   // for good
+	sent     int64  // when the last of its requests arrives: a stream does not reorder
+	arrival  int64  // and when the last response does
 	Watchers []*Watcher
 	Judged   *history.Stream // the present connection
 }
@@ -55,7 +54,7 @@ const (
 
 func (t *streams) newStream(c *Client, fenced bool, endpoint uint64) *Stream {
 	p := t.p
-	s := &Stream{Client: c.ID, Fenced: fenced, pinned: endpoint != 0, Member: endpoint, began: endpoint}
+	s := &Stream{Client: c.ID, Fenced: fenced, Member: endpoint, began: endpoint}
 	if endpoint == 0 {
 		s.began = p.choose(c)
 		s.Member = cmp.Or(s.began, p.host.Members()[0])
@@ -137,13 +136,11 @@ func (t *streams) askWatch(wt *Watcher) {
 	p.ask(wt.On, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: create}})
 }
 
-// reconnect goes to the next endpoint, or stays with a pinned one.
+// reconnect goes to the next endpoint.
 func (t *streams) reconnect(s *Stream, wait time.Duration) {
 	p := t.p
-	if !s.pinned {
-		if id := p.choose(p.clients[s.Client]); id != 0 {
-			s.Member = id
-		}
+	if id := p.choose(p.clients[s.Client]); id != 0 {
+		s.Member = id
 	}
 	for _, wt := range s.Watchers {
 		wt.Resumed++

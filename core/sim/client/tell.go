@@ -42,24 +42,60 @@ func (p *Pool) tellChange(wt *Watcher, ev *pb.Event) (key, value string) {
 func AnswerWords(response any) string {
 	switch r := response.(type) {
 	case *pb.RangeResponse:
-		switch {
-		case len(r.Kvs) == 0 && r.Count == 0:
-			return "not found"
-		case len(r.Kvs) == 1:
-			return api.Clip(r.Kvs[0].Key, Words) + " = " + api.Clip(r.Kvs[0].Value, Words)
-		}
-		return strconv.FormatInt(r.Count, 10) + " keys"
+		return rangeWords(r)
 	case *pb.PutResponse:
 		return "ok"
 	case *pb.DeleteRangeResponse:
 		return strconv.FormatInt(r.Deleted, 10) + " deleted"
 	case *pb.TxnResponse:
-		if r.Succeeded {
-			return "succeeded"
-		}
-		return "failed"
+		return txnWords(r)
 	case *pb.CompactionResponse:
 		return "compacted"
+	}
+	return leaseWords(response)
+}
+
+func rangeWords(r *pb.RangeResponse) string {
+	switch {
+	case len(r.Kvs) == 0 && r.Count == 0:
+		return "not found"
+	case len(r.Kvs) == 1:
+		return api.Clip(r.Kvs[0].Key, Words) + " = " + api.Clip(r.Kvs[0].Value, Words)
+	}
+	return strconv.FormatInt(r.Count, 10) + " keys"
+}
+
+// txnWords says which way a transaction went, and what it has read there first.
+func txnWords(r *pb.TxnResponse) string {
+	words := "failed"
+	if r.Succeeded {
+		words = "succeeded"
+	}
+	for _, op := range r.Responses {
+		if read := op.GetResponseRange(); read != nil {
+			return words + ": " + rangeWords(read)
+		}
+	}
+	return words
+}
+
+func leaseWords(response any) string {
+	switch r := response.(type) {
+	case *pb.LeaseGrantResponse:
+		return "lease " + strconv.FormatInt(r.ID, 16) + ", TTL " + strconv.FormatInt(r.TTL, 10) + " s"
+	case *pb.LeaseKeepAliveResponse:
+		if r.TTL <= 0 {
+			return "the lease is gone"
+		}
+		return "TTL " + strconv.FormatInt(r.TTL, 10) + " s"
+	case *pb.LeaseTimeToLiveResponse:
+		if r.TTL < 0 {
+			return "the lease is gone"
+		}
+		return strconv.FormatInt(r.TTL, 10) + " s left of " + strconv.FormatInt(r.GrantedTTL, 10) + " s, " +
+			strconv.Itoa(len(r.Keys)) + " keys"
+	case *pb.LeaseLeasesResponse:
+		return strconv.Itoa(len(r.Leases)) + " leases"
 	}
 	return ""
 }

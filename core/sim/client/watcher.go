@@ -197,7 +197,7 @@ func (t *streams) issueWatch(c *Client, wt *Watcher, slot int32, words string) {
 	r := p.requests.At(slot)
 	*r = Request{
 		ID: wt.ID, Client: c.ID, Op: script.OpWatch, readOnly: true, Words: words, Key: string(wt.Create.Key),
-		Member: wt.On.Member, pinned: wt.On.pinned, Attempts: 1, stage: onWay, Status: Pending, Issued: p.clock.Now,
+		Member: wt.On.Member, Attempts: 1, stage: onWay, Status: Pending, Issued: p.clock.Now,
 	}
 	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: wt.On.Member, Request: r.ID, A: uint64(api.Watch),
 		B: uint64(c.ID), Text: words})
