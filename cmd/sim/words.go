@@ -16,12 +16,28 @@ func catalogue(lang string) (speaker, error) {
 }
 
 func (s speaker) line(l *story.Line) string {
+	who := s.Text("feed.someone", nil)
+	if l.Asks != "" {
+		who = s.Text("feed.who", map[string]any{
+			"client": clientName(l.Client), "text": l.Asks, "member": memberName(l.Member),
+		})
+	}
+	what := s.Text("set."+l.Name, nil)
+	switch l.Kind {
+	case "asked":
+		who = clientName(l.Client)
+	case "fails":
+		what = s.Text("fail."+l.Name, nil)
+	}
 	return s.Text("feed."+l.Kind, map[string]any{
 		"member": memberName(l.Member), "peer": memberName(l.Peer), "term": l.Term, "index": l.Index, "rev": l.Rev,
 		"from": s.names(l.From), "to": s.names(l.To), "n": max(l.N, uint64(len(l.From))), "text": l.Text,
-		"who": s.Text("feed.someone", nil),
+		"who": who, "what": what, "name": l.Name, "why": "", "links": s.names(l.From) + " | " + s.names(l.To),
 	})
 }
+
+// clientName is C2; the visitor of a page is nobody's number.
+func clientName(id int) string { return fmt.Sprintf("C%d", id) }
 
 func (s speaker) names(ids []uint64) string {
 	var names []string

@@ -25,6 +25,14 @@ const (
 	stationAnswered  = "answered"
 )
 
+// Stations lists the stations that a picture adds to those which members name.
+func Stations() []string {
+	return []string{
+		stationClient, stationArrived, stationProposed, stationForwarded, stationReadAsked, stationConfirm, stationAppended,
+		stationSynced, stationMajority, stationCommitted, stationApplied, stationAnswered,
+	}
+}
+
 // request is a request and what is known of its way through the cluster.
 type request struct {
 	Request

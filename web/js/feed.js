@@ -1,9 +1,12 @@
 // What happened, in words; the newest first. The same words go to the live
-// region for those who listen.
+// region for those who listen. A line leads to what it is about.
 
+import { act } from './app.js';
 import { byId } from './dom.js';
-import { element, name, paint, stamp, termColor, client } from './format.js';
-import { has, list, onLanguage, t } from './i18n.js';
+import { element, keepFocus, paint, stamp, termColor } from './format.js';
+import { onLanguage, t } from './i18n.js';
+import { joined, leads, reason, words } from './lines.js';
+import { sheet } from './sheet.js';
 
 const keep = 120;
 const big = new Set([
@@ -25,6 +28,8 @@ const big = new Set([
   'stopped',
   'snapshotInstalled',
   'truncated',
+  'leaseExpired',
+  'leasesRefilled',
 ]);
 const fault = new Set([
   'crashed',
@@ -36,6 +41,7 @@ const fault = new Set([
   'stopped',
   'logFailed',
   'stalled',
+  'fails',
 ]);
 const spoken = new Set([...big, 'candidate', 'requestFailed']);
 
@@ -55,12 +61,11 @@ export function start(vitrine) {
     }
     if (!f.feed?.length) return;
     for (const item of f.feed) {
-      if (item.request) item.who = who(item.request, f);
-      const last = items.at(-1);
-      if (last && same(last, item)) {
-        // a line that repeats is one line that counts
-        items[items.length - 1] = { ...item, times: (last.times ?? 1) + 1 };
-        ol.firstChild.replaceWith(line(items.at(-1)));
+      item.why = reason(item, f);
+      const one = items.length ? joined(items.at(-1), item) : null;
+      if (one) {
+        items[items.length - 1] = one;
+        keepFocus(ol, () => ol.firstChild.replaceWith(line(one)));
         continue;
       }
       items.push(item);
@@ -76,6 +81,7 @@ export function start(vitrine) {
       waiting = [];
     }
   });
+  ol.addEventListener('keydown', walk);
   onLanguage(() => ol.replaceChildren(...items.map(line).reverse()));
 }
 
@@ -91,10 +97,13 @@ function line(item) {
       .filter(Boolean)
       .join(' '),
   });
-  const p = element('span');
+  const goal = leads(item);
+  const p = goal
+    ? element('button', { type: 'button', tabindex: -1, 'data-id': `line-${item.seq}`, onclick: () => follow(goal) })
+    : element('span');
   // Names of members stand out, terms have their color.
-  for (const part of words(item).split(/(\bS\d\b|(?:term|任期) \d+)/)) {
-    if (/^S\d$/.test(part)) p.append(element('b', {}, part));
+  for (const part of words(item).split(/(\bS\d+\b|(?:term|任期) \d+)/)) {
+    if (/^S\d+$/.test(part)) p.append(element('b', {}, part));
     else if (/^(term|任期) \d+$/.test(part))
       p.append(paint(element('span', { class: 'term' }, part), termColor(Number(part.match(/\d+/)[0]))));
     else p.append(part);
@@ -104,42 +113,20 @@ function line(item) {
   return li;
 }
 
-// who asked, what, and whom: the page knows the last requests only.
-/**
- * @param {number} request
- * @param {Frame} f
- */
-function who(request, f) {
-  const r = (f.requests || []).find((r) => r.id === request);
-  if (!r) return '';
-  const by = client(r.client);
-  return r.member
-    ? t('feed.who', { client: by, text: r.text, member: name(r.member) })
-    : t('feed.whoNowhere', { client: by, text: r.text });
+/** @param {ReturnType<typeof leads>} goal */
+function follow(goal) {
+  if (act({ cmd: 'select', ...goal })) sheet(goal.request ? 'request' : 'member');
 }
 
-/**
- * @param {Line} a
- * @param {Line} b
- */
-const same = (a, b) => a.kind === b.kind && !a.lit && !b.lit && words(a) === words(b);
-
-/** @param {Line} item */
-export function words(item) {
-  const key = `feed.${item.kind}`;
-  if (!has(key)) return item.kind;
-  const sides = item.kind === 'cut' || item.kind === 'heal';
-  const names = (ids) => (sides ? (ids || []).map(name).join(' + ') : list((ids || []).map(name)));
-  return t(key, {
-    member: name(item.member || 0),
-    peer: name(item.peer || 0),
-    term: item.term ?? 0,
-    index: item.index ?? 0,
-    rev: item.rev ?? 0,
-    from: names(item.from),
-    to: names(item.to),
-    n: Math.max(item.n || 0, (item.from || []).length),
-    text: item.text || '',
-    who: item.who || t('feed.someone'),
-  });
+// walk moves between the lines with the arrow keys: they are one stop of Tab.
+/** @param {KeyboardEvent} e */
+function walk(e) {
+  const way = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+  if (!way) return;
+  const ol = byId('feed'),
+    all = [...ol.querySelectorAll('button')];
+  const next = all[all.indexOf(/** @type {any} */ (document.activeElement)) + way];
+  if (!next) return;
+  e.preventDefault();
+  next.focus();
 }

@@ -124,7 +124,7 @@ function way(r, f) {
       lane.replaceChildren(
         element(
           'h3',
-          {},
+          { title: has(`op.${r.op}`) ? t(`op.${r.op}`) : '' },
           r.text,
           element(
             'small',
@@ -189,6 +189,6 @@ function station(s, r, words, cls) {
     { class: cls },
     element('span', {}, words, where && element('em', {}, where)),
     element('time', {}, span(s.at - r.issued)),
-    s.note ? element('small', {}, s.note) : null,
+    has(`step.${s.name}`) ? element('small', {}, t(`step.${s.name}`)) : null,
   );
 }

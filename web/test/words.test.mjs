@@ -14,6 +14,7 @@ const i18n = await import('../js/i18n.js');
 const { app } = await import('../js/app.js');
 const { clock, span, stamp } = await import('../js/format.js');
 const { headline } = await import('../js/headline.js');
+const { joined, leads, words } = await import('../js/lines.js');
 const { prefixEnd } = await import('../js/prefix.js');
 await i18n.load();
 
@@ -135,5 +136,58 @@ test('and in Chinese', () => {
     'S1 是领导者 | 任期 2 · 5 个成员中 4 个在线：S2 已暂停 · 已提交 9 个条目',
   );
   assert.match(said(crash), /^S1 已崩溃：还没有领导者/);
+  i18n.use('en', false);
+});
+
+// feed joins lines as the page does, and says them.
+const feed = (...lines) => {
+  const out = [];
+  for (const l of lines) {
+    const one = out.length ? joined(out.at(-1), l) : null;
+    if (one) out[out.length - 1] = one;
+    else out.push(l);
+  }
+  return out.map((l) => words(l) + (l.times ? ` ${i18n.t('feed.times', { n: l.times })}` : ''));
+};
+
+test('a line of the feed names who and what, and leads there', () => {
+  const failed = {
+    kind: 'requestFailed',
+    member: 3,
+    request: 7,
+    client: 2,
+    asks: 'put k1',
+    text: 'etcdserver: no leader',
+  };
+  assert.deepEqual(feed(failed), ["C2's put k1 at S3: etcdserver: no leader"]);
+  assert.deepEqual(feed({ ...failed, client: undefined, member: 0 }), ['your put k1: etcdserver: no leader']);
+  assert.deepEqual(leads(failed), { request: 7 });
+  assert.deepEqual(leads({ kind: 'cut', from: [1], to: [2, 3] }), { link: [1, 2] });
+  assert.deepEqual(leads({ kind: 'crashed', member: 4 }), { member: 4 });
+  assert.equal(leads({ kind: 'healAll' }), null);
+  i18n.use('zh', false);
+  assert.deepEqual(feed(failed), ['C2 在 S3 的 put k1：etcdserver: no leader']);
+  i18n.use('en', false);
+});
+
+test('lines that belong together are one', () => {
+  const compacted = (member) => ({ kind: 'compacted', member, rev: 1228 });
+  assert.deepEqual(feed(compacted(1), compacted(1), compacted(2)), [
+    'S1 compacted its history below revision 1228 × 2',
+    'S2 compacted its history below revision 1228',
+  ]);
+  const set = (text) => ({ kind: 'set', name: 'jitter', text });
+  assert.deepEqual(feed(set('20ms'), set('25.9ms')), ['jitter is now 25.9ms']);
+  assert.deepEqual(feed({ kind: 'cut', at: 5, from: [1], to: [2, 3] }, { kind: 'cut', at: 5, from: [4], to: [3] }), [
+    'the network is cut: S1 | S2 + S3, S4 | S3',
+  ]);
+  const ignored = (member) => ({ kind: 'voteIgnored', member, peer: 5, term: 2, from: [1] });
+  assert.deepEqual(feed(ignored(2)), ['S2 does not answer S5, who asks for votes: it hears its leader S1']);
+  const all = [ignored(3), ignored(1), ignored(2), ignored(4)];
+  assert.deepEqual(feed(...all), [
+    'S1, S2, S3, and S4 do not answer S5, who asks for votes: they hear their leader S1',
+  ]);
+  i18n.use('zh', false);
+  assert.deepEqual(feed(...all), ['S1、S2、S3和S4 不理会 S5 的投票请求：仍能收到领导者 S1 的消息']);
   i18n.use('en', false);
 });

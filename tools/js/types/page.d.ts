@@ -91,7 +91,16 @@ interface Member {
   segments: number;
   walBytes: number;
   votes: { id: number; granted: boolean }[];
+  refusals: Refusal[];
   progress: Progress[];
+}
+
+/** Why a member does not vote for a candidate. */
+interface Refusal {
+  id: number;
+  why: 'leader' | 'log' | 'voted' | 'term';
+  for: number;
+  at: number;
 }
 
 interface Progress {
@@ -156,11 +165,17 @@ interface Line {
   from?: number[];
   to?: number[];
   text?: string;
+  /** Of a setting, an error of a disk, or a lease. */
+  name?: string;
   request?: number;
+  client?: number;
+  asks?: string;
   lit?: boolean;
-  /** How often it was told in a row; who asked: both are the page's own. */
+  /** The page's own: how often it was told in a row; what was cut in the same stroke; who refuses, and why. */
   times?: number;
-  who?: string;
+  more?: Line[];
+  members?: number[];
+  why?: string;
 }
 
 /** A replay that is being shown. */
