@@ -61,7 +61,8 @@ const (
 var opNames = [...]string{
 	1: "get", 2: "put", 3: "delete", 4: "txn", 5: "compact", 6: "watch", 7: "range-stream",
 	20: "status", 21: "hash-kv", 22: "hash", 23: "alarm", 24: "move-leader", 25: "snapshot", 26: "defragment",
-	30: "members",
+	27: "downgrade",
+	30: "members", 31: "member-add", 32: "member-remove", 33: "member-update", 34: "member-promote",
 	40: "auth", 41: "auth", 42: "auth-status", 43: "authenticate",
 	44: "user-add", 45: "user-get", 46: "user-list", 47: "user-delete", 48: "user-passwd",
 	49: "grant-role", 50: "revoke-role", 51: "role-add", 52: "role-get", 53: "role-list", 54: "role-delete",

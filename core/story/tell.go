@@ -39,6 +39,7 @@ type Teller struct {
 	votes    map[ballot][]uint64
 	requests map[uint64]asked // under way; for look-ups only
 	leases   uint64           // index of the last entry about a lease that was told
+	changes  uint64           // and of the last one about members
 }
 
 type ballot struct{ candidate, term uint64 }
@@ -96,6 +97,8 @@ func (t *Teller) Tell(e *trace.Event) (Line, bool) {
 		line.Kind, line.From = "voteIgnored", []uint64{e.A}
 	case trace.LeaseGranted, trace.LeaseRevoked, trace.LeaseExpired, trace.LessorPromoted:
 		t.lease(e, &line)
+	case trace.MemberChanged:
+		t.changed(e, &line)
 	case trace.Command, trace.Fault:
 		t.command(e, &line)
 	default:
@@ -109,7 +112,8 @@ var simple = [256]string{
 	trace.MemberPaused: "paused", trace.MemberResumed: "resumed", trace.LogTruncated: "truncated",
 	trace.SnapshotSaved: "snapshotSaved", trace.SnapshotSent: "snapshotSent", trace.SnapshotInstalled: "snapshotInstalled",
 	trace.LeaseGranted: "leaseGranted", trace.LeaseRevoked: "leaseRevoked",
-	trace.LogFailed: "logFailed", trace.Compacted: "compacted", trace.Violated: "violated",
+	trace.MemberLeft: "memberLeft",
+	trace.LogFailed:  "logFailed", trace.Compacted: "compacted", trace.Violated: "violated",
 }
 
 // request notes who asks what, and tells of what fails at its client.
@@ -151,6 +155,20 @@ func (t *Teller) lease(e *trace.Event, line *Line) {
 		}
 	case e.Index > t.leases:
 		line.Kind, t.leases = simple[e.Kind], e.Index
+	}
+}
+
+// changes of members by their numbers in events.
+var changes = [...]string{"memberAdded", "memberRemoved", "memberUpdated", "learnerAdded", "memberPromoted"}
+
+// changed tells once that members come and go.
+func (t *Teller) changed(e *trace.Event, line *Line) {
+	if e.Index <= t.changes || e.A >= uint64(len(changes)) {
+		return
+	}
+	t.changes, line.Kind, line.Text = e.Index, changes[e.A], e.Text
+	if e.Text != "" {
+		line.Kind = "memberRefused"
 	}
 }
 
