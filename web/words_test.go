@@ -95,6 +95,12 @@ func tellable(t *testing.T) (kinds []string) {
 					return true
 				}
 				lines = append(lines, assigned(n)...)
+			case *ast.CompositeLit:
+				for _, e := range n.Elts {
+					if text, ok := literal(e); ok {
+						lines = append(lines, text)
+					}
+				}
 			case *ast.KeyValueExpr:
 				if text, ok := literal(n.Value); ok {
 					lines = append(lines, text)
