@@ -40,8 +40,8 @@ func settled(t *testing.T, n int, cfg func(*member.Config)) *cluster {
 	return c
 }
 
-// TestLearnerBecomesVoter: added, it has the log soon, answers little, is promoted when it has caught up, at a follower's request,
-// too, and then counts.
+// TestLearnerBecomesVoter: added, it has the log soon, answers little, is promoted when it has caught up, at a
+// follower's request, too, and then counts.
 func TestLearnerBecomesVoter(t *testing.T) {
 	c := settled(t, 3, nil)
 	c.put(1, "a", "1")
