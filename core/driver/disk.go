@@ -37,6 +37,10 @@ type Disk struct {
 	// Opened, if not nil, is told of each database that became or will become the
 	// member's, with its position.
 	Opened func(path string, at backend.Applied)
+	// Alone: a start makes the member the only one of its cluster (consensus.Boot.Alone). PeerURLs are its own, should
+	// the members that it finds not name it.
+	Alone    bool
+	PeerURLs []string
 	// CatchUp, if not nil, is told that a start installs the image at index, since
 	// the database stands at an older one.
 	CatchUp func(at, index uint64)

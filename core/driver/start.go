@@ -8,7 +8,9 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/member"
+	"vitrine/core/membership"
 	"vitrine/core/mutant"
+	"vitrine/core/pb"
 	"vitrine/core/store"
 	"vitrine/core/wal"
 
@@ -51,7 +53,8 @@ func (d *Disk) Start(birth func() (Birth, error)) (*Started, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !d.HasLog() {
+	lived := d.HasLog()
+	if !lived {
 		if err := d.found(b, birth); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}
@@ -59,6 +62,11 @@ func (d *Disk) Start(birth func() (Birth, error)) (*Started, error) {
 	s, err := d.recover(b, noDB)
 	if err != nil {
 		return nil, err
+	}
+	if lived && d.Alone {
+		if err := d.alone(s); err != nil {
+			return nil, errors.Join(fmt.Errorf("cannot make a cluster of one: %w", err), s.Close())
+		}
 	}
 	if err := d.DropImages(s.State.Store.Backend.Durable().Index); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -168,6 +176,27 @@ func (d *Disk) recoverLog(b *backend.Backend) (*wal.WAL, *wal.Recovered, consens
 		return nil, nil, consensus.Boot{}, err
 	}
 	return member.Recover(d.Watched(), d.Layout.WAL, b, d.WAL)
+}
+
+// alone makes the member the only one of its cluster, durably, before anything else is done. A crash before the sync
+// leaves the log as it was, or with entries at its end that are not known to be committed: the next attempt drops them.
+func (d *Disk) alone(s *Started) error {
+	meta := &pb.WALMetadata{}
+	if err := meta.UnmarshalVT(s.Found.Metadata); err != nil {
+		return err
+	}
+	self := &membership.Member{ID: meta.GetNodeID(), PeerURLs: d.PeerURLs}
+	boot, entries, hard, err := s.Boot.Alone(self.ID, self.Bootstrap(), self.Context(true))
+	if err != nil {
+		return err
+	}
+	if err := s.Log.WAL.Append(hard, entries); err != nil {
+		return err
+	}
+	s.Boot, s.Found.HardState, s.Found.Entries = boot, boot.HardState, boot.Entries
+	s.Log.written = positionOf(s.Found)
+	s.Log.synced = s.Log.written
+	return s.Log.WAL.Sync()
 }
 
 // catchUp puts the received database of index in the place of an older one.

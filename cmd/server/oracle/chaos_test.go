@@ -20,6 +20,8 @@ type writers struct {
 	wait  sync.WaitGroup
 	acked [][]int // by writer
 	tries []int
+
+	clients []*clientv3.Client
 }
 
 func startWriters(t *testing.T, members []*member, n int) *writers {
@@ -28,6 +30,7 @@ func startWriters(t *testing.T, members []*member, n int) *writers {
 	w := &writers{stop: stop, acked: make([][]int, n), tries: make([]int, n)}
 	for i := range n {
 		c := dial(t, members...)
+		w.clients = append(w.clients, c)
 		w.wait.Go(func() {
 			for try := 0; ctx.Err() == nil; try++ {
 				w.tries[i] = try + 1

@@ -53,6 +53,7 @@ type Config struct {
 	ElectionTickAdvance bool
 	PreVote             bool
 	StrictReconfig      bool
+	ForceNewCluster     bool
 	MaxLearners         uint
 
 	SnapshotCount          uint64

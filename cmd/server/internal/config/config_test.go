@@ -202,7 +202,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("etcd has --%s", name)
 		}
 	}
-	if restricted < 58 {
+	if restricted < 57 {
 		t.Errorf("only %d flags are held to their defaults", restricted)
 	}
 }

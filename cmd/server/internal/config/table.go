@@ -33,7 +33,8 @@ func table() []section {
 		{"Unsafe", []spec{
 			{"unsafe-no-fsync", "false", "Never sync the log; a crash of the machine will lose acknowledged data.",
 				func(p *parser) any { return &p.c.UnsafeNoFsync }, nil},
-			here("force-new-cluster", "false", "Force to create a new one-member cluster.", boolean, notYet),
+			{"force-new-cluster", "false", "Force to create a new one-member cluster.",
+				func(p *parser) any { return &p.c.ForceNewCluster }, nil},
 		}},
 		{"Taken for what they say of etcd's defaults; other values are refused", restrictedFlags()},
 	}

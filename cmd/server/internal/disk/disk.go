@@ -33,6 +33,8 @@ type Settings struct {
 	WALDir          string // empty: <DataDir>/member/wal
 	QuotaBytes      int64  // 0: etcd's; negative: none
 	MaxLearners     int    // 0: etcd's; negative: none
+	Alone           bool   // the member becomes the only one of its cluster
+	PeerURLs        []string
 	BackendInterval time.Duration
 	BackendOps      int
 	CompactionBatch int
@@ -136,7 +138,12 @@ func (d *Disk) recover(birth func() (driver.Birth, error)) (f Found, err error) 
 	}
 	d.journal, d.state = started.Log, started.State
 	f = Found{ID: meta.GetNodeID(), Cluster: meta.GetClusterID(), Boot: started.Boot}
-	if restart {
+	switch {
+	case restart && d.cfg.Alone:
+		d.log.Info("forcing restart member", zap.String("cluster-id", membership.IDString(f.Cluster)),
+			zap.String("local-member-id", membership.IDString(f.ID)),
+			zap.Uint64("commit-index", f.Boot.HardState.GetCommit()))
+	case restart:
 		d.log.Info(
 			"restarting local member",
 			zap.String("cluster-id", membership.IDString(f.Cluster)),
@@ -157,7 +164,7 @@ func (d *Disk) layOut() *driver.Disk {
 		Store: store.Config{QuotaBytes: d.cfg.QuotaBytes, MinLeaseTTL: d.cfg.MinLeaseTTL,
 			MaxLearners: d.cfg.MaxLearners},
 		Tracer: d.pens.begin(d.pens.Apply, 0), LogTracer: d.pens.Log, CommitTracer: d.pens.Commit,
-		UnsafeNoSync: d.cfg.NoFsync,
+		UnsafeNoSync: d.cfg.NoFsync, Alone: d.cfg.Alone, PeerURLs: d.cfg.PeerURLs,
 		Opened: func(path string, at backend.Applied) {
 			d.log.Info(
 				"opened backend db",

@@ -25,7 +25,7 @@ type (
 
 // Open finds or makes the member in its data directory, recovers it and connects it to
 // its peers. Nothing runs until Start, but peers may already be refused or answered.
-func Open(cfg Config) (*Node, error) {
+func Open(cfg Config) (_ *Node, err error) {
 	n := &Node{
 		cfg: cfg, log: cfg.Log, metrics: telemetry.New(cfg.Registry), start: time.Now(),
 		logLane: newLane[logWrite](), applyLane: newLane[applyBatch](),
@@ -39,6 +39,9 @@ func Open(cfg Config) (*Node, error) {
 	n.forwarder = n.newForwarder()
 	n.inbox = newInbox(limits.InboxItems, limits.PeerInboxBytes)
 	n.flight.open(cfg.FlightRecorderBytes)
+	if n.release, err = membership.ParseVersion(cfg.Version); err != nil {
+		return nil, err
+	}
 	boot, err := n.openDisk()
 	if err != nil {
 		return nil, err
@@ -74,9 +77,6 @@ func (n *Node) assemble(boot consensus.Boot) error {
 		if n.cfg.Secrets, err = secret.New("simple", bcryptCost); err != nil {
 			return err
 		}
-	}
-	if n.release, err = membership.ParseVersion(n.cfg.Version); err != nil {
-		return err
 	}
 	cfg := n.cfg.Config
 	cfg.ID, cfg.ClusterID, cfg.Epoch = n.id, n.cluster, uint64(time.Now().UnixMilli())

@@ -3,13 +3,11 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -100,33 +98,6 @@ func (n *Node) alreadyKnown(members []*membership.Member) bool {
 	}
 	asked.Wait()
 	return slices.Contains(answers, true)
-}
-
-// join learns this member's id and the cluster's from members that are running.
-func (n *Node) join(members []*membership.Member) error {
-	var failed error
-	for _, m := range members {
-		if m.Name == n.cfg.Name {
-			continue
-		}
-		cluster, theirs, err := askMembers(m.PeerURLs)
-		if err != nil {
-			failed = err
-			continue
-		}
-		n.cluster = cluster
-		for _, o := range theirs {
-			if slices.Equal(slices.Sorted(slices.Values(o.PeerURLs)), n.cfg.Cluster[n.cfg.Name]) {
-				n.id = o.ID
-				return nil
-			}
-		}
-		return fmt.Errorf("error validating peerURLs: the cluster %s has no member with the peer URLs %s", hexID(cluster),
-			strings.Join(n.cfg.Cluster[n.cfg.Name], ","))
-	}
-	return errors.Join(
-		errors.New("cannot fetch cluster info from peer urls: could not retrieve cluster information from the given URLs"),
-		failed)
 }
 
 // askMembers asks a peer who belongs to its cluster.

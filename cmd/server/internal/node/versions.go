@@ -99,35 +99,53 @@ func (n *Node) releases() (least, newest *membership.Version) {
 	return least, newest
 }
 
-// askVersion asks a member of which release its server is, at one of its URLs after the other.
-func askVersion(ctx context.Context, client *http.Client, urls []string) (v membership.Version, err error) {
-	err = fmt.Errorf("the member has no peer URL")
-	for _, u := range urls {
-		if v, err = askVersionAt(ctx, client, dial.URL(u, "/version")); err == nil {
-			return v, nil
-		}
-	}
-	return v, err
+// versionsSaid is what a member says of versions.
+type versionsSaid struct {
+	Server  string `json:"etcdserver"`
+	Cluster string `json:"etcdcluster"`
 }
 
-func askVersionAt(ctx context.Context, client *http.Client, url string) (membership.Version, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// askVersion asks a member of which release its server is, at one of its URLs after the other.
+func askVersion(ctx context.Context, client *http.Client, urls []string) (membership.Version, error) {
+	answer, err := askVersions(ctx, client, urls)
 	if err != nil {
 		return membership.Version{}, err
+	}
+	return membership.ParseVersion(answer.Server)
+}
+
+// askVersions asks a member what it says of versions. An answer that names no release is none.
+func askVersions(ctx context.Context, client *http.Client, urls []string) (answer versionsSaid, err error) {
+	err = fmt.Errorf("the member has no peer URL")
+	for _, u := range urls {
+		var body []byte
+		if body, err = get(ctx, client, dial.URL(u, "/version")); err != nil {
+			continue
+		}
+		if err = json.Unmarshal(body, &answer); err == nil {
+			_, err = membership.ParseVersion(answer.Server)
+		}
+		if err == nil {
+			return answer, nil
+		}
+		err = fmt.Errorf("%s: %w", u, err)
+	}
+	return versionsSaid{}, err
+}
+
+// get reads a short answer.
+func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return membership.Version{}, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return membership.Version{}, fmt.Errorf("%s answers %s", url, resp.Status)
+		return nil, fmt.Errorf("%s answers %s", url, resp.Status)
 	}
-	var answer struct {
-		Server string `json:"etcdserver"`
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, limits.QuestionBytes)).Decode(&answer); err != nil {
-		return membership.Version{}, fmt.Errorf("%s: %w", url, err)
-	}
-	return membership.ParseVersion(answer.Server)
+	return io.ReadAll(io.LimitReader(resp.Body, limits.QuestionBytes))
 }

@@ -140,7 +140,8 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 		},
 		Disk: disk.Settings{
 			DataDir: cfg.DataDir, WALDir: cfg.WALDir, QuotaBytes: cfg.QuotaBackendBytes,
-			MaxLearners:     maxLearners(cfg.MaxLearners),
+			MaxLearners: maxLearners(cfg.MaxLearners),
+			Alone:       cfg.ForceNewCluster, PeerURLs: cfg.AdvertisePeerURLs.Strings(),
 			BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
 			CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
 			SlowApply: cfg.WarningApplyDuration, NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes,
