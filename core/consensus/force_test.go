@@ -30,7 +30,8 @@ func TestAlone(t *testing.T) {
 		HardState: &raftpb.HardState{Term: new(uint64(2)), Vote: new(uint64(9)), Commit: new(uint64(5))}, Applied: 4,
 		ConfState: &raftpb.ConfState{Voters: []uint64{1, 2, 3}},
 		Entries: []*raftpb.Entry{
-			entry(1, 1, add(1)), entry(2, 1, add(2)), entry(3, 1, add(3)), entry(4, 2, nil), entry(5, 2, learner4), entry(6, 2, remove3),
+			entry(1, 1, add(1)), entry(2, 1, add(2)), entry(3, 1, add(3)), entry(4, 2, nil),
+			entry(5, 2, learner4), entry(6, 2, remove3),
 		},
 	}
 	for _, c := range []struct {
