@@ -64,6 +64,9 @@ func (s *Server) perform(ctx context.Context, route api.Route, c api.Call) (any,
 	if err != nil {
 		return nil, err
 	}
+	if route == api.Promotion && s.Leader() == s.ID() {
+		s.metrics.Promoted(a.Reply.Err)
+	}
 	if !a.IsReady {
 		s.noteSlow(a.Reply.Slow)
 		return a.Reply.Response, a.Reply.Err

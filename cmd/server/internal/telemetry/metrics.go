@@ -30,6 +30,8 @@ type Metrics struct {
 	puts, deletes, txns, ranges, events                               prometheus.Counter
 	Installing, Streams, Defragmenting, putBytes                      prometheus.Gauge
 	version                                                           *prometheus.GaugeVec
+	promotions                                                        prometheus.Counter
+	failedPromotions                                                  *prometheus.CounterVec
 	rangeSeconds, rangeFailures                                       prometheus.Observer
 	// By operation, nil where etcd has none; looked up once.
 	applies, applyFailures              [api.Operations]prometheus.Observer
@@ -38,6 +40,15 @@ type Metrics struct {
 	leasesGranted, leasesRevoked        prometheus.Counter
 	leaseTTLs                           prometheus.Histogram
 	LeasesRenewed, LeasesExpired        atomic.Uint64
+}
+
+// Promoted counts a promotion of a learner, or why there was none, at the member that led.
+func (m *Metrics) Promoted(err error) {
+	if err == nil {
+		m.promotions.Inc()
+		return
+	}
+	m.failedPromotions.WithLabelValues(err.Error()).Inc()
 }
 
 // durations are those of calls that have succeeded and that have failed, by operation.
@@ -326,6 +337,13 @@ func (m *Metrics) ofServer(r registrar) {
 		"The total number of slow apply requests (likely overloaded from slow disk).")
 	m.LateBeats = r.counter("etcd", "server", "heartbeat_send_failures_total",
 		"The total number of leader heartbeat send failures (likely overloaded from slow disk).")
+	m.promotions = r.counter("etcd", "server", "learner_promote_successes",
+		"The total number of successful learner promotions while this member is leader.")
+	m.failedPromotions = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "etcd", Subsystem: "server", Name: "learner_promote_failures",
+		Help: "The total number of failed learner promotions (likely learner not ready) while this member is leader.",
+	}, []string{"Reason"})
+	r.reg.MustRegister(m.failedPromotions)
 	m.LeaderChanges = r.counter("etcd", "server", "leader_changes_seen_total", "The number of leader changes seen.")
 	m.proposalsFailed = r.counter("etcd", "server", "proposals_failed_total",
 		"The total number of failed proposals seen.")
