@@ -161,6 +161,8 @@ func TestSilentOnAGoodRun(t *testing.T) {
 		sends(1, 3, 5, 0, msgPreVoteResp), trace.Event{Kind: trace.TermChanged, Member: 3, Term: 5}, stands(3, 5),
 		trace.Event{Kind: trace.MessageDelivered, Member: 1, Peer: 2, Msg: msgTimeoutNow, Term: 4},
 		trace.Event{Kind: trace.TermChanged, Member: 1, Term: 6}, stands(1, 6),
+		// A grant that an earlier life of 3 asked for, in a term that it forgot, is late.
+		sends(1, 3, 9, 0, msgPreVoteResp), trace.Event{Kind: trace.TermChanged, Member: 3, Term: 8}, stands(3, 8),
 		// Answers under way together may come in any order, and another life of the member may know less.
 		answers(7, 2, 1, 9, 20), answers(7, 2, 1, 8, 20), answers(7, 2, 2, 3, 30), answers(7, 1, 1, 2, 40),
 		answers(8, 2, 1, 4, 50),

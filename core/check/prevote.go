@@ -43,10 +43,11 @@ func (c *Checker) candidate(m *member, e *trace.Event) {
 		n = len(c.members)
 	}
 	// A late grant for the term before counts too: raft takes it, because that is
-	// the term in which a pre-candidate still is.
+	// the term in which a pre-candidate still is. And it takes one for a later term,
+	// for which an earlier life asked that lost its term with its disk's last writes.
 	by := []uint64{m.id}
 	for _, g := range m.grants {
-		if (g.term == e.Term || g.term+1 == e.Term) && !slices.Contains(by, g.by) {
+		if g.term+1 >= e.Term && !slices.Contains(by, g.by) {
 			by = append(by, g.by)
 		}
 	}
