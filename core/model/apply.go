@@ -57,7 +57,7 @@ func (s *State) ApplyAs(user string, revision uint64, request any) (response any
 	if err := s.alarmed(request); err != nil {
 		return nil, err
 	}
-	if err := s.Users().May(user, revision, request); err != nil {
+	if err := s.may(user, revision, request); err != nil {
 		return nil, err
 	}
 	return s.Apply(request)
@@ -286,6 +286,16 @@ func (s *State) grant(r *pb.LeaseGrantRequest) (*pb.LeaseGrantResponse, error) {
 	return &pb.LeaseGrantResponse{Header: header(s.revision), ID: r.ID, TTL: max(r.TTL, minTTL)}, nil
 }
 
+// leased are the keys of a lease.
+func (t *turn) leased(id int64) (keys []string) {
+	for _, kv := range t.live(interval{open: true}) {
+		if kv.Lease == id {
+			keys = append(keys, string(kv.Key))
+		}
+	}
+	return keys
+}
+
 // revoke ends a lease; its keys go with it, in key order, in one revision.
 func (s *State) revoke(r *pb.LeaseRevokeRequest) (*pb.LeaseRevokeResponse, error) {
 	if !s.leases.Has(r.ID) {
@@ -294,10 +304,8 @@ func (s *State) revoke(r *pb.LeaseRevokeRequest) (*pb.LeaseRevokeResponse, error
 	s.leases.Delete(r.ID)
 	s.note(uint64(r.ID))
 	t := s.at()
-	for _, kv := range t.live(interval{open: true}) {
-		if kv.Lease == r.ID {
-			t.record(string(kv.Key), nil)
-		}
+	for _, key := range t.leased(r.ID) {
+		t.record(key, nil)
 	}
 	t.end(nil)
 	return &pb.LeaseRevokeResponse{Header: header(s.revision)}, nil

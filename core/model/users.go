@@ -39,13 +39,21 @@ func (u Users) Revision() uint64 { return u.u.revision }
 func (u Users) Roles() map[string][]string           { return u.u.roles }
 func (u Users) Granted() map[string][]*pb.Permission { return u.u.granted }
 
-// May tells why a user must not do what a request asks for, by the state at its place in the log; revision is the one
+// May tells why a user must not read what a request asks for, by the state at its place in the log; revision is the one
 // at which the user was named, 0 if nobody was.
 func (u Users) May(user string, revision uint64, request any) error {
-	if !u.u.enabled {
+	return (&asked{u: u.u, user: user, revision: revision}).may(request)
+}
+
+// may tells it of any request: whoever writes a key of a lease, or ends one, decides over all its keys.
+func (s *State) may(user string, revision uint64, request any) error {
+	return (&asked{u: s.users, user: user, revision: revision, leased: s.at().leased}).may(request)
+}
+
+func (a *asked) may(request any) error {
+	if !a.u.enabled {
 		return nil
 	}
-	a := &asked{u: u.u, user: user, revision: revision}
 	switch r := request.(type) {
 	case *pb.AuthUserGetRequest, *pb.AuthRoleGetRequest, *pb.AuthStatusRequest, *pb.InternalAuthenticateRequest:
 		return nil // they change nothing and show no key
@@ -65,6 +73,7 @@ type asked struct {
 	u        *users
 	user     string
 	revision uint64
+	leased   func(lease int64) []string
 	err      error
 }
 
@@ -87,6 +96,7 @@ func (a *asked) request(request any) {
 		a.touch(r.Key, r.RangeEnd, false)
 	case *pb.PutRequest:
 		a.touch(r.Key, nil, true)
+		a.attach(r.Lease)
 		if r.PrevKv {
 			a.touch(r.Key, nil, false)
 		}
@@ -94,6 +104,10 @@ func (a *asked) request(request any) {
 		a.touch(r.Key, r.RangeEnd, true)
 		if r.PrevKv {
 			a.touch(r.Key, r.RangeEnd, false)
+		}
+	case *pb.LeaseRevokeRequest:
+		if !slices.Contains(a.u.roles[a.user], "root") { // root is not asked, whenever it was named
+			a.attach(r.ID)
 		}
 	case *pb.WatchCreateRequest:
 		a.touch(r.Key, r.RangeEnd, false)
@@ -113,6 +127,16 @@ func (a *asked) request(request any) {
 				a.request(o.RequestTxn)
 			}
 		}
+	}
+}
+
+// attach asks for all keys of a lease.
+func (a *asked) attach(lease int64) {
+	if lease == 0 || a.leased == nil {
+		return
+	}
+	for _, key := range a.leased(lease) {
+		a.touch([]byte(key), nil, true)
 	}
 }
 
