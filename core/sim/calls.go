@@ -138,7 +138,7 @@ func toldRightly(n *node, response any, wrong func(format string, args ...any)) 
 			wrong("there are %d members", len(ids))
 		}
 	case *pb.HashKVResponse:
-		w.judge.HashTold(n.id, a)
+		w.judge.HashTold(n, a)
 	}
 }
 

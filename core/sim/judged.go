@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"vitrine/core/backend"
 	"vitrine/core/member"
 	"vitrine/core/sim/clock"
@@ -27,6 +29,9 @@ func (n *node) Member() *member.Member { return n.member }
 
 // Size implements judge.Member.
 func (n *node) Size() int64 { return n.backend.Store().SizeInUse() }
+
+// SlowestSync implements judge.Member.
+func (n *node) SlowestSync() time.Duration { return longestSpike * n.dial.Spike }
 
 // Durable implements judge.Member.
 func (n *node) Durable() uint64 {

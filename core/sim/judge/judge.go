@@ -54,14 +54,15 @@ type Member interface {
 	Member() *member.Member
 	Size() int64     // of its database, in use
 	Durable() uint64 // the applied index that its disk has
+	SlowestSync() time.Duration
 	Database() (backend.StoreView, error)
 }
 
 // Options say how a run is judged.
 type Options struct {
 	// without it, only what the simulator finds by itself counts
-	Check    bool
-	Quota    int64         // of the members' databases, 0 = none
+	Check bool
+	Quota int64 // of the members' databases, 0 = none
 	Patience time.Duration // no client waits longer for an answer
 	// operations that are judged and forgotten at a time, 0 = 5000
 	Kept   int
@@ -344,8 +345,7 @@ func (j *Judge) forget(members []Member) {
 // which HashKV keeps, gives one sum before a compaction at it and another after
 // (a tombstone counts as kept by the one and not by the other).
 func (j *Judge) hash(n Member, rev int64) {
-	alive, err := n.Store().KV.Range(&pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, Revision: rev, CountOnly: true})
-	if err != nil || alive.Count == 0 {
+	if !j.lives(n, rev) {
 		return
 	}
 	sum, compactRev, current, err := n.Store().HashKV(rev)
@@ -354,9 +354,18 @@ func (j *Judge) hash(n Member, rev int64) {
 	}
 }
 
-// HashTold compares what a member has told of its data in the same way.
-func (j *Judge) HashTold(id uint64, a *pb.HashKVResponse) {
-	j.checker.Hash(j.now(), id, a.HashRevision, a.CompactRevision, a.Hash)
+// HashTold compares what a member has told of its data in the same way. Of a revision that it has compacted since it
+// told the sum which the compaction had made; there too nothing may have lived, and nobody can tell any more.
+func (j *Judge) HashTold(n Member, a *pb.HashKVResponse) {
+	if a.CompactRevision == n.Store().KV.CompactRevision() && j.lives(n, a.HashRevision) {
+		j.checker.Hash(j.now(), n.ID(), a.HashRevision, a.CompactRevision, a.Hash)
+	}
+}
+
+// lives tells whether a member has a key at a revision.
+func (j *Judge) lives(n Member, rev int64) bool {
+	alive, err := n.Store().KV.Range(&pb.RangeRequest{Key: []byte{0}, RangeEnd: []byte{0}, Revision: rev, CountOnly: true})
+	return err == nil && alive.Count > 0
 }
 
 // past asks a member for everything at some revisions: just below its compact
@@ -427,7 +436,7 @@ func (j *Judge) books(n Member) {
 }
 
 // A lease may go on for a while when its time is over: its end has to be agreed on, and a leader who cannot reach a
-// majority is one for another while. A new leader gives it an election timeout more than it was granted.
+// majority is one for another while; where a majority's disks are slow, one sync more. A new leader gives it an election timeout more than it was granted.
 const (
 	leaseOverdue = 15 * time.Second
 	leaseExtra   = 2 * time.Second
@@ -442,7 +451,7 @@ func (j *Judge) leases(n Member) {
 		case l.Expiry == 0:
 		case left > time.Duration(l.TTL)*time.Second+leaseExtra:
 			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has %v left of %d s", n.ID(), l.ID, left, l.TTL)
-		case left < -leaseOverdue && !n.Store().Alarms.Active(pb.AlarmType_CORRUPT):
+		case left < -leaseOverdue-n.SlowestSync() && !n.Store().Alarms.Active(pb.AlarmType_CORRUPT):
 			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has run out %v ago, and is still there", n.ID(), l.ID,
 				-left)
 		}
