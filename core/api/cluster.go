@@ -143,6 +143,9 @@ func (b *Book) Propose(own duty.Proposal) {
 	p.identity.Own = true
 	p.who, _ = b.whoIs(&p.identity)
 	b.write(p, own.Request)
+	if r := own.Request.Compaction; r != nil {
+		b.t.Emit(trace.Event{Kind: trace.CompactionDue, Rev: r.Revision, B: p.proposal, Term: own.Term})
+	}
 	if r := own.Request.LeaseRevoke; r != nil {
 		b.t.Emit(trace.Event{Kind: trace.LeaseExpired, A: uint64(r.ID), B: p.proposal, Term: own.Term})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"time"
 
 	"vitrine/core/trace"
 )
@@ -30,6 +31,9 @@ type Options struct {
 	// Window bounds the entries whose hashes are remembered; 0 = 16,384. It is
 	// rounded up to a power of two.
 	Window int
+	// KeepFor or KeepRevisions, if not 0, is the history that members who compact by themselves must keep.
+	KeepFor       time.Duration
+	KeepRevisions int64
 }
 
 // Report returns a callback for Checker.OnViolation that writes a Violated event.
@@ -75,6 +79,7 @@ type Checker struct {
 
 	options    Options
 	violations []Violation
+	retention  retention
 	broken     [64]uint64 // violations by number
 	seq        uint64     // of the last event
 
@@ -154,6 +159,9 @@ func (c *Checker) Emit(e *trace.Event) {
 		c.commitAdvanced(c.member(e.Member), e)
 	case trace.EntryApplied:
 		c.applied(c.member(e.Member), e)
+		c.revised(e)
+	case trace.CompactionDue:
+		c.compactionDue(e)
 	case trace.RequestDone:
 		switch {
 		case e.Text != "":

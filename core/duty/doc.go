@@ -1,5 +1,6 @@
 // Package duty is what a member proposes by itself, without a client who asks for it: its name and URLs when it has
-// started, the cluster's version when it leads, the alarm when its database is full.
+// started, the cluster's version when it leads, the alarm when its database is full,
+// the compaction of old history.
 //
 // A duty hears of what happens to the member, and says at every poll what is to be proposed now. The proposals go
 // through the log as clients' do; a duty learns how each has ended and may make it again. None may block another, and

@@ -19,6 +19,8 @@ type Self struct {
 	ClientURLs []string
 	// ClusterVersion is what this member, as leader, sets if the cluster has no version yet: "3.7.0". "" = see Versions.
 	ClusterVersion string
+	// Retention is how much history it keeps as leader.
+	Retention Retention
 }
 
 // Config is what duties are told once.
@@ -35,6 +37,7 @@ type State struct {
 	Leading      bool
 	Members      *membership.Members // nil = not known
 	Alarms       []*pb.AlarmMember
+	Revision     int64 // applied here
 }
 
 // Kind says whose a proposal is.
@@ -49,6 +52,7 @@ const (
 	LeaseExpiry
 	LeaseCheckpoint
 	DowngradeEnd
+	Compaction
 )
 
 // A Proposal is a request of the member's own for the log.
@@ -83,7 +87,8 @@ type Duties struct {
 	expiry      leaseExpiry
 	checkpoints checkpoints
 	downgrade   downgradeEnd
-	all         [6]member // in the order in which they propose
+	compaction  compaction
+	all         [7]member // in the order in which they propose
 }
 
 // member is a duty with its kind. Of a fenced one every proposal is of the term in which it is made.
@@ -100,12 +105,14 @@ func New(cfg Config, clock *lease.Lessor) *Duties {
 		publication: publication{cfg: cfg, done: cfg.Name == ""}, version: clusterVersion{cfg: cfg},
 		alarm:  spaceAlarm{member: cfg.MemberID},
 		expiry: leaseExpiry{clock: clock}, checkpoints: checkpoints{clock: clock},
+		compaction: compaction{keep: cfg.Retention},
 	}
 	d.all = [...]member{
 		{kind: SpaceAlarm, duty: &d.alarm, most: 1}, {kind: ClusterVersion, duty: &d.version, most: 1},
 		{kind: DowngradeEnd, duty: &d.downgrade, most: 1}, {kind: Publication, duty: &d.publication, most: 1},
 		{kind: LeaseExpiry, duty: &d.expiry, most: limits.LeaseRevokesPending, fenced: true},
 		{kind: LeaseCheckpoint, duty: &d.checkpoints, most: 1, fenced: true},
+		{kind: Compaction, duty: &d.compaction, most: 1},
 	}
 	return d
 }

@@ -135,6 +135,10 @@ const (
 	// looks at, CompactionPause the rest between steps.
 	CompactionBatch = 1_000
 	CompactionPause = 10 * time.Millisecond
+	// AutoCompactionInterval is how often a leader that keeps a number of revisions looks.
+	AutoCompactionInterval = 5 * time.Minute
+	// AutoCompactionPeriodMin is the shortest period that a flag may ask for: its tenth is some ticks.
+	AutoCompactionPeriodMin = time.Second
 	// MinImageLimit is the least size of a database that a member takes from a leader, whatever its own quota.
 	MinImageLimit = 16 << 30
 	// ImageReserveBytes is the space on the disk that a database on its way leaves free: a log that cannot go on stops

@@ -307,6 +307,7 @@ func (m *Member) perform() {
 	m.seen = duty.State{
 		Now: m.now, Leader: m.node.Leader(), Term: m.node.Term(), Leading: m.node.IsLeader(),
 		Members: m.book.Members(), Alarms: m.book.Alarms(),
+		Revision: m.book.Revision(),
 	}
 	m.proposals = m.duties.Due(&m.seen, m.proposals[:0])
 	for _, p := range m.proposals {

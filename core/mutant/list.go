@@ -153,6 +153,9 @@ const (
 	LeaseCutShort
 	LeaseImmortal
 
+	// What a cluster does by itself.
+	RetentionIgnored
+
 	count
 )
 

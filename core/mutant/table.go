@@ -606,4 +606,9 @@ var table = [count]Info{
 		Story:    "no lease ever runs out",
 		Convicts: []int{invariant.LeaseRemaining, invariant.Liveness},
 	},
+	RetentionIgnored: {
+		Name: "retention-ignored", Source: "mutation of duty", Seeds: 50,
+		Story:    "a leader that compacts by itself drops history that it was told to keep",
+		Convicts: []int{invariant.Compaction},
+	},
 }

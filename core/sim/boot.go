@@ -173,7 +173,7 @@ func memberConfig(n *node) member.Config {
 		},
 		Limits: api.Limits{SlowRequest: -1},
 		Self: duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"},
-			ClusterVersion: clusterVersion},
+			ClusterVersion: clusterVersion, Retention: duty.Retention(w.cfg.Retention)},
 		ClusterID: clusterID, TickInterval: w.cfg.TickEvery, LeaseCheckpointInterval: w.cfg.Checkpoints,
 		Watch: watch.Config{
 			ProgressInterval: w.cfg.Progress, NoEncoding: true, StreamPushes: w.cfg.Watch.Pushes,

@@ -80,7 +80,8 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	}
 	w.chaos = chaos.New(faultTarget{w}, w.clock, cfg.Seed, drawn)
 	w.judge = judge.New(w.clock, w.stream, judge.Options{
-		Check: !cfg.NoChecks, Quota: cfg.Quota, Kept: cfg.Judged, Decode: w.decode,
+		Check: !cfg.NoChecks, Quota: cfg.Quota, KeepFor: cfg.Retention.Period,
+		KeepRevisions: cfg.Retention.Revisions, Kept: cfg.Judged, Decode: w.decode,
 		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, settle.ProbePatience),
 	})
 	w.clients = client.New(clientHost{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)

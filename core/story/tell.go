@@ -113,7 +113,8 @@ var simple = [256]string{
 	trace.SnapshotSaved: "snapshotSaved", trace.SnapshotSent: "snapshotSent", trace.SnapshotInstalled: "snapshotInstalled",
 	trace.LeaseGranted: "leaseGranted", trace.LeaseRevoked: "leaseRevoked",
 	trace.MemberLeft: "memberLeft",
-	trace.LogFailed:  "logFailed", trace.Compacted: "compacted", trace.Violated: "violated",
+	trace.LogFailed:  "logFailed", trace.Violated: "violated",
+	trace.Compacted: "compacted", trace.CompactionDue: "compactionDue",
 }
 
 // request notes who asks what, and tells of what fails at its client.

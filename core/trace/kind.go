@@ -202,6 +202,8 @@ const (
 	Compacted Kind = 91
 	// KeyIndexed: the index knows key Text at Rev.
 	KeyIndexed Kind = 92
+	// CompactionDue: Member proposes by itself that history below Rev goes: B = proposal.
+	CompactionDue Kind = 93
 )
 
 // Watches; A = watch id, B = stream.
@@ -333,6 +335,7 @@ var kinds = [256]struct{ name, group string }{
 	RevisionAdvanced:  {"revision-advanced", "mvcc"},
 	Compacted:         {"compacted", "mvcc"},
 	KeyIndexed:        {"key-indexed", "mvcc"},
+	CompactionDue:     {"compaction-due", "mvcc"},
 	WatchCreated:      {"watch-created", "watch"},
 	WatchPushed:       {"watch-pushed", "watch"},
 	WatchCanceled:     {"watch-canceled", "watch"},

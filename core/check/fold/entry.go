@@ -30,6 +30,9 @@ func read(e *raftpb.Entry, decode func(data []byte) (*pb.InternalRaftRequest, er
 	return l
 }
 
+// Proposal is the id of the request, 0 if there is none.
+func (e Entry) Proposal() uint64 { return e.Request.GetHeader().GetID() }
+
 // Body is the request that the model knows, nil if there is none.
 func (e Entry) Body() any {
 	r := e.Request

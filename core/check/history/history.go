@@ -96,6 +96,9 @@ func (h *History) Return(op int, now trace.Instant, resp any, err error) {
 	}
 }
 
+// Own tells of a proposal that a member makes by itself: whatever it asks for, no client has.
+func (h *History) Own(proposal uint64) { h.known.own[proposal] = true }
+
 // Len is the number of operations that are kept.
 func (h *History) Len() int { return len(h.ops) }
 

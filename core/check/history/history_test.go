@@ -465,6 +465,28 @@ func TestLikesThatChangeNothing(t *testing.T) {
 	}
 }
 
+// TestWhatMembersProposeThemselves: a leader compacts by itself, and after that a client asks for the same and gets no
+// answer. What is in the log is the leader's.
+func TestWhatMembersProposeThemselves(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		s := newServer(t)
+		s.call(1, 0, 1, put("a", "1"))
+		r := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 77}, Compaction: &pb.CompactionRequest{Revision: 2}}
+		if told {
+			s.h.Own(77)
+		}
+		s.log.Entries([]*raftpb.Entry{logEntry(t, s.log.Index()+1, r)})
+		if _, err := s.state.Apply(r.Compaction); err != nil {
+			t.Fatal(err)
+		}
+		s.call(1, 2, 3, put("a", "2"))
+		s.h.Return(s.h.Invoke(2, 4, &pb.CompactionRequest{Revision: 2}), 5, nil, errTimeout)
+		if err := s.h.Check(); err != nil != !told {
+			t.Errorf("told whose it is: %v, and finds %v", told, err)
+		}
+	}
+}
+
 // TestCompactedRevision: a transaction that deletes, puts and deletes a key makes
 // three events at revision 3, of which a compaction there keeps the last.
 func TestCompactedRevision(t *testing.T) {

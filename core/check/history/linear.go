@@ -153,7 +153,7 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 	}
 	byBytes := map[string][]*written{}
 	for _, w := range l.writes {
-		if w.claimed {
+		if w.claimed || w.own {
 			continue
 		}
 		name := w.bytes()
@@ -182,7 +182,7 @@ func (h *History) forgot(name string) bool {
 func (l *replayed) claim(c *candidate) {
 	if c.known.write == nil && !readOnly(c.request) {
 		for _, w := range l.after(c.place / 2) {
-			if !w.claimed && w.err == nil && (c.place%2 == 0) == (w.after > w.before) && w.asks(c.request) {
+			if !w.claimed && !w.own && w.err == nil && (c.place%2 == 0) == (w.after > w.before) && w.asks(c.request) {
 				w.claimed, c.known.write = true, w
 				break
 			}

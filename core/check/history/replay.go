@@ -18,6 +18,7 @@ type written struct {
 	after    int64 // and after; equal if it wrote nothing
 	era      int   // and after
 	compacts bool
+	own      bool // by a member itself, and no client's
 	claimed  bool // by an answered operation of the history
 	agreed   bool // the answer of that operation is the model's
 	name     string
@@ -42,13 +43,16 @@ type replayed struct {
 	before  int64        // revision before the entry that is being executed
 	last    *model.State // before it, if it is a compaction
 	writes  []*written
-	changes []change // by revision
-	eras    []era    // that are over
-	closed  int      // eras before those
-	from    int64    // first revision of this era
+	changes []change        // by revision
+	eras    []era           // that are over
+	closed  int             // eras before those
+	from    int64           // first revision of this era
+	own     map[uint64]bool // proposals of members themselves that the log has not shown yet
 }
 
-func newReplayed() *replayed { return &replayed{start: 1, from: 1, front: model.New()} }
+func newReplayed() *replayed {
+	return &replayed{start: 1, from: 1, front: model.New(), own: map[uint64]bool{}}
+}
 
 // known tells whether there is a log at all.
 func (l *replayed) known() bool { return l.index > 0 }
@@ -146,8 +150,9 @@ func (l *replayed) After(e fold.Entry, s *model.State, response any, err error) 
 	}
 	l.writes = append(l.writes, &written{
 		request: body, response: response, err: err, index: e.Index, before: l.before, after: revision, era: l.era(),
-		compacts: compacts,
+		compacts: compacts, own: l.own[e.Proposal()],
 	})
+	delete(l.own, e.Proposal())
 	if revision > l.before {
 		l.note(revision)
 	}

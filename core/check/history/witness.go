@@ -121,7 +121,7 @@ func (l *replayed) matchesNoOp(c *candidate, rev int64, where func(*written) boo
 // know, at any time.
 func (w *written) findLost(lost []*candidate) {
 	for _, c := range lost {
-		if c.write == nil && bytesOf(c.request) == w.bytes() {
+		if c.write == nil && !w.own && bytesOf(c.request) == w.bytes() {
 			c.write, w.placed = w, c
 			return
 		}

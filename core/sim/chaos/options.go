@@ -48,7 +48,8 @@ type Options struct {
 	Calls           int // their weight
 	Alarms          bool
 	Quota           int64
-	Leases          int           // weight of what clients ask about leases
+	Leases          int // weight of what clients ask about leases
+	Retention       setup.Retention
 	Checkpoints     time.Duration // how long a lease runs before what is left of it is written down
 }
 
@@ -114,6 +115,8 @@ func (o *Options) tuning() (words []string) {
 	say(o.Calls > 0, "calls=%d", o.Calls)
 	say(o.Alarms, "alarms")
 	say(o.Quota > 0, "quota=%d", o.Quota)
+	say(o.Retention.Period > 0, "keep=%v", o.Retention.Period.Round(time.Millisecond))
+	say(o.Retention.Revisions > 0, "keep=%d/%v", o.Retention.Revisions, o.Retention.Every.Round(time.Millisecond))
 	say(o.Leases > 0, "leases=%d checkpoints=%v", o.Leases, o.Checkpoints)
 	return words
 }
@@ -148,6 +151,7 @@ func Draw(seed uint64, always []string) (o Options, err error) {
 	o.drawBroken(dice.New(seed, dice.Options, 1))
 	o.drawSteps(dice.New(seed, dice.Options, 2))
 	o.drawInstall(dice.New(seed, dice.Options, 3))
+	o.drawRetention(dice.New(seed, dice.Options, 4))
 	for _, name := range always {
 		class := slices.Index(names[:], name)
 		if class < 0 {
@@ -204,6 +208,17 @@ func (o *Options) drawSteps(d *dice.Dice) {
 // drawInstall draws the class of received databases that wait for the old one.
 func (o *Options) drawInstall(d *dice.Dice) {
 	o.On[Install], o.Install = d.Chance(0.5), 0.2+0.8*float64(d.Uint64N(1001))/1000
+}
+
+// drawRetention lets leaders compact by themselves in half of the runs.
+func (o *Options) drawRetention(d *dice.Dice) {
+	r := setup.Retention{Period: d.Between(2*time.Second, 15*time.Second)}
+	if revisions, every := 1+int64(d.Uint64N(200)), d.Between(500*time.Millisecond, 4*time.Second); d.Chance(0.5) {
+		r = setup.Retention{Revisions: revisions, Every: every}
+	}
+	if d.Chance(0.5) {
+		o.Retention = r
+	}
 }
 
 // drawTuning varies what is not a fault: each thing in half of the runs.
@@ -267,6 +282,7 @@ const smallestQuota = 96 << 10
 // Tune puts the drawn variations into a configuration.
 func (o *Options) Tune(c *setup.Config) {
 	c.Founding = append(c.Founding, o.Founding...)
+	c.Retention = cmp.Or(c.Retention, o.Retention)
 	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
 	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)
 	c.CompactEntries = cmp.Or(o.CompactEntries, c.CompactEntries)

@@ -63,7 +63,10 @@ type Options struct {
 	// without it, only what the simulator finds by itself counts
 	Check bool
 	Quota int64 // of the members' databases, 0 = none
-	Patience time.Duration // no client waits longer for an answer
+	// what members who compact by themselves keep
+	KeepFor       time.Duration
+	KeepRevisions int64
+	Patience      time.Duration // no client waits longer for an answer
 	// operations that are judged and forgotten at a time, 0 = 5000
 	Kept   int
 	Decode func(data []byte) (*pb.InternalRaftRequest, error) // of an entry
@@ -91,7 +94,7 @@ func New(c *clock.Clock, stream *trace.Stream, o Options) *Judge {
 	if !o.Check {
 		return j
 	}
-	j.checker, j.fold = check.New(check.Options{}), fold.New()
+	j.checker, j.fold = check.New(check.Options{KeepFor: o.KeepFor, KeepRevisions: o.KeepRevisions}), fold.New()
 	j.fold.Decode = o.Decode
 	j.history = history.New(j.fold)
 	report := check.Report(stream)
@@ -103,7 +106,18 @@ func New(c *clock.Clock, stream *trace.Stream, o Options) *Judge {
 		}
 	}
 	stream.Attach(j.checker)
+	stream.Attach(own{j.history})
 	return j
+}
+
+// own tells a history what members propose by themselves.
+type own struct{ history *history.History }
+
+// Emit implements trace.Sink.
+func (o own) Emit(e *trace.Event) {
+	if e.Kind == trace.CompactionDue || e.Kind == trace.LeaseExpired {
+		o.history.Own(e.B)
+	}
 }
 
 // Checks reports whether there are checkers.

@@ -62,12 +62,22 @@ type Config struct {
 	// Checkpoints is how long a lease runs before what is left of it is written down; 0 = etcd's five minutes.
 	Checkpoints time.Duration `json:"checkpoints,omitempty"`
 
+	// Retention is how much history a leader keeps that compacts by itself; zeros: it does not.
+	Retention Retention `json:"retention,omitzero"`
+
 	LogWindow int  `json:"logWindow"`        // entries of each log that State shows
 	Hashes    bool `json:"hashes,omitempty"` // events tell the hash of each member's keys at each revision
 
 	Mirrored bool `json:"-"`        // State shows logs: a test compares it with the picture
 	NoChecks bool `json:"noChecks"` // measure the simulator without its checkers
 	Record   bool `json:"-"`        // keep what the clients decide among the commands, see World.Replay
+}
+
+// Retention is a period, or a number of revisions that is looked at each Every.
+type Retention struct {
+	Period    time.Duration `json:"period,omitempty"`
+	Revisions int64         `json:"revisions,omitempty"`
+	Every     time.Duration `json:"every,omitempty"`
 }
 
 // Founding is one power loss, or kill, before a member has ever run.

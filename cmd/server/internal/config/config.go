@@ -24,9 +24,11 @@ import (
 	"net"
 	"net/url"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
+	"vitrine/core/duty"
 	"vitrine/core/limits"
 )
 
@@ -67,6 +69,7 @@ type Config struct {
 	BackendBatchLimit       int
 	CompactionBatchLimit    int
 	CompactionSleepInterval time.Duration
+	Retention               duty.Retention
 
 	WatchProgressNotifyInterval time.Duration
 
@@ -156,6 +159,8 @@ type parser struct {
 	heartbeatMs, electionMs uint
 	tokenSeconds            uint
 	cluster                 string
+	compactionMode          string
+	compactionRetention     string
 	outputs                 string
 }
 
@@ -241,6 +246,9 @@ func (p *parser) finish() error {
 	c.HeartbeatInterval = time.Duration(p.heartbeatMs) * time.Millisecond
 	c.ElectionTimeout = time.Duration(p.electionMs) * time.Millisecond
 	c.AuthTokenTTL = time.Duration(p.tokenSeconds) * time.Second
+	if err := p.retention(); err != nil {
+		return err
+	}
 	if p.set["listen-client-urls"] && !p.set["advertise-client-urls"] {
 		return errors.New("--advertise-client-urls is required when --listen-client-urls is set explicitly")
 	}
@@ -264,6 +272,40 @@ func (p *parser) finish() error {
 		if out = strings.TrimSpace(out); out != "" {
 			c.LogOutputs = append(c.LogOutputs, out)
 		}
+	}
+	return nil
+}
+
+// What --auto-compaction-retention counts.
+const (
+	modePeriodic = "periodic"
+	modeRevision = "revision"
+)
+
+// retention reads how much history is kept: a bare number is of hours or revisions.
+func (p *parser) retention() error {
+	text := p.compactionRetention
+	number, err := strconv.ParseInt(text, 10, 64)
+	plain := err == nil
+	period := time.Duration(number) * time.Hour
+	if !plain && text != "" {
+		if period, err = time.ParseDuration(text); err != nil {
+			return fmt.Errorf("--auto-compaction-retention: error parsing CompactionRetention: %w", err)
+		}
+	}
+	switch {
+	case plain && p.compactionMode == modePeriodic && int64(period/time.Hour) != number:
+		return fmt.Errorf("--auto-compaction-retention %s: so many hours cannot be counted", text)
+	case number < 0 || period < 0:
+		return fmt.Errorf("--auto-compaction-retention must not be negative (set to %s)", text)
+	case p.compactionMode == modeRevision && !plain && period != 0:
+		return fmt.Errorf("--auto-compaction-retention %s is no number of revisions", text)
+	case p.compactionMode == modeRevision:
+		p.c.Retention = duty.Retention{Revisions: number, Every: limits.AutoCompactionInterval}
+	case period != 0 && period < limits.AutoCompactionPeriodMin:
+		return fmt.Errorf("--auto-compaction-retention %s is less than %v", text, limits.AutoCompactionPeriodMin)
+	default:
+		p.c.Retention = duty.Retention{Period: period}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"vitrine/core/duty"
 )
 
 func parse(t *testing.T, env []string, args ...string) (*Config, string, error) {
@@ -240,7 +241,6 @@ func TestDefaultsInOtherWords(t *testing.T) {
 		"--compact-hash-check-time=60s", "--raft-read-timeout=5000ms", "--raft-write-timeout=1s", "--max-wals=0x5",
 		"--bcrypt-cost=12", "--auto-tls=0",
 		"--strict-reconfig-check", "--strict-reconfig-check=T", "--enable-grpc-gateway=false",
-		"--auto-compaction-mode=revision", "--auto-compaction-retention=0h",
 		"--feature-gates=CompactHashCheck=false,TxnModeWriteWithSharedBuffer=true", "--cors=", "--v2-deprecation=gone",
 		"--backend-bbolt-freelist-type=",
 		"--snapshot-catchup-entries=0", "--compaction-sleep-interval=0", "--watch-progress-notify-interval=0", "-v",
@@ -250,6 +250,35 @@ func TestDefaultsInOtherWords(t *testing.T) {
 		if err != nil || c.SnapshotCatchUpEntries != 5000 || c.CompactionSleepInterval != 10*time.Millisecond ||
 			c.WatchProgressNotifyInterval != 10*time.Minute {
 			t.Errorf("%s: %v", arg, err)
+		}
+	}
+}
+
+func TestRetention(t *testing.T) {
+	for args, want := range map[string]duty.Retention{
+		"":                                {},
+		"--auto-compaction-retention=0h":  {},
+		"--auto-compaction-retention=":    {},
+		"--auto-compaction-retention=2":   {Period: 2 * time.Hour},
+		"--auto-compaction-retention=90s": {Period: 90 * time.Second},
+		"--auto-compaction-mode=revision --auto-compaction-retention=1000": {Revisions: 1000, Every: 5 * time.Minute},
+	} {
+		c, _, err := parse(t, nil, strings.Fields(args)...)
+		if err != nil || c.Retention.Period != want.Period || c.Retention.Revisions != want.Revisions {
+			t.Errorf("%s: %+v, %v", args, c, err)
+		}
+	}
+	for args, why := range map[string]string{
+		"--auto-compaction-retention=soon":                               "error parsing CompactionRetention",
+		"--auto-compaction-retention=-1":                                 "must not be negative",
+		"--auto-compaction-retention=-1h":                                "must not be negative",
+		"--auto-compaction-retention=10ms":                               "is less than 1s",
+		"--auto-compaction-retention=5000000":                            "so many hours cannot be counted",
+		"--auto-compaction-mode=revision --auto-compaction-retention=1h": "is no number of revisions",
+		"--auto-compaction-mode=daily":                                   "valid values are periodic, revision",
+	} {
+		if _, _, err := parse(t, nil, strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v", args, err)
 		}
 	}
 }

@@ -121,6 +121,12 @@ func backendFlags() []spec {
 			func(p *parser) any { return &p.c.CompactionBatchLimit }, nil},
 		{"compaction-sleep-interval", "0s", "The pause between steps of a compaction (0s: 10ms).",
 			func(p *parser) any { return &p.c.CompactionSleepInterval }, nil},
+		{"auto-compaction-mode", "periodic", "What auto-compaction-retention counts: 'periodic' time, or 'revision's.",
+			func(p *parser) any { return choice{&p.compactionMode, []string{modePeriodic, modeRevision}} }, nil},
+		{"auto-compaction-retention", "0",
+			"How much history the leader keeps; it compacts the rest by itself. In periodic mode a duration, or hours; in " +
+				"revision mode revisions (0: it keeps all).",
+			func(p *parser) any { return &p.compactionRetention }, nil},
 	}
 }
 
@@ -170,7 +176,6 @@ const (
 	noTLS        = "this version has no TLS"
 	noDiscovery  = "this version has no discovery service"
 	noTracing    = "this version has no distributed tracing"
-	noCompactor  = "this version compacts only when it is asked to"
 	noRotation   = "this version does not rotate its log"
 	oneSnapshot  = "there is one database, and the log keeps what it needs"
 	fixedTimeout = "the peer port has timeouts of its own"
@@ -192,9 +197,6 @@ func idle(name, def, help string, kind kind, why string) spec {
 func restrictedFlags() []spec {
 	all := append(tlsFlags(), discoveryFlags()...)
 	return append(all,
-		here("auto-compaction-retention", "0", "Auto compaction retention length; 0 means none.", text, noCompactor, "0s",
-			"0m", "0h", ""),
-		here("auto-compaction-mode", "periodic", "How to read auto-compaction-retention.", text, noCompactor, "revision"),
 		here("backend-bbolt-freelist-type", "map", "Type of bbolt's freelist.", text, notYet, ""),
 		here("bootstrap-defrag-threshold-megabytes", "0", "Defragment at boot if that frees so much.", number, notYet),
 		idle("compact-hash-check-time", "1m0s", "Time between checks of followers' compaction hashes.", duration, notYet),
