@@ -16,9 +16,19 @@ import (
 // checkpoint from then on, or its whole TTL (I15).
 type leases struct {
 	lives map[uint64]*life
-	ends  map[uint64]trace.Instant // when it had run out, by proposal
-	term  uint64                   // of the newest leader that counts
+	ends  map[uint64]ending // by proposal
+	term  uint64            // of the newest leader that counts
+	knows map[holder]uint64 // the newest grant that a member has applied: its index
 }
+
+// ending is what a leader found that proposes to end a lease.
+type ending struct {
+	at      trace.Instant
+	granted uint64 // index of the grant that it knew, 0 = found on its disk
+}
+
+// holder is a member that has applied a grant of a lease.
+type holder struct{ member, lease uint64 }
 
 // life is a lease from a grant to its end.
 type life struct {
@@ -41,8 +51,9 @@ func secondsFrom(t trace.Instant, n int64) trace.Instant {
 
 func (l *leases) granted(e *trace.Event) {
 	if l.lives == nil {
-		l.lives, l.ends = map[uint64]*life{}, map[uint64]trace.Instant{}
+		l.lives, l.ends, l.knows = map[uint64]*life{}, map[uint64]ending{}, map[holder]uint64{}
 	}
+	l.knows[holder{e.Member, e.A}] = e.Index
 	if old := l.lives[e.A]; old != nil && old.granted >= e.Index {
 		return
 	}
@@ -76,7 +87,7 @@ func (l *leases) promoted(e *trace.Event) {
 
 func (l *leases) expired(e *trace.Event) {
 	if l.ends != nil {
-		l.ends[e.B] = e.Now
+		l.ends[e.B] = ending{e.Now, l.knows[holder{e.Member, e.A}]}
 	}
 }
 
@@ -88,11 +99,11 @@ func (c *Checker) leaseRevoked(e *trace.Event) {
 		return
 	}
 	x.over = true
-	x.ended, x.byTime = l.ends[e.B]
+	end, byTime := l.ends[e.B]
 	delete(l.ends, e.B)
-	if x.ended < x.at {
-		x.byTime = false // it was an earlier lease of this id that had run out: an entry names no more than the id
-	}
+	// An earlier lease of this id may have run out, at a leader that is to apply the grant: an entry names no more than
+	// the id.
+	x.ended, x.byTime = end.at, byTime && end.at >= x.at && (end.granted == 0 || end.granted >= x.granted)
 	switch {
 	case !x.byTime:
 	case x.ended < x.until:

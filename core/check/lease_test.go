@@ -13,6 +13,11 @@ func lease(kind trace.Kind, at time.Duration, index, b, c uint64) trace.Event {
 	return trace.Event{Kind: kind, Member: 1, Now: trace.Instant(at), Index: index, A: 7, B: b, C: c, Term: 2}
 }
 
+func member2(e trace.Event) trace.Event {
+	e.Member = 2
+	return e
+}
+
 func TestLeases(t *testing.T) {
 	const s = time.Second
 	grant := lease(trace.LeaseGranted, 1*s, 20, 0, 10)
@@ -42,6 +47,9 @@ func TestLeases(t *testing.T) {
 			lease(trace.LeaseCheckpointed, 7*s, 24, 0, 7), leader(8*s, 3), expire(12 * s), revoke(12*s, 30)}},
 		"a member applies the grant late": {0, []trace.Event{grant,
 			lease(trace.LeaseGranted, 9*s, 20, 0, 10), expire(11 * s), revoke(12*s, 30)}},
+		"an earlier lease had run out at a leader who lags": {0, []trace.Event{grant, expire(11 * s),
+			revoke(12*s, 26), member2(lease(trace.LeaseGranted, 13*s, 28, 0, 10)), lease(trace.LeaseExpired, 14*s, 0, 98, 0),
+			lease(trace.LeaseRevoked, 15*s, 30, 98, 0)}},
 		"an earlier lease of the id had run out": {0, []trace.Event{grant, expire(11 * s),
 			lease(trace.LeaseGranted, 12*s, 28, 0, 10), revoke(13*s, 30)}},
 	} {
