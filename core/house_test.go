@@ -25,7 +25,7 @@ var order = []string{
 	"wal", "backend", "backend/bolt",
 	"mvcc", "lease", "auth", "membership",
 	"watch", "store",
-	"consensus", "duty", "api", "member",
+	"consensus", "duty", "api/overlap", "api", "member",
 	"driver",
 	"model", "check", "check/fold", "check/history",
 	"script", "picture",

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"vitrine/core/api/overlap"
 	"vitrine/core/pb"
 )
 
@@ -22,7 +23,10 @@ func validTxn(r *pb.TxnRequest, maxTxnOps int) *Error {
 	if err := checkTxn(r, maxTxnOps); err != nil {
 		return err
 	}
-	return checkOverlaps(r)
+	if overlap.Twice(r) {
+		return ErrDuplicateKey
+	}
+	return nil
 }
 
 // checkStream is checkRange for RangeStream, which can neither sort nor filter.

@@ -184,18 +184,10 @@ func (c *Checker) Emit(e *trace.Event) {
 		c.installed(c.member(e.Member), e)
 	case trace.MemberStarted:
 		c.started(c.member(e.Member), e)
-	case trace.LeaseGranted:
-		c.leases.granted(e)
-	case trace.LeaseCheckpointed:
-		c.leases.checkpointed(e)
-	case trace.LessorPromoted:
-		c.leases.promoted(e)
-	case trace.LeaseExpired:
-		c.leases.expired(e)
-	case trace.LeaseRevoked:
-		c.leaseRevoked(e)
 	case trace.MemberCrashed, trace.MemberStopped:
 		c.member(e.Member).leading = false
+	default:
+		c.lease(e)
 	}
 }
 

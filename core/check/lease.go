@@ -45,6 +45,21 @@ type life struct {
 	byTime  bool
 }
 
+func (c *Checker) lease(e *trace.Event) {
+	switch e.Kind {
+	case trace.LeaseGranted:
+		c.leases.granted(e)
+	case trace.LeaseCheckpointed:
+		c.leases.checkpointed(e)
+	case trace.LessorPromoted:
+		c.leases.promoted(e)
+	case trace.LeaseExpired:
+		c.leases.expired(e)
+	case trace.LeaseRevoked:
+		c.leaseRevoked(e)
+	}
+}
+
 func secondsFrom(t trace.Instant, n int64) trace.Instant {
 	return t + trace.Instant(n*int64(time.Second))
 }

@@ -60,7 +60,7 @@ func (c *Checker) compactionDue(e *trace.Event) {
 				e.Member, e.Rev, o.KeepFor.Round(time.Millisecond), then)
 		}
 	case o.KeepRevisions > 0 && e.Rev > newest-o.KeepRevisions:
-		c.violate(invariant.Compaction, e, "member %d compacts by itself up to %d, but the newest revision is %d and %d are to be kept",
-			e.Member, e.Rev, newest, o.KeepRevisions)
+		c.violate(invariant.Compaction, e, "member %d compacts by itself up to %d, but the newest revision is %d, and %d "+
+			"are to be kept", e.Member, e.Rev, newest, o.KeepRevisions)
 	}
 }

@@ -10,8 +10,9 @@ import (
 
 // Alone makes what was found at boot the log of a member that is alone in its cluster, whoever else was there: entries
 // that are not known to be committed are dropped, and committed ones follow that remove the others, and let the member
-// vote if it did not. It returns what is to be written to the log before the member starts: entries in the place of what
-// was dropped, and the hard state. add is the context of a change that adds the member, promote of one that promotes it.
+// vote if it did not. It returns what is to be written to the log before the member starts: entries in the place of
+// what was dropped, and the hard state. add is the context of a change that adds the member, promote of one that
+// promotes it.
 //
 // It is for disasters only: what others have committed beyond is lost, and if they live on there are two clusters.
 func (b Boot) Alone(self uint64, add, promote []byte) (Boot, []*raftpb.Entry, *raftpb.HardState, error) {

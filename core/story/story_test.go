@@ -66,7 +66,9 @@ func TestRefusalsAreTold(t *testing.T) {
 		}
 	}
 	other := leader%5 + 1
-	for _, line := range []string{fmt.Sprintf("campaign member=%d", other), "get key=x rev=99", "set name=jitter value=25.891357ms"} {
+	for _, line := range []string{
+		fmt.Sprintf("campaign member=%d", other), "get key=x rev=99", "set name=jitter value=25.891357ms",
+	} {
 		c, err := script.Parse(line)
 		if err != nil {
 			t.Fatal(err)

@@ -49,8 +49,8 @@ func Zoom(w, h float64) float64 {
 // if that is more than the headline.
 func Arrange(w, h float64, members []uint64, clients int, bare bool, covered float64) Layout {
 	l := Layout{
-		W: w, H: h, Bare: bare, Phone: bare && (w < 600 || h < 300), IDs: slices.Clone(members), Members: make([]Point, len(members)),
-		Count: len(members),
+		W: w, H: h, Bare: bare, Phone: bare && (w < 600 || h < 300), IDs: slices.Clone(members),
+		Members: make([]Point, len(members)), Count: len(members),
 	}
 	l.matrix()
 	l.Stage = Rect{0, 0, w, l.Matrix.Y}

@@ -78,8 +78,9 @@ func (s *Scene) Resize(w, h float64, members []uint64, clients int, bare bool, c
 //
 // What is drawn later covers what was drawn before; there is no depth. From the bottom: the floor; links, and the ways
 // of requests along them; messages, which must never hide a member; members; clients and the names of what they ask;
-// the words below the members, which nothing may make unreadable; the stroke of the pointer, which belongs to the visitor and covers all of the stage; and the log matrix, which has a
-// floor of its own. Over asks in the opposite order, so that a pointer touches what can be seen.
+// the words below the members, which nothing may make unreadable; the stroke of the pointer, which belongs to the
+// visitor and covers all of the stage; and the log matrix, which has a floor of its own. Over asks in the opposite
+// order, so that a pointer touches what can be seen.
 //
 // remember comes first: links, members and matrix draw what it has noted of this frame.
 func (s *Scene) Draw(v *View) *Batch {

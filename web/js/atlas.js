@@ -5,7 +5,8 @@
 
 const sans = 'Inter, system-ui, "PingFang SC", "Noto Sans CJK SC", "WenQuanYi Micro Hei", sans-serif';
 const mono = '"JetBrains Mono", ui-monospace, "DejaVu Sans Mono", "PingFang SC", "WenQuanYi Micro Hei", monospace';
-const narrow = 1024; // of the sheet in device pixels; where pixels are small it is twice as wide, so as not to become too high
+// Width of the sheet in device pixels; where pixels are small it is twice as wide, so as not to become too high.
+const narrow = 1024;
 
 // Shapes by name: size of their box in CSS pixels, and how to draw them around
 // its middle. The names are those of wasm/scene.

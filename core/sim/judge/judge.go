@@ -450,7 +450,8 @@ func (j *Judge) books(n Member) {
 }
 
 // A lease may go on for a while when its time is over: its end has to be agreed on, and a leader who cannot reach a
-// majority is one for another while; where a majority's disks are slow, one sync more. A new leader gives it an election timeout more than it was granted.
+// majority is one for another while; where a majority's disks are slow, one sync more. A new leader gives it an
+// election timeout more than it was granted.
 const (
 	leaseOverdue = 15 * time.Second
 	leaseExtra   = 2 * time.Second

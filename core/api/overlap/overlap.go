@@ -1,4 +1,8 @@
-package api
+// Package overlap finds what a txn writes twice.
+//
+// A txn writes all at one revision, so on no path through it may a key be put twice, or put and covered by a delete.
+// The two branches of a nested txn exclude each other: a key may be put in both.
+package overlap
 
 import (
 	"bytes"
@@ -6,9 +10,6 @@ import (
 
 	"vitrine/core/pb"
 )
-
-// A txn writes all at one revision, so on no path through it may a key be put twice, or put and covered by a delete.
-// The two branches of a nested txn exclude each other: a key may be put in both.
 
 // writes is what one list of operations may put and delete, on any of its paths.
 type writes struct {
@@ -28,22 +29,22 @@ func (s span) covers(key []byte) bool {
 	return bytes.Compare(s.key, key) <= 0 && bytes.Compare(key, s.end) < 0
 }
 
-func checkOverlaps(r *pb.TxnRequest) *Error {
+// Twice tells whether a txn may put a key twice, or put one that it deletes.
+func Twice(r *pb.TxnRequest) bool {
 	for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
 		if len(ops) > 1 || len(ops) == 1 && ops[0].GetRequestTxn() != nil {
-			if _, err := collectWrites(ops); err != nil {
-				return err
+			if _, ok := collect(ops); !ok {
+				return true
 			}
 		}
 	}
-	return nil
+	return false
 }
 
-// collectWrites gathers what ops write and refuses what collides. A delete of this level collides with every put of
+// collect gathers what ops write, unless something collides. A delete of this level collides with every put of
 // this level and below; a delete of a txn further down collides with puts of its own level, of later sibling txns and
 // of the levels above, but not with those of earlier siblings, as in etcd.
-func collectWrites(ops []*pb.RequestOp) (writes, *Error) {
-	var w writes
+func collect(ops []*pb.RequestOp) (w writes, ok bool) {
 	for _, op := range ops {
 		if d := op.GetRequestDeleteRange(); d != nil {
 			w.deletes = append(w.deletes, span{d.Key, d.RangeEnd})
@@ -51,58 +52,58 @@ func collectWrites(ops []*pb.RequestOp) (writes, *Error) {
 	}
 	for _, op := range ops {
 		if t := op.GetRequestTxn(); t != nil {
-			if err := w.addTxn(t); err != nil {
-				return w, err
+			if !w.addTxn(t) {
+				return w, false
 			}
 		}
 	}
 	for _, op := range ops {
 		if p := op.GetRequestPut(); p != nil {
-			if err := w.put(p.Key); err != nil {
-				return w, err
+			if !w.put(p.Key) {
+				return w, false
 			}
 		}
 	}
-	return w, nil
+	return w, true
 }
 
-func (w *writes) addTxn(t *pb.TxnRequest) *Error {
-	then, err := collectWrites(t.GetSuccess())
-	if err != nil {
-		return err
+func (w *writes) addTxn(t *pb.TxnRequest) bool {
+	then, ok := collect(t.GetSuccess())
+	if !ok {
+		return false
 	}
-	otherwise, err := collectWrites(t.GetFailure())
-	if err != nil {
-		return err
+	otherwise, ok := collect(t.GetFailure())
+	if !ok {
+		return false
 	}
 	for _, k := range then.puts {
-		if err := w.put(k); err != nil {
-			return err
+		if !w.put(k) {
+			return false
 		}
 	}
 	for _, k := range otherwise.puts {
 		if _, both := slices.BinarySearchFunc(then.puts, k, bytes.Compare); both {
 			if w.deleted(k) {
-				return ErrDuplicateKey
+				return false
 			}
 			continue
 		}
-		if err := w.put(k); err != nil {
-			return err
+		if !w.put(k) {
+			return false
 		}
 	}
 	w.deletes = append(w.deletes, then.deletes...)
 	w.deletes = append(w.deletes, otherwise.deletes...)
-	return nil
+	return true
 }
 
-func (w *writes) put(key []byte) *Error {
+func (w *writes) put(key []byte) bool {
 	at, twice := slices.BinarySearchFunc(w.puts, key, bytes.Compare)
 	if twice || w.deleted(key) {
-		return ErrDuplicateKey
+		return false
 	}
 	w.puts = slices.Insert(w.puts, at, key)
-	return nil
+	return true
 }
 
 func (w *writes) deleted(key []byte) bool {
