@@ -3,6 +3,7 @@ package oracle
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -93,6 +95,8 @@ type member struct {
 	client string // URL
 	peer   string // URL
 	args   []string
+	tls    *tls.Config // how clients connect; nil: without TLS
+	flags  []string    // the same, for etcdctl
 
 	cmd    *exec.Cmd
 	exited chan error
@@ -198,7 +202,9 @@ func (m *member) ready() {
 
 func (m *member) waitReady(timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
-	client := &http.Client{Timeout: 2 * time.Second}
+	transport := &http.Transport{TLSClientConfig: m.tls}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Timeout: 2 * time.Second, Transport: transport}
 	for {
 		select {
 		case err := <-m.exited:
@@ -290,7 +296,7 @@ func endpoints(members []*member) []string {
 func dial(t testing.TB, members ...*member) *clientv3.Client {
 	t.Helper()
 	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints(members), DialTimeout: 5 * time.Second,
-		Logger: zap.NewNop()})
+		Logger: zap.NewNop(), TLS: members[0].tls})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +339,8 @@ func leader(t testing.TB, members []*member) *member {
 }
 
 func (m *member) status() (*clientv3.StatusResponse, error) {
-	c, err := clientv3.New(clientv3.Config{Endpoints: []string{m.client}, DialTimeout: time.Second, Logger: zap.NewNop()})
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{m.client}, DialTimeout: time.Second, Logger: zap.NewNop(),
+		TLS: m.tls})
 	if err != nil {
 		return nil, err
 	}
@@ -352,7 +359,7 @@ type fingerprint struct {
 
 func (m *member) fingerprint(rev int64) (fingerprint, error) {
 	c, err := clientv3.New(clientv3.Config{Endpoints: []string{m.client}, DialTimeout: 2 * time.Second,
-		Logger: zap.NewNop()})
+		Logger: zap.NewNop(), TLS: m.tls})
 	if err != nil {
 		return fingerprint{}, err
 	}
@@ -413,7 +420,7 @@ func ctl(t testing.TB, members []*member, stdin string, args ...string) output {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	args = append([]string{"--endpoints", strings.Join(endpoints(members), ",")}, args...)
+	args = slices.Concat([]string{"--endpoints", strings.Join(endpoints(members), ",")}, members[0].flags, args)
 	return command(t, exec.CommandContext(ctx, binary(t, "etcdctl"), args...), stdin)
 }
 

@@ -28,6 +28,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/cmd/server/internal/secure"
 	"vitrine/core/duty"
 	"vitrine/core/limits"
 )
@@ -40,11 +41,19 @@ type Config struct {
 
 	WALSegmentBytes int64 // from which on a segment of the log is closed and the next one begun
 
-	ListenPeerURLs      URLs
-	ListenClientURLs    URLs
-	ListenMetricsURLs   URLs
-	AdvertisePeerURLs   URLs
-	AdvertiseClientURLs URLs
+	ListenPeerURLs       URLs
+	ListenClientURLs     URLs
+	ListenClientHTTPURLs URLs // for HTTP alone; ListenClientURLs are for gRPC alone then
+	ListenMetricsURLs    URLs
+	AdvertisePeerURLs    URLs
+	AdvertiseClientURLs  URLs
+
+	// ClientTLS and PeerTLS are the sides that clients and peers meet.
+	ClientTLS, PeerTLS         secure.Settings
+	ClientAutoTLS, PeerAutoTLS bool // with certificates that are made in DataDir
+	SelfSignedCertYears        uint
+	SocketReusePort            bool
+	SocketReuseAddress         bool
 
 	InitialCluster      Cluster
 	InitialClusterState string // "new" or "existing"
@@ -162,6 +171,7 @@ type parser struct {
 	compactionMode          string
 	compactionRetention     string
 	outputs                 string
+	tls                     tlsText
 }
 
 func newParser(c *Config, out io.Writer) *parser {
@@ -268,6 +278,9 @@ func (p *parser) finish() error {
 		return fmt.Errorf("error setting up initial cluster: %w", err)
 	}
 	c.InitialCluster = cluster
+	if err := p.finishTLS(); err != nil {
+		return err
+	}
 	for out := range strings.SplitSeq(p.outputs, ",") {
 		if out = strings.TrimSpace(out); out != "" {
 			c.LogOutputs = append(c.LogOutputs, out)
@@ -311,7 +324,7 @@ func (p *parser) retention() error {
 }
 
 func (c *Config) validate() error {
-	for _, urls := range []URLs{c.ListenPeerURLs, c.ListenClientURLs, c.ListenMetricsURLs} {
+	for _, urls := range []URLs{c.ListenPeerURLs, c.ListenClientURLs, c.ListenClientHTTPURLs, c.ListenMetricsURLs} {
 		if err := urls.bindable(); err != nil {
 			return err
 		}
@@ -323,6 +336,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf(
 			`--advertise-client-urls %q must be in the format "host:port", "unix:/path/to/socket" or `+
 				`"unixs:/path/to/socket" (%w)`, c.AdvertiseClientURLs.String(), err)
+	}
+	if err := c.validateTLS(); err != nil {
+		return err
 	}
 	if err := c.validateTiming(); err != nil {
 		return err
@@ -559,16 +575,14 @@ func parseURL(s string) (*url.URL, error) {
 		return nil, err
 	}
 	switch u.Scheme {
-	case "http":
+	case "http", "https":
 		if _, _, err := net.SplitHostPort(u.Host); err != nil {
 			return nil, fmt.Errorf(`URL address does not have the form "host:port": %s`, s)
 		}
 		if u.Path != "" {
 			return nil, fmt.Errorf("URL must not contain a path: %s", s)
 		}
-	case "unix":
-	case "https", "unixs":
-		return nil, fmt.Errorf("URL scheme %s needs TLS, which this version does not have: %s", u.Scheme, s)
+	case "unix", "unixs":
 	default:
 		return nil, fmt.Errorf("URL scheme must be http, https, unix, or unixs: %s", s)
 	}
@@ -578,7 +592,7 @@ func parseURL(s string) (*url.URL, error) {
 // bindable checks that one can listen on each: addresses, not names.
 func (us URLs) bindable() error {
 	for i := range us {
-		if us[i].Scheme == "unix" {
+		if isSocket(&us[i]) {
 			continue
 		}
 		host, _, err := net.SplitHostPort(us[i].Host)
@@ -595,7 +609,7 @@ func (us URLs) bindable() error {
 // reachable checks that others could dial each.
 func (us URLs) reachable() error {
 	for i := range us {
-		if us[i].Scheme == "unix" {
+		if isSocket(&us[i]) {
 			continue
 		}
 		host, _, err := net.SplitHostPort(us[i].Host)
@@ -608,3 +622,6 @@ func (us URLs) reachable() error {
 	}
 	return nil
 }
+
+// isSocket tells whether a URL names a file.
+func isSocket(u *url.URL) bool { return u.Scheme == "unix" || u.Scheme == "unixs" }

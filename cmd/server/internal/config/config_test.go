@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vitrine/cmd/server/internal/secure"
 	"vitrine/core/duty"
 )
 
@@ -99,7 +102,7 @@ func TestEnvironment(t *testing.T) {
 		{"ETCD_HEARTBEAT_INTERVAL=fast", `invalid value "fast" for ETCD_HEARTBEAT_INTERVAL`},
 		{"ETCD_DATA_DIR=/d", "conflicting environment variable ETCD_DATA_DIR is shadowed by the flag --data-dir"},
 		{"VITRINE_DATA_DIR=/d", "conflicting environment variable VITRINE_DATA_DIR is shadowed by the flag --data-dir"},
-		{"ETCD_AUTO_TLS=true", "etcd's flag --auto-tls is not supported by this version"},
+		{"ETCD_MAX_WALS=7", "etcd's flag --max-wals is not supported by this version"},
 	} {
 		if _, _, err := parse(t, []string{mistake.env}, "--data-dir=/flag"); err == nil ||
 			!strings.Contains(err.Error(), mistake.want) {
@@ -203,7 +206,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("etcd has --%s", name)
 		}
 	}
-	if restricted < 57 {
+	if restricted < 30 {
 		t.Errorf("only %d flags are held to their defaults", restricted)
 	}
 }
@@ -313,7 +316,19 @@ func TestMistakes(t *testing.T) {
 		{[]string{"--listen-client-urls=http://127.0.0.1:1"},
 			"--advertise-client-urls is required when --listen-client-urls is set explicitly"},
 		{[]string{"--listen-peer-urls=http://example.com:1"}, "expected IP in URL for binding (http://example.com:1)"},
-		{[]string{"--listen-peer-urls=https://127.0.0.1:1"}, "needs TLS"},
+		{[]string{"--listen-peer-urls=https://127.0.0.1:1"}, "cannot listen on TLS for 127.0.0.1:1"},
+		{[]string{"--listen-client-urls=unixs://a", "--advertise-client-urls=unixs://a"},
+			"TLS key/cert (--cert-file, --key-file) must be provided for client url unixs://a with HTTPS scheme"},
+		{[]string{"--listen-metrics-urls=https://127.0.0.1:1"},
+			"client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url"},
+		{[]string{"--listen-client-http-urls=http://localhost:2379"},
+			"cannot bind both --listen-client-urls and --listen-client-http-urls on the same url http://localhost:2379"},
+		{[]string{"--tls-min-version=TLS1.3", "--tls-max-version=TLS1.2"},
+			"min version (TLS1.3) is greater than max version (TLS1.2)"},
+		{[]string{"--tls-min-version=SSL3"}, `unexpected TLS version "SSL3" (must be one of: TLS1.2, TLS1.3)`},
+		{[]string{"--cipher-suites=ROT13"}, `unexpected TLS cipher suite "ROT13"`},
+		{[]string{"--tls-min-version=TLS1.3", "--cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA"},
+			"cipher suites cannot be configured when only TLS1.3 is enabled"},
 		{[]string{"--listen-peer-urls=ftp://127.0.0.1:1"}, "URL scheme must be http, https, unix, or unixs"},
 		{[]string{"--listen-peer-urls=http://127.0.0.1"}, `does not have the form "host:port"`},
 		{[]string{"--initial-advertise-peer-urls=http://:1"}, "unexpected empty host"},
@@ -334,15 +349,34 @@ func TestMistakes(t *testing.T) {
 		{[]string{"--downgrade-check-time=high"},
 			`invalid value "high" for flag --downgrade-check-time: time: invalid duration`},
 		{[]string{"--max-wals", "9"}, "etcd's flag --max-wals is not supported by this version"},
-		{[]string{"--cert-file", "x"}, "etcd's flag --cert-file is not supported by this version"},
+		{[]string{"--max-snapshots", "9"}, "etcd's flag --max-snapshots is not supported by this version"},
 		{[]string{"stray"}, `"stray" is not a valid flag`},
-		{[]string{"--cert-file=x"}, "etcd's flag --cert-file is not supported by this version"},
-		{[]string{"--auto-tls"}, "etcd's flag --auto-tls is not supported by this version"},
 	} {
 		_, _, err := parse(t, nil, test.args...)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: %v, want %q", test.args, err, test.want)
 		}
+	}
+}
+
+func TestSecurity(t *testing.T) {
+	c, _, err := parse(t, nil, "--cert-file=a", "--key-file=b", "--trusted-ca-file=c", "--client-cert-auth",
+		"--client-cert-allowed-hostname=x,y", "--peer-cert-allowed-cn=m1, m2", "--peer-auto-tls",
+		"--listen-peer-urls=https://127.0.0.1:1,unixs://p", "--listen-client-urls=https://127.0.0.1:2,http://127.0.0.1:2",
+		"--advertise-client-urls=https://h:2", "--tls-max-version=TLS1.3",
+		"--cipher-suites=TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := secure.Settings{CertFile: "a", KeyFile: "b", TrustedCAFile: "c", ClientCertAuth: true,
+		AllowedHostnames: []string{"x", "y"}, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS13,
+		CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}
+	if !reflect.DeepEqual(c.ClientTLS, want) {
+		t.Errorf("clients: %+v", c.ClientTLS)
+	}
+	if !slices.Equal(c.PeerTLS.AllowedCNs, []string{"m1", "m2"}) || !c.PeerAutoTLS || c.SelfSignedCertYears != 1 {
+		t.Errorf("peers: %+v", c.PeerTLS)
 	}
 }
 

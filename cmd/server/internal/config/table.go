@@ -28,6 +28,7 @@ func table() []section {
 		{"Member", memberFlags()},
 		{"Clustering", clusteringFlags()},
 		{"Backend and compaction", backendFlags()},
+		{"Security", securityFlags()},
 		{"Users", userFlags()},
 		{"Observing", observingFlags()},
 		{"Unsafe", []spec{
@@ -66,6 +67,13 @@ func memberFlags() []spec {
 			func(p *parser) any { return &p.c.ListenPeerURLs }, nil},
 		{"listen-client-urls", defaultClientURL, "List of URLs to listen on for client gRPC and HTTP traffic.",
 			func(p *parser) any { return &p.c.ListenClientURLs }, nil},
+		{"listen-client-http-urls", "",
+			"List of URLs to listen on for client HTTP traffic only; it takes HTTP off --listen-client-urls.",
+			func(p *parser) any { return &p.c.ListenClientHTTPURLs }, nil},
+		{"socket-reuse-port", "false", "Listen with SO_REUSEPORT, on a port that is already in use.",
+			func(p *parser) any { return &p.c.SocketReusePort }, nil},
+		{"socket-reuse-address", "false", "Listen with SO_REUSEADDR, on an address whose last connections are just ending.",
+			func(p *parser) any { return &p.c.SocketReuseAddress }, nil},
 		{"quota-backend-bytes", "0", "Raise alarms when backend size exceeds the given quota (0: 2 GiB, negative: none).",
 			func(p *parser) any { return &p.c.QuotaBackendBytes }, nil},
 		{"max-txn-ops", fmt.Sprint(limits.MaxTxnOps), "Maximum number of operations permitted in a transaction.",
@@ -173,7 +181,6 @@ func observingFlags() []spec {
 // Why a flag of etcd's is held to its default.
 const (
 	notYet       = "this version cannot do it yet"
-	noTLS        = "this version has no TLS"
 	noDiscovery  = "this version has no discovery service"
 	noTracing    = "this version has no distributed tracing"
 	noRotation   = "this version does not rotate its log"
@@ -195,8 +202,7 @@ func idle(name, def, help string, kind kind, why string) spec {
 }
 
 func restrictedFlags() []spec {
-	all := append(tlsFlags(), discoveryFlags()...)
-	return append(all,
+	return append(discoveryFlags(),
 		here("backend-bbolt-freelist-type", "map", "Type of bbolt's freelist.", text, notYet, ""),
 		here("bootstrap-defrag-threshold-megabytes", "0", "Defragment at boot if that frees so much.", number, notYet),
 		idle("compact-hash-check-time", "1m0s", "Time between checks of followers' compaction hashes.", duration, notYet),
@@ -216,7 +222,6 @@ func restrictedFlags() []spec {
 			`{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}`, "How to rotate it.", text,
 			noRotation),
 		here("feature-gates", "", "Features to switch on or off.", gates, notYet),
-		here("listen-client-http-urls", "", "URLs for HTTP apart from gRPC.", text, notYet),
 		here("logger", "zap", "Kind of logger.", text, "there is no other"),
 		here("max-snapshots", "5", "Most snapshot files to keep.", number, oneSnapshot),
 		here("max-wals", "5", "Most wal files to keep.", number, oneSnapshot),
@@ -226,37 +231,9 @@ func restrictedFlags() []spec {
 			only: atMost("raft-read-timeout", 5*time.Second)},
 		spec{name: "raft-write-timeout", def: "5s", help: "Write timeout of connections to peers; less than 5s is 5s.",
 			only: atMost("raft-write-timeout", 5*time.Second)},
-		here("socket-reuse-address", "false", "Listen with SO_REUSEADDR.", boolean, notYet),
-		here("socket-reuse-port", "false", "Listen with SO_REUSEPORT.", boolean, notYet),
 		here("v2-deprecation", "write-only", "Phase of v2's end; etcd, too, ignores the value.", text,
 			"etcd knows no such phase", "write-only-skip-check", "write-only-drop-data", "gone"),
 	)
-}
-
-func tlsFlags() []spec {
-	file := func(name, help string) spec { return here(name, "", help, text, noTLS) }
-	return []spec{
-		file("cert-file", "Certificate of the client port."), file("key-file", "Key of the client port."),
-		file("client-cert-file", "Certificate to show as a client."), file("client-key-file", "Its key."),
-		file("client-crl-file", "Revoked certificates of clients."),
-		file("client-cert-allowed-hostname", "Names that clients' certificates may have."),
-		file("trusted-ca-file", "Authorities of clients' certificates."),
-		here("client-cert-auth", "false", "Ask clients for certificates.", boolean, noTLS),
-		here("auto-tls", "false", "TLS for clients with a certificate made at boot.", boolean, noTLS),
-		file("peer-cert-file", "Certificate of the peer port."), file("peer-key-file", "Key of the peer port."),
-		file("peer-client-cert-file", "Certificate to show to peers."), file("peer-client-key-file", "Its key."),
-		file("peer-crl-file", "Revoked certificates of peers."),
-		file("peer-cert-allowed-cn", "Common names that peers' certificates may have."),
-		file("peer-cert-allowed-hostname", "Names that peers' certificates may have."),
-		file("peer-trusted-ca-file", "Authorities of peers' certificates."),
-		here("peer-client-cert-auth", "false", "Ask peers for certificates.", boolean, noTLS),
-		here("peer-auto-tls", "false", "TLS for peers with a certificate made at boot.", boolean, noTLS),
-		here("peer-skip-client-san-verification", "false", "Do not look at names in peers' certificates.", boolean, noTLS),
-		idle("self-signed-cert-validity", "1", "Years that certificates made at boot are valid.", number, noTLS),
-		file("cipher-suites", "TLS cipher suites."),
-		here("tls-min-version", "TLS1.2", "Least version of TLS.", text, noTLS, "TLS1.3"),
-		here("tls-max-version", "", "Greatest version of TLS.", text, noTLS, "TLS1.2", "TLS1.3"),
-	}
 }
 
 func discoveryFlags() []spec {

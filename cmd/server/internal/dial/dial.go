@@ -5,7 +5,8 @@
 //
 //	unix://m1.sock:1  +  /raft/probing   →   http://6d312e736f636b3a31.unix-socket/raft/probing
 //
-//	t := &http.Transport{DialContext: dial.With(&net.Dialer{Timeout: time.Second})}
+//	connect := dial.With(&net.Dialer{Timeout: time.Second})
+//	t := &http.Transport{DialContext: connect, DialTLSContext: dial.Secure(connect, side)}
 //	req, err := http.NewRequest("GET", dial.URL(peer, "/version"), nil)
 package dial
 
@@ -17,20 +18,27 @@ import (
 	"strings"
 
 	"vitrine/cmd/server/internal/listen"
+	"vitrine/cmd/server/internal/secure"
 )
 
 const suffix = ".unix-socket"
 
 // URL is where a peer with this base URL serves a path.
 func URL(base, path string) string {
-	if !strings.HasPrefix(base, "unix:") {
+	scheme := ""
+	switch {
+	case strings.HasPrefix(base, "unix:"):
+		scheme = "http"
+	case strings.HasPrefix(base, "unixs:"):
+		scheme = "https"
+	default:
 		return base + path
 	}
 	u, err := url.Parse(base)
 	if err != nil {
 		return base + path // the request will say what is wrong with it
 	}
-	return "http://" + hex.EncodeToString([]byte(listen.SocketPath(*u))) + suffix + path
+	return scheme + "://" + hex.EncodeToString([]byte(listen.SocketPath(*u))) + suffix + path
 }
 
 // Func is a DialContext for http.Transport.
@@ -39,15 +47,50 @@ type Func = func(ctx context.Context, network, address string) (net.Conn, error)
 // With is a Func that reaches what URL names.
 func With(d *net.Dialer) Func {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if host, _, err := net.SplitHostPort(address); err == nil {
-			if encoded, ok := strings.CutSuffix(host, suffix); ok {
-				path, err := hex.DecodeString(encoded)
-				if err != nil {
-					return nil, err
-				}
-				return d.DialContext(ctx, "unix", string(path))
-			}
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		if path, ok := socket(host); ok {
+			return d.DialContext(ctx, "unix", path)
 		}
 		return d.DialContext(ctx, network, address)
+	}
+}
+
+// socket is the path that a host stands for.
+func socket(host string) (path string, ok bool) {
+	encoded, ok := strings.CutSuffix(host, suffix)
+	if !ok {
+		return "", false
+	}
+	decoded, err := hex.DecodeString(encoded)
+	return string(decoded), err == nil
+}
+
+// Secure is a DialTLSContext for http.Transport on top of connect. Who answers must have the name of the host; of a
+// socket, that is what stands before the first colon or slash, as in localhost:m1.
+func Secure(connect Func, side *secure.Side) Func {
+	if side == nil {
+		side = &secure.Side{}
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		name, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		if path, ok := socket(name); ok {
+			name, _, _ = strings.Cut(path, "/")
+			name, _, _ = strings.Cut(name, ":")
+		}
+		raw, err := connect(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		c, err := side.Dial(ctx, raw, name)
+		if err != nil {
+			return nil, err // and not a nil *tls.Conn in an interface
+		}
+		return c, nil
 	}
 }

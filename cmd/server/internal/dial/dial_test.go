@@ -25,7 +25,7 @@ func TestURLsAreReached(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := listen.Open(*u)
+		l, err := listen.Open(*u, listen.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

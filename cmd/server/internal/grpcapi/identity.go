@@ -35,8 +35,8 @@ func (s *Server) identity(ctx context.Context) api.Identity {
 	if !ok {
 		return api.Identity{}
 	}
-	tls, _ := p.AuthInfo.(credentials.TLSInfo)
-	for _, chain := range tls.State.VerifiedChains {
+	info, _ := p.AuthInfo.(credentials.TLSInfo)
+	for _, chain := range info.State.VerifiedChains {
 		if len(chain) > 0 {
 			return api.Identity{CommonName: chain[0].Subject.CommonName, Certified: true}
 		}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"math"
 	"net"
+	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,6 +66,7 @@ func New(cfg Config) *Server {
 		elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry),
 		health: health.NewServer()}
 	options := []grpc.ServerOption{
+		grpc.Creds(landed{}),
 		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
 		grpc.MaxRecvMsgSize(cfg.MaxRequestBytes + limits.RequestOverheadBytes),
 		grpc.MaxSendMsgSize(math.MaxInt32),
@@ -94,7 +97,19 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Serve accepts connections until Stop.
+// Or serves calls of gRPC that come by way of net/http, and leaves everything else to h. Nothing but clients that speak
+// HTTP/1.1 as well come this way.
+func (s *Server) Or(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 2 && strings.Contains(r.Header.Get("Content-Type"), "application/grpc") {
+			s.grpc.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Serve accepts connections until Stop. Those over TLS come after their handshake.
 func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
 
 // Stop lets running calls finish for a while, then ends them. It returns when none runs any more.

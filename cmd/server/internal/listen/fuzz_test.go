@@ -27,7 +27,7 @@ func FuzzSplit(f *testing.F) {
 
 // split sends bytes in two pieces and looks who gets them.
 func split(t *testing.T, sent []byte, cut uint8) {
-	s := Split(silent{})
+	s := Split(silent{}, Terms{Plain: true, GRPC: true, HTTP: true})
 	defer s.Close()
 	here, there := net.Pipe()
 	undecided := len(sent) < len(preface) && strings.HasPrefix(preface, string(sent))

@@ -19,11 +19,11 @@ func open(t *testing.T, raw string) (*Splitter, net.Addr) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := Open(*u)
+	l, err := Open(*u, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Split(l)
+	s := Split(l, Terms{Plain: true, GRPC: true, HTTP: true})
 	done := make(chan struct{})
 	go func() { defer close(done); s.Serve() }()
 	t.Cleanup(func() { s.Close(); <-done })

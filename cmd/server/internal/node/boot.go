@@ -89,7 +89,7 @@ func (n *Node) assemble(boot consensus.Boot) error {
 	n.member = m
 	n.transport = peer.New(peer.Config{
 		Self: n.id, Cluster: n.cluster, URLs: n.cfg.PeerURLs, Member: (*peerSide)(n), Log: n.log,
-		Metrics: peer.NewMetrics(n.cfg.Registry), Dial: n.cfg.Dial,
+		Metrics: peer.NewMetrics(n.cfg.Registry), Dial: n.cfg.Dial, TLS: n.cfg.PeerTLS,
 		MaxRequestBytes: n.cfg.MaxRequestBytes,
 	})
 	n.reconnect()

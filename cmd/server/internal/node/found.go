@@ -91,7 +91,7 @@ func (n *Node) alreadyKnown(members []*membership.Member) bool {
 			continue
 		}
 		asked.Go(func() {
-			cluster, theirs, err := askMembers(m.PeerURLs)
+			cluster, theirs, err := n.askMembers(m.PeerURLs)
 			answers[i] = err == nil && cluster == n.cluster &&
 				slices.ContainsFunc(theirs, func(o *membership.Member) bool { return o.ID == n.id && len(o.ClientURLs) > 0 })
 		})
@@ -101,8 +101,9 @@ func (n *Node) alreadyKnown(members []*membership.Member) bool {
 }
 
 // askMembers asks a peer who belongs to its cluster.
-func askMembers(urls []string) (cluster uint64, members []*membership.Member, err error) {
-	transport := &http.Transport{DialContext: dial.With(&net.Dialer{Timeout: bootstrapTimeout})}
+func (n *Node) askMembers(urls []string) (cluster uint64, members []*membership.Member, err error) {
+	connect := dial.With(&net.Dialer{Timeout: bootstrapTimeout})
+	transport := &http.Transport{DialContext: connect, DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS)}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: bootstrapTimeout}
 	for _, u := range urls {

@@ -24,7 +24,7 @@ import (
 
 // join learns this member's id and the cluster's from members that are running.
 func (n *Node) join(members []*membership.Member) error {
-	cluster, theirs, err := askAny(otherURLs(members, n.cfg.Name))
+	cluster, theirs, err := n.askAny(otherURLs(members, n.cfg.Name))
 	if err != nil {
 		return fmt.Errorf("cannot fetch cluster info from peer urls: %w", err)
 	}
@@ -60,10 +60,10 @@ func otherURLs(members []*membership.Member, but string) (urls []string) {
 }
 
 // askAny asks for the members, at one URL after the other.
-func askAny(urls []string) (cluster uint64, members []*membership.Member, err error) {
+func (n *Node) askAny(urls []string) (cluster uint64, members []*membership.Member, err error) {
 	for _, u := range urls {
 		var failed error
-		if cluster, members, failed = askMembers([]string{u}); failed == nil {
+		if cluster, members, failed = n.askMembers([]string{u}); failed == nil {
 			if len(members) == 0 {
 				return 0, nil, errors.New("failed to get raft cluster member(s) from the given URLs")
 			}
@@ -140,7 +140,9 @@ func describe(cluster uint64, members []*membership.Member) string {
 func (n *Node) compatible(members []*membership.Member) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), limits.RequestTimeout)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{DialContext: dial.With(&net.Dialer{}), DisableKeepAlives: true},
+	connect := dial.With(&net.Dialer{})
+	client := &http.Client{Transport: &http.Transport{DialContext: connect,
+		DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS), DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	least, most := membership.MinVersion, n.release.ToMinor()
 	if n.downgrading(ctx, client, members) {

@@ -30,8 +30,8 @@ func (n *Node) newForwarder() *http.Client {
 		connect = dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})
 	}
 	return &http.Client{
-		Transport: &http.Transport{DialContext: connect, MaxIdleConnsPerHost: forwardsAtOnce,
-			IdleConnTimeout: 30 * time.Second},
+		Transport: &http.Transport{DialContext: connect, DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS),
+			MaxIdleConnsPerHost: forwardsAtOnce, IdleConnTimeout: 30 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"vitrine/cmd/server/internal/disk"
 	"vitrine/cmd/server/internal/peer"
 	"vitrine/cmd/server/internal/secret"
+	"vitrine/cmd/server/internal/secure"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/cmd/server/internal/telemetry"
 	"vitrine/core/api"
@@ -42,6 +43,7 @@ type Config struct {
 
 	FlightRecorderBytes int            // of memory for the newest events; 0: none are kept
 	Dial                dial.Func      // how peers are reached; nil: over the network
+	PeerTLS             *secure.Side   // nil: peers over https are reached without a certificate
 	Secrets             *secret.Keeper // nil: as by default
 
 	Log      *zap.Logger

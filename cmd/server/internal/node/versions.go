@@ -64,7 +64,9 @@ func (n *Node) releases() (least, newest *membership.Version) {
 		case <-ctx.Done():
 		}
 	})
-	transport := &http.Transport{DialContext: dial.With(&net.Dialer{}), DisableKeepAlives: true}
+	connect := dial.With(&net.Dialer{})
+	transport := &http.Transport{DialContext: connect, DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS),
+		DisableKeepAlives: true}
 	client := &http.Client{Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	members := n.Members().List()

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/dial"
+	"vitrine/cmd/server/internal/secure"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/limits"
 	"vitrine/core/membership"
@@ -59,6 +60,7 @@ type Config struct {
 	Log     *zap.Logger
 	Metrics *Metrics
 	Dial    dial.Func // how peers are reached; nil: over the network
+	TLS     *secure.Side
 
 	MaxRequestBytes int // the largest request that the cluster's members take; 0: etcd's default
 }
@@ -99,17 +101,19 @@ func New(cfg Config) *Transport {
 	if connect == nil {
 		connect = dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})
 	}
+	dialStream := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return withDeadlines(connect(ctx, network, addr))
+	}
 	t.streams = &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return withDeadlines(connect(ctx, network, addr))
-		},
+		DialContext: dialStream, DialTLSContext: dial.Secure(dialStream, cfg.TLS),
 		ReadBufferSize:      64 << 10,
 		MaxIdleConnsPerHost: -1,
 	}
+	dialPost := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return withWriteDeadline(connect(ctx, network, addr))
+	}
 	t.posts = &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return withWriteDeadline(connect(ctx, network, addr))
-		},
+		DialContext: dialPost, DialTLSContext: dial.Secure(dialPost, cfg.TLS),
 		MaxIdleConnsPerHost:   pipelineWorkers,
 		IdleConnTimeout:       30 * time.Second,
 		ResponseHeaderTimeout: snapshotAnswer,

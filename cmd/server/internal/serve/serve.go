@@ -20,10 +20,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"vitrine/core/limits"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -35,12 +32,14 @@ import (
 	"vitrine/cmd/server/internal/listen"
 	"vitrine/cmd/server/internal/node"
 	"vitrine/cmd/server/internal/secret"
+	"vitrine/cmd/server/internal/secure"
 	"vitrine/cmd/server/internal/serving"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/cmd/server/internal/version"
 	"vitrine/core/api"
 	"vitrine/core/consensus"
 	"vitrine/core/duty"
+	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/watch"
 )
@@ -52,7 +51,8 @@ type Server struct {
 	node *node.Node
 	grpc *grpcapi.Server
 
-	peers, clients, metrics []net.Listener
+	clientTLS, peerTLS      *secure.Side
+	peers, clients, metrics []*socket
 	splitters               []*listen.Splitter
 	https                   []*http.Server
 	requests                tasks.Group // of HTTP, whose servers close without waiting for them
@@ -65,6 +65,9 @@ type Server struct {
 // Start opens everything and returns when the member runs. Readiness comes later, with a line in the log.
 func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, failed: make(chan error, 8), stopping: make(chan struct{})}
+	if err := s.sides(); err != nil {
+		return nil, err
+	}
 	if err := s.listen(); err != nil {
 		s.closeListeners()
 		return nil, err
@@ -77,7 +80,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		s.http(l, peers)
 	}
 	registry := admin.Registry()
-	n, err := open(cfg, log, registry)
+	n, err := s.open(registry)
 	if err != nil {
 		close(s.stopping)
 		_ = s.down(func() error { return nil })
@@ -91,6 +94,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval,
 		KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
 		SlowRequest:      cfg.WarningUnaryRequestDuration, ElectionTimeout: cfg.ElectionTimeout,
+		ClientCertAuth: cfg.ClientTLS.ClientCertAuth,
 	})
 	n.Start()
 	peers.open(admin.Peer(door, log, n.Transport().Handler()))
@@ -108,8 +112,10 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 	return s, nil
 }
 
-func open(cfg *config.Config, log *zap.Logger, registry prometheus.Registerer) (*node.Node, error) {
+func (s *Server) open(registry prometheus.Registerer) (*node.Node, error) {
+	cfg, log := s.cfg, s.log
 	c := nodeConfig(cfg, log, registry)
+	c.PeerTLS = s.peerTLS
 	var err error
 	if c.Secrets, err = secret.New(cfg.AuthToken, int(cfg.BcryptCost)); err != nil {
 		log.Warn("failed to create token provider", zap.Error(err))
@@ -162,74 +168,18 @@ func maxLearners(flag uint) int {
 	return int(min(flag, limits.MaxMembers))
 }
 
-func (s *Server) listen() error {
-	for _, group := range []struct {
-		urls config.URLs
-		to   *[]net.Listener
-	}{{s.cfg.ListenPeerURLs, &s.peers}, {s.cfg.ListenClientURLs, &s.clients}, {s.cfg.ListenMetricsURLs, &s.metrics}} {
-		for _, u := range group.urls {
-			l, err := listen.Open(u)
-			if err != nil {
-				return fmt.Errorf("cannot listen on %s: %w", u.String(), err)
-			}
-			*group.to = append(*group.to, l)
-		}
-	}
-	if err := s.limit(); err != nil {
-		return err
-	}
-	s.log.Info("configuring peer listeners", zap.Strings("listen-peer-urls", s.cfg.ListenPeerURLs.Strings()))
-	s.log.Info("configuring client listeners", zap.Strings("listen-client-urls", s.cfg.ListenClientURLs.Strings()))
-	return nil
-}
-
-// limit bounds clients' connections, over all their listeners, by the descriptors there are.
-func (s *Server) limit() error {
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return fmt.Errorf("cannot find the limit of open files: %w", err)
-	}
-	// each listener is a file, and holds one connection that waits
-	own := uint64(limits.ReservedFiles + limits.PeerFiles + 2*len(s.clients) + 2*len(s.peers))
-	if files.Cur <= own {
-		return fmt.Errorf("the limit of %d open files is too low, the server itself may need %d", files.Cur, own)
-	}
-	share(s.clients, int(min(files.Cur-own, math.MaxInt32)))
-	share(s.metrics, limits.MetricsFiles)
-	share(s.peers, limits.PeerFiles)
-	return nil
-}
-
-// share gives listeners one budget of n connections.
-func share(ls []net.Listener, n int) {
-	budget := listen.NewBudget(n)
-	for i, l := range ls {
-		ls[i] = budget.Limit(l)
-	}
-}
-
-func (s *Server) closeListeners() {
-	for _, group := range [][]net.Listener{s.peers, s.clients, s.metrics} {
-		for _, l := range group {
-			l.Close()
-		}
-	}
-}
-
 // handshakeTimeout is how long a connection may take to say what it wants, and how long it may stay open without
 // wanting anything. What it then does (a stream between members, a watch, a database on its way) has its own bounds.
 const handshakeTimeout = 10 * time.Second
 
-// http serves a handler on a listener.
-func (s *Server) http(l net.Listener, h http.Handler) {
-	server := s.httpServer(h)
-	s.https = append(s.https, server)
-	s.wg.Go(func() { s.ended("http", server.Serve(l)) })
-}
-
 func (s *Server) httpServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: s.owned(h), ReadHeaderTimeout: handshakeTimeout, IdleTimeout: handshakeTimeout,
+	server := &http.Server{Handler: s.owned(h), ReadHeaderTimeout: handshakeTimeout, IdleTimeout: handshakeTimeout,
 		ErrorLog: zap.NewStdLog(s.log)}
+	if s.cfg != nil {
+		// What is more, net/http takes for nonsense.
+		server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: int(min(s.cfg.MaxConcurrentStreams, math.MaxInt32))}
+	}
+	return server
 }
 
 // owned counts the requests that h serves, so that the stop can wait for them.
@@ -263,9 +213,9 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveMetrics(h http.Handler) {
-	for i, l := range s.metrics {
-		s.log.Info("serving metrics and health endpoints", zap.String("address", s.cfg.ListenMetricsURLs[i].String()))
-		s.http(l, h)
+	for _, p := range s.metrics {
+		s.log.Info("serving metrics and health endpoints", zap.String("address", p.address))
+		s.http(p, h)
 	}
 }
 
@@ -277,16 +227,8 @@ func (s *Server) awaitReady(h http.Handler) {
 		return
 	}
 	s.log.Info("ready to serve client requests")
-	for _, l := range s.clients {
-		split := listen.Split(l)
-		s.splitters = append(s.splitters, split)
-		server := s.httpServer(h)
-		s.wg.Go(func() { s.ended("http", server.Serve(split.HTTP())) })
-		s.wg.Go(func() { s.ended("grpc", s.grpc.Serve(split.GRPC())) })
-		s.wg.Go(func() { s.ended("listener", split.Serve()) })
-		s.wg.Go(func() { <-s.stopping; server.Close() })
-		s.log.Info("serving client traffic insecurely; this is strongly discouraged!", zap.String("traffic", "grpc+http"),
-			zap.String("address", l.Addr().String()))
+	for _, p := range s.clients {
+		s.client(p, h)
 	}
 }
 
@@ -342,10 +284,10 @@ func (s *Server) down(stopNode func() error) error {
 	}
 	err := stopNode()
 	s.closeListeners()
-	s.wg.Wait()
-	s.requests.Wait()
 	for _, split := range s.splitters {
 		split.Close()
 	}
+	s.wg.Wait()
+	s.requests.Wait()
 	return err
 }

@@ -84,7 +84,7 @@ func ports(t *testing.T, test func(t *testing.T, p *pipes)) {
 				var l net.Listener = p
 				var wg sync.WaitGroup
 				if split {
-					splitter := listen.Split(p)
+					splitter := listen.Split(p, listen.Terms{Plain: true, GRPC: true, HTTP: true})
 					l = splitter.HTTP()
 					wg.Go(func() { _ = splitter.Serve() })
 				}
