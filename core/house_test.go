@@ -26,7 +26,7 @@ var order = []string{
 	"mvcc", "lease", "auth", "membership",
 	"watch", "store",
 	"consensus", "duty", "api/overlap", "api", "member",
-	"driver",
+	"driver", "inspect",
 	"model", "check", "check/fold", "check/history",
 	"script", "picture",
 	"sim/dice", "sim/clock", "sim/setup", "sim/chaos", "sim/disk", "sim/judge", "sim/client", "sim/pass", "sim/settle",

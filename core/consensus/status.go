@@ -34,3 +34,14 @@ type Progress struct {
 	Active          bool // heard from since the last check of the quorum
 	Paused          bool // no appends are sent until it answers
 }
+
+// Kept are the durable entries from index from on that are kept in memory, at most
+// n of them. They must not be changed.
+func (n *Node) Kept(from uint64, limit int) []*raftpb.Entry {
+	from = max(from, n.log.base+1)
+	if from > n.log.last() {
+		return nil
+	}
+	entries := n.log.entries[from-n.log.base-1:]
+	return entries[:min(len(entries), max(limit, 0))]
+}

@@ -3,6 +3,8 @@ package member
 import (
 	"vitrine/core/lease"
 	"vitrine/core/watch"
+
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Brief is the part of Status that is free: a driver can publish it after every Poll.
@@ -31,3 +33,12 @@ func (m *Member) LeaseCounts() (renewed, revoked uint64) {
 
 // Counts are the watch hub's, for metrics. It visits every stream.
 func (m *Member) Counts() watch.Counts { return m.hub.Counts() }
+
+// LeaseTerm is the term in which this member's clock of leases runs, 0 if it does not.
+func (m *Member) LeaseTerm() uint64 { return m.lessor.Term() }
+
+// Pins are the watchers, where they stand. It visits all of them.
+func (m *Member) Pins() []watch.Pin { return m.hub.Pins() }
+
+// Kept are durable entries of the log from index from on, at most limit of them.
+func (m *Member) Kept(from uint64, limit int) []*raftpb.Entry { return m.node.Kept(from, limit) }

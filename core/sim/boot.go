@@ -136,6 +136,7 @@ func (n *node) boot() {
 func (n *node) recoverDisk() (consensus.Boot, error) {
 	w := n.world
 	n.wear.Restart()
+	n.ghost = nil
 	n.files = filesOf(n)
 	n.tracer.At(trace.Instant(w.clock.Now), 0)
 	started, err := n.files.Start(func() (b driver.Birth, err error) {
@@ -150,6 +151,7 @@ func (n *node) recoverDisk() (consensus.Boot, error) {
 	found := started.Found
 	n.bootMark = found.Snapshot.GetIndex()
 	n.written, n.synced = n.log.Written(), n.log.Synced()
+	n.ends.Started, n.ends.Found, n.ends.Torn, n.ends.Cut = true, n.written.Index, found.Repaired, found.Truncated
 	n.log.Forecast = func() int64 { return n.forecastSync() }
 	clear(n.heard)
 	if w.cfg.Mirrored {

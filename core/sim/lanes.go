@@ -315,7 +315,8 @@ func (l *storeLane) beginCommit() {
 	}
 	n.commit = c
 	n.measure(evCommitTimer)
-	w.clock.Push(clock.Event{At: n.diskAt(n.fsyncTime()), Kind: evCommitDone, Member: uint32(n.id), Life: n.life,
+	n.commitEnds = n.diskAt(n.fsyncTime())
+	w.clock.Push(clock.Event{At: n.commitEnds, Kind: evCommitDone, Member: uint32(n.id), Life: n.life,
 		A: n.era})
 }
 

@@ -4,9 +4,9 @@ import (
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
+	"vitrine/core/inspect"
 	"vitrine/core/invariant"
 	"vitrine/core/member"
-	"vitrine/core/mvcc"
 	"vitrine/core/picture"
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
@@ -84,12 +84,13 @@ type node struct {
 	electionTicks int
 
 	bootMark uint64
+	ends     inspect.Ends // of the last process, and the start after it
 
-	// For State only.
+	// For who looks into it.
 	mirrors             mirrors
-	ghost               *mvcc.Store // what the disk holds, while the process is down
-	leftKilled          bool        // that was the last end of the process
-	lastFirst, lastMark uint64      // of its log in memory
+	ghost               *store.Store // what the disk holds, while the process is down
+	leftKilled          bool         // that was the last end of the process
+	lastFirst, lastMark uint64       // of its log in memory
 }
 
 // logLane writes the log: the first batch writes of logs are being executed.
@@ -114,6 +115,7 @@ type storeLane struct {
 	commit      *driver.Commit
 	commitTimer bool
 	commitAt    int64 // when the timer fires
+	commitEnds  int64 // when the one in flight does
 	reported    bool  // the commit in flight was, too early
 	defrag      *driver.Defrag
 	copied      int64        // when the defragmentation under way will have made its copy
@@ -300,6 +302,7 @@ func (n *node) quit(how process) {
 		st := n.member.Status() // what only the process knows
 		n.lastFirst, n.lastMark = st.First, st.Mark
 	}
+	n.ended(how)
 	n.process, n.ghost, n.leftKilled = how, nil, how == killed
 	n.life++
 	held := n.inbox
@@ -316,6 +319,7 @@ func (n *node) quit(how process) {
 	n.wear.End()
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = n.readDurable()
+	n.ends.Durable = n.durable
 	w.judge.Image(n)
 	w.passing.End(n.id)
 	w.clients.HangUp(n)

@@ -5,9 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"vitrine/core/backend"
 	"vitrine/core/invariant"
-	"vitrine/core/mvcc"
 	"vitrine/core/picture"
 	"vitrine/core/sim/client"
 	"vitrine/core/trace"
@@ -112,21 +110,9 @@ func drawDead(n *node, m *picture.Member) {
 	}
 	m.Term, m.Vote, m.Last, m.Written, m.Synced = p.InTerm, p.Vote, p.Index, p.Index, n.synced.Index
 	m.Durable, m.Applied, m.Commit = n.durable, n.durable, n.durable
-	if n.ghost == nil {
-		n.ghost = readStore(n)
-	}
-	m.Revision, m.CompactRev, m.Keys = n.ghost.Revision(), n.ghost.CompactRevision(), n.ghost.Keys()
-}
-
-// readStore reads the database of a process that is not there.
-func readStore(n *node) *mvcc.Store {
-	db, err := backend.ReadMemFile(n.fs, n.layout().DB())
+	remains, err := n.remains()
 	invariant.Assert(err == nil, "sim: a database that was read when its process ended is still there")
-	b, err := backend.New(db)
-	invariant.Assert(err == nil, "sim: its position can be read")
-	kv, err := mvcc.Open(b, nil, nil)
-	invariant.Assert(err == nil, "sim: it can be opened")
-	return kv
+	m.Revision, m.CompactRev, m.Keys = remains.KV.Revision(), remains.KV.CompactRevision(), remains.KV.Keys()
 }
 
 func progressName(s tracker.StateType) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strings"
 
 	"vitrine/core/invariant"
 	"vitrine/core/mutant"
@@ -60,7 +61,7 @@ func newDecoder(files []vfs.File, full int64) (*decoder, error) {
 
 // open starts reading the first of the files that are left.
 func (d *decoder) open() error {
-	segment, _ := parseSegmentName(path.Base(d.files[0].Name()))
+	segment, _ := parseSegmentName(strings.TrimSuffix(path.Base(d.files[0].Name()), brokenSuffix))
 	info, err := d.files[0].Stat()
 	d.seq, d.made, d.size, d.offset, d.buf, d.bufAt = segment.Seq, 0, info.Size, 0, d.buf[:0], 0
 	return err

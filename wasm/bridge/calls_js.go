@@ -30,12 +30,27 @@ func (g *Game) attach() {
 		"messages":   func([]js.Value) any { return string(g.player.MessagesJSON()) },
 		"log":        func(args []js.Value) any { return string(g.player.LogJSON(uint64(args[0].Int()))) },
 		"cover":      g.cover,
+		"inspect":    g.inspect,
 		"nudge":      func([]js.Value) any { g.nudge(); return nil },
 		"restyle":    func([]js.Value) any { g.restyle(); return nil },
 	} {
 		export[name] = js.FuncOf(func(_ js.Value, args []js.Value) any { return f(args) })
 	}
 	g.host.Call("attach", js.ValueOf(export))
+}
+
+// inspect takes (member, tab, query), the last in JSON, and answers {text} or {error}.
+func (g *Game) inspect(args []js.Value) any {
+	answer := map[string]any{}
+	g.safely(func() {
+		data, err := g.player.Inspect(uint64(args[0].Float()), args[1].String(), []byte(args[2].String()))
+		if err != nil {
+			answer["error"] = err.Error()
+			return
+		}
+		answer["text"] = string(data)
+	})
+	return answer
 }
 
 // dispatch answers {error} or {request}.

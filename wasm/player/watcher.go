@@ -21,6 +21,7 @@ var units = map[string]unit{"event": unitEvent, "message": unitMessage, "commit"
 // speed it hears a hundred thousand events a second.
 type watcher struct {
 	feed     feed
+	terms    terms
 	traffic  scene.Heat // since the last frame
 	woke     bool       // something worth slowing down for began
 	violated bool
@@ -49,6 +50,7 @@ func (w *watcher) Emit(e *trace.Event) {
 	case trace.Violated:
 		w.violated = true
 	}
+	w.terms.take(e)
 	w.feed.take(e)
 }
 

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"vitrine/core/inspect"
 	"vitrine/core/mutant"
 	"vitrine/core/picture"
 	"vitrine/core/replay"
@@ -114,6 +115,15 @@ func (w *world) Do(m *script.Message) (uint64, error) {
 		w.facts.Client = int64(n.Client)
 	}
 	return request, nil
+}
+
+// Inspect implements player.Inside.
+func (w *world) Inspect(member uint64, tab string, query []byte) (json.RawMessage, error) {
+	s, err := w.Inside(member)
+	if err != nil {
+		return nil, err
+	}
+	return inspect.JSON(s, tab, query)
 }
 
 // Dials implements player.Controls.

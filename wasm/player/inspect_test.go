@@ -1,0 +1,84 @@
+package player_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"vitrine/core/picture"
+	"vitrine/core/trace"
+	"vitrine/wasm/player"
+)
+
+// quiet is a source that has no inside.
+type quiet struct{ facts player.Facts }
+
+func (quiet) Now() trace.Instant               { return 0 }
+func (quiet) NextAt() trace.Instant            { return 0 }
+func (quiet) RunUntil(trace.Instant, int) bool { return true }
+func (quiet) StepEvent() bool                  { return false }
+func (q quiet) Facts() player.Facts            { return q.facts }
+
+func inspect[T any](t *testing.T, p *player.Player, member uint64, tab, query string) (v T) {
+	t.Helper()
+	data, err := p.Inspect(member, tab, []byte(query))
+	if err != nil {
+		t.Fatalf("%s of %d: %v", tab, member, err)
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestMembersCanBeLookedInto(t *testing.T) {
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
+	until(t, p, "a leader", leads)
+	do(t, p, `{"cmd":"put","key":"x","value":"1"}`)
+	until(t, p, "a key", func(s *picture.State) bool { return s.Members[0].Keys > 0 && s.Members[0].Durable > 5 })
+	kv := inspect[struct{ Keys []struct{ Key string } }](t, p, 1, "kv", "")
+	if len(kv.Keys) == 0 {
+		t.Error("no keys")
+	}
+	if one := inspect[struct{ Keys []struct{ Key string } }](t, p, 1, "kv", `{"limit": 1}`); len(one.Keys) != 1 {
+		t.Errorf("%d keys instead of one", len(one.Keys))
+	}
+	terms := inspect[player.Terms](t, p, 1, "raft", "")
+	last := terms.Terms[len(terms.Terms)-1]
+	if last.Term != p.State.Term || last.Leader != p.State.Leader || last.Since == 0 || last.Until != 0 ||
+		len(last.Votes) < 2 {
+		t.Errorf("of the term %d that %d leads: %+v", p.State.Term, p.State.Leader, last)
+	}
+	leader := p.State.Leader
+	do(t, p, `{"cmd":"crash","member":`+string(rune('0'+leader))+`}`)
+	until(t, p, "another leader", func(s *picture.State) bool { return s.Leader != 0 && s.Leader != leader })
+	terms = inspect[player.Terms](t, p, 1, "raft", "")
+	for _, one := range terms.Terms[:len(terms.Terms)-1] {
+		if one.Leader == leader && one.Until == 0 {
+			t.Errorf("term %d of the member that crashed has not ended", one.Term)
+		}
+	}
+	for _, tab := range []string{"kv", "wal", "store", "leases", "users"} {
+		if _, err := p.Inspect(leader, tab, nil); err != nil {
+			t.Errorf("%s of a member that is down: %v", tab, err)
+		}
+	}
+	for _, bad := range [][2]string{{"kv", `{"rev": 99999999}`}, {"kv", `{"what": 1}`}, {"nothing", ""}, {"wal", `{"file": "x"}`}} {
+		if data, err := p.Inspect(1, bad[0], []byte(bad[1])); err == nil {
+			t.Errorf("%v is answered: %s", bad, data)
+		}
+	}
+	if _, err := p.Inspect(9, "kv", nil); err == nil {
+		t.Error("a member that is not there can be looked into")
+	}
+	if err := p.Play(func(sink func(player.Facts) trace.Sink) (player.Source, error) {
+		f := player.Facts{Kind: player.Recording}
+		sink(f).Emit(&trace.Event{Kind: trace.RecordingBegan, Member: 1, Seq: 1})
+		return quiet{f}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Inspect(1, "kv", nil); !errors.Is(err, player.ErrNothingInside) {
+		t.Errorf("a recording answers %v", err)
+	}
+}
