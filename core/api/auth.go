@@ -125,6 +125,7 @@ func (b *Book) keysKnown(p *pending, keys []string) {
 
 func (b *Book) allow(p *pending, need auth.Need) bool {
 	if err := b.auth.Allowed(p.who, need); err != nil {
+		b.denied(p, err)
 		b.answer(p, nil, AsError(err))
 		return false
 	}

@@ -135,6 +135,7 @@ func (b *Book) outcome(o *store.Outcome) {
 	b.passed(p, o.Err != nil, o.Wrote)
 	if o.Err != nil {
 		p.refused = true
+		b.denied(p, o.Err)
 		b.answer(p, nil, AsError(o.Err))
 		return
 	}

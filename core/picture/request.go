@@ -161,11 +161,26 @@ func (p *Picture) request(e *trace.Event) {
 		p.requestAtClient(e)
 	case trace.Station:
 		p.station(e)
+	case trace.RequestDenied:
+		if r := q.byID[e.Request]; r != nil {
+			r.Denied = deniedOf(e)
+		}
 	case trace.EntryRecovered:
 		p.texts.know(e.A, e.Text)
 	default:
 		p.follow(e)
 	}
+}
+
+// lacking are the words for what RequestDenied has in A.
+var lacking = [...]string{trace.DeniedRead: "read", trace.DeniedWrite: "write", trace.DeniedRoot: "root"}
+
+// deniedOf takes a refusal apart. What is not as it should be comes from a file.
+func deniedOf(e *trace.Event) *Denied {
+	user, key := min(e.B, uint64(len(e.Text))), min(e.C, uint64(len(e.Text)))
+	key = min(key, uint64(len(e.Text))-user)
+	return &Denied{User: e.Text[:user], Key: e.Text[user : user+key], End: e.Text[user+key:], Member: e.Member,
+		Index: e.Index, Lacks: lacking[min(e.A, uint64(len(lacking)-1))]}
 }
 
 // follow takes events that concern requests without naming them.

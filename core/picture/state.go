@@ -185,8 +185,19 @@ type Request struct {
 	Issued   int64     `json:"issued"`
 	Done     int64     `json:"done,omitempty"`
 	Stations []Station `json:"stations"`
+	Denied   *Denied   `json:"denied,omitempty"` // who asks lacked a permission
 
 	Wire Wire `json:"-"`
+}
+
+// Denied is the permission that a request lacked, and where that was judged.
+type Denied struct {
+	User   string `json:"user"`
+	Lacks  string `json:"lacks"` // read, write, root
+	Key    string `json:"key,omitempty"`
+	End    string `json:"end,omitempty"`
+	Member uint64 `json:"member"`
+	Index  uint64 `json:"index,omitempty"` // of the entry, 0 = before there was one
 }
 
 // Wire tells when the last attempt of a request left its client, reached its

@@ -491,6 +491,9 @@ func (l *readLane) evaluate(e *clock.Event) {
 	}
 	n.pen(e.Cause)
 	r := open.ready
+	if denied, ok := api.Denied(r.ID, 0, err); ok {
+		n.tracer.Emit(denied)
+	}
 	if err == nil {
 		resp, err = n.resultOf(open)
 	}

@@ -192,6 +192,17 @@ const (
 	RequestAnswered Kind = 76
 	// ClientJoined: there is a client B; 0 is the visitor of a page.
 	ClientJoined Kind = 77
+	// RequestDenied: who asks may not, at Member. A = what is lacking; Text = the name of the user, the first B bytes,
+	// the first key of the range that is not permitted, C bytes, and its end. Index = the entry at which that was
+	// judged, 0 if it was asked before.
+	RequestDenied Kind = 78
+)
+
+// What is lacking, in A of RequestDenied.
+const (
+	DeniedRead  = 0 // to read the range
+	DeniedWrite = 1 // to write it
+	DeniedRoot  = 2 // the role root
 )
 
 // Revisions.
@@ -331,6 +342,7 @@ var kinds = [256]struct{ name, group string }{
 	RequestDone:       {"request-done", "request"},
 	RequestSent:       {"request-sent", "request"},
 	RequestAnswered:   {"request-answered", "request"},
+	RequestDenied:     {"request-denied", "request"},
 	ClientJoined:      {"client-joined", "request"},
 	RevisionAdvanced:  {"revision-advanced", "mvcc"},
 	Compacted:         {"compacted", "mvcc"},

@@ -329,6 +329,12 @@ func definite(err error) bool {
 	return false
 }
 
+// forbidden reports whether who asks may not do it: whatever was refused for that had no effect.
+func forbidden(err error) bool {
+	var e *api.Error
+	return errors.As(err, &e) && e.Code == api.PermissionDenied
+}
+
 // clientTimer ends a client's patience or a backoff.
 func (p *Pool) clientTimer(e *clock.Event) {
 	r := p.requests.At(e.Slot)
@@ -406,7 +412,7 @@ func (p *Pool) finish(slot int32, response any, err error) {
 		}
 		c.Done++
 		c.learn(p, r)
-	case r.readOnly || definite(err):
+	case r.readOnly || definite(err) || forbidden(err):
 		r.Status, text = Failed, err.Error()
 		c.Failed++
 	default:
