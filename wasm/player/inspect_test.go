@@ -63,7 +63,9 @@ func TestMembersCanBeLookedInto(t *testing.T) {
 			t.Errorf("%s of a member that is down: %v", tab, err)
 		}
 	}
-	for _, bad := range [][2]string{{"kv", `{"rev": 99999999}`}, {"kv", `{"what": 1}`}, {"nothing", ""}, {"wal", `{"file": "x"}`}} {
+	for _, bad := range [][2]string{
+		{"kv", `{"rev": 99999999}`}, {"kv", `{"what": 1}`}, {"nothing", ""}, {"wal", `{"file": "x"}`},
+	} {
 		if data, err := p.Inspect(1, bad[0], []byte(bad[1])); err == nil {
 			t.Errorf("%v is answered: %s", bad, data)
 		}
@@ -80,5 +82,61 @@ func TestMembersCanBeLookedInto(t *testing.T) {
 	}
 	if _, err := p.Inspect(1, "kv", nil); !errors.Is(err, player.ErrNothingInside) {
 		t.Errorf("a recording answers %v", err)
+	}
+}
+
+// TestARefusalSaysWhatIsLacking: which permission, and where it was looked for.
+func TestARefusalSaysWhatIsLacking(t *testing.T) {
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
+	until(t, p, "a leader", leads)
+	ask := func(command string) (r picture.Request) {
+		t.Helper()
+		id := do(t, p, command).Request
+		until(t, p, command, func(s *picture.State) bool {
+			for i := range s.Requests {
+				if r = s.Requests[i]; r.ID == id && r.Status != picture.StatusPending {
+					return true
+				}
+			}
+			return false
+		})
+		return r
+	}
+	for _, command := range []string{
+		`{"cmd":"user-add","name":"root"}`, `{"cmd":"grant-role","name":"root","value":"root"}`,
+		`{"cmd":"user-add","name":"alice"}`, `{"cmd":"role-add","name":"a"}`,
+		`{"cmd":"grant","name":"a","key":"a","end":"b","value":"readwrite"}`,
+		`{"cmd":"grant-role","name":"alice","value":"a"}`, `{"cmd":"auth","name":"enable"}`,
+	} {
+		if r := ask(command); r.Status != picture.StatusOK {
+			t.Fatalf("%s: %s", command, r.Error)
+		}
+	}
+	if r := ask(`{"cmd":"put","key":"a1","value":"1","as":"alice"}`); r.Status != picture.StatusOK || r.Denied != nil {
+		t.Errorf("what alice may: %s, %+v", r.Error, r.Denied)
+	}
+	for _, x := range []struct {
+		command string
+		want    picture.Denied
+		entry   bool
+	}{
+		{`{"cmd":"put","key":"b1","value":"1","as":"alice","member":1}`, picture.Denied{Lacks: "write", Key: "b1"}, true},
+		{`{"cmd":"get","key":"b1","as":"alice","member":2}`, picture.Denied{Lacks: "read", Key: "b1", Member: 2}, false},
+		{
+			`{"cmd":"delete","key":"a","end":"c","as":"alice","member":1}`,
+			picture.Denied{Lacks: "write", Key: "a", End: "c"}, true,
+		},
+		{`{"cmd":"user-add","name":"bob","as":"alice","member":3}`, picture.Denied{Lacks: "root", Member: 3}, true},
+	} {
+		r := ask(x.command)
+		if r.Status != picture.StatusError || r.Denied == nil {
+			t.Errorf("%s: %s, %s", x.command, r.Status, r.Error)
+			continue
+		}
+		d := *r.Denied
+		if d.User != "alice" || d.Lacks != x.want.Lacks || d.Key != x.want.Key || d.End != x.want.End ||
+			x.want.Member != 0 && d.Member != x.want.Member || x.entry != (d.Index > 0) {
+			t.Errorf("%s lacks %+v", x.command, d)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package player
 
 import (
+	"cmp"
 	"slices"
 
 	"vitrine/core/trace"
@@ -72,7 +73,8 @@ func (t *terms) ends(e *trace.Event) {
 
 // at is the term of an event, made if it is a new one; nil if it is older than all that are kept.
 func (t *terms) at(e *trace.Event) *Term {
-	i, known := slices.BinarySearchFunc(t.all, e.Term, func(one Term, term uint64) int { return int(one.Term) - int(term) })
+	byTerm := func(one Term, term uint64) int { return cmp.Compare(one.Term, term) }
+	i, known := slices.BinarySearchFunc(t.all, e.Term, byTerm)
 	switch {
 	case known:
 		return &t.all[i]

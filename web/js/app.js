@@ -66,6 +66,17 @@ export const vitrine = {
     const answer = world().record(files);
     if (answer.error) throw new Error(answer.error);
   },
+  // inspect looks into a member: tab is kv, wal, store, leases, users or raft, query says which part.
+  /**
+   * @param {number} member
+   * @param {string} tab
+   * @param {object} [query]
+   */
+  inspect(member, tab, query = {}) {
+    const answer = world().inspect(member, tab, JSON.stringify(query));
+    if (answer.error) throw new Error(answer.error);
+    return JSON.parse(answer.text);
+  },
   rectOf,
   frameStats: () => world().frameStats(),
 };

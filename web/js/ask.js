@@ -1,9 +1,12 @@
 // The visitor as a client.
 
-import { act, toast, recorded } from './app.js';
+import { act, app, toast, recorded } from './app.js';
 import { byId, every } from './dom.js';
 import { element, name, able } from './format.js';
 import { onLanguage, t } from './i18n.js';
+import { inOrder } from './inorder.js';
+import { look } from './inside.js';
+import { free } from './leases.js';
 import { prefixEnd } from './prefix.js';
 import { sheet } from './sheet.js';
 
@@ -15,7 +18,11 @@ export function start(vitrine) {
   const fields = /** @type {any} */ (form.elements);
   const op = () => fields.op.value;
   const show = () => {
-    for (const el of every('[data-for]', form)) el.hidden = !el.dataset.for.split(' ').includes(op());
+    for (const el of every('[data-for]', form))
+      el.hidden =
+        !el.dataset.for.split(' ').includes(op()) ||
+        (el.dataset.when === 'users' && !users.length) ||
+        (el.dataset.when === 'leases' && !leases.length);
     form.querySelector('[data-op-label]').textContent = t(op() === 'txn' ? 'ask.then' : 'ask.value');
     hint.textContent = t(op() === 'get' ? `ask.hint.${fields.read.value}` : `ask.hint.${op()}`);
   };
@@ -34,12 +41,13 @@ export function start(vitrine) {
       fields.key.focus();
       return;
     }
-    if (act(c) && op() === 'put') next(fields.value);
+    if (send(c, fields) && op() === 'put') next(fields.value);
   });
   let count = '';
-  const [send] = every('button[type="submit"], button:not([type])', form);
+  startHeld(vitrine, fields, show);
+  const [button] = every('button[type="submit"], button:not([type])', form);
   vitrine.subscribe((f) => {
-    able(send, recorded(f));
+    able(button, recorded(f));
     const now = f.members.map((m) => name(m.id)).join();
     if (now === count) return;
     count = now;
@@ -47,8 +55,78 @@ export function start(vitrine) {
     member.replaceChildren(member.options[0], ...f.members.map((m) => element('option', { value: m.id }, name(m.id))));
     member.value = [...member.options].some((o) => o.value === chosen) ? chosen : '0';
   });
-  onLanguage(show);
+  onLanguage(() => {
+    held = '';
+    show();
+  });
   show();
+}
+
+// What leases and users there are, as a member that is up knows them.
+let leases = [],
+  users = [],
+  held = '';
+const news = 400; // ms
+
+/**
+ * @param {Vitrine} vitrine
+ * @param {any} fields
+ * @param {() => void} show
+ */
+function startHeld(vitrine, fields, show) {
+  let last = 0;
+  vitrine.subscribe((f) => {
+    if (f.playing && performance.now() - last < news) return;
+    last = performance.now();
+    const m = f.members.find((m) => m.id === f.leader) ?? f.members.find((m) => m.alive);
+    [leases, users] = [[], []];
+    if (m && !recorded(f)) {
+      leases = look(m.id, 'leases').leases?.map((l) => l.id) ?? [];
+      users = look(m.id, 'users').users?.map((u) => u.name) ?? [];
+    }
+    const now = JSON.stringify([leases, users]);
+    if (now === held) return;
+    held = now;
+    options(fields.lease, [
+      ['', t('ask.noLease')],
+      ...leases.map((id) => [String(id), t('lease.id', { id })]),
+      ...newTTLs.map((ttl) => [`+${ttl}`, t('ask.newLease', { ttl })]),
+    ]);
+    options(fields.as, [['', t('ask.root')], ...users.filter((u) => u !== 'root').map((u) => [u, u])]);
+    show();
+  });
+}
+
+const newTTLs = [5, 20, 60]; // seconds
+
+/**
+ * @param {HTMLSelectElement} select
+ * @param {string[][]} list
+ */
+function options(select, list) {
+  const chosen = select.value;
+  select.replaceChildren(...list.map(([value, label]) => element('option', { value }, label)));
+  select.value = list.some(([value]) => value === chosen) ? chosen : '';
+}
+
+// send asks, as whom and with which lease; a new one must be granted before.
+/**
+ * @param {Command} c
+ * @param {any} fields
+ */
+function send(c, fields) {
+  const as = fields.as.value ? { as: fields.as.value } : {};
+  const lease = c.cmd === 'put' ? fields.lease.value : '';
+  if (!lease.startsWith('+')) return act({ ...c, ...as, ...(lease ? { lease: Number(lease) } : {}) });
+  const id = free(leases);
+  inOrder(app.frame, [
+    [{ cmd: 'lease-grant', lease: id, ttl: Number(lease.slice(1)), member: c.member }],
+    [{ ...c, ...as, lease: id }],
+  ]);
+  leases.push(id);
+  fields.lease.add(element('option', { value: id }, t('lease.id', { id })), 1);
+  fields.lease.value = String(id);
+  return true;
 }
 
 // next makes the following put differ from the last, so that it shows.

@@ -7,6 +7,9 @@ import { act, app, isCut, memberOf, shown, recorded } from './app.js';
 import { byId, every } from './dom.js';
 import { able, bytes, element, keepFocus, name, paint, span, termColor, text, client } from './format.js';
 import { onLanguage, t } from './i18n.js';
+import * as inside from './inside.js';
+import { leases } from './leases.js';
+import { users } from './users.js';
 import { entryState, message } from './tip.js';
 import { cancel, fill, range, state } from './watches.js';
 
@@ -96,6 +99,7 @@ function body(m, f) {
   const watches = tab === 'watch' ? (f.watches?.filter((w) => w.member === m.id) ?? []) : [];
   const key = [
     tab,
+    f.epoch,
     m.id,
     m.role === 'leader',
     campaigns(m),
@@ -106,13 +110,29 @@ function body(m, f) {
     built = key;
     rows = [];
     keepFocus(panel, () => {
-      panel.replaceChildren(...{ raft, wal, mvcc, watch, messages }[tab](m, f, watches));
+      panel.replaceChildren(...contents[tab](m, f, watches));
       for (const update of rows) update(m, f);
     });
     return;
   }
   for (const update of rows) update(m, f);
 }
+
+/** @type {import('./inside.js').Later} */
+const later = (update) => rows.push(update);
+
+// What each tab is built of. Its parts are told of new frames by rows.
+/** @type {Record<string, (m: Member, f: Frame, watches: Watch[]) => Node[]>} */
+const contents = {
+  raft: (m, f) => [...raft(m, f), ...inside.terms(later)],
+  kv: (_, f) => [...inside.kv(later, f), ...keys()],
+  wal: (_, f) => wal(f),
+  store: (_, f) => [...inside.store(later, f), ...stored()],
+  leases: (_, f) => leases(later, f),
+  users: (_, f) => users(later, f),
+  watch: (m, f, watches) => watch(m, f, watches),
+  messages: () => messages(),
+};
 
 /**
  * A value of a row: words, or words and their color.
@@ -235,7 +255,8 @@ function peers(m, f) {
 }
 
 // wal: how far the log has come, as five bars on one scale.
-function wal() {
+/** @param {Frame} f */
+function wal(f) {
   const gauge = element('div', { class: 'gauge' });
   /** @type {[string, (m: Member) => number][]} */
   const marks = [
@@ -257,6 +278,7 @@ function wal() {
   }
   return [
     gauge,
+    ...inside.records(later, f),
     table([
       ['wal.disk', diskState],
       ['wal.queue', (m) => String(m.logQueue)],
@@ -265,9 +287,9 @@ function wal() {
       ['wal.snapshot', (m) => (m.snapshot ? String(m.snapshot) : '–')],
       ['wal.durable', (m) => String(m.durable)],
     ]),
-    entries(),
+    recorded(f) ? entries() : null,
     element('p', { class: 'hint' }, t('wal.hint')),
-  ];
+  ].filter(Boolean);
 }
 
 // diskState says what the disk does, and how long all of it takes.
@@ -328,7 +350,8 @@ function messages() {
   return [none, list];
 }
 
-function mvcc() {
+// keys: what events tell of the store.
+function keys() {
   return [
     table([
       ['mvcc.revision', (m) => String(m.revision)],
@@ -342,13 +365,21 @@ function mvcc() {
         'mvcc.agree',
         (m, f) => list(f.members.filter((p) => p.id !== m.id && p.hashKV === m.hashKV && p.revision === m.revision)),
       ],
+      ['mvcc.watchers', (m) => String(m.watchers)],
+    ]),
+    element('p', { class: 'hint' }, t('mvcc.hint')),
+  ];
+}
+
+// stored: what events tell of the way to the database.
+function stored() {
+  return [
+    table([
       ['mvcc.buffer', (m) => t('mvcc.ops', { n: m.buffered })],
       ['mvcc.durable', (m) => `${m.durable} / ${m.applied}`],
       ['mvcc.size', (m) => `${bytes(m.dbSize)}, ${bytes(m.dbSizeInUse)}`],
       ['mvcc.queue', (m) => String(m.applyQueue)],
-      ['mvcc.watchers', (m) => String(m.watchers)],
     ]),
-    element('p', { class: 'hint' }, t('mvcc.hint')),
   ];
 }
 

@@ -5,6 +5,7 @@ import { byId } from './dom.js';
 import { act, app } from './app.js';
 import { client, element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
+import { denial } from './users.js';
 import { cancel, fill, state } from './watches.js';
 
 const picker = byId('picker'),
@@ -111,6 +112,7 @@ function way(r, f) {
           { class: r.status === 'ok' ? 'end' : 'failed' },
           element('span', { class: 'answer' }, r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`)),
           element('time', {}, span(r.done - r.issued)),
+          r.denied ? element('small', {}, denial(r)) : null,
           r.status === 'unknown'
             ? element('small', {}, t('req.unknownHint'))
             : r.revision

@@ -129,6 +129,7 @@ interface ClientRequest {
   issued: number;
   done?: number;
   stations: Station[];
+  denied?: { user: string; lacks: string; key?: string; end?: string; member: number; index?: number };
 }
 
 interface Station {
@@ -250,6 +251,7 @@ interface Calls {
   messages(): string;
   log(member: number): string;
   cover(px: number): null;
+  inspect(member: number, tab: string, query: string): { error?: string; text: string };
   nudge(): null;
   restyle(): null;
 }
@@ -261,6 +263,7 @@ interface Vitrine {
   step(ns: number): void;
   hash(): string;
   record(files: Uint8Array[]): void;
+  inspect(member: number, tab: string, query?: object): any;
   state(): any;
   subscribe(fn: (frame: Frame) => void): () => void;
   rectOf(id: string): { x: number; y: number; width: number; height: number } | null;

@@ -1,0 +1,139 @@
+//go:build browser
+
+package web_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+)
+
+// tab opens a tab of the inspector by the keyboard, from the one that is open.
+func (b *browser) tab(name string) {
+	b.t.Helper()
+	b.do(`document.querySelector('#tabs [aria-selected="true"]').focus()`)
+	for range 9 {
+		if eval[bool](b, fmt.Sprintf(`document.activeElement.id === 'tab-%s'`, name)) {
+			break
+		}
+		call(b.t, b.ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown,
+			Key: "ArrowRight", Code: "ArrowRight"})
+	}
+	b.until("the tab "+name, fmt.Sprintf(`document.querySelector('#tabs [aria-selected="true"]').id === 'tab-%s'`, name))
+}
+
+// shows waits until the open tab says something.
+func (b *browser) shows(text string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf("the words %q", text),
+		fmt.Sprintf(`document.getElementById('tabpanel').textContent.includes(%q)`, text))
+}
+
+// What a member holds can be seen, down to its files: keys at any revision, the log with what a crash tears off, the
+// buffers, and the history of terms.
+func TestWhatAMemberHolds(t *testing.T) {
+	b := world(t, 7, 3, 0.02)
+	first := b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'set', name: 'rate', value: 0 })`)
+	b.do(`for (const c of [{ cmd: 'put', key: 'x', value: 'one' }, { cmd: 'put', key: 'x', value: 'two' },
+		{ cmd: 'delete', key: 'x' }, { cmd: 'put', key: 'x', value: 'three' }, { cmd: 'watch', key: 'x' }])
+			{ vitrine.dispatch(c); vitrine.step(4e8) }`)
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'select', member: %d })`, first))
+
+	b.tab("kv")
+	b.shows("three")
+	b.do(`document.querySelector('.pairs summary[data-id="x"]').click()`)
+	b.until("the lives of x", `document.querySelectorAll('.life').length === 2 &&
+		document.querySelectorAll('.tomb').length === 1`)
+	two := `vitrine.inspect(s.leader, 'kv').keys.find((k) => k.key === 'x').lives[0].revs[1]`
+	b.do(fmt.Sprintf(`const s = vitrine.state(); document.querySelectorAll('.life .tiny').forEach((e) =>
+		e.textContent === %s && e.click())`, two))
+	b.until("the older value", `document.querySelector('.pairs summary[data-id="x"]').textContent.includes('two') &&
+		document.getElementById('kv-rev').value === `+two)
+	b.do(`const e = document.getElementById('kv-rev'); e.value = e.max; e.dispatchEvent(new Event('input'))`)
+	b.shows("three")
+	b.until("the pin of the watch", `document.querySelectorAll('.axis .pin').length >= 1 &&
+		document.querySelector('.pins').textContent.includes('watch x')`)
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'stall', member: %d, value: '10s' });
+		vitrine.dispatch({ cmd: 'put', key: 'x', value: 'four', member: %d }); vitrine.step(2e7)`, first, first))
+	b.until("the write on its way", `document.querySelector('.pending')?.textContent.includes('four') &&
+		document.querySelector('.pairs summary[data-id="x"] i')?.textContent.includes('four')`)
+	b.shot("holds-kv")
+
+	b.tab("wal")
+	b.shows("checksum")
+	b.do(`vitrine.dispatch({ cmd: 'heal-all' }); for (let i = 0; i < 400; i++) {
+		vitrine.dispatch({ cmd: 'step', unit: 'event' });
+		const m = vitrine.state().members[vitrine.state().leader - 1];
+		if (m.written > m.synced && m.written === m.last) break; }`)
+	b.until("an unsynced record", `document.querySelectorAll('.records .unsynced').length > 0`)
+	b.shot("holds-wal")
+	b.tab("store")
+	b.shows("If the power failed now")
+	b.until("three layers", `document.querySelectorAll('.layer').length === 3`)
+	b.shot("holds-store")
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d })`, first))
+	b.shows("The process is not there")
+	b.tab("wal")
+	b.shows("the power failed")
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'restart', member: %d }); vitrine.step(3e9)`, first))
+	b.shows("The next start found")
+	b.tab("raft")
+	b.until("the history of terms", fmt.Sprintf(`document.querySelectorAll('.terms li').length >= 2 &&
+		document.querySelector('.terms').textContent.includes('S%d led from')`, first))
+	b.shot("holds-terms")
+}
+
+// Leases and users are acted on, and what is refused says why.
+func TestLeasesAndUsersByHand(t *testing.T) {
+	b := world(t, 7, 3, 0.5)
+	b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'set', name: 'rate', value: 0 })`)
+	b.tab("leases")
+	b.do(`document.getElementById('lease-ttl').value = '0'`)
+	b.click("#lease-grant")
+	b.until("words about the number", `document.getElementById('toast').textContent.includes('no time to live')`)
+	b.do(`document.getElementById('lease-ttl').value = '30'`)
+	b.click("#lease-grant")
+	b.until("the lease", `document.querySelectorAll('.leases li').length === 1`)
+	b.until("the choice in the form", `document.querySelector('#ask-lease option[value="1"]')`)
+	b.do(`document.querySelector('#ask [name="key"]').value = 'lock'; document.getElementById('ask-lease').value = '1'`)
+	b.click("#send")
+	b.until("its key", `document.querySelector('.leases li .chips').textContent === 'lock'`)
+	left := `(vitrine.inspect(vitrine.state().leader, 'leases').leases.find((l) => l.id === 1)?.expiry ?? 0)`
+	before := eval[float64](b, left)
+	b.click(`[data-id="keep-alive-1"]`)
+	b.until("a longer life", fmt.Sprintf(`%s > %f`, left, before))
+	b.shot("holds-lease")
+	b.click(`[data-id="lease-revoke-1"]`)
+	b.until("the end of lease and key", `document.querySelectorAll('.leases li').length === 0 &&
+		!vitrine.inspect(s.leader, 'kv').keys.some((k) => k.key === 'lock' && k.exists)`)
+	b.until("a calm form again", `document.getElementById('ask-lease').closest('label').hidden`)
+	b.click("#lease-grant")
+	b.until("the choice in the form again", `!document.getElementById('ask-lease').closest('label').hidden`)
+	b.do(`document.getElementById('ask-lease').value = '+5'`)
+	b.click("#send")
+	b.until("a put with a new lease", `document.querySelector('.leases li .chips')?.textContent === 'lock'`)
+	b.do(`vitrine.step(9e9)`)
+	b.until("its end by time", `document.querySelectorAll('.leases li').length === 1 &&
+		!vitrine.inspect(s.leader, 'kv').keys.some((k) => k.key === 'lock' && k.exists)`)
+
+	b.tab("users")
+	b.click("#users-demo")
+	b.until("users who are checked", `vitrine.inspect(s.leader, 'users').enabled`)
+	b.until("the choice of who asks", `!document.getElementById('ask-as').closest('label').hidden`)
+	b.do(`document.getElementById('ask-as').value = 'alice'; document.getElementById('ask-lease').value = '';
+		document.querySelector('#ask [name="key"]').value = 'b1'`)
+	b.click("#send")
+	b.until("the refusal", `document.getElementById('lane').textContent.includes('alice may not write b1')`)
+	b.shot("holds-users")
+	b.do(`document.querySelector('.change [name="what"]').value = 'user-add';
+		document.querySelector('.change [name="name"]').value = 'carol'`)
+	b.click("#users-send")
+	b.until("carol", `vitrine.inspect(s.leader, 'users').users.some((u) => u.name === 'carol')`)
+	b.click(`[data-id="user-delete-carol"]`)
+	b.until("carol gone", `!vitrine.inspect(s.leader, 'users').users.some((u) => u.name === 'carol')`)
+	b.click("#users-auth")
+	b.until("nobody checked", `!vitrine.inspect(s.leader, 'users').enabled`)
+}
