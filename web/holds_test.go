@@ -137,3 +137,46 @@ func TestLeasesAndUsersByHand(t *testing.T) {
 	b.click("#users-auth")
 	b.until("nobody checked", `!vitrine.inspect(s.leader, 'users').enabled`)
 }
+
+// A message is a thing that one can lay hands on: it stays, is copied, is lost, or goes on; and an entry says where it
+// came from.
+func TestHandsOnAMessage(t *testing.T) {
+	b := world(t, 7, 3, 0.02)
+	leader := b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'set', name: 'rate', value: 0 }); vitrine.step(1e9)`)
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'put', key: 'x', value: 'hello', member: %d });
+		for (let i = 0; i < 500; i++) {
+			if (vitrine.state().messages.filter((m) => m.type === 'MsgApp' && m.entries).length === 2) break;
+			vitrine.dispatch({ cmd: 'step', unit: 'event' });
+		}
+		vitrine.step(4e6);`, leader))
+	first := `s.messages.filter((m) => m.type === 'MsgApp' && m.entries)[0]`
+	id := eval[int](b, `((s) => `+first+`.id)(vitrine.state())`)
+	one := fmt.Sprintf(`s.messages.find((m) => m.id === %d)`, id)
+	b.until("a frame with it", fmt.Sprintf(`vitrine.rectOf('message/%d')`, id))
+	b.clickOn(fmt.Sprintf("message/%d", id))
+	b.until("the card", `['put x hello', 'logTerm', 'commit', 'Where it came from', 'a client asks'].every((w) =>
+		document.getElementById('menu').textContent.includes(w))`)
+	b.click("#hand-hold")
+	b.until("a message that is held", one+`.held > 0 && document.getElementById('hand-hold').ariaDisabled === 'true'`)
+	b.shot("holds-message")
+	b.do(`vitrine.step(3e7)`)
+	b.until("it to stay", one)
+	b.click("#hand-duplicate")
+	b.until("a copy", fmt.Sprintf(`s.messages.filter((m) => m.seq === %d).length === 2`, id))
+	b.click("#hand-release")
+	b.until("it to be free", `!`+one+`.held`)
+	b.click("#hand-drop")
+	b.until("its loss", one+`.lost === 'hand'`)
+	b.keys(escape)
+	b.do(`vitrine.step(1e9)`)
+	b.until("the write all the same", `s.members.every((m) => m.applied === s.commit)`)
+	index := eval[int](b, `vitrine.state().commit`)
+	b.until("a frame with the entry", fmt.Sprintf(`vitrine.rectOf('entry/%d-%d')`, leader, index))
+	b.clickOn(fmt.Sprintf("entry/%d-%d", leader, index))
+	b.until("where the entry came from", `['x=hello', 'synced, committed, applied', 'a client asks'].every((w) =>
+		document.getElementById('menu').textContent.includes(w))`)
+	b.shot("holds-entry")
+	b.click("#card-close")
+	b.until("the card gone", `document.getElementById('menu').hidden`)
+}

@@ -70,6 +70,7 @@ type Pending struct {
 	Op        string `json:"op"`
 	Key       string `json:"key,omitempty"`
 	Value     string `json:"value,omitempty"`
+	Bytes     int    `json:"bytes,omitempty"` // of the entry's data, where it is told
 }
 
 // mostPending bounds the entries of which an answer tells.

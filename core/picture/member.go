@@ -268,7 +268,7 @@ func (p *Picture) draw(m *member, v *Member, now int64) {
 	v.LogQueue, v.ApplyQueue = int(max(v.Last, v.Synced)-v.Synced), int(max(v.Commit, v.Applied)-v.Applied)
 	if v.Process == Paused {
 		for i := range p.flights {
-			if f := &p.flights[i]; f.To == v.ID && f.Arrives <= now && f.Lost == "" && f.Arrives != 0 {
+			if f := &p.flights[i]; f.To == v.ID && f.Arrives <= now && f.Lost == "" && f.Arrives != 0 && f.Held == 0 {
 				v.Inbox++
 			}
 		}

@@ -46,6 +46,8 @@ func (p *Picture) network(e *trace.Event) {
 		p.member(e.Member).heardFrom(e)
 	case trace.MessageDropped:
 		p.arrived(e)
+	case trace.MessageHandled:
+		p.handled(e)
 	case trace.LinkCut:
 		if link := [2]uint64{e.Member, e.Peer}; !slices.Contains(p.cuts, link) {
 			p.cuts = append(p.cuts, link)
@@ -55,12 +57,40 @@ func (p *Picture) network(e *trace.Event) {
 	}
 }
 
+// handled holds a message where it is, lets it go, or has it fall.
+func (p *Picture) handled(e *trace.Event) {
+	for i := range p.flights {
+		f := &p.flights[i]
+		if f.ID != e.Request {
+			continue
+		}
+		switch e.A {
+		case trace.HandHeld:
+			f.Held = int64(e.Now)
+		case trace.HandLetGo:
+			f.Waited += int64(e.Now) - f.Held
+			f.Held, f.Arrives = 0, e.Rev
+		case trace.HandDropped:
+			f.Lost = "hand"
+			if f.Held == 0 { // it stays where it is until its end
+				f.Held = int64(e.Now)
+			} else {
+				f.Arrives = int64(e.Now)
+			}
+		}
+		return
+	}
+}
+
 // doubled adds a second copy of a message that is on its way.
 func (p *Picture) doubled(e *trace.Event) {
 	for i := len(p.flights) - 1; i >= 0; i-- {
 		if p.flights[i].Seq == e.Cause {
 			again := p.flights[i]
 			again.ID, again.Arrives = e.Seq, e.Rev
+			if again.Waited, again.Held = 0, 0; int64(e.Now) > again.Sent { // by hand, a while later
+				again.Sent = int64(e.Now)
+			}
 			p.flights = append(p.flights, again)
 			return
 		}

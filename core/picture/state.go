@@ -148,8 +148,23 @@ type Message struct {
 	Entries int    `json:"entries"`
 	Reject  bool   `json:"reject"`
 	Sent    int64  `json:"sent"`
-	Arrives int64  `json:"arrives"`        // 0 = not known; a lost one: when it would have
-	Lost    string `json:"lost,omitempty"` // loss, cut; lost ones stay in the picture until Arrives
+	Arrives int64  `json:"arrives"`          // 0 = not known; a lost one: when it would have
+	Held    int64  `json:"held,omitempty"`   // since when somebody holds it, 0 = nobody does
+	Waited  int64  `json:"waited,omitempty"` // how long it was held before
+	Lost    string `json:"lost,omitempty"`   // loss, cut, hand; lost ones stay in the picture until Arrives
+}
+
+// Way is how much of its way a message has behind it at a moment, from 0 to 1.
+// Of one whose arrival nobody knows it is a half.
+func (m *Message) Way(now float64) float64 {
+	if m.Arrives == 0 {
+		return 0.5
+	}
+	if m.Held != 0 {
+		now = float64(m.Held)
+	}
+	way := (now - float64(m.Sent+m.Waited)) / max(1, float64(m.Arrives-m.Sent-m.Waited))
+	return max(0, min(1, way))
 }
 
 // Client is one client of the cluster that takes part in the stream.

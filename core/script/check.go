@@ -126,6 +126,13 @@ func checkCut(c *Command) error {
 	return nil
 }
 
+func checkMessage(c *Command) error {
+	if c.ID <= 0 {
+		return fmt.Errorf("script: %s: which message?", c.Cmd)
+	}
+	return nil
+}
+
 // ClockStep is the name of a clock command that turns the time of day.
 const ClockStep = "step"
 

@@ -23,6 +23,11 @@ const (
 	Defragment = "defragment"
 	Garble     = "garble"
 
+	Hold      = "hold"
+	Release   = "release"
+	Drop      = "drop"
+	Duplicate = "duplicate"
+
 	Isolate = "isolate"
 	Cut     = "cut"
 	Heal    = "heal"
@@ -119,6 +124,11 @@ func worldRows() []Verb {
 			Reads: "From, To; both directions, or only From to To with OneWay"},
 		{Name: Heal, Reads: "From, To, OneWay as cut; neither From nor To: with Member everything that touches it"},
 		{Name: HealAll, Reads: "every cut link is healed, everyone resumed"},
+		{Name: Hold, check: checkMessage, undo: Release, same: sameID,
+			Reads: "ID: the message between members with this number (of the event that sent or doubled it) stays where it is"},
+		{Name: Release, check: checkMessage, Reads: "ID: a message that is held goes on"},
+		{Name: Drop, check: checkMessage, Reads: "ID: a message between members is lost"},
+		{Name: Duplicate, check: checkMessage, Reads: "ID: a second copy of a message between members leaves now"},
 		{Name: Set, milder: zeroValue, Reads: "Name, Value: see Settings; a disk setting with Member turns that disk only"},
 
 		{Name: Put, Op: OpPut, Operation: true, request: putOf, simpler: simplerPut,
@@ -239,6 +249,8 @@ func (c *Command) Number(n int) {
 func sameClock(later, earlier *Command) bool {
 	return later.Member == earlier.Member && later.Name == earlier.Name
 }
+
+func sameID(later, earlier *Command) bool { return later.ID == earlier.ID }
 
 func sameLinks(later, earlier *Command) bool {
 	return slices.Equal(later.From, earlier.From) && slices.Equal(later.To, earlier.To) && later.OneWay == earlier.OneWay

@@ -36,6 +36,11 @@ func newActs() map[string]*act {
 		script.Garble:     {perform: onMember(garbleNext)},
 		script.Rot:        {perform: rot},
 
+		script.Hold:      {possible: mayHandle, perform: handle},
+		script.Release:   {possible: mayHandle, perform: handle},
+		script.Drop:      {possible: mayHandle, perform: handle},
+		script.Duplicate: {possible: mayHandle, perform: handle},
+
 		script.Isolate: {perform: isolate},
 		script.Cut:     {perform: cut},
 		script.Heal:    {perform: heal},

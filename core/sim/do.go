@@ -87,8 +87,8 @@ func (w *World) setCuts(c *script.Command, cut bool, cause uint64) {
 	}
 }
 
-// healAll takes back everything that can be: cuts, pauses and stalls. What is
-// dead stays dead.
+// healAll takes back everything that can be: cuts, pauses, stalls, and held
+// messages. What is dead stays dead.
 func (w *World) healAll(cause uint64) {
 	for _, from := range w.nodes {
 		for _, to := range w.nodes {
@@ -97,6 +97,7 @@ func (w *World) healAll(cause uint64) {
 			}
 		}
 	}
+	w.network.letAllGo(cause)
 	for _, n := range w.nodes {
 		n.hang(min(n.busy.hungUntil, w.clock.Now))
 		if n.process == paused {

@@ -30,9 +30,10 @@ const (
 	lostToDice
 	lostToCut
 	lostToDown
+	lostToHand
 )
 
-var lossNames = [...]string{"", "loss", "cut", "down"}
+var lossNames = [...]string{"", "loss", "cut", "down", "hand"}
 
 // flight is a message on its way. A lost one keeps its place until it would
 // have arrived, so that it can be seen to disappear.
@@ -44,9 +45,13 @@ type flight struct {
 	synced        bool   // the receipt is
 	sent, arrives int64
 	cause         uint64 // the MessageSent event
+	id            uint64 // that, or of a second copy the MessageDoubled event
 	from, to      uint64
 	lost          loss
 	on            bool // the slot is in use
+
+	held int64  // since when somebody holds it, 0 = nobody does
+	turn uint64 // of the event that ends it; others are void
 }
 
 // network carries messages between members.
@@ -54,6 +59,7 @@ type network struct {
 	w       *World
 	links   map[[2]uint64]*link // by the ids of its ends; for look-ups only
 	flights clock.Slab[flight]
+	turns   uint64 // events that end flights, so far
 
 	sendingAt int64 // the second in which
 	sending   int   // so many messages were sent
@@ -105,17 +111,22 @@ func (x *network) convey(n, to *node, s *consensus.Send, img *image) {
 	}
 	cause := driver.SentUntil(n.pen(s.Cause), m, x.w.clock.Now+latency, lossNames[why])
 	x.countSent(n)
-	x.launch(n, to, m, img, latency, cause, why)
+	x.launch(n, to, m, img, latency, cause, why).id = cause
 	if t := m.GetType(); t == raftpb.MsgVote || t == raftpb.MsgVoteResp && !m.GetReject() {
 		x.w.chaos.VoteLeft(n.id)
 	}
 	// TCP never doubles a proposal, and nothing above it could tell.
 	if why == notLost && img == nil && m.GetType() != raftpb.MsgProp && below(fate&0xffffffff, x.w.net.Duplicate) {
 		x.w.chaos.Count(chaos.Duplicate)
-		x.w.emit(trace.Event{Kind: trace.MessageDoubled, Member: n.id, Peer: to.id, Rev: x.w.clock.Now + latency + second,
-			Cause: cause})
-		x.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency+second, cause, notLost)
+		x.double(n, to, m, latency+second, cause)
 	}
+}
+
+// double launches a second copy of a message.
+func (x *network) double(n, to *node, m *raftpb.Message, latency int64, cause uint64) {
+	id := x.w.emit(trace.Event{Kind: trace.MessageDoubled, Member: n.id, Peer: to.id, Rev: x.w.clock.Now + latency,
+		Cause: cause})
+	x.launch(n, to, proto.Clone(m).(*raftpb.Message), nil, latency, cause, notLost).id = id
 }
 
 // countSent counts the messages of each simulated second. A few for each operation
@@ -139,13 +150,22 @@ const (
 // below compares 32 drawn bits with a probability.
 func below(bits uint64, p float64) bool { return float64(bits) < p*(1<<32) }
 
-func (x *network) launch(from, to *node, m *raftpb.Message, img *image, latency int64, cause uint64, why loss) {
+func (x *network) launch(from, to *node, m *raftpb.Message, img *image, latency int64, cause uint64, why loss) *flight {
 	slot := x.flights.Take()
 	*x.flights.At(slot) = flight{
 		msg: m, image: img, sent: x.w.clock.Now, arrives: x.w.clock.Now + latency, cause: cause,
 		from: from.id, to: to.id, lost: why, on: true,
 	}
-	x.w.clock.Push(clock.Event{At: x.w.clock.Now + latency, Kind: evDeliver, Slot: slot, Member: uint32(to.id)})
+	return x.ends(slot, x.w.clock.Now+latency)
+}
+
+// ends arranges when a flight does.
+func (x *network) ends(slot int32, at int64) *flight {
+	f := x.flights.At(slot)
+	x.turns++
+	f.turn = x.turns
+	x.w.clock.Push(clock.Event{At: at, Kind: evDeliver, Slot: slot, Member: uint32(f.to), A: f.turn})
+	return f
 }
 
 // latency draws the way of one message: two numbers.
@@ -158,6 +178,9 @@ func (x *network) latency(d *dice.Dice) int64 {
 func (x *network) deliver(e *clock.Event) {
 	f := x.flights.At(e.Slot)
 	to := x.w.byID(f.to)
+	if f.turn != e.A {
+		return // it was held
+	}
 	if to.process == paused && f.lost == notLost {
 		to.hold(*e)
 		return
@@ -189,6 +212,9 @@ func (x *network) deliver(e *clock.Event) {
 // lose ends the flight of a message whose receiver has died with it unread.
 func (x *network) lose(e *clock.Event) {
 	f := *x.flights.At(e.Slot)
+	if e.Kind == evDeliver && f.turn != e.A {
+		return
+	}
 	*x.flights.At(e.Slot) = flight{}
 	x.flights.Give(e.Slot)
 	x.dropped(x.w.byID(f.from), x.w.byID(f.to), f.msg, f.cause, lostToDown)

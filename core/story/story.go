@@ -257,6 +257,15 @@ func landmark(e *trace.Event) bool {
 	return false
 }
 
+// Say tells any event by itself, false if there are no words for its kind.
+func Say(e *trace.Event) (Line, bool) {
+	line, ok := NewTeller().Tell(e)
+	if !ok {
+		line, ok = detail(e, line)
+	}
+	return line, ok
+}
+
 // detail tells what a Teller finds too small to mention, and has put into line as
 // far as it went.
 func detail(e *trace.Event, line Line) (Line, bool) {

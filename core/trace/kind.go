@@ -49,7 +49,7 @@ const (
 	// MessageDelivered: Member = to, Peer = from, the rest as sent; Cause = the sending.
 	MessageDelivered Kind = 11
 	// MessageDropped: Member = to, Peer = from, Msg; Text = "loss", "cut", "down",
-	// "full" (no room in a queue) or "unseen" (nobody tells what became of it).
+	// "hand", "full" (no room in a queue) or "unseen" (nobody tells what became of it).
 	MessageDropped Kind = 12
 	// LinkCut: nothing passes from Member to Peer any more.
 	LinkCut Kind = 13
@@ -58,6 +58,16 @@ const (
 	// MessageDoubled: the network carries a second copy of the message that Cause
 	// sent, from Member to Peer. Rev as MessageSent.
 	MessageDoubled Kind = 15
+	// MessageHandled: somebody has laid hands on the message of the event Request, from Member to Peer. A = 0 held where
+	// it is, 1 let go: it arrives at Rev, 2 dropped.
+	MessageHandled Kind = 17
+)
+
+// What is done to a message, in A of MessageHandled.
+const (
+	HandHeld    = 0
+	HandLetGo   = 1
+	HandDropped = 2
 )
 
 // Raft.
@@ -305,6 +315,7 @@ var kinds = [256]struct{ name, group string }{
 	LinkCut:           {"link-cut", "network"},
 	LinkHealed:        {"link-healed", "network"},
 	MessageDoubled:    {"message-doubled", "network"},
+	MessageHandled:    {"message-handled", "network"},
 	RoleChanged:       {"role-changed", "raft"},
 	TermChanged:       {"term-changed", "raft"},
 	VoteCast:          {"vote-cast", "raft"},

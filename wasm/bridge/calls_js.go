@@ -229,14 +229,9 @@ func (g *Game) release(at scene.Point, finger bool) any {
 	return map[string]any{"kind": "cut", "links": links, "oneway": p.oneway}
 }
 
-// touched is what a click means. A mouse has looked at messages by hovering over
-// them and now means what is under them; a finger means what it covers.
-func (g *Game) touched(at scene.Point, finger bool) any {
-	if t := g.scene.Layout.Hit(at, finger); !finger && t.Kind != scene.TargetNone {
-		return g.target(t)
-	}
-	return g.target(g.scene.Over(at, finger))
-}
+// touched is what a click means: what was drawn on top. A message that is in the way of its link is a moment later
+// somewhere else.
+func (g *Game) touched(at scene.Point, finger bool) any { return g.target(g.scene.Over(at, finger)) }
 
 // nudge draws a frame even while everything stands still.
 func (g *Game) nudge() {
@@ -268,7 +263,8 @@ func (g *Game) message(id uint64) any {
 				"kind": "message", "type": m.Type, "from": float64(m.From), "to": float64(m.To), "term": float64(m.Term),
 				"index":  float64(m.Index),
 				"commit": float64(m.Commit), "entries": m.Entries, "reject": m.Reject, "lost": m.Lost, "sent": float64(m.Sent),
-				"arrives": float64(m.Arrives),
+				"arrives": float64(m.Arrives), "id": float64(m.ID), "seq": float64(m.Seq), "logTerm": float64(m.LogTerm),
+				"held": float64(m.Held), "waited": float64(m.Waited),
 			}
 		}
 	}

@@ -20,8 +20,11 @@ func (p *Player) Inspect(member uint64, tab string, query []byte) (json.RawMessa
 	if !p.knows(member) {
 		return nil, fmt.Errorf("inspect: there is no member %d", member)
 	}
-	if tab == "raft" {
+	switch tab {
+	case "raft":
 		return marshal(p.watch.terms.shown()), nil
+	case "why":
+		return p.watch.past.why(query)
 	}
 	inside, ok := p.source.(Inside)
 	if !ok {

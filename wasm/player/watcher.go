@@ -22,6 +22,7 @@ var units = map[string]unit{"event": unitEvent, "message": unitMessage, "commit"
 type watcher struct {
 	feed     feed
 	terms    terms
+	past     past
 	traffic  scene.Heat // since the last frame
 	woke     bool       // something worth slowing down for began
 	violated bool
@@ -51,6 +52,7 @@ func (w *watcher) Emit(e *trace.Event) {
 		w.violated = true
 	}
 	w.terms.take(e)
+	w.past.take(e)
 	w.feed.take(e)
 }
 

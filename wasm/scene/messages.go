@@ -32,10 +32,7 @@ func (s *Scene) message(v *View, m *picture.Message) {
 	if s.Layout.at(m.From) < 0 || s.Layout.at(m.To) < 0 {
 		return
 	}
-	f := clamp((v.Now-float64(m.Sent))/math.Max(1, float64(m.Arrives-m.Sent)), 0, 1)
-	if m.Arrives == 0 { // nobody knows yet when it will be there
-		f = 0.5
-	}
+	f := m.Way(v.Now)
 	if v.Reduced {
 		f = (math.Floor(f*5) + 0.5) / 5
 	}
@@ -45,7 +42,11 @@ func (s *Scene) message(v *View, m *picture.Message) {
 	// A message must not pop up or vanish.
 	const fade = 0.06
 	alpha = clamp(min(f, 1-f)/fade+0.25, 0, 1)
-	if m.Lost != "" {
+	switch {
+	case m.Lost == "hand":
+		alpha = 0.6
+		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], at, right, 1.6, s.Theme.Fault)
+	case m.Lost != "":
 		at, alpha = s.lost(v, m, p, q, f)
 	}
 	term := m.Term
@@ -60,6 +61,11 @@ func (s *Scene) message(v *View, m *picture.Message) {
 	if v.Followed != nil && v.Followed.Carries(m) {
 		s.batch.Disc(at, 17, s.Theme.Accent.Alpha(0.16*alpha))
 		s.batch.Ring(at, 17, 1.6, s.Theme.Accent.Alpha(0.9*alpha))
+	}
+	if m.Held != 0 && m.Lost == "" {
+		alpha = 1
+		s.batch.Ring(at, 15, 2, s.Theme.Text.Alpha(0.9))
+		s.batch.Ring(at, 19, 1, s.Theme.Text.Alpha(0.5))
 	}
 	s.spots = append(s.spots, spot{at, m.ID})
 	s.glyph(m, at, ahead, f, s.Theme.Term(term).Alpha(alpha), p)

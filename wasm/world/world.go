@@ -119,11 +119,29 @@ func (w *world) Do(m *script.Message) (uint64, error) {
 
 // Inspect implements player.Inside.
 func (w *world) Inspect(member uint64, tab string, query []byte) (json.RawMessage, error) {
+	if tab == "message" {
+		return w.message(query)
+	}
 	s, err := w.Inside(member)
 	if err != nil {
 		return nil, err
 	}
 	return inspect.JSON(s, tab, query)
+}
+
+// message looks at one that is on its way.
+func (w *world) message(query []byte) (json.RawMessage, error) {
+	var q struct {
+		ID uint64 `json:"id"`
+	}
+	if err := json.Unmarshal(query, &q); err != nil {
+		return nil, err
+	}
+	m := w.Flying(q.ID)
+	if m == nil {
+		return nil, fmt.Errorf("inspect: message %d is not on its way any more", q.ID)
+	}
+	return json.Marshal(inspect.MessageOf(m))
 }
 
 // Dials implements player.Controls.

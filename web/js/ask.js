@@ -5,7 +5,7 @@ import { byId, every } from './dom.js';
 import { element, name, able } from './format.js';
 import { onLanguage, t } from './i18n.js';
 import { inOrder } from './inorder.js';
-import { look } from './inside.js';
+import { look } from './look.js';
 import { free } from './leases.js';
 import { prefixEnd } from './prefix.js';
 import { sheet } from './sheet.js';

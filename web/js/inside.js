@@ -2,63 +2,14 @@
 // history, records of the log, the buffers in front of the database, the history
 // of terms. Each builder makes its parts once; what changes is filled in.
 
-import { app, recorded } from './app.js';
-import { bytes, element, keepFocus, name, paint, span, stamp, termColor, text } from './format.js';
+import { app } from './app.js';
+import { bytes, element, name, paint, span, stamp, termColor, text } from './format.js';
 import { t } from './i18n.js';
+import { deed, look, none, paced, rebuild } from './look.js';
+import { origin } from './origin.js';
 
-/** @typedef {(update: (m: Member, f: Frame) => void) => void} Later what a builder does with each new frame */
+/** @typedef {import('./look.js').Later} Later */
 
-// look asks what a member holds; an error is the answer, too.
-/**
- * @param {number} member
- * @param {string} tab
- * @param {object} [query]
- */
-export function look(member, tab, query = {}) {
-  const answer = app.call().inspect(member, tab, JSON.stringify(query));
-  return answer.error ? { error: answer.error } : JSON.parse(answer.text);
-}
-
-// pace: what a tab shows is read some times a second, and at once when time stands still.
-const every = 200; // ms
-/**
- * @param {Later} later
- * @param {(m: Member, f: Frame) => void} run
- */
-export function paced(later, run) {
-  let last = 0,
-    seen = '';
-  const now = (m, f) => {
-    last = performance.now();
-    seen = `${m.id}|${f.now}|${f.epoch}`;
-    run(m, f);
-  };
-  later((m, f) => {
-    if (`${m.id}|${f.now}|${f.epoch}` === seen) return;
-    if (!f.playing || performance.now() - last > every) now(m, f);
-  });
-  return now;
-}
-
-// rebuild replaces what is in a box if its key has changed.
-/**
- * @param {HTMLElement} box
- * @param {unknown} key
- * @param {() => (Node | null)[]} make
- */
-export function rebuild(box, key, make) {
-  const now = JSON.stringify(key);
-  if (box.dataset.key === now) return;
-  box.dataset.key = now;
-  keepFocus(box, () => box.replaceChildren(...make().filter(Boolean)));
-}
-
-// none says why a recording cannot show this.
-/** @param {Frame} f */
-export const none = (f) => (recorded(f) ? [element('p', { class: 'hint' }, t('inside.recording'))] : null);
-
-/** @param {string} key @param {object} [values] */
-export const hint = (key, values) => element('p', { class: 'hint' }, t(key, values));
 /** @param {string} words */
 const heading = (words) => element('h3', { class: 'part' }, words);
 
@@ -120,7 +71,7 @@ export function kv(later, f) {
     drawAxis(axis, k);
     rebuild(waiting, [k.pending, k.waiting], () => pendingRows(k));
     rebuild(list, [k.keys, k.pending.map((p) => p.key), at, [...opened]], () =>
-      k.keys.map((one) => keyRow(one, k, go, again)),
+      k.keys.map((one) => keyRow(one, k, go, again, shownId)),
     );
     rebuild(pages, [page, k.next], () => pager(k, again));
     rebuild(pins, k.pins, () => k.pins.map((p) => element('li', {}, pinWords(p, k))));
@@ -209,17 +160,14 @@ function pendingRows(k) {
   ];
 }
 
-// deed: what an entry does, as one would type it.
-/** @param {any} p */
-export const deed = (p) => [p.op, p.key, p.value].filter(Boolean).join(' ');
-
 /**
  * @param {any} one
  * @param {any} k
  * @param {(rev: number) => void} go
  * @param {() => void} again
+ * @param {number} member
  */
-function keyRow(one, k, go, again) {
+function keyRow(one, k, go, again, member) {
   const pending = k.pending.findLast((p) => p.key === one.key);
   const row = element(
     'details',
@@ -239,6 +187,7 @@ function keyRow(one, k, go, again) {
         ? t('kv.pair', { ...one, bytes: bytes(one.size) }) + (one.lease ? ` ${t('kv.lease', { id: one.lease })}` : '')
         : t('kv.gone', { rev: k.rev }),
     ),
+    one.exists && opened.has(one.key) ? origin(member, { rev: one.mod }) : null,
     ...one.lives.map((life, i) => lifeRow(life, (one.forgotten ?? 0) + i + 1, k, go)),
   );
   row.addEventListener('toggle', () => {

@@ -9,7 +9,9 @@ import { able, bytes, element, keepFocus, name, paint, span, termColor, text, cl
 import { onLanguage, t } from './i18n.js';
 import * as inside from './inside.js';
 import { leases } from './leases.js';
+import { rebuild } from './look.js';
 import { users } from './users.js';
+import { openMessage } from './card.js';
 import { entryState, message } from './tip.js';
 import { cancel, fill, range, state } from './watches.js';
 
@@ -118,7 +120,7 @@ function body(m, f) {
   for (const update of rows) update(m, f);
 }
 
-/** @type {import('./inside.js').Later} */
+/** @type {import('./look.js').Later} */
 const later = (update) => rows.push(update);
 
 // What each tab is built of. Its parts are told of new frames by rows.
@@ -335,13 +337,28 @@ function messages() {
       .filter((x) => x.from === m.id || x.to === m.id)
       .slice(-14);
     none.hidden = mine.length > 0;
-    list.replaceChildren(
-      ...mine.map((x) => {
+    rebuild(list, [mine.map((x) => [x.id, x.held, x.lost]), Math.floor(f.now / 1e6)], () =>
+      mine.map((x) => {
         const words = message(x, f);
         return element(
           'li',
           {},
-          paint(element('b', {}, words.title), termColor(x.term)),
+          paint(
+            element(
+              'button',
+              {
+                type: 'button',
+                class: 'link',
+                'data-id': x.id,
+                onclick: (e) => {
+                  const r = e.currentTarget.getBoundingClientRect();
+                  openMessage(x.id, { left: r.left, right: r.left, top: r.top });
+                },
+              },
+              words.title,
+            ),
+            termColor(x.term),
+          ),
           element('span', {}, words.text.replace('\n', ' · ')),
         );
       }),

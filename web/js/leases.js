@@ -3,13 +3,13 @@
 
 import { act, app, recorded, toast } from './app.js';
 import { able, element, name, span, text } from './format.js';
-import { hint, look, none, paced, rebuild } from './inside.js';
+import { hint, look, none, paced, rebuild } from './look.js';
 import { t } from './i18n.js';
 
 const longest = 9_000_000_000; // seconds, as etcd has it
 
 /**
- * @param {import('./inside.js').Later} later
+ * @param {import('./look.js').Later} later
  * @param {Frame} f
  */
 export function leases(later, f) {

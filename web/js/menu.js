@@ -21,11 +21,17 @@ export function start(vitrine) {
 }
 
 // show opens a menu beside something on the page, on its right if there is room.
-function show(menu, { left, right, top }) {
+/**
+ * @param {{ key: (f: Frame) => string, fill: (f: Frame) => Node[], update?: (f: Frame) => void, closed?: () => void, wide?: boolean }} menu
+ * @param {{ left: number, right: number, top: number }} where
+ */
+export function show(menu, { left, right, top }) {
+  open?.closed?.();
   back = document.activeElement === document.body ? null : document.activeElement;
   open = menu;
   drawn = '';
   box.hidden = false;
+  box.classList.toggle('wide', Boolean(menu.wide));
   draw(app.frame);
   const area = document.body.getBoundingClientRect(),
     width = box.offsetWidth;
@@ -37,10 +43,12 @@ function show(menu, { left, right, top }) {
 
 export function closeMenu() {
   if (!open) return false;
+  const was = open;
   open = null;
   if (box.contains(document.activeElement)) (back ?? document.activeElement)[back ? 'focus' : 'blur']();
   box.hidden = true;
   act({ cmd: 'select', member: app.frame.chosen.member });
+  was.closed?.();
   return true;
 }
 

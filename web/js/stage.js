@@ -5,6 +5,7 @@
 import { crashed, crashLeader, doTo, down, healAll, healthy, noLeader, split } from './actions.js';
 import { act, app, memberOf, shown, recorded } from './app.js';
 import { open as openAsk } from './ask.js';
+import { openEntry, openMessage } from './card.js';
 import { cutCommands } from './cuts.js';
 import { byId, every, where } from './dom.js';
 import { able, element, keepFocus, name, text } from './format.js';
@@ -37,8 +38,7 @@ function listen() {
   };
   const hover = () => {
     const hit = send('move', over);
-    canvas.style.cursor =
-      !hit || ['none', 'cell', 'message'].includes(hit.kind) ? (over.buttons ? 'crosshair' : 'default') : 'pointer';
+    canvas.style.cursor = !hit || hit.kind === 'none' ? (over.buttons ? 'crosshair' : 'default') : 'pointer';
     tip.show(over.buttons ? null : hit, over.clientX, over.clientY);
   };
   const press = held(canvas, (e) => {
@@ -152,8 +152,12 @@ function touched(hit, e) {
       for (const c of cutCommands(hit.links, hit.oneway)) act(c);
       break;
     case 'message':
+      tip.hide();
+      openMessage(hit.id, { left: e.clientX, right: e.clientX, top: e.clientY - 14 });
+      break;
     case 'cell':
-      tip.show(hit, e.clientX, e.clientY);
+      tip.hide();
+      openEntry(hit, { left: e.clientX, right: e.clientX, top: e.clientY - 14 });
       break;
     default:
       act({ cmd: 'select', member: 0 });

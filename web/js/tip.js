@@ -71,7 +71,9 @@ export function message(m, f) {
     : '';
   const way = m.lost
     ? t(`lost.${m.lost}`)
-    : t('tip.way', { done: span(Math.max(0, f.now - m.sent)), span: span(m.arrives - m.sent) });
+    : m.held
+      ? t('tip.held', { span: span(f.now - m.held) })
+      : t('tip.way', { done: span(Math.max(0, f.now - m.sent)), span: span(m.arrives - m.sent) });
   return {
     title: `${m.type} · ${name(m.from)} → ${name(m.to)}`,
     text: [what, way].filter(Boolean).join('\n'),

@@ -4,12 +4,12 @@
 import { act, app, recorded } from './app.js';
 import { able, element, name, text } from './format.js';
 import { inOrder, left } from './inorder.js';
-import { hint, look, none, paced, rebuild } from './inside.js';
+import { hint, look, none, paced, rebuild } from './look.js';
 import { t } from './i18n.js';
 import { prefixEnd } from './prefix.js';
 
 /**
- * @param {import('./inside.js').Later} later
+ * @param {import('./look.js').Later} later
  * @param {Frame} f
  */
 export function users(later, f) {

@@ -193,6 +193,11 @@ interface Show {
 
 /** A message that is on its way. */
 interface Message {
+  id: number;
+  seq: number;
+  logTerm: number;
+  held?: number;
+  waited?: number;
   type: string;
   from: number;
   to: number;
