@@ -40,7 +40,7 @@ var quiet = []trace.Kind{
 	trace.LogCompacted, trace.SnapshotRestored, trace.SnapshotAdopted, trace.EntryRecovered, trace.LogMeasured,
 	trace.DiskStalled, // its command is told
 	trace.BackendCommitting, trace.StoreMeasured, trace.StoreHashed, trace.RevisionAdvanced, trace.KeyIndexed,
-	trace.RequestArrived, trace.RequestAnswered, trace.Station, trace.ClientJoined, // in the lane of the request
+	trace.RequestArrived, trace.RequestAnswered, trace.RequestDenied, trace.Station, trace.ClientJoined, // in the lane
 	trace.WatchReceived, trace.WatchAsked, trace.WatchChange, trace.WatchMoved, trace.WatchEnded, trace.WatchStreamClosed,
 }
 
@@ -176,6 +176,7 @@ func TestEveryTableHasWords(t *testing.T) {
 func TestEveryVerbIsTold(t *testing.T) {
 	byEvents := []string{
 		script.Crash, script.Restart, script.Pause, script.Resume, // member-crashed ...
+		script.Hold, script.Release, script.Drop, // message-handled
 		script.CancelWatch, script.EndStream, script.HangUp, script.Vanish, script.AskProgress, // the card of the watch
 	}
 	examples := map[string]string{

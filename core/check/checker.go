@@ -34,6 +34,8 @@ type Options struct {
 	// KeepFor or KeepRevisions, if not 0, is the history that members who compact by themselves must keep.
 	KeepFor       time.Duration
 	KeepRevisions int64
+	// NoPreVote: members stand for election without asking before.
+	NoPreVote bool
 }
 
 // Report returns a callback for Checker.OnViolation that writes a Violated event.

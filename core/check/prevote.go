@@ -35,7 +35,7 @@ func (c *Checker) preVoted(m *member, e *trace.Event) {
 func (c *Checker) candidate(m *member, e *trace.Event) {
 	told := m.told
 	m.told = false
-	if told {
+	if told || c.options.NoPreVote {
 		return
 	}
 	n := len(c.configs[len(c.configs)-1].voters)

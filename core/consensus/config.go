@@ -20,6 +20,9 @@ type Config struct {
 	HeartbeatTicks int // 1
 	// NoPreVote lets a member raise its term without asking first whether it could win.
 	NoPreVote bool
+	// NoCheckQuorum lets a leader go on that has heard of no majority for an election timeout, and lets followers vote
+	// though they hear from their leader.
+	NoCheckQuorum bool
 	// SnapshotCount is after how many applied entries the WAL gets a mark. 10000.
 	SnapshotCount uint64
 	// CatchUpEntries is how many applied entries the log in memory keeps for slow followers. 5000.

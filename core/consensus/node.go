@@ -116,7 +116,7 @@ func New(cfg Config, boot Boot) (*Node, error) {
 		MaxCommittedSizePerReady:  limits.MaxCommittedBytesPerReady,
 		MaxUncommittedEntriesSize: limits.MaxUncommittedBytes,
 
-		CheckQuorum:    true,
+		CheckQuorum:    !cfg.NoCheckQuorum,
 		PreVote:        !cfg.NoPreVote && !mutant.On(mutant.NoPreVote),
 		ReadOnlyOption: reads,
 		Logger:         logger{cfg.Tracer},

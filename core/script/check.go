@@ -176,7 +176,8 @@ func Settings() []Setting {
 		{"spike", "duration"},                // mean of an fsync that hangs
 		{"spike-probability", "probability"}, // of an fsync
 		{"apply", "duration"},
-		{"rate", "number"}, // operations a simulated second
+		{"rate", "number"},        // operations a simulated second
+		{"spread", "probability"}, // of election timeouts: 0 = all are equal, 1 = as raft draws them
 	}
 }
 

@@ -171,7 +171,7 @@ func memberConfig(n *node) member.Config {
 		Config: consensus.Config{
 			ID: n.id, ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
 			SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries,
-			Epoch: epoch(n), Tracer: n.tracer,
+			Epoch: epoch(n), Tracer: n.tracer, NoPreVote: w.cfg.NoPreVote, NoCheckQuorum: w.cfg.NoCheckQuorum,
 		},
 		Limits: api.Limits{SlowRequest: -1},
 		Self: duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"},

@@ -115,7 +115,7 @@ func validSetting(w *World, c *script.Command) error {
 	return err
 }
 
-// set turns a dial of the whole world, or of one member's disk.
+// set turns a dial of the whole world, or of one member.
 func set(w *World, c *script.Command, _ uint64) (uint64, error) {
 	number, d, err := c.Setting()
 	if err != nil {
@@ -140,25 +140,27 @@ func set(w *World, c *script.Command, _ uint64) (uint64, error) {
 	case "client-latency":
 		w.net.Client = d
 	case "write":
-		w.eachDisk(c.Member, func(x *Disk) { x.Write = d })
+		w.eachNode(c.Member, func(n *node) { n.dial.Write = d })
 	case "fsync":
-		w.eachDisk(c.Member, func(x *Disk) { x.Fsync = d })
+		w.eachNode(c.Member, func(n *node) { n.dial.Fsync = d })
 	case "spike":
-		w.eachDisk(c.Member, func(x *Disk) { x.Spike = d })
+		w.eachNode(c.Member, func(n *node) { n.dial.Spike = d })
 	case "spike-probability":
-		w.eachDisk(c.Member, func(x *Disk) { x.SpikeProb = number })
+		w.eachNode(c.Member, func(n *node) { n.dial.SpikeProb = number })
 	case "apply":
-		w.process.Apply = d
+		w.eachNode(c.Member, func(n *node) { n.apply = int64(d) })
 	case "rate":
 		w.clients.SetRate(number)
+	case "spread":
+		w.spread = number
 	}
 	return 0, nil
 }
 
-func (w *World) eachDisk(id uint64, turn func(*Disk)) {
+func (w *World) eachNode(id uint64, turn func(*node)) {
 	for _, n := range w.nodes {
 		if id == 0 || n.id == id {
-			turn(&n.dial)
+			turn(n)
 		}
 	}
 }

@@ -21,100 +21,133 @@ func seen(p *picture.Picture, w *World, kind string) (all []picture.Message) {
 	return all
 }
 
-// TestHandsOnMessages: a message that is held does not arrive, one that is let go does, one that is dropped never does,
-// and a second copy comes, too. A run with hands in it can be repeated.
-func TestHandsOnMessages(t *testing.T) {
+// table is a world of which messages can be caught.
+type table struct {
+	*World
+	t       *testing.T
+	picture *picture.Picture
+	arrived kept
+}
+
+func newTable(t *testing.T) *table {
+	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Seed, cfg.Workload.Rate, cfg.Network = 7, 0, Teaching()
-	p := picture.New(picture.Options{Window: 24})
-	arrived := &kept{}
-	w, err := New(cfg, p, arrived)
-	if err != nil {
+	x := &table{t: t, picture: picture.New(picture.Options{Window: 24})}
+	var err error
+	if x.World, err = New(cfg, x.picture, &x.arrived); err != nil {
 		t.Fatal(err)
 	}
-	do := func(cmd string, id uint64) error {
-		_, err := w.Do(script.Command{Cmd: cmd, ID: int64(id)})
-		return err
+	x.RunUntil(trace.Instant(5*time.Second), 0)
+	return x
+}
+
+func (x *table) do(cmd string, id uint64) error {
+	_, err := x.Do(script.Command{Cmd: cmd, ID: int64(id)})
+	return err
+}
+
+func (x *table) must(cmd string, id uint64) {
+	x.t.Helper()
+	if err := x.do(cmd, id); err != nil {
+		x.t.Fatal(err)
 	}
-	must := func(cmd string, id uint64) {
-		t.Helper()
-		if err := do(cmd, id); err != nil {
-			t.Fatal(err)
+}
+
+// catch are the two messages with which a write leaves.
+func (x *table) catch() []picture.Message {
+	x.t.Helper()
+	x.Do(script.Command{Cmd: script.Put, Key: "x", Value: "1", Member: x.Leader()})
+	for range 10_000 {
+		x.StepEvent()
+		if all := seen(x.picture, x.World, "MsgApp"); len(all) == 2 {
+			return all
 		}
 	}
-	w.RunUntil(trace.Instant(5*time.Second), 0)
-	catch := func() []picture.Message {
-		t.Helper()
-		w.Do(script.Command{Cmd: script.Put, Key: "x", Value: "1", Member: w.Leader()})
-		for range 10_000 {
-			w.StepEvent()
-			if all := seen(p, w, "MsgApp"); len(all) == 2 {
-				return all
-			}
-		}
-		t.Fatal("no write leaves")
-		return nil
-	}
-	both := catch()
+	x.t.Fatal("no write leaves")
+	return nil
+}
+
+func (x *table) commit() uint64 {
+	var s picture.State
+	x.picture.Into(&s, x.Now())
+	return s.Commit
+}
+
+// TestHandsOnMessages: a message that is held does not arrive, one that is let go does, one that is dropped never does,
+// and a second copy comes, too.
+func TestHandsOnMessages(t *testing.T) {
+	x := newTable(t)
+	both := x.catch()
 	for _, m := range both {
-		must(script.Hold, m.ID)
-		if w.Flying(m.ID) == nil || do(script.Hold, m.ID) == nil {
+		x.must(script.Hold, m.ID)
+		if x.Flying(m.ID) == nil || x.do(script.Hold, m.ID) == nil {
 			t.Errorf("message %d is not held, or can be held twice", m.ID)
 		}
 	}
-	commit := func() (c uint64) {
-		var s picture.State
-		p.Into(&s, w.Now())
-		return s.Commit
+	before := x.commit()
+	later(x.World, 50*time.Millisecond)
+	held := seen(x.picture, x.World, "MsgApp")
+	if len(held) < 2 || held[0].Held == 0 || x.commit() != before || x.arrived.by[both[0].ID] != 0 {
+		t.Errorf("while both writes are held: %d on their way, commit %d, was %d", len(held), x.commit(), before)
 	}
-	before := commit()
-	w.RunUntil(w.Now()+trace.Instant(50*time.Millisecond), 0)
-	if held := seen(p, w, "MsgApp"); len(held) < 2 || held[0].Held == 0 || commit() != before || arrived.by[both[0].ID] != 0 {
-		t.Errorf("while both writes are held: %d on their way, commit %d, was %d", len(held), commit(), before)
-	}
-	way := both[0]
-	for _, m := range seen(p, w, "MsgApp") {
-		if m.ID == way.ID && m.Way(float64(w.Now())) != m.Way(float64(w.Now()+1e9)) {
+	for _, m := range held {
+		if m.ID == both[0].ID && m.Way(float64(x.Now())) != m.Way(float64(x.Now()+1e9)) {
 			t.Error("a message that is held goes on")
 		}
 	}
-	must(script.Duplicate, both[0].ID)
-	must(script.Drop, both[1].ID)
-	w.RunUntil(w.Now()+trace.Instant(60*time.Millisecond), 0)
-	if n := arrived.by[both[0].ID]; n != 1 || arrived.by[both[1].ID] != 0 || commit() == before {
-		t.Errorf("the copy came %d times, the one that was dropped %d times, commit %d", n, arrived.by[both[1].ID], commit())
+	x.must(script.Duplicate, both[0].ID)
+	x.must(script.Drop, both[1].ID)
+	later(x.World, 60*time.Millisecond)
+	if n := x.arrived.by[both[0].ID]; n != 1 || x.arrived.by[both[1].ID] != 0 || x.commit() == before {
+		t.Errorf("the copy came %d times, the one that was dropped %d times, commit %d", n, x.arrived.by[both[1].ID],
+			x.commit())
 	}
-	must(script.Release, both[0].ID)
-	w.RunUntil(w.Now()+trace.Instant(60*time.Millisecond), 0)
-	if n := arrived.by[both[0].ID]; n != 2 || w.Flying(both[0].ID) != nil {
+	x.must(script.Release, both[0].ID)
+	later(x.World, 60*time.Millisecond)
+	if n := x.arrived.by[both[0].ID]; n != 2 || x.Flying(both[0].ID) != nil {
 		t.Errorf("the one that was let go: %d arrivals", n)
 	}
 	for _, cmd := range []string{script.Hold, script.Release, script.Drop, script.Duplicate} {
-		if do(cmd, both[0].ID) == nil || do(cmd, 1<<50) == nil {
+		if x.do(cmd, both[0].ID) == nil || x.do(cmd, 1<<50) == nil {
 			t.Errorf("%s of a message that is not there", cmd)
 		}
 	}
-	last := catch()
-	must(script.Hold, last[0].ID)
-	w.Do(script.Command{Cmd: script.Crash, Member: last[0].To})
-	w.RunUntil(w.Now()+trace.Instant(time.Second), 0)
-	w.Do(script.Command{Cmd: script.HealAll})
-	w.RunUntil(w.Now()+trace.Instant(time.Second), 0)
-	if w.Flying(last[0].ID) != nil {
+}
+
+// TestHandsAreRepeated: healing lets go what is held, also by one whose receiver has died; and a run with hands in it
+// can be repeated.
+func TestHandsAreRepeated(t *testing.T) {
+	x := newTable(t)
+	first := x.catch()
+	x.must(script.Hold, first[0].ID)
+	x.must(script.Duplicate, first[0].ID)
+	x.must(script.Drop, first[1].ID)
+	later(x.World, time.Second)
+	x.must(script.Release, first[0].ID)
+	later(x.World, time.Second)
+	last := x.catch()
+	x.must(script.Hold, last[0].ID)
+	x.Do(script.Command{Cmd: script.Crash, Member: last[0].To})
+	later(x.World, time.Second)
+	x.Do(script.Command{Cmd: script.HealAll})
+	later(x.World, time.Second)
+	if x.Flying(last[0].ID) != nil {
 		t.Error("healing lets nothing go")
 	}
-	twin, err := New(cfg)
+	twin, err := New(x.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range w.Commands() {
+	for _, c := range x.Commands() {
 		if err := twin.Schedule(c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	twin.RunUntil(w.Now(), 0)
-	if twin.Hash() != w.Hash() || len(twin.Skipped()) > 0 {
-		t.Errorf("the run repeats with hash %x instead of %x, %d commands left out", twin.Hash(), w.Hash(), len(twin.Skipped()))
+	twin.RunUntil(x.Now(), 0)
+	if twin.Hash() != x.Hash() || len(twin.Skipped()) > 0 {
+		t.Errorf("the run repeats with hash %x instead of %x, %d commands left out", twin.Hash(), x.Hash(),
+			len(twin.Skipped()))
 	}
 }
 

@@ -220,7 +220,7 @@ func (l *storeLane) startApply() {
 	}
 	n.applying = true
 	b := &n.applies[0]
-	took := int64(w.process.Apply) + int64(len(b.Entries))*int64(w.process.PerItem)
+	took := n.apply + int64(len(b.Entries))*int64(w.process.PerItem)
 	w.clock.Push(clock.Event{At: w.clock.Now + took, Kind: evApply, Member: uint32(n.id), Life: n.life, Cause: b.Cause})
 }
 

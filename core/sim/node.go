@@ -77,6 +77,7 @@ type node struct {
 	wall          int64 // its time of day minus the world's
 	busy          diskActivity
 	dial          Disk             // this disk's figures
+	apply         int64            // how long applying a batch takes
 	heard         map[uint64]int64 // by member: when its last message came; for look-ups only
 	votes         map[uint64]bool  // answers to a candidate, granted or refused
 	elapsed       int              // ticks since it heard from a leader
@@ -236,6 +237,10 @@ func (n *node) tick() {
 	w := n.world
 	late := w.clock.Now > n.nextTick
 	n.nextTick = w.clock.Now + n.tickEvery
+	if off := n.nextTick % n.tickEvery; w.spread == 0 && off > 0 { // all clocks tick together
+		n.nextTick -= off
+		n.clockSet()
+	}
 	if late {
 		w.emit(trace.Event{Kind: trace.ClockTicked, Member: n.id, A: uint64(n.nextTick)})
 	}

@@ -14,6 +14,9 @@ import (
 // Read serves raft, which draws election timeouts while the member steps.
 func (n *node) Read(p []byte) (int, error) {
 	k, err := n.raft.Read(p)
+	if spread := n.world.spread; spread < 1 && len(p) == 1 {
+		p[0] = byte(float64(int(p[0])%n.electionTicks) * spread)
+	}
 	n.drewTimeout(p)
 	return k, err
 }

@@ -37,6 +37,7 @@ type World struct {
 	network *network
 	net     Network
 	process setup.Process
+	spread  float64 // of election timeouts: 1 = raft's own, 0 = all are equal, and all clocks tick together
 	clients *client.Pool
 
 	reads   clock.Slab[read]
@@ -75,13 +76,13 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	}
 	w := &World{
 		acts: newActs(), clock: new(clock.Clock),
-		cfg: cfg, net: cfg.Network, process: cfg.Process,
+		cfg: cfg, net: cfg.Network, process: cfg.Process, spread: 1,
 		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode,
 	}
 	w.chaos = chaos.New(faultTarget{w}, w.clock, cfg.Seed, drawn)
 	w.judge = judge.New(w.clock, w.stream, judge.Options{
 		Check: !cfg.NoChecks, Quota: cfg.Quota, KeepFor: cfg.Retention.Period,
-		KeepRevisions: cfg.Retention.Revisions, Kept: cfg.Judged, Decode: w.decode,
+		KeepRevisions: cfg.Retention.Revisions, Kept: cfg.Judged, Decode: w.decode, NoPreVote: cfg.NoPreVote,
 		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, settle.ProbePatience),
 	})
 	w.clients = client.New(clientHost{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
@@ -92,7 +93,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 		id := uint64(i + 1)
 		n := &node{
 			id: id, world: w, name: nodeName(id), tracer: trace.NewTracer(w.stream, id), process: starting,
-			dial: cfg.Disk, tickEvery: int64(cfg.TickEvery), electionTicks: cfg.ElectionTicks,
+			dial: cfg.Disk, apply: int64(cfg.Process.Apply), tickEvery: int64(cfg.TickEvery), electionTicks: cfg.ElectionTicks,
 			raft: dice.New(cfg.Seed, dice.Raft, id), disk: dice.New(cfg.Seed, dice.Disk, id).At(&w.clock.Now),
 			heard: map[uint64]int64{}, votes: map[uint64]bool{},
 		}

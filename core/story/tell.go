@@ -99,6 +99,8 @@ func (t *Teller) Tell(e *trace.Event) (Line, bool) {
 		t.lease(e, &line)
 	case trace.MemberChanged:
 		t.changed(e, &line)
+	case trace.MessageHandled:
+		line.Kind = hands[min(e.A, uint64(len(hands)-1))]
 	case trace.Command, trace.Fault:
 		t.command(e, &line)
 	default:
@@ -196,6 +198,9 @@ func (t *Teller) role(e *trace.Event, line *Line) {
 	}
 }
 
+// hands are the lines for what is done to a message.
+var hands = [...]string{trace.HandHeld: "held", trace.HandLetGo: "letGo", trace.HandDropped: "handDropped"}
+
 // rotKinds are the lines for what happens to a log on its disk.
 var rotKinds = map[string]string{"bit": "rotBit", "misdirected": "rotMisdirected", "zeros": "rotZeros", "cut": "rotCut"}
 
@@ -237,6 +242,11 @@ func (t *Teller) command(e *trace.Event, line *Line) {
 		}
 	case script.Set:
 		line.Kind, line.Name, line.Text = "set", c.Name, settingText(&c)
+		if c.Member != 0 {
+			line.Kind = "setOf"
+		}
+	case script.Duplicate:
+		line.Kind = "duplicated"
 	case script.Strike:
 		if how := script.StrikeNamed(c.Value); how == script.StepFails || how == script.StepFillsUp {
 			line.Kind, line.Text = "refuses", c.Name

@@ -22,7 +22,15 @@ export function start(vitrine) {
 
 // show opens a menu beside something on the page, on its right if there is room.
 /**
- * @param {{ key: (f: Frame) => string, fill: (f: Frame) => Node[], update?: (f: Frame) => void, closed?: () => void, wide?: boolean }} menu
+ * @typedef {object} Menu
+ * @property {(f: Frame) => string} key
+ * @property {(f: Frame) => Node[]} fill
+ * @property {(f: Frame) => void} [update]
+ * @property {() => void} [closed]
+ * @property {boolean} [wide]
+ */
+/**
+ * @param {Menu} menu
  * @param {{ left: number, right: number, top: number }} where
  */
 export function show(menu, { left, right, top }) {

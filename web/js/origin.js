@@ -1,6 +1,6 @@
 // Where something came from, in the words of the feed.
 
-import { words } from './feed.js';
+import { words } from './lines.js';
 import { element, stamp } from './format.js';
 import { t } from './i18n.js';
 import { look } from './look.js';

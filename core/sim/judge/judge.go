@@ -68,8 +68,9 @@ type Options struct {
 	KeepRevisions int64
 	Patience      time.Duration // no client waits longer for an answer
 	// operations that are judged and forgotten at a time, 0 = 5000
-	Kept   int
-	Decode func(data []byte) (*pb.InternalRaftRequest, error) // of an entry
+	Kept      int
+	NoPreVote bool                                               // of the members
+	Decode    func(data []byte) (*pb.InternalRaftRequest, error) // of an entry
 }
 
 // Judge hands over to the checkers what only the simulator can see, and keeps the
@@ -94,7 +95,8 @@ func New(c *clock.Clock, stream *trace.Stream, o Options) *Judge {
 	if !o.Check {
 		return j
 	}
-	j.checker, j.fold = check.New(check.Options{KeepFor: o.KeepFor, KeepRevisions: o.KeepRevisions}), fold.New()
+	j.fold = fold.New()
+	j.checker = check.New(check.Options{KeepFor: o.KeepFor, KeepRevisions: o.KeepRevisions, NoPreVote: o.NoPreVote})
 	j.fold.Decode = o.Decode
 	j.history = history.New(j.fold)
 	report := check.Report(stream)

@@ -20,6 +20,8 @@ type Config struct {
 	TickEvery      time.Duration `json:"tickEvery"`      // one raft tick
 	ElectionTicks  int           `json:"electionTicks"`  // a follower waits between 1 and 2 times this
 	HeartbeatTicks int           `json:"heartbeatTicks"` // a leader sends one every so many ticks
+	NoPreVote      bool          `json:"noPreVote,omitempty"`
+	NoCheckQuorum  bool          `json:"noCheckQuorum,omitempty"`
 
 	SnapshotCount   uint64        `json:"snapshotCount"`            // applied entries between two local snapshots
 	SnapshotCatchUp uint64        `json:"snapshotCatchUp"`          // entries kept behind a snapshot for slow followers
