@@ -129,7 +129,8 @@ func worldRows() []Verb {
 		{Name: Release, check: checkMessage, Reads: "ID: a message that is held goes on"},
 		{Name: Drop, check: checkMessage, Reads: "ID: a message between members is lost"},
 		{Name: Duplicate, check: checkMessage, Reads: "ID: a second copy of a message between members leaves now"},
-		{Name: Set, milder: zeroValue, Reads: "Name, Value: see Settings; one of disks or of applying, with Member, turns that member's only"},
+		{Name: Set, milder: zeroValue,
+			Reads: "Name, Value: see Settings; one of disks or of applying, with Member, turns that member's only"},
 
 		{Name: Put, Op: OpPut, Operation: true, request: putOf, simpler: simplerPut,
 			rename: func(c *Command, number int) { c.Value = strconv.Itoa(number) },
