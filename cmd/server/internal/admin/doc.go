@@ -48,6 +48,8 @@ type Config struct {
 	Registry *prometheus.Registry
 	Pprof    bool
 	Flight   bool // serve the recording
+	Access   Access
+	Gateway  http.Handler // etcd's API as JSON; nil: there is none
 	// UI serves the page; Files are its files, nil if it was not built in.
 	UI    bool
 	Files fs.FS
@@ -66,22 +68,10 @@ func Client(cfg Config) http.Handler {
 		mux.Handle("/ui/", http.StripPrefix("/ui/", newPage(cfg.Files)))
 		mux.HandleFunc("/{$}", toPage)
 	}
-	return anyOrigin(mux)
-}
-
-// anyOrigin says on every answer that pages of other origins may read it, and answers
-// their questions beforehand, as etcd does with its default --cors.
-func anyOrigin(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Add("Access-Control-Allow-Methods", "POST, GET, OPTIONS, PUT, DELETE")
-		w.Header().Add("Access-Control-Allow-Origin", "*")
-		w.Header().Add("Access-Control-Allow-Headers", "accept, content-type, authorization")
-		if r.Method == http.MethodOptions {
-			w.WriteHeader(http.StatusOK)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
+	if cfg.Gateway != nil {
+		mux.Handle(ofGateway, cfg.Gateway)
+	}
+	return cfg.Access.control(mux)
 }
 
 // Metrics is what --listen-metrics-urls serves.

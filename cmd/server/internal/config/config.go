@@ -98,6 +98,10 @@ type Config struct {
 	LogFormat  string
 	LogOutputs []string
 
+	EnableGRPCGateway bool
+	CORS              URLs     // origins whose pages may read answers; none: all
+	HostWhitelist     []string // names that requests without TLS may call the server by; none: all
+
 	UnsafeNoFsync bool
 	EnablePprof   bool
 	// FlightRecorderBytes is the memory for the newest events, 0: none.
@@ -171,6 +175,7 @@ type parser struct {
 	compactionMode          string
 	compactionRetention     string
 	outputs                 string
+	cors, hosts             string
 	tls                     tlsText
 }
 
@@ -278,6 +283,14 @@ func (p *parser) finish() error {
 		return fmt.Errorf("error setting up initial cluster: %w", err)
 	}
 	c.InitialCluster = cluster
+	if p.cors != "" && p.cors != "*" {
+		if err := c.CORS.Set(p.cors); err != nil {
+			return fmt.Errorf("invalid value %q for flag --cors: %w", p.cors, err)
+		}
+	}
+	if c.HostWhitelist = list(p.hosts); contains(c.HostWhitelist, "*") {
+		c.HostWhitelist = nil
+	}
 	if err := p.finishTLS(); err != nil {
 		return err
 	}

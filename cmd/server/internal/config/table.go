@@ -70,6 +70,8 @@ func memberFlags() []spec {
 		{"listen-client-http-urls", "",
 			"List of URLs to listen on for client HTTP traffic only; it takes HTTP off --listen-client-urls.",
 			func(p *parser) any { return &p.c.ListenClientHTTPURLs }, nil},
+		{"enable-grpc-gateway", "true", "Serve etcd's API as JSON under /v3/ where there is HTTP.",
+			func(p *parser) any { return &p.c.EnableGRPCGateway }, nil},
 		{"socket-reuse-port", "false", "Listen with SO_REUSEPORT, on a port that is already in use.",
 			func(p *parser) any { return &p.c.SocketReusePort }, nil},
 		{"socket-reuse-address", "false", "Listen with SO_REUSEADDR, on an address whose last connections are just ending.",
@@ -186,7 +188,6 @@ const (
 	noRotation   = "this version does not rotate its log"
 	oneSnapshot  = "there is one database, and the log keeps what it needs"
 	fixedTimeout = "the peer port has timeouts of its own"
-	openToAll    = "this version answers all origins and hosts, as etcd does by default"
 )
 
 // here is a flag of etcd's that is held to its default, or to other values that ask for nothing else.
@@ -208,10 +209,7 @@ func restrictedFlags() []spec {
 		idle("compact-hash-check-time", "1m0s", "Time between checks of followers' compaction hashes.", duration, notYet),
 		here("config-file", "", "Path to a configuration file.", text, notYet),
 		here("corrupt-check-time", "0s", "Time between corruption checks of the cluster; 0 means none.", duration, notYet),
-		here("cors", "*", "Origins that may read answers over HTTP.", text, openToAll, ""),
-		here("host-whitelist", "*", "Hostnames that HTTP requests may name.", text, openToAll, ""),
 		idle("downgrade-check-time", "5s", "Time between checks of a downgrade's progress.", duration, notYet),
-		here("enable-grpc-gateway", "true", "Serve the JSON gateway.", boolean, notYet, "false"),
 		here("enable-distributed-tracing", "false", "Trace requests with OpenTelemetry.", boolean, noTracing),
 		idle("distributed-tracing-address", "localhost:4317", "Address of the collector.", text, noTracing),
 		idle("distributed-tracing-service-name", "etcd", "Name of the service in traces.", text, noTracing),

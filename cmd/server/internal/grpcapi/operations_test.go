@@ -10,8 +10,8 @@ import (
 	"vitrine/core/api"
 )
 
-// elsewhere are the services that are not etcd's API: they ask the member nothing.
-var elsewhere = []string{"grpc.health.v1.Health"}
+// elsewhere are the services that are no operations: health asks the member nothing, the others are made of operations.
+var elsewhere = []string{"grpc.health.v1.Health", lockService, electionService}
 
 // TestEveryMethodIsAnOperation: what gRPC serves is a row in the table of operations, with the streams that it says,
 // and every row is served.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,10 +15,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/test/bufconn"
 
+	"vitrine/cmd/server/internal/lock"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/api"
 	"vitrine/core/limits"
@@ -49,6 +53,7 @@ type Server struct {
 	metrics *metrics
 	grpc    *grpc.Server
 	health  *health.Server
+	locks   *lock.Server
 	readers tasks.Group // of what watch streams ask for
 }
 
@@ -64,7 +69,7 @@ const (
 func New(cfg Config) *Server {
 	s := &Server{certs: cfg.ClientCertAuth, node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest,
 		elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry),
-		health: health.NewServer()}
+		health: health.NewServer(), locks: lock.New(cfg.Node)}
 	options := []grpc.ServerOption{
 		grpc.Creds(landed{}),
 		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
@@ -88,7 +93,7 @@ func New(cfg Config) *Server {
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: cfg.KeepAliveInterval, Timeout: cfg.KeepAliveTimeout}))
 	}
 	s.grpc = grpc.NewServer(options...)
-	for _, d := range services() {
+	for _, d := range slices.Concat(services(), recipes()) {
 		s.grpc.RegisterService(d, s)
 	}
 	healthpb.RegisterHealthServer(s.grpc, s.health)
@@ -111,6 +116,20 @@ func (s *Server) Or(h http.Handler) http.Handler {
 
 // Serve accepts connections until Stop. Those over TLS come after their handshake.
 func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+
+// localBytes is what a connection within the process holds on its way.
+const localBytes = 256 << 10
+
+// Local is a connection to this server that needs no socket. It ends with the server.
+func (s *Server) Local() (*grpc.ClientConn, error) {
+	l := bufconn.Listen(localBytes)
+	if !s.readers.Go(func() { _ = s.grpc.Serve(l) }) {
+		return nil, api.ErrStopped
+	}
+	return grpc.NewClient("passthrough:local", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)))
+}
 
 // Stop lets running calls finish for a while, then ends them. It returns when none runs any more.
 func (s *Server) Stop(patience time.Duration) {

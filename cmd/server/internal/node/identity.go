@@ -26,3 +26,6 @@ func (n *Node) do(w auth.Work) auth.Done {
 	}
 	return n.cfg.Secrets.Do(w)
 }
+
+// UsersOn tells whether authentication is on.
+func (n *Node) UsersOn() bool { return n.disk.Users() }

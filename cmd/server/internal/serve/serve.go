@@ -28,6 +28,7 @@ import (
 	"vitrine/cmd/server/internal/admin"
 	"vitrine/cmd/server/internal/config"
 	"vitrine/cmd/server/internal/disk"
+	"vitrine/cmd/server/internal/gateway"
 	"vitrine/cmd/server/internal/grpcapi"
 	"vitrine/cmd/server/internal/listen"
 	"vitrine/cmd/server/internal/node"
@@ -46,10 +47,12 @@ import (
 
 // Server is a running member with its ports.
 type Server struct {
-	cfg  *config.Config
-	log  *zap.Logger
-	node *node.Node
-	grpc *grpcapi.Server
+	cfg     *config.Config
+	log     *zap.Logger
+	node    *node.Node
+	door    *serving.Server
+	grpc    *grpcapi.Server
+	gateway *gateway.Gateway // nil: there is none
 
 	clientTLS, peerTLS      *secure.Side
 	peers, clients, metrics []*socket
@@ -87,9 +90,9 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		return nil, err
 	}
 	s.node = n
-	door := serving.New(n)
+	s.door = serving.New(n)
 	s.grpc = grpcapi.New(grpcapi.Config{
-		Node: door, Log: log, Registry: registry,
+		Node: s.door, Log: log, Registry: registry,
 		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxConcurrentStreams: cfg.MaxConcurrentStreams,
 		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval,
 		KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
@@ -97,9 +100,12 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		ClientCertAuth: cfg.ClientTLS.ClientCertAuth,
 	})
 	n.Start()
-	peers.open(admin.Peer(door, log, n.Transport().Handler()))
-	web := admin.Config{Node: door, Log: log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug",
-		Flight: cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page}
+	peers.open(admin.Peer(s.door, log, n.Transport().Handler()))
+	web, err := s.web(registry, page)
+	if err != nil {
+		s.Abort()
+		return nil, err
+	}
 	s.serveMetrics(admin.Metrics(web))
 	s.wg.Go(func() { s.awaitReady(admin.Client(web)) })
 	s.wg.Go(func() {
@@ -110,6 +116,31 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		}
 	})
 	return s, nil
+}
+
+// web is what there is over HTTP.
+func (s *Server) web(registry *prometheus.Registry, page fs.FS) (admin.Config, error) {
+	cfg := s.cfg
+	web := admin.Config{Node: s.door, Log: s.log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug",
+		Flight: cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page,
+		Access: admin.Access{Origins: cfg.CORS.Strings(), Hosts: cfg.HostWhitelist}}
+	if !cfg.EnableGRPCGateway {
+		return web, nil
+	}
+	if cfg.ClientTLS.ClientCertAuth {
+		web.Access.CertifiedUsers = s.node.UsersOn
+	}
+	conn, err := s.grpc.Local()
+	if err != nil {
+		return web, err
+	}
+	// JSON has four letters for three bytes of a key or a value, six for a byte of a text that it must escape.
+	bound := 6 * int64(cfg.MaxRequestBytes+limits.RequestOverheadBytes)
+	if s.gateway, err = gateway.New(conn, bound, s.log); err != nil {
+		return web, errors.Join(err, conn.Close())
+	}
+	web.Gateway = s.gateway
+	return web, nil
 }
 
 func (s *Server) open(registry prometheus.Registerer) (*node.Node, error) {
@@ -279,6 +310,9 @@ func (s *Server) Abort() {
 
 func (s *Server) down(stopNode func() error) error {
 	s.requests.Close()
+	if s.gateway != nil {
+		s.gateway.Close()
+	}
 	for _, h := range s.https {
 		h.Close()
 	}

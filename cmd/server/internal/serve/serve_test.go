@@ -39,8 +39,8 @@ func TestOneMember(t *testing.T) {
 	_, err = call[pb.RangeResponse](c, 0, "/etcdserverpb.KV/Put",
 		&pb.PutRequest{Key: []byte("a"), Value: make([]byte, 1600000)})
 	wantError(t, err, codes.InvalidArgument, "etcdserver: request is too large")
-	_, err = call[pb.LeaseGrantResponse](c, 0, "/v3lockpb.Lock/Lock", &pb.LeaseGrantRequest{TTL: 5})
-	wantError(t, err, codes.Unimplemented, "unknown service v3lockpb.Lock")
+	_, err = call[pb.LeaseGrantResponse](c, 0, "/v3lockpb.Lock/Nothing", &pb.LeaseGrantRequest{TTL: 5})
+	wantError(t, err, codes.Unimplemented, "unknown method Nothing for service v3lockpb.Lock")
 	lease, err := call[pb.LeaseGrantResponse](c, 0, "/etcdserverpb.Lease/LeaseGrant", &pb.LeaseGrantRequest{TTL: 5})
 	if must(t, lease, err); lease.ID <= 0 || lease.TTL != 5 || lease.Header.Revision != 3 {
 		t.Errorf("lease %v", lease)
