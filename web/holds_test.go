@@ -4,6 +4,7 @@ package web_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/input"
@@ -55,6 +56,16 @@ func TestWhatAMemberHolds(t *testing.T) {
 	b.shows("three")
 	b.until("the pin of the watch", `document.querySelectorAll('.axis .pin').length >= 1 &&
 		document.querySelector('.pins').textContent.includes('watch x')`)
+	b.do(fmt.Sprintf(`document.querySelectorAll('.life .tiny').forEach((e) => e.textContent === %s && e.click())`,
+		strings.ReplaceAll(two, "s.leader", "vitrine.state().leader")))
+	b.click(`[data-id="watch-x"]`)
+	b.do(`vitrine.step(4e8)`)
+	b.until("a watch from there", `s.watches.some((w) => w.client === 0 && w.events?.length === 3)`)
+	b.click("#kv-compact")
+	b.do(`vitrine.step(4e8)`)
+	b.until("a compaction there", `s.members.every((m) => m.compactRevision === +document.getElementById('kv-rev').min)
+		&& document.getElementById('kv-compact').ariaDisabled === 'true'`)
+	b.do(`const e = document.getElementById('kv-rev'); e.value = e.max; e.dispatchEvent(new Event('input'))`)
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'stall', member: %d, value: '10s' });
 		vitrine.dispatch({ cmd: 'put', key: 'x', value: 'four', member: %d }); vitrine.step(2e7)`, first, first))
 	b.until("the write on its way", `document.querySelector('.pending')?.textContent.includes('four') &&
@@ -109,14 +120,11 @@ func TestLeasesAndUsersByHand(t *testing.T) {
 	b.click(`[data-id="lease-revoke-1"]`)
 	b.until("the end of lease and key", `document.querySelectorAll('.leases li').length === 0 &&
 		!vitrine.inspect(s.leader, 'kv').keys.some((k) => k.key === 'lock' && k.exists)`)
-	b.until("a calm form again", `document.getElementById('ask-lease').closest('label').hidden`)
-	b.click("#lease-grant")
-	b.until("the choice in the form again", `!document.getElementById('ask-lease').closest('label').hidden`)
 	b.do(`document.getElementById('ask-lease').value = '+5'`)
 	b.click("#send")
 	b.until("a put with a new lease", `document.querySelector('.leases li .chips')?.textContent === 'lock'`)
 	b.do(`vitrine.step(9e9)`)
-	b.until("its end by time", `document.querySelectorAll('.leases li').length === 1 &&
+	b.until("its end by time", `document.querySelectorAll('.leases li').length === 0 &&
 		!vitrine.inspect(s.leader, 'kv').keys.some((k) => k.key === 'lock' && k.exists)`)
 
 	b.tab("users")
@@ -179,4 +187,54 @@ func TestHandsOnAMessage(t *testing.T) {
 	b.shot("holds-entry")
 	b.click("#card-close")
 	b.until("the card gone", `document.getElementById('menu').hidden`)
+}
+
+// What can go wrong besides, and how elections are held. Each control is moved, and changes what it says.
+func TestMoreFaults(t *testing.T) {
+	b := world(t, 7, 3, 0.5)
+	leader := b.leader()
+	other := leader%3 + 1
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'select', member: %d })`, other))
+	b.click("#more summary")
+	b.until("the controls", `document.getElementById('more-fsync')`)
+	slide := func(id, place, want string) {
+		t.Helper()
+		b.do(fmt.Sprintf(`const e = document.getElementById('more-%s'); e.value = '%s'; e.dispatchEvent(new Event('input'))`,
+			id, place))
+		b.until(id, want)
+	}
+	own := fmt.Sprintf(`s.dials.members[%d]`, other-1)
+	rest := fmt.Sprintf(`s.dials.members[%d]`, leader-1)
+	slide("fsync", "1", own+`.fsync === 2e9 && `+rest+`.fsync < 1e8`)
+	slide("fsync", "0", own+`.fsync === 0`)
+	slide("apply", "1", own+`.apply === 2e9 && `+rest+`.apply < 1e8`)
+	slide("apply", "0", own+`.apply === 0`)
+	slide("clock", "1", own+`.clock > 3.9 && `+rest+`.clock === 1`)
+	slide("clock", "0.5", own+`.clock === 1`)
+	slide("jitter", "0.5", `s.dials.jitter > 1e6`)
+	slide("duplicate", "0.2", `s.dials.duplicate === 0.2`)
+	b.until("doubled messages", `s.messages.some((m) => m.id !== m.seq)`)
+	slide("duplicate", "0", `s.dials.duplicate === 0`)
+	slide("spread", "0", `s.dials.spread === 0`)
+	slide("spread", "1", `s.dials.spread === 1`)
+	b.shot("more")
+	member := fmt.Sprintf(`s.members[%d]`, other-1)
+	b.click("#more-fail")
+	b.until("a disk that failed", member+`.process === 'stopped' && `+member+`.reason.length > 0`)
+	b.do(`document.getElementById('more-rot-kind').value = 'cut'`)
+	b.click("#more-rot")
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'restart', member: %d })`, other))
+	b.until("the damage told", member+`.process === 'stopped' && `+member+`.reason.includes('corrupt')`)
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'select', member: %d })`, leader))
+	b.click("#more-torn")
+	b.until("a crash that tears", fmt.Sprintf(`s.members[%d].process === 'crashed'`, leader-1))
+
+	b.do(`document.getElementById('more-members').value = '9'; document.getElementById('more-election').value = '20';
+		document.getElementById('more-prevote').click(); document.getElementById('more-quorum').click()`)
+	b.click("#more-world")
+	b.until("another world", `s.members.length === 9 && s.raft.election === 20 && s.raft.noPreVote &&
+		s.raft.noCheckQuorum`)
+	b.leader()
+	b.until("no pre-vote before its election", `s.members.every((m) => m.timeout === 0 || m.timeout >= 20)`)
+	b.shot("more-world")
 }

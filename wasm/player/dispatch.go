@@ -28,6 +28,10 @@ type order struct {
 	name    string
 	correct bool
 
+	election *int
+	preVote  *bool
+	quorum   *bool
+
 	missed bool // what a step was to reach: its answer
 }
 
@@ -36,6 +40,7 @@ func (o *order) places() map[string]any {
 	return map[string]any{
 		"member": &o.member, "link": &o.link, "request": &o.request, "value": &o.value, "unit": &o.unit, "on": &o.on,
 		"seed": &o.seed, "members": &o.members, "text": &o.text, "name": &o.name, "correct": &o.correct,
+		"election": &o.election, "preVote": &o.preVote, "checkQuorum": &o.quorum,
 	}
 }
 
@@ -59,7 +64,8 @@ var orders = map[string]func(p *Player, o *order) error{
 //	step    unit                          event, message, commit, term
 //	speed   value                         simulated seconds a second
 //	skip    on                            pass quickly through idle spans
-//	reset   seed, members                 a new world; what is not given stays
+//	reset   seed, members, election,      a new world; what is not given stays
+//	        preVote, checkQuorum
 //	replay  text, name, correct           a replay file, see Open; without a text the last one again
 //	seek    value                         goes to a moment of a recording, ns
 //	select  member | link | request      what the inspector shows
@@ -140,12 +146,21 @@ func (p *Player) showReplay(o *order) error {
 
 // restart makes a new world. What is not given stays.
 func (p *Player) restart(o *order) error {
-	s := Settings{Seed: p.facts.Seed, Members: len(p.State.Members)}
+	s := Settings{Seed: p.facts.Seed, Members: len(p.State.Members), Raft: p.facts.Raft}
 	if o.seed != nil {
 		s.Seed = *o.seed
 	}
 	if o.members != 0 {
 		s.Members = o.members
+	}
+	if o.election != nil {
+		s.Election = *o.election
+	}
+	if o.preVote != nil {
+		s.NoPreVote = !*o.preVote
+	}
+	if o.quorum != nil {
+		s.NoCheckQuorum = !*o.quorum
 	}
 	p.file = replayFile{}
 	return p.reset(p.opener.World(s))

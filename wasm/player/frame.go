@@ -35,6 +35,7 @@ type Frame struct {
 	Dials      any                `json:"dials,omitempty"` // of what can be acted on
 	Feed       []Item             `json:"feed"`            // lines since the last frame
 	Source     SourceState        `json:"source"`
+	Raft       Raft               `json:"raft"`
 	Replay     *ShowState         `json:"replay,omitempty"`
 }
 
@@ -61,7 +62,7 @@ func (p *Player) Frame() []byte {
 	f.Playing, f.Speed, f.Skip, f.Boost, f.Behind = p.Playing, p.Speed, p.Skip, p.Boost, p.Behind
 	f.Pace = p.Pace
 	f.Leader, f.Term, f.Commit, f.Events, f.Chosen = s.Leader, s.Term, s.Commit, s.Events, p.Chosen
-	f.Tick = p.facts.Tick
+	f.Tick, f.Raft = p.facts.Tick, p.facts.Raft
 	f.Members = append(f.Members[:0], s.Members...)
 	for i := range f.Members {
 		f.Members[i].Log = nil
@@ -140,6 +141,7 @@ type pageState struct {
 	Playing  bool        `json:"playing"`
 	Speed    float64     `json:"speed"`
 	Selected Choice      `json:"selected"`
+	Raft     Raft        `json:"raft"`
 	Replay   *ShowState  `json:"replay,omitempty"`
 }
 
@@ -147,6 +149,7 @@ type pageState struct {
 func (p *Player) StateJSON() []byte {
 	page := pageState{
 		State: &p.State, Seed: p.facts.Seed, Hash: p.Hash(), Playing: p.Playing, Speed: p.Speed, Selected: p.Chosen,
+		Raft:   p.facts.Raft,
 		Replay: p.showState(), Source: SourceState{Kind: p.facts.Kind, End: int64(p.facts.End), Files: p.facts.Files},
 	}
 	if c, err := p.controls(); err == nil {

@@ -140,3 +140,39 @@ func TestARefusalSaysWhatIsLacking(t *testing.T) {
 		}
 	}
 }
+
+// TestANewLeaderFillsTheGlasses: a lease that has half run out begins anew at the next leader.
+func TestANewLeaderFillsTheGlasses(t *testing.T) {
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
+	until(t, p, "a leader", leads)
+	do(t, p, `{"cmd":"lease-grant","lease":7,"ttl":20}`)
+	type promises struct {
+		Now, Term int64
+		Leases    []struct{ ID, Expiry int64 }
+	}
+	left := func() float64 {
+		at := inspect[promises](t, p, p.State.Leader, "leases", "")
+		if len(at.Leases) != 1 || at.Term == 0 {
+			return 0
+		}
+		return float64(at.Leases[0].Expiry-at.Now) / 1e9
+	}
+	until(t, p, "the lease", func(s *picture.State) bool { return left() > 19 })
+	if err := p.StepFor(10e9); err != nil {
+		t.Fatal(err)
+	}
+	old := p.State.Leader
+	if now := left(); now > 11 || now < 8 {
+		t.Errorf("after ten seconds %.1f are left", now)
+	}
+	if other := inspect[promises](t, p, old%3+1, "leases", ""); other.Term != 0 || other.Leases[0].Expiry != 0 {
+		t.Errorf("a follower counts, too: %+v", other)
+	}
+	do(t, p, `{"cmd":"crash","member":`+string(rune('0'+old))+`}`)
+	until(t, p, "another leader who counts", func(s *picture.State) bool {
+		return s.Leader != 0 && s.Leader != old && left() > 0
+	})
+	if now := left(); now < 19 {
+		t.Errorf("at the new leader %.1f s are left", now)
+	}
+}

@@ -18,6 +18,14 @@ type Settings struct {
 	Seed    uint64  `json:"seed"`
 	Members int     `json:"members"`
 	Speed   float64 `json:"speed"`
+	Raft
+}
+
+// Raft is how elections are held.
+type Raft struct {
+	Election      int  `json:"election"` // ticks of the shortest election timeout, 0 = etcd's ten
+	NoPreVote     bool `json:"noPreVote"`
+	NoCheckQuorum bool `json:"noCheckQuorum"`
 }
 
 // Limits of the speed, simulated seconds a second, and how much faster spans

@@ -40,6 +40,7 @@ type Facts struct {
 	Tick    int64 // of raft's clock, ns; 0 = not known
 	Client  int64 // one-way latency between clients and members, ns
 	Speed   float64
+	Raft    Raft
 	Picture picture.Options
 	End     trace.Instant // where it ends by itself, 0 = nowhere
 	Show    *Show         // of a replay

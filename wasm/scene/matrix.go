@@ -31,6 +31,7 @@ func (s *Scene) matrix(v *View) {
 		}
 	}
 	s.frontier(st, first)
+	s.progress(v, first)
 	// Columns leave below the labels.
 	s.batch.Fill(Rect{0, area.Y - 18, area.X - 4, l.H - area.Y + 18}, s.Theme.Ground)
 	for i := range st.Members {

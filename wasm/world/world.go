@@ -35,6 +35,10 @@ func config(s player.Settings) sim.Config {
 	if s.Members > 0 {
 		cfg.Members = s.Members
 	}
+	if s.Election != 0 {
+		cfg.ElectionTicks = s.Election
+	}
+	cfg.NoPreVote, cfg.NoCheckQuorum = s.NoPreVote, s.NoCheckQuorum
 	cfg.Network = sim.Teaching()
 	cfg.Disk.Fsync = 6 * time.Millisecond
 	cfg.Disk.Write = time.Millisecond
@@ -59,6 +63,7 @@ func opens(cfg sim.Config, commands []script.Timed, change func(*world)) player.
 	return func(sink func(player.Facts) trace.Sink) (player.Source, error) {
 		w := &world{until: math.MaxInt64, facts: player.Facts{
 			Kind: player.Simulation, Seed: cfg.Seed, Tick: int64(cfg.TickEvery), Client: int64(cfg.Network.Client),
+			Raft:    player.Raft{Election: cfg.ElectionTicks, NoPreVote: cfg.NoPreVote, NoCheckQuorum: cfg.NoCheckQuorum},
 			Picture: picture.Options{Window: window, Lights: sim.Lights()},
 		}}
 		if change != nil {

@@ -19,10 +19,7 @@ export function start(vitrine) {
   const op = () => fields.op.value;
   const show = () => {
     for (const el of every('[data-for]', form))
-      el.hidden =
-        !el.dataset.for.split(' ').includes(op()) ||
-        (el.dataset.when === 'users' && !users.length) ||
-        (el.dataset.when === 'leases' && !leases.length);
+      el.hidden = !el.dataset.for.split(' ').includes(op()) || (el.dataset.when === 'users' && !users.length);
     form.querySelector('[data-op-label]').textContent = t(op() === 'txn' ? 'ask.then' : 'ask.value');
     hint.textContent = t(op() === 'get' ? `ask.hint.${fields.read.value}` : `ask.hint.${op()}`);
   };

@@ -110,7 +110,7 @@ export function toggleTheme() {
 }
 
 // again starts a new world and writes its seed and size into the address.
-/** @param {{ members?: number }} change */
+/** @param {{ members?: number, election?: number, preVote?: boolean, checkQuorum?: boolean }} change */
 export function again(change) {
   const typed = field('seed').value.trim(),
     seed = Number(typed);

@@ -2,8 +2,8 @@
 // history, records of the log, the buffers in front of the database, the history
 // of terms. Each builder makes its parts once; what changes is filled in.
 
-import { app } from './app.js';
-import { bytes, element, name, paint, span, stamp, termColor, text } from './format.js';
+import { act, app } from './app.js';
+import { able, bytes, element, name, paint, span, stamp, termColor, text } from './format.js';
 import { t } from './i18n.js';
 import { deed, look, none, paced, rebuild } from './look.js';
 import { origin } from './origin.js';
@@ -38,7 +38,8 @@ export function kv(later, f) {
     waiting = element('div'),
     list = element('div', { class: 'pairs' }),
     pages = element('p', { class: 'pager' }),
-    pins = element('ul', { class: 'pins' });
+    pins = element('ul', { class: 'pins' }),
+    [compact, compactable] = compaction();
   const now = paced(later, (m) => {
     let k = look(m.id, 'kv', { from: page.from, rev: at, limit: 40 });
     if (k.error && at) {
@@ -68,6 +69,7 @@ export function kv(later, f) {
     slider.setAttribute('aria-valuetext', t('kv.at', { rev: k.rev, newest: k.revision }));
     text(out, at ? t('kv.at', { rev: k.rev, newest: k.revision }) : t('kv.newest', { rev: k.revision }));
     text(said, counted(k, m));
+    compactable(k);
     drawAxis(axis, k);
     rebuild(waiting, [k.pending, k.waiting], () => pendingRows(k));
     rebuild(list, [k.keys, k.pending.map((p) => p.key), at, [...opened]], () =>
@@ -85,10 +87,27 @@ export function kv(later, f) {
     ),
     axis,
     said,
+    element('p', { class: 'row' }, compact),
     waiting,
     list,
     pages,
     pins,
+  ];
+}
+
+// compaction is a button that forgets what is before the revision that is read.
+/** @returns {[HTMLButtonElement, (k: any) => void]} */
+function compaction() {
+  let rev = 0;
+  const b = element('button', { type: 'button', class: 'btn', id: 'kv-compact' });
+  b.addEventListener('click', () => b.getAttribute('aria-disabled') !== 'true' && act({ cmd: 'compact', rev }));
+  return [
+    b,
+    (k) => {
+      rev = k.rev;
+      text(b, t('kv.compact', { rev }));
+      able(b, rev <= k.compact ? t('kv.compactedThere') : '', t('kv.compactHint'));
+    },
   ];
 }
 
@@ -188,6 +207,16 @@ function keyRow(one, k, go, again, member) {
         : t('kv.gone', { rev: k.rev }),
     ),
     one.exists && opened.has(one.key) ? origin(member, { rev: one.mod }) : null,
+    element(
+      'button',
+      {
+        type: 'button',
+        class: 'btn',
+        'data-id': `watch-${one.key}`,
+        onclick: () => act({ cmd: 'watch', key: one.key, rev: k.rev, member }),
+      },
+      t('kv.watch', { rev: k.rev }),
+    ),
     ...one.lives.map((life, i) => lifeRow(life, (one.forgotten ?? 0) + i + 1, k, go)),
   );
   row.addEventListener('toggle', () => {

@@ -7,6 +7,7 @@ import { byId, every } from './dom.js';
 import * as i18n from './i18n.js';
 import { start as startHeadline } from './headline.js';
 import { start as startInspector } from './inspector.js';
+import { start as startMore } from './more.js';
 import { start as startInOrder } from './inorder.js';
 import { start as startRequests } from './requests.js';
 import { start as startAsk } from './ask.js';
@@ -201,6 +202,7 @@ try {
     startHeadline,
     startInspector,
     startInOrder,
+    startMore,
     startRequests,
     startAsk,
     startRules,

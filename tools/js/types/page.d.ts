@@ -25,6 +25,7 @@ interface Frame {
   invariants: { id: string; name: string; ok: boolean }[];
   violation?: { number: number; text: string; at: number; since: number; seq: number };
   dials?: Dials;
+  raft: { election: number; noPreVote: boolean; noCheckQuorum: boolean };
   source: Source;
   feed: Line[];
   replay?: Show;
@@ -45,6 +46,8 @@ interface Dials {
   jitter: number;
   fsync: number;
   rate: number;
+  spread: number;
+  members: { id: number; fsync: number; apply: number; clock: number }[];
 }
 
 interface Member {
