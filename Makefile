@@ -136,6 +136,7 @@ mutation:
 ## stored: one seed for each planted bug, kept because it is known to catch it
 stored:
 	$(GO) test -tags mutants ./core/mutant ./core/sim ./core/replay ./cmd/sim -run 'Mutant|TwoWorlds|Canary|Gallery|Shrink'
+	$(GO) test -tags mutants ./wasm/world
 
 ## oracle: ours beside the real etcd: formats, etcdctl, clientv3, processes killed
 oracle: server

@@ -27,6 +27,7 @@ type order struct {
 	text    string
 	name    string
 	correct bool
+	share   *float64
 
 	election *int
 	preVote  *bool
@@ -41,6 +42,7 @@ func (o *order) places() map[string]any {
 		"member": &o.member, "link": &o.link, "request": &o.request, "value": &o.value, "unit": &o.unit, "on": &o.on,
 		"seed": &o.seed, "members": &o.members, "text": &o.text, "name": &o.name, "correct": &o.correct,
 		"election": &o.election, "preVote": &o.preVote, "checkQuorum": &o.quorum,
+		"share": &o.share,
 	}
 }
 
@@ -54,7 +56,8 @@ var orders = map[string]func(p *Player, o *order) error{
 	"reset":  (*Player).restart,
 	"replay": (*Player).showReplay,
 	"select": (*Player).choose,
-	"seek":   func(p *Player, o *order) error { return p.Seek(o.value) },
+	"seek":   (*Player).seek,
+	"close":  func(p *Player, _ *order) error { return p.Close() },
 }
 
 // Dispatch does a command given in JSON: one of a world's verbs (package
@@ -67,7 +70,8 @@ var orders = map[string]func(p *Player, o *order) error{
 //	reset   seed, members, election,      a new world; what is not given stays
 //	        preVote, checkQuorum
 //	replay  text, name, correct           a replay file, see Open; without a text the last one again
-//	seek    value                         goes to a moment of a recording, ns
+//	seek    value | share                 goes to a moment of a recording, ns, or to a share of a replay
+//	close                                 ends a replay or a recording: back to the visitor's own world
 //	select  member | link | request      what the inspector shows
 func (p *Player) Dispatch(data []byte) (Reply, error) {
 	m, err := script.Decode(data)
@@ -120,6 +124,13 @@ func (p *Player) step(o *order) error {
 	return err
 }
 
+func (p *Player) seek(o *order) error {
+	if o.share != nil {
+		return p.SeekShare(*o.share)
+	}
+	return p.Seek(o.value)
+}
+
 func (p *Player) setSpeed(o *order) error {
 	if !(o.value > 0) {
 		return fmt.Errorf("speed: %v is not positive", o.value)
@@ -162,8 +173,11 @@ func (p *Player) restart(o *order) error {
 	if o.quorum != nil {
 		s.NoCheckQuorum = !*o.quorum
 	}
-	p.file = replayFile{}
-	return p.reset(p.opener.World(s))
+	if err := p.reset(p.opener.World(s)); err != nil {
+		return err
+	}
+	p.file, p.mine = replayFile{}, nil
+	return nil
 }
 
 // choose turns the visitor's eye. A member and a link exclude each other.

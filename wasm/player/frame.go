@@ -87,7 +87,7 @@ func (p *Player) Frame() []byte {
 		f.Dials = c.Dials()
 	}
 	f.Source = SourceState{Kind: p.facts.Kind, Acts: err == nil, End: int64(p.facts.End), Files: p.facts.Files}
-	f.Replay = p.showState()
+	f.Replay = p.Showing()
 	f.Feed = append(f.Feed[:0], p.watch.feed.items...)
 	p.watch.feed.items = p.watch.feed.items[:0]
 	p.frame.out.Reset()
@@ -150,7 +150,7 @@ func (p *Player) StateJSON() []byte {
 	page := pageState{
 		State: &p.State, Seed: p.facts.Seed, Hash: p.Hash(), Playing: p.Playing, Speed: p.Speed, Selected: p.Chosen,
 		Raft:   p.facts.Raft,
-		Replay: p.showState(), Source: SourceState{Kind: p.facts.Kind, End: int64(p.facts.End), Files: p.facts.Files},
+		Replay: p.Showing(), Source: SourceState{Kind: p.facts.Kind, End: int64(p.facts.End), Files: p.facts.Files},
 	}
 	if c, err := p.controls(); err == nil {
 		page.Dials, page.Source.Acts = c.Dials(), true

@@ -66,7 +66,9 @@ type Player struct {
 	facts   Facts
 	picture *picture.Picture
 	watch   *watcher
-	epoch   int     // counts worlds
+	epoch   int     // tells worlds apart
+	worlds  int     // there have been
+	mine    *stash  // the visitor's own, while another is shown
 	target  float64 // simulated time to show, ns; never behind the world
 	heat    scene.Heat
 	said    map[uint64]string // the visitor's requests in words
@@ -111,7 +113,8 @@ func (p *Player) reset(open Open) error {
 	if err != nil {
 		return err
 	}
-	p.epoch++
+	p.worlds++
+	p.epoch = p.worlds
 	p.watch, p.picture, p.source, p.again, p.facts = watch, folded, source, open, source.Facts()
 	p.target, p.Boost = float64(source.Now()), 1
 	p.heat, p.Chosen, p.replay, p.told, p.said = scene.Heat{}, Choice{}, 0, false, map[uint64]string{}
@@ -128,10 +131,11 @@ func (p *Player) reset(open Open) error {
 
 // Play plays another source. On an error the old one stays.
 func (p *Player) Play(open Open) error {
+	mine := p.keep()
 	if err := p.reset(open); err != nil {
 		return err
 	}
-	p.file, p.Playing, p.Skip = replayFile{}, true, true
+	p.file, p.Playing, p.Skip, p.mine = replayFile{}, true, true, mine
 	return nil
 }
 
@@ -184,17 +188,19 @@ func (p *Player) measure(shown, passed float64) {
 // run advances the world by passed nanoseconds at the present speed.
 func (p *Player) run(passed float64, now func() time.Duration) {
 	begin := now()
-	p.Boost = p.pace(passed)
-	p.target = math.Min(p.target+passed*p.Speed*p.Boost, math.Max(p.target, p.end()))
+	var until float64
+	p.Boost, until = p.pace(passed)
+	p.target = math.Min(p.target+passed*p.Speed*p.Boost, math.Max(p.target, math.Min(p.end(), until)))
 	p.watch.woke = false
 	slice := sliceSize
-	if p.Boost > 1 {
+	searching := p.Boost > 1 && math.IsInf(until, 1)
+	if searching {
 		slice = 1 // stop where something begins
 	}
 	p.Behind = false
 	limit := min(max(time.Duration(passed/2), budget), maxBudget)
 	for !p.source.RunUntil(trace.Instant(p.target), slice) {
-		if p.Boost > 1 && p.watch.woke {
+		if searching && p.watch.woke {
 			p.target, p.Boost = float64(p.source.Now()), 1
 			return
 		}
@@ -208,9 +214,20 @@ func (p *Player) run(passed float64, now func() time.Duration) {
 	}
 }
 
-// pace is how much quicker than the set speed time may run now. It rises
-// gently and falls at once.
-func (p *Player) pace(passed float64) float64 {
+// pace is how much quicker than the set speed time may run now, and until when at
+// most. It rises gently and falls at once. Of a story it is known where the deeds are.
+func (p *Player) pace(passed float64) (boost, until float64) {
+	if show := p.facts.Show; show != nil && len(show.Plan) > 0 && show.Failure.Number != 0 && p.Skip && p.Shown() < float64(show.Failure.Since) {
+		if span, quick := show.quick(p.Shown()); quick {
+			return math.Max(1, float64(span.To-span.From)/1e9/span.Seconds/p.facts.Speed), float64(span.To)
+		}
+		return 1, math.Inf(1)
+	}
+	return p.idle(passed), math.Inf(1)
+}
+
+// idle is how much quicker time may run because nothing happens.
+func (p *Player) idle(passed float64) float64 {
 	if !p.Skip || p.Speed > slowMax {
 		return 1
 	}
@@ -351,12 +368,12 @@ func (p *Player) Seek(ns float64) error {
 		return fmt.Errorf("seek: %v ns are not between 0 and %v", ns, p.facts.End)
 	}
 	if ns < p.Shown() {
-		chosen, speed, playing := p.Chosen, p.Speed, p.Playing
+		chosen, speed, playing, epoch := p.Chosen, p.Speed, p.Playing, p.epoch
 		if err := p.reset(p.again); err != nil {
 			return err
 		}
 		p.Chosen, p.Speed, p.Playing = chosen, speed, playing
-		p.epoch-- // the same stream
+		p.epoch = epoch // the same stream
 	}
 	p.source.RunUntil(trace.Instant(ns), 0)
 	p.target = ns

@@ -1,6 +1,7 @@
 package player
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -24,26 +25,53 @@ type ShowState struct {
 	Since    int64  `json:"since"` // when
 	Start    int64  `json:"start"` // where the page begins to show it
 	Over     bool   `json:"over"`  // the moment has passed
+
+	Seconds float64 `json:"seconds"` // how long it takes to watch
+	At      float64 `json:"at"`      // how far one has come
 }
 
-// Open plays a replay file: from two seconds before the violation, or from the
+// Open plays a replay file: from before the first deed of its story, or from the
 // beginning. With correct it runs the same decisions on the core without the
-// planted bug. On an error the present source stays.
+// planted bug. On an error the present source stays. Close leads back to it.
 func (p *Player) Open(text, name string, correct bool) error {
+	mine := p.keep()
 	if err := p.reset(p.opener.Replay(text, name, correct)); err != nil {
 		return err
 	}
-	p.file = replayFile{text, name, correct}
+	p.file, p.mine = replayFile{text, name, correct}, mine
 	return nil
 }
 
-// showState is what the page is told, nil if no replay is played.
-func (p *Player) showState() *ShowState {
+// SeekShare goes to a share of a replay, from 0, its first scene, to 1. It is run
+// again for that: what a visitor has done to it is undone.
+func (p *Player) SeekShare(share float64) error {
+	s := p.facts.Show
+	if s == nil || len(s.Plan) == 0 {
+		return errors.New("seek: no replay is shown")
+	}
+	if !(share >= 0 && share <= 1) {
+		return fmt.Errorf("seek: %v is no share from 0 to 1", share)
+	}
+	to := float64(s.moment(share * s.Seconds()))
+	if to < p.Shown() {
+		chosen, speed, playing := p.Chosen, p.Speed, p.Playing || p.Shown() >= p.end()
+		if err := p.reset(p.again); err != nil {
+			return err
+		}
+		p.Chosen, p.Speed, p.Playing = chosen, speed, playing
+	}
+	p.replay = to
+	return nil
+}
+
+// Showing is what the page is told, nil if no replay is played.
+func (p *Player) Showing() *ShowState {
 	s := p.facts.Show
 	if s == nil {
 		return nil
 	}
 	return &ShowState{
+		Seconds: s.Seconds(), At: s.at(p.Shown()),
 		Name: s.Name, Mutant: s.Mutant, Correct: s.Correct, Violated: s.Failure.Number, Text: s.Failure.Text,
 		Since: s.Failure.Since, Start: s.Start, Over: s.Failure.Number != 0 && p.Shown() >= float64(s.Failure.Since),
 	}

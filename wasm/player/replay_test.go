@@ -68,8 +68,9 @@ func TestOpenStopsAtTheViolation(t *testing.T) {
 	}
 	f0 := frame(t, p).Replay
 	since := f0.Since
-	if start := frame(t, p).Replay.Start; start != since-int64(2*time.Second) {
-		t.Errorf("it starts at %v, the violation is at %v", time.Duration(start), time.Duration(since))
+	if f0.Start >= since || f0.Seconds < 3.9 || f0.Seconds > 20 {
+		t.Errorf("it starts at %v, the violation is at %v, to watch it takes %.1f s", time.Duration(f0.Start),
+			time.Duration(since), f0.Seconds)
 	}
 	for range 2000 {
 		p.Speed = 1

@@ -71,6 +71,7 @@ type Show struct {
 	Correct bool              // without the planted bug
 	Failure picture.Violation // Number 0 = none
 	Start   int64             // where the page begins to show it
+	Plan    []Span            // how it is shown, see Direct
 	Lit     map[uint64]bool   // the events that led to the failure; for look-ups only
 	Members []uint64          // where they are
 	Lines   map[uint64]story.Line

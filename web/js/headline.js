@@ -29,8 +29,7 @@ export function start(vitrine) {
  */
 export function headline(f, led = 0) {
   if (app.broken?.epoch === f.epoch) return { title: t('head.stopped'), sub: app.broken.message, bad: true };
-  if (f.violation)
-    return { title: t('head.violation', { number: f.violation.number }), sub: rule(f.violation), bad: true };
+  if (f.violation) return { title: wrong(f.violation.number), sub: rule(f.violation), bad: true };
   const up = f.members.filter(serving),
     quorum = Math.floor(f.members.length / 2) + 1;
   const leader = f.members.find((m) => m.id === f.leader);
@@ -113,11 +112,18 @@ const names = (members) => list(members.map((m) => name(m.id)));
 /** @param {Member} m */
 const votesOf = (m) => (m.votes || []).filter((v) => v.granted).length;
 
+// wrong says what went wrong.
+/** @param {number} number */
+function wrong(number) {
+  const key = `rule.I${number}.wrong`;
+  return has(key) ? t(key) : t('head.violation', { number });
+}
+
 // rule says what should have held; the words of the checker are in the feed.
 /** @param {Frame['violation']} v */
 function rule(v) {
   const key = `rule.I${v.number}.hint`;
-  return has(key) ? t('head.should', { rule: t(key) }) : v.text;
+  return has(key) ? t('head.should', { number: v.number, rule: t(key) }) : v.text;
 }
 
 // deaf: a leader that has not heard from a majority for longer than an

@@ -44,6 +44,9 @@ export const settings = {
   speed: number('speed', 0.02, 0.001, 1000),
 };
 
+for (const [key, values] of Object.entries({ theme: ['dark', 'light'], lang: ['en', 'zh'] }))
+  if (address.has(key) && !values.includes(address.get(key))) wrong.push([key, address.get(key), values.join(', ')]);
+
 // putRight says which parameters were left out, and takes them out of the address.
 function putRight() {
   if (!wrong.length) return;
@@ -52,7 +55,9 @@ function putRight() {
   history.replaceState(null, '', url);
   toast(
     wrong
-      .map(([key, value, low, high]) => i18n.t('address.wrong', { key, value: value.slice(0, 40), low, high }))
+      .map(([key, value, low, high]) =>
+        i18n.t(high === undefined ? 'address.unknown' : 'address.wrong', { key, value: value.slice(0, 40), low, high }),
+      )
       .join(' '),
   );
 }

@@ -10,6 +10,7 @@ import { has, language, onLanguage, t } from './i18n.js';
 const $ = (/** @type {string} */ id) => byId(id);
 const dialog = byId('gallery-dialog', HTMLDialogElement);
 const sizeLimit = 100 << 10; // bytes, as the core has it
+const moment = 3; // seconds before the end that "to the moment" leads to
 const recordingMagic = 'vitrine-recording '; // as package trace writes it
 let index = null; // assets/replays/index.json, once somebody asked
 let drawn = '',
@@ -28,10 +29,22 @@ export function start() {
     if (app.frame.replay) replay({ correct: app.frame.replay.correct });
     else act({ cmd: 'seek', value: 0 });
   });
-  $('seek').addEventListener('change', (e) => act({ cmd: 'seek', value: Number(input(e).value) }));
-  $('show-bug').addEventListener('click', () => replay({ correct: false }));
-  $('show-correct').addEventListener('click', () => replay({ correct: true }));
-  $('show-close').addEventListener('click', () => act({ cmd: 'reset' }));
+  $('seek').addEventListener('change', (e) => {
+    const { value, max } = input(e);
+    act(app.frame.replay ? { cmd: 'seek', share: Number(value) / Number(max) } : { cmd: 'seek', value: Number(value) });
+  });
+  $('show-skip').addEventListener('click', () => {
+    act({ cmd: 'seek', share: Math.max(0, 1 - moment / app.frame.replay.seconds) });
+    act({ cmd: 'play' });
+  });
+  new ResizeObserver(cover).observe($('showing'));
+  document.addEventListener('arranged', cover);
+  for (const correct of [false, true])
+    $(correct ? 'show-correct' : 'show-bug').addEventListener('click', () => {
+      const named = new URLSearchParams(location.search).get('replay');
+      if (replay({ correct }) && named) address(named, correct);
+    });
+  $('show-close').addEventListener('click', () => act({ cmd: 'close' }));
   startDrop();
   vitrine.subscribe(strip);
   onLanguage(() => {
@@ -40,6 +53,13 @@ export function start() {
     if (index) cards();
   });
   vitrine.ready.then(fromAddress, () => {});
+}
+
+// cover keeps what the strip lies on free of members and clients.
+function cover() {
+  const box = $('showing');
+  const bottom = box.hidden ? 0 : box.offsetTop + box.offsetHeight + 6;
+  app.call()?.cover(bottom);
 }
 
 // gallery opens the list of planted bugs.
@@ -98,9 +118,10 @@ function cards() {
 async function openName(name, correct) {
   try {
     const content = await fetched(`assets/replays/${name}.replay`);
-    if (!replay({ text: content, name, correct })) return;
-    address(name);
+    if (replay({ text: content, name, correct })) address(name, correct);
+    else address(null);
   } catch (err) {
+    address(null);
     toast(err.message);
   }
 }
@@ -158,7 +179,8 @@ function explained(message) {
 
 /** @param {string} url */
 async function fetched(url) {
-  const response = await fetch(url);
+  const response = await fetch(url).catch(() => null);
+  if (!response) throw new Error(t('replay.unreachable', { name: url }));
   if (!response.ok) throw new Error(t('replay.missing', { name: url, status: response.status }));
   const body = await response.text();
   if (body.length > sizeLimit) throw new Error(t('replay.tooLarge', { name: url, n: Math.ceil(body.length / 1024) }));
@@ -176,19 +198,26 @@ async function fromAddress() {
     return;
   }
   try {
-    replay({ text: await fetched(name), name: name.replace(/^.*\//, '').replace(/\.replay$/, ''), correct });
+    const text = await fetched(name);
+    if (!replay({ text, name: name.replace(/^.*\//, '').replace(/\.replay$/, ''), correct })) address(null);
   } catch (err) {
+    address(null);
     toast(err.message);
   }
 }
 
-/** @param {string} name */
-function address(name) {
+// address names what is shown; what cannot be shown is not named.
+/**
+ * @param {string | null} name
+ * @param {boolean} [correct]
+ */
+function address(name, correct = false) {
   const url = new URL(location.href);
   url.searchParams.delete('correct');
   if (name) url.searchParams.set('replay', name);
   else url.searchParams.delete('replay');
-  history.replaceState(null, '', url);
+  if (name && correct) url.searchParams.set('correct', '');
+  history.replaceState(null, '', url.href.replace(/([?&]correct)=(?=&|$)/, '$1'));
 }
 
 // strip says which replay is on the stage, and what became of it.
@@ -197,7 +226,7 @@ function strip(f) {
   const r = f.replay,
     box = $('showing');
   for (const id of ['save-run', 'save-test']) able($(id), recorded(f));
-  $('seek').hidden = f.source.kind !== 'recording';
+  if (r) progress(r);
   if (f.source.kind === 'recording') {
     recording(f, box);
     return;
@@ -225,7 +254,7 @@ function strip(f) {
   document.documentElement.dataset.replay = '';
   $('story').hidden = !words;
   text($('story'), words?.text ?? '');
-  text($('show-name'), words ? `${t('gallery.if')} ${words.title}` : r.name || t('replay.file'));
+  text($('show-name'), words ? `${t('gallery.if')} ${words.title}` : brief(r.name) || t('replay.file'));
   let said = t('replay.same');
   if (r.correct) said = t(r.over ? 'replay.survived' : 'replay.correct', { rule });
   else if (r.violated) said = t(r.over ? 'replay.broke' : 'replay.willBreak', { rule });
@@ -242,6 +271,23 @@ function strip(f) {
   }
 }
 
+// brief is the beginning of a name that somebody gave a file.
+/** @param {string} name */
+const brief = (name) => ([...name].length > 60 ? `${[...name].slice(0, 60).join('')}…` : name);
+
+// progress says how long a replay is to be watched, and how far it has come.
+/** @param {Show} r */
+function progress(r) {
+  const seek = byId('seek', HTMLInputElement),
+    words = t('replay.seconds', { at: Math.floor(r.at), n: Math.ceil(r.seconds) });
+  seek.max = '1000';
+  if (document.activeElement !== seek) seek.value = String(r.seconds ? Math.round((1000 * r.at) / r.seconds) : 0);
+  seek.setAttribute('aria-label', t('replay.seek'));
+  if (seek.getAttribute('aria-valuetext') !== words) seek.setAttribute('aria-valuetext', words);
+  text($('show-time'), words);
+  $('show-skip').hidden = r.violated === 0 || r.over || r.seconds - r.at < moment;
+}
+
 // recording says of what the stage shows a recording, and where in it the page is.
 /**
  * @param {Frame} f
@@ -253,13 +299,16 @@ function recording(f, box) {
   box.hidden = false;
   document.documentElement.dataset.replay = '';
   $('story').hidden = true;
-  for (const id of ['show-bug', 'show-correct']) $(id).hidden = true;
+  for (const id of ['show-bug', 'show-correct', 'show-skip']) $(id).hidden = true;
+  text($('show-time'), '');
   const names = [...new Set(f.source.files.map((x) => name(x.member)))];
   text($('show-name'), t('recording.title', { names: names.join(' ') }));
   text($('show-state'), t('recording.state', { at: clock(f.now), end: clock(f.source.end) }));
   box.classList.remove('bad', 'good');
   const seek = byId('seek', HTMLInputElement);
   seek.max = String(f.source.end);
+  seek.setAttribute('aria-label', t('recording.seek'));
+  seek.removeAttribute('aria-valuetext');
   if (document.activeElement !== seek) seek.value = String(f.now);
 }
 

@@ -192,6 +192,8 @@ interface Show {
   since: number;
   start: number;
   over: boolean;
+  seconds: number;
+  at: number;
 }
 
 /** A message that is on its way. */
