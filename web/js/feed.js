@@ -9,6 +9,7 @@ import { joined, leads, reason, words } from './lines.js';
 import { sheet } from './sheet.js';
 
 const keep = 120;
+const worldsKept = 60;
 const big = new Set([
   'leader',
   'crashed',
@@ -49,15 +50,18 @@ const spoken = new Set([...big, 'candidate', 'requestFailed']);
 export function start(vitrine) {
   const ol = byId('feed'),
     narrator = byId('narrator');
+  const others = new Map(); // lines of worlds that may come back, by epoch
   let items = [],
     epoch = -1,
     spokeAt = 0,
     waiting = [];
   vitrine.subscribe((f) => {
     if (f.epoch !== epoch) {
+      others.set(epoch, items);
       epoch = f.epoch;
-      items = [];
-      ol.replaceChildren();
+      items = others.get(epoch) ?? [];
+      if (others.size > worldsKept) others.delete([...others.keys()].find((e) => e !== epoch));
+      ol.replaceChildren(...items.map(line).reverse());
     }
     if (!f.feed?.length) return;
     for (const item of f.feed) {

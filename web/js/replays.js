@@ -279,7 +279,7 @@ const brief = (name) => ([...name].length > 60 ? `${[...name].slice(0, 60).join(
 /** @param {Show} r */
 function progress(r) {
   const seek = byId('seek', HTMLInputElement),
-    words = t('replay.seconds', { at: Math.floor(r.at), n: Math.ceil(r.seconds) });
+    words = t('replay.seconds', { at: Math[r.over ? 'ceil' : 'floor'](r.at), n: Math.ceil(r.seconds) });
   seek.max = '1000';
   if (document.activeElement !== seek) seek.value = String(r.seconds ? Math.round((1000 * r.at) / r.seconds) : 0);
   seek.setAttribute('aria-label', t('replay.seek'));
