@@ -85,11 +85,13 @@ func TestGallery(t *testing.T) {
 // members nor clients, shows how far it is, and leads back.
 func TestAnExhibitIsWatched(t *testing.T) {
 	b := open(t, desk, "replay=reply-before-apply&correct")
-	b.until("the correct core, in the address, too", `s.replay && s.replay.correct && location.search.endsWith('&correct')`)
+	b.until("the correct core, in the address, too",
+		`s.replay && s.replay.correct && location.search.endsWith('&correct')`)
 	b.click("#show-bug")
 	b.until("the bug", `s.replay && !s.replay.correct && !location.search.includes('correct')`)
 	begin := time.Now()
-	b.until("the strip beside the stage", `(() => { const strip = document.getElementById('showing').getBoundingClientRect();
+	b.until("the strip beside the stage", `(() => {
+		const strip = document.getElementById('showing').getBoundingClientRect();
 		return ['member/1', 'client/0', 'client/1'].every((id) => vitrine.rectOf(id).y > strip.bottom) })()`)
 	b.until("red", `s.violation && document.getElementById('title-text').textContent ===
 		'An answer contradicts the answers before it'`)

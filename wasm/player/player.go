@@ -217,7 +217,8 @@ func (p *Player) run(passed float64, now func() time.Duration) {
 // pace is how much quicker than the set speed time may run now, and until when at
 // most. It rises gently and falls at once. Of a story it is known where the deeds are.
 func (p *Player) pace(passed float64) (boost, until float64) {
-	if show := p.facts.Show; show != nil && len(show.Plan) > 0 && show.Failure.Number != 0 && p.Skip && p.Shown() < float64(show.Failure.Since) {
+	show := p.facts.Show
+	if show != nil && p.Skip && show.Failure.Number != 0 && p.Shown() < float64(show.Failure.Since) {
 		if span, quick := show.quick(p.Shown()); quick {
 			return math.Max(1, float64(span.To-span.From)/1e9/span.Seconds/p.facts.Speed), float64(span.To)
 		}
