@@ -102,7 +102,7 @@ func (s *Store) CompactStep(batch *backend.Batch, limit int) (done bool) {
 	invariant.Assert(c.indexed && c.rev <= s.rev && c.rev <= s.compactRev,
 		"mvcc: a compaction ends that was not carried out")
 	if c.whole {
-		s.keepHash(compactHash{rev: c.rev, prev: c.prev, sum: c.sum.sum()})
+		s.keepHash(CompactHash{Rev: c.rev, From: c.prev, Sum: c.sum.sum()})
 	}
 	s.compaction = compaction{}
 	return true

@@ -43,17 +43,21 @@ func (h *hasher) add(k, v []byte, rev Revision, dead, kept bool) {
 
 func (h *hasher) sum() uint32 { return h.crc }
 
-// compactHash is the hash at a compact revision, summed while the history
-// before it was still there. prev is the compact revision that it begins at.
-type compactHash struct {
-	rev, prev int64
-	sum       uint32
+// CompactHash is the hash at a compact revision, summed while the history
+// before it was still there. From is the compact revision that it begins at.
+type CompactHash struct {
+	Rev, From int64
+	Sum       uint32
 }
+
+// CompactHashes are those of the last compactions, the oldest first. A restart
+// forgets them.
+func (s *Store) CompactHashes() []CompactHash { return slices.Clone(s.hashes) }
 
 // hashesKept is how many of them are remembered, the newest.
 const hashesKept = 10
 
-func (s *Store) keepHash(h compactHash) {
+func (s *Store) keepHash(h CompactHash) {
 	// Views share the old slice.
 	all := append(slices.Clone(s.hashes), h)
 	s.hashes = all[max(0, len(all)-hashesKept):]
@@ -72,12 +76,12 @@ func (v *View) HashKV(rev int64) (hash uint32, compactRev, currentRev int64, err
 	return v.r.hashKV(rev, v.hashes, v.compacting)
 }
 
-func (r *reader) hashKV(rev int64, known []compactHash, compacting bool) (uint32, int64, int64, error) {
+func (r *reader) hashKV(rev int64, known []CompactHash, compacting bool) (uint32, int64, int64, error) {
 	for _, h := range known {
 		// 0 stands for the newest revision, also if there was a compaction at revision 0. (etcd answers with the hash
 		// of nothing then, until it is restarted, which makes a corruption check see differences where none are.)
-		if h.rev == rev && rev != 0 {
-			return h.sum, h.prev, r.rev, nil
+		if h.Rev == rev && rev != 0 {
+			return h.Sum, h.From, r.rev, nil
 		}
 	}
 	switch {

@@ -30,7 +30,7 @@ type Store struct {
 	rev        int64
 	compactRev int64 // -1 before the first compaction, as in etcd
 	compaction compaction
-	hashes     []compactHash
+	hashes     []CompactHash
 	writer     Writer
 }
 
@@ -156,7 +156,7 @@ func (s *Store) Txn(r *pb.TxnRequest) (*pb.TxnResponse, error) {
 type View struct {
 	r          reader
 	view       backend.View
-	hashes     []compactHash
+	hashes     []CompactHash
 	compacting bool
 }
 

@@ -79,6 +79,9 @@ type Config struct {
 	CompactionBatchLimit    int
 	CompactionSleepInterval time.Duration
 	Retention               duty.Retention
+	Features                Features
+	CorruptCheckTime        time.Duration
+	CompactHashCheckTime    time.Duration
 
 	WatchProgressNotifyInterval time.Duration
 
@@ -383,11 +386,15 @@ func (c *Config) validateTuning() error {
 		{"backend-batch-interval", int64(c.BackendBatchInterval)}, {"backend-batch-limit", int64(c.BackendBatchLimit)},
 		{"compaction-batch-limit", int64(c.CompactionBatchLimit)},
 		{"compaction-sleep-interval", int64(c.CompactionSleepInterval)},
+		{"corrupt-check-time", int64(c.CorruptCheckTime)},
 		{"watch-progress-notify-interval", int64(c.WatchProgressNotifyInterval)},
 	} {
 		if flag.value < 0 {
 			return fmt.Errorf("--%s must not be negative", flag.name)
 		}
+	}
+	if c.CompactHashCheckTime <= 0 {
+		return errors.New("--compact-hash-check-time must be >0")
 	}
 	if c.WALSegmentBytes < limits.WALSegmentLeastBytes {
 		return fmt.Errorf("--wal-segment-bytes must be at least %d (set to %d)", limits.WALSegmentLeastBytes,

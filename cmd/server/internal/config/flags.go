@@ -100,6 +100,47 @@ var gateDefaults = map[string]bool{
 	"TxnModeWriteWithSharedBuffer": true, "AllAlpha": false,
 }
 
+// features are those that can be switched.
+type features struct{ to *Features }
+
+// Features are etcd's feature gates that this version can switch.
+type Features struct {
+	InitialCorruptCheck bool // compare hashes with the others' before serving
+	CompactHashCheck    bool // compare what compactions have summed
+}
+
+func (f features) String() string {
+	if f.to == nil {
+		return ""
+	}
+	return fmt.Sprintf("CompactHashCheck=%t,InitialCorruptCheck=%t", f.to.CompactHashCheck, f.to.InitialCorruptCheck)
+}
+
+// Set reads name=value, separated by commas.
+func (f features) Set(s string) error {
+	var rest []string
+	for part := range strings.SplitSeq(s, ",") {
+		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		to := map[string]*bool{
+			"InitialCorruptCheck": &f.to.InitialCorruptCheck, "CompactHashCheck": &f.to.CompactHashCheck,
+		}[strings.TrimSpace(name)]
+		if to == nil || !ok {
+			rest = append(rest, part)
+			continue
+		}
+		on, err := strconv.ParseBool(strings.TrimSpace(value))
+		if err != nil {
+			return fmt.Errorf("invalid value of %s: %w", part, plain(err))
+		}
+		*to = on
+	}
+	differ, err := gatesAt(strings.Join(rest, ","))
+	if err == nil && differ != "" {
+		err = fmt.Errorf("%s: %s", differ, notYet)
+	}
+	return err
+}
+
 // gatesAt leaves out the features that are asked to be as they are.
 func gatesAt(s string) (string, error) {
 	var differ []string

@@ -36,6 +36,9 @@ func (n *Node) newForwarder() *http.Client {
 	}
 }
 
+// PeerClient puts questions to other members.
+func (n *Node) PeerClient() *http.Client { return n.forwarder }
+
 // forward puts a question to the member that leads, and tells the core what it answers.
 func (n *Node) forward(f api.Forward) {
 	timeout := limits.RequestTimeout + 2*time.Duration(n.cfg.ElectionTicks)*n.cfg.TickInterval

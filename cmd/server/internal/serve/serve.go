@@ -91,6 +91,12 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 	}
 	s.node = n
 	s.door = serving.New(n)
+	checker, err := s.check()
+	if err != nil {
+		close(s.stopping)
+		_ = s.down(n.Stop)
+		return nil, err
+	}
 	s.grpc = grpcapi.New(grpcapi.Config{
 		Node: s.door, Log: log, Registry: registry,
 		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxConcurrentStreams: cfg.MaxConcurrentStreams,
@@ -108,6 +114,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 	}
 	s.serveMetrics(admin.Metrics(web))
 	s.wg.Go(func() { s.awaitReady(admin.Client(web)) })
+	s.wg.Go(func() { checker.Run(s.stopping, s.checkTimes()) })
 	s.wg.Go(func() {
 		select {
 		case err := <-n.Failed():
