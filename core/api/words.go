@@ -36,7 +36,7 @@ func EntryWords(e *raftpb.Entry, values bool) string {
 func ownWords(r *pb.InternalRaftRequest) string {
 	switch {
 	case r.Authenticate != nil:
-		return "login " + Clip(r.Authenticate.Name, entryWords)
+		return "authenticate " + Clip(r.Authenticate.Name, entryWords)
 	case r.LeaseCheckpoint != nil:
 		return "lease time"
 	case r.ClusterVersionSet != nil:
@@ -73,34 +73,19 @@ func wordsOf(body any, values bool) string {
 	return userWords(body)
 }
 
-// userWords is wordsOf what is asked about users; whatever has no words of its own is told by its operation. Nothing
-// secret is told.
+// userWords is wordsOf what is asked about users, and of whatever has no words of its own: the operation, and whose
+// name it is about. Nothing secret is told.
 func userWords(body any) string {
+	words := strings.ReplaceAll(strings.TrimPrefix(OperationOf(body).String(), "auth_"), "_", " ")
 	switch r := body.(type) {
-	case *pb.AuthEnableRequest:
-		return "auth on"
-	case *pb.AuthDisableRequest:
-		return "auth off"
-	case *pb.AuthenticateRequest:
-		return "login " + Clip(r.Name, entryWords)
-	case *pb.AuthUserAddRequest:
-		return "user " + Clip(r.Name, entryWords)
-	case *pb.AuthUserDeleteRequest:
-		return "del user " + Clip(r.Name, entryWords)
 	case *pb.AuthUserGrantRoleRequest:
-		return Clip(r.User, entryWords) + " +" + Clip(r.Role, entryWords)
-	case *pb.AuthUserRevokeRoleRequest:
-		return Clip(r.Name, entryWords) + " -" + Clip(r.Role, entryWords)
-	case *pb.AuthRoleAddRequest:
-		return "role " + Clip(r.Name, entryWords)
-	case *pb.AuthRoleDeleteRequest:
-		return "del role " + Clip(r.Role, entryWords)
-	case *pb.AuthRoleGrantPermissionRequest:
-		return Clip(r.Name, entryWords) + " +" + Clip(r.GetPerm().GetKey(), entryWords)
-	case *pb.AuthRoleRevokePermissionRequest:
-		return Clip(r.Role, entryWords) + " -" + Clip(r.Key, entryWords)
+		return words + " " + Clip(r.User, entryWords)
+	case interface{ GetName() string }:
+		return words + " " + Clip(r.GetName(), entryWords)
+	case interface{ GetRole() string }:
+		return words + " " + Clip(r.GetRole(), entryWords)
 	}
-	return strings.ReplaceAll(strings.TrimPrefix(OperationOf(body).String(), "auth_"), "_", " ")
+	return words
 }
 
 // Clip returns the first n characters of a text. One that is longer ends in an ellipsis; what is no UTF-8 shows as the
