@@ -12,6 +12,8 @@ import (
 type member struct {
 	Member
 	votes    []Vote
+	refusals []Refusal
+	question question
 	progress []Progress
 	heard    []heard
 	log      memberLog
@@ -28,10 +30,10 @@ type member struct {
 	adopted            applied // what a received database brings, from when it takes the place of the member's own
 }
 
-// heard is when a message of a peer came last.
+// heard is when a message of a peer came last, and when an answer to a heartbeat.
 type heard struct {
-	id uint64
-	at int64
+	id       uint64
+	at, beat int64
 }
 
 // activity is what a disk does.
@@ -161,6 +163,7 @@ func (m *member) ended(e *trace.Event, how string) {
 	d := m.durable
 	m.Durable, m.Applied, m.Commit = d.index, d.index, d.index
 	m.Revision, m.CompactRev, m.Keys = d.rev, d.compactedAt, d.keys
+	m.refusals, m.question = nil, question{}
 	m.votes, m.progress, m.heard, m.applied, m.commits, m.busy = nil, nil, nil, nil, 0, activity{}
 }
 
@@ -189,6 +192,8 @@ func (p *Picture) raft(e *trace.Event) {
 		m.patient(e)
 	case trace.ProgressChanged:
 		m.learned(e)
+	case trace.VoteIgnored:
+		p.refusal(e)
 	}
 }
 
@@ -196,7 +201,7 @@ func (m *member) role(e *trace.Event) {
 	m.Role, m.Lead, m.Term = roles[e.A%uint64(len(roles))], e.Peer, max(m.Term, e.Term)
 	m.progress = m.progress[:0]
 	if m.Role == RoleCandidate || m.Role == RolePreCandidate {
-		m.votes = append(m.votes[:0], Vote{ID: m.ID, Granted: true})
+		m.votes, m.refusals = append(m.votes[:0], Vote{ID: m.ID, Granted: true}), m.refusals[:0]
 	}
 }
 
@@ -232,6 +237,8 @@ func (m *member) heardFrom(e *trace.Event) {
 	}
 	m.heard[i].at = int64(e.Now)
 	switch e.Msg {
+	case msgHeartbeatResp:
+		m.heard[i].beat = int64(e.Now)
 	case msgApp, msgHeartbeat, msgSnap:
 		m.patient(e)
 	case msgVoteResp, msgPreVoteResp:
@@ -258,9 +265,9 @@ func (m *member) heardAt(id uint64) int64 {
 // draw shows a member but for its log.
 func (p *Picture) draw(m *member, v *Member, now int64) {
 	m.tick(now)
-	votes, progress, log := v.Votes[:0], v.Progress[:0], v.Log[:0]
+	votes, refusals, progress, log := v.Votes[:0], v.Refusals[:0], v.Progress[:0], v.Log[:0]
 	*v = m.Member
-	v.Votes, v.Progress, v.Log = votes, progress, log
+	v.Votes, v.Refusals, v.Progress, v.Log = votes, append(refusals, m.refusals...), progress, log
 	if !v.Alive {
 		p.drawDisk(m, v, now)
 		return

@@ -31,6 +31,9 @@ const flightsBound = 4096
 func (p *Picture) network(e *trace.Event) {
 	switch e.Kind {
 	case trace.MessageSent:
+		if refuses(e) {
+			p.refusal(e)
+		}
 		if len(p.flights) >= flightsBound {
 			p.flights = append(p.flights[:0], p.flights[1:]...)
 		}

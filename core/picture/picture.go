@@ -26,6 +26,8 @@ type Picture struct {
 	flights   []Message
 	clients   []Client
 	requests  requests
+	doubts    []*request // that their clients know nothing of, nor does the run so far
+	acks      []acked    // the last writes that clients were told of
 	watches   []*watch
 	texts     texts
 	lights    []Light
@@ -56,12 +58,15 @@ func (p *Picture) Emit(e *trace.Event) {
 		p.store(e)
 	case "watch":
 		p.watch(e)
+	case "read":
+		p.asked(e)
 	case "world":
 		if e.Kind == trace.Violated {
 			p.violated(e)
 		}
 	}
 	p.request(e)
+	p.settle(e)
 }
 
 // find is the member with that id, nil if the stream has not told of it.
@@ -122,7 +127,7 @@ func (p *Picture) Into(s *State, now trace.Instant) {
 	p.drawLinks(s)
 	s.Messages = append(s.Messages[:0], p.flights...)
 	s.Clients = append(s.Clients[:0], p.clients...)
-	p.requests.draw(s)
+	p.drawRequests(s)
 	p.drawWatches(s)
 	s.Invariants, s.Violation = append(s.Invariants[:0], p.lights...), p.violation
 }

@@ -3,6 +3,7 @@ package picture
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"vitrine/core/trace"
 )
@@ -44,6 +45,8 @@ type request struct {
 	term     uint64   // the same
 	synced   []uint64 // members that have it on disk
 	sent     []uint64 // events that sent a message on its behalf
+	asked    bool     // a leader was asked from which entry on it may read
+	reads    uint64   // that entry, once it is known
 }
 
 // Bounds: requests that are shown when they are over, and such as never end;
@@ -115,10 +118,22 @@ func (q *requests) begin(r *request) *request {
 func (q *requests) end(r *request) {
 	delete(q.byID, r.ID)
 	q.open = slices.DeleteFunc(q.open, func(o *request) bool { return o == r })
-	if len(q.done) >= keptRequests {
-		q.done = append(q.done[:0], q.done[1:]...)
-	}
 	q.done = append(q.done, r)
+	if visitors := func(o *request) bool { return (o.Client == 0) == (r.Client == 0) }; q.count(visitors) > keptRequests {
+		oldest := slices.IndexFunc(q.done, visitors)
+		q.done = slices.Delete(q.done, oldest, oldest+1)
+	}
+}
+
+// count is how many that are over fit: those of the visitor do not make way for
+// others'.
+func (q *requests) count(fits func(*request) bool) (n int) {
+	for _, r := range q.done {
+		if fits(r) {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *request) add(name string, e *trace.Event, note string) {
@@ -185,7 +200,7 @@ func deniedOf(e *trace.Event) *Denied {
 
 // follow takes events that concern requests without naming them.
 func (p *Picture) follow(e *trace.Event) {
-	if len(p.requests.open) == 0 {
+	if len(p.requests.open)+len(p.doubts) == 0 {
 		return
 	}
 	switch e.Kind {
@@ -193,10 +208,11 @@ func (p *Picture) follow(e *trace.Event) {
 		p.requests.message(e)
 	case trace.ReadIndexAsked:
 		if r := p.requests.chain[e.Cause]; r != nil && r.Done == 0 {
+			r.asked = true
 			r.add(stationReadAsked, e, "")
 		}
 	case trace.EntryAppended:
-		p.requests.appended(e)
+		p.requests.appended(e, p.doubts)
 	case trace.LogSynced:
 		p.requests.syncedAt(e, len(p.members)/2+1)
 	case trace.CommitAdvanced:
@@ -275,7 +291,7 @@ func (p *Picture) requestAtClient(e *trace.Event) {
 // attempt begins the way anew.
 func (r *request) attempt(e *trace.Event, number int) {
 	r.Member, r.Attempts, r.Wire = e.Peer, number, Wire{Sent: int64(e.Now)}
-	r.server, r.proposal, r.hash, r.index, r.leader, r.synced = e.Peer, 0, 0, 0, 0, nil
+	r.server, r.proposal, r.hash, r.index, r.leader, r.synced, r.asked, r.reads = e.Peer, 0, 0, 0, 0, nil, false, 0
 	r.add(stationClient, e, "")
 }
 
@@ -284,8 +300,11 @@ func (p *Picture) requestDone(r *request, e *trace.Event) {
 	switch {
 	case e.Text != "" && e.Member == 0 && e.C == 1:
 		r.Status = StatusUnknown
+		p.doubt(r)
 	case e.Text != "":
 		r.Status = StatusError
+	default:
+		p.answeredAt(r)
 	}
 	if r.Client != Outside && r.Op != "watch" {
 		c := p.client(r.Client)
@@ -305,6 +324,9 @@ func (p *Picture) requestDone(r *request, e *trace.Event) {
 // applies, of which the state machine does not know the request.
 func (p *Picture) station(e *trace.Event) {
 	if r := p.requests.byID[e.Request]; r != nil {
+		if strings.HasPrefix(e.Text, "read index") {
+			r.asked, r.reads = true, e.Index
+		}
 		r.add(e.Text, e, "")
 		return
 	}
@@ -343,8 +365,8 @@ func (q *requests) message(e *trace.Event) {
 }
 
 // appended finds the entry of a request: the first one with its data.
-func (q *requests) appended(e *trace.Event) {
-	for _, r := range q.open {
+func (q *requests) appended(e *trace.Event, doubts []*request) {
+	for _, r := range slices.Concat(q.open, doubts) {
 		if r.hash != 0 && r.hash == e.A && r.index == 0 {
 			r.index, r.term, r.leader = e.Index, e.Term, e.Member
 			r.add(stationAppended, e, "")
@@ -389,7 +411,8 @@ func (p *Picture) Carries(id uint64, m *Message) bool {
 	return false
 }
 
-func (q *requests) draw(s *State) {
+func (p *Picture) drawRequests(s *State) {
+	q := &p.requests
 	q.sort = append(append(q.sort[:0], q.done...), q.open...)
 	slices.SortStableFunc(q.sort, func(a, b *request) int {
 		return cmp.Or(cmp.Compare(a.Issued, b.Issued), cmp.Compare(a.ID, b.ID))
@@ -400,6 +423,9 @@ func (q *requests) draw(s *State) {
 		s.Requests, v = grow(s.Requests)
 		stations := v.Stations[:0]
 		*v = r.Request
+		if v.Status == StatusPending {
+			v.Lack = p.lack(r)
+		}
 		v.Stations = append(stations, r.Stations...)
 		// Of what happens in one moment, the question comes first and the answer last.
 		slices.SortStableFunc(v.Stations, func(a, b Station) int {

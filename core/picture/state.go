@@ -92,6 +92,7 @@ type Member struct {
 	WALBytes   int64  `json:"walBytes"`
 
 	Votes    []Vote     `json:"votes"`    // candidates: who answered
+	Refusals []Refusal  `json:"refusals"` // who did not vote for it when it asked last, and why
 	Progress []Progress `json:"progress"` // leaders: one a peer
 	Log      []Entry    `json:"log"`      // the part inside the log window
 }
@@ -100,6 +101,14 @@ type Member struct {
 type Vote struct {
 	ID      uint64 `json:"id"`
 	Granted bool   `json:"granted"`
+}
+
+// Refusal is a member that does not vote for a candidate.
+type Refusal struct {
+	ID  uint64 `json:"id"`
+	Why string `json:"why"`           // WhyLeader, ...
+	For uint64 `json:"for,omitempty"` // the leader that it hears, or whom it has voted for
+	At  int64  `json:"at"`
 }
 
 // Progress is what a leader believes of one peer.
@@ -202,6 +211,11 @@ type Request struct {
 	Stations []Station `json:"stations"`
 	Denied   *Denied   `json:"denied,omitempty"` // who asks lacked a permission
 
+	Lack    Lack    `json:"lack"`             // what one that is pending waits for
+	Missed  *Missed `json:"missed,omitempty"` // of a read that asked no leader: what it should have seen
+	Fate    string  `json:"fate,omitempty"`   // of one whose client does not know: FateHappened, FateNever
+	FateRev int64   `json:"fateRevision,omitempty"`
+
 	Wire Wire `json:"-"`
 }
 
@@ -213,6 +227,24 @@ type Denied struct {
 	End    string `json:"end,omitempty"`
 	Member uint64 `json:"member"`
 	Index  uint64 `json:"index,omitempty"` // of the entry, 0 = before there was one
+}
+
+// Lack is what a request waits for, and of whom.
+type Lack struct {
+	Kind   string   `json:"kind"` // LackWay, ...; "" = it is over
+	Member uint64   `json:"member,omitempty"`
+	For    uint64   `json:"for,omitempty"`
+	Index  uint64   `json:"index,omitempty"`
+	Have   uint64   `json:"have,omitempty"`
+	Need   int      `json:"need,omitempty"`
+	Of     []uint64 `json:"of,omitempty"`
+}
+
+// Missed is a write that was acknowledged before a read began that did not see it.
+type Missed struct {
+	Rev  int64  `json:"revision"`
+	Text string `json:"text"`
+	At   int64  `json:"at"`
 }
 
 // Wire tells when the last attempt of a request left its client, reached its

@@ -62,13 +62,26 @@ func differs(fold, world *picture.State) string {
 		return int(int64(a.Seq)-int64(b.Seq))*2 + int(a.Arrives-b.Arrives)%2
 	})
 	for i := range fold.Requests {
-		fold.Requests[i].Stations, fold.Requests[i].Wire = nil, picture.Wire{}
+		r := &fold.Requests[i]
+		r.Stations, r.Wire, r.Lack, r.Missed, r.Fate, r.FateRev = nil, picture.Wire{}, picture.Lack{}, nil, "", 0
 	}
+	for i := range fold.Members {
+		fold.Members[i].Refusals = nil // a world does not know why members say no
+	}
+	fold.Requests = slices.DeleteFunc(fold.Requests, func(r picture.Request) bool { return forgotten(&r, world) })
 	a, b := reflect.ValueOf(*fold), reflect.ValueOf(*world)
 	if same(a, b) {
 		return ""
 	}
 	return diff("", a, b)
+}
+
+// forgotten tells whether a request was over before all that are over in the world's list, which is shorter: the fold
+// keeps those of the visitor apart.
+func forgotten(r *picture.Request, world *picture.State) bool {
+	return r.Done != 0 && !slices.ContainsFunc(world.Requests, func(o picture.Request) bool {
+		return o.ID == r.ID || o.Done != 0 && o.Done < r.Done
+	})
 }
 
 // same is diff without the words. Empty slices are equal.
