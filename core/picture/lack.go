@@ -14,7 +14,7 @@ const (
 	LackForward    = "forward"    // Member has passed it on, and the leader For has not got it
 	LackTurn       = "turn"       // Member will ask for it when its last question is answered
 	LackMajority   = "majority"   // Need more of Of must say that Member still leads
-	LackSync       = "sync"       // Need more of Of must have entry Index on their disks
+	LackSync       = "sync"       // Need more of Of must have entry Index, which the leader For has appended, on their disks
 	LackLost       = "lost"       // Member leads a later term, and has another entry at Index
 	LackCommit     = "commit"     // Member has to hear that Index is committed
 	LackApply      = "apply"      // Member has applied Have, and it takes Index
@@ -78,7 +78,7 @@ func (p *Picture) lackOfEntry(r *request, server *member) Lack {
 	need := p.quorum() - len(r.synced)
 	switch {
 	case need > 0:
-		return Lack{Kind: LackSync, Index: r.index, Need: need, Of: of}
+		return Lack{Kind: LackSync, For: r.leader, Index: r.index, Need: need, Of: of}
 	case r.leader != 0 && r.leader != r.server && !r.passed(stationCommitted, r.leader):
 		return Lack{Kind: LackCommit, Member: r.leader, Index: r.index}
 	case server.Commit < r.index:

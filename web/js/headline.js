@@ -1,9 +1,10 @@
 // The sentence that says what the cluster is doing, and what is wrong with it.
 
 import { byId } from './dom.js';
-import { name, paint, span, termColor, text } from './format.js';
-import { has, list, t } from './i18n.js';
+import { name, paint, termColor, text } from './format.js';
+import { has, list, onLanguage, t } from './i18n.js';
 import { app, isCut, serving } from './app.js';
+import { hung, names, notServing } from './why.js';
 
 /** @param {Vitrine} vitrine */
 export function start(vitrine) {
@@ -11,7 +12,8 @@ export function start(vitrine) {
     sub = byId('subtitle'),
     mark = byId('mark');
   let led = { id: 0, epoch: -1 }; // who led last, in which world
-  vitrine.subscribe((f) => {
+  const show = (f) => {
+    if (!f) return;
     if (f.leader || f.epoch !== led.epoch) led = { id: f.leader, epoch: f.epoch };
     const h = headline(f, led.id);
     text(title, h.title);
@@ -19,7 +21,10 @@ export function start(vitrine) {
     text(sub, h.sub);
     mark.classList.toggle('leads', Boolean(h.leads));
     paint(mark, h.term ? termColor(h.term) : 'var(--strong)');
-  });
+    for (const el of [title, sub]) delete el.dataset.i18n; // what it said before there was a world
+  };
+  vitrine.subscribe(show);
+  onLanguage(() => show(app.frame));
 }
 
 // headline of a frame: {title, sub, term, leads, bad}. led is the member that led last.
@@ -57,7 +62,7 @@ export function headline(f, led = 0) {
 function leads(f, leader, up) {
   const others = f.members.filter((m) => m.role === 'leader' && m.alive && m.id !== leader.id);
   const away = up.filter((m) => m.id !== leader.id && isCut(f, leader.id, m.id) && isCut(f, m.id, leader.id));
-  const parts = [t('head.term', { term: leader.term }), members(f, up), ...hung(f)];
+  const parts = [t('head.term', { term: leader.term }), members(f, up), ...hung(f.members, f.now)];
   if (others.length) parts.push(t('head.stale', { names: names(others), n: others.length }));
   else if (away.length) parts.push(t('head.away', { names: names(away), n: away.length }));
   else parts.push(...oneWay(f));
@@ -107,8 +112,6 @@ function leaderless(f, up, quorum, led) {
 
 /** @param {string[]} parts */
 const join = (parts) => parts.join(' · ');
-/** @param {Member[]} members */
-const names = (members) => list(members.map((m) => name(m.id)));
 /** @param {Member} m */
 const votesOf = (m) => (m.votes || []).filter((v) => v.granted).length;
 
@@ -139,24 +142,7 @@ function deaf(f, leader) {
 // What is wrong, in words: members that do not run, disks that hang, cuts that
 // let pass one direction.
 /** @param {Frame} f */
-const troubles = (f) => [...notServing(f), ...hung(f), ...oneWay(f)];
-
-/** @param {Frame} f */
-function notServing(f) {
-  return ['crashed', 'killed', 'stopped', 'paused', 'starting'].flatMap((process) => {
-    const some = f.members.filter((m) => m.process === process);
-    return some.length ? [t(`head.is.${process}`, { names: names(some), n: some.length })] : [];
-  });
-}
-
-/** @param {Frame} f */
-function hung(f) {
-  return f.members
-    .filter((m) => m.disk === 'stalled')
-    .map((m) =>
-      t('head.hung', { name: name(m.id), span: span(Math.max(0, Math.round((m.diskUntil - f.now) / 1e8) * 1e8)) }),
-    );
-}
+const troubles = (f) => [...notServing(f.members), ...hung(f.members, f.now), ...oneWay(f)];
 
 // oneWay names at most two directions: more would be no sentence.
 /** @param {Frame} f */
@@ -174,5 +160,5 @@ function members(f, up) {
   const n = f.members.length;
   return up.length === n
     ? t('head.allUp', { n })
-    : t('head.someDown', { up: up.length, all: n, what: list(notServing(f)) });
+    : t('head.someDown', { up: up.length, all: n, what: list(notServing(f.members)) });
 }

@@ -2,18 +2,19 @@
 // are those of etcd's own slow-request log.
 
 import { byId } from './dom.js';
-import { act, app } from './app.js';
+import { act, app, refresh } from './app.js';
 import { client, element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 import { denial } from './users.js';
 import { cancel, fill, state } from './watches.js';
+import { lack } from './why.js';
 
 const picker = byId('picker'),
   lane = byId('lane');
 let pinned = 0,
+  epoch = -1,
   drawn = '',
-  listed = '',
-  followed = '';
+  listed = '';
 let events = null,
   count = null; // of the watch that the request has opened
 
@@ -22,7 +23,11 @@ export function start(vitrine) {
   let mine = 0;
   const render = (f) => {
     if (!f) return;
-    const all = f.requests || [];
+    if (f.epoch !== epoch) {
+      epoch = f.epoch;
+      dismissed.clear();
+    }
+    const all = (f.requests || []).filter((r) => !dismissed.has(r.id));
     // A new request of the visitor draws the eye; so does one chosen elsewhere.
     if (f.chosen.request !== mine) {
       mine = f.chosen.request;
@@ -51,19 +56,29 @@ function newest(all) {
   return done[done.length - 1] ?? all[all.length - 1];
 }
 
+// The visitor's own requests stay in the list until he sends them away.
+const dismissed = new Set();
+/** @param {ClientRequest} r */
+const mine = (r) => r.client === 0;
+
+// order is the list as it is offered: the visitor's own requests, which do not move,
+// then what the others ask.
+/** @param {ClientRequest[]} all */
+export const order = (all) => [
+  ...all.filter(mine).reverse(),
+  ...all
+    .filter((r) => !mine(r))
+    .slice(-9)
+    .reverse(),
+];
+
 /**
  * @param {ClientRequest[]} all
  * @param {ClientRequest} current
  */
 function pick(all, current) {
-  const list = all.slice(-9).reverse();
-  const at = list.indexOf(current);
-  if (current && (at < 0 || at > 2)) {
-    // only the first three are sure to be seen
-    if (at > 0) list.splice(at, 1);
-    list.unshift(current);
-  }
-  const key = list.map((r) => `${r.id}${r.status}`).join() + current?.id;
+  const list = order(all);
+  const key = list.map((r) => `${r.id}${r.status}${r.missed ? 'old' : ''}`).join() + current?.id;
   if (key === listed) return;
   listed = key;
   keepFocus(picker, () =>
@@ -73,7 +88,7 @@ function pick(all, current) {
           'button',
           {
             type: 'button',
-            class: r.status,
+            class: `${r.status}${r.missed ? ' old' : ''}${mine(r) ? ' mine' : ''}`,
             'data-id': r.id,
             'aria-pressed': r === current,
             title: t(`req.${r.status}`),
@@ -88,7 +103,11 @@ function pick(all, current) {
       ),
     ),
   );
+  picker.querySelector('[aria-pressed="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
+
+let outcome = null, // what came of it, or why it waits
+  waits = null; // and how long
 
 /**
  * @param {ClientRequest} r
@@ -96,72 +115,86 @@ function pick(all, current) {
  */
 function way(r, f) {
   const pending = r.status === 'pending';
-  const key = `${r.id}|${r.status}|${r.stations?.length}|${r.attempts}|${f.watches.find((w) => w.id === r.id)?.open}`;
+  const w = f.watches.find((w) => w.id === r.id);
+  const key = `${r.id}|${r.status}|${r.stations?.length}|${r.attempts}|${w?.open}|${w?.member}|${r.fate}`;
   if (key !== drawn) {
     drawn = key;
-    const passed = pending
-      ? r.stations || []
-      : (r.stations || []).filter((s, i, all) => i === 0 || i < all.length - 1 || s.name !== 'client');
-    const stations = passed.map((s, i, all) =>
-      station(s, r, title(s, i), pending && i === all.length - 1 ? 'now' : ''),
-    );
-    const end = pending
-      ? null
-      : element(
-          'li',
-          { class: r.status === 'ok' ? 'end' : 'failed' },
-          element('span', { class: 'answer' }, r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`)),
-          element('time', {}, span(r.done - r.issued)),
-          r.denied ? element('small', {}, denial(r)) : null,
-          r.status === 'unknown'
-            ? element('small', {}, t('req.unknownHint'))
-            : r.revision
-              ? element('small', {}, t('req.revision', { rev: r.revision }))
-              : null,
-        );
-    const w = f.watches.find((w) => w.id === r.id);
+    const stations = r.stations || [];
     events = w ? element('ul', { class: 'events' }) : null;
     count = w ? element('p', { class: 'hint' }) : null;
+    outcome = element('span', { class: 'answer' });
+    waits = element('time');
+    const first = lane.querySelector('h3')?.dataset.id !== String(r.id);
     keepFocus(lane, () =>
       lane.replaceChildren(
-        element(
-          'h3',
-          { title: has(`op.${r.op}`) ? t(`op.${r.op}`) : '' },
-          r.text,
-          element(
-            'small',
-            {},
-            t('req.where', {
-              client: client(r.client),
-              member: r.member ? name(r.member) : '–',
-              n: r.attempts,
-            }),
-          ),
-        ),
+        heading(r, w),
+        element('p', { class: `outcome ${r.missed ? 'old' : r.status}` }, outcome, waits, ...remarks(r)),
+        ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, cancel(w)), events)] : []),
         element(
           'ol',
           {},
-          ...stations,
+          ...stations.map((s, i) => station(s, r, title(s, i, r), pending && i === stations.length - 1 ? 'now' : '')),
           express(r) ? element('li', { class: 'skipped' }, element('span', {}, t('req.express'))) : null,
-          end,
         ),
-        ...(w ? [element('div', { class: 'watch-card' }, element('header', {}, count, cancel(w)), events)] : []),
       ),
     );
+    if (first) lane.scrollTop = 0;
   }
-  const w = events && f.watches.find((w) => w.id === r.id);
+  text(outcome, pending ? lack(r, f) : came(r));
+  text(waits, pending ? t('req.waits', { span: span(f.now - r.issued) }) : span(r.done - r.issued));
   if (w) {
     text(count, state(w));
     fill(events, w);
   }
-  const now = lane.querySelector('li.now time');
-  if (key !== followed) {
-    // keep the newest station in sight while it goes on
-    followed = key;
-    lane.scrollTop = pending ? lane.scrollHeight : 0;
-  }
-  if (now && pending) text(now, `${span(f.now - r.issued)} …`);
 }
+
+/**
+ * @param {ClientRequest} r
+ * @param {Watch} [w]
+ */
+function heading(r, w) {
+  const member = w?.member || r.member; // a watch moves
+  return element(
+    'h3',
+    { title: has(`op.${r.op}`) ? t(`op.${r.op}`) : '', 'data-id': r.id },
+    r.text,
+    element(
+      'small',
+      {},
+      t('req.where', { client: client(r.client), member: member ? name(member) : '–', n: r.attempts }),
+    ),
+    mine(r) && r.status !== 'pending' && !w?.open
+      ? element('button', { type: 'button', class: 'tiny', onclick: () => dismiss(r) }, t('req.dismiss'))
+      : null,
+  );
+}
+
+/** @param {ClientRequest} r */
+function dismiss(r) {
+  dismissed.add(r.id);
+  drawn = listed = '';
+  pinned = 0;
+  refresh();
+}
+
+// came is what came of a request.
+/** @param {ClientRequest} r */
+export const came = (r) => (r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`));
+
+// remarks say more of an answer: its revision, whether it was old, and what became of
+// one that nobody has answered.
+/** @param {ClientRequest} r */
+export function remarksOf(r) {
+  const all = [];
+  if (r.missed)
+    all.push(t('req.stale', { text: r.missed.text, rev: r.missed.revision, span: span(r.issued - r.missed.at) }));
+  if (r.status === 'unknown') all.push(r.fate ? t(`fate.${r.fate}`, { rev: r.fateRevision }) : t('req.unknownHint'));
+  if (r.revision && r.status === 'ok') all.push(t('req.revision', { rev: r.revision }));
+  return all;
+}
+/** @param {ClientRequest} r */
+const remarks = (r) =>
+  [...(r.denied ? [denial(r)] : []), ...remarksOf(r)].map((words) => element('small', {}, words));
 
 // express: an answered read that has asked nobody.
 /** @param {ClientRequest} r */
@@ -169,12 +202,15 @@ const express = (r) => r.op === 'get' && r.status === 'ok' && !r.stations?.some(
 
 // title: what the simulator calls "client" is the start, the end, or another
 // attempt; etcd's own trace steps keep their words.
+const ends = { ok: 'got', error: 'failed', unknown: 'gaveUp' };
 /**
  * @param {Station} s
  * @param {number} i
+ * @param {ClientRequest} r
  */
-function title(s, i) {
-  const key = s.name !== 'client' ? s.name : i === 0 ? 'sent' : 'retry';
+function title(s, i, r) {
+  const last = i > 0 && i === r.stations.length - 1 && ends[r.status];
+  const key = s.name !== 'client' ? s.name : i === 0 ? 'sent' : last || 'retry';
   return has(`station.${key}`) ? t(`station.${key}`) : s.name;
 }
 

@@ -133,6 +133,21 @@ interface ClientRequest {
   done?: number;
   stations: Station[];
   denied?: { user: string; lacks: string; key?: string; end?: string; member: number; index?: number };
+  lack?: Lack;
+  missed?: { revision: number; text: string; at: number };
+  fate?: 'happened' | 'never';
+  fateRevision?: number;
+}
+
+/** What a request waits for, and of whom. */
+interface Lack {
+  kind: string;
+  member?: number;
+  for?: number;
+  index?: number;
+  have?: number;
+  need?: number;
+  of?: number[];
 }
 
 interface Station {

@@ -1,0 +1,77 @@
+// Why something waits, in words: what is wrong with members, and what a request
+// lacks and of whom.
+
+import { isCut } from './app.js';
+import { name, span } from './format.js';
+import { list, t } from './i18n.js';
+
+/** @param {(Member | number)[]} members */
+export const names = (members) => list(members.map((m) => name(typeof m === 'number' ? m : m.id)));
+
+const processes = ['crashed', 'killed', 'stopped', 'paused', 'starting', 'unknown'];
+
+// notServing says which members do not run, and how that came.
+/** @param {Member[]} members */
+export function notServing(members) {
+  return processes.flatMap((process) => {
+    const some = members.filter((m) => m.process === process);
+    return some.length ? [t(`head.is.${process}`, { names: names(some), n: some.length })] : [];
+  });
+}
+
+// hung says whose disks hang, and for how long.
+/**
+ * @param {Member[]} members
+ * @param {number} now
+ */
+export function hung(members, now) {
+  return members
+    .filter((m) => m.disk === 'stalled')
+    .map((m) => t('head.hung', { name: name(m.id), span: remaining(m.diskUntil - now) }));
+}
+
+// remaining is a time that runs down, in steps that an eye can follow.
+/** @param {number} ns */
+export const remaining = (ns) => span(Math.max(0, Math.round(ns / 1e8) * 1e8));
+
+// lack says what a request waits for and, of those who must do it, why they cannot.
+/**
+ * @param {ClientRequest} r
+ * @param {Frame} f
+ */
+export function lack(r, f) {
+  const l = r.lack;
+  if (!l?.kind) return '';
+  const of = l.of ?? [];
+  const said = t(`lack.${l.kind}`, {
+    member: name(l.member ?? 0),
+    leader: name(l.for ?? 0),
+    index: l.index ?? 0,
+    have: l.have ?? 0,
+    n: l.need ?? 0,
+    of: names(of),
+  });
+  return [said, ...obstacles(f, of.length ? of : [l.member, l.for].filter(Boolean), hub(l, f))].join(' ');
+}
+
+// hub is the member from which the others are cut off, if they are: who asks them.
+/**
+ * @param {Lack} l
+ * @param {Frame} f
+ */
+const hub = (l, f) =>
+  l.kind === 'majority' || l.kind === 'forward' ? l.member : f.members.find((m) => m.id === l.for)?.id;
+
+/**
+ * @param {Frame} f
+ * @param {number[]} ids
+ * @param {number} [hub]
+ */
+function obstacles(f, ids, hub) {
+  const members = f.members.filter((m) => ids.includes(m.id));
+  const away = hub ? members.filter((m) => m.id !== hub && (isCut(f, hub, m.id) || isCut(f, m.id, hub))) : [];
+  return [
+    ...(away.length ? [t('lack.cut', { names: names(away), n: away.length, member: name(hub) })] : []),
+    ...[...notServing(members), ...hung(members, f.now)].map((what) => t('lack.down', { what })),
+  ];
+}
