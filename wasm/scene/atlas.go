@@ -104,7 +104,6 @@ const (
 	WordStale
 	WordCommitted
 	WordApplied
-	WordVotes
 	WordFsync
 	WordYou
 	wordCount
@@ -113,7 +112,7 @@ const (
 // WordNames are keys of the message catalogue below "stage.".
 var WordNames = [wordCount]string{
 	"term", "follower", "candidate", "preCandidate", "leader", "learner", "crashed", "killed", "stopped", "paused",
-	"starting", "unknown", "stale", "committed", "applied", "votes", "fsync", "you",
+	"starting", "unknown", "stale", "committed", "applied", "fsync", "you",
 }
 
 // WordFont is the font in which a word is rasterised.

@@ -136,7 +136,7 @@ func (s *Scene) lineWidth(v *View, m *picture.Member, line captionLine) (width f
 		}
 	}
 	if line.votes {
-		width += s.votesWidth(v.State, m)
+		width += votesWidth(v.State)
 	}
 	if line.committed {
 		width += s.Atlas.WordWidth(WordCommitted) + gap + s.numberWidth(FontSmall, m.Commit)
@@ -153,25 +153,46 @@ func (s *Scene) lineWidth(v *View, m *picture.Member, line captionLine) (width f
 	return width
 }
 
-func granted(m *picture.Member) (n uint64) {
-	for _, vote := range m.Votes {
-		if vote.Granted {
-			n++
+// ballot is the room that one member's vote takes.
+const ballot = 15
+
+func votesWidth(state *picture.State) float64 { return ballot * float64(len(state.Members)) }
+
+// votes shows a dot for each member: filled if it has voted for the candidate, crossed if it does not, empty while it
+// has not answered.
+func (s *Scene) votes(p *pen, state *picture.State, m *picture.Member) {
+	t := &s.Theme
+	hue := t.Term(m.Term)
+	for i := range state.Members {
+		o := &state.Members[i]
+		at := Point{p.at.X + ballot/2, p.at.Y - 4}
+		p.at.X += ballot
+		digit := []rune(s.name(o))
+		number := string(digit[len(digit)-1])
+		switch has, no := ballotOf(m, o.ID); {
+		case has:
+			s.batch.Disc(at, 6.5, hue)
+			s.centered(Point{at.X, at.Y + 3.5}, FontTiny, number, t.Ground)
+		case no:
+			s.batch.Ring(at, 6, 1.2, t.Fault)
+			s.centered(Point{at.X, at.Y + 3.5}, FontTiny, number, t.Muted)
+			s.batch.Line(Point{at.X - 4.5, at.Y + 4.5}, Point{at.X + 4.5, at.Y - 4.5}, 1.4, t.Fault)
+		default:
+			s.batch.Ring(at, 6, 1, t.Strong)
+			s.centered(Point{at.X, at.Y + 3.5}, FontTiny, number, t.Faint)
 		}
 	}
-	return n
 }
 
-func (s *Scene) votesWidth(state *picture.State, m *picture.Member) float64 {
-	return s.Atlas.WordWidth(WordVotes) + 4 + s.numberWidth(FontLabel, granted(m)) + s.Atlas.Width(FontLabel, "/") +
-		s.numberWidth(FontLabel, uint64(len(state.Members)))
-}
-
-// votes writes how many have voted for a candidate.
-func (s *Scene) votes(p *pen, state *picture.State, m *picture.Member) {
-	p.word(WordVotes)
-	p.at.X += 4
-	s.number(p, FontLabel, granted(m))
-	p.text(FontLabel, "/")
-	s.number(p, FontLabel, uint64(len(state.Members)))
+// ballotOf tells whether a member has voted for a candidate, or said no to it.
+func ballotOf(candidate *picture.Member, id uint64) (has, no bool) {
+	for _, vote := range candidate.Votes {
+		if vote.ID == id {
+			return vote.Granted, !vote.Granted
+		}
+	}
+	for _, r := range candidate.Refusals {
+		no = no || r.ID == id
+	}
+	return false, no
 }

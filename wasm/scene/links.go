@@ -63,6 +63,7 @@ func (s *Scene) direction(v *View, from, to uint64, line Color) {
 	if !s.cut[[2]uint64{from, to}] {
 		s.batch.Line(p, q, 1.4, line)
 		s.warm(v, from, to, 4)
+		s.arrow(lerp(p, q, 0.68), q.sub(p).unit(), t.Muted)
 		return
 	}
 	mid := lerp(p, q, 0.5)
@@ -75,6 +76,17 @@ func (s *Scene) direction(v *View, from, to uint64, line Color) {
 		s.batch.Disc(mid, 8, t.Ground)
 		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], mid, right, 1.1, t.Fault)
 	}
+	if !s.cut[[2]uint64{to, from}] {
+		s.arrow(lerp(p, q, 0.36), q.sub(p).unit(), t.Fault)
+	}
+}
+
+// arrow is the head of one, at a point, in a direction.
+func (s *Scene) arrow(at, way Point, c Color) {
+	side := Point{-way.Y * 5.5, way.X * 5.5}
+	back := Point{at.X - way.X*11, at.Y - way.Y*11}
+	s.batch.path = append(s.batch.path[:0], at, back.add(side), back.sub(side))
+	s.batch.Convex(s.batch.path, c, c)
 }
 
 // warm lets a lane glow with its recent traffic in the hue of its sender's term.

@@ -3,6 +3,7 @@ package scene
 import (
 	"math"
 	"slices"
+	"strconv"
 
 	"vitrine/core/picture"
 )
@@ -136,10 +137,10 @@ func (s *Scene) inside(m *picture.Member, at Point, name, c Color) {
 func (s *Scene) bars(at Point) {
 	t, r := &s.Theme, s.Layout.Radius
 	x, y := at.X-r*0.78, at.Y-r*0.78
-	s.batch.Disc(Point{x, y}, 10, t.Ground)
-	s.batch.Ring(Point{x, y}, 10, 1.6, t.Fault)
-	s.batch.Fill(Rect{x - 4, y - 4.5, 3, 9}, t.Fault)
-	s.batch.Fill(Rect{x + 1, y - 4.5, 3, 9}, t.Fault)
+	s.batch.Disc(Point{x, y}, 15, t.Ground)
+	s.batch.Ring(Point{x, y}, 15, 2.4, t.Fault)
+	s.batch.Fill(Rect{x - 6, y - 7, 4.5, 14}, t.Fault)
+	s.batch.Fill(Rect{x + 1.5, y - 7, 4.5, 14}, t.Fault)
 }
 
 // dead draws the outline of a member whose process is gone.
@@ -173,8 +174,8 @@ func (s *Scene) arc(v *View, m *picture.Member, at Point) {
 	left := clamp((float64(m.ElectionAt)-v.Now)/(float64(m.Timeout)*v.Tick), 0, 1)
 	c := s.Theme.Term(m.Term)
 	r := s.Layout.Radius + 7
-	if m.Role != picture.RoleFollower {
-		return
+	if m.Role != picture.RoleFollower { // around the corners of a triangle
+		at.Y, r = at.Y+5, r+10
 	}
 	s.batch.Ring(at, r, 2, s.Theme.Line.Alpha(0.7))
 	if left > 0.005 {
@@ -194,8 +195,8 @@ func (s *Scene) lamp(v *View, m *picture.Member, at Point) {
 		s.batch.Disc(p, 2.6, t.Good.Alpha(0.8))
 		return
 	case "stalled":
-		s.batch.Disc(p, 3.4, t.Fault)
-		s.batch.Ring(p, 7.5, 1.6, t.Fault)
+		s.hung(v, m, p)
+		return
 	default:
 		s.batch.Disc(p, 2.6, t.Text)
 	}
@@ -203,4 +204,16 @@ func (s *Scene) lamp(v *View, m *picture.Member, at Point) {
 		f := clamp((v.Now-float64(m.DiskSince))/span, 0, 1)
 		s.batch.Stroke(s.batch.arc(p, 7.5, -math.Pi/2, -math.Pi/2+2*math.Pi*f), false, 2, t.Text)
 	}
+}
+
+// hung shows a disk that does nothing: how long it still will, as a time and as a ring that empties.
+func (s *Scene) hung(v *View, m *picture.Member, p Point) {
+	t := &s.Theme
+	left := max(0, float64(m.DiskUntil)-v.Now)
+	words := strconv.FormatFloat(math.Ceil(left/1e8)/10, 'f', 1, 64) + " s"
+	width := s.Atlas.Width(FontLabel, words)
+	s.batch.Card(Rect{p.X - 12, p.Y - 12, width + 34, 24}, 12, t.Ground, t.Fault, 2)
+	s.batch.Disc(p, 4, t.Fault)
+	s.batch.Stroke(s.batch.arc(p, 7.5, -math.Pi/2, -math.Pi/2+2*math.Pi*clamp(left/2e9, 0, 1)), false, 2.4, t.Fault)
+	s.pen(Point{p.X + 14, p.Y + 4.5}, t.Fault).text(FontLabel, words)
 }

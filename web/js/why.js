@@ -19,15 +19,19 @@ export function notServing(members) {
   });
 }
 
-// hung says whose disks hang, and for how long.
+// hung says whose disks hang, and for how long: those that hang equally long in one
+// word.
 /**
  * @param {Member[]} members
  * @param {number} now
  */
 export function hung(members, now) {
-  return members
-    .filter((m) => m.disk === 'stalled')
-    .map((m) => t('head.hung', { name: name(m.id), span: remaining(m.diskUntil - now) }));
+  const by = new Map();
+  for (const m of members.filter((m) => m.disk === 'stalled')) {
+    const left = remaining(m.diskUntil - now);
+    by.set(left, [...(by.get(left) ?? []), m]);
+  }
+  return [...by].map(([span, some]) => t('head.hung', { name: names(some), n: some.length, span }));
 }
 
 // remaining is a time that runs down, in steps that an eye can follow.
@@ -51,7 +55,8 @@ export function lack(r, f) {
     n: l.need ?? 0,
     of: names(of),
   });
-  return [said, ...obstacles(f, of.length ? of : [l.member, l.for].filter(Boolean), hub(l, f))].join(' ');
+  const why = obstacles(f, of.length ? of : [l.member, l.for].filter(Boolean), hub(l, f));
+  return t(why.length ? 'lack.because' : 'lack.alone', { what: said, why: why.join('; ') });
 }
 
 // hub is the member from which the others are cut off, if they are: who asks them.
@@ -72,6 +77,7 @@ function obstacles(f, ids, hub) {
   const away = hub ? members.filter((m) => m.id !== hub && (isCut(f, hub, m.id) || isCut(f, m.id, hub))) : [];
   return [
     ...(away.length ? [t('lack.cut', { names: names(away), n: away.length, member: name(hub) })] : []),
-    ...[...notServing(members), ...hung(members, f.now)].map((what) => t('lack.down', { what })),
+    ...notServing(members),
+    ...hung(members, f.now),
   ];
 }
