@@ -63,7 +63,7 @@ func (s *Scene) direction(v *View, from, to uint64, line Color) {
 	if !s.cut[[2]uint64{from, to}] {
 		s.batch.Line(p, q, 1.4, line)
 		s.warm(v, from, to, 4)
-		s.arrow(lerp(p, q, 0.68), q.sub(p).unit(), t.Muted)
+		s.arrow(lerp(p, q, 0.32), q.sub(p).unit(), t.Muted)
 		return
 	}
 	mid := lerp(p, q, 0.5)
@@ -77,7 +77,7 @@ func (s *Scene) direction(v *View, from, to uint64, line Color) {
 		s.batch.Sprite(s.Atlas.Sprites[SpriteCross], mid, right, 1.1, t.Fault)
 	}
 	if !s.cut[[2]uint64{to, from}] {
-		s.arrow(lerp(p, q, 0.36), q.sub(p).unit(), t.Fault)
+		s.arrow(lerp(p, q, 0.32), q.sub(p).unit(), t.Fault)
 	}
 }
 
