@@ -6,6 +6,7 @@
 import { byId } from './dom.js';
 import { callThem } from './format.js';
 import { t } from './i18n.js';
+import { said } from './said.js';
 
 let go = null; // what wasm/bridge attached
 let settle;
@@ -164,7 +165,7 @@ export function act(command) {
     refresh(); // the next key or click must find the new state
     return answer;
   } catch (err) {
-    toast(err.message);
+    toast(said(err.message));
     return null;
   }
 }

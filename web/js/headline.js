@@ -4,6 +4,7 @@ import { byId } from './dom.js';
 import { name, paint, termColor, text } from './format.js';
 import { has, list, onLanguage, t } from './i18n.js';
 import { app, isCut, serving } from './app.js';
+import { said } from './said.js';
 import { hung, names, notServing } from './why.js';
 
 /** @param {Vitrine} vitrine */
@@ -126,7 +127,7 @@ function wrong(number) {
 /** @param {Frame['violation']} v */
 function rule(v) {
   const key = `rule.I${v.number}.hint`;
-  return has(key) ? t('head.should', { number: v.number, rule: t(key) }) : v.text;
+  return has(key) ? t('head.should', { number: v.number, rule: t(key) }) : said(v.text);
 }
 
 // deaf: a leader that has not heard from a majority for longer than an

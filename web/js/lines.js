@@ -2,6 +2,7 @@
 
 import { client, name } from './format.js';
 import { has, list, t } from './i18n.js';
+import { said } from './said.js';
 
 // joined is one line for two that follow one another, or nothing: one that repeats
 // counts, a dial that is turned shows where it stands, a stroke of the mouse is one
@@ -81,7 +82,7 @@ export function words(item) {
     to: names(item.to),
     links: [item, ...(item.more ?? [])].map((l) => `${names(l.from)} ${strokes[item.kind]} ${names(l.to)}`).join(', '),
     n: refusals.has(item.kind) ? members.length : Math.max(item.n || 0, (item.from || []).length),
-    text: item.text || '',
+    text: said(item.text),
     name: item.name || '',
     what: item.name ? t(`${item.kind === 'fails' ? 'fail' : 'set'}.${item.name}`) : '',
     why: item.why || '',

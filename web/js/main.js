@@ -13,6 +13,7 @@ import { start as startRequests } from './requests.js';
 import { start as startAsk } from './ask.js';
 import { start as startRules } from './rules.js';
 import { start as startFeed } from './feed.js';
+import { start as startSaid } from './said.js';
 import { start as startBar } from './bar.js';
 import { start as startStage } from './stage.js';
 import { start as startMenu } from './menu.js';
@@ -212,6 +213,7 @@ try {
     startAsk,
     startRules,
     startFeed,
+    startSaid,
     startBar,
     startStage,
     startMenu,

@@ -6,6 +6,7 @@ import { act, app, refresh } from './app.js';
 import { client, element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 import { denial } from './users.js';
+import { said } from './said.js';
 import { cancel, fill, state } from './watches.js';
 import { lack } from './why.js';
 
@@ -179,7 +180,7 @@ function dismiss(r) {
 
 // came is what came of a request.
 /** @param {ClientRequest} r */
-export const came = (r) => (r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`));
+export const came = (r) => said(r.status === 'ok' ? r.result || 'OK' : r.error) || t(`req.${r.status}`);
 
 // remarks say more of an answer: its revision, whether it was old, and what became of
 // one that nobody has answered.

@@ -5,6 +5,7 @@ import { app, memberOf } from './app.js';
 import { byId, every } from './dom.js';
 import { name, paint, span, termColor, text } from './format.js';
 import { has, t } from './i18n.js';
+import { said } from './said.js';
 
 const box = byId('tip'),
   [title, body] = every('*', box);
@@ -126,5 +127,8 @@ function client(id, f) {
   const r = f.requests.filter((r) => r.client === id).at(-1);
   const who = id ? t('tip.client', { name: `C${id}` }) : t('stage.you');
   if (!r) return { title: who, text: t(id ? 'tip.quiet' : 'tip.you') };
-  return { title: `${who}: ${r.text}`, text: r.status === 'ok' ? r.result || 'OK' : r.error || t(`req.${r.status}`) };
+  return {
+    title: `${who}: ${r.text}`,
+    text: said(r.status === 'ok' ? r.result || 'OK' : r.error) || t(`req.${r.status}`),
+  };
 }

@@ -4,6 +4,7 @@
 import { act } from './app.js';
 import { clock, element } from './format.js';
 import { t } from './i18n.js';
+import { said } from './said.js';
 
 // range is what a watch is on: a key, or all keys from there on.
 /** @param {Watch} w */
@@ -12,7 +13,7 @@ export const range = (w) => (w.end ? `${w.key}${w.end === '\u0000' ? '…' : '*'
 // state says how far a watch has come, or why it has ended.
 /** @param {Watch} w */
 export const state = (w) =>
-  w.open ? t('watch.received', { n: w.received, next: w.next }) : `${t('watch.closed')} ${w.reason || ''}`;
+  w.open ? t('watch.received', { n: w.received, next: w.next }) : `${t('watch.closed')} ${said(w.reason)}`;
 
 // fill puts the last events of a watch into a list, the newest first.
 /**

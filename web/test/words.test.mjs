@@ -15,6 +15,7 @@ const { app } = await import('../js/app.js');
 const { clock, span, stamp } = await import('../js/format.js');
 const { headline } = await import('../js/headline.js');
 const { joined, leads, words } = await import('../js/lines.js');
+const { loadSaid, said: inWords } = await import('../js/said.js');
 const { prefixEnd } = await import('../js/prefix.js');
 await i18n.load();
 
@@ -190,4 +191,35 @@ test('lines that belong together are one', () => {
   i18n.use('zh', false);
   assert.deepEqual(feed(...all), ['S1、S2、S3和S4 不理会 S5 的投票请求：仍能收到领导者 S1 的消息']);
   i18n.use('en', false);
+});
+
+test('what the core says is Chinese for who reads Chinese, and members have one name', async () => {
+  await loadSaid();
+  const texts = [
+    'member 2 voted for 1 and for 3 in term 4',
+    'operation 0 (put "a" = "5") is at revision 2 and operation 1 (get "a".."" rev 0) at 1, but in time they are the other way round',
+    'member 3: the image lacks 1 changes, the first of "k" at revision 7.0',
+    'etcdserver: request timed out, waiting for the applied index took too long',
+    'failed: x = 2',
+    'x = 1',
+    'something else',
+  ];
+  assert.deepEqual(texts.map(inWords), [
+    'S2 voted for 1 and for 3 in term 4',
+    texts[1],
+    'S3: the image lacks 1 changes, the first of "k" at revision 7.0',
+    ...texts.slice(3),
+  ]);
+  i18n.use('zh', false);
+  assert.deepEqual(texts.map(inWords), [
+    'S2 在任期 4 既投给 S1 又投给 S3',
+    '操作 0（put "a" = "5"）在修订版本 2，操作 1（get "a".."" rev 0）在 1，但时间先后正好相反',
+    'S3：磁盘上缺少 1 处改动，第一处是 "k"，修订 7.0',
+    'etcdserver: request timed out, waiting for the applied index took too long（请求超时，等待应用索引过久）',
+    '条件不成立，读到：x = 2',
+    'x = 1',
+    'something else',
+  ]);
+  i18n.use('en', false);
+  assert.equal(inWords('members 1 and 2 are both leader of term 3'), 'S1 and S2 are both leader of term 3');
 });
