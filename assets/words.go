@@ -57,7 +57,7 @@ func (c *Catalogue) List(names []string) string {
 	}
 	comma, and := ", ", " and "
 	if c.lang == "zh" {
-		comma, and = "、", "和"
+		comma, and = "、", " 和 "
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], comma) + and + names[last]

@@ -56,7 +56,7 @@ func TestLanguagesSayTheSameThings(t *testing.T) {
 	if _, err := Load("xx"); err == nil {
 		t.Error("a language that nobody wrote")
 	}
-	if got := zh.List([]string{"S1", "S2", "S3"}); got != "S1、S2和S3" {
+	if got := zh.List([]string{"S1", "S2", "S3"}); got != "S1、S2 和 S3" {
 		t.Errorf("a list in Chinese: %s", got)
 	}
 }

@@ -83,7 +83,7 @@ func TestTroubleIsTold(t *testing.T) {
 	b.tells("hang", told{"leads$", fmt.Sprintf(`the disks of %s hang, 1\.2 s more`, list(hung, ", ", ",? and ")),
 		fmt.Sprintf(`waits for one more of %s to sync entry \d+: the disks of %[1]s hang, 1\.2 s more\.`,
 			list(hung, ", ", ",? and "))},
-		told{"", fmt.Sprintf(`%s 的磁盘卡住，还剩 1\.2 s`, list(hung, "、", "和")), `等待 .* 中再有 1 个同步条目 \d+：S\d.* 的磁盘卡住`})
+		told{"", fmt.Sprintf(`%s 的磁盘卡住，还剩 1\.2 s`, list(hung, "、", " 和 ")), `等待 .* 中再有 1 个同步条目 \d+：S\d.* 的磁盘卡住`})
 
 	b.do(fmt.Sprintf(`vitrine.step(3e9); vitrine.dispatch({ cmd: 'cut', from: [%d], to: [%d], oneway: true });
 		vitrine.step(1e8)`, o[0], s1))
@@ -118,7 +118,7 @@ func TestASplitVoteIsTold(t *testing.T) {
 	// who else has run out of patience meanwhile is a candidate, too
 	b.tells("split vote", told{`^S\d(, S\d)*,? and S\d ask for votes$`,
 		fmt.Sprintf(`^S%d crashed · term \d+( · S\d has [12] of 3 votes needed){2,}$`, s1), ""},
-		told{`^S\d(、S\d)*和S\d 正在拉票$`, fmt.Sprintf(`^S%d 已崩溃 · 任期 \d+( · S\d 已得 [12] 票，需要 3 票){2,}$`, s1), ""})
+		told{`^S\d(、S\d)* 和 S\d 正在拉票$`, fmt.Sprintf(`^S%d 已崩溃 · 任期 \d+( · S\d 已得 [12] 票，需要 3 票){2,}$`, s1), ""})
 }
 
 // In a minority a linearizable read waits and says for whom; a serializable one is answered, and says what it missed.
@@ -131,8 +131,8 @@ func TestReadsInAMinorityAreTold(t *testing.T) {
 	b.tells("stalled read", told{"", fmt.Sprintf("%s are cut off from the leader", list(rest, ", ", ",? and ")),
 		fmt.Sprintf(`asks a majority whether S%d still leads, and one more answer of %s is missing: %[2]s are cut off from S%[1]d\.`,
 			s1, list(rest, ", ", ",? and "))},
-		told{"", fmt.Sprintf("%s 与领导者断开", list(rest, "、", "和")),
-			fmt.Sprintf(`正在询问多数派 S%d 是否仍是领导者，还缺 %s 中 1 个答复：%[2]s 与 S%[1]d 断开。`, s1, list(rest, "、", "和"))})
+		told{"", fmt.Sprintf("%s 与领导者断开", list(rest, "、", " 和 ")),
+			fmt.Sprintf(`正在询问多数派 S%d 是否仍是领导者，还缺 %s 中 1 个答复：%[2]s 与 S%[1]d 断开。`, s1, list(rest, "、", " 和 "))})
 
 	b.do(fmt.Sprintf(`for (let i = 0; i < 400 && ![%d, %d, %d].includes(vitrine.state().leader); i++) vitrine.step(5e7);
 		vitrine.step(5e8);

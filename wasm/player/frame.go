@@ -97,13 +97,19 @@ func (p *Player) Frame() []byte {
 	return p.frame.out.Bytes()
 }
 
-// requests picks the newest ones and the chosen one.
+// requests picks the newest ones, the chosen one, and all of the visitor's; of old ones that are not chosen without
+// their way.
 func (p *Player) requests(out []picture.Request) []picture.Request {
 	all := p.State.Requests
 	from := max(0, len(all)-requestsShown)
 	for i := range all[:from] {
-		if all[i].ID == p.Chosen.Request || all[i].Status == picture.StatusPending && all[i].Client == 0 {
-			out = append(out, all[i])
+		chosen := all[i].ID == p.Chosen.Request
+		if !chosen && all[i].Client != 0 {
+			continue
+		}
+		out = append(out, all[i])
+		if !chosen && all[i].Status != picture.StatusPending {
+			out[len(out)-1].Stations = nil
 		}
 	}
 	return append(out, all[from:]...)

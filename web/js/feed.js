@@ -66,6 +66,7 @@ export function start(vitrine) {
     if (!f.feed?.length) return;
     for (const item of f.feed) {
       item.why = reason(item, f);
+      item.asks = f.requests?.find((r) => r.id === item.request)?.text ?? item.asks;
       const one = items.length ? joined(items.at(-1), item) : null;
       if (one) {
         items[items.length - 1] = one;

@@ -52,6 +52,8 @@ export function headline(f, led = 0) {
       sub: join([...troubles(f), t('head.deafSub')]),
       term: leader.term,
     };
+  if (Math.max(...sides(f).map((side) => side.filter(serving).length)) < quorum)
+    return { title: t('head.noSide', { n: quorum }), sub: join(troubles(f)) };
   return leaderless(f, up, quorum, led);
 }
 
@@ -143,7 +145,33 @@ function deaf(f, leader) {
 // What is wrong, in words: members that do not run, disks that hang, cuts that
 // let pass one direction.
 /** @param {Frame} f */
-const troubles = (f) => [...notServing(f.members), ...hung(f.members, f.now), ...oneWay(f)];
+const troubles = (f) => [...notServing(f.members), ...hung(f.members, f.now), ...split(f), ...oneWay(f)];
+
+// sides are the running members that reach one another, directly or through others.
+/** @param {Frame} f */
+function sides(f) {
+  const left = f.members.filter((m) => m.alive),
+    all = [];
+  while (left.length) {
+    const side = [left.shift()];
+    for (const m of side)
+      for (const o of left.filter((o) => !isCut(f, m.id, o.id) && !isCut(f, o.id, m.id)))
+        side.push(...left.splice(left.indexOf(o), 1));
+    all.push(side);
+  }
+  return all;
+}
+
+/** @param {Frame} f */
+function split(f) {
+  const all = sides(f);
+  const said = (side) =>
+    side
+      .map((m) => name(m.id))
+      .sort()
+      .join(' + ');
+  return f.cuts.length && all.length > 1 ? [t('head.split', { sides: all.map(said).join(' | ') })] : [];
+}
 
 // oneWay names at most two directions: more would be no sentence.
 /** @param {Frame} f */

@@ -98,8 +98,9 @@ function blank(inside, values) {
   return fill(branch.replaceAll('#', String(value)), values);
 }
 
-// list joins names: "S1, S2 and S3".
+// list joins names: "S1, S2 and S3". In Chinese names in Latin letters stand apart.
 /** @param {string[]} names */
 export function list(names) {
-  return new Intl.ListFormat(lang === 'zh' ? 'zh' : 'en', { type: 'conjunction' }).format(names);
+  if (lang === 'zh') return names.length < 2 ? names.join('') : `${names.slice(0, -1).join('、')} 和 ${names.at(-1)}`;
+  return new Intl.ListFormat('en', { type: 'conjunction' }).format(names);
 }

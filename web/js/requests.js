@@ -6,9 +6,8 @@ import { act, app, refresh } from './app.js';
 import { client, element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 import { denial } from './users.js';
-import { said } from './said.js';
 import { cancel, fill, state } from './watches.js';
-import { lack } from './why.js';
+import { came, lack, mine, order, remarksOf } from './why.js';
 
 const picker = byId('picker'),
   lane = byId('lane');
@@ -59,20 +58,6 @@ function newest(all) {
 
 // The visitor's own requests stay in the list until he sends them away.
 const dismissed = new Set();
-/** @param {ClientRequest} r */
-const mine = (r) => r.client === 0;
-
-// order is the list as it is offered: the visitor's own requests, which do not move,
-// then what the others ask.
-/** @param {ClientRequest[]} all */
-export const order = (all) => [
-  ...all.filter(mine).reverse(),
-  ...all
-    .filter((r) => !mine(r))
-    .slice(-9)
-    .reverse(),
-];
-
 /**
  * @param {ClientRequest[]} all
  * @param {ClientRequest} current
@@ -178,21 +163,6 @@ function dismiss(r) {
   refresh();
 }
 
-// came is what came of a request.
-/** @param {ClientRequest} r */
-export const came = (r) => said(r.status === 'ok' ? r.result || 'OK' : r.error) || t(`req.${r.status}`);
-
-// remarks say more of an answer: its revision, whether it was old, and what became of
-// one that nobody has answered.
-/** @param {ClientRequest} r */
-export function remarksOf(r) {
-  const all = [];
-  if (r.missed)
-    all.push(t('req.stale', { text: r.missed.text, rev: r.missed.revision, span: span(r.issued - r.missed.at) }));
-  if (r.status === 'unknown') all.push(r.fate ? t(`fate.${r.fate}`, { rev: r.fateRevision }) : t('req.unknownHint'));
-  if (r.revision && r.status === 'ok') all.push(t('req.revision', { rev: r.revision }));
-  return all;
-}
 /** @param {ClientRequest} r */
 const remarks = (r) =>
   [...(r.denied ? [denial(r)] : []), ...remarksOf(r)].map((words) => element('small', {}, words));

@@ -4,6 +4,7 @@
 import { isCut } from './app.js';
 import { name, span } from './format.js';
 import { list, t } from './i18n.js';
+import { said } from './said.js';
 
 /** @param {(Member | number)[]} members */
 export const names = (members) => list(members.map((m) => name(typeof m === 'number' ? m : m.id)));
@@ -80,4 +81,34 @@ function obstacles(f, ids, hub) {
     ...notServing(members),
     ...hung(members, f.now),
   ];
+}
+
+/** @param {ClientRequest} r */
+export const mine = (r) => r.client === 0;
+
+// order is the list as it is offered: the visitor's own requests, which do not move,
+// then what the others ask.
+/** @param {ClientRequest[]} all */
+export const order = (all) => [
+  ...all.filter(mine).reverse(),
+  ...all
+    .filter((r) => !mine(r))
+    .slice(-9)
+    .reverse(),
+];
+
+// came is what came of a request.
+/** @param {ClientRequest} r */
+export const came = (r) => said(r.status === 'ok' ? r.result || 'OK' : r.error) || t(`req.${r.status}`);
+
+// remarks say more of an answer: its revision, whether it was old, and what became of
+// one that nobody has answered.
+/** @param {ClientRequest} r */
+export function remarksOf(r) {
+  const all = [];
+  if (r.missed)
+    all.push(t('req.stale', { text: r.missed.text, rev: r.missed.revision, span: span(r.issued - r.missed.at) }));
+  if (r.status === 'unknown') all.push(r.fate ? t(`fate.${r.fate}`, { rev: r.fateRevision }) : t('req.unknownHint'));
+  if (r.revision && r.status === 'ok') all.push(t('req.revision', { rev: r.revision }));
+  return all;
 }

@@ -16,6 +16,7 @@ const { clock, span, stamp } = await import('../js/format.js');
 const { headline } = await import('../js/headline.js');
 const { joined, leads, words } = await import('../js/lines.js');
 const { loadSaid, said: inWords } = await import('../js/said.js');
+const { came, lack, order, remarksOf } = await import('../js/why.js');
 const { prefixEnd } = await import('../js/prefix.js');
 await i18n.load();
 
@@ -103,6 +104,22 @@ test('the headline names what is wrong', () => {
     }),
     'S1 leads | term 2 · all 5 members up · S3 is cut off from the leader',
   );
+  const halves = (f, s1) => {
+    crash(f, s1);
+    f.cuts = [2, 3].flatMap((a) =>
+      [4, 5].flatMap(
+        (b) =>
+          /** @type {[number, number][]} */ ([
+            [a, b],
+            [b, a],
+          ]),
+      ),
+    );
+  };
+  assert.equal(
+    said(halves),
+    'No majority: no side has 3 members | S1 crashed · the network is split: S2 + S3 | S4 + S5',
+  );
   assert.match(said(crash), /^S1 crashed: no leader yet \| Everyone waits/);
   assert.equal(
     said((f, s1, s2, s3) => {
@@ -189,7 +206,7 @@ test('lines that belong together are one', () => {
     'S1, S2, S3, and S4 do not answer S5, who asks for votes: they hear their leader S1',
   ]);
   i18n.use('zh', false);
-  assert.deepEqual(feed(...all), ['S1、S2、S3和S4 不理会 S5 的投票请求：仍能收到领导者 S1 的消息']);
+  assert.deepEqual(feed(...all), ['S1、S2、S3 和 S4 不理会 S5 的投票请求：仍能收到领导者 S1 的消息']);
   i18n.use('en', false);
 });
 
@@ -222,4 +239,62 @@ test('what the core says is Chinese for who reads Chinese, and members have one 
   ]);
   i18n.use('en', false);
   assert.equal(inWords('members 1 and 2 are both leader of term 3'), 'S1 and S2 are both leader of term 3');
+});
+
+test('an answer says whether it was old, and what became of one that nobody has heard', () => {
+  const read = {
+    status: 'ok',
+    result: 'x = old',
+    revision: 2,
+    issued: 5e9,
+    missed: { text: 'x=new', revision: 3, at: 4e9 },
+  };
+  const lost = { status: 'unknown', error: 'connection reset', fate: 'happened', fateRevision: 9 };
+  assert.deepEqual(remarksOf(read), [
+    'Old: x=new was acknowledged at revision 3, 1 s before this read began.',
+    'at revision 2',
+  ]);
+  assert.deepEqual(remarksOf(lost), ['The run knows what the client does not: it happened, at revision 9.']);
+  assert.match(remarksOf({ ...lost, fate: 'never' })[0], /never will/);
+  assert.match(remarksOf({ ...lost, fate: undefined })[0], /^Nobody knows/);
+  const all = [
+    { id: 1, client: 0 },
+    { id: 2, client: 1 },
+    { id: 3, client: 0 },
+    { id: 4, client: 2 },
+  ];
+  assert.deepEqual(
+    order(all).map((r) => r.id),
+    [3, 1, 4, 2],
+  );
+  i18n.use('zh', false);
+  assert.deepEqual(remarksOf(lost), ['客户端不知道，但这次运行知道：它已发生，在修订版本 9。']);
+  assert.equal(came({ status: 'ok', result: 'failed: x = 2' }), '条件不成立，读到：x = 2');
+  i18n.use('en', false);
+});
+
+test('a request says what it waits for, and why that does not come', () => {
+  const f = frame((f, s1, s2) => {
+    f.cuts = [
+      [1, 3],
+      [3, 1],
+    ];
+    s2.process = 'paused';
+  });
+  const waits = (l) => lack({ lack: l }, f);
+  assert.equal(waits({ kind: 'apply', member: 1, index: 27, have: 24 }), 'S1 waits for applied 24 to reach 27.');
+  assert.equal(
+    waits({ kind: 'sync', for: 1, index: 25, need: 1, of: [2, 3, 4] }),
+    'It waits for one more of S2, S3, and S4 to sync entry 25: S3 is cut off from S1; S2 is paused.',
+  );
+  assert.equal(waits({ kind: 'leader', member: 5 }), 'S5 knows no leader: it waits for an election.');
+  assert.equal(waits({ kind: '' }), '');
+  for (const kind of ['connection', 'way', 'forward', 'turn', 'majority', 'lost', 'commit', 'return'])
+    assert.doesNotMatch(waits({ kind, member: 4, for: 5, of: [] }), /lack\.|\{/);
+  i18n.use('zh', false);
+  assert.equal(
+    waits({ kind: 'majority', member: 1, need: 2, of: [3, 4, 5] }),
+    '正在询问多数派 S1 是否仍是领导者，还缺 S3、S4 和 S5 中 2 个答复：S3 与 S1 断开。',
+  );
+  i18n.use('en', false);
 });
