@@ -47,7 +47,7 @@ func (b *browser) tells(what string, en, zh told) {
 func quietWorld(t *testing.T, seed int) (b *browser, leader int, others []int) {
 	b = world(t, seed, 5, 1)
 	b.do(fmt.Sprintf(`for (const command of [{ cmd: 'reset', seed: %d, members: 5 }, { cmd: 'pause' },
-		{ cmd: 'set', name: 'rate', value: '0' }]) vitrine.dispatch(command)`, seed)) // in one moment: the same events each time
+		{ cmd: 'set', name: 'rate', value: '0' }]) vitrine.dispatch(command)`, seed)) // in one moment: always the same events
 	leader = b.leader()
 	b.do(`vitrine.step(2e9)`)
 	for id := 1; id <= 5; id++ {
@@ -129,7 +129,7 @@ func TestReadsInAMinorityAreTold(t *testing.T) {
 		vitrine.dispatch({ cmd: 'cut', from: [%[1]d, %d], to: [%d, %d, %d] });
 		vitrine.dispatch({ cmd: 'get', key: 'x', member: %[1]d }); vitrine.step(3e8)`, s1, o[0], rest[0], rest[1], rest[2]))
 	b.tells("stalled read", told{"", fmt.Sprintf("%s are cut off from the leader", list(rest, ", ", ",? and ")),
-		fmt.Sprintf(`asks a majority whether S%d still leads, and one more answer of %s is missing: %[2]s are cut off from S%[1]d\.`,
+		fmt.Sprintf(`asks a majority whether S%d still leads, and one more answer of %s is missing: %[2]s are cut off`,
 			s1, list(rest, ", ", ",? and "))},
 		told{"", fmt.Sprintf("%s 与领导者断开", list(rest, "、", " 和 ")),
 			fmt.Sprintf(`正在询问多数派 S%d 是否仍是领导者，还缺 %s 中 1 个答复：%[2]s 与 S%[1]d 断开。`, s1, list(rest, "、", " 和 "))})
@@ -137,8 +137,9 @@ func TestReadsInAMinorityAreTold(t *testing.T) {
 	b.do(fmt.Sprintf(`for (let i = 0; i < 400 && ![%d, %d, %d].includes(vitrine.state().leader); i++) vitrine.step(5e7);
 		vitrine.step(5e8);
 		vitrine.dispatch({ cmd: 'put', key: 'x', value: 'new', member: vitrine.state().leader }); vitrine.step(1e9);
-		vitrine.dispatch({ cmd: 'get', key: 'x', serializable: true, member: %d }); vitrine.step(3e8)`, rest[0], rest[1], rest[2],
-		s1))
-	b.tells("stale read", told{"leads$", "", `x = old.*Old: x=new was acknowledged at revision \d+, .* before this read began`},
+		vitrine.dispatch({ cmd: 'get', key: 'x', serializable: true, member: %d }); vitrine.step(3e8)`, rest[0], rest[1],
+		rest[2], s1))
+	b.tells("stale read",
+		told{"leads$", "", `x = old.*Old: x=new was acknowledged at revision \d+, .* before this read began`},
 		told{"", "", `x = old.*旧值：x=new 在修订版本 \d+ 已被确认`})
 }

@@ -79,7 +79,8 @@ func (p *Picture) answeredAt(r *request) {
 	}
 	key := keyOf(r.Text)
 	for i := len(p.acks) - 1; i >= 0; i-- {
-		if a := &p.acks[i]; a.at < r.Issued && a.rev > r.Revision && a.about(key) && (r.Missed == nil || a.rev > r.Missed.Rev) {
+		a := &p.acks[i]
+		if a.at < r.Issued && a.rev > r.Revision && a.about(key) && (r.Missed == nil || a.rev > r.Missed.Rev) {
 			r.Missed = &Missed{Rev: a.rev, Text: a.text, At: a.at}
 		}
 	}

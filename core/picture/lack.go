@@ -14,7 +14,7 @@ const (
 	LackForward    = "forward"    // Member has passed it on, and the leader For has not got it
 	LackTurn       = "turn"       // Member will ask for it when its last question is answered
 	LackMajority   = "majority"   // Need more of Of must say that Member still leads
-	LackSync       = "sync"       // Need more of Of must have entry Index, which the leader For has appended, on their disks
+	LackSync       = "sync"       // Need more of Of must have entry Index, which the leader For has, on their disks
 	LackLost       = "lost"       // Member leads a later term, and has another entry at Index
 	LackCommit     = "commit"     // Member has to hear that Index is committed
 	LackApply      = "apply"      // Member has applied Have, and it takes Index

@@ -30,7 +30,8 @@ func (p *Picture) refusal(e *trace.Event) {
 func (m *member) whyNot(c *member) (why string, whom uint64) {
 	mine, theirs := m.log.memory, c.log.memory
 	switch {
-	case mine != nil && theirs != nil && (mine.term > theirs.term || mine.term == theirs.term && mine.index > theirs.index):
+	case mine != nil && theirs != nil && (mine.term > theirs.term ||
+		mine.term == theirs.term && mine.index > theirs.index):
 		return WhyLog, 0
 	case m.Vote != 0 && m.Vote != c.ID:
 		return WhyVoted, m.Vote

@@ -214,7 +214,7 @@ test('what the core says is Chinese for who reads Chinese, and members have one 
   await loadSaid();
   const texts = [
     'member 2 voted for 1 and for 3 in term 4',
-    'operation 0 (put "a" = "5") is at revision 2 and operation 1 (get "a".."" rev 0) at 1, but in time they are the other way round',
+    'operation 0 (put "a" = "5") read at revision 2, which the log never had',
     'member 3: the image lacks 1 changes, the first of "k" at revision 7.0',
     'etcdserver: request timed out, waiting for the applied index took too long',
     'failed: x = 2',
@@ -230,7 +230,7 @@ test('what the core says is Chinese for who reads Chinese, and members have one 
   i18n.use('zh', false);
   assert.deepEqual(texts.map(inWords), [
     'S2 在任期 4 既投给 S1 又投给 S3',
-    '操作 0（put "a" = "5"）在修订版本 2，操作 1（get "a".."" rev 0）在 1，但时间先后正好相反',
+    '操作 0（put "a" = "5"）读到修订版本 2，日志从未有过它',
     'S3：磁盘上缺少 1 处改动，第一处是 "k"，修订 7.0',
     'etcdserver: request timed out, waiting for the applied index took too long（请求超时，等待应用索引过久）',
     '条件不成立，读到：x = 2',
