@@ -14,6 +14,7 @@ type member struct {
 	votes    []Vote
 	refusals []Refusal
 	question question
+	watching []served
 	progress []Progress
 	heard    []heard
 	log      memberLog
@@ -163,7 +164,7 @@ func (m *member) ended(e *trace.Event, how string) {
 	d := m.durable
 	m.Durable, m.Applied, m.Commit = d.index, d.index, d.index
 	m.Revision, m.CompactRev, m.Keys = d.rev, d.compactedAt, d.keys
-	m.refusals, m.question = nil, question{}
+	m.refusals, m.question, m.watching = nil, question{}, nil
 	m.votes, m.progress, m.heard, m.applied, m.commits, m.busy = nil, nil, nil, nil, 0, activity{}
 }
 

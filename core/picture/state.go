@@ -271,6 +271,7 @@ type Watch struct {
 	Next     int64        `json:"next"`             // revision from which it would resume
 	Received int          `json:"received"`
 	Events   []WatchEvent `json:"events"` // newest last
+	Pushes   []int64      `json:"pushes"` // when the responses with events left that are on their way
 }
 
 // WatchEvent is one change that a watch delivered.

@@ -13,20 +13,61 @@ type watch struct {
 	fragment bool // what comes now is part of a response
 }
 
-// Bounds of what is shown: watches, closed ones included, and events of one.
+// served is a watch as its member knows it.
+type served struct {
+	stream, id uint64
+	key        string
+}
+
+// Bounds of what is shown: watches, closed ones included, events of one, and
+// responses on their way; and how many watches of one member are known by their key.
 const (
 	keptWatches     = 16
 	keptWatchEvents = 32
+	keptPushes      = 16
+	keptServed      = 256
 )
+
+// pushed puts a response on its way: to a client that watches that key there. Of
+// several it is the one that has the fewest on their way, since each is sent its own.
+func (p *Picture) pushed(e *trace.Event) {
+	m := p.find(e.Member)
+	if m == nil || e.C == 0 {
+		return
+	}
+	i := slices.IndexFunc(m.watching, func(s served) bool { return s.stream == e.B && s.id == e.A })
+	if i < 0 {
+		return
+	}
+	var to *watch
+	for _, w := range p.watches {
+		if !w.ended && w.Member == e.Member && w.Key == m.watching[i].key && (to == nil || len(w.Pushes) < len(to.Pushes)) {
+			to = w
+		}
+	}
+	if to != nil && len(to.Pushes) < keptPushes {
+		to.Pushes = append(to.Pushes, int64(e.Now))
+	}
+}
 
 func (p *Picture) watch(e *trace.Event) {
 	switch e.Kind {
 	case trace.WatchCreated:
-		p.member(e.Member).Watchers++
+		m := p.member(e.Member)
+		m.Watchers++
+		if len(m.watching) < keptServed {
+			m.watching = append(m.watching, served{e.B, e.A, e.Text})
+		}
 	case trace.WatchCanceled:
-		p.member(e.Member).Watchers--
+		m := p.member(e.Member)
+		m.Watchers--
+		m.watching = slices.DeleteFunc(m.watching, func(s served) bool { return s.stream == e.B && s.id == e.A })
 	case trace.WatchStreamClosed:
-		p.member(e.Member).Watchers -= int(e.C)
+		m := p.member(e.Member)
+		m.Watchers -= int(e.C)
+		m.watching = slices.DeleteFunc(m.watching, func(s served) bool { return s.stream == e.B })
+	case trace.WatchPushed:
+		p.pushed(e)
 	case trace.WatchReceived, trace.WatchAsked, trace.WatchChange, trace.WatchMoved, trace.WatchEnded:
 		p.clientWatch(e)
 	}
@@ -48,7 +89,7 @@ func (p *Picture) clientWatch(e *trace.Event) {
 	switch e.Kind {
 	case trace.WatchAsked:
 		key := min(int(e.C), len(e.Text))
-		w.Member, w.Next, w.Key, w.End = e.Peer, e.Rev, e.Text[:key], e.Text[key:]
+		w.Member, w.Next, w.Key, w.End, w.Pushes = e.Peer, e.Rev, e.Text[:key], e.Text[key:], nil
 	case trace.WatchReceived:
 		w.received(e)
 	case trace.WatchMoved:
@@ -56,7 +97,7 @@ func (p *Picture) clientWatch(e *trace.Event) {
 	case trace.WatchChange:
 		w.change(e)
 	case trace.WatchEnded:
-		w.Open, w.ended, w.Reason = false, true, e.Text
+		w.Open, w.ended, w.Reason, w.Pushes = false, true, e.Text, nil
 		for len(p.watches) > keptWatches && p.watches[0].ended {
 			p.watches = append(p.watches[:0], p.watches[1:]...)
 		}
@@ -67,6 +108,9 @@ func (p *Picture) clientWatch(e *trace.Event) {
 func (w *watch) received(e *trace.Event) {
 	const fragment, created, canceled = 1, 2, 3
 	w.fragment = e.Index == fragment
+	if e.C > 0 && len(w.Pushes) > 0 {
+		w.Pushes = append(w.Pushes[:0], w.Pushes[1:]...)
+	}
 	switch {
 	case e.Index == canceled:
 	case e.Index == created && w.Next != 0:
@@ -105,8 +149,8 @@ func (p *Picture) drawWatches(s *State) {
 	for _, w := range p.watches {
 		var v *Watch
 		s.Watches, v = grow(s.Watches)
-		events := v.Events[:0]
+		events, pushes := v.Events[:0], v.Pushes[:0]
 		*v = w.Watch
-		v.Events = append(events, w.Events...)
+		v.Events, v.Pushes = append(events, w.Events...), append(pushes, w.Pushes...)
 	}
 }

@@ -65,6 +65,9 @@ func differs(fold, world *picture.State) string {
 		r := &fold.Requests[i]
 		r.Stations, r.Wire, r.Lack, r.Missed, r.Fate, r.FateRev = nil, picture.Wire{}, picture.Lack{}, nil, "", 0
 	}
+	for i := range fold.Watches {
+		fold.Watches[i].Pushes = nil // nor is what is on its way to a client part of its state
+	}
 	for i := range fold.Members {
 		fold.Members[i].Refusals = nil // a world does not know why members say no
 	}

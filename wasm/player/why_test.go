@@ -108,10 +108,14 @@ func TestTheVisitorIsAClientLikeAnother(t *testing.T) {
 	do(t, p, fmt.Sprintf(`{"cmd":"crash","member":%d}`, o[0]))
 	step(t, p, 2e9)
 	ask(t, p, `{"cmd":"put","key":"x","value":"1","member":%d}`, l)
-	step(t, p, 1e9)
+	flew := false // the event, on its way to the visitor
+	for range 200 {
+		step(t, p, 5e6)
+		flew = flew || slices.ContainsFunc(p.State.Watches, func(w picture.Watch) bool { return len(w.Pushes) == 1 })
+	}
 	i := slices.IndexFunc(p.State.Watches, func(w picture.Watch) bool { return w.ID == watch })
-	if w := p.State.Watches[i]; !w.Open || w.Member == o[0] || w.Received != 1 {
-		t.Errorf("the watch: %+v", w)
+	if w := p.State.Watches[i]; !w.Open || w.Member == o[0] || w.Received != 1 || !flew || len(w.Pushes) > 0 {
+		t.Errorf("the watch: %+v; its event was seen on its way: %v", w, flew)
 	}
 	txn := ask(t, p, `{"cmd":"txn","member":%d,"if":[{"target":"value","key":"x","op":"=","value":"7"}],`+
 		`"then":[{"cmd":"put","key":"x","value":"8"}],"else":[{"cmd":"get","key":"x"}]}`, l)

@@ -85,7 +85,7 @@ func (s *Scene) latest(st *picture.State, c *picture.Client) *picture.Request {
 func (s *Scene) ways(v *View) {
 	for i := range v.State.Requests {
 		r := &v.State.Requests[i]
-		route := s.routeOf(r)
+		route := s.routeOf(r.Client, r.Member)
 		if route == nil {
 			continue
 		}
@@ -112,16 +112,33 @@ func (s *Scene) ways(v *View) {
 func (s *Scene) pills(v *View) {
 	for i := range v.State.Requests {
 		r := &v.State.Requests[i]
-		route := s.routeOf(r)
+		route := s.routeOf(r.Client, r.Member)
 		if route == nil || r.Status != picture.StatusPending {
 			continue
 		}
 		w, span := r.Wire, math.Max(1, v.Client)
 		switch {
 		case w.Answered > 0:
-			s.pill(route.at(1-s.share(v, float64(w.Answered), span)), r, true)
+			s.pill(route.at(1-s.share(v, float64(w.Answered), span)), r.Op, true)
 		case w.Arrived == 0:
-			s.pill(route.at(s.share(v, float64(w.Sent), span)), r, false)
+			s.pill(route.at(s.share(v, float64(w.Sent), span)), r.Op, false)
+		}
+	}
+	for i := range v.State.Watches {
+		s.pushes(v, &v.State.Watches[i])
+	}
+}
+
+// pushes draws the events of a watch on their way to its client.
+func (s *Scene) pushes(v *View, w *picture.Watch) {
+	route, span := s.routeOf(w.Client, w.Member), math.Max(1, v.Client)
+	if route == nil {
+		return
+	}
+	for _, at := range w.Pushes {
+		if v.Now-float64(at) < span { // what waits longer is held up at a reader who is slow
+			s.batch.Route(route, 1.4, s.Theme.Accent.Alpha(0.35))
+			s.pill(route.at(1-s.share(v, float64(at), span)), "event", true)
 		}
 	}
 }
@@ -136,24 +153,23 @@ func (s *Scene) share(v *View, begin, span float64) float64 {
 	return f
 }
 
-func (s *Scene) routeOf(r *picture.Request) *Route {
-	if r.Client < 0 || r.Client >= len(s.Layout.Clients) || s.Layout.Clients[r.Client].W == 0 ||
-		s.Layout.at(r.Member) < 0 {
+func (s *Scene) routeOf(client int, member uint64) *Route {
+	if client < 0 || client >= len(s.Layout.Clients) || s.Layout.Clients[client].W == 0 || s.Layout.at(member) < 0 {
 		return nil
 	}
-	return &s.Layout.Routes[r.Client][s.Layout.at(r.Member)]
+	return &s.Layout.Routes[client][s.Layout.at(member)]
 }
 
 // pill is a request on the wire, with its operation's name; hollow = an answer.
-func (s *Scene) pill(at Point, r *picture.Request, answer bool) {
+func (s *Scene) pill(at Point, op string, answer bool) {
 	t := &s.Theme
-	w := s.Atlas.Width(FontTiny, r.Op) + 12
+	w := s.Atlas.Width(FontTiny, op) + 12
 	box := Rect{at.X - w/2, at.Y - 9, w, 18}
 	if answer {
 		s.batch.Card(box, 6, t.Ground, t.Accent, 1.5)
-		s.centered(Point{at.X, at.Y + 3.6}, FontTiny, r.Op, t.Accent)
+		s.centered(Point{at.X, at.Y + 3.6}, FontTiny, op, t.Accent)
 		return
 	}
 	s.batch.Card(box, 6, t.Accent, Color{}, 0)
-	s.centered(Point{at.X, at.Y + 3.6}, FontTiny, r.Op, t.Ground)
+	s.centered(Point{at.X, at.Y + 3.6}, FontTiny, op, t.Ground)
 }

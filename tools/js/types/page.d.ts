@@ -167,6 +167,7 @@ interface Watch {
   reason?: string;
   next: number;
   received: number;
+  pushes: number[];
   events: { at: number; revision: number; type: string; key: string; value: string }[];
 }
 
