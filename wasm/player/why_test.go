@@ -10,8 +10,8 @@ import (
 	"vitrine/wasm/player"
 )
 
-// quiet is a world with a leader and without other clients, which goes on by steps.
-func quiet(t *testing.T, seed uint64) (p *player.Player, leader uint64, others []uint64) {
+// calm is a world with a leader and without other clients, which goes on by steps.
+func calm(t *testing.T, seed uint64) (p *player.Player, leader uint64, others []uint64) {
 	p = play(t, player.Settings{Seed: seed, Members: 5, Speed: 1})
 	do(t, p, `{"cmd":"set","name":"rate","value":"0"}`)
 	do(t, p, `{"cmd":"pause"}`)
@@ -52,7 +52,7 @@ func request(t *testing.T, p *player.Player, id uint64) *picture.Request {
 
 // A write of a leader that is cut off: it waits for disks that cannot have it, then nobody knows, then the run does.
 func TestAWriteOfADeposedLeaderIsLost(t *testing.T) {
-	p, l, o := quiet(t, 7)
+	p, l, o := calm(t, 7)
 	do(t, p, fmt.Sprintf(`{"cmd":"isolate","member":%d}`, l))
 	id := ask(t, p, `{"cmd":"put","key":"x","value":"1","member":%d}`, l)
 	step(t, p, 1e8)
@@ -77,7 +77,7 @@ func TestAWriteOfADeposedLeaderIsLost(t *testing.T) {
 
 // A client whose member dies before it answers does not know; the entry is applied all the same.
 func TestAnUnknownWriteHappened(t *testing.T) {
-	p, l, _ := quiet(t, 7)
+	p, l, _ := calm(t, 7)
 	id := ask(t, p, `{"cmd":"put","key":"x","value":"1","member":%d}`, l)
 	for range 200 {
 		if r := request(t, p, id); slices.ContainsFunc(r.Stations, func(s picture.Station) bool {
@@ -102,7 +102,7 @@ func TestAnUnknownWriteHappened(t *testing.T) {
 
 // The visitor's watch goes on at another member when its own dies, and a compare that fails says what it has read.
 func TestTheVisitorIsAClientLikeAnother(t *testing.T) {
-	p, l, o := quiet(t, 7)
+	p, l, o := calm(t, 7)
 	watch := ask(t, p, `{"cmd":"watch","key":"x","member":%d}`, o[0])
 	step(t, p, 1e9)
 	do(t, p, fmt.Sprintf(`{"cmd":"crash","member":%d}`, o[0]))
@@ -132,7 +132,7 @@ func TestTheVisitorIsAClientLikeAnother(t *testing.T) {
 
 // However much others ask, what the visitor asked stays in the list.
 func TestMyRequestsStay(t *testing.T) {
-	p, l, _ := quiet(t, 7)
+	p, l, _ := calm(t, 7)
 	id := ask(t, p, `{"cmd":"put","key":"x","value":"1","member":%d}`, l)
 	do(t, p, `{"cmd":"set","name":"rate","value":"50"}`)
 	do(t, p, `{"cmd":"speed","value":10}`)

@@ -164,8 +164,7 @@ function dismiss(r) {
 }
 
 /** @param {ClientRequest} r */
-const remarks = (r) =>
-  [...(r.denied ? [denial(r)] : []), ...remarksOf(r)].map((words) => element('small', {}, words));
+const remarks = (r) => [...(r.denied ? [denial(r)] : []), ...remarksOf(r)].map((words) => element('small', {}, words));
 
 // express: an answered read that has asked nobody.
 /** @param {ClientRequest} r */
