@@ -188,6 +188,7 @@ type WAL struct {
 	tail     vfs.File
 	offset   int64 // where the next record goes
 	zeroed   int64 // the tail is physically zero from offset to here
+	bytes    int64 // written since it was opened
 	unsynced bool
 	synced   int64 // the tail is durable up to here
 	noted    int64 // and says so itself up to here: by a sync point, or by its head
@@ -304,6 +305,9 @@ func (w *WAL) Segments() []Segment {
 	return out
 }
 
+// Bytes is how much was written since the log was opened.
+func (w *WAL) Bytes() int64 { return w.bytes }
+
 // Size returns how many bytes of the last segment are in use.
 func (w *WAL) Size() int64 { return w.offset }
 
@@ -383,6 +387,7 @@ func (w *WAL) flush() error {
 		return w.fail("write", errors.Join(err, w.takeBack(end)))
 	}
 	invariant.Assert(w.zeroed >= min(end, w.o.SegmentBytes), "wal: a record stands behind what was written ahead")
+	w.bytes += end - w.offset
 	w.offset, w.unsynced = end, true
 	if cap(w.enc.buf) > keepBytes {
 		w.enc.buf = nil

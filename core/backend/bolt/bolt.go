@@ -29,6 +29,8 @@ type Options struct {
 	NoSync bool
 	// LockTimeout bounds the wait for another process's lock; 0 waits forever.
 	LockTimeout time.Duration
+	// ArrayFreelist keeps free pages in an array and not in a map; Mlock keeps the file's pages in memory.
+	ArrayFreelist, Mlock bool
 	// ReadOnly opens a file that must exist, and never writes to it. Buckets that it lacks are empty.
 	ReadOnly bool
 	// Damaged is called, on any goroutine, when a read meets damage that was not there when the file was opened. The
@@ -95,7 +97,8 @@ func (d *DB) open(check bool) (err error) {
 		ReadOnly:        d.options.ReadOnly,
 		Timeout:         d.options.LockTimeout,
 		NoFreelistSync:  true,
-		FreelistType:    bbolt.FreelistMapType,
+		FreelistType:    d.freelist(),
+		Mlock:           d.options.Mlock,
 		InitialMmapSize: int(d.options.MmapSize),
 		// bbolt maps anew when the file outgrows the mapping, and waits for all
 		// read transactions first: the shared one would make it wait for ever.
@@ -114,6 +117,13 @@ func (d *DB) open(check bool) (err error) {
 		return errors.Join(fmt.Errorf("bolt: open %s: %w", d.path, err), db.Close())
 	}
 	return nil
+}
+
+func (d *DB) freelist() bbolt.FreelistType {
+	if d.options.ArrayFreelist {
+		return bbolt.FreelistArrayType
+	}
+	return bbolt.FreelistMapType
 }
 
 // ErrLocked is wrapped by the error of an Open that another process keeps from its lock.
@@ -212,6 +222,15 @@ func (d *DB) measure(tx *bbolt.Tx) {
 	free := int64(d.db.Stats().FreePageN) * int64(d.db.Info().PageSize)
 	d.size.Store(tx.Size())
 	d.inUse.Store(tx.Size() - free)
+}
+
+// Phases are what commits took since the database was opened, by what bbolt did.
+type Phases struct{ Rebalance, Spill, Write time.Duration }
+
+// Phases of all commits so far.
+func (d *DB) Phases() Phases {
+	s := d.db.Stats().TxStats
+	return Phases{s.GetRebalanceTime(), s.GetSpillTime(), s.GetWriteTime()}
 }
 
 // Commit implements backend.Store.

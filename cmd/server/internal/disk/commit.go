@@ -5,6 +5,7 @@ import (
 
 	"go.etcd.io/raft/v3/raftpb"
 
+	"vitrine/cmd/server/internal/telemetry"
 	"vitrine/core/api"
 	"vitrine/core/backend"
 	"vitrine/core/driver"
@@ -98,9 +99,10 @@ func (d *Disk) commit() (whole bool, err error) {
 	if c == nil || err != nil {
 		return true, err
 	}
-	start := time.Now()
+	db := d.state.Store.Backend.Store() // it is exchanged under commitMu alone
+	start, before := time.Now(), telemetry.Phases(db)
 	runErr := c.Run()
-	d.metrics.BackendCommit.Observe(time.Since(start).Seconds())
+	d.metrics.Committed(time.Since(start), before, telemetry.Phases(db))
 	d.mu.Lock()
 	d.pens.begin(d.pens.Commit, 0)
 	durable, whole, err := d.state.End(c, runErr)

@@ -14,6 +14,7 @@ func (d *Disk) WriteGroup(group []consensus.LogWrite) error {
 	d.pens.begin(d.pens.Log, group[len(group)-1].Cause)
 	mustSync, err := d.journal.Append(group)
 	d.metrics.WALWrite.Observe(time.Since(start).Seconds())
+	d.metrics.WALBytes.Set(float64(d.journal.Bytes()))
 	if err != nil {
 		return err
 	}

@@ -440,7 +440,7 @@ func TestDeepRequestsAreRefused(t *testing.T) {
 
 // Clients cannot make the server remember more and more versions.
 func TestClientVersionsAreBounded(t *testing.T) {
-	m := newMetrics(prometheus.NewRegistry())
+	m := newMetrics(prometheus.NewRegistry(), true)
 	for i := range 1000 {
 		if err := m.countClient("unary", fmt.Sprint("3.", i)); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"vitrine/core/api"
+	"vitrine/core/watch"
 )
 
 // metrics are grpc_server_*, by method, and the families that etcd counts for
@@ -19,6 +21,11 @@ type metrics struct {
 	sentBytes, receivedBytes               prometheus.Counter
 	clients                                *prometheus.CounterVec
 	started, handled, msgReceived, msgSent *prometheus.CounterVec
+
+	// what it takes to send to a watcher: events, each of them on average, answers to what it asked, and progress
+	pushes, eachEvent, controls, progress prometheus.Histogram
+
+	seconds *prometheus.HistogramVec // nil unless durations are wanted
 
 	methods map[string]*method // by full name, complete after initialize
 
@@ -31,12 +38,22 @@ type clientVersion struct{ kind, version string }
 
 // method counts the calls of one method.
 type method struct {
+	seconds                 prometheus.Observer // nil unless durations are wanted
 	started, received, sent prometheus.Counter
 	handled                 [codes.Unauthenticated + 1]prometheus.Counter
 }
 
-// done counts how a call ended.
-func (m *method) done(err error) {
+// begin counts a call that begins, and returns when.
+func (m *method) begin() time.Time {
+	m.started.Inc()
+	return time.Now()
+}
+
+// done counts how a call ended that has begun.
+func (m *method) done(begun time.Time, err error) {
+	if m.seconds != nil {
+		m.seconds.Observe(time.Since(begun).Seconds())
+	}
 	code := status.Code(err)
 	if int(code) >= len(m.handled) {
 		code = codes.Unknown
@@ -44,7 +61,20 @@ func (m *method) done(err error) {
 	m.handled[code].Inc()
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+// pushed notes what it took to send a response to a watcher.
+func (m *metrics) pushed(r *watch.Response, took time.Duration) {
+	switch {
+	case r.Progress:
+		m.progress.Observe(took.Seconds())
+	case r.Events == nil || len(r.Events.Events) == 0:
+		m.controls.Observe(took.Seconds())
+	default:
+		m.pushes.Observe(took.Seconds())
+		m.eachEvent.Observe(took.Seconds() / float64(len(r.Events.Events)))
+	}
+}
+
+func newMetrics(reg prometheus.Registerer, extensive bool) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -67,6 +97,25 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		methods:  map[string]*method{},
 		versions: map[clientVersion]prometheus.Counter{},
 	}
+	loop := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "etcd_debugging_server_watch_send_loop_" + name,
+			Help: help, Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)})
+	}
+	m.pushes = loop("watch_stream_duration_seconds",
+		"The total duration in seconds of running through the send loop watch stream response all events.")
+	m.eachEvent = loop("watch_stream_duration_per_event_seconds",
+		"The average duration in seconds of running through the send loop watch stream response, per event.")
+	m.controls = loop("control_stream_duration_seconds",
+		"The total duration in seconds of running through the send loop control stream response.")
+	m.progress = loop("progress_duration_seconds",
+		"The total duration in seconds of running through the progress loop control stream response.")
+	reg.MustRegister(m.pushes, m.eachEvent, m.controls, m.progress)
+	if extensive {
+		m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "grpc_server_handling_seconds",
+			Help:    "Histogram of response latency (seconds) of gRPC that had been application-level handled by the server.",
+			Buckets: prometheus.DefBuckets}, []string{"grpc_type", "grpc_service", "grpc_method"})
+		reg.MustRegister(m.seconds)
+	}
 	reg.MustRegister(m.sentBytes, m.receivedBytes, m.clients, m.started, m.handled, m.msgReceived, m.msgSent)
 	return m
 }
@@ -85,6 +134,9 @@ func (m *metrics) newMethod(kind, service, name string) *method {
 		started:  m.started.WithLabelValues(kind, service, name),
 		received: m.msgReceived.WithLabelValues(kind, service, name),
 		sent:     m.msgSent.WithLabelValues(kind, service, name),
+	}
+	if m.seconds != nil {
+		c.seconds = m.seconds.WithLabelValues(kind, service, name)
 	}
 	for code := range c.handled {
 		c.handled[code] = m.handled.WithLabelValues(kind, service, name, codes.Code(code).String())

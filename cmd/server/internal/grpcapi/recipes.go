@@ -35,10 +35,10 @@ func recipe[Q, A any](service, name string,
 	r.unary = func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 		s := srv.(*Server)
 		m := s.metrics.method(full)
-		m.started.Inc()
+		begun := m.begin()
 		request := new(Q)
 		if err := decode(request); err != nil {
-			m.done(err)
+			m.done(begun, err)
 			return nil, err
 		}
 		m.received.Inc()
@@ -49,7 +49,7 @@ func recipe[Q, A any](service, name string,
 			response, err = serve(s.locks, ctx, call.Identity, request)
 			err = statusOf(err)
 		}
-		m.done(err)
+		m.done(begun, err)
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +62,7 @@ func recipe[Q, A any](service, name string,
 func observe(srv any, ss grpc.ServerStream) error {
 	s := srv.(*Server)
 	m := s.metrics.method("/" + electionService + "/Observe")
-	m.started.Inc()
+	begun := m.begin()
 	call := api.Call{Operation: api.Txn}
 	err := s.admit(ss.Context(), "stream", &call)
 	var request *lockpb.LeaderRequest
@@ -76,6 +76,6 @@ func observe(srv any, ss grpc.ServerStream) error {
 			})
 		}))
 	}
-	m.done(err)
+	m.done(begun, err)
 	return err
 }

@@ -39,6 +39,7 @@ type Config struct {
 	KeepAliveInterval    time.Duration
 	KeepAliveTimeout     time.Duration
 	SlowRequest          time.Duration // requests that take longer leave a line in the log
+	Extensive            bool          // measure how long all calls take
 	ClientCertAuth       bool          // the common name of a client's verified certificate is its user
 	ElectionTimeout      time.Duration // three of them without a leader end the streams that ask for one
 }
@@ -68,8 +69,9 @@ const (
 // New builds the server; nothing is served until Serve.
 func New(cfg Config) *Server {
 	s := &Server{certs: cfg.ClientCertAuth, node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest,
-		elect: cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick), metrics: newMetrics(cfg.Registry),
-		health: health.NewServer(), locks: lock.New(cfg.Node)}
+		elect:   cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick),
+		metrics: newMetrics(cfg.Registry, cfg.Extensive),
+		health:  health.NewServer(), locks: lock.New(cfg.Node)}
 	options := []grpc.ServerOption{
 		grpc.Creds(landed{}),
 		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
@@ -156,13 +158,13 @@ func (s *Server) Stop(patience time.Duration) {
 func (s *Server) othersUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	handler grpc.UnaryHandler) (any, error) {
 	m := s.metrics.method(info.FullMethod)
-	m.started.Inc()
+	begun := m.begin()
 	m.received.Inc()
 	resp, err := handler(ctx, req)
 	if err == nil {
 		m.sent.Inc()
 	}
-	m.done(err)
+	m.done(begun, err)
 	return resp, err
 }
 

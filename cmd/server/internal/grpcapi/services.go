@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -86,11 +85,10 @@ func unary[T any](op api.Operation) rpc {
 	r.unary = func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 		s := srv.(*Server)
 		m := s.metrics.method(full)
-		m.started.Inc()
-		start := time.Now()
+		begun := m.begin()
 		request := new(T)
 		if err := decode(request); err != nil {
-			m.done(err)
+			m.done(begun, err)
 			return nil, err
 		}
 		m.received.Inc()
@@ -101,8 +99,8 @@ func unary[T any](op api.Operation) rpc {
 			response, err = s.node.Ask(ctx, call)
 			err = statusOf(err)
 		}
-		m.done(err)
-		s.noteSlow(ctx, op, start, request, response)
+		m.done(begun, err)
+		s.noteSlow(ctx, op, begun, request, response)
 		if err != nil {
 			return nil, err
 		}
@@ -120,13 +118,13 @@ func stream(op api.Operation, clientStreams bool, serve func(s *Server, ss grpc.
 	r.stream = func(srv any, ss grpc.ServerStream) error {
 		s := srv.(*Server)
 		m := s.metrics.method(full)
-		m.started.Inc()
+		begun := m.begin()
 		call := api.Call{Operation: op}
 		err := s.admit(ss.Context(), "stream", &call)
 		if err == nil {
 			err = statusOf(serve(s, ss, m, call))
 		}
-		m.done(err)
+		m.done(begun, err)
 		return err
 	}
 	return r

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
@@ -66,11 +67,13 @@ func (s *Server) push(ctx context.Context, ss grpc.ServerStream, m *method, stre
 			return err
 		}
 		for _, r := range responses {
+			start := time.Now()
 			f := frameOf(pool, r, header)
 			if err := ss.SendMsg(f); err != nil {
 				return err
 			}
 			m.sent.Inc()
+			s.metrics.pushed(r, time.Since(start))
 			stream.Sent(1, f.size)
 		}
 		clear(responses)

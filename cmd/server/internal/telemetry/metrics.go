@@ -20,19 +20,22 @@ import (
 // Metrics are etcd's families for what a node does. What can be read when it is asked
 // for is a function of the node; only what happens is counted here.
 type Metrics struct {
-	WALSync, WALWrite, BackendCommit, ImageSync, ImageSave, ImageSend prometheus.Histogram
-	Hash, HashRev, Defrag                                             prometheus.Histogram
-	compactionTotal, CompactionPause                                  prometheus.Histogram
-	compactedKeys                                                     prometheus.Counter
-	compactionLast                                                    prometheus.Gauge
-	SlowApplies, LeaderChanges, proposalsFailed, LateBeats            prometheus.Counter
-	slowReadIndexes, failedReadIndexes                                prometheus.Counter
-	puts, deletes, txns, ranges, events                               prometheus.Counter
-	Installing, Streams, Defragmenting, putBytes                      prometheus.Gauge
-	version                                                           *prometheus.GaugeVec
-	promotions                                                        prometheus.Counter
-	failedPromotions                                                  *prometheus.CounterVec
-	rangeSeconds, rangeFailures                                       prometheus.Observer
+	WALSync, WALWrite, BackendCommit                       prometheus.Histogram
+	rebalance, spill, pageWrite                            prometheus.Histogram
+	WALBytes                                               prometheus.Gauge
+	ImageSync, ImageSave, ImageSend                        prometheus.Histogram
+	Hash, HashRev, Defrag                                  prometheus.Histogram
+	compactionTotal, CompactionPause                       prometheus.Histogram
+	compactedKeys                                          prometheus.Counter
+	compactionLast                                         prometheus.Gauge
+	SlowApplies, LeaderChanges, proposalsFailed, LateBeats prometheus.Counter
+	slowReadIndexes, failedReadIndexes                     prometheus.Counter
+	puts, deletes, txns, ranges, events                    prometheus.Counter
+	Installing, Streams, Defragmenting, putBytes           prometheus.Gauge
+	version                                                *prometheus.GaugeVec
+	promotions                                             prometheus.Counter
+	failedPromotions                                       *prometheus.CounterVec
+	rangeSeconds, rangeFailures                            prometheus.Observer
 	// By operation, nil where etcd has none; looked up once.
 	applies, applyFailures              [api.Operations]prometheus.Observer
 	reads, writes                       durations
@@ -277,6 +280,7 @@ func New(reg prometheus.Registerer) *Metrics {
 	m.ofDisk(r)
 	m.ofStore(r)
 	m.ofServer(r)
+	nothing(r)
 	m.byOperation(reg)
 	return m
 }
@@ -292,6 +296,13 @@ func (m *Metrics) ofDisk(r registrar) {
 		"The latency distributions of write called by WAL.", upTo8s())
 	m.BackendCommit = r.histogram("disk", "backend_commit_duration_seconds",
 		"The latency distributions of commit called by backend.", upTo8s())
+	m.WALBytes = r.gauge("etcd", "disk", "wal_write_bytes_total", "Total number of bytes written in WAL.")
+	phase := func(name, help string) prometheus.Histogram {
+		return histogramOf(r.reg, "etcd_debugging_disk_backend_commit_"+name+"_duration_seconds", help, upTo8s())
+	}
+	m.rebalance = phase("rebalance", "The latency distributions of commit.rebalance called by bboltdb backend.")
+	m.spill = phase("spill", "The latency distributions of commit.spill called by bboltdb backend.")
+	m.pageWrite = phase("write", "The latency distributions of commit.write called by bboltdb backend.")
 	m.ImageSync = r.histogram("snap_db", "fsync_duration_seconds",
 		"The latency distributions of fsyncing .snap.db file", upTo8s())
 	m.ImageSend = r.histogram("disk", "backend_snapshot_duration_seconds",
@@ -419,7 +430,12 @@ func (m *Metrics) byOperation(reg prometheus.Registerer) {
 		},
 		[]string{"cluster_version"},
 	)
-	reg.MustRegister(applies, requests, ranges, m.version)
+	gates := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "etcd_server_feature_enabled",
+		Help: "Whether or not a feature is enabled. 1 is enabled, 0 is not."}, []string{"name", "stage"})
+	for of, on := range features() {
+		gates.WithLabelValues(of[0], of[1]).Set(toFloat(on))
+	}
+	reg.MustRegister(applies, requests, ranges, gates, m.version)
 }
 
 func histogramOf(reg prometheus.Registerer, name, help string, buckets []float64) prometheus.Histogram {
