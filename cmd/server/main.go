@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
 	"vitrine/cmd/server/internal/config"
 	"vitrine/cmd/server/internal/logs"
@@ -42,11 +43,12 @@ func run(args []string) int {
 	case errors.As(err, &usage):
 		return 2
 	}
-	level, format, outputs := "info", "json", []string{"default"}
+	o := logs.Options{Level: "info", Format: "json", Outputs: []string{"default"}}
 	if cfg != nil && err == nil {
-		level, format, outputs = cfg.LogLevel, cfg.LogFormat, cfg.LogOutputs
+		o = logs.Options{Level: cfg.LogLevel, Format: cfg.LogFormat, Outputs: cfg.LogOutputs, Rotation: cfg.LogRotation}
+		grpc.EnableTracing = cfg.LogLevel == "debug"
 	}
-	log, logErr := logs.New(level, format, outputs)
+	log, logErr := logs.New(o)
 	if logErr != nil {
 		fmt.Fprintln(os.Stderr, logErr)
 		return 1

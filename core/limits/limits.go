@@ -80,6 +80,8 @@ const (
 	LogCompactEntries = 100
 	// ReadIndexRetry is when an unanswered read index is asked for again.
 	ReadIndexRetry = 500 * time.Millisecond
+	// PeerTimeout is how long, at least, a connection to a peer may be silent, or a write to it take.
+	PeerTimeout = 5 * time.Second
 	// MaxPeerQueue bounds the messages that wait for one peer.
 	MaxPeerQueue = 4_096
 	// MaxPeerMessageBytes bounds one peer message that is not a database, or four requests of the largest size that a

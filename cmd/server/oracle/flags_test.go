@@ -70,3 +70,42 @@ func TestEveryDefaultSpelledOut(t *testing.T) {
 		run(t, []kind{k}, args...)[0].stop()
 	}
 }
+
+// TestConfigFile: both servers read one file, and nothing of the command line beside it.
+func TestConfigFile(t *testing.T) {
+	processes(t)
+	var said [2][]string
+	for i, k := range []kind{etcd, vitrine} {
+		m := cluster(t, []kind{k})[0]
+		file := m.dir + ".yml"
+		ok(t, os.WriteFile(file, fmt.Appendf(nil, `
+name: m7
+data-dir: %s
+listen-client-urls: %s
+advertise-client-urls: %s
+listen-peer-urls: %s
+initial-advertise-peer-urls: %s
+initial-cluster: m7=%s
+heartbeat-interval: 50
+election-timeout: 500
+warning-unary-request-duration: 500000000
+metrics: extensive
+max-txn-ops: 3
+log-level: warn
+enable-grpc-gateway: true
+`, m.dir, m.client, m.client, m.peer, m.peer, m.peer), 0o600))
+		m.args = append(m.args, "--config-file", file, "--max-txn-ops", "9")
+		m.start()
+		m.ready()
+		list := ctl(t, []*member{m}, "", "member", "list")
+		said[i] = append(said[i], regexp.MustCompile(`^[0-9a-f]+`).ReplaceAllString(
+			strings.NewReplacer(m.client, "C", m.peer, "P").Replace(list.Stdout), "ID"))
+		txn := ctl(t, []*member{m}, "\nput a 1\nput b 1\nput c 1\nput d 1\n\n\n", "txn")
+		said[i] = append(said[i], fmt.Sprint(txn.Code))
+		_, _, metrics := request(t, m, "GET", "/metrics")
+		said[i] = append(said[i], fmt.Sprint(strings.Contains(metrics, "\ngrpc_server_handling_seconds_bucket{"+
+			`grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc_type="unary",le="0.005"}`)))
+		m.stop()
+	}
+	compareLines(t, said)
+}

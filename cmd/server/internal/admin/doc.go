@@ -47,6 +47,7 @@ type Config struct {
 	Log      *zap.Logger
 	Registry *prometheus.Registry
 	Pprof    bool
+	Requests bool // show traced calls
 	Flight   bool // serve the recording
 	Access   Access
 	Gateway  http.Handler // etcd's API as JSON; nil: there is none
@@ -63,6 +64,9 @@ func Client(cfg Config) http.Handler {
 	mux.HandleFunc("/debug/vars", vars(cfg.Node))
 	if cfg.Pprof {
 		profiles(mux)
+	}
+	if cfg.Requests {
+		requests(mux)
 	}
 	if cfg.UI {
 		mux.Handle("/ui/", http.StripPrefix("/ui/", newPage(cfg.Files)))

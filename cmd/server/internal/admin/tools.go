@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+	"golang.org/x/net/trace"
 
 	versions "vitrine/cmd/server/internal/version"
 	"vitrine/core/limits"
@@ -126,6 +127,12 @@ func flight(n Node, log *zap.Logger) http.HandlerFunc {
 			log.Warn("failed to send a recording", zap.Error(err)) // the file lacks its end, which its reader sees
 		}
 	}
+}
+
+// requests shows what gRPC has traced, if tracing is on.
+func requests(mux *http.ServeMux) {
+	mux.HandleFunc("/debug/requests", func(w http.ResponseWriter, r *http.Request) { trace.Render(w, r, true) })
+	mux.HandleFunc("/debug/events", func(w http.ResponseWriter, r *http.Request) { trace.RenderEvents(w, r, true) })
 }
 
 func profiles(mux *http.ServeMux) {

@@ -105,6 +105,14 @@ type Config struct {
 	CORS              URLs     // origins whose pages may read answers; none: all
 	HostWhitelist     []string // names that requests without TLS may call the server by; none: all
 
+	RaftReadTimeout, RaftWriteTimeout time.Duration // of connections to peers
+	BackendFreelistType               string        // map, or array
+	MemoryMlock                       bool
+	// BootstrapDefragBytes is what a defragmentation at the start must free, 0: there is none.
+	BootstrapDefragMegabytes uint
+	ExtensiveMetrics         bool
+	LogRotation              string // of the file in LogOutputs, as JSON; empty: none
+
 	UnsafeNoFsync bool
 	EnablePprof   bool
 	// FlightRecorderBytes is the memory for the newest events, 0: none.
@@ -156,13 +164,31 @@ func Parse(args, environ []string, out io.Writer) (*Config, error) {
 	if p.version {
 		return nil, ErrVersion
 	}
-	if err := p.environment(environ); err != nil {
+	if path := p.fileNamed(environ); path != "" {
+		*c = Config{}
+		p = newParser(c, out)
+		if err := p.fromFile(path); err != nil {
+			return nil, err
+		}
+	} else if err := p.environment(environ); err != nil {
 		return nil, err
 	}
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
 	return c, c.validate()
+}
+
+// fileNamed is the configuration file that a flag or a variable names.
+func (p *parser) fileNamed(environ []string) string {
+	for _, prefix := range []string{"VITRINE_", "ETCD_"} {
+		for _, kv := range environ {
+			if value, ok := strings.CutPrefix(kv, prefix+"CONFIG_FILE="); ok && p.file == "" {
+				p.file = value
+			}
+		}
+	}
+	return p.file
 }
 
 // parser holds what flags need between the command line and a Config.
@@ -179,6 +205,10 @@ type parser struct {
 	compactionRetention     string
 	outputs                 string
 	cors, hosts             string
+	file                    string
+	metrics                 string
+	rotate                  bool
+	rotation                string
 	tls                     tlsText
 }
 
@@ -252,6 +282,16 @@ func (p *parser) finish() error {
 	c := p.c
 	if c.Name == "" {
 		return errors.New("--name must not be empty")
+	}
+	for _, t := range []*time.Duration{&c.RaftReadTimeout, &c.RaftWriteTimeout} {
+		*t = max(*t, limits.PeerTimeout)
+	}
+	if c.BackendFreelistType != "array" {
+		c.BackendFreelistType = "map" // whatever is said, as in etcd
+	}
+	c.ExtensiveMetrics = p.metrics == "extensive"
+	if p.rotate {
+		c.LogRotation = p.rotation
 	}
 	// Zero is etcd's way of asking for the default.
 	c.SnapshotCount = cmp.Or(c.SnapshotCount, limits.SnapshotCount)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -206,7 +207,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("etcd has --%s", name)
 		}
 	}
-	if restricted < 30 {
+	if restricted < 20 {
 		t.Errorf("only %d flags are held to their defaults", restricted)
 	}
 }
@@ -339,14 +340,11 @@ func TestMistakes(t *testing.T) {
 		{[]string{"--backend-batch-limit=-1"}, "--backend-batch-limit must not be negative"},
 		{[]string{"--compaction-sleep-interval=-1s"}, "--compaction-sleep-interval must not be negative"},
 		{[]string{"--wal-segment-bytes=65535"}, "--wal-segment-bytes must be at least 65536 (set to 65535)"},
-		{[]string{"--metrics=extensive"},
-			`etcd's flag --metrics is not supported by this version with the value "extensive": this version cannot do it yet`},
 		{[]string{"--feature-gates=PriorityRequest=true"}, "PriorityRequest=true: this version cannot do it yet"},
 		{[]string{"--feature-gates=CompactHashCheck=perhaps"}, "invalid value of CompactHashCheck=perhaps"},
 		{[]string{"--compact-hash-check-time=0"}, "--compact-hash-check-time must be >0"},
 		{[]string{"--feature-gates=Nonsense=true"}, `unrecognized feature gate: Nonsense`},
 		{[]string{"--feature-gates=CompactHashCheck"}, `missing bool value for CompactHashCheck`},
-		{[]string{"--raft-read-timeout=6s"}, "etcd's flag --raft-read-timeout is not supported"},
 		{[]string{"--bcrypt-cost=high"}, `invalid value "high" for flag -bcrypt-cost: parse error`},
 		{[]string{"--downgrade-check-time=high"},
 			`invalid value "high" for flag --downgrade-check-time: time: invalid duration`},
@@ -358,6 +356,83 @@ func TestMistakes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: %v, want %q", test.args, err, test.want)
 		}
+	}
+}
+
+// A file in YAML or JSON says all; flags and variables beside it say nothing.
+func TestConfigFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "etcd.yml")
+	for _, text := range []string{`
+name: m1
+heartbeat-interval: 50
+election-timeout: 500
+listen-client-urls: http://127.0.0.1:1,http://127.0.0.1:2
+watch-progress-notify-interval: 600000000000
+warning-apply-duration: 2s
+log-outputs: [stderr, /tmp/x]
+cors: http://a:80
+max-concurrent-streams: 7
+enable-pprof: true
+initial-cluster-state: 'existing'
+cipher-suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]
+client-transport-security:
+  cert-file: c
+  key-file: k
+  client-cert-auth: true
+  allowed-hostname: [h1, h2]
+peer-transport-security: {cert-file: pc, key-file: pk, allowed-cn: [m1, m2], trusted-ca-file: ca, auto-tls: false}
+socket-options: {reuse-port: true}
+unknown-thing: 1
+`, `{"name": "m1", "heartbeat-interval": 50, "election-timeout": 500, "enable-pprof": true,
+"listen-client-urls": "http://127.0.0.1:1,http://127.0.0.1:2", "watch-progress-notify-interval": 600000000000,
+"warning-apply-duration": 2000000000, "log-outputs": ["stderr", "/tmp/x"], "cors": "http://a:80", "unknown-thing": null,
+"max-concurrent-streams": 7, "initial-cluster-state": "existing", "socket-options": {"reuse-port": true},
+"cipher-suites": ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+"client-transport-security": {"cert-file": "c", "key-file": "k", "client-cert-auth": true,
+"allowed-hostname": ["h1", "h2"]},
+"peer-transport-security": {"cert-file": "pc", "key-file": "pk", "allowed-cn": ["m1", "m2"],
+"trusted-ca-file": "ca"}}`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, by := range []struct{ env, args []string }{
+			{nil, []string{"--config-file", path, "--name=other", "--data-dir=/d"}},
+			{[]string{"ETCD_CONFIG_FILE=" + path, "ETCD_NAME=other"}, nil},
+		} {
+			c, _, err := parse(t, by.env, by.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, check := range []struct{ got, want any }{
+				{c.Name, "m1"}, {c.DataDir, "m1.etcd"}, {c.HeartbeatInterval, 50 * time.Millisecond},
+				{c.ListenClientURLs.String(), "http://127.0.0.1:1,http://127.0.0.1:2"},
+				{c.AdvertiseClientURLs.String(), "http://localhost:2379"},
+				{c.WatchProgressNotifyInterval, 10 * time.Minute}, {c.WarningApplyDuration, 2 * time.Second},
+				{strings.Join(c.LogOutputs, " "), "stderr /tmp/x"}, {c.CORS.String(), "http://a:80"},
+				{c.MaxConcurrentStreams, uint32(7)}, {c.EnablePprof, true}, {c.InitialClusterState, StateExisting},
+				{c.ClientTLS.CertFile + c.ClientTLS.KeyFile, "ck"}, {c.ClientTLS.ClientCertAuth, true},
+				{strings.Join(c.ClientTLS.AllowedHostnames, " "), "h1 h2"},
+				{strings.Join(c.PeerTLS.AllowedCNs, " "), "m1 m2"}, {c.PeerTLS.TrustedCAFile, "ca"},
+				{c.SocketReusePort, true}, {len(c.PeerTLS.CipherSuites), 1},
+				{c.InitialCluster.String(), "m1=http://localhost:2380"},
+			} {
+				if check.got != check.want {
+					t.Errorf("got %v, want %v", check.got, check.want)
+				}
+			}
+		}
+	}
+	for text, want := range map[string]string{"name: [": "yaml", "heartbeat-interval: fast": `invalid value "fast"`,
+		"client-transport-security: 7": "invalid client-transport-security"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := parse(t, nil, "--config-file="+path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, _, err := parse(t, nil, "--config-file=/nowhere"); err == nil {
+		t.Error("a file that is not there is taken")
 	}
 }
 

@@ -171,13 +171,8 @@ type restriction struct {
 	name, def string
 	kind      kind
 	why       string
-	also      []string      // values that ask for no more than the default does
-	idle      bool          // any value does, because what it is about is switched off
-	most      time.Duration // durations up to this one ask for no more, if not 0
-}
-
-func atMost(name string, most time.Duration) *restriction {
-	return &restriction{name: name, def: most.String(), kind: duration, why: fixedTimeout, most: most}
+	also      []string // values that ask for no more than the default does
+	idle      bool     // any value does, because what it is about is switched off
 }
 
 func (r *restriction) String() string   { return r.def }
@@ -194,9 +189,6 @@ func (r *restriction) Set(s string) error {
 		return err
 	}
 	if got == want || r.idle || slices.Contains(r.also, got) {
-		return nil
-	}
-	if d, err := time.ParseDuration(got); r.most != 0 && err == nil && d <= r.most {
 		return nil
 	}
 	return &refusal{name: r.name, value: s, why: r.why}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"time"
 
 	"vitrine/core/limits"
 )
@@ -70,6 +69,14 @@ func memberFlags() []spec {
 		{"listen-client-http-urls", "",
 			"List of URLs to listen on for client HTTP traffic only; it takes HTTP off --listen-client-urls.",
 			func(p *parser) any { return &p.c.ListenClientHTTPURLs }, nil},
+		{"config-file", "", "Path to a configuration file in YAML; flags and variables count for nothing then.",
+			func(p *parser) any { return &p.file }, nil},
+		{"raft-read-timeout", limits.PeerTimeout.String(),
+			"How long a connection to a peer may be silent; less than 5s is 5s.",
+			func(p *parser) any { return &p.c.RaftReadTimeout }, nil},
+		{"raft-write-timeout", limits.PeerTimeout.String(),
+			"How long a write to a peer may take; less than 5s is 5s.",
+			func(p *parser) any { return &p.c.RaftWriteTimeout }, nil},
 		{"enable-grpc-gateway", "true", "Serve etcd's API as JSON under /v3/ where there is HTTP.",
 			func(p *parser) any { return &p.c.EnableGRPCGateway }, nil},
 		{"socket-reuse-port", "false", "Listen with SO_REUSEPORT, on a port that is already in use.",
@@ -127,6 +134,12 @@ func backendFlags() []spec {
 			func(p *parser) any { return &p.c.BackendBatchInterval }, nil},
 		{"backend-batch-limit", "0", "The maximum number of operations before the backend is committed (0: 10000).",
 			func(p *parser) any { return &p.c.BackendBatchLimit }, nil},
+		{"backend-bbolt-freelist-type", "map", "How bbolt keeps its free pages: map or array.",
+			func(p *parser) any { return &p.c.BackendFreelistType }, nil},
+		{"memory-mlock", "false", "Keep the database's pages in RAM.", func(p *parser) any { return &p.c.MemoryMlock }, nil},
+		{"bootstrap-defrag-threshold-megabytes", "0",
+			"Defragment at the start if that frees so many megabytes (0: do not).",
+			func(p *parser) any { return &p.c.BootstrapDefragMegabytes }, nil},
 		{"compaction-batch-limit", "0", "The most revisions deleted in one step of a compaction (0: 1000).",
 			func(p *parser) any { return &p.c.CompactionBatchLimit }, nil},
 		{"compaction-sleep-interval", "0s", "The pause between steps of a compaction (0s: 10ms).",
@@ -152,6 +165,9 @@ func userFlags() []spec {
 	}
 }
 
+// rotation is etcd's default for --log-rotation-config-json.
+const rotation = `{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}`
+
 func observingFlags() []spec {
 	return []spec{
 		{"listen-metrics-urls", "", "List of URLs to listen on for the metrics and health endpoints.",
@@ -163,6 +179,12 @@ func observingFlags() []spec {
 		{"log-format", "json", "json or console.", func(p *parser) any { return &p.c.LogFormat }, nil},
 		{"log-outputs", "default", "Files, 'stdout' or 'stderr', separated by commas; 'default' is stderr.",
 			func(p *parser) any { return &p.outputs }, nil},
+		{"enable-log-rotation", "false", "Begin a new file when the one of --log-outputs is large.",
+			func(p *parser) any { return &p.rotate }, nil},
+		{"log-rotation-config-json", rotation, "How to rotate the log, with --enable-log-rotation.",
+			func(p *parser) any { return &p.rotation }, nil},
+		{"metrics", "basic", "Detail of metrics: basic, or extensive, with the durations of all calls of gRPC.",
+			func(p *parser) any { return &p.metrics }, nil},
 		{"warning-apply-duration", limits.SlowApply.String(), "Applies that take longer leave a warning in the log.",
 			func(p *parser) any { return &p.c.WarningApplyDuration }, nil},
 		{"warning-unary-request-duration", limits.SlowRequest.String(),
@@ -190,12 +212,10 @@ func observingFlags() []spec {
 
 // Why a flag of etcd's is held to its default.
 const (
-	notYet       = "this version cannot do it yet"
-	noDiscovery  = "this version has no discovery service"
-	noTracing    = "this version has no distributed tracing"
-	noRotation   = "this version does not rotate its log"
-	oneSnapshot  = "there is one database, and the log keeps what it needs"
-	fixedTimeout = "the peer port has timeouts of its own"
+	notYet      = "this version cannot do it yet"
+	noDiscovery = "this version has no discovery service"
+	noTracing   = "this version has no distributed tracing"
+	oneSnapshot = "there is one database, and the log keeps what it needs"
 )
 
 // here is a flag of etcd's that is held to its default, or to other values that ask for nothing else.
@@ -212,28 +232,15 @@ func idle(name, def, help string, kind kind, why string) spec {
 
 func restrictedFlags() []spec {
 	return append(discoveryFlags(),
-		here("backend-bbolt-freelist-type", "map", "Type of bbolt's freelist.", text, notYet, ""),
-		here("bootstrap-defrag-threshold-megabytes", "0", "Defragment at boot if that frees so much.", number, notYet),
-		here("config-file", "", "Path to a configuration file.", text, notYet),
 		idle("downgrade-check-time", "5s", "Time between checks of a downgrade's progress.", duration, notYet),
 		here("enable-distributed-tracing", "false", "Trace requests with OpenTelemetry.", boolean, noTracing),
 		idle("distributed-tracing-address", "localhost:4317", "Address of the collector.", text, noTracing),
 		idle("distributed-tracing-service-name", "etcd", "Name of the service in traces.", text, noTracing),
 		idle("distributed-tracing-instance-id", "", "Id of the instance in traces.", text, noTracing),
 		idle("distributed-tracing-sampling-rate", "0", "Samples per million spans.", number, noTracing),
-		here("enable-log-rotation", "false", "Rotate the file of log-outputs.", boolean, noRotation),
-		idle("log-rotation-config-json",
-			`{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}`, "How to rotate it.", text,
-			noRotation),
 		here("logger", "zap", "Kind of logger.", text, "there is no other"),
 		here("max-snapshots", "5", "Most snapshot files to keep.", number, oneSnapshot),
 		here("max-wals", "5", "Most wal files to keep.", number, oneSnapshot),
-		here("memory-mlock", "false", "Keep the database's pages in RAM.", boolean, notYet),
-		here("metrics", "basic", "Detail of metrics.", text, notYet, ""),
-		spec{name: "raft-read-timeout", def: "5s", help: "Read timeout of connections to peers; less than 5s is 5s.",
-			only: atMost("raft-read-timeout", 5*time.Second)},
-		spec{name: "raft-write-timeout", def: "5s", help: "Write timeout of connections to peers; less than 5s is 5s.",
-			only: atMost("raft-write-timeout", 5*time.Second)},
 		here("v2-deprecation", "write-only", "Phase of v2's end; etcd, too, ignores the value.", text,
 			"etcd knows no such phase", "write-only-skip-check", "write-only-drop-data", "gone"),
 	)

@@ -78,3 +78,21 @@ func (d *Disk) exchange(copied *driver.Defrag) error {
 	})
 	return nil
 }
+
+// DefragmentAtStart does so if it frees what the operator demands. The commit lane must run.
+func (d *Disk) DefragmentAtStart() {
+	least := d.cfg.DefragAtStart
+	if least <= 0 {
+		return
+	}
+	d.mu.RLock()
+	db := d.state.Store.Backend.Store()
+	size, inUse := db.Size(), db.SizeInUse()
+	d.mu.RUnlock()
+	if size-inUse < least {
+		d.log.Info("Skipping defragmentation", zap.Int64("current-db-size-bytes", size),
+			zap.Int64("current-db-size-in-use-bytes", inUse), zap.Int64("bootstrap-defrag-threshold-bytes", least))
+		return
+	}
+	_ = d.Defragment() // it says what is wrong, and nothing is lost
+}

@@ -41,6 +41,9 @@ type Settings struct {
 	CompactionPause time.Duration
 	SlowApply       time.Duration
 	NoFsync         bool
+	ArrayFreelist   bool // see bolt.Options
+	Mlock           bool
+	DefragAtStart   int64         // bytes that a defragmentation at the start must free; 0: there is none
 	SegmentBytes    int64         // of the log; 0: etcd's
 	FS              vfs.FS        // all files; nil: the operating system's
 	LockTimeout     time.Duration // of the wait for another process's lock on the database; 0: 10 s
@@ -188,7 +191,7 @@ func (d *Disk) openDB(path string) (backend.Store, error) {
 	defer func() { d.openTook.Store(int64(time.Since(start))) }()
 	db, err := bolt.Open(path, bolt.Options{
 		NoSync: d.cfg.NoFsync, MmapSize: d.mmapSize(), LockTimeout: cmp.Or(d.cfg.LockTimeout, lockTimeout),
-		Damaged: d.endDamaged,
+		Damaged: d.endDamaged, ArrayFreelist: d.cfg.ArrayFreelist, Mlock: d.cfg.Mlock,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the database: %w", err)

@@ -15,7 +15,7 @@ import (
 func write(t *testing.T, level, format string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "log")
-	log, err := New(level, format, []string{path, path})
+	log, err := New(Options{Level: level, Format: format, Outputs: []string{path, path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,14 +58,52 @@ func TestConsoleAndLevels(t *testing.T) {
 	if line := write(t, "error", "json"); line != "" {
 		t.Errorf("at level error: %q", line)
 	}
-	if _, err := New("loud", "json", nil); err == nil {
+	if _, err := New(Options{Level: "loud", Format: "json"}); err == nil {
 		t.Error("a level that does not exist was taken")
 	}
 }
 
 func TestOutputThatCannotBeOpened(t *testing.T) {
-	_, err := New("info", "json", []string{filepath.Join(t.TempDir(), "none", "log")})
+	_, err := New(Options{Level: "info", Format: "json",
+		Outputs: []string{filepath.Join(t.TempDir(), "none", "log")}})
 	if err == nil || !strings.Contains(err.Error(), "--log-outputs") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A file that is large enough makes room for the next one.
+func TestRotation(t *testing.T) {
+	dir := t.TempDir()
+	log, err := New(Options{Level: "info", Format: "json", Outputs: []string{filepath.Join(dir, "log")},
+		Rotation: `{"maxsize": 1, "maxbackups": 2, "compress": false}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 100<<10)
+	for i := range 35 {
+		log.Info("a long line", zap.Int("i", i), zap.String("x", long))
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 2 {
+		t.Errorf("%d files (%v)", len(files), err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Size() > 1<<20 {
+			t.Errorf("%s: %v", f.Name(), err)
+		}
+	}
+	for _, bad := range []struct {
+		outputs []string
+		how     string
+		want    string
+	}{
+		{[]string{"stderr"}, "{}", ErrRotationOutput.Error()}, {[]string{"a", "b"}, "{}", ErrRotationOutput.Error()},
+		{[]string{dir + "/a"}, "{", "improperly formatted log rotation config"},
+		{[]string{dir + "/a"}, `{"maxsize":"x"}`, "invalid log rotation config"},
+	} {
+		_, err := New(Options{Level: "info", Format: "json", Outputs: bad.outputs, Rotation: bad.how})
+		if err == nil || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%v %s: %v", bad.outputs, bad.how, err)
+		}
 	}
 }

@@ -41,9 +41,11 @@ type Config struct {
 
 	TickAdvance bool // hasten the first election
 
-	FlightRecorderBytes int            // of memory for the newest events; 0: none are kept
-	Dial                dial.Func      // how peers are reached; nil: over the network
-	PeerTLS             *secure.Side   // nil: peers over https are reached without a certificate
+	FlightRecorderBytes int           // of memory for the newest events; 0: none are kept
+	Dial                dial.Func     // how peers are reached; nil: over the network
+	PeerTLS             *secure.Side  // nil: peers over https are reached without a certificate
+	PeerReadTimeout     time.Duration // of connections to peers; 0: etcd's
+	PeerWriteTimeout    time.Duration
 	Secrets             *secret.Keeper // nil: as by default
 
 	Log      *zap.Logger
@@ -116,6 +118,7 @@ func (n *Node) Start() {
 	n.lanes.Go(n.core)
 	n.helpers.Go(n.disk.Commit)
 	n.helpers.Go(n.disk.Housekeep)
+	n.helpers.Go(n.disk.DefragmentAtStart)
 	n.helpers.Go(n.tick)
 	n.helpers.Go(n.connect)
 	n.helpers.Go(n.followVersions)

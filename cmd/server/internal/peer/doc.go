@@ -39,9 +39,9 @@ import (
 
 // The protocol's times and bounds are etcd's.
 const (
-	// readTimeout is how long a stream may be silent, writeTimeout how long one write may block.
-	readTimeout  = 5 * time.Second
-	writeTimeout = 5 * time.Second
+	// readTimeout is how long a stream may be silent, writeTimeout how long one write may block, if nobody says more.
+	readTimeout  = limits.PeerTimeout
+	writeTimeout = limits.PeerTimeout
 	// postTimeout bounds a POST of one message. snapshotStall is how long the transfer of a
 	// database may stand still, snapshotAnswer how long its receiver may take to save it.
 	postTimeout    = 10 * time.Second

@@ -264,7 +264,8 @@ func (t *Transport) serveStream(w http.ResponseWriter, r *http.Request) {
 // handler returns, so it must not return while the writer may still write. The header leaves before the writer has the
 // response, for the dialer waits for it.
 func (wr *writer) serve(w http.ResponseWriter, r *http.Request) {
-	o := &outgoing{w: w, control: http.NewResponseController(w), closed: make(chan struct{})}
+	o := &outgoing{w: w, control: http.NewResponseController(w), patience: wr.p.t.cfg.WriteTimeout,
+		closed: make(chan struct{})}
 	w.WriteHeader(http.StatusOK)
 	if err := o.control.Flush(); err != nil {
 		return

@@ -28,17 +28,18 @@ var (
 
 // outgoing is a stream that a peer has opened: an HTTP response without an end.
 type outgoing struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	closed  chan struct{}
-	once    sync.Once
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration // for one write
+	closed   chan struct{}
+	once     sync.Once
 }
 
 func (o *outgoing) close() { o.once.Do(func() { close(o.closed) }) }
 
 // write sends all of b now.
 func (o *outgoing) write(b []byte) error {
-	if err := o.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := o.control.SetWriteDeadline(time.Now().Add(o.patience)); err != nil {
 		return err
 	}
 	if _, err := o.w.Write(b); err != nil {

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -61,6 +62,8 @@ type Config struct {
 	Metrics *Metrics
 	Dial    dial.Func // how peers are reached; nil: over the network
 	TLS     *secure.Side
+	// ReadTimeout is how long a stream may be silent, WriteTimeout how long one write may block; 0: etcd's.
+	ReadTimeout, WriteTimeout time.Duration
 
 	MaxRequestBytes int // the largest request that the cluster's members take; 0: etcd's default
 }
@@ -91,6 +94,8 @@ type Transport struct {
 // New starts a transport without peers.
 func New(cfg Config) *Transport {
 	ctx, cancel := context.WithCancel(context.Background())
+	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, readTimeout)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, writeTimeout)
 	t := &Transport{
 		cfg: cfg, log: cfg.Log, m: cfg.Metrics, ctx: ctx, stop: cancel,
 		peers: map[uint64]*peer{}, remotes: map[uint64]*peer{},
@@ -102,7 +107,11 @@ func New(cfg Config) *Transport {
 		connect = dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})
 	}
 	dialStream := func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return withDeadlines(connect(ctx, network, addr))
+		c, err := connect(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return deadlineConn{c, cfg.ReadTimeout, cfg.WriteTimeout}, nil
 	}
 	t.streams = &http.Transport{
 		DialContext: dialStream, DialTLSContext: dial.Secure(dialStream, cfg.TLS),
@@ -122,25 +131,21 @@ func New(cfg Config) *Transport {
 	return t
 }
 
-// withDeadlines gives a connection deadlines on each read and write.
-func withDeadlines(c net.Conn, err error) (net.Conn, error) {
-	if err != nil {
-		return nil, err
-	}
-	return deadlineConn{c}, nil
+// deadlineConn gives a connection deadlines on each read and write.
+type deadlineConn struct {
+	net.Conn
+	read, write time.Duration
 }
 
-type deadlineConn struct{ net.Conn }
-
 func (c deadlineConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(readTimeout)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(c.read)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
 }
 
 func (c deadlineConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)

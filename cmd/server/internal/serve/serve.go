@@ -36,6 +36,7 @@ import (
 	"vitrine/cmd/server/internal/secure"
 	"vitrine/cmd/server/internal/serving"
 	"vitrine/cmd/server/internal/tasks"
+	"vitrine/cmd/server/internal/telemetry"
 	"vitrine/cmd/server/internal/version"
 	"vitrine/core/api"
 	"vitrine/core/consensus"
@@ -83,6 +84,8 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		s.http(l, peers)
 	}
 	registry := admin.Registry()
+	telemetry.Features(registry, map[string]bool{"CompactHashCheck": cfg.Features.CompactHashCheck,
+		"InitialCorruptCheck": cfg.Features.InitialCorruptCheck})
 	n, err := s.open(registry)
 	if err != nil {
 		close(s.stopping)
@@ -103,7 +106,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval,
 		KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
 		SlowRequest:      cfg.WarningUnaryRequestDuration, ElectionTimeout: cfg.ElectionTimeout,
-		ClientCertAuth: cfg.ClientTLS.ClientCertAuth,
+		ClientCertAuth: cfg.ClientTLS.ClientCertAuth, Extensive: cfg.ExtensiveMetrics,
 	})
 	n.Start()
 	peers.open(admin.Peer(s.door, log, n.Transport().Handler()))
@@ -129,7 +132,8 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 func (s *Server) web(registry *prometheus.Registry, page fs.FS) (admin.Config, error) {
 	cfg := s.cfg
 	web := admin.Config{Node: s.door, Log: s.log, Registry: registry, Pprof: cfg.EnablePprof || cfg.LogLevel == "debug",
-		Flight: cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page,
+		Requests: cfg.LogLevel == "debug",
+		Flight:   cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page,
 		Access: admin.Access{Origins: cfg.CORS.Strings(), Hosts: cfg.HostWhitelist}}
 	if !cfg.EnableGRPCGateway {
 		return web, nil
@@ -189,10 +193,14 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 			Alone:       cfg.ForceNewCluster, PeerURLs: cfg.AdvertisePeerURLs.Strings(),
 			BackendInterval: cfg.BackendBatchInterval, BackendOps: cfg.BackendBatchLimit,
 			CompactionBatch: cfg.CompactionBatchLimit, CompactionPause: cfg.CompactionSleepInterval,
-			SlowApply: cfg.WarningApplyDuration, NoFsync: cfg.UnsafeNoFsync, SegmentBytes: cfg.WALSegmentBytes,
+			SlowApply: cfg.WarningApplyDuration, NoFsync: cfg.UnsafeNoFsync,
+			ArrayFreelist: cfg.BackendFreelistType == "array", Mlock: cfg.MemoryMlock,
+			DefragAtStart: int64(cfg.BootstrapDefragMegabytes) << 20, SegmentBytes: cfg.WALSegmentBytes,
 		},
-		PeerURLs: cfg.AdvertisePeerURLs.Strings(),
-		Cluster:  cfg.InitialCluster, NewCluster: cfg.InitialClusterState == config.StateNew, Token: cfg.InitialClusterToken,
+		PeerURLs: cfg.AdvertisePeerURLs.Strings(), PeerReadTimeout: cfg.RaftReadTimeout,
+		PeerWriteTimeout: cfg.RaftWriteTimeout,
+		Cluster:          cfg.InitialCluster, NewCluster: cfg.InitialClusterState == config.StateNew,
+		Token:  cfg.InitialClusterToken,
 		Verify: cfg.VerifyBootstrap, Version: version.Etcd, TickAdvance: cfg.ElectionTickAdvance,
 		FlightRecorderBytes: cfg.FlightRecorderBytes, Log: log, Registry: registry,
 	}

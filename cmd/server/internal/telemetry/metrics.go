@@ -430,12 +430,7 @@ func (m *Metrics) byOperation(reg prometheus.Registerer) {
 		},
 		[]string{"cluster_version"},
 	)
-	gates := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "etcd_server_feature_enabled",
-		Help: "Whether or not a feature is enabled. 1 is enabled, 0 is not."}, []string{"name", "stage"})
-	for of, on := range features() {
-		gates.WithLabelValues(of[0], of[1]).Set(toFloat(on))
-	}
-	reg.MustRegister(applies, requests, ranges, gates, m.version)
+	reg.MustRegister(applies, requests, ranges, m.version)
 }
 
 func histogramOf(reg prometheus.Registerer, name, help string, buckets []float64) prometheus.Histogram {

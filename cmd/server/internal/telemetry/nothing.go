@@ -45,16 +45,21 @@ func nothing(r registrar) {
 	}
 }
 
-// features are etcd's gates, how far it takes them for finished, and whether this server does what they stand for.
-// Leases are checkpointed here, always.
-func features() map[[2]string]bool {
-	return map[[2]string]bool{
+// Features shows etcd's gates, how far it takes them for finished, and whether this server does what they stand for.
+// Leases are checkpointed here, always; what else can be switched is given.
+func Features(reg prometheus.Registerer, switched map[string]bool) {
+	gates := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "etcd_server_feature_enabled",
+		Help: "Whether or not a feature is enabled. 1 is enabled, 0 is not."}, []string{"name", "stage"})
+	for of, on := range map[[2]string]bool{
 		{"AllAlpha", "ALPHA"}: false, {"AllBeta", "BETA"}: false,
 		{"CompactHashCheck", "ALPHA"}: false, {"FastLeaseKeepAlive", "BETA"}: true, {"InitialCorruptCheck", "ALPHA"}: false,
 		{"LeaseCheckpoint", "ALPHA"}: true, {"LeaseCheckpointPersist", "ALPHA"}: true, {"PriorityRequest", "ALPHA"}: false,
 		{"SetMemberLocalAddr", "ALPHA"}: false, {"StopGRPCServiceOnDefrag", "ALPHA"}: false,
 		{"TxnModeWriteWithSharedBuffer", "BETA"}: true,
+	} {
+		gates.WithLabelValues(of[0], of[1]).Set(toFloat(on || switched[of[0]]))
 	}
+	reg.MustRegister(gates)
 }
 
 // Phases are those of a database's commits so far; zero of one that is not bbolt's.
