@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"path"
 	"slices"
 
@@ -93,30 +95,30 @@ func fileOf(now, left vfs.FS, dir, name string, seg wal.Segment) File {
 // read walks through the file and keeps the records of the window.
 func (l *Log) read(s *Subject, left vfs.FS, q Query) error {
 	name := path.Join(s.Layout.WAL, l.File)
-	durable, _ := vfs.ReadFile(left, name) // of a file that would not be there: nothing
-	written, err := vfs.ReadFile(s.FS, name)
-	if err != nil {
-		return fmt.Errorf("inspect: %w", err)
+	until := math.MaxInt
+	if q.Until > 0 {
+		until = q.Until
 	}
+	window := make([]wal.Seen, q.limit()) // record n at n modulo its length, with data of its own
 	end, err := wal.Walk(s.FS, s.Layout.WAL, l.File, func(seen wal.Seen) bool {
+		if l.Count < until {
+			slot := &window[l.Count%len(window)]
+			seen.Data = append(slot.Data[:0], seen.Data...)
+			*slot = seen
+		}
 		l.Count++
-		if q.Until > 0 && l.Count > q.Until {
-			return true
-		}
-		if len(l.Records) == q.limit() {
-			l.Records = append(l.Records[:0], l.Records[1:]...)
-		}
-		r := recordOf(seen)
-		to := seen.Offset + seen.Bytes
-		r.Synced = to <= int64(len(durable)) && bytes.Equal(durable[seen.Offset:to], written[seen.Offset:to])
-		l.Records = append(l.Records, r)
 		return true
 	})
-	l.First = min(l.Count, max(q.Until, 0))
-	if q.Until <= 0 {
-		l.First = l.Count
+	last := min(l.Count, until)
+	l.First = max(0, last-len(window))
+	same, done := sameBytes(s.FS, left, name)
+	defer done()
+	for n := l.First; n < last; n++ {
+		seen := window[n%len(window)]
+		r := recordOf(seen)
+		r.Synced = same(seen.Offset, seen.Bytes)
+		l.Records = append(l.Records, r)
 	}
-	l.First -= len(l.Records)
 	l.End, l.Torn, l.Beyond = end.Offset, end.Torn, end.Beyond
 	var corrupt *wal.CorruptError
 	if errors.As(err, &corrupt) {
@@ -124,6 +126,30 @@ func (l *Log) read(s *Subject, left vfs.FS, q Query) error {
 		return nil
 	}
 	return err
+}
+
+// sameBytes compares parts of a file on two disks. What one of them has not is not the same.
+func sameBytes(now, left vfs.FS, name string) (same func(at, n int64) bool, done func()) {
+	a, errA := now.Open(name)
+	b, errB := left.Open(name)
+	var one, other []byte
+	same = func(at, n int64) bool {
+		if errA != nil || errB != nil {
+			return false
+		}
+		one, other = slices.Grow(one[:0], int(n))[:n], slices.Grow(other[:0], int(n))[:n]
+		_, errOne := io.ReadFull(io.NewSectionReader(a, at, n), one)
+		_, errOther := io.ReadFull(io.NewSectionReader(b, at, n), other)
+		return errOne == nil && errOther == nil && bytes.Equal(one, other)
+	}
+	return same, func() {
+		if errA == nil {
+			a.Close()
+		}
+		if errB == nil {
+			b.Close()
+		}
+	}
 }
 
 var recordKinds = map[wal.RecordKind]string{
