@@ -24,6 +24,18 @@ func (b *browser) tab(name string) {
 	b.until("the tab "+name, fmt.Sprintf(`document.querySelector('#tabs [aria-selected="true"]').id === 'tab-%s'`, name))
 }
 
+// readable looks that everything in the open tab has a name and can be read.
+func (b *browser) readable(tab string) {
+	b.t.Helper()
+	for what, js := range map[string]string{"without a name": unnamed, "hard to read": faint} {
+		js = strings.ReplaceAll(js, "document.body", "document.getElementById('tabpanel')")
+		js = strings.ReplaceAll(js, "document.querySelectorAll(", "document.getElementById('tabpanel').querySelectorAll(")
+		if got := eval[string](b, js); got != "" {
+			b.t.Errorf("%s: %s:\n%s", tab, what, got)
+		}
+	}
+}
+
 // shows waits until the open tab says something.
 func (b *browser) shows(text string) {
 	b.t.Helper()
@@ -70,6 +82,7 @@ func TestWhatAMemberHolds(t *testing.T) {
 		vitrine.dispatch({ cmd: 'put', key: 'x', value: 'four', member: %d }); vitrine.step(2e7)`, first, first))
 	b.until("the write on its way", `document.querySelector('.pending')?.textContent.includes('four') &&
 		document.querySelector('.pairs summary[data-id="x"] i')?.textContent.includes('four')`)
+	b.readable("kv")
 	b.shot("holds-kv")
 
 	b.tab("wal")
@@ -79,10 +92,12 @@ func TestWhatAMemberHolds(t *testing.T) {
 		const m = vitrine.state().members[vitrine.state().leader - 1];
 		if (m.written > m.synced && m.written === m.last) break; }`)
 	b.until("an unsynced record", `document.querySelectorAll('.records .unsynced').length > 0`)
+	b.readable("wal")
 	b.shot("holds-wal")
 	b.tab("store")
 	b.shows("If the power failed now")
 	b.until("three layers", `document.querySelectorAll('.layer').length === 3`)
+	b.readable("store")
 	b.shot("holds-store")
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'crash', member: %d })`, first))
 	b.shows("The process is not there")
@@ -93,6 +108,7 @@ func TestWhatAMemberHolds(t *testing.T) {
 	b.tab("raft")
 	b.until("the history of terms", fmt.Sprintf(`document.querySelectorAll('.terms li').length >= 2 &&
 		document.querySelector('.terms').textContent.includes('S%d led from')`, first))
+	b.readable("raft")
 	b.shot("holds-terms")
 }
 
@@ -116,6 +132,7 @@ func TestLeasesAndUsersByHand(t *testing.T) {
 	before := eval[float64](b, left)
 	b.click(`[data-id="keep-alive-1"]`)
 	b.until("a longer life", fmt.Sprintf(`%s > %f`, left, before))
+	b.readable("leases")
 	b.shot("holds-lease")
 	b.click(`[data-id="lease-revoke-1"]`)
 	b.until("the end of lease and key", `document.querySelectorAll('.leases li').length === 0 &&
@@ -135,6 +152,10 @@ func TestLeasesAndUsersByHand(t *testing.T) {
 		document.querySelector('#ask [name="key"]').value = 'b1'`)
 	b.click("#send")
 	b.until("the refusal", `document.getElementById('lane').textContent.includes('alice may not write b1')`)
+	b.readable("users")
+	b.do(`document.getElementById('theme').click()`)
+	b.readable("users, light")
+	b.do(`document.getElementById('theme').click()`)
 	b.shot("holds-users")
 	b.do(`document.querySelector('.change [name="what"]').value = 'user-add';
 		document.querySelector('.change [name="name"]').value = 'carol'`)
@@ -163,7 +184,7 @@ func TestHandsOnAMessage(t *testing.T) {
 	one := fmt.Sprintf(`s.messages.find((m) => m.id === %d)`, id)
 	b.until("a frame with it", fmt.Sprintf(`vitrine.rectOf('message/%d')`, id))
 	b.clickOn(fmt.Sprintf("message/%d", id))
-	b.until("the card", `['put x hello', 'logTerm', 'commit', 'Where it came from', 'a client asks'].every((w) =>
+	b.until("the card", `['put x hello', 'logTerm', 'commit', 'Where it came from', 'value=hello'].every((w) =>
 		document.getElementById('menu').textContent.includes(w))`)
 	b.click("#hand-hold")
 	b.until("a message that is held", one+`.held > 0 && document.getElementById('hand-hold').ariaDisabled === 'true'`)
@@ -182,7 +203,7 @@ func TestHandsOnAMessage(t *testing.T) {
 	index := eval[int](b, `vitrine.state().commit`)
 	b.until("a frame with the entry", fmt.Sprintf(`vitrine.rectOf('entry/%d-%d')`, leader, index))
 	b.clickOn(fmt.Sprintf("entry/%d-%d", leader, index))
-	b.until("where the entry came from", `['x=hello', 'synced, committed, applied', 'a client asks'].every((w) =>
+	b.until("where the entry came from", `['x=hello', 'synced, committed, applied', 'value=hello'].every((w) =>
 		document.getElementById('menu').textContent.includes(w))`)
 	b.shot("holds-entry")
 	b.click("#card-close")
@@ -196,7 +217,8 @@ func TestMoreFaults(t *testing.T) {
 	other := leader%3 + 1
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'select', member: %d })`, other))
 	b.click("#more summary")
-	b.until("the controls", `document.getElementById('more-fsync')`)
+	b.until("the controls", fmt.Sprintf(`document.getElementById('more-fsync') &&
+		document.getElementById('more').textContent.includes('At S%d')`, other))
 	slide := func(id, place, want string) {
 		t.Helper()
 		b.do(fmt.Sprintf(`const e = document.getElementById('more-%s'); e.value = '%s'; e.dispatchEvent(new Event('input'))`,

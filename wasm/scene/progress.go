@@ -34,9 +34,9 @@ func (s *Scene) marks(p *picture.Progress, row int, first float64) {
 	y := area.Y + float64(row)*c.DY
 	inside := func(x float64) bool { return x >= area.X-1 && x <= area.X+area.W+c.DX }
 	at := func(index uint64) float64 { return area.X + (float64(index)-first)*c.DX }
-	if x := at(p.Match) + c.W - 5; p.Match > 0 && inside(x) {
-		s.batch.Disc(Point{x, y + 4}, 3.6, s.Theme.Ground)
-		s.batch.Disc(Point{x, y + 4}, 2.4, s.Theme.Text)
+	if x := at(p.Match) + c.W - 1; p.Match > 0 && inside(x) {
+		s.batch.Disc(Point{x, y + 1}, 4, s.Theme.Ground)
+		s.batch.Disc(Point{x, y + 1}, 2.8, s.Theme.Text)
 	}
 	if x := at(p.Next) - (c.DX-c.W)/2; inside(x) {
 		tip := s.batch.polygon(Point{x, y + c.H - 1}, 4.2, 3, -math.Pi/2)

@@ -126,7 +126,12 @@ const later = (update) => rows.push(update);
 // What each tab is built of. Its parts are told of new frames by rows.
 /** @type {Record<string, (m: Member, f: Frame, watches: Watch[]) => Node[]>} */
 const contents = {
-  raft: (m, f) => [...raft(m, f), ...inside.terms(later)],
+  raft: (m, f) =>
+    [
+      ...raft(m, f),
+      m.role === 'leader' ? element('p', { class: 'hint' }, t('raft.marks')) : null,
+      ...inside.terms(later),
+    ].filter(Boolean),
   kv: (_, f) => [...inside.kv(later, f), ...keys()],
   wal: (_, f) => wal(f),
   store: (_, f) => [...inside.store(later, f), ...stored()],
