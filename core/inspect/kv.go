@@ -100,7 +100,7 @@ func KV(s *Subject, q Query) (*Keys, error) {
 	if s.Member != nil {
 		pins := s.Member.Pins()
 		k.Watchers = len(pins)
-		for _, p := range pins[:min(len(pins), most)] {
+		for _, p := range pins[:min(len(pins), mostThings)] {
 			k.Pins = append(k.Pins, Pin{Key: clip([]byte(p.Key)), End: clip([]byte(p.End)), Next: p.Next, Behind: p.Behind,
 				ID: p.ID, Stream: p.Stream})
 		}
@@ -125,9 +125,9 @@ func keyOf(l *mvcc.Look) Key {
 		k.Value, k.Size, k.Create, k.Mod, k.Version, k.Lease = clip(v.Value), len(v.Value), v.CreateRevision, v.ModRevision,
 			v.Version, v.Lease
 	}
-	k.Forgotten = max(0, len(l.Generations)-mostGroups)
+	k.Forgotten = max(0, len(l.Generations)-mostLives)
 	for _, g := range l.Generations[k.Forgotten:] {
-		life := Life{Created: g.Created, Version: g.Version, Ended: g.Ended, More: max(0, len(g.Revisions)-most16)}
+		life := Life{Created: g.Created, Version: g.Version, Ended: g.Ended, More: max(0, len(g.Revisions)-mostListed)}
 		for _, r := range g.Revisions[life.More:] {
 			life.Revs = append(life.Revs, revision(r))
 		}
@@ -150,7 +150,7 @@ func (s *Subject) waiting(applied uint64) (all []*raftpb.Entry) {
 	if s.Member == nil {
 		return s.logged(applied)
 	}
-	all = append(all, s.Member.Kept(applied+1, most)...)
+	all = append(all, s.Member.Kept(applied+1, mostThings)...)
 	for i := range s.Writes {
 		all = overwrite(all, &s.Writes[i])
 	}

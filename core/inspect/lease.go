@@ -45,7 +45,7 @@ func Leases(s *Subject, q Query) (*Promises, error) {
 		keys := s.Store.Leases.Keys(l.ID)
 		one := Promise{ID: l.ID, TTL: l.TTL, Remaining: l.Remaining, Expiry: int64(l.Expiry), KeyCount: len(keys),
 			Keys: []string{}}
-		for _, key := range slices.Clone(keys[:min(len(keys), most16)]) {
+		for _, key := range slices.Clone(keys[:min(len(keys), mostListed)]) {
 			one.Keys = append(one.Keys, clip([]byte(key)))
 		}
 		p.Leases = append(p.Leases, one)

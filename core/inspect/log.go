@@ -67,10 +67,10 @@ func WAL(s *Subject, q Query) (*Log, error) {
 	}
 	left := s.Left()
 	l := &Log{Files: []File{}, Broken: []File{}, Records: []Record{}, Last: s.Last, File: segments[len(segments)-1].Name}
-	for _, seg := range segments[max(0, len(segments)-most16):] {
+	for _, seg := range segments[max(0, len(segments)-mostListed):] {
 		l.Files = append(l.Files, fileOf(s.FS, left, dir, seg.Name, seg))
 	}
-	for _, name := range broken[max(0, len(broken)-most16):] {
+	for _, name := range broken[max(0, len(broken)-mostListed):] {
 		l.Broken = append(l.Broken, fileOf(s.FS, left, dir, name, wal.Segment{}))
 	}
 	if q.File != "" {

@@ -35,10 +35,11 @@ func MessageOf(m *raftpb.Message) *Message {
 	all := &Message{
 		Type: m.GetType().String(), From: m.GetFrom(), To: m.GetTo(), Term: m.GetTerm(), LogTerm: m.GetLogTerm(),
 		Index: m.GetIndex(), Commit: m.GetCommit(), Vote: m.GetVote(), Reject: m.GetReject(), RejectHint: m.GetRejectHint(),
-		Context: hex.EncodeToString(context[:min(len(context), most16)]), Bytes: proto.Size(m), Count: len(m.GetEntries()),
+		Context: hex.EncodeToString(context[:min(len(context), mostListed)]), Bytes: proto.Size(m),
+		Count:   len(m.GetEntries()),
 		Entries: []Pending{}, Snapshot: snapshot.GetIndex(), SnapshotTerm: snapshot.GetTerm(),
 	}
-	for _, e := range m.GetEntries()[:min(len(m.GetEntries()), most16)] {
+	for _, e := range m.GetEntries()[:min(len(m.GetEntries()), mostListed)] {
 		one := pendingOf(e)
 		one.Bytes = len(e.GetData())
 		all.Entries = append(all.Entries, one)

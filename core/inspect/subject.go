@@ -61,18 +61,18 @@ type Query struct {
 
 // Bounds of an answer.
 const (
-	usual      = 50
-	most       = 200
-	words      = 120 // characters of a key or a value
-	most16     = 16  // of a list in a list
-	mostGroups = 8
+	usualThings = 50
+	mostThings  = 200 // in a list
+	mostLetters = 120 // characters of a key or a value
+	mostListed  = 16  // of a list in a list
+	mostLives   = 8   // of a key
 )
 
 func (q *Query) limit() int {
 	if q.Limit <= 0 {
-		return usual
+		return usualThings
 	}
-	return min(q.Limit, most)
+	return min(q.Limit, mostThings)
 }
 
 // tabs is what there is to look at, by name.
@@ -106,4 +106,4 @@ func JSON(s *Subject, tab string, query []byte) (json.RawMessage, error) {
 }
 
 // clip is a key or a value as it is shown.
-func clip(b []byte) string { return api.Clip(b, words) }
+func clip(b []byte) string { return api.Clip(b, mostLetters) }

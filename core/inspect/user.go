@@ -52,7 +52,8 @@ func Users(s *Subject, q Query) (*People, error) {
 		if u.Roles == nil {
 			u.Roles = []string{}
 		}
-		p.Users = append(p.Users, User{Name: clip([]byte(u.Name)), Roles: u.Roles[:min(len(u.Roles), most16)], Root: u.Root})
+		roles := u.Roles[:min(len(u.Roles), mostListed)]
+		p.Users = append(p.Users, User{Name: clip([]byte(u.Name)), Roles: roles, Root: u.Root})
 		return len(p.Users) < q.limit()
 	})
 	a.EachRole(func(r *pb.Role) bool {
@@ -63,8 +64,8 @@ func Users(s *Subject, q Query) (*People, error) {
 }
 
 func roleOf(r *pb.Role) Role {
-	role := Role{Name: clip(r.Name), Permissions: []Permission{}, More: max(0, len(r.KeyPermission)-most16)}
-	for _, k := range r.KeyPermission[:min(len(r.KeyPermission), most16)] {
+	role := Role{Name: clip(r.Name), Permissions: []Permission{}, More: max(0, len(r.KeyPermission)-mostListed)}
+	for _, k := range r.KeyPermission[:min(len(r.KeyPermission), mostListed)] {
 		one := Permission{Kind: permissionKinds[k.PermType], Key: clip(k.Key)}
 		if one.Rest = len(k.RangeEnd) == 1 && k.RangeEnd[0] == 0; !one.Rest {
 			one.End = clip(k.RangeEnd)
