@@ -143,3 +143,25 @@ func TestReadsInAMinorityAreTold(t *testing.T) {
 		told{"leads$", "", `x = old.*Old: x=new was acknowledged at revision \d+, .* before this read began`},
 		told{"", "", `x = old.*旧值：x=new 在修订版本 \d+ 已被确认`})
 }
+
+// A line of the feed leads to the request or the member that it is about, by mouse and by key; what the visitor asked
+// stays until he sends it away.
+func TestALineLeadsToItsThing(t *testing.T) {
+	b, s1, o := quietWorld(t, 7)
+	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'get', key: 'x', rev: 99, member: %d }); vitrine.step(1e9);
+		vitrine.dispatch({ cmd: 'put', key: 'y', value: '1', member: %[1]d }); vitrine.step(1e9);
+		vitrine.dispatch({ cmd: 'pause', member: %[2]d })`, s1, o[1]))
+	b.until("the lines", fmt.Sprintf(`document.querySelector('#feed li').textContent.includes('S%d is paused') &&
+		document.querySelector('#feed').textContent.includes("your get x at S%d: etcdserver: mvcc")`, o[1], s1))
+	b.click("#feed li:first-child button")
+	b.until("the member", fmt.Sprintf(`s.selected.member === %d`, o[1]))
+	b.do(`const down = () => document.activeElement.dispatchEvent(
+			new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));
+		document.getElementById('feed').focus(); down(); down()`)
+	b.keys(enter)
+	b.until("the request", `document.querySelector('.lane h3').textContent.startsWith('get x')`)
+	b.until("two of mine", `document.querySelectorAll('#picker .mine').length === 2`)
+	b.click(".lane h3 button")
+	b.until("one of mine", `document.querySelectorAll('#picker .mine').length === 1`)
+	b.until("the other", `document.querySelector('.lane h3').textContent.startsWith('put y 1')`)
+}

@@ -61,8 +61,11 @@ func TestRefusalsAreTold(t *testing.T) {
 	w.Run(3 * time.Second)
 	leader := uint64(0)
 	for _, l := range told.told {
-		if l.Kind == "leader" {
+		switch l.Kind {
+		case "leader":
 			leader = l.Member
+		case "memberAdded":
+			t.Errorf("a member that was there from the beginning is told as new: %+v", l)
 		}
 	}
 	other := leader%5 + 1

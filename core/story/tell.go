@@ -40,6 +40,7 @@ type Teller struct {
 	requests map[uint64]asked // under way; for look-ups only
 	leases   uint64           // index of the last entry about a lease that was told
 	changes  uint64           // and of the last one about members
+	led      bool             // somebody has led: the members that a cluster begins with are no news
 }
 
 type ballot struct{ candidate, term uint64 }
@@ -169,9 +170,12 @@ func (t *Teller) changed(e *trace.Event, line *Line) {
 	if e.Index <= t.changes || e.A >= uint64(len(changes)) {
 		return
 	}
-	t.changes, line.Kind, line.Text = e.Index, changes[e.A], e.Text
-	if e.Text != "" {
+	t.changes, line.Text = e.Index, e.Text
+	switch {
+	case e.Text != "":
 		line.Kind = "memberRefused"
+	case t.led:
+		line.Kind = changes[e.A]
 	}
 }
 
@@ -187,6 +191,7 @@ func (t *Teller) role(e *trace.Event, line *Line) {
 	case 1:
 		line.Kind = "candidate"
 	case 2:
+		t.led = true
 		line.Kind, line.From = "leader", t.votes[ballot{e.Member, e.Term}]
 		clear(t.votes)
 	case 3:
