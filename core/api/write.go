@@ -100,9 +100,9 @@ func (b *Book) traceProposed(p *pending) {
 		b.t.EmitKey(e, put.Key)
 		return
 	}
-	if p.body != nil {
+	if p.body != nil && p.op.row().propose != nil {
 		e.Text = wordsOf(p.body, b.cfg.TraceValues)
-	} else { // the member's own
+	} else { // the member's own, or what it makes of a request
 		e.Text = EntryWords(&raftpb.Entry{Data: p.data}, b.cfg.TraceValues)
 	}
 	b.t.Emit(e)
