@@ -45,7 +45,7 @@ var table = [count]Info{
 		Name: "quorum-off-by-one", Source: "raft thesis 3.5", Seeds: 50,
 		Story: "the leader counts one acknowledgement that it never got",
 		Convicts: []int{invariant.LeaderCompleteness, invariant.StateMachineSafety, invariant.AckedDurable,
-			invariant.Bounded},
+			invariant.Bounded, invariant.Liveness},
 	},
 	CommitByCounting: {
 		Name: "commit-by-counting", Source: "raft thesis 3.6.2, figure 3.7", Seeds: 300, Needs: Elections,
@@ -239,13 +239,13 @@ var table = [count]Info{
 	CursorOffByOne: {
 		Name: "cursor-off-by-one", Source: "mutation of watch", Seeds: 50,
 		Story:    "catching up begins one revision too late",
-		Convicts: []int{invariant.WatchReliable, invariant.WatchResumable, invariant.WatchBookmarkable},
+		Convicts: []int{invariant.WatchReliable, invariant.WatchResumable, invariant.WatchBookmarkable, invariant.Liveness},
 	},
 	RevisionTorn: {
 		Name: "revision-torn", Source: "mutation of watch", Seeds: 20,
 		Story: "a response ends in the middle of a revision",
 		Convicts: []int{invariant.WatchReliable, invariant.WatchAtomic, invariant.Liveness,
-			invariant.WatchProgress},
+			invariant.WatchProgress, invariant.WatchUnique, invariant.WatchBookmarkable},
 	},
 	PreviousStale: {
 		Name: "previous-stale", Source: "mutation of mvcc", Seeds: 50,
@@ -267,7 +267,7 @@ var table = [count]Info{
 		Name: "group-state-first", Source: "mutation of driver", Seeds: 100,
 		Story: "where hard states of a group are merged the first one is kept instead of the last",
 		Convicts: []int{invariant.ElectionSafety, invariant.StateMachineSafety, invariant.VoteDurability,
-			invariant.AckedDurable},
+			invariant.AckedDurable, invariant.Boot},
 	},
 	SpareUnclean: {
 		Name: "spare-unclean", Source: "raft-wal, recycled segments", Seeds: 100,
@@ -432,7 +432,7 @@ var table = [count]Info{
 	ScanCutLoses: {
 		Name: "scan-cut-loses", Source: "mutation of mvcc", Seeds: 50,
 		Story:    "a scan that its bytes cut short goes on after the revision that did not fit",
-		Convicts: []int{invariant.WatchReliable, invariant.WatchResumable, invariant.WatchBookmarkable},
+		Convicts: []int{invariant.WatchReliable, invariant.WatchResumable, invariant.WatchBookmarkable, invariant.Liveness},
 	},
 	ScanCutRepeats: {
 		Name: "scan-cut-repeats", Source: "mutation of mvcc", Seeds: 50,
