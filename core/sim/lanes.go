@@ -398,6 +398,7 @@ func (l *storeLane) defragmented(e *clock.Event) {
 	if e.A == 0 {
 		if err := n.defrag.Copy(); err == nil {
 			e.A, e.At = 1, n.diskAt(n.fsyncTime())
+			n.copied = e.At
 			w.clock.Push(*e)
 			return
 		}

@@ -119,7 +119,7 @@ type storeLane struct {
 	commitEnds  int64 // when the one in flight does
 	reported    bool  // the commit in flight was, too early
 	defrag      *driver.Defrag
-	copied      int64        // when the defragmentation under way will have made its copy
+	copied      int64        // when the last defragmentation has made its copy, or will have
 	defragDue   bool         // one waits for the commit in flight
 	install     *clock.Event // the application of a snapshot that waits for the same
 	keeping     bool         // a housekeeping event is scheduled

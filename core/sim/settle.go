@@ -54,11 +54,9 @@ func (s settleWorld) Within(f func()) {
 
 // Copied implements settle.World.
 func (s settleWorld) Copied() int64 {
-	last := s.w.clock.Now
+	last := int64(0)
 	for _, n := range s.w.nodes {
-		if n.defrag != nil {
-			last = max(last, n.copied)
-		}
+		last = max(last, n.copied)
 	}
 	return last
 }

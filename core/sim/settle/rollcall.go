@@ -71,7 +71,11 @@ func (c *rollcall) missing() string {
 // answerTime is what a settled cluster may take for one answer.
 const answerTime = 5 * time.Second
 
-func (c *rollcall) over(limit time.Duration) bool { return c.Now()-c.since > int64(limit) }
+// over tells whether that is more than a while ago that a cluster may take for something. Where a database is being
+// copied on a slow disk, commits wait, and whoever waits for one.
+func (c *rollcall) over(limit time.Duration) bool {
+	return c.Now()-max(c.since, c.Copied()) > int64(limit)
+}
 
 // watchesAnswered: no request on a stream is left without its answer.
 func (c *rollcall) watchesAnswered() (string, bool) {

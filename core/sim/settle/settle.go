@@ -27,8 +27,8 @@ type World interface {
 	Now() int64
 	RunUntil(at int64)
 	Within(f func()) // does something at the present moment, as an event would
-	// Copied is when the slowest defragmentation under way will have made its copy: that it has begun on a slow disk is
-	// no fault of the cluster.
+	// Copied is when the last defragmentation has made its copy, or will have: that it has begun on a slow disk is no
+	// fault of the cluster.
 	Copied() int64
 	Leader() uint64 // 0 = there is none
 	Members() []Member
@@ -74,7 +74,7 @@ const (
 )
 
 func (s *settling) run(limit time.Duration) {
-	deadline := max(s.clients.Unread(), s.Copied()) + int64(limit)
+	deadline := max(s.Now(), s.clients.Unread(), s.Copied()) + int64(limit)
 	roll := rollcall{settling: s}
 	for s.judge.Violation() == nil {
 		if Unrecoverable(s.Members()) != "" {
