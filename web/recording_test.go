@@ -285,6 +285,13 @@ func (b *browser) refuses() {
 		b.do(`document.getElementById('tool-crash').click()`)
 		b.until("the reason", fmt.Sprintf(`document.getElementById('toast').textContent.includes(%q)`, why))
 		b.shot("recording-" + lang)
+		for _, tab := range []string{"kv", "wal", "store", "leases", "users"} {
+			b.do(fmt.Sprintf(`document.getElementById('tab-%s').click()`, tab))
+			b.until("why it shows no "+tab, fmt.Sprintf(`document.getElementById('tabpanel').textContent.includes(%q)`,
+				map[string]string{"zh": "录像只记录发生过的事", "en": "A recording tells what happened."}[lang]))
+		}
+		b.do(`document.getElementById('tab-raft').click()`)
+		b.until("the terms", `document.querySelectorAll('.terms li').length > 0`)
 	}
 	said := eval[string](b,
 		`(() => { try { vitrine.dispatch({ cmd: 'crash', member: 1 }); return '' } catch (err) { return err.message } })()`)

@@ -98,7 +98,7 @@ export function start() {
         ...rows.map(([k, what]) => element('div', {}, element('kbd', {}, k), element('span', {}, t(`key.${what}`)))),
       ),
       element('h3', {}, t('help.mouse')),
-      ...['help.click', 'help.drag', 'help.link'].map((k) => element('p', {}, t(k))),
+      ...['help.click', 'help.card', 'help.drag', 'help.link'].map((k) => element('p', {}, t(k))),
       element('h3', {}, t('help.true')),
       element('p', {}, t('help.trueText')),
     );

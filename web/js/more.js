@@ -212,11 +212,11 @@ function world(f) {
       Array.from({ length: 9 }, (_, i) => [i + 1, String(i + 1)]),
       f.members.length,
     ),
-    ticks = [...new Set([4, 10, 20, 50, f.raft.election])].sort((a, b) => a - b),
+    ticks = [...new Set([4, 10, 20, 50, f.raft.election || 10])].sort((a, b) => a - b),
     election = pick(
       'election',
       ticks.map((n) => [n, t('more.timeout', { low: span(n * f.tick), high: span((2 * n - 1) * f.tick) })]),
-      f.raft.election,
+      f.raft.election || 10,
     ),
     send = element('button', { type: 'submit', class: 'btn', id: 'more-world' }, t('more.world'));
   updates.push((_, f) => able(send, recorded(f)));
