@@ -20,6 +20,13 @@ let at = 0; // the revision that is read, 0 = the newest
 let page = { from: '', before: [] }; // the first key of the page, and of those before it
 let epoch = 0; // of the world that this is about
 
+/** @param {number} next */
+function forget(next) {
+  [at, page, epoch] = [0, { from: '', before: [] }, next];
+  opened.clear();
+  made.clear();
+}
+
 /**
  * @param {Later} later
  * @param {Frame} f
@@ -27,10 +34,7 @@ let epoch = 0; // of the world that this is about
 export function kv(later, f) {
   const why = none(f);
   if (why) return why;
-  if (f.epoch !== epoch) {
-    [at, page, epoch] = [0, { from: '', before: [] }, f.epoch];
-    opened.clear();
-  }
+  if (f.epoch !== epoch) forget(f.epoch);
   const slider = element('input', { type: 'range', id: 'kv-rev', step: '1', 'aria-label': t('kv.slider') }),
     out = element('output', { for: 'kv-rev' }),
     axis = element('div', { class: 'axis', 'aria-hidden': 'true' }),
@@ -179,6 +183,19 @@ function pendingRows(k) {
   ];
 }
 
+// madeBy tells where the value of a key came from. It is asked once a revision.
+/** @type {Map<string, { of: string, node: Node }>} */
+const made = new Map();
+/**
+ * @param {any} one
+ * @param {number} member
+ */
+function madeBy(one, member) {
+  const of = `${epoch}|${one.mod}|${t('card.cause')}`;
+  if (made.get(one.key)?.of !== of) made.set(one.key, { of, node: origin(member, { rev: one.mod }) });
+  return made.get(one.key).node;
+}
+
 /**
  * @param {any} one
  * @param {any} k
@@ -206,7 +223,7 @@ function keyRow(one, k, go, again, member) {
         ? t('kv.pair', { ...one, bytes: bytes(one.size) }) + (one.lease ? ` ${t('kv.lease', { id: one.lease })}` : '')
         : t('kv.gone', { rev: k.rev }),
     ),
-    one.exists && opened.has(one.key) ? origin(member, { rev: one.mod }) : null,
+    one.exists && opened.has(one.key) ? madeBy(one, member) : null,
     element(
       'button',
       {
@@ -224,6 +241,7 @@ function keyRow(one, k, go, again, member) {
     if (row.open) opened.add(one.key);
     else opened.delete(one.key);
     if (opened.size > 200) opened.clear();
+    if (!row.open) made.delete(one.key);
     again();
   });
   return row;
