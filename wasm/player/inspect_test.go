@@ -3,6 +3,7 @@ package player_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 
 	"vitrine/core/picture"
@@ -175,4 +176,23 @@ func TestANewLeaderFillsTheGlasses(t *testing.T) {
 	if now := left(); now < 19 {
 		t.Errorf("at the new leader %.1f s are left", now)
 	}
+}
+
+// TestAHeldMessageHoldsUpNothing: spans in which nothing moves are still passed quickly.
+func TestAHeldMessageHoldsUpNothing(t *testing.T) {
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 0.05})
+	until(t, p, "a leader", leads)
+	do(t, p, `{"cmd":"set","name":"rate","value":0}`)
+	do(t, p, `{"cmd":"put","key":"x","value":"1"}`)
+	held := false
+	until(t, p, "a held message", func(s *picture.State) bool {
+		for i := range s.Messages {
+			if m := &s.Messages[i]; m.Type == "MsgAppResp" && !held {
+				_, err := p.Dispatch([]byte(fmt.Sprintf(`{"cmd":"hold","id":%d}`, m.ID)))
+				held = err == nil
+			}
+		}
+		return held
+	})
+	until(t, p, "an idle span", func(s *picture.State) bool { return p.Boost > 2 })
 }

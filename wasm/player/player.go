@@ -246,8 +246,9 @@ func (p *Player) idle(passed float64) float64 {
 // heartbeats at least.
 func (p *Player) activity() (beat, busy bool) {
 	for i := range p.State.Messages {
-		switch m := &p.State.Messages[i]; m.Type {
-		case "MsgHeartbeat", "MsgHeartbeatResp":
+		switch m := &p.State.Messages[i]; {
+		case m.Held != 0: // it goes nowhere
+		case m.Type == "MsgHeartbeat" || m.Type == "MsgHeartbeatResp":
 			beat = true
 		default:
 			return true, true
