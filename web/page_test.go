@@ -496,8 +496,8 @@ func TestTheStorySurvivesTheLossOfTheGraphics(t *testing.T) {
 // unnamed lists controls that a screen reader could not name.
 const unnamed = `[...document.querySelectorAll('button, input, select, dialog, aside, nav, main, ' +
 	'[role="dialog"], [role="toolbar"]')]
-	.filter((e) => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.labels?.length ||
-		e.textContent.trim()))
+	.filter((e) => !e.closest('[hidden]') && !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') ||
+		e.labels?.length || e.textContent.trim()))
 	.map((e) => e.outerHTML.slice(0, 80)).join('\n')`
 
 // faint lists visible words whose contrast with their ground is below 4.5:1.
