@@ -128,10 +128,11 @@ func TestReadsInAMinorityAreTold(t *testing.T) {
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'put', key: 'x', value: 'old', member: %d }); vitrine.step(2e9);
 		vitrine.dispatch({ cmd: 'cut', from: [%[1]d, %d], to: [%d, %d, %d] });
 		vitrine.dispatch({ cmd: 'get', key: 'x', member: %[1]d }); vitrine.step(3e8)`, s1, o[0], rest[0], rest[1], rest[2]))
-	b.tells("stalled read", told{"", fmt.Sprintf("%s are cut off from the leader", list(rest, ", ", ",? and ")),
+	b.tells("stalled read", told{"",
+		fmt.Sprintf("%s are cut off from the leader · it reaches no majority", list(rest, ", ", ",? and ")),
 		fmt.Sprintf(`asks a majority whether S%d still leads, and one more answer of %s is missing: %[2]s are cut off`,
 			s1, list(rest, ", ", ",? and "))},
-		told{"", fmt.Sprintf("%s 与领导者断开", list(rest, "、", " 和 ")),
+		told{"", fmt.Sprintf("%s 与领导者断开 · 它联系不到多数派", list(rest, "、", " 和 ")),
 			fmt.Sprintf(`正在询问多数派 S%d 是否仍是领导者，还缺 %s 中 1 个答复：%[2]s 与 S%[1]d 断开。`, s1, list(rest, "、", " 和 "))})
 
 	b.do(fmt.Sprintf(`for (let i = 0; i < 400 && ![%d, %d, %d].includes(vitrine.state().leader); i++) vitrine.step(5e7);

@@ -69,6 +69,10 @@ function leads(f, leader, up) {
   if (others.length) parts.push(t('head.stale', { names: names(others), n: others.length }));
   else if (away.length) parts.push(t('head.away', { names: names(away), n: away.length }));
   else parts.push(...oneWay(f));
+  const quorum = Math.floor(f.members.length / 2) + 1,
+    reached = up.filter((m) => !away.includes(m));
+  if (reached.length < quorum) parts.push(t('head.minority'));
+  else if (reached.filter((m) => m.disk !== 'stalled').length < quorum) parts.push(t('head.disks'));
   if (parts.length === 2) parts.push(t('head.committed', { n: f.commit }));
   return { title: t('head.leads', { name: name(leader.id) }), sub: join(parts), leads: true, term: leader.term };
 }

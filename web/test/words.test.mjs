@@ -104,6 +104,26 @@ test('the headline names what is wrong', () => {
     }),
     'S1 leads | term 2 · all 5 members up · S3 is cut off from the leader',
   );
+});
+
+test('and what follows from it', () => {
+  const minority = (f) => {
+    f.cuts = [3, 4, 5].flatMap(
+      (id) =>
+        /** @type {[number, number][]} */ ([
+          [1, id],
+          [id, 1],
+        ]),
+    );
+  };
+  assert.equal(
+    said(minority),
+    'S1 leads | term 2 · all 5 members up · S3, S4, and S5 are cut off from the leader' +
+      ' · it reaches no majority: nothing is committed',
+  );
+  const hang = (f, ...members) =>
+    members.slice(0, 3).forEach((m) => Object.assign(m, { disk: 'stalled', diskUntil: 2e9 }));
+  assert.match(said(hang), / · the disks of S1, S2, and S3 hang, 1 s more · too few disks work: nothing is committed/);
   const halves = (f, s1) => {
     crash(f, s1);
     f.cuts = [2, 3].flatMap((a) =>
