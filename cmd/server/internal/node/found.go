@@ -31,6 +31,12 @@ func (n *Node) birth() (b driver.Birth, err error) {
 	}
 	members := n.firstMembers()
 	if n.cfg.NewCluster {
+		if n.cfg.Discover != nil {
+			if n.cfg.Cluster, err = n.cfg.Discover(n.id); err != nil {
+				return b, err
+			}
+			members = n.firstMembers()
+		}
 		if n.alreadyKnown(members) {
 			return b, fmt.Errorf("member %s has already been bootstrapped", hexID(n.id))
 		}

@@ -35,7 +35,9 @@ type Config struct {
 	Cluster    map[string][]string // name to peer URLs, for a member that has no log yet
 	NewCluster bool
 	Token      string
-	Verify     func() error // what must hold before a member is born
+	// Discover finds the members of a new cluster; self is this one's id. nil: Cluster has them.
+	Discover func(self uint64) (map[string][]string, error)
+	Verify   func() error // what must hold before a member is born
 
 	Version string // etcd's, as Status says it
 

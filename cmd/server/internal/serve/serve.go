@@ -158,6 +158,7 @@ func (s *Server) open(registry prometheus.Registerer) (*node.Node, error) {
 	cfg, log := s.cfg, s.log
 	c := nodeConfig(cfg, log, registry)
 	c.PeerTLS = s.peerTLS
+	s.discover(&c)
 	var err error
 	if c.Secrets, err = secret.New(cfg.AuthToken, int(cfg.BcryptCost)); err != nil {
 		log.Warn("failed to create token provider", zap.Error(err))
