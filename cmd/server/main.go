@@ -2,6 +2,7 @@
 // disks and sockets, with the page of the project inside.
 //
 //	vitrine                                    one member on localhost:2379
+//	vitrine gateway start --endpoints ...      passes connections on to members
 //	vitrine --name a --data-dir /var/lib/v ... etcd's flags, see --help
 //
 // It speaks etcd's API, peer protocol and data directory, so that etcdctl,
@@ -31,6 +32,9 @@ func main() { os.Exit(run(os.Args[1:])) }
 // run is main with an exit code: 0 after a stop that was asked for, 1 for what went
 // wrong, 2 for a command line that makes no sense.
 func run(args []string) int {
+	if len(args) > 0 && args[0] == "gateway" {
+		return runGateway(args[1:])
+	}
 	cfg, err := config.Parse(args, os.Environ(), os.Stderr)
 	var usage *config.UsageError
 	switch {

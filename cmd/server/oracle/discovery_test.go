@@ -2,7 +2,10 @@ package oracle
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -44,6 +47,36 @@ func TestDiscoveryTogether(t *testing.T) {
 		}
 		for _, m := range members {
 			m.ready()
+		}
+	}
+}
+
+// TestGatewayCommand: etcdctl by way of `gateway start`, whose first endpoint does not answer.
+func TestGatewayCommand(t *testing.T) {
+	processes(t)
+	m := run(t, []kind{vitrine})[0]
+	for _, k := range []kind{etcd, vitrine} {
+		free := freeAddresses(t, 2)
+		cmd := exec.Command(binary(t, string(k)), "gateway", "start", "--listen-addr", free[0],
+			"--endpoints=http://"+free[1]+","+strings.TrimPrefix(m.client, "http://"), "--retry-delay", "100ms")
+		ok(t, cmd.Start())
+		by := *m
+		by.client = "http://" + free[0]
+		if err := by.waitReady(readyTimeout); err != nil {
+			t.Errorf("%s: %v", k, err)
+		}
+		for i := range 4 {
+			put := ctl(t, []*member{&by}, "", "put", fmt.Sprint("k", i), "v")
+			if put.Stdout != "OK\n" {
+				t.Errorf("%s: %+v", k, put)
+			}
+		}
+		ok(t, cmd.Process.Signal(syscall.SIGTERM))
+		_ = cmd.Wait()
+		bad := command(t, exec.Command(binary(t, string(k)), "gateway", "start", "--listen-addr", free[0], "--endpoints",
+			free[0]), "")
+		if bad.Code != 1 || !strings.Contains(bad.Stdout, "should not resolve to the gateway listen addr") {
+			t.Errorf("%s: %+v", k, bad)
 		}
 	}
 }

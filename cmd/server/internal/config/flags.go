@@ -265,6 +265,9 @@ const usage = `Usage:
   vitrine [flags]
     Start a server.
 
+  vitrine gateway start [flags]
+    Pass connections on to the members of a cluster.
+
   vitrine --version
     Show the version.
 
