@@ -173,7 +173,8 @@ func TestServerKnowsNoSimulator(t *testing.T) {
 
 // floors lists the packages of the server; each may import only earlier ones.
 var floors = []string{
-	"port", "authority", "tasks", "secure", "relay", "listen", "dial", "logs", "version", "secret", "discovery", "config",
+	"port", "authority", "tasks", "secure", "relay", "listen", "dial", "logs", "version", "secret", "discovery",
+	"tracing", "config",
 	"telemetry", "peer", "disk", "node", "corruption", "serving", "lockpb", "lock", "grpcapi", "gateway", "admin", "serve",
 }
 

@@ -30,6 +30,7 @@ import (
 
 	"vitrine/cmd/server/internal/discovery"
 	"vitrine/cmd/server/internal/secure"
+	"vitrine/cmd/server/internal/tracing"
 	"vitrine/core/duty"
 	"vitrine/core/limits"
 )
@@ -59,6 +60,9 @@ type Config struct {
 	InitialCluster      Cluster
 	InitialClusterState string // "new" or "existing"
 	InitialClusterToken string
+
+	EnableTracing bool
+	Tracing       tracing.Config
 
 	// Where the other members of a new cluster are found, if not in InitialCluster.
 	Discovery                      discovery.Config
@@ -425,6 +429,11 @@ func (c *Config) validate() error {
 	}
 	if err := c.validateTLS(); err != nil {
 		return err
+	}
+	if c.EnableTracing {
+		if err := c.Tracing.Check(); err != nil {
+			return err
+		}
 	}
 	if err := c.validateTiming(); err != nil {
 		return err

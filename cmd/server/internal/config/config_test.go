@@ -207,7 +207,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("etcd has --%s", name)
 		}
 	}
-	if restricted < 10 {
+	if restricted < 6 {
 		t.Errorf("only %d flags are held to their defaults", restricted)
 	}
 }

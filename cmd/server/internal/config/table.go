@@ -180,6 +180,17 @@ func observingFlags() []spec {
 		{"log-format", "json", "json or console.", func(p *parser) any { return &p.c.LogFormat }, nil},
 		{"log-outputs", "default", "Files, 'stdout' or 'stderr', separated by commas; 'default' is stderr.",
 			func(p *parser) any { return &p.outputs }, nil},
+		{"enable-distributed-tracing", "false", "Tell a collector of OpenTelemetry what calls take.",
+			func(p *parser) any { return &p.c.EnableTracing }, nil},
+		{"distributed-tracing-address", "localhost:4317", "Address of the collector.",
+			func(p *parser) any { return &p.c.Tracing.Address }, nil},
+		{"distributed-tracing-service-name", "etcd", "Name of the service in traces, the same for all members.",
+			func(p *parser) any { return &p.c.Tracing.Service }, nil},
+		{"distributed-tracing-instance-id", "", "Id of the instance in traces, another for each member.",
+			func(p *parser) any { return &p.c.Tracing.Instance }, nil},
+		{"distributed-tracing-sampling-rate", "0",
+			"Of a million calls so many are traced, besides those of clients that trace.",
+			func(p *parser) any { return &p.c.Tracing.PerMillion }, nil},
 		{"enable-log-rotation", "false", "Begin a new file when the one of --log-outputs is large.",
 			func(p *parser) any { return &p.rotate }, nil},
 		{"log-rotation-config-json", rotation, "How to rotate the log, with --enable-log-rotation.",
@@ -215,7 +226,6 @@ func observingFlags() []spec {
 const (
 	notYet         = "this version cannot do it yet"
 	noOldDiscovery = "etcd 3.7 has only its name left"
-	noTracing      = "this version has no distributed tracing"
 	oneSnapshot    = "there is one database, and the log keeps what it needs"
 )
 
@@ -237,11 +247,6 @@ func restrictedFlags() []spec {
 		here("discovery-proxy", "", "Proxy for it.", text, noOldDiscovery),
 		here("discovery-fallback", "exit", "What to do when discovery fails.", text, "there is no proxy to fall back to"),
 		idle("downgrade-check-time", "5s", "Time between checks of a downgrade's progress.", duration, notYet),
-		here("enable-distributed-tracing", "false", "Trace requests with OpenTelemetry.", boolean, noTracing),
-		idle("distributed-tracing-address", "localhost:4317", "Address of the collector.", text, noTracing),
-		idle("distributed-tracing-service-name", "etcd", "Name of the service in traces.", text, noTracing),
-		idle("distributed-tracing-instance-id", "", "Id of the instance in traces.", text, noTracing),
-		idle("distributed-tracing-sampling-rate", "0", "Samples per million spans.", number, noTracing),
 		here("logger", "zap", "Kind of logger.", text, "there is no other"),
 		here("max-snapshots", "5", "Most snapshot files to keep.", number, oneSnapshot),
 		here("max-wals", "5", "Most wal files to keep.", number, oneSnapshot),

@@ -72,7 +72,9 @@ func (s *Server) readKeepAlives(ctx context.Context, ss grpc.ServerStream, m *me
 		call := c
 		call.Body = request
 		if !s.readers.Go(func() {
-			response, err := s.node.Ask(ctx, call)
+			asked, end := s.tracer.Begin(ctx, request)
+			response, err := s.node.Ask(asked, call)
+			end()
 			answer <- result{response, err}
 		}) {
 			return api.ErrStopped

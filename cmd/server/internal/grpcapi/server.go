@@ -23,6 +23,7 @@ import (
 
 	"vitrine/cmd/server/internal/lock"
 	"vitrine/cmd/server/internal/tasks"
+	"vitrine/cmd/server/internal/tracing"
 	"vitrine/core/api"
 	"vitrine/core/limits"
 )
@@ -38,10 +39,11 @@ type Config struct {
 	KeepAliveMinTime     time.Duration // a client that pings more often is sent away
 	KeepAliveInterval    time.Duration
 	KeepAliveTimeout     time.Duration
-	SlowRequest          time.Duration // requests that take longer leave a line in the log
-	Extensive            bool          // measure how long all calls take
-	ClientCertAuth       bool          // the common name of a client's verified certificate is its user
-	ElectionTimeout      time.Duration // three of them without a leader end the streams that ask for one
+	SlowRequest          time.Duration   // requests that take longer leave a line in the log
+	Extensive            bool            // measure how long all calls take
+	Tracer               *tracing.Tracer // nil: calls are not traced
+	ClientCertAuth       bool            // the common name of a client's verified certificate is its user
+	ElectionTimeout      time.Duration   // three of them without a leader end the streams that ask for one
 }
 
 // Server serves the API.
@@ -55,6 +57,7 @@ type Server struct {
 	grpc    *grpc.Server
 	health  *health.Server
 	locks   *lock.Server
+	tracer  *tracing.Tracer
 	readers tasks.Group // of what watch streams ask for
 }
 
@@ -71,7 +74,7 @@ func New(cfg Config) *Server {
 	s := &Server{certs: cfg.ClientCertAuth, node: cfg.Node, log: cfg.Log, slow: cfg.SlowRequest,
 		elect:   cmp.Or(cfg.ElectionTimeout, limits.ElectionTicks*limits.Tick),
 		metrics: newMetrics(cfg.Registry, cfg.Extensive),
-		health:  health.NewServer(), locks: lock.New(cfg.Node)}
+		health:  health.NewServer(), locks: lock.New(cfg.Node), tracer: cfg.Tracer}
 	options := []grpc.ServerOption{
 		grpc.Creds(landed{}),
 		grpc.ForceServerCodecV2(newCodec(s.metrics.sentBytes, s.metrics.receivedBytes)),
@@ -86,6 +89,9 @@ func New(cfg Config) *Server {
 		// Workers keep their grown stacks from one request to the next.
 		grpc.NumStreamWorkers(uint32(128 * runtime.GOMAXPROCS(0))),
 		grpc.ChainUnaryInterceptor(s.othersUnary),
+	}
+	if s.tracer != nil {
+		options = append(options, s.tracer.ServerOption())
 	}
 	if cfg.KeepAliveMinTime > 0 {
 		options = append(options, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: cfg.KeepAliveMinTime}))

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"vitrine/cmd/server/internal/tracing"
 	"vitrine/core/api"
 	"vitrine/core/pb"
 )
@@ -96,7 +97,9 @@ func unary[T any](op api.Operation) rpc {
 		err := s.admit(ctx, "unary", &call)
 		var response any
 		if err == nil {
-			response, err = s.node.Ask(ctx, call)
+			asked, end := s.tracer.Begin(ctx, request)
+			response, err = s.node.Ask(asked, call)
+			end()
 			err = statusOf(err)
 		}
 		m.done(begun, err)
@@ -147,6 +150,8 @@ func (s *Server) rangeStream(ss grpc.ServerStream, m *method, c api.Call) error 
 	}
 	c.Body = request
 	return s.inParts(ss, c, func(ctx context.Context) error {
+		ctx, end := s.tracer.Begin(ctx, tracing.Streamed{RangeRequest: request})
+		defer end()
 		return s.node.RangeStream(ctx, c, func(r *pb.RangeStreamResponse) error { return send(ctx, ss, m, r) })
 	})
 }

@@ -37,6 +37,7 @@ import (
 	"vitrine/cmd/server/internal/serving"
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/cmd/server/internal/telemetry"
+	"vitrine/cmd/server/internal/tracing"
 	"vitrine/cmd/server/internal/version"
 	"vitrine/core/api"
 	"vitrine/core/consensus"
@@ -53,6 +54,7 @@ type Server struct {
 	node    *node.Node
 	door    *serving.Server
 	grpc    *grpcapi.Server
+	tracer  *tracing.Tracer  // nil: calls are not traced
 	gateway *gateway.Gateway // nil: there is none
 
 	clientTLS, peerTLS      *secure.Side
@@ -100,8 +102,17 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		_ = s.down(n.Stop)
 		return nil, err
 	}
+	if cfg.EnableTracing {
+		if s.tracer, err = tracing.New(context.Background(), cfg.Tracing); err != nil {
+			close(s.stopping)
+			_ = s.down(n.Stop)
+			return nil, err
+		}
+		log.Info("distributed tracing setup enabled")
+	}
 	s.grpc = grpcapi.New(grpcapi.Config{
-		Node: s.door, Log: log, Registry: registry,
+		Tracer: s.tracer,
+		Node:   s.door, Log: log, Registry: registry,
 		MaxRequestBytes: int(cfg.MaxRequestBytes), MaxConcurrentStreams: cfg.MaxConcurrentStreams,
 		KeepAliveMinTime: cfg.GRPCKeepAliveMinTime, KeepAliveInterval: cfg.GRPCKeepAliveInterval,
 		KeepAliveTimeout: cfg.GRPCKeepAliveTimeout,
@@ -333,6 +344,11 @@ func (s *Server) down(stopNode func() error) error {
 		h.Close()
 	}
 	err := stopNode()
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	if err := s.tracer.Close(ctx); err != nil {
+		s.log.Warn("the collector has not taken all spans", zap.Error(err))
+	}
+	cancel()
 	s.closeListeners()
 	for _, split := range s.splitters {
 		split.Close()
