@@ -113,7 +113,7 @@ func (l *lab) serve(files fs.FS) http.Handler {
 			name = "index.html"
 		}
 		data, err := fs.ReadFile(files, name)
-		if lost := l.lost.Load(); err != nil || lost != nil && *lost == name {
+		if lost := l.lost.Load(); err != nil || lost != nil && strings.HasSuffix(name, "/"+*lost) {
 			http.NotFound(w, r)
 			return
 		}

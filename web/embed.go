@@ -15,15 +15,17 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Files is the built page: index.html, style.css, js/, assets/, vitrine.wasm and
-// wasm_exec.js, and for each file of some size NAME.br, the same in brotli. All
-// addresses in it are relative. It reports false when the page was not built.
+// Files is the built page: index.html, the gallery's assets/replays/, and a folder
+// kept-DIGEST with all that a browser may keep for ever, as its name changes with it:
+// style.css, js/, assets/, vitrine.wasm and wasm_exec.js. For each file of some size
+// there is NAME.br, the same in brotli. All addresses in it are relative. It reports
+// false when the page was not built.
 func Files() (fs.FS, bool) {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
 		return nil, false
 	}
-	if _, err := fs.Stat(files, "vitrine.wasm"); err != nil {
+	if found, err := fs.Glob(files, "kept-*/vitrine.wasm"); err != nil || len(found) != 1 {
 		return nil, false
 	}
 	return files, true

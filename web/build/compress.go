@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"os"
@@ -33,6 +34,7 @@ func remember(dist string) twins {
 		return t
 	}
 	walk(dist, func(name string, data []byte) error {
+		name = below(name)
 		if plain, ok := strings.CutSuffix(name, ".br"); ok {
 			t.packed[plain] = data
 		} else {
@@ -66,15 +68,41 @@ func walk(dist string, visit func(name string, data []byte) error) error {
 		if err != nil {
 			return err
 		}
-		return visit(name, data)
+		return visit(filepath.ToSlash(name), data)
 	})
 }
 
+// keptPrefix begins the name of the folder whose files never change under their
+// names: a digest of all of them follows. The server has browsers keep those.
+const keptPrefix = "kept-"
+
+// below is the name of a file without the folder of its day.
+func below(name string) string {
+	if folder, rest, found := strings.Cut(name, "/"); found && strings.HasPrefix(folder, keptPrefix) {
+		return rest
+	}
+	return name
+}
+
+// digest of the names and contents of all files in a folder.
+func digest(dir string) (string, error) {
+	sum := sha256.New()
+	err := walk(dir, func(name string, data []byte) error {
+		fmt.Fprintf(sum, "%s %d\n", name, len(data))
+		sum.Write(data)
+		return nil
+	})
+	return fmt.Sprintf("%x", sum.Sum(nil)[:6]), err
+}
+
 // compress writes a .br beside every file that gains by it, or takes the one
-// that an earlier build has made of the same file.
-func compress(dist string, earlier twins, quality int) (raw, packed int64, err error) {
-	lowest := max(quality, earlier.quality)
+// that an earlier build has made of the same file. lowest is the quality of the worst.
+func compress(dist string, earlier twins, quality int) (raw, packed int64, lowest int, err error) {
+	lowest = max(quality, earlier.quality)
 	err = walk(dist, func(name string, data []byte) error {
+		if strings.HasPrefix(name, keptPrefix) {
+			return nil // that folder is compressed by itself
+		}
 		raw += int64(len(data))
 		twin := earlier.of(name, data, quality)
 		if twin == nil {
@@ -91,10 +119,7 @@ func compress(dist string, earlier twins, quality int) (raw, packed int64, err e
 		packed += int64(len(twin))
 		return os.WriteFile(filepath.Join(dist, name+".br"), twin, 0o644)
 	})
-	if err != nil {
-		return raw, packed, err
-	}
-	return raw, packed, os.WriteFile(filepath.Join(dist, qualityFile), fmt.Appendln(nil, lowest), 0o644)
+	return raw, packed, lowest, err
 }
 
 func pack(data []byte, quality int) ([]byte, error) {

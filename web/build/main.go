@@ -46,7 +46,11 @@ func build(root string, quality int) (raw, packed int64, err error) {
 	if err := empty(dist); err != nil {
 		return 0, 0, err
 	}
-	if err := compile(root, filepath.Join(dist, "vitrine.wasm")); err != nil {
+	fresh := filepath.Join(dist, "fresh")
+	if err := os.Mkdir(fresh, 0o755); err != nil {
+		return 0, 0, err
+	}
+	if err := compile(root, filepath.Join(fresh, "vitrine.wasm")); err != nil {
 		return 0, 0, err
 	}
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
@@ -55,47 +59,91 @@ func build(root string, quality int) (raw, packed int64, err error) {
 	}
 	for from, to := range map[string]string{
 		filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec.js"): "wasm_exec.js",
-		filepath.Join(root, "web", "index.html"):                                        "index.html",
 		filepath.Join(root, "web", "style.css"):                                         "style.css",
 	} {
-		if err := copyFile(from, filepath.Join(dist, to)); err != nil {
+		if err := copyFile(from, filepath.Join(fresh, to)); err != nil {
 			return 0, 0, err
 		}
 	}
 	for from, to := range map[string]string{
-		filepath.Join(root, "web", "js"):          "js",
-		filepath.Join(root, "assets", "icons"):    "assets/icons",
-		filepath.Join(root, "assets", "fonts"):    "assets/fonts",
-		filepath.Join(root, "assets", "messages"): "assets/messages",
-		filepath.Join(root, "assets", "replays"):  "assets/replays",
+		filepath.Join(root, "web", "js"):          filepath.Join(fresh, "js"),
+		filepath.Join(root, "assets", "icons"):    filepath.Join(fresh, "assets", "icons"),
+		filepath.Join(root, "assets", "fonts"):    filepath.Join(fresh, "assets", "fonts"),
+		filepath.Join(root, "assets", "messages"): filepath.Join(fresh, "assets", "messages"),
+		filepath.Join(root, "assets", "replays"):  filepath.Join(dist, "assets", "replays"),
 	} {
-		if err := os.CopyFS(filepath.Join(dist, filepath.FromSlash(to)), os.DirFS(from)); err != nil {
+		if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 			return 0, 0, err
 		}
 	}
-	if err := tellSize(filepath.Join(dist, "index.html"), filepath.Join(dist, "vitrine.wasm")); err != nil {
-		return 0, 0, err
-	}
-	return compress(dist, earlier, quality)
+	return finish(root, dist, fresh, earlier, quality)
 }
 
-// tellSize writes into the page how many bytes its program has: what a browser
-// counts while it loads is unpacked, and the server tells the packed size.
-func tellSize(page, program string) error {
-	info, err := os.Stat(program)
+// finish compresses everything and gives the folder of what a browser may keep its
+// name: that changes with any of its files.
+func finish(root, dist, fresh string, earlier twins, quality int) (raw, packed int64, err error) {
+	sum, err := digest(fresh)
+	if err != nil {
+		return 0, 0, err
+	}
+	kept := filepath.Join(dist, keptPrefix+sum)
+	if err := os.Rename(fresh, kept); err != nil {
+		return 0, 0, err
+	}
+	raw, packed, lowest, err := compress(kept, earlier, quality)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := index(root, dist, kept); err != nil {
+		return 0, 0, err
+	}
+	rawRest, packedRest, lowestRest, err := compress(dist, earlier, quality)
+	if err != nil {
+		return 0, 0, err
+	}
+	note := fmt.Appendln(nil, min(lowest, lowestRest))
+	return raw + rawRest, packed + packedRest, os.WriteFile(filepath.Join(dist, qualityFile), note, 0o644)
+}
+
+// index writes the page: it names the folder of the day, and how large the program is.
+func index(root, dist, kept string) error {
+	html, err := os.ReadFile(filepath.Join(root, "web", "index.html"))
 	if err != nil {
 		return err
 	}
-	html, err := os.ReadFile(page)
-	if err != nil {
+	text := string(html)
+	folder := filepath.Base(kept) + "/"
+	for _, attribute := range []string{`href="assets/`, `href="style.css"`, `src="assets/`, `src="js/`} {
+		if !strings.Contains(text, attribute) {
+			return fmt.Errorf("web/index.html has no %s", attribute)
+		}
+		name, file, _ := strings.Cut(attribute, `"`)
+		text = strings.ReplaceAll(text, attribute, name+`"`+folder+file)
+	}
+	if text, err = tellSize(text, filepath.Join(kept, "vitrine.wasm")); err != nil {
 		return err
 	}
-	const blank = `name="program-bytes" content="0"`
-	told := strings.Replace(string(html), blank, fmt.Sprintf(`name="program-bytes" content="%d"`, info.Size()), 1)
-	if told == string(html) {
-		return fmt.Errorf("%s has no place for the size of the program: %s", page, blank)
+	return os.WriteFile(filepath.Join(dist, "index.html"), []byte(text), 0o644)
+}
+
+// tellSize writes into the page how many bytes its program has, and how many of them
+// travel: what a browser counts while it loads is unpacked, and it is not told more.
+func tellSize(html, program string) (string, error) {
+	raw, err := os.Stat(program)
+	if err != nil {
+		return "", err
 	}
-	return os.WriteFile(page, []byte(told), 0o644)
+	travels := raw
+	if twin, err := os.Stat(program + ".br"); err == nil {
+		travels = twin
+	}
+	const blank = `name="program-bytes" content="0 0"`
+	sizes := fmt.Sprintf(`name="program-bytes" content="%d %d"`, raw.Size(), travels.Size())
+	told := strings.Replace(html, blank, sizes, 1)
+	if told == html {
+		return "", fmt.Errorf("web/index.html has no place for the size of the program: %s", blank)
+	}
+	return told, nil
 }
 
 // empty removes what an earlier build left, but not what git keeps.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ func TestCompressedTwinsHoldTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	raw, packed, err := compress(dir, twins{}, 5)
+	raw, packed, _, err := compress(dir, twins{}, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,11 @@ func TestWhatHasNotChangedIsNotCompressedAgain(t *testing.T) {
 		if err := os.RemoveAll(path + ".br"); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := compress(dir, earlier, quality); err != nil {
+		_, _, lowest, err := compress(dir, earlier, quality)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, qualityFile), fmt.Appendln(nil, lowest), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		twin, err := os.ReadFile(path + ".br")
@@ -113,5 +118,48 @@ func TestWhatHasNotChangedIsNotCompressedAgain(t *testing.T) {
 	}
 	if got := build("another text ", 6); got == mark {
 		t.Error("the twin of another text was kept")
+	}
+}
+
+// The folder that browsers keep changes its name with any of its files, and a twin
+// of an earlier day is used again.
+func TestTheKeptFolderIsNamedByItsContents(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := func() string {
+		t.Helper()
+		sum, err := digest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	write("js/main.js", "one")
+	first := name()
+	if name() != first || len(first) != 12 {
+		t.Errorf("the digest of the same files is %q and %q", first, name())
+	}
+	write("js/main.js", "two")
+	if name() == first {
+		t.Error("another script, and the same name")
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "js")); err != nil {
+		t.Fatal(err)
+	}
+	write(keptPrefix+"0123/js/main.js", "script")
+	write(keptPrefix+"0123/js/main.js.br", "small")
+	write(qualityFile, "5")
+	earlier := remember(dir)
+	if got := earlier.of("js/main.js", []byte("script"), 5); string(got) != "small" {
+		t.Errorf("the twin of yesterday is %q", got)
 	}
 }

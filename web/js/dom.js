@@ -13,6 +13,11 @@ export function byId(id, kind) {
   return /** @type {T} */ (el);
 }
 
+// beside is the address of a file that lies beside the folder of the scripts: their
+// place has another name after each change.
+/** @param {string} file */
+export const beside = (file) => new URL(`../${file}`, import.meta.url).href;
+
 // every is a list of all elements that a selector means.
 /**
  * @param {string} selector

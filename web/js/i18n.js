@@ -1,7 +1,7 @@
 // Words. The catalogues are assets/messages/*.json: a key, and a sentence with
 // {blanks} and plurals: {n, plural, one {# member} other {# members}}.
 
-import { every } from './dom.js';
+import { beside, every } from './dom.js';
 
 const catalogues = {};
 let lang = 'en';
@@ -14,7 +14,7 @@ export const onLanguage = (fn) => listeners.add(fn);
 
 export async function load() {
   const get = async (l) => {
-    const response = await fetch(`assets/messages/${l}.json`);
+    const response = await fetch(beside(`assets/messages/${l}.json`));
     if (!response.ok) throw new Error(`assets/messages/${l}.json: ${response.status}`);
     catalogues[l] = await response.json();
   };

@@ -3,7 +3,7 @@
 import { rasterise, fontsReady } from './atlas.js';
 import { rest } from './frames.js';
 import { app, attach, fail, publish, restyle, stopped, toast, vitrine } from './app.js';
-import { byId, every } from './dom.js';
+import { beside, byId, every } from './dom.js';
 import * as i18n from './i18n.js';
 import { start as startHeadline } from './headline.js';
 import { start as startInspector } from './inspector.js';
@@ -140,8 +140,10 @@ async function compiled(imports) {
 // the browser compiles the answer itself, and keeps what it has compiled.
 /** @param {Response} copy */
 async function follow(copy) {
-  const total = Number(document.querySelector('meta[name="program-bytes"]')?.getAttribute('content')),
-    sub = byId('subtitle');
+  const sizes = document.querySelector('meta[name="program-bytes"]')?.getAttribute('content') ?? '';
+  const [total, travels] = sizes.split(' ').map(Number),
+    sub = byId('subtitle'),
+    mb = (/** @type {number} */ n) => (n / 1e6).toFixed(1);
   let got = 0;
   try {
     for (const reader = copy.body.getReader(); ;) {
@@ -149,7 +151,11 @@ async function follow(copy) {
       if (done || app.frame || !sub.dataset.i18n) return;
       got += value.length;
       if (total && i18n.has('head.progress'))
-        sub.textContent = i18n.t('head.progress', { percent: Math.min(100, Math.floor((100 * got) / total)) });
+        sub.textContent = i18n.t('head.progress', {
+          got: mb(Math.min(1, got / total) * travels),
+          total: mb(travels),
+          percent: Math.min(100, Math.floor((100 * got) / total)),
+        });
     }
   } catch {
     /* the answer itself says what went wrong */
@@ -158,7 +164,7 @@ async function follow(copy) {
 
 /** @param {string} url */
 async function fetched(url) {
-  const response = await fetch(url);
+  const response = await fetch(beside(url));
   if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`);
   return response;
 }
@@ -189,7 +195,7 @@ function alive() {
 function loadScript(src) {
   return new Promise((done, failed) => {
     const el = document.createElement('script');
-    el.src = src;
+    el.src = beside(src);
     el.onload = done;
     el.onerror = () => failed(new Error(`${src} did not load`));
     document.head.append(el);

@@ -7,7 +7,8 @@ import test from 'node:test';
 globalThis.document = { documentElement: { lang: 'en', dataset: {} }, querySelectorAll: () => [] };
 globalThis.fetch = async (url) => ({
   ok: true,
-  json: async () => JSON.parse(readFileSync(new URL(`../../${url}`, import.meta.url))),
+  json: async () =>
+    JSON.parse(readFileSync(new URL(`../../assets/messages/${url.split('/').at(-1)}`, import.meta.url))),
 });
 
 const i18n = await import('../js/i18n.js');

@@ -33,10 +33,14 @@ func newPage(files fs.FS) http.Handler {
 	return &page{files: files, cache: map[string]*asset{}}
 }
 
-// policy lets the page load what it came with, run WebAssembly, and nothing else.
+// policy lets the page load what it came with, run WebAssembly, and nothing else. Others
+// may show it in a frame: it acts on nothing but the world that it simulates itself.
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; " +
-	"object-src 'none'; base-uri 'none'; frame-ancestors 'self'; form-action 'none'"
+	"object-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'"
+
+// kept begins the folder whose name changes with its contents, see web/build.
+const kept = "kept-"
 
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -65,8 +69,11 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", policy)
-	// Names do not change with their contents, so a browser asks each time, and is told that nothing is new.
-	h.Set("Cache-Control", "no-cache")
+	if strings.HasPrefix(name, kept) {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	} else { // a browser asks each time, and is told that nothing is new
+		h.Set("Cache-Control", "no-cache")
+	}
 	h.Set("ETag", a.tag)
 	if matches(r.Header.Get("If-None-Match"), a.tag) {
 		w.WriteHeader(http.StatusNotModified)

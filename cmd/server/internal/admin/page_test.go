@@ -31,6 +31,7 @@ func TestPageFiles(t *testing.T) {
 		"js/main.js":     {Data: []byte("script")},
 		"js/main.js.br":  {Data: []byte("small")},
 		"fonts/a.woff2":  {Data: []byte("font")},
+		"kept-12/a.js":   {Data: []byte("kept")},
 		"vitrine.wasm":   {Data: []byte("wasm")},
 		"secret/../x.js": {Data: []byte("never")},
 	})
@@ -58,6 +59,12 @@ func TestPageFiles(t *testing.T) {
 	if w := get(h, "/", "If-None-Match", `"other", W/`+tag); tag == "" || w.Code != http.StatusNotModified ||
 		w.Body.Len() > 0 {
 		t.Errorf("the same page again: %d %q", w.Code, w.Body)
+	}
+	for path, want := range map[string]string{"/": "no-cache", "/kept-12/a.js": "public, max-age=31536000, immutable"} {
+		if got := get(h, path).Header(); got.Get("Cache-Control") != want ||
+			!strings.Contains(got.Get("Content-Security-Policy"), "frame-ancestors *;") {
+			t.Errorf("%s: %v", path, got)
+		}
 	}
 	post := httptest.NewRecorder()
 	h.ServeHTTP(post, httptest.NewRequest(http.MethodPost, "/", nil))
