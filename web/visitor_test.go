@@ -142,6 +142,12 @@ func (b *browser) resize(w, h int64) {
 	b.until("the stage to follow", `document.querySelector('canvas').clientWidth === document.body.clientWidth`)
 }
 
+// nameless lists buttons of the bars that a finger misses, or that have no words.
+const nameless = `[...document.querySelectorAll('.top button, .bar button, .sheet-tabs button, #seed')].filter((b) => {
+	const r = b.getBoundingClientRect();
+	return r.width && (r.width < 24 || r.height < 24 || b.tagName === 'BUTTON' && !b.ariaLabel && !b.innerText.trim());
+}).map((b) => b.id || b.textContent).join()`
+
 // At every size the time, its ratio and the choice to skip idle spans are to be
 // seen, nothing of the left column covers another part of it, and a large window
 // has large words.
@@ -162,6 +168,9 @@ func TestEverySizeShowsItsTime(t *testing.T) {
 			return panels.filter(([name, r, high], i) => panels.slice(0, i).some(([, o]) => r.top < o.bottom - 1) ||
 				name === 'ask' && high > r.height + 1).map(([name]) => name).join(); })()`); covered != "" {
 			t.Errorf("%v: in the left column %s lies on others", size, covered)
+		}
+		if bad := eval[string](b, nameless); bad != "" {
+			t.Errorf("%v: small or without a name: %s", size, bad)
 		}
 		b.shot(fmt.Sprintf("size-%dx%d", size[0], size[1]))
 	}

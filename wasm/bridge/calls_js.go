@@ -3,6 +3,8 @@
 package bridge
 
 import (
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"syscall/js"
 
@@ -30,6 +32,7 @@ func (g *Game) attach() {
 		"messages":   func([]js.Value) any { return string(g.player.MessagesJSON()) },
 		"log":        func(args []js.Value) any { return string(g.player.LogJSON(uint64(args[0].Int()))) },
 		"cover":      g.cover,
+		"versions":   func([]js.Value) any { return versions() },
 		"inspect":    g.inspect,
 		"nudge":      func([]js.Value) any { g.nudge(); return nil },
 		"restyle":    func([]js.Value) any { g.restyle(); return nil },
@@ -166,6 +169,24 @@ func (g *Game) crowd(args []js.Value) any {
 	}
 	g.stats = stats{}
 	return nil
+}
+
+// versions are those of what the program is made from: {go, raft, ebiten}.
+func versions() map[string]any {
+	all := map[string]any{"go": runtime.Version(), "raft": "", "ebiten": ""}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return all
+	}
+	for _, m := range info.Deps {
+		switch m.Path {
+		case "go.etcd.io/raft/v3":
+			all["raft"] = m.Version
+		case "github.com/hajimehoshi/ebiten/v2":
+			all["ebiten"] = m.Version
+		}
+	}
+	return all
 }
 
 // pointer is the state of the mouse or finger on the canvas.

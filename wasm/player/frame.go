@@ -140,15 +140,16 @@ func marshal(v any) []byte {
 // pageState is what state() of the scripting interface answers.
 type pageState struct {
 	*picture.State
-	Seed     uint64      `json:"seed"`
-	Hash     string      `json:"hash,omitempty"` // running hash of all events of a simulation, 16 hex digits
-	Dials    any         `json:"dials,omitempty"`
-	Source   SourceState `json:"source"`
-	Playing  bool        `json:"playing"`
-	Speed    float64     `json:"speed"`
-	Selected Choice      `json:"selected"`
-	Raft     Raft        `json:"raft"`
-	Replay   *ShowState  `json:"replay,omitempty"`
+	Links    []picture.Link `json:"links"` // a list, if there are none
+	Seed     uint64         `json:"seed"`
+	Hash     string         `json:"hash,omitempty"` // running hash of all events of a simulation, 16 hex digits
+	Dials    any            `json:"dials,omitempty"`
+	Source   SourceState    `json:"source"`
+	Playing  bool           `json:"playing"`
+	Speed    float64        `json:"speed"`
+	Selected Choice         `json:"selected"`
+	Raft     Raft           `json:"raft"`
+	Replay   *ShowState     `json:"replay,omitempty"`
 }
 
 // StateJSON is the whole picture in JSON.
@@ -158,6 +159,7 @@ func (p *Player) StateJSON() []byte {
 		Raft:   p.facts.Raft,
 		Replay: p.Showing(), Source: SourceState{Kind: p.facts.Kind, End: int64(p.facts.End), Files: p.facts.Files},
 	}
+	page.Links = append([]picture.Link{}, p.State.Links...)
 	if c, err := p.controls(); err == nil {
 		page.Dials, page.Source.Acts = c.Dials(), true
 	}

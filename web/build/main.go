@@ -123,7 +123,19 @@ func index(root, dist, kept string) error {
 	if text, err = tellSize(text, filepath.Join(kept, "vitrine.wasm")); err != nil {
 		return err
 	}
+	text = strings.Replace(text, `name="commit" content=""`, fmt.Sprintf(`name="commit" content="%s"`, commit(root)), 1)
 	return os.WriteFile(filepath.Join(dist, "index.html"), []byte(text), 0o644)
+}
+
+// commit is what the page is built from, "" where there is no git.
+func commit(root string) string {
+	cmd := exec.Command("git", "rev-parse", "--short=7", "HEAD")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // tellSize writes into the page how many bytes its program has, and how many of them

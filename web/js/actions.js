@@ -46,7 +46,9 @@ export const actionNames = /** @type {ActionName[]} */ (Object.keys(actions));
  * @param {Frame} f
  */
 export function isolated(m, f) {
-  return f.cuts.filter((c) => c[0] === m.id || c[1] === m.id).length === 2 * (f.members.length - 1);
+  return (
+    f.members.length > 1 && f.cuts.filter((c) => c[0] === m.id || c[1] === m.id).length === 2 * (f.members.length - 1)
+  );
 }
 
 // label is the key of an action's name, which depends on what it would do.

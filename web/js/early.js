@@ -13,6 +13,7 @@
   theme = { dark: 'dark', light: 'light' }[address.get('theme')] || theme;
   lang = { en: 'en', zh: 'zh' }[address.get('lang')] || lang;
   root.dataset.theme = theme || (matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark');
+  if ((address.get('embed') ?? '0') !== '0') root.dataset.embed = '';
   capPixels(2);
   root.lang = lang || (/^zh/i.test(navigator.language) ? 'zh' : 'en');
 

@@ -2,7 +2,7 @@
 // every control is within reach of Tab besides.
 
 import { crashLeader, doTo, healAll, split } from './actions.js';
-import { act, app, refresh } from './app.js';
+import { act, app, refresh, vitrine } from './app.js';
 import { open as openAsk } from './ask.js';
 import { faster, step, toggleTheme, togglePlay } from './bar.js';
 import { byId, every, focused, input, where } from './dom.js';
@@ -12,6 +12,7 @@ import { openLinks } from './links.js';
 import { closeMenu } from './menu.js';
 import { gallery } from './replays.js';
 import { sheet } from './sheet.js';
+import { embedded, versions, whole } from './views.js';
 
 const keys = {
   ' ': togglePlay,
@@ -34,6 +35,7 @@ const keys = {
   a: openAsk,
   t: toggleTheme,
   l: () => use(language() === 'en' ? 'zh' : 'en'),
+  v: () => whole(!('alone' in document.documentElement.dataset)),
   '?': help,
 };
 const figures = ['leader', 'follower', 'candidate', 'down', 'arc', 'lamp'];
@@ -58,11 +60,16 @@ const rows = [
   ['A /', 'ask'],
   ['T', 'theme'],
   ['L', 'lang'],
+  ['V', 'full'],
   ['?', 'help'],
 ];
 
 export function start() {
   byId('help').addEventListener('click', help);
+  byId('version').addEventListener('click', () => {
+    help();
+    every('[data-real]')[0].scrollIntoView({ block: 'start' });
+  });
   document.addEventListener('keydown', pressed, true);
   // A click acts once: if the button kept the focus, the next Space would press it
   // again instead of playing, and crash the next leader. Who walks by Tab keeps it.
@@ -99,11 +106,13 @@ export function start() {
       ),
       element('h3', {}, t('help.mouse')),
       ...['help.click', 'help.card', 'help.drag', 'help.link'].map((k) => element('p', {}, t(k))),
-      element('h3', {}, t('help.true')),
+      element('h3', { 'data-real': true }, t('help.true')),
       element('p', {}, t('help.trueText')),
+      element('p', { class: 'mono' }, versions()),
     );
   onLanguage(draw);
   draw();
+  vitrine.ready.then(draw, () => {});
 }
 
 // release takes the focus from a button that the pointer has pressed.
@@ -163,7 +172,7 @@ function pressed(e) {
   if (where(e).closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea'))
     return;
   if (e.key === ' ' && where(e).closest?.('button, input:not([type="range"]), summary')) return;
-  if (e.key !== ' ' && !letters) return;
+  if (e.key !== ' ' && (!letters || embedded)) return;
   if (!app.frame) return;
   if (/^[0-9]$/.test(e.key)) {
     if (Number(e.key) <= app.frame.members.length) {

@@ -1,7 +1,7 @@
 // The grid of all links: every direction in one place, for mouse and keyboard.
 
 import { toggleLink } from './actions.js';
-import { act, app, isCut } from './app.js';
+import { act, app, isCut, toast } from './app.js';
 import { byId } from './dom.js';
 import { element, keepFocus, name } from './format.js';
 import { t } from './i18n.js';
@@ -16,6 +16,10 @@ export function start(vitrine) {
 }
 
 export function openLinks() {
+  if (app.frame.members.length < 2) {
+    toast(t('not.alone', { name: name(1) }), true);
+    return;
+  }
   box.dataset.key = '';
   draw(app.frame);
   dialog.showModal();

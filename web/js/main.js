@@ -21,6 +21,7 @@ import { start as startSheet } from './sheet.js';
 import { start as startLinks } from './links.js';
 import { start as startKeys } from './keys.js';
 import { start as startReplays } from './replays.js';
+import { embedded, start as startViews } from './views.js';
 
 const address = new URLSearchParams(location.search);
 const wrong = []; // parameters of the address that say nothing: [key, value, low, high]
@@ -97,7 +98,7 @@ globalThis.vitrineHost = {
   text: (key) => i18n.t(key),
   theme: () => document.documentElement.dataset.theme,
   reduced: () => still.matches,
-  compact: () => compact.matches,
+  compact: () => embedded || compact.matches,
   publish,
   rest,
   attach,
@@ -226,6 +227,7 @@ try {
     startLinks,
     startSheet,
     startReplays,
+    startViews,
     startKeys,
   ])
     start(vitrine);

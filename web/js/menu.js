@@ -94,7 +94,7 @@ export function openLink([a, b], x, y) {
           back = isCut(f, b, a),
           cut = there && back;
         return [
-          element('h3', {}, t('links.between', { a: name(a), b: name(b) })),
+          element('h2', {}, t('links.between', { a: name(a), b: name(b) })),
           element(
             'button',
             {
@@ -140,7 +140,7 @@ export function openMember(id) {
             element('kbd', {}, actions[action].key),
           ),
         ]);
-        return [element('h3', {}, name(id)), ...buttons.map(([, b]) => b)];
+        return [element('h2', {}, name(id)), ...buttons.map(([, b]) => b)];
       },
       update: (f) => {
         const m = memberOf(f, id);

@@ -191,6 +191,7 @@ function startTools(vitrine) {
     back.hidden = !dead || dead.process !== 'crashed';
     if (dead) text(back.children[1], t('tools.back', { name: name(crashed.id) }));
     able($('tool-split'), recorded(f) || (f.members.length < 2 && t('not.alone', { name: name(1) })));
+    able($('tool-links'), f.members.length < 2 && t('not.alone', { name: name(1) }));
     able(heal, healthy(f));
     text(heal.children[1], t(down(f).length && !f.cuts.length ? 'tools.restart' : 'tools.heal'));
   };

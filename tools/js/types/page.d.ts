@@ -277,6 +277,7 @@ interface Calls {
   messages(): string;
   log(member: number): string;
   cover(px: number): null;
+  versions(): { go: string; raft: string; ebiten: string };
   inspect(member: number, tab: string, query: string): { error?: string; text: string };
   nudge(): null;
   restyle(): null;

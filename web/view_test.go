@@ -1,0 +1,54 @@
+//go:build browser
+
+package web_test
+
+import (
+	"testing"
+)
+
+// The stage alone has all the room, the chip leads to what is real here and says of
+// which versions, and both ways lead back.
+func TestTheStageAlone(t *testing.T) {
+	b := world(t, 7, 5, 1)
+	b.leader()
+	narrow := eval[float64](b, `document.querySelector('canvas').clientWidth`)
+	b.keys("v")
+	b.until("the stage alone", `document.querySelector('canvas').clientWidth === innerWidth &&
+		document.getElementById('full').ariaPressed === 'true'`)
+	b.shot("alone")
+	b.click("#full")
+	if !b.holds(`!('alone' in document.documentElement.dataset) && !document.fullscreenElement`) {
+		t.Error("there is no way back from the stage alone")
+	}
+	b.until("the panels", `document.querySelector('canvas').clientWidth < innerWidth`)
+	if now := eval[float64](b, `document.querySelector('canvas').clientWidth`); now != narrow {
+		t.Errorf("the stage is %.0f wide, and was %.0f", now, narrow)
+	}
+	b.click("#version")
+	b.until("what is real", `document.getElementById('help-dialog').open &&
+		/raft v3.*go1/.test(document.getElementById('help-body').textContent)`)
+	b.keys(escape)
+}
+
+// In a frame of another page there are the stage, its caption and one button; it
+// begins still, takes no letters, and leads to the whole page.
+func TestEmbedded(t *testing.T) {
+	b := open(t, screen{w: 600, h: 400, lang: "en"}, "seed=7&members=5&speed=1&embed=1")
+	b.until("a still beginning", `!s.playing`)
+	if seen := eval[string](b, `[...document.querySelectorAll('button, input, select, a')].filter((e) => {
+		const r = e.getBoundingClientRect(), s = getComputedStyle(e);
+		return r.width > 2 && r.height > 2 && s.visibility === 'visible' && !e.closest('.top, .mirror, .skip');
+	}).map((e) => e.id).join()`); seen != "play,whole" {
+		t.Errorf("a frame shows %s", seen)
+	}
+	b.click("#play")
+	b.until("a leader, told by the caption",
+		`s.leader && document.getElementById('title-text').textContent.includes('leads')`)
+	b.keys("k")
+	b.keys(" ")
+	b.until("the pause", `!s.playing && s.members.every((m) => m.alive)`)
+	if href := eval[string](b, `document.getElementById('whole').search`); href != "?seed=7&members=5&speed=1" {
+		t.Errorf("the whole page is at %s", href)
+	}
+	b.shot("embedded")
+}
