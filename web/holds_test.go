@@ -198,6 +198,13 @@ func TestHandsOnAMessage(t *testing.T) {
 	b.click("#hand-drop")
 	b.until("its loss", one+`.lost === 'hand'`)
 	b.keys(escape)
+	b.tab("messages")
+	b.do(`document.querySelector('.flying button').focus()`)
+	b.keys(enter)
+	b.until("a card by the keyboard", `!document.getElementById('menu').hidden &&
+		document.getElementById('menu').contains(document.activeElement)`)
+	b.keys(escape)
+	b.until("the focus back", `document.getElementById('menu').hidden && document.activeElement.closest('.flying')`)
 	b.do(`vitrine.step(1e9)`)
 	b.until("the write all the same", `s.members.every((m) => m.applied === s.commit)`)
 	index := eval[int](b, `vitrine.state().commit`)

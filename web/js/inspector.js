@@ -358,6 +358,7 @@ function messages() {
                 onclick: (e) => {
                   const r = e.currentTarget.getBoundingClientRect();
                   openMessage(x.id, { left: r.left, right: r.left, top: r.top });
+                  if (!e.detail) byId('menu').querySelector('button')?.focus(); // by a key
                 },
               },
               words.title,
