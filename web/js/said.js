@@ -3,6 +3,7 @@
 // format that it is made from, in Chinese: {1} is the first thing that was filled in,
 // {0} the whole, where etcd's own words must stay.
 
+import { beside } from './dom.js';
 import { name } from './format.js';
 import { language, onLanguage, use } from './i18n.js';
 
@@ -20,7 +21,7 @@ export function start() {
 // loadSaid fetches the table; only readers of Chinese need it.
 export async function loadSaid() {
   if (patterns.length) return;
-  const response = await fetch('assets/messages/said.json');
+  const response = await fetch(beside('assets/messages/said.json'));
   if (!response.ok) throw new Error(`assets/messages/said.json: ${response.status}`);
   const table = Object.entries(await response.json());
   // What says most by itself is tried first: "%s: %v" fits nearly everything.
