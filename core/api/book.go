@@ -39,6 +39,8 @@ type Config struct {
 	TraceValues bool
 	// LooseReconfig: changes of members are proposed without a look at whether a quorum would be there afterwards.
 	LooseReconfig bool
+	// NewID names a member that is added at a time in seconds; nil = as etcd does.
+	NewID func(peerURLs []string, seconds int64) uint64
 }
 
 func (c Config) withDefaults() Config {
@@ -49,6 +51,9 @@ func (c Config) withDefaults() Config {
 	c.MaxPending = cmp.Or(c.MaxPending, limits.MaxRequestsPending)
 	c.SlowRequest = cmp.Or(c.SlowRequest, limits.SlowRequest)
 	c.TokenTTL = cmp.Or(c.TokenTTL, limits.TokenTTL)
+	if c.NewID == nil {
+		c.NewID = func(urls []string, now int64) uint64 { return membership.MemberID(urls, "", &now) }
+	}
 	return c
 }
 

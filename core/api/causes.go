@@ -29,6 +29,9 @@ var causes = []struct {
 	{membership.ErrPeerURLExists, ErrPeerURLExist},
 	{membership.ErrMemberNotLearner, ErrMemberNotLearner},
 	{membership.ErrTooManyLearners, ErrTooManyLearners},
+	{membership.ErrNoVersion, ErrClusterVersionUnavailable},
+	{membership.ErrBadTarget, ErrInvalidDowngradeTargetVersion},
+	{membership.ErrDowngrading, ErrDowngradeInProcess},
 	{membership.ErrNoVoter, ErrMemberNotEnoughStarted}, // etcd asks that before, if it asks
 	{auth.ErrRootUserNotExist, ErrRootUserNotExist},
 	{auth.ErrRootRoleNotExist, ErrRootRoleNotExist},

@@ -25,31 +25,21 @@ func (b *Book) downgrade(p *pending, r *pb.DowngradeRequest) {
 // downgradeAt decides by the state of now, and proposes what follows. To cancel what is not under way is no error to
 // clients.
 func (b *Book) downgradeAt(p *pending, r *pb.DowngradeRequest) {
-	version, job := b.members.Version(), b.members.Downgrade()
-	if version == nil {
-		b.answer(p, nil, ErrClusterVersionUnavailable)
-		return
-	}
 	set := &pb.DowngradeInfoSetRequest{}
+	done := r.Action == pb.DowngradeRequest_VALIDATE
 	if r.Action == pb.DowngradeRequest_CANCEL {
-		if !job.Enabled {
-			b.answerWrite(p, b.downgradeAnswer())
-			return
-		}
+		done = !b.members.Downgrade().Enabled
 	} else {
 		target, _ := membership.ParseTarget(r.Version)
-		switch {
-		case !version.MayDowngrade(target):
-			b.answer(p, nil, ErrInvalidDowngradeTargetVersion)
-			return
-		case job.Enabled:
-			b.answer(p, nil, ErrDowngradeInProcess)
-			return
-		case r.Action == pb.DowngradeRequest_VALIDATE:
-			b.answerWrite(p, b.downgradeAnswer())
+		if err := b.members.MayDowngrade(target); err != nil {
+			b.answer(p, nil, AsError(err))
 			return
 		}
 		set.Enabled, set.Ver = true, target.String()
+	}
+	if done {
+		b.answerWrite(p, b.downgradeAnswer())
+		return
 	}
 	b.write(p, &pb.InternalRaftRequest{DowngradeInfoSet: set})
 }

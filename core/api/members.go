@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"vitrine/core/invariant"
 	"vitrine/core/limits"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
@@ -26,37 +25,24 @@ func checkMemberAdd(r *pb.MemberAddRequest, _ int) *Error {
 
 // changeMembers proposes what a client wants of the members, if it may be.
 func (b *Book) changeMembers(p *pending) {
-	cc := &raftpb.ConfChange{}
+	var cc *raftpb.ConfChange
 	var err *Error
 	switch r := p.body.(type) {
-	case *pb.MemberAddRequest:
-		err = b.addition(cc, r)
+	case *pb.MemberAddRequest: // its id follows from its URLs and the time
+		urls, _ := membership.PeerURLs(r.PeerURLs) // they have passed the gate
+		id := b.cfg.NewID(urls, b.clock())
+		cc = membership.Adding(&membership.Member{ID: id, PeerURLs: urls, IsLearner: r.IsLearner})
+		err = b.mayAdd(r.IsLearner)
 	case *pb.MemberRemoveRequest:
-		cc.Type, cc.NodeId = raftpb.ConfChangeRemoveNode.Enum(), new(r.ID)
-		err = b.mayRemove(r.ID)
+		cc, err = membership.Removing(r.ID), b.mayRemove(r.ID)
 	case *pb.MemberUpdateRequest:
-		m := &membership.Member{ID: r.ID, PeerURLs: r.PeerURLs}
-		cc.Type, cc.NodeId, cc.Context = raftpb.ConfChangeUpdateNode.Enum(), new(r.ID), m.Bootstrap()
+		cc = membership.Updating(r.ID, r.PeerURLs)
 	}
 	if err != nil {
 		b.answer(p, nil, err)
 		return
 	}
 	b.configure(p, cc)
-}
-
-// addition is the change that adds a member, whose id follows from its URLs and the time.
-func (b *Book) addition(cc *raftpb.ConfChange, r *pb.MemberAddRequest) *Error {
-	urls, bad := membership.PeerURLs(r.PeerURLs)
-	invariant.Assert(bad == nil, "api: a member with bad URLs has passed the gate")
-	now := b.clock()
-	m := &membership.Member{ID: membership.MemberID(urls, "", &now), PeerURLs: urls, IsLearner: r.IsLearner}
-	cc.Type = raftpb.ConfChangeAddNode.Enum()
-	if r.IsLearner {
-		cc.Type = raftpb.ConfChangeAddLearnerNode.Enum()
-	}
-	cc.NodeId, cc.Context = new(m.ID), m.Bootstrap()
-	return b.mayAdd(r.IsLearner)
 }
 
 // clock is the time of the wall in seconds, as far as the member can know it.
@@ -123,10 +109,7 @@ func (b *Book) promote(p *pending) {
 		b.answer(p, nil, err)
 		return
 	}
-	m := &membership.Member{ID: id}
-	b.configure(p, &raftpb.ConfChange{
-		Type: raftpb.ConfChangeAddNode.Enum(), NodeId: new(id), Context: m.Context(true),
-	})
+	b.configure(p, membership.Promoting(id))
 }
 
 func (b *Book) mayPromote(id uint64) *Error {
@@ -161,15 +144,13 @@ func (b *Book) configure(p *pending, cc *raftpb.ConfChange) {
 	p.proposal = b.ids.Next()
 	cc.Id = new(p.proposal)
 	data, err := proto.Marshal(cc)
+	if err == nil && len(data) > b.cfg.MaxRequestBytes {
+		err = ErrRequestTooLarge
+	}
 	if err != nil {
 		b.answer(p, nil, AsError(err))
 		return
 	}
-	if len(data) > b.cfg.MaxRequestBytes {
-		b.answer(p, nil, ErrRequestTooLarge)
-		return
-	}
-	invariant.Assert(b.proposals[p.proposal] == nil, "api: two proposals have one id")
 	p.stage, p.data, p.change = queued, data, true
 	b.queueBytes += len(data)
 	b.proposals[p.proposal] = p

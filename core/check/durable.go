@@ -168,14 +168,14 @@ func (c *Checker) acked(e *trace.Event) {
 		return
 	}
 	x := end{e.Index, c.termAt(e.Index, c.committed)}
-	have, need := 0, 0
-	for i := len(c.configs) - 1; i >= 0; i-- {
+	have, need, before := 0, 0, 0
+	for i := len(c.configs) - 1; i >= 0 && before < 2; i-- { // a change counts where it is applied: the one before may do
 		voters := c.configs[i].voters
 		if have, need = c.holders(voters, x); have >= need {
 			return
 		}
 		if c.configs[i].index <= e.Index {
-			break
+			before++
 		}
 	}
 	c.violate(invariant.AckedDurable, e,

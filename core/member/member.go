@@ -35,6 +35,8 @@ type Config struct {
 	TraceValues bool
 	// LooseReconfig: members are added and removed without a look at whether a quorum would be there afterwards.
 	LooseReconfig bool
+	// NewID names a member that is added at a time in seconds; nil = as etcd does.
+	NewID func(peerURLs []string, seconds int64) uint64
 	// LeaseCheckpointInterval is how long a lease runs before what is left of it is written to the log; negative = never.
 	LeaseCheckpointInterval time.Duration // 5 min
 }
@@ -103,7 +105,7 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	m.book = api.NewBook(api.Config{
 		Limits: cfg.Limits, MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval,
 		ElectionTicks: cfg.ElectionTicks, Epoch: cfg.Epoch, Tracer: cfg.Tracer, TraceValues: cfg.TraceValues,
-		LooseReconfig: cfg.LooseReconfig,
+		LooseReconfig: cfg.LooseReconfig, NewID: cfg.NewID,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
 		Auth:  info.Auth,

@@ -23,6 +23,9 @@ var (
 	ErrNoVoter          = errors.New("membership: no voting member would be left")
 	ErrBadContext       = errors.New("membership: bad conf change context")
 	ErrBadVersion       = errors.New("membership: not a semantic version")
+	ErrNoVersion        = errors.New("membership: the cluster has no version yet")
+	ErrBadTarget        = errors.New("membership: the cluster cannot become one of that version")
+	ErrDowngrading      = errors.New("membership: a downgrade is under way")
 )
 
 // Keys of the bucket cluster.

@@ -21,6 +21,19 @@ func (ms *Members) MayPromote() bool {
 	return started+1 >= quorum(voters+1)
 }
 
+// MayDowngrade tells why the cluster must not be downgraded to a version now, nil if it may.
+func (ms *Members) MayDowngrade(to Version) error {
+	switch {
+	case ms.version == nil:
+		return ErrNoVersion
+	case !ms.version.MayDowngrade(to):
+		return ErrBadTarget
+	case ms.downgrade.Enabled:
+		return ErrDowngrading
+	}
+	return nil
+}
+
 // started counts the voters other than one, and those of them that have ever started.
 func (ms *Members) started(but uint64) (started, voters int) {
 	for _, m := range ms.members {
