@@ -67,6 +67,8 @@ func wordsOf(body any, values bool) string {
 		return "conf"
 	case *pb.LeaseGrantRequest:
 		return "lease " + strconv.FormatUint(uint64(r.ID), 16) + " " + strconv.FormatInt(r.TTL, 10) + "s"
+	case *pb.LeaseKeepAliveRequest: // its entry is a checkpoint
+		return "lease time"
 	case *pb.LeaseRevokeRequest:
 		return "revoke " + strconv.FormatUint(uint64(r.ID), 16)
 	}

@@ -71,9 +71,11 @@ type member struct {
 	applied     uint64
 	backed      uint64 // applied index that is durable
 	rev         int64
+
+	view view
 }
 
-// Checker holds the events of a trace to I1 to I8, I10, I12 and I18. It is a trace.Sink. Its
+// Checker holds the events of a trace to I1 to I8, I10, I12, I13 and I18. It is a trace.Sink. Its
 // memory is bounded by the options and the constants of this package.
 type Checker struct {
 	// OnViolation, if set, is called for each violation, at once.
@@ -97,6 +99,8 @@ type Checker struct {
 	sessions  []session
 	past      []seen
 	leases    leases
+	rosters   rosters
+	listing   int // members whose configuration is being told
 }
 
 // firstWindow is how long the window begins: most runs never need more.
@@ -134,10 +138,14 @@ func (c *Checker) Emit(e *trace.Event) {
 	if c.failing > 0 {
 		c.afterFailure(e)
 	}
+	if c.listing > 0 {
+		c.listed(e)
+	}
 	switch e.Kind {
 	case trace.LogFailed:
 		c.diskFailed(c.member(e.Member), e)
 	case trace.MessageSent:
+		c.speaks(c.member(e.Member), e)
 		switch e.Msg {
 		case msgAppResp, msgVoteResp, msgVote:
 			c.sent(c.member(e.Member), e)
@@ -150,6 +158,8 @@ func (c *Checker) Emit(e *trace.Event) {
 			c.member(e.Member).snapshots++
 		case msgTimeoutNow:
 			c.member(e.Member).told = true
+		case msgVoteResp:
+			c.votedFor(c.member(e.Member), e)
 		}
 	case trace.EntryAppended:
 		c.appended(c.member(e.Member), e)
@@ -159,9 +169,11 @@ func (c *Checker) Emit(e *trace.Event) {
 		c.synced(c.member(e.Member), e)
 	case trace.CommitAdvanced:
 		c.commitAdvanced(c.member(e.Member), e)
+		c.quorumHas(c.member(e.Member), e)
 	case trace.EntryApplied:
 		c.applied(c.member(e.Member), e)
 		c.revised(e)
+		c.owes(c.member(e.Member), e)
 	case trace.CompactionDue:
 		c.compactionDue(e)
 	case trace.RequestDone:
@@ -182,10 +194,21 @@ func (c *Checker) Emit(e *trace.Event) {
 		c.voted(c.member(e.Member), e)
 	case trace.ConfChanged:
 		c.confChanged(e)
+		c.viewChanged(c.member(e.Member), e)
+	case trace.MemberChanged:
+		c.memberChanged(c.member(e.Member), e)
+	case trace.MemberLeft:
+		c.member(e.Member).view.left = e.Now
+	case trace.SnapshotRestored:
+		c.restored(c.member(e.Member), e)
 	case trace.SnapshotInstalled:
 		c.installed(c.member(e.Member), e)
 	case trace.MemberStarted:
 		c.started(c.member(e.Member), e)
+	case trace.MemberResumed:
+		if v := &c.member(e.Member).view; v.left != 0 {
+			v.left = e.Now
+		}
 	case trace.MemberCrashed, trace.MemberStopped:
 		c.member(e.Member).leading = false
 	default:

@@ -27,8 +27,12 @@ func (c *Checker) started(m *member, e *trace.Event) {
 	if m.seen {
 		c.restarted(m, e, log)
 	}
+	if m.view.listing {
+		c.listing--
+	}
 	*m = member{
-		id: m.id, seen: true, log: log, durable: log, grants: m.grants,
+		view: view{known: e.Index == 0, since: e.Index},
+		id:   m.id, seen: true, log: log, durable: log, grants: m.grants,
 		term: e.Term, hardTerm: e.Term, hardVote: e.Peer,
 		commit: e.Index, applied: e.Index, backed: e.Index, rev: e.Rev,
 	}

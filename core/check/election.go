@@ -34,6 +34,7 @@ func (c *Checker) role(m *member, e *trace.Event) {
 	if !m.leading {
 		return
 	}
+	c.wins(m, e)
 	for i := len(c.leaders) - 1; i >= 0; i-- {
 		if l := c.leaders[i]; l.term == e.Term {
 			if l.member != m.id {

@@ -39,7 +39,10 @@ func (c *Checker) candidate(m *member, e *trace.Event) {
 		return
 	}
 	n := len(c.configs[len(c.configs)-1].voters)
-	if n == 0 {
+	switch {
+	case m.view.known:
+		n = len(m.view.voters)
+	case n == 0:
 		n = len(c.members)
 	}
 	// A late grant for the term before counts too: raft takes it, because that is

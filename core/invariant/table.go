@@ -1,7 +1,5 @@
 package invariant
 
-import "slices"
-
 // Numbers of the invariants. They are stable: events, replay files and the page
 // name them. 0 is no number: it stands for an assumption inside one package.
 const (
@@ -49,15 +47,6 @@ type Info struct {
 	Number   int
 	Name     string // a few words, stable
 	Sentence string // what must hold, in one sentence
-}
-
-// unwatched are the numbers of what nothing asks about yet: members that come and
-// go.
-func unwatched() []int { return []int{Membership} }
-
-// Watched are the invariants that something asks about, by number.
-func Watched() []Info {
-	return slices.DeleteFunc(Table(), func(i Info) bool { return slices.Contains(unwatched(), i.Number) })
 }
 
 // Table lists all invariants by number.

@@ -128,6 +128,7 @@ func (p *Picture) log(e *trace.Event) {
 	case trace.SnapshotSaved:
 		m.Snap = max(m.Snap, e.Index)
 	case trace.SnapshotRestored:
+		m.voters, m.Voters = m.voters[:0], 0 // those of the snapshot are told now
 		l.memory = &cell{index: e.Index, term: e.Term, snapshot: true}
 		l.recent[l.appended%recentCells] = l.memory
 		l.appended++

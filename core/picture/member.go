@@ -17,6 +17,7 @@ type member struct {
 	watching []served
 	progress []Progress
 	heard    []heard
+	voters   []uint64
 	log      memberLog
 
 	tickEvery int64
@@ -68,8 +69,11 @@ func (p *Picture) process(e *trace.Event) {
 	switch e.Kind {
 	case trace.MemberStarted:
 		m.started(e)
+		m.voters, m.Voters = m.voters[:0], 0
 	case trace.MemberStarting:
-		m.Process, m.Reason, m.Alive = Starting, "", false
+		if m.Process, m.Reason, m.Alive = Starting, "", false; m.Incarnation == 0 { // its database is new
+			m.Revision, m.CompactRev = 1, -1
+		}
 	case trace.MemberCrashed:
 		m.Reason = ""
 		if e.A == 0 {
@@ -208,7 +212,12 @@ func (m *member) role(e *trace.Event) {
 
 // conf follows what m says of who votes.
 func (p *Picture) conf(m *member, e *trace.Event) {
-	const remove, learner = 1, 3
+	const add, remove, learner = 0, 1, 3
+	m.voters = slices.DeleteFunc(m.voters, func(id uint64) bool { return id == e.Peer && e.A != 2 })
+	if e.A == add {
+		m.voters = append(m.voters, e.Peer)
+	}
+	m.Voters = len(m.voters)
 	if o := p.find(e.Peer); o != nil && o == m {
 		m.Learner = e.A == learner
 	}
@@ -301,20 +310,21 @@ func (p *Picture) draw(m *member, v *Member, now int64) {
 }
 
 // drawQuorum tells when a leader had heard from a quorum, itself included.
-func (p *Picture) drawQuorum(m *member, v *Member, now int64) {
+func (*Picture) drawQuorum(m *member, v *Member, now int64) {
 	at := make([]int64, 0, 16)
-	for _, o := range p.members {
-		switch {
-		case o == m:
+	for _, id := range m.voters {
+		if id == m.ID {
 			at = append(at, now)
-		default:
-			h := m.heardAt(o.ID)
-			at = append(at, h)
-			v.HeardAt = max(v.HeardAt, h)
+			continue
 		}
+		h := m.heardAt(id)
+		at = append(at, h)
+		v.HeardAt = max(v.HeardAt, h)
 	}
-	slices.Sort(at)
-	v.QuorumHeardAt = at[len(at)-1-len(at)/2]
+	if len(at) > 0 {
+		slices.Sort(at)
+		v.QuorumHeardAt = at[len(at)-1-len(at)/2]
+	}
 }
 
 func (p *Picture) drawDisk(m *member, v *Member, now int64) {

@@ -82,7 +82,7 @@ func callOf(body any) (Command, bool) {
 		name, value := alarmActionNames[r.Action], alarmTypeNames[r.Alarm]
 		return Command{Cmd: Alarm, Name: name, Value: value, ID: int64(r.MemberID)}, true
 	}
-	return Command{}, false
+	return memberOf(body)
 }
 
 func commandsOf(ops []*pb.RequestOp) (list []Command) {

@@ -41,13 +41,17 @@ const (
 	OpKeepAlive
 	OpTimeToLive
 	OpLeases
+	OpAddMember
+	OpAddLearner
+	OpPromote
+	OpRemove
 	Ops // one more than the last
 )
 
 var opNames = [Ops]string{
 	"", Put, Get, Delete, Txn, Compact, Watch, Alarm, MoveLeader, Status, Hash, HashKV, Members,
 	UserAdd, UserDelete, GrantRole, RevokeRole, RoleAdd, RoleDelete, Grant, Revoke, Auth,
-	LeaseGrant, LeaseRevoke, KeepAlive, TimeToLive, Leases,
+	LeaseGrant, LeaseRevoke, KeepAlive, TimeToLive, Leases, AddMember, AddLearner, Promote, Remove,
 }
 
 // String is the verb of the request.

@@ -51,6 +51,10 @@ const (
 	KeepAlive   = "keep-alive"
 	TimeToLive  = "time-to-live"
 	Leases      = "leases"
+	AddMember   = "add-member"
+	AddLearner  = "add-learner"
+	Promote     = "promote"
+	Remove      = "remove"
 
 	UserAdd    = "user-add"
 	UserDelete = "user-delete"
@@ -158,6 +162,11 @@ func worldRows() []Verb {
 		{Name: KeepAlive, Op: OpKeepAlive, Operation: true, request: keepAliveOf, Reads: "Lease"},
 		{Name: TimeToLive, Op: OpTimeToLive, request: timeToLiveOf, Reads: "Lease; KeysOnly = without its keys"},
 		{Name: Leases, Op: OpLeases, request: leasesOf, Reads: "nothing"},
+		{Name: AddMember, Op: OpAddMember, request: addMemberOf,
+			Reads: "ID: the number of the machine, 1 to 64, which starts when the change is applied; Member = endpoint"},
+		{Name: AddLearner, Op: OpAddLearner, request: addMemberOf, Reads: "ID, Member; the same, without a vote"},
+		{Name: Promote, Op: OpPromote, request: promoteOf, Reads: "ID: the learner that is to vote; Member = endpoint"},
+		{Name: Remove, Op: OpRemove, request: removeOf, Reads: "ID: who leaves for good; Member = endpoint"},
 
 		{Name: CancelWatch, Operation: true,
 			Reads: "Request; 0 = the newest watch; with Client: that client asks to cancel the watch with the id ID"},

@@ -62,6 +62,9 @@ func (w *World) perform(c *script.Command, fault bool) (request uint64, err erro
 	if err := w.valid(c); err != nil {
 		return 0, err
 	}
+	if err := w.unknownMachine(c); err != nil {
+		return 0, err
+	}
 	if c.Client != 0 {
 		return 0, w.clients.Decide(c)
 	}
@@ -83,12 +86,9 @@ func (w *World) valid(c *script.Command) error {
 	if w.clients.Number(c.Client) == nil {
 		return fmt.Errorf("sim: %s: there is no client %d", c.Cmd, c.Client)
 	}
-	if c.Member != 0 && w.byID(c.Member) == nil {
-		return fmt.Errorf("sim: %s: there is no member %d", c.Cmd, c.Member)
-	}
-	for _, ids := range [][]uint64{c.From, c.To} {
-		for _, id := range ids {
-			if w.byID(id) == nil {
+	for _, ids := range [][]uint64{{c.Member}, c.From, c.To} {
+		for _, id := range ids { // some are still to come
+			if id > script.MaxMachines {
 				return fmt.Errorf("sim: %s: there is no member %d", c.Cmd, id)
 			}
 		}
@@ -120,7 +120,7 @@ func wants(fits func(n *node) bool) func(*World, *script.Command) error {
 	}
 }
 
-func (n *node) down() bool { return !n.alive() && n.process != starting }
+func (n *node) down() bool { return !n.alive() && n.process != starting && !n.gone }
 
 func mayTransfer(w *World, _ *script.Command) error {
 	if leader := w.leader(); leader == nil || leader.process != running {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -92,7 +93,7 @@ func birth(n *node, peers []consensus.Peer) (b driver.Birth, err error) {
 func (w *World) firstPeers() []consensus.Peer {
 	peers := make([]consensus.Peer, len(w.nodes))
 	for i, n := range w.nodes {
-		m := &membership.Member{ID: n.id, PeerURLs: []string{fmt.Sprintf("http://s%d:2380", n.id)}}
+		m := &membership.Member{ID: n.id, PeerURLs: []string{script.MachineURL(n.id)}}
 		peers[i] = consensus.Peer{ID: n.id, Context: m.Bootstrap()}
 	}
 	return peers
@@ -118,6 +119,10 @@ func (n *node) boot() {
 	w.rand.Use(n)
 	m, err := member.New(memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
 	w.rand.Use(nil)
+	if errors.Is(err, member.ErrRemoved) {
+		n.stop(err)
+		return
+	}
 	if err != nil {
 		n.stop(err)
 		w.judge.Broken(invariant.Boot, "member %d does not boot after a crash: %v", n.id, err)
@@ -182,6 +187,6 @@ func memberConfig(n *node) member.Config {
 			RecentRevisions: w.cfg.Watch.Recent, ScanRevisions: int64(w.cfg.Watch.Revisions), ScanBytes: w.cfg.Watch.ScanBytes,
 			ResponseBytes: w.cfg.Watch.ResponseBytes, FragmentBytes: w.cfg.Watch.FragmentBytes,
 		},
-		TraceValues: true,
+		TraceValues: true, NewID: newID, LooseReconfig: w.cfg.Loose,
 	}
 }

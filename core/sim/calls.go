@@ -101,7 +101,7 @@ func answeredRightly(n *node, r *client.Request, response any, err error) {
 		wrong("by the header it is member %d of cluster %x", head.MemberId, head.ClusterId)
 	case head.RaftTerm < r.Met.Term || head.RaftTerm > now.RaftTerm:
 		wrong("the header has term %d; it was %d when it was asked and is %d now", head.RaftTerm, r.Met.Term, now.RaftTerm)
-	case r.Op == script.OpMembers:
+	case r.Op == script.OpMembers, r.Op >= script.OpAddMember && r.Op <= script.OpRemove:
 		if head.Revision != 0 {
 			wrong("a list of members has no revision, not %d", head.Revision)
 		}
@@ -117,7 +117,7 @@ func toldRightly(n *node, response any, wrong func(format string, args ...any)) 
 	switch a := response.(type) {
 	case *pb.StatusResponse:
 		switch {
-		case a.Leader != 0 && w.byID(a.Leader) == nil || a.IsLearner:
+		case a.Leader != 0 && w.byID(a.Leader) == nil || a.IsLearner != n.member.Brief().Learner:
 			wrong("the leader is %d, it is a learner: %t", a.Leader, a.IsLearner)
 		case a.RaftAppliedIndex > a.RaftIndex:
 			wrong("it has applied %d and knows of %d", a.RaftAppliedIndex, a.RaftIndex)
@@ -130,11 +130,11 @@ func toldRightly(n *node, response any, wrong func(format string, args ...any)) 
 		ids := map[uint64]bool{}
 		for _, m := range a.Members {
 			ids[m.ID] = true
-			if m.Name != "" && m.Name != nodeName(m.ID) || m.IsLearner {
+			if m.Name != "" && m.Name != nodeName(m.ID) || m.IsLearner && m.ID <= uint64(w.cfg.Members) {
 				wrong("member %d is called %q", m.ID, m.Name)
 			}
 		}
-		if len(ids) > len(w.nodes) {
+		if len(ids) > max(len(w.nodes), len(w.roster.all())) {
 			wrong("there are %d members", len(ids))
 		}
 	case *pb.HashKVResponse:
@@ -144,7 +144,6 @@ func toldRightly(n *node, response any, wrong func(format string, args ...any)) 
 
 // movedRightly holds the answer to a MoveLeader to who leads.
 func movedRightly(n *node, m *pb.MoveLeaderRequest, err error, wrong func(format string, args ...any)) {
-	w := n.world
 	leads := n.member.Leader() == n.id
 	switch err {
 	case nil:
@@ -156,7 +155,7 @@ func movedRightly(n *node, m *pb.MoveLeaderRequest, err error, wrong func(format
 			wrong("it is not the leader, and it is")
 		}
 	case error(api.ErrBadLeaderTransferee):
-		if w.byID(m.TargetID) != nil {
+		if slices.Contains(n.store.Members.Voters(), m.TargetID) {
 			wrong("member %d cannot lead", m.TargetID)
 		}
 	}

@@ -26,7 +26,13 @@ func (s faultTarget) Later(wait time.Duration, c script.Command) {
 }
 
 // Members implements chaos.World.
-func (s faultTarget) Members() []uint64 { return s.w.ids }
+func (s faultTarget) Members() []uint64 { return s.w.roster.all() }
+
+// Learners implements chaos.World.
+func (s faultTarget) Learners() []uint64 { return s.w.roster.learners }
+
+// Machines implements chaos.World.
+func (s faultTarget) Machines() int { return len(s.w.nodes) }
 
 // Leader implements chaos.World.
 func (s faultTarget) Leader() uint64 { return s.w.Leader() }

@@ -20,6 +20,7 @@ const (
 	evBoot                          // a starting member has recovered
 	evCommand                       // a timed command
 	evFaultsEnd
+	evJoin    // a member was added, and its machine is to be there; a = its number
 	evReport  // a transport reports on a message; a = input kind, peer, ok
 	evImage   // part of a received image is on disk, or all of it; slot in World.flights
 	evDefrag  // a database is copied, or the copy is durable; a = which

@@ -31,9 +31,10 @@ const (
 	lostToCut
 	lostToDown
 	lostToHand
+	lostToRemoved // who is no member any more is not heard, but told so
 )
 
-var lossNames = [...]string{"", "loss", "cut", "down", "hand"}
+var lossNames = [...]string{"", "loss", "cut", "down", "hand", "removed"}
 
 // flight is a message on its way. A lost one keeps its place until it would
 // have arrived, so that it can be seen to disappear.
@@ -65,18 +66,18 @@ type network struct {
 	sending   int   // so many messages were sent
 }
 
-func newNetwork(w *World) *network {
-	x := &network{w: w, links: map[[2]uint64]*link{}}
-	for _, from := range w.ids {
-		for _, to := range w.ids {
-			d := dice.New(w.cfg.Seed, dice.Network, from<<8|to).At(&w.clock.Now)
-			x.links[[2]uint64{from, to}] = &link{dice: d}
-		}
-	}
-	return x
-}
+func newNetwork(w *World) *network { return &network{w: w, links: map[[2]uint64]*link{}} }
 
-func (x *network) link(from, to *node) *link { return x.links[[2]uint64{from.id, to.id}] }
+// link is one direction between two machines. It is there when it is first asked for.
+func (x *network) link(from, to *node) *link {
+	ends := [2]uint64{from.id, to.id}
+	l := x.links[ends]
+	if l == nil {
+		l = &link{dice: dice.New(x.w.cfg.Seed, dice.Network, from.id<<8|to.id).At(&x.w.clock.Now)}
+		x.links[ends] = l
+	}
+	return l
+}
 
 // send puts a message of n on the wire. Whatever becomes of it, it draws five
 // numbers from the dice of its link.
@@ -192,6 +193,8 @@ func (x *network) deliver(e *clock.Event) {
 		f.lost = lostToCut
 	case to.process != running:
 		f.lost = lostToDown
+	case to.store.Members.IsRemoved(from.id):
+		f.lost = lostToRemoved
 	}
 	m, img, cause, why := f.msg, f.image, f.cause, f.lost
 	*f = flight{}
@@ -223,6 +226,8 @@ func (x *network) lose(e *clock.Event) {
 func (x *network) dropped(from, to *node, m *raftpb.Message, cause uint64, why loss) {
 	seq := driver.Dropped(to.pen(cause), from.id, m, lossNames[why])
 	switch {
+	case why == lostToRemoved && !x.link(to, from).cut:
+		x.report(from, to, member.Expelled, false, seq)
 	case m.GetType() == raftpb.MsgSnap:
 		x.report(from, to, member.SnapshotStatus, false, seq)
 	case why == lostToDown && !x.link(to, from).cut:

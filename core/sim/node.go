@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"errors"
+
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
@@ -76,12 +78,14 @@ type node struct {
 	tickEvery     int64 // its clock's idea of Config.TickEvery
 	wall          int64 // its time of day minus the world's
 	busy          diskActivity
-	dial          Disk             // this disk's figures
-	apply         int64            // how long applying a batch takes
-	heard         map[uint64]int64 // by member: when its last message came; for look-ups only
-	votes         map[uint64]bool  // answers to a candidate, granted or refused
-	elapsed       int              // ticks since it heard from a leader
-	timeout       int              // ticks after which it campaigns
+	dial          Disk              // this disk's figures
+	apply         int64             // how long applying a batch takes
+	heard         map[uint64]int64  // by member: when its last message came; for look-ups only
+	votes         map[uint64]bool   // answers to a candidate, granted or refused
+	connections   map[uint64]uint32 // by member: in which of its lives; for look-ups only
+	gone          bool              // it was removed, and knows it
+	elapsed       int               // ticks since it heard from a leader
+	timeout       int               // ticks after which it campaigns
 	electionTicks int
 
 	bootMark uint64
@@ -92,6 +96,7 @@ type node struct {
 	ghost               *store.Store // what the disk holds, while the process is down
 	leftKilled          bool         // that was the last end of the process
 	lastFirst, lastMark uint64       // of its log in memory
+	lastLearner         bool
 }
 
 // logLane writes the log: the first batch writes of logs are being executed.
@@ -246,6 +251,9 @@ func (n *node) tick() {
 	}
 	w.clock.Push(clock.Event{At: n.nextTick, Kind: evTick, Member: uint32(n.id), Life: n.life})
 	n.elapsed++
+	if n.connect(); n.member == nil || n.wear.Struck() {
+		return
+	}
 	n.step(&member.Input{Kind: member.Tick})
 	w.clients.Headless(n)
 }
@@ -254,7 +262,7 @@ func (n *node) tick() {
 func (n *node) stop(why error) {
 	n.fs = n.wear.Leftovers()
 	n.quit(stopped)
-	n.reason = why.Error()
+	n.reason, n.gone = why.Error(), errors.Is(why, member.ErrRemoved)
 	driver.Stopped(n.pen(0), why, n.left(), n.durable)
 	n.comeBack()
 }
@@ -305,13 +313,14 @@ func (n *node) quit(how process) {
 	w := n.world
 	if n.member != nil && w.cfg.Mirrored {
 		st := n.member.Status() // what only the process knows
-		n.lastFirst, n.lastMark = st.First, st.Mark
+		n.lastFirst, n.lastMark, n.lastLearner = st.First, st.Mark, st.Learner
 	}
 	n.ended(how)
 	n.process, n.ghost, n.leftKilled = how, nil, how == killed
 	n.life++
 	held := n.inbox
 	n.inbox, n.tickHeld = nil, false
+	clear(n.connections)
 	for i := range held {
 		w.void(&held[i])
 	}

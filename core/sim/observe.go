@@ -162,5 +162,7 @@ func (o observer) Emit(e *trace.Event) {
 		o.w.chaos.Revised(e.Rev, e.A == 1, e.Member)
 	case e.Kind == trace.VoteCast:
 		o.w.byID(e.Member).elapsed = 0
+	case e.Kind == trace.MemberChanged:
+		o.w.memberChanged(e)
 	}
 }

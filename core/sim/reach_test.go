@@ -32,6 +32,9 @@ func TestRarePathsAreReached(t *testing.T) {
 	for seed := uint64(100); seed < 130; seed++ {
 		cfg := DefaultConfig()
 		cfg.Seed, cfg.Members, cfg.Faults, cfg.FaultsFor = seed, 3+2*int(seed%2), true, 15*time.Second
+		if seed%3 == 0 {
+			cfg.Always = []string{"members"}
+		}
 		w, err := New(cfg, c)
 		if err != nil {
 			t.Fatal(err)

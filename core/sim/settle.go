@@ -66,9 +66,11 @@ func (s settleWorld) Leader() uint64 { return s.w.Leader() }
 
 // Members implements settle.World.
 func (s settleWorld) Members() []settle.Member {
-	all := make([]settle.Member, len(s.w.nodes))
-	for i, n := range s.w.nodes {
-		all[i] = n
+	var all []settle.Member
+	for _, n := range s.w.nodes {
+		if s.w.roster.has(n.id) {
+			all = append(all, n)
+		}
 	}
 	return all
 }
@@ -100,7 +102,7 @@ func (w *World) endFaults() {
 		n.tickEvery = int64(w.cfg.TickEvery)
 		n.wear.Disarm()
 		n.garbled = nil
-		if !n.alive() && n.process != starting && (n.process != stopped || n.wear.Hit != nil) {
+		if n.down() && (n.process != stopped || n.wear.Hit != nil) {
 			n.start()
 		}
 	}

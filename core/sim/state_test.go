@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strconv"
 
+	"vitrine/core/api"
 	"vitrine/core/invariant"
 	"vitrine/core/picture"
+	"vitrine/core/script"
 	"vitrine/core/sim/client"
 	"vitrine/core/trace"
 
@@ -59,6 +61,7 @@ func drawMember(n *node, m *picture.Member) {
 		ID: n.id, Name: n.name, Role: picture.RoleFollower, Alive: n.alive(), Process: processNames[n.process],
 		Reason:      n.reason,
 		Incarnation: n.starts, Disk: "idle", DBSize: n.told.size, DBInUse: n.told.inUse, First: n.lastFirst, Snap: n.lastMark,
+		Learner: n.lastLearner,
 	}
 	if n.busy.hungUntil > w.clock.Now {
 		m.Disk, m.DiskUntil = "stalled", n.busy.hungUntil
@@ -72,6 +75,7 @@ func drawMember(n *node, m *picture.Member) {
 	m.Role, m.Learner, m.Term, m.Vote, m.Lead = roleNames[st.Role], st.Learner, st.Term, st.Vote, st.Lead
 	m.First, m.Last, m.Written, m.Synced, m.Commit, m.Applied = st.First, st.Last, n.written.Index, n.synced.Index,
 		st.Commit, st.Applied
+	m.Voters = len(st.ConfState.GetVoters())
 	m.Durable, m.Snap = n.backend.Durable().Index, st.Mark
 	m.Elapsed, m.Timeout, m.NextTickAt = n.elapsed, n.timeout, n.nextTick
 	m.Revision, m.CompactRev, m.Watchers = st.Revision, st.CompactRevision, st.Watch.Watchers
@@ -84,7 +88,7 @@ func drawMember(n *node, m *picture.Member) {
 	drawTimes(n, m)
 	drawDisk(n, m)
 	if m.Role == picture.RoleCandidate || m.Role == picture.RolePreCandidate {
-		for _, from := range w.ids {
+		for from := range uint64(len(w.nodes) + 1) {
 			if granted, voted := n.votes[from]; voted {
 				m.Votes = append(m.Votes, picture.Vote{ID: from, Granted: granted})
 			}
@@ -136,15 +140,19 @@ func drawTimes(n *node, m *picture.Member) {
 		return
 	}
 	m.Elapsed = 0
-	heard := []int64{w.clock.Now} // from itself
-	for _, id := range w.ids {
-		if id != n.id {
-			heard = append(heard, n.heard[id])
-			m.HeardAt = max(m.HeardAt, n.heard[id])
+	var heard []int64
+	for _, id := range n.member.Status().ConfState.GetVoters() {
+		if id == n.id {
+			heard = append(heard, w.clock.Now)
+			continue
 		}
+		heard = append(heard, n.heard[id])
+		m.HeardAt = max(m.HeardAt, n.heard[id])
 	}
-	slices.Sort(heard)
-	m.QuorumHeardAt = heard[len(heard)-1-len(heard)/2]
+	if len(heard) > 0 {
+		slices.Sort(heard)
+		m.QuorumHeardAt = heard[len(heard)-1-len(heard)/2]
+	}
 }
 
 func drawDisk(n *node, m *picture.Member) {
@@ -236,7 +244,7 @@ func (w *World) drawClients(s *picture.State) {
 
 func drawRequest(s *picture.State, r *client.Request) {
 	v := picture.Request{
-		ID: r.ID, Client: r.Client, Op: r.Op.String(), Text: r.Words, Member: r.Tried, Attempts: r.Attempts, Status: r.Status,
+		ID: r.ID, Client: r.Client, Op: opName(r), Text: r.Words, Member: r.Tried, Attempts: r.Attempts, Status: r.Status,
 		Revision: r.Rev, Issued: r.Issued, Done: r.Done,
 	}
 	if r.Status == client.OK {
@@ -254,4 +262,14 @@ func (w *World) drawInvariants(s *picture.State) {
 		number, _ := strconv.Atoi(s.Invariants[i].ID[1:])
 		s.Invariants[i].OK = w.judge.Holds(number)
 	}
+}
+
+// opName is what the picture calls a request: by the operation, so that what adds a learner is called like what adds a
+// voter.
+func opName(r *client.Request) string {
+	switch r.Op {
+	case script.OpAddMember, script.OpAddLearner, script.OpPromote, script.OpRemove:
+		return picture.OpName(uint64(api.OperationOf(r.Body)))
+	}
+	return r.Op.String()
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"vitrine/core/consensus"
 	"vitrine/core/driver"
 	"vitrine/core/mutant"
 	"vitrine/core/pb"
@@ -13,7 +12,6 @@ import (
 	"vitrine/core/sim/client"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
-	"vitrine/core/sim/disk"
 	"vitrine/core/sim/judge"
 	"vitrine/core/sim/pass"
 	"vitrine/core/sim/settle"
@@ -33,7 +31,8 @@ type World struct {
 	judge  *judge.Judge
 
 	nodes   []*node
-	ids     []uint64 // of nodes
+	ids     []uint64 // of nodes that vote, or did: what clients know
+	roster  roster
 	network *network
 	net     Network
 	process setup.Process
@@ -90,17 +89,8 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	w.passing = pass.New(evPass, w.clock, &w.net, clientHost{w}.Server, isCut)
 	w.stream.Attach(observer{w})
 	for i := range cfg.Members {
-		id := uint64(i + 1)
-		n := &node{
-			id: id, world: w, name: nodeName(id), tracer: trace.NewTracer(w.stream, id), process: starting,
-			dial: cfg.Disk, apply: int64(cfg.Process.Apply), tickEvery: int64(cfg.TickEvery), electionTicks: cfg.ElectionTicks,
-			raft: dice.New(cfg.Seed, dice.Raft, id), disk: dice.New(cfg.Seed, dice.Disk, id).At(&w.clock.Now),
-			heard: map[uint64]int64{}, votes: map[uint64]bool{},
-		}
-		n.logLane.of, n.storeLane.of, n.readLane.of, n.transfers.of, n.gauges.of = n, n, n, n, n
-		n.wear = disk.New(n, w.clock, n.disk)
-		n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
-		w.nodes, w.ids = append(w.nodes, n), append(w.ids, id)
+		w.addNode(uint64(i + 1))
+		w.roster.add(uint64(i+1), false)
 	}
 	w.enter()
 	defer w.leave()
@@ -250,6 +240,8 @@ func (w *World) happens(e *clock.Event) {
 		w.chaos.Happens(e)
 	case evFaultsEnd:
 		w.endFaults()
+	case evJoin:
+		w.join(e.A)
 	case evInspect:
 		w.inspectLater()
 		w.judge.Inspect(w.judged())

@@ -26,6 +26,8 @@ type World interface {
 	Later(wait time.Duration, c script.Command) // the same in a while, if it is possible then
 	Members() []uint64                          // the ids, in order; nobody changes the list
 	Leader() uint64                             // 0 = there is none
+	Learners() []uint64                         // those of the members who do not vote, in order
+	Machines() int                              // how many there have ever been; they are numbered from 1
 }
 
 // Wake is the kind of the events in which a Chaos wakes up to draw a fault.
@@ -99,6 +101,9 @@ func formatFloat(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) 
 // drawLater wakes up once more for a class, after a drawn while.
 func (x *Chaos) drawLater(class Class) {
 	gap := x.dice[class].Exp(x.options.Gap[class])
+	if class == Roster {
+		gap += changeEvery
+	}
 	x.clock.PushFirst(clock.Event{At: x.clock.Now + int64(gap) + 1, Kind: Wake, A: uint64(class)})
 }
 
@@ -178,6 +183,8 @@ func (x *Chaos) draw(class Class, victim, other, how, long uint64) {
 		x.drawRefusal(victim, how, long)
 	case Defrag:
 		x.inflict(class, script.Command{Cmd: script.Defragment, Member: victim})
+	case Roster:
+		x.changeMembers(victim, other, how, long)
 	case Garble:
 		x.inflict(class, script.Command{
 			Cmd: script.Garble, Member: victim, Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how % 8),

@@ -26,6 +26,10 @@ func (v *victims) Members() []uint64 { return v.members }
 
 func (v *victims) Leader() uint64 { return v.members[0] }
 
+func (v *victims) Learners() []uint64 { return nil }
+
+func (v *victims) Machines() int { return len(v.members) }
+
 func unleash(t *testing.T, seed uint64, members int) (*Chaos, *victims) {
 	t.Helper()
 	drawn, err := Draw(seed, nil)

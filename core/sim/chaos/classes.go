@@ -37,6 +37,7 @@ const (
 	Defrag   // a database is defragmented
 	Garble   // a database on its way to a member is damaged
 	Install  // a disk hangs, then the power fails, while the old database is committed and a received one waits
+	Roster   // members are added, promoted and removed
 	Classes  // how many there are
 )
 
@@ -47,4 +48,5 @@ var names = [Classes]string{
 	"compact", "transfer", "campaign", "blackout", "moment",
 	"write-error", "disk-full", "sync-error", "read-error", "commit-error", "rot", "clock", "deadline", "exile", "coup",
 	"strike", "refusal", "defragment", "garble", "install",
+	"members",
 }

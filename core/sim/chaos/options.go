@@ -51,6 +51,7 @@ type Options struct {
 	Leases          int // weight of what clients ask about leases
 	Retention       setup.Retention
 	Checkpoints     time.Duration // how long a lease runs before what is left of it is written down
+	Loose           bool          // members are changed whoever is there
 }
 
 // String is one line with everything that was drawn.
@@ -117,6 +118,7 @@ func (o *Options) tuning() (words []string) {
 	say(o.Quota > 0, "quota=%d", o.Quota)
 	say(o.Retention.Period > 0, "keep=%v", o.Retention.Period.Round(time.Millisecond))
 	say(o.Retention.Revisions > 0, "keep=%d/%v", o.Retention.Revisions, o.Retention.Every.Round(time.Millisecond))
+	say(o.On[Roster] && !o.Loose, "strict")
 	say(o.Leases > 0, "leases=%d checkpoints=%v", o.Leases, o.Checkpoints)
 	return words
 }
@@ -152,6 +154,7 @@ func Draw(seed uint64, always []string) (o Options, err error) {
 	o.drawSteps(dice.New(seed, dice.Options, 2))
 	o.drawInstall(dice.New(seed, dice.Options, 3))
 	o.drawRetention(dice.New(seed, dice.Options, 4))
+	o.drawRoster(dice.New(seed, dice.Options, 5))
 	for _, name := range always {
 		class := slices.Index(names[:], name)
 		if class < 0 {
@@ -159,6 +162,11 @@ func Draw(seed uint64, always []string) (o Options, err error) {
 		}
 		o.On[class] = true
 	}
+	// A minority of disks may decay, and where members come and go nobody knows of which cluster.
+	if o.On[Rot] && !slices.Contains(always, names[Roster]) {
+		o.On[Roster] = false
+	}
+	o.On[Rot] = o.On[Rot] && !o.On[Roster]
 	return o, nil
 }
 
@@ -219,6 +227,13 @@ func (o *Options) drawRetention(d *dice.Dice) {
 	if d.Chance(0.5) {
 		o.Retention = r
 	}
+}
+
+// drawRoster draws the class of members that come and go.
+func (o *Options) drawRoster(d *dice.Dice) {
+	o.On[Roster] = d.Chance(0.95) // of the runs in which no disk decays, and those are half of all
+	o.Gap[Roster] = d.Between(500*time.Millisecond, 8*time.Second)
+	o.Loose = d.Chance(0.75) // where there are faults, little is done else
 }
 
 // drawTuning varies what is not a fault: each thing in half of the runs.
@@ -283,6 +298,7 @@ const smallestQuota = 96 << 10
 func (o *Options) Tune(c *setup.Config) {
 	c.Founding = append(c.Founding, o.Founding...)
 	c.Retention = cmp.Or(c.Retention, o.Retention)
+	c.Loose = c.Loose || o.Loose
 	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
 	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)
 	c.CompactEntries = cmp.Or(o.CompactEntries, c.CompactEntries)

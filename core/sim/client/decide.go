@@ -142,7 +142,7 @@ func request(p *Pool, c *Client, cmd *script.Command) error {
 		return err
 	}
 	if cmd.Member != 0 {
-		c.next = slices.Index(p.host.Members(), cmd.Member)
+		c.next = max(0, slices.Index(p.host.Members(), cmd.Member))
 	}
 	key := cmd.FirstKey()
 	words := op.String()

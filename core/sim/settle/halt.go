@@ -19,23 +19,37 @@ func (s *settling) core() (core []Member) {
 	return core
 }
 
+// voters are those of the core who vote: they answer everything.
+func (s *settling) voters() (voters []Member) {
+	for _, n := range s.core() {
+		if !n.Learner() {
+			voters = append(voters, n)
+		}
+	}
+	return voters
+}
+
 // Unrecoverable names the damage that leaves no quorum of good disks, "" if
 // there is one. A cluster in that state must answer nothing that needs one: it
 // is halted, and safe.
 func Unrecoverable(members []Member) string {
-	good := 0
+	good, all := 0, 0
 	var b strings.Builder
 	for _, n := range members {
+		if n.Learner() {
+			continue
+		}
+		all++
 		if err := n.Beyond(); err != nil {
 			fmt.Fprintf(&b, "; member %d: %v", n.ID(), err)
 		} else {
 			good++
 		}
 	}
-	if good > len(members)/2 {
+	if good > all/2 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d disks are good%s", good, len(members), &b)
+	return fmt.Sprintf("%d of %d disks are good%s", good, all, &b)
 }
 
 // haltedFor is how long a halted cluster is watched for an answer that it must not

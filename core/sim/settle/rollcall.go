@@ -13,7 +13,6 @@ import (
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/client"
-	"vitrine/core/sim/setup"
 )
 
 // A cluster that has settled is asked for everything once more: nothing is in the
@@ -198,7 +197,7 @@ func (c *rollcall) everythingAsked() (string, bool) {
 	c.asked = c.Now()
 	key := []byte(ProbeKey)
 	leader := c.Leader()
-	for _, n := range c.core() {
+	for _, n := range c.voters() {
 		for _, body := range []any{
 			&pb.PutRequest{Key: key, Value: fmt.Append(nil, "r", n.ID()), PrevKv: true}, &pb.RangeRequest{Key: key},
 			&pb.RangeRequest{Key: key, Serializable: true},
@@ -241,7 +240,7 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 		return c.heard()
 	}
 	c.asked = c.Now()
-	first := c.core()[0]
+	first := c.voters()[0]
 	quota := int(c.cfg.Quota)
 	if quota == 0 || quota > limits.MaxRequestBytes/4 {
 		return "", false
@@ -250,7 +249,7 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	put := &pb.PutRequest{Key: key, Value: []byte("1")}
 	c.again = put // the alarm may be on its way
 	c.ask(first, &pb.PutRequest{Key: key, Value: bytes.Repeat([]byte{'x'}, quota)}, fine)
-	for _, n := range c.core() {
+	for _, n := range c.voters() {
 		c.ask(n, put, refusal(api.ErrNoSpace))
 		c.ask(n, &pb.TxnRequest{Success: []*pb.RequestOp{client.Get(key)},
 			Failure: []*pb.RequestOp{client.Nest(client.Put(key, nil))}}, refusal(api.ErrNoSpace))
@@ -295,11 +294,11 @@ func (c *rollcall) leaderMoved() (string, bool) {
 		return c.heard()
 	}
 	c.asked = c.Now()
-	core := c.core()
+	core := c.voters()
 	at := slices.IndexFunc(core, func(n Member) bool { return n.ID() == c.Leader() })
 	leader := core[at]
 	c.ask(leader, &pb.MoveLeaderRequest{TargetID: leader.ID()}, fine)
-	c.ask(leader, &pb.MoveLeaderRequest{TargetID: setup.MaxMembers + 1}, refusal(api.ErrBadLeaderTransferee))
+	c.ask(leader, &pb.MoveLeaderRequest{TargetID: script.MaxMachines + 1}, refusal(api.ErrBadLeaderTransferee))
 	for _, n := range core {
 		if n != leader {
 			c.ask(n, &pb.MoveLeaderRequest{TargetID: n.ID()}, refusal(api.ErrNotLeader))

@@ -30,8 +30,8 @@ type World interface {
 	// Copied is when the last defragmentation has made its copy, or will have: that it has begun on a slow disk is no
 	// fault of the cluster.
 	Copied() int64
-	Leader() uint64 // 0 = there is none
-	Members() []Member
+	Leader() uint64    // 0 = there is none
+	Members() []Member // those in force
 }
 
 // Member is one of the cluster.
@@ -39,6 +39,7 @@ type Member interface {
 	judge.Member
 	State() string // what its process is doing, and why
 	Beyond() error // the damage that its disk cannot get over, nil = it is good
+	Learner() bool // it does not vote
 }
 
 // ProbeKey is written and read to see that a settling cluster serves.

@@ -46,6 +46,10 @@ type Config struct {
 	Workload Workload `json:"workload"`
 	Faults   bool     `json:"faults"` // draw faults from the seed, see Options
 
+	// Loose: members are changed without a look at whether a quorum would be there afterwards, as with etcd's
+	// --strict-reconfig-check=false.
+	Loose bool `json:"loose,omitempty"`
+
 	// Always names classes of faults that are on whatever the seed says.
 	Always []string `json:"always,omitempty"`
 
