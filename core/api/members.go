@@ -6,6 +6,7 @@ import (
 
 	"vitrine/core/limits"
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 
@@ -117,7 +118,7 @@ func (b *Book) mayPromote(id uint64) *Error {
 	switch {
 	case !ok:
 		return ErrMemberNotFound
-	case match*100 < own*limits.LearnerReadyPercent:
+	case match*100 < own*limits.LearnerReadyPercent && !mutant.On(mutant.LearnerRushed):
 		return ErrLearnerNotReady
 	case !b.cfg.LooseReconfig && !b.members.MayPromote():
 		return ErrMemberNotEnoughStarted

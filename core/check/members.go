@@ -40,7 +40,9 @@ func (f *conf) apply(what, id uint64) {
 
 func (f *conf) clone() conf { return conf{slices.Clone(f.voters), slices.Clone(f.learners)} }
 
-func (f *conf) has(id uint64) bool { return slices.Contains(f.voters, id) || slices.Contains(f.learners, id) }
+func (f *conf) has(id uint64) bool {
+	return slices.Contains(f.voters, id) || slices.Contains(f.learners, id)
+}
 
 func (f *conf) equal(o *conf) bool {
 	same := func(a, b []uint64) bool {

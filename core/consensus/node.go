@@ -406,11 +406,17 @@ func (n *Node) changeConf(index uint64, cc *raftpb.ConfChange) {
 	if cc.GetNodeId() == 0 || index <= n.confSince {
 		return
 	}
+	if mutant.On(mutant.RemovedCounts) && cc.GetType() == raftpb.ConfChangeRemoveNode {
+		return
+	}
 	if err := checkChange(n.conf, cc); err != nil {
 		invariant.Violated(n.t, invariant.Membership, "conf change at index %d cannot follow %s: %v", index, confText(n.conf),
 			err)
 	}
 	n.dirty, n.moved = true, true
+	if mutant.On(mutant.LearnerCounts) && cc.GetType() == raftpb.ConfChangeAddLearnerNode {
+		cc = &raftpb.ConfChange{Type: raftpb.ConfChangeAddNode.Enum(), NodeId: cc.NodeId}
+	}
 	n.setConf(n.raw.ApplyConfChange(cc))
 	n.log.conf = n.conf
 	n.t.Emit(n.confEvent(index, cc.GetNodeId(), cc.GetType()))

@@ -5,6 +5,7 @@ import (
 
 	"vitrine/core/limits"
 	"vitrine/core/membership"
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 )
 
@@ -13,7 +14,7 @@ import (
 
 // leave looks whether this member is still one after a change.
 func (m *Member) leave(ms *membership.Members) {
-	if ms == nil || m.leaving || !ms.IsRemoved(m.cfg.ID) {
+	if ms == nil || m.leaving || !ms.IsRemoved(m.cfg.ID) || mutant.On(mutant.RemovedGoesOn) {
 		return
 	}
 	m.leaving, m.leaves = true, m.now+trace.Instant(limits.LeaveDelay)
@@ -34,7 +35,7 @@ func (m *Member) tick(now trace.Instant) {
 // expelled: a peer says that this member was removed, while this member was away. A member that is alone has nobody who
 // could have done that.
 func (m *Member) expelled(by uint64) {
-	if m.leaving || len(m.book.Members().List()) == 1 {
+	if m.leaving || len(m.book.Members().List()) == 1 || mutant.On(mutant.RemovedGoesOn) {
 		return
 	}
 	m.t.Emit(trace.Event{Kind: trace.MemberLeft, Peer: by})

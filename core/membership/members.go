@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"vitrine/core/backend"
+	"vitrine/core/mutant"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -175,7 +176,9 @@ func (ms *Members) Apply(cc *raftpb.ConfChange, w Writer) error {
 	ms.members = slices.Delete(ms.members, i, i+1)
 	at, _ := slices.BinarySearch(ms.removed, id)
 	ms.removed = slices.Insert(ms.removed, at, id)
-	w.Delete(backend.Members, []byte(IDString(id)))
+	if !mutant.On(mutant.MemberSecondSource) {
+		w.Delete(backend.Members, []byte(IDString(id)))
+	}
 	w.Put(backend.MembersRemoved, []byte(IDString(id)), []byte("removed"))
 	return nil
 }
@@ -183,7 +186,7 @@ func (ms *Members) Apply(cc *raftpb.ConfChange, w Writer) error {
 // plan returns the member as it will be after the change, nil for one that will be gone.
 func (ms *Members) plan(cc *raftpb.ConfChange) (*Member, error) {
 	id := cc.GetNodeId()
-	if ms.IsRemoved(id) {
+	if ms.IsRemoved(id) && !mutant.On(mutant.IDReused) {
 		return nil, ErrIDRemoved
 	}
 	old := ms.Get(id)

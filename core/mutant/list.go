@@ -156,6 +156,15 @@ const (
 	// What a cluster does by itself.
 	RetentionIgnored
 
+	// Members that come and go.
+	MemberSecondSource
+	RemovedCounts
+	LearnerCounts
+	LearnerRushed
+	IDReused
+	RemovedGoesOn
+	ConfStateStale
+
 	count
 )
 
@@ -181,6 +190,7 @@ const (
 	Elections       // leaders follow one another before they have done anything
 	Users           // users are told apart, in a cluster that has time for them
 	UsersCrash      // so, and members crash
+	Changes         // members come and go, and are often sent a snapshot
 )
 
 // Convicted tells whether the invariant of that number may catch the mutant.

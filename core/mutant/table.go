@@ -611,4 +611,40 @@ var table = [count]Info{
 		Story:    "a leader that compacts by itself drops history that it was told to keep",
 		Convicts: []int{invariant.Compaction},
 	},
+
+	MemberSecondSource: {
+		Name: "member-second-source", Source: "etcd #20967", Seeds: 50, Needs: Changes,
+		Story:    "who is removed stays in the database as a member, and is one again when it is read",
+		Convicts: []int{invariant.Membership},
+	},
+	RemovedCounts: {
+		Name: "removed-counts", Source: "mutation of consensus", Seeds: 50, Needs: Changes,
+		Story:    "raft is not told that a member was removed, which goes on counting in quorums",
+		Convicts: []int{invariant.Membership},
+	},
+	LearnerCounts: {
+		Name: "learner-counts", Source: "mutation of consensus", Seeds: 50, Needs: Changes,
+		Story:    "a learner votes and counts in quorums from the beginning",
+		Convicts: []int{invariant.Membership},
+	},
+	LearnerRushed: {
+		Name: "learner-rushed", Source: "mutation of api", Seeds: 50, Needs: Changes,
+		Story:    "a learner may vote however little of the log it has",
+		Convicts: []int{invariant.Membership},
+	},
+	IDReused: {
+		Name: "id-reused", Source: "mutation of membership", Seeds: 100, Needs: Changes,
+		Story:    "the id of a member that was removed may be that of a new one",
+		Convicts: []int{invariant.Membership},
+	},
+	RemovedGoesOn: {
+		Name: "removed-goes-on", Source: "mutation of member", Seeds: 50, Needs: Changes,
+		Story:    "a member that has applied its own removal does not stop",
+		Convicts: []int{invariant.Membership, invariant.Liveness, invariant.WatchProgress},
+	},
+	ConfStateStale: {
+		Name: "conf-state-stale", Source: "mutation of store", Seeds: 100, Needs: Changes,
+		Story:    "a snapshot is of a state after a change of members and names those before it",
+		Convicts: []int{invariant.Boot, invariant.Membership, invariant.Liveness},
+	},
 }

@@ -48,7 +48,7 @@ type Member struct {
 	Name        string `json:"name"`
 	Role        string `json:"role"`
 	Learner     bool   `json:"learner"`
-	Voters      int    `json:"voters"` // as its raft counts them: a quorum is more than half
+	Voters      int    `json:"voters"`  // as its raft counts them: a quorum is more than half
 	Alive       bool   `json:"alive"`   // running or paused
 	Process     string `json:"process"` // Running, Paused, ...
 	Reason      string `json:"reason,omitempty"`

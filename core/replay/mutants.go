@@ -30,6 +30,9 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 	case mutant.Users, mutant.UsersCrash:
 		cfg.Workload.Users, cfg.Workload.Mix.Txn, cfg.Workload.Rate = true, 40, 200
 		cfg.Faults = info.Needs == mutant.UsersCrash
+	case mutant.Changes:
+		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries = 10, 2, 2
+		cfg.Always, cfg.Loose = []string{"members"}, true
 	case mutant.Elections:
 		cfg.Members, cfg.TickEvery, cfg.Always = 3, 20*time.Millisecond, []string{"coup"}
 	}

@@ -108,7 +108,9 @@ func (s *Store) applyConfChange(position backend.Applied, cc *raftpb.ConfChange,
 		next := s.Members.Clone()
 		s.batch.Reset(position)
 		_ = next.Apply(cc, s.batch)
-		position.ConfState = next.ConfState()
+		if !mutant.On(mutant.ConfStateStale) || position.Index <= 9 {
+			position.ConfState = next.ConfState()
+		}
 		s.batch.Reset(position)
 		_ = s.Members.Apply(cc, s.batch)
 		outcome.Response = s.Members.List()

@@ -10,11 +10,12 @@ import (
 type Entry struct {
 	Index, Term uint64
 	Request     *pb.InternalRaftRequest // nil if it is nothing for the state
+	Change      *raftpb.ConfChange      // of the members; nil if it is none
 }
 
 // read reads an entry with decode, or by itself if that is nil.
 func read(e *raftpb.Entry, decode func(data []byte) (*pb.InternalRaftRequest, error)) Entry {
-	l := Entry{Index: e.GetIndex(), Term: e.GetTerm()}
+	l := Entry{Index: e.GetIndex(), Term: e.GetTerm(), Change: changeOf(e)}
 	if e.GetType() != raftpb.EntryNormal || len(e.GetData()) == 0 {
 		return l
 	}

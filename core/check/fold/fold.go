@@ -41,6 +41,7 @@ type Fold struct {
 	points   []point // where each index led to
 	eras     []era   // the last one is open
 	buffer   pb.KeyValue
+	rosters  []roster // the first is that of first, or before
 }
 
 // Follower hears of each entry as it is executed, with the state of the model,
@@ -86,7 +87,7 @@ func New() *Fold {
 	s := model.New()
 	s.MaxTxnOps = 0 // what is in the log was admitted
 	return &Fold{state: s, points: []point{{rev: s.Revision()}},
-		eras: []era{{compacted: s.CompactRevision(), users: s.Users()}}}
+		eras: []era{{compacted: s.CompactRevision(), users: s.Users()}}, rosters: make([]roster, 1)}
 }
 
 // Follow sets who hears of each entry from now on.
@@ -126,6 +127,7 @@ func (f *Fold) execute(e Entry) {
 	if !e.writes() {
 		f.begin(e)
 	}
+	f.changeMembers(e)
 	if now := f.state.Revision(); now > rev {
 		last := &f.eras[len(f.eras)-1]
 		f.state.Changes(now, func(key string, sub int64, kv *pb.KeyValue) {
@@ -173,6 +175,7 @@ func (f *Fold) Forget(index uint64) {
 	}
 	f.points = slices.Delete(f.points, 0, int(index-f.first))
 	f.first = index
+	f.forgetMembers(index)
 	n := 0
 	for n+1 < len(f.eras) && f.eras[n+1].from <= index {
 		n++

@@ -18,7 +18,7 @@ type Image func(bucket string, fn func(key, value []byte) bool)
 var ErrForgotten = errors.New("fold: the log has gone beyond this image")
 
 // Image compares a durable image with the log up to its own applied index. An
-// error is a violation of I9, or ErrForgotten.
+// error is a violation of I9, ErrForgotten, or one that wraps ErrMembers.
 func (f *Fold) Image(image Image) error {
 	m := metaOf(image)
 	if m.index > f.Index() {
@@ -31,6 +31,9 @@ func (f *Fold) Image(image Image) error {
 		return fmt.Errorf("the image at index %d names term %x, the entry has term %d", m.index, m.term, want)
 	}
 	e := f.at(m.index)
+	if err := f.sameMembers(image, m.index); err != nil {
+		return err
+	}
 	if m.scheduled != e.compacted {
 		return fmt.Errorf("the image is compacted at %d, the log says %d", m.scheduled, e.compacted)
 	}

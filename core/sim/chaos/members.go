@@ -32,7 +32,7 @@ func (x *Chaos) changeMembers(victim, asked, how, long uint64) {
 		}
 	case kind == 5:
 		c.Cmd = script.AddMember
-	case kind == 6 && how>>16%2 == 0:
+	case kind == 6 && len(members) < x.world.Machines():
 		c.Cmd, c.ID = script.AddMember, x.usedUp(how)
 	}
 	if slices.Contains(learners, asked) || how>>24%4 == 0 {
@@ -43,5 +43,14 @@ func (x *Chaos) changeMembers(victim, asked, how, long uint64) {
 	}
 }
 
-// usedUp is the number of a machine that is there, or was.
-func (x *Chaos) usedUp(how uint64) int64 { return int64(1 + how>>40%uint64(x.world.Machines())) }
+// usedUp is the number of a machine that is no member any more, or not yet.
+func (x *Chaos) usedUp(how uint64) int64 {
+	id, members := how>>40%uint64(x.world.Machines()), x.world.Members()
+	for range x.world.Machines() {
+		if !slices.Contains(members, id+1) {
+			break
+		}
+		id = (id + 1) % uint64(x.world.Machines())
+	}
+	return int64(id + 1)
+}

@@ -330,7 +330,10 @@ func (j *Judge) Image(n Member) {
 			view.Range(b, nil, nil, fn)
 		}
 	})
-	if err != nil && !errors.Is(err, fold.ErrForgotten) {
+	switch {
+	case errors.Is(err, fold.ErrMembers):
+		j.Broken(invariant.Membership, "member %d: %v", n.ID(), err)
+	case err != nil && !errors.Is(err, fold.ErrForgotten):
 		j.Broken(invariant.AtomicApply, "member %d: %v", n.ID(), err)
 	}
 }
