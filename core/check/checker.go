@@ -153,14 +153,7 @@ func (c *Checker) Emit(e *trace.Event) {
 			c.preVoted(c.member(e.Peer), e)
 		}
 	case trace.MessageDelivered:
-		switch e.Msg {
-		case msgSnap:
-			c.member(e.Member).snapshots++
-		case msgTimeoutNow:
-			c.member(e.Member).told = true
-		case msgVoteResp:
-			c.votedFor(c.member(e.Member), e)
-		}
+		c.delivered(e)
 	case trace.EntryAppended:
 		c.appended(c.member(e.Member), e)
 	case trace.LogTruncated:
@@ -171,9 +164,9 @@ func (c *Checker) Emit(e *trace.Event) {
 		c.commitAdvanced(c.member(e.Member), e)
 		c.quorumHas(c.member(e.Member), e)
 	case trace.EntryApplied:
+		c.owes(c.member(e.Member), e)
 		c.applied(c.member(e.Member), e)
 		c.revised(e)
-		c.owes(c.member(e.Member), e)
 	case trace.CompactionDue:
 		c.compactionDue(e)
 	case trace.RequestDone:
@@ -195,24 +188,28 @@ func (c *Checker) Emit(e *trace.Event) {
 	case trace.ConfChanged:
 		c.confChanged(e)
 		c.viewChanged(c.member(e.Member), e)
-	case trace.MemberChanged:
-		c.memberChanged(c.member(e.Member), e)
-	case trace.MemberLeft:
-		c.member(e.Member).view.left = e.Now
-	case trace.SnapshotRestored:
-		c.restored(c.member(e.Member), e)
 	case trace.SnapshotInstalled:
 		c.installed(c.member(e.Member), e)
 	case trace.MemberStarted:
 		c.started(c.member(e.Member), e)
-	case trace.MemberResumed:
-		if v := &c.member(e.Member).view; v.left != 0 {
-			v.left = e.Now
-		}
 	case trace.MemberCrashed, trace.MemberStopped:
 		c.member(e.Member).leading = false
+	case trace.MemberChanged, trace.MemberLeft, trace.MemberResumed, trace.SnapshotRestored:
+		c.roster(c.member(e.Member), e)
 	default:
 		c.lease(e)
+	}
+}
+
+// delivered handles MessageDelivered.
+func (c *Checker) delivered(e *trace.Event) {
+	switch e.Msg {
+	case msgSnap:
+		c.member(e.Member).snapshots++
+	case msgTimeoutNow:
+		c.member(e.Member).told = true
+	case msgVoteResp:
+		c.votedFor(c.member(e.Member), e)
 	}
 }
 

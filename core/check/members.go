@@ -9,9 +9,9 @@ import (
 	"vitrine/core/trace"
 )
 
-// Members are the fold of the changes that were applied (I13). The first member to apply an entry says what has become of
-// it; every other must say the same, its raft must have the configuration that follows, and who is no voter of that never
-// makes a quorum.
+// Members are the fold of the changes that were applied (I13). The first member to apply an entry says what has become
+// of it; every other must say the same, its raft must have the configuration that follows, and who is no voter of that
+// never makes a quorum.
 
 // What MemberChanged says of a member, in A. ConfChanged has the first four.
 const (
@@ -99,6 +99,22 @@ type view struct {
 	owedAt  trace.Instant
 	left    trace.Instant // when it learned that it was removed; 0 = it was not
 	votes   []grant       // that have come
+}
+
+// roster handles what else tells of members that come and go.
+func (c *Checker) roster(m *member, e *trace.Event) {
+	switch v := &m.view; e.Kind {
+	case trace.MemberChanged:
+		c.memberChanged(m, e)
+	case trace.SnapshotRestored:
+		c.restored(m, e)
+	case trace.MemberLeft:
+		v.left = e.Now
+	default: // it was paused
+		if v.left != 0 {
+			v.left = e.Now
+		}
+	}
 }
 
 // memberChanged handles MemberChanged.
@@ -255,13 +271,13 @@ func (c *Checker) wins(m *member, e *trace.Event) {
 		}
 	}
 	if need := len(m.view.voters)/2 + 1; have < need && len(by) >= need {
-		c.violate(invariant.Membership, e, "member %d leads term %d with the votes of %v, but the voters are %v", m.id, e.Term,
-			by, m.view.voters)
+		c.violate(invariant.Membership, e, "member %d leads term %d with the votes of %v, but the voters are %v", m.id,
+			e.Term, by, m.view.voters)
 	}
 }
 
-// quorumHas handles CommitAdvanced of a leader: voters must have the entry. Where it is on too few disks of anybody, others
-// tell (I8).
+// quorumHas handles CommitAdvanced of a leader: voters must have the entry. Where it is on too few disks of anybody,
+// others tell (I8).
 func (c *Checker) quorumHas(m *member, e *trace.Event) {
 	if !m.leading || !m.view.known || len(m.view.voters) == 0 {
 		return
@@ -278,8 +294,9 @@ func (c *Checker) quorumHas(m *member, e *trace.Event) {
 		}
 	}
 	if anybody >= need {
-		c.violate(invariant.Membership, e, "member %d commits (%d, term %d), which %d disks have, but only %d of the voters %v",
-			m.id, x.index, x.term, anybody, have, m.view.voters)
+		c.violate(invariant.Membership, e,
+			"member %d commits (%d, term %d), which %d disks have, but only %d of the voters %v", m.id, x.index, x.term,
+			anybody, have, m.view.voters)
 	}
 }
 

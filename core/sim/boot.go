@@ -161,7 +161,7 @@ func (n *node) recoverDisk() (consensus.Boot, error) {
 	clear(n.heard)
 	if w.cfg.Mirrored {
 		n.mirrors = mirrors{}
-		n.mirrors.memory.append(found.Entries)
+		n.mirrors.memory.Append(found.Entries)
 		n.mirrors.file, n.mirrors.disk = slices.Clone(n.mirrors.memory), slices.Clone(n.mirrors.memory)
 	}
 	return started.Boot, nil

@@ -26,10 +26,10 @@ func (s faultTarget) Later(wait time.Duration, c script.Command) {
 }
 
 // Members implements chaos.World.
-func (s faultTarget) Members() []uint64 { return s.w.roster.all() }
+func (s faultTarget) Members() []uint64 { return s.w.roster.All() }
 
 // Learners implements chaos.World.
-func (s faultTarget) Learners() []uint64 { return s.w.roster.learners }
+func (s faultTarget) Learners() []uint64 { return s.w.roster.Learners() }
 
 // Machines implements chaos.World.
 func (s faultTarget) Machines() int { return len(s.w.nodes) }

@@ -117,7 +117,7 @@ func (n *node) wrote(group []consensus.LogWrite, used int64, mirrored bool) (fra
 	for i := range group {
 		l := &group[i]
 		if mirrored {
-			n.mirrors.file.write(l)
+			n.mirrors.file.Write(l)
 		}
 		fragile = fragile || l.Mark != nil || l.Snapshot != nil
 		if s := l.Snapshot; s != nil {
@@ -157,7 +157,7 @@ func (l *logLane) wasSynced(e *clock.Event) {
 		n.synced, n.busy.what = n.log.Synced(), ""
 		for i := range n.logs[:n.batch] {
 			if w.cfg.Mirrored {
-				n.mirrors.disk.write(&n.logs[i])
+				n.mirrors.disk.Write(&n.logs[i])
 			}
 		}
 		e.Cause = n.tracer.Caused()

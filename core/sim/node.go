@@ -14,6 +14,7 @@ import (
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/disk"
+	"vitrine/core/sim/roster"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -78,14 +79,14 @@ type node struct {
 	tickEvery     int64 // its clock's idea of Config.TickEvery
 	wall          int64 // its time of day minus the world's
 	busy          diskActivity
-	dial          Disk              // this disk's figures
-	apply         int64             // how long applying a batch takes
-	heard         map[uint64]int64  // by member: when its last message came; for look-ups only
-	votes         map[uint64]bool   // answers to a candidate, granted or refused
-	connections   map[uint64]uint32 // by member: in which of its lives; for look-ups only
-	gone          bool              // it was removed, and knows it
-	elapsed       int               // ticks since it heard from a leader
-	timeout       int               // ticks after which it campaigns
+	dial          Disk             // this disk's figures
+	apply         int64            // how long applying a batch takes
+	heard         map[uint64]int64 // by member: when its last message came; for look-ups only
+	votes         map[uint64]bool  // answers to a candidate, granted or refused
+	connections   roster.Connections
+	gone          bool // it was removed, and knows it
+	elapsed       int  // ticks since it heard from a leader
+	timeout       int  // ticks after which it campaigns
 	electionTicks int
 
 	bootMark uint64
@@ -207,7 +208,7 @@ func (n *node) dispatch() {
 	if len(out.Log) > 0 {
 		for i := range out.Log {
 			if w.cfg.Mirrored {
-				n.mirrors.memory.write(&out.Log[i])
+				n.mirrors.memory.Write(&out.Log[i])
 			}
 		}
 		n.logs = append(n.logs, out.Log...)

@@ -13,6 +13,7 @@ import (
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/disk"
+	"vitrine/core/sim/roster"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 )
@@ -21,66 +22,17 @@ import (
 // applied. A member that is added has a machine at once, with an empty disk and the number that its URL names. One that
 // was removed is told so by others, if it does not know it, and its machine stays what it was: its number is used up.
 
-// roster is who is in the cluster, as of the newest change that anybody has applied.
-type roster struct {
-	index            uint64
-	voters, learners []uint64 // sorted
-}
-
-func (r *roster) add(id uint64, learner bool) {
-	r.remove(id)
-	list := &r.voters
-	if learner {
-		list = &r.learners
-	}
-	at, _ := slices.BinarySearch(*list, id)
-	*list = slices.Insert(*list, at, id)
-}
-
-func (r *roster) remove(id uint64) {
-	is := func(o uint64) bool { return o == id }
-	r.voters, r.learners = slices.DeleteFunc(r.voters, is), slices.DeleteFunc(r.learners, is)
-}
-
-func (r *roster) has(id uint64) bool {
-	return slices.Contains(r.voters, id) || slices.Contains(r.learners, id)
-}
-
-// all are the members, in order.
-func (r *roster) all() []uint64 {
-	all := slices.Concat(r.voters, r.learners)
-	slices.Sort(all)
-	return all
-}
-
-// What MemberChanged says of a member, in A.
-const (
-	changeAdd = iota
-	changeRemove
-	changeUpdate
-	changeLearner
-	changePromote
-)
-
 // memberChanged follows a change that was applied somewhere.
 func (w *World) memberChanged(e *trace.Event) {
-	if e.Text != "" || e.Index <= w.roster.index {
+	id := w.roster.Changed(e)
+	if id == 0 {
 		return
 	}
-	w.roster.index = e.Index
-	switch e.A {
-	case changeRemove:
-		w.roster.remove(e.Peer)
-		return
-	case changeUpdate:
-		return
+	if w.byID(id) == nil {
+		w.clock.Push(clock.Event{At: w.clock.Now + 1, Kind: evJoin, A: id})
 	}
-	w.roster.add(e.Peer, e.A == changeLearner)
-	if w.byID(e.Peer) == nil {
-		w.clock.Push(clock.Event{At: w.clock.Now + 1, Kind: evJoin, A: e.Peer})
-	}
-	if e.A != changeLearner && !slices.Contains(w.ids, e.Peer) {
-		w.ids = append(w.ids, e.Peer)
+	if !w.roster.Learns(id) && !slices.Contains(w.ids, id) {
+		w.ids = append(w.ids, id)
 	}
 }
 
@@ -91,7 +43,7 @@ func (w *World) addNode(id uint64) *node {
 		id: id, world: w, name: nodeName(id), tracer: trace.NewTracer(w.stream, id), process: starting,
 		dial: cfg.Disk, apply: int64(cfg.Process.Apply), tickEvery: int64(cfg.TickEvery), electionTicks: cfg.ElectionTicks,
 		raft: dice.New(cfg.Seed, dice.Raft, id), disk: dice.New(cfg.Seed, dice.Disk, id).At(&w.clock.Now),
-		heard: map[uint64]int64{}, votes: map[uint64]bool{}, connections: map[uint64]uint32{},
+		heard: map[uint64]int64{}, votes: map[uint64]bool{}, connections: roster.Connections{},
 	}
 	n.logLane.of, n.storeLane.of, n.readLane.of, n.transfers.of, n.gauges.of = n, n, n, n, n
 	n.wear = disk.New(n, w.clock, n.disk)
@@ -133,25 +85,18 @@ func (n *node) connect() {
 		if o == n {
 			continue
 		}
-		life, had := n.connections[o.id]
 		up := o.alive() && !w.network.link(n, o).cut && !w.network.link(o, n).cut
-		if had && (!up || life != o.life) {
-			delete(n.connections, o.id)
-			had = false
-			n.step(&member.Input{Kind: member.PeerConnected, Peer: o.id})
-		}
-		if up && !had && n.member != nil {
-			n.connections[o.id] = o.life
-			n.step(&member.Input{Kind: member.PeerConnected, Peer: o.id, OK: true})
-		}
-		if n.member == nil { // that was its end
-			return
+		broken, made := n.connections.Update(o.id, o.life, up)
+		for _, c := range [...]struct{ now, ok bool }{{broken, false}, {made, true}} {
+			if c.now && n.member != nil {
+				n.step(&member.Input{Kind: member.PeerConnected, Peer: o.id, OK: c.ok})
+			}
 		}
 	}
 }
 
 // Learner implements settle.Member.
-func (n *node) Learner() bool { return slices.Contains(n.world.roster.learners, n.id) }
+func (n *node) Learner() bool { return n.world.roster.Learns(n.id) }
 
 // newID is the number of the machine at a URL.
 func newID(urls []string, _ int64) uint64 { return script.MachineAt(urls[0]) }

@@ -68,7 +68,7 @@ func (s settleWorld) Leader() uint64 { return s.w.Leader() }
 func (s settleWorld) Members() []settle.Member {
 	var all []settle.Member
 	for _, n := range s.w.nodes {
-		if s.w.roster.has(n.id) {
+		if s.w.roster.Has(n.id) {
 			all = append(all, n)
 		}
 	}

@@ -189,12 +189,12 @@ func drawLog(n *node, m *picture.Member, first uint64) {
 		log = n.mirrors.disk
 	}
 	for _, c := range log {
-		if c.index < first {
+		if c.Index < first {
 			continue
 		}
 		m.Log = append(m.Log, picture.Entry{
-			Index: c.index, Term: c.term, Text: c.text, Written: !m.Alive || n.mirrors.file.has(c.index, c.term),
-			Synced: n.mirrors.disk.has(c.index, c.term), Committed: c.index <= m.Commit, Applied: c.index <= m.Applied,
+			Index: c.Index, Term: c.Term, Text: c.Text, Written: !m.Alive || n.mirrors.file.Has(c.Index, c.Term),
+			Synced: n.mirrors.disk.Has(c.Index, c.Term), Committed: c.Index <= m.Commit, Applied: c.Index <= m.Applied,
 		})
 	}
 }

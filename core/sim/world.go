@@ -14,6 +14,7 @@ import (
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/judge"
 	"vitrine/core/sim/pass"
+	"vitrine/core/sim/roster"
 	"vitrine/core/sim/settle"
 	"vitrine/core/sim/setup"
 	"vitrine/core/trace"
@@ -32,7 +33,7 @@ type World struct {
 
 	nodes   []*node
 	ids     []uint64 // of nodes that vote, or did: what clients know
-	roster  roster
+	roster  roster.Roster
 	network *network
 	net     Network
 	process setup.Process
@@ -88,9 +89,9 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	isCut := func(from, to uint64) bool { return w.network.link(w.byID(from), w.byID(to)).cut }
 	w.passing = pass.New(evPass, w.clock, &w.net, clientHost{w}.Server, isCut)
 	w.stream.Attach(observer{w})
+	w.roster = roster.Of(cfg.Members)
 	for i := range cfg.Members {
 		w.addNode(uint64(i + 1))
-		w.roster.add(uint64(i+1), false)
 	}
 	w.enter()
 	defer w.leave()
