@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 )
@@ -88,7 +89,9 @@ func long(t *testing.T, seed uint64, n, lie int) (h *History, most int, err erro
 			answers[m.op], errs[m.op] = s.do(m.op.request)
 			if s.state.Revision() > before {
 				if r := pushed(s); r != nil {
-					w.Received(m.now, r)
+					if err := w.Received(m.now, r); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 		case 2:
@@ -170,4 +173,19 @@ func TestClosedWatchesGo(t *testing.T) {
 	if len(s.h.watches) != 0 || s.h.Len() > 5 {
 		t.Errorf("%d watches, %d operations", len(s.h.watches), s.h.Len())
 	}
+}
+
+// TestAFloodIsToldAtOnce: nobody waits for the end of a run to hear that one change comes again and again.
+func TestAFloodIsToldAtOnce(t *testing.T) {
+	s := newServer(t)
+	s.call(1, 0, 1, put("a", "1"))
+	w := s.h.Watch(2, &pb.WatchCreateRequest{Key: []byte("a")})
+	w.Opened(1, 0)
+	for range flood + 1 {
+		if err := w.Received(2, response(2, event("a", "1", 2, 2, 1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := w.Received(3, response(2, event("a", "1", 2, 2, 1)))
+	wantViolation(t, err, invariant.WatchUnique, "events came of 1 changes")
 }

@@ -422,7 +422,9 @@ func TestWatches(t *testing.T) {
 				case open:
 					w.Opened(trace.Instant(i), int64(x))
 				case *pb.WatchResponse:
-					w.Received(trace.Instant(i), x)
+					if err := w.Received(trace.Instant(i), x); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			err := s.h.Check()
@@ -521,7 +523,9 @@ func TestCompactedRevision(t *testing.T) {
 		}
 		w := s.h.Watch(1, &pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 3})
 		w.Opened(1, 3)
-		w.Received(2, response(3, c.events...))
+		if err := w.Received(2, response(3, c.events...)); err != nil {
+			t.Fatal(err)
+		}
 		w.Received(3, response(4))
 		if err := s.h.Check(); (err == nil) != c.right {
 			t.Errorf("%s: %v", c.name, err)

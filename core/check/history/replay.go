@@ -44,6 +44,7 @@ type replayed struct {
 	last    *model.State // before it, if it is a compaction
 	writes  []*written
 	changes []change        // by revision
+	noted   int             // changes so far, also those that are forgotten
 	eras    []era           // that are over
 	closed  int             // eras before those
 	from    int64           // first revision of this era
@@ -165,6 +166,7 @@ func (l *replayed) note(revision int64) {
 		for i := first; i < len(l.changes); i++ {
 			l.changes[i].undone = l.changes[i].undone || l.changes[i].key == key
 		}
+		l.noted++
 		l.changes = append(l.changes, change{
 			rev: revision, sub: sub, key: key, kv: kv, prev: s.Get([]byte(key), l.before),
 			created: kv != nil && kv.CreateRevision == kv.ModRevision,

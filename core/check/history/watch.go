@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 
+	"vitrine/core/check"
 	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -16,6 +17,8 @@ type Watch struct {
 	items   []watchItem
 	last    trace.Instant
 	closed  bool
+	log     *replayed
+	events  int // that have come
 }
 
 // position is how far a watch has come.
@@ -39,7 +42,7 @@ type watchItem struct {
 // Watch records that client watches. Call Opened whenever a stream begins to
 // carry the watch, the first included.
 func (h *History) Watch(client int, req *pb.WatchCreateRequest) *Watch {
-	w := &Watch{client: client, request: req}
+	w := &Watch{client: client, request: req, log: h.known}
 	h.watches = append(h.watches, w)
 	return w
 }
@@ -52,10 +55,20 @@ func (w *Watch) Opened(now trace.Instant, start int64) {
 	w.last = now
 }
 
-// Received records a response, which the watch keeps.
-func (w *Watch) Received(now trace.Instant, r *pb.WatchResponse) {
+// flood is by how much a watch may have got more events than there are changes: those of a revision come again when a
+// stream breaks in the middle of it.
+const flood = 1_000
+
+// Received records a response, which the watch keeps. That far more has come than there is to tell it says at once: a
+// flood may be more than there is room to keep.
+func (w *Watch) Received(now trace.Instant, r *pb.WatchResponse) error {
 	w.items = append(w.items, watchItem{now: now, response: r})
 	w.last = now
+	if w.events += len(r.Events); w.log.known() && w.events > w.log.noted+flood {
+		return check.Violation{Number: invariant.WatchUnique, Now: now, Text: fmt.Sprintf(
+			"client %d, %s: %d events came of %d changes", w.client, w, w.events, w.log.noted)}
+	}
+	return nil
 }
 
 // Closed says that nothing more will come.

@@ -213,7 +213,9 @@ func (j *Judge) WatchOpened(h *history.Watch, client int, create *pb.WatchCreate
 // WatchReceived tells of a response to a watch.
 func (j *Judge) WatchReceived(h *history.Watch, r *pb.WatchResponse) {
 	if h != nil {
-		h.Received(j.now(), r)
+		if err := h.Received(j.now(), r); err != nil {
+			j.judged(err)
+		}
 	}
 }
 
