@@ -257,10 +257,10 @@ func TestForceNewCluster(t *testing.T) {
 				ok(t, err)
 			}
 			before := agree(t, members)
-			for _, m := range members {
-				m.kill()
-			}
 			lone := members[1]
+			lone.stop() // in order: what it knows to be committed is on its disk
+			members[0].kill()
+			members[2].kill()
 			lone.kind = way[1]
 			lone.args = append(slices.Clone(lone.args), "--force-new-cluster")
 			lone.start()
