@@ -115,7 +115,7 @@ var table = [count]Info{
 	AppliedFirst: {
 		Name: "applied-first", Source: "etcd #13766", Seeds: 20,
 		Story:    "the applied index reaches the disk before the data",
-		Convicts: []int{invariant.StateMachineSafety, invariant.AtomicApply, invariant.RevisionOrder},
+		Convicts: []int{invariant.StateMachineSafety, invariant.AtomicApply, invariant.RevisionOrder, invariant.Membership},
 	},
 	EntryTwice: {
 		Name: "entry-twice", Source: "etcd consistent index", Seeds: 20,
