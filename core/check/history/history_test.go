@@ -503,30 +503,41 @@ func TestCompactedRevision(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		compact int64
+		later   bool // than the events
 		events  []*pb.Event
 		right   bool
 	}{
-		{"all", 3, []*pb.Event{gone, back, gone}, true},
-		{"the last two", 3, []*pb.Event{back, gone}, true},
-		{"the last", 3, []*pb.Event{gone}, true},
-		{"not the last", 3, []*pb.Event{gone, back}, false},
-		{"the last, and nothing was compacted", 2, []*pb.Event{gone}, false},
+		{"all", 3, false, []*pb.Event{gone, back, gone}, true},
+		{"the last two", 3, false, []*pb.Event{back, gone}, true},
+		{"the last", 3, false, []*pb.Event{gone}, true},
+		{"not the last", 3, false, []*pb.Event{gone, back}, false},
+		{"the last, and nothing was compacted", 2, false, []*pb.Event{gone}, false},
+		{"the last, and the others were compacted later", 3, true, []*pb.Event{gone}, false},
 	} {
 		s := newServer(t)
-		for _, r := range []any{
-			put("a", "1"), &pb.TxnRequest{Success: []*pb.RequestOp{wipe("\x00"), again, inner(wipe(""))}}, put("b", "1"),
-			&pb.CompactionRequest{Revision: c.compact},
-		} {
-			if _, err := s.do(r); err != nil {
-				t.Fatal(err)
+		do := func(requests ...any) {
+			for _, r := range requests {
+				if _, err := s.do(r); err != nil {
+					t.Fatal(err)
+				}
 			}
+		}
+		compaction := &pb.CompactionRequest{Revision: c.compact}
+		do(put("a", "1"), &pb.TxnRequest{Success: []*pb.RequestOp{wipe("\x00"), again, inner(wipe(""))}}, put("b", "1"))
+		if !c.later {
+			do(compaction)
 		}
 		w := s.h.Watch(1, &pb.WatchCreateRequest{Key: []byte("a"), StartRevision: 3})
 		w.Opened(1, 3)
 		if err := w.Received(2, response(3, c.events...)); err != nil {
 			t.Fatal(err)
 		}
-		w.Received(3, response(4))
+		if c.later {
+			do(compaction)
+		}
+		if err := w.Received(3, response(4)); err != nil {
+			t.Fatal(err)
+		}
 		if err := s.h.Check(); (err == nil) != c.right {
 			t.Errorf("%s: %v", c.name, err)
 		}

@@ -37,6 +37,7 @@ type watchItem struct {
 	now      trace.Instant
 	start    int64
 	response *pb.WatchResponse // nil: a stream began
+	gone     int64             // what may have been compacted when it was sent
 }
 
 // Watch records that client watches. Call Opened whenever a stream begins to
@@ -51,7 +52,7 @@ func (h *History) Watch(client int, req *pb.WatchCreateRequest) *Watch {
 // 0 for "from now on". A client that resumes asks for the revision after the
 // last that it has seen.
 func (w *Watch) Opened(now trace.Instant, start int64) {
-	w.items = append(w.items, watchItem{now: now, start: start})
+	w.items = append(w.items, watchItem{now: now, start: start, gone: w.log.compacted()})
 	w.last = now
 }
 
@@ -62,7 +63,7 @@ const flood = 1_000
 // Received records a response, which the watch keeps. That far more has come than there is to tell it says at once: a
 // flood may be more than there is room to keep.
 func (w *Watch) Received(now trace.Instant, r *pb.WatchResponse) error {
-	w.items = append(w.items, watchItem{now: now, response: r})
+	w.items = append(w.items, watchItem{now: now, response: r, gone: w.log.compacted()})
 	w.last = now
 	if w.events += len(r.Events); w.log.known() && w.events > w.log.noted+flood {
 		return check.Violation{Number: invariant.WatchUnique, Now: now, Text: fmt.Sprintf(
@@ -99,6 +100,7 @@ type cursor struct {
 	log  *replayed
 	at   int  // the first change of the log at next or later
 	open bool // inside a fragmented response
+	gone int64
 }
 
 // blind reports whether the log before next is no longer kept.
@@ -122,6 +124,7 @@ func (w *Watch) follow(l *replayed) (reached position, items int, err error) {
 	c.position = w.from
 	reached = w.from
 	for i, item := range w.items {
+		c.gone = item.gone
 		switch r := item.response; {
 		case r == nil:
 			err = c.opened(item.start)
@@ -199,7 +202,7 @@ func (c *cursor) owed() *change {
 // mayLack tells whether a watch may do without a change that the history may have
 // lost: of a revision that is compacted only the last change of each key stays.
 func (c *cursor) mayLack(x *change) bool {
-	return x.undone && x.rev <= c.log.compacted()
+	return x.undone && x.rev <= c.gone
 }
 
 // lacks reports whether of the changes of a key at one revision, from x on, not all
@@ -354,7 +357,7 @@ func (c *cursor) expect(r *pb.WatchResponse, i int) error {
 func (c *cursor) expectPrev(e *pb.Event, x *change) error {
 	switch {
 	case e.PrevKv == nil:
-		if c.request.PrevKv && x.prev != nil && !x.created && c.log.compacted() < x.rev {
+		if c.request.PrevKv && x.prev != nil && !x.created && c.gone < x.rev {
 			return breaks(invariant.WatchFilter, "%q of revision %d came without its previous pair", x.key, x.rev)
 		}
 	case !c.request.PrevKv:
