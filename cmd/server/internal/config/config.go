@@ -91,6 +91,7 @@ type Config struct {
 	Features                Features
 	CorruptCheckTime        time.Duration
 	CompactHashCheckTime    time.Duration
+	DowngradeCheckTime      time.Duration
 
 	WatchProgressNotifyInterval time.Duration
 
@@ -465,7 +466,7 @@ func (c *Config) validateTuning() error {
 		{"backend-batch-interval", int64(c.BackendBatchInterval)}, {"backend-batch-limit", int64(c.BackendBatchLimit)},
 		{"compaction-batch-limit", int64(c.CompactionBatchLimit)},
 		{"compaction-sleep-interval", int64(c.CompactionSleepInterval)},
-		{"corrupt-check-time", int64(c.CorruptCheckTime)},
+		{"corrupt-check-time", int64(c.CorruptCheckTime)}, {"downgrade-check-time", int64(c.DowngradeCheckTime)},
 		{"watch-progress-notify-interval", int64(c.WatchProgressNotifyInterval)},
 	} {
 		if flag.value < 0 {

@@ -43,6 +43,8 @@ type Config struct {
 
 	TickAdvance bool // hasten the first election
 
+	DowngradeCheck time.Duration // from one look whether a downgrade has ended to the next; 0: none
+
 	FlightRecorderBytes int           // of memory for the newest events; 0: none are kept
 	Dial                dial.Func     // how peers are reached; nil: over the network
 	PeerTLS             *secure.Side  // nil: peers over https are reached without a certificate

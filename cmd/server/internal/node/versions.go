@@ -26,21 +26,35 @@ const (
 )
 
 // followVersions lets a leader tell the core of which releases the members are: at the beginning of its leadership, and
-// again as long as the cluster's version is not this server's.
+// again as long as the cluster's version is not this server's. Of the newest it tells when it is time to see whether a
+// downgrade has come to its end.
 func (n *Node) followVersions() {
 	ticker := time.NewTicker(versionInterval)
 	defer ticker.Stop()
+	var ends <-chan time.Time // never, unless it is looked at
+	if every := n.cfg.DowngradeCheck; every > 0 {
+		downgrade := time.NewTicker(every)
+		defer downgrade.Stop()
+		ends = downgrade.C
+	}
 	for {
+		ending := false
 		select {
 		case <-n.stopping:
 			return
 		case <-n.elected:
 		case <-ticker.C:
+		case <-ends:
+			ending = true
 		}
-		if n.leading.Load() && !n.versionSettled() {
-			least, newest := n.releases()
-			n.inbox.put(member.Input{Kind: member.Versions, Version: least, Newest: newest})
+		if !n.leading.Load() || n.versionSettled() || ending && !n.Members().Downgrade().Enabled {
+			continue
 		}
+		in := member.Input{Kind: member.Versions}
+		if in.Version, in.Newest = n.releases(); !ending {
+			in.Newest = nil
+		}
+		n.inbox.put(in)
 	}
 }
 

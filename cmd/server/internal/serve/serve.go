@@ -214,6 +214,7 @@ func nodeConfig(cfg *config.Config, log *zap.Logger, registry prometheus.Registe
 		Cluster:          cfg.InitialCluster, NewCluster: cfg.InitialClusterState == config.StateNew,
 		Token:  cfg.InitialClusterToken,
 		Verify: cfg.VerifyBootstrap, Version: version.Etcd, TickAdvance: cfg.ElectionTickAdvance,
+		DowngradeCheck:      cfg.DowngradeCheckTime,
 		FlightRecorderBytes: cfg.FlightRecorderBytes, Log: log, Registry: registry,
 	}
 }
