@@ -94,9 +94,12 @@ type Verb struct {
 
 // rows is the table of verbs. It is a function because rows parse and print
 // transactions, which look up verbs.
-func rows() []Verb { return append(worldRows(), userRows()...) }
+func rows() []Verb {
+	return slices.Concat(memberRows(), linkRows(), requestRows(), streamRows(), userRows())
+}
 
-func worldRows() []Verb {
+// memberRows are what happens to a member, its disk and its clock.
+func memberRows() []Verb {
 	return []Verb{
 		{Name: Crash, member: true, check: checkTorn, undo: Restart, milder: func(c *Command) { c.Torn, c.Keep = 0, false },
 			Reads: "Member; the power fails: what was not synced is lost, but for each block of it with a chance of Torn " +
@@ -122,7 +125,12 @@ func worldRows() []Verb {
 		{Name: Defragment, member: true, Reads: "Member: its database is rewritten"},
 		{Name: Garble, member: true, check: checkGarble,
 			Reads: "Member: of the next database that it receives the byte Rev has bit Limit changed"},
+	}
+}
 
+// linkRows are what happens between members, and to the world's measures.
+func linkRows() []Verb {
+	return []Verb{
 		{Name: Isolate, member: true, undo: Heal, Reads: "Member: cut from and to everyone else"},
 		{Name: Cut, check: checkCut, undo: Heal, same: sameLinks,
 			Reads: "From, To; both directions, or only From to To with OneWay"},
@@ -135,7 +143,12 @@ func worldRows() []Verb {
 		{Name: Duplicate, check: checkMessage, Reads: "ID: a second copy of a message between members leaves now"},
 		{Name: Set, milder: zeroValue,
 			Reads: "Name, Value: see Settings; one of disks or of applying, with Member, turns that member's only"},
+	}
+}
 
+// requestRows are what clients ask.
+func requestRows() []Verb {
+	return []Verb{
 		{Name: Put, Op: OpPut, Operation: true, request: putOf, simpler: simplerPut,
 			rename: func(c *Command, number int) { c.Value = strconv.Itoa(number) },
 			Reads:  "Key, Value, Lease, PrevKV, IgnoreValue; Member = endpoint, 0 = the client's choice"},
@@ -167,7 +180,12 @@ func worldRows() []Verb {
 		{Name: AddLearner, Op: OpAddLearner, request: addMemberOf, Reads: "ID, Member; the same, without a vote"},
 		{Name: Promote, Op: OpPromote, request: promoteOf, Reads: "ID: the learner that is to vote; Member = endpoint"},
 		{Name: Remove, Op: OpRemove, request: removeOf, Reads: "ID: who leaves for good; Member = endpoint"},
+	}
+}
 
+// streamRows are what clients do with their watch streams.
+func streamRows() []Verb {
+	return []Verb{
 		{Name: CancelWatch, Operation: true,
 			Reads: "Request; 0 = the newest watch; with Client: that client asks to cancel the watch with the id ID"},
 		{Name: EndStream, client: true, Reads: "Client: its watch stream ends, and all watches with it"},
