@@ -1,4 +1,4 @@
-module vitrine/oracle
+module vitrine/cmd/server/oracle
 
 go 1.26.0
 

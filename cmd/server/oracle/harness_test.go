@@ -23,7 +23,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	build "vitrine/oracle/internal/binary"
+	build "vitrine/cmd/server/oracle/internal/binary"
 )
 
 // kind is which server a process runs.

@@ -11,10 +11,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vitrine/cmd/server/internal/authority"
 )
 
 // secured describes a cluster whose clients and peers come over TLS; its servers show own.
-func secured(t testing.TB, kinds []kind, ca *authority, own keyPair, args ...string) []*member {
+func secured(t testing.TB, kinds []kind, ca *authority.Authority, own authority.Pair, args ...string) []*member {
 	t.Helper()
 	addresses := freeAddresses(t, 2*len(kinds))
 	root := t.TempDir()
@@ -22,8 +24,8 @@ func secured(t testing.TB, kinds []kind, ca *authority, own keyPair, args ...str
 	var initial []string
 	for i, k := range kinds {
 		m := &member{t: t, kind: k, name: fmt.Sprintf("m%d", i+1), client: "https://" + addresses[2*i],
-			peer: "https://" + addresses[2*i+1], tls: ca.client(own),
-			flags: []string{"--cacert", ca.file, "--cert", own.Cert, "--key", own.Key}}
+			peer: "https://" + addresses[2*i+1], tls: ca.Client(own),
+			flags: []string{"--cacert", ca.File, "--cert", own.Cert, "--key", own.Key}}
 		m.dir = filepath.Join(root, m.name)
 		members = append(members, m)
 		initial = append(initial, m.name+"="+m.peer)
@@ -49,15 +51,18 @@ func sayOverTLS(t *testing.T, m *member, flags ...string) string {
 // TestTLSSaysTheSame: who is let in, and what those hear who are not.
 func TestTLSSaysTheSame(t *testing.T) {
 	processes(t)
-	ca, other := newAuthority(t), newAuthority(t)
+	ca, other := authority.New(t), authority.New(t)
 	here := []string{"127.0.0.1", "localhost"}
-	own := ca.issue(wish{Name: "server", Hosts: here})
-	alice, bob := ca.issue(wish{Name: "alice", Hosts: []string{"alice.example"}}), ca.issue(wish{Name: "bob"})
-	stranger := other.issue(wish{Name: "alice", Hosts: []string{"alice.example"}})
+	own := ca.Issue(authority.Wish{Name: "server", Hosts: here})
+	alice := ca.Issue(authority.Wish{Name: "alice", Hosts: []string{"alice.example"}})
+	bob := ca.Issue(authority.Wish{Name: "bob"})
+	stranger := other.Issue(authority.Wish{Name: "alice", Hosts: []string{"alice.example"}})
 	crl := filepath.Join(t.TempDir(), "crl")
-	ca.revoke(crl, bob.Serial)
-	with := func(p keyPair) []string { return []string{"--cacert", ca.file, "--cert", p.Cert, "--key", p.Key} }
-	auth := []string{"--client-cert-auth", "--trusted-ca-file", ca.file}
+	ca.Revoke(crl, bob.Serial)
+	with := func(p authority.Pair) []string {
+		return []string{"--cacert", ca.File, "--cert", p.Cert, "--key", p.Key}
+	}
+	auth := []string{"--client-cert-auth", "--trusted-ca-file", ca.File}
 	for name, test := range map[string]struct{ flags []string }{
 		"open": {nil}, "trusted": {auth[1:]}, "auth": {auth},
 		"hosts":   {append(auth, "--client-cert-allowed-hostname", "x,alice.example,localhost")},
@@ -75,11 +80,11 @@ func TestTLSSaysTheSame(t *testing.T) {
 				} else {
 					m.ready()
 				}
-				for _, flags := range [][]string{with(own), with(alice), with(bob), with(stranger), {"--cacert", ca.file},
-					{"--cacert", other.file}, {"--insecure-skip-tls-verify", "--insecure-transport=false"}} {
+				for _, flags := range [][]string{with(own), with(alice), with(bob), with(stranger), {"--cacert", ca.File},
+					{"--cacert", other.File}, {"--insecure-skip-tls-verify", "--insecure-transport=false"}} {
 					said[i] = append(said[i], sayOverTLS(t, m, flags...))
 				}
-				for _, c := range []*tls.Config{ca.client(alice), ca.client(bob), ca.client()} {
+				for _, c := range []*tls.Config{ca.Client(alice), ca.Client(bob), ca.Client()} {
 					said[i] = append(said[i], sayHTTPS(m.client, c, true), sayHTTPS(m.client, c, false))
 					c.MaxVersion = tls.VersionTLS12
 					said[i] = append(said[i], sayHTTPS(m.client, c, true))
@@ -114,11 +119,11 @@ func sayHTTPS(url string, c *tls.Config, h2 bool) string {
 // TestCommonNamesAreUsers: with --client-cert-auth the name in a certificate is who asks.
 func TestCommonNamesAreUsers(t *testing.T) {
 	processes(t)
-	ca := newAuthority(t)
-	own := ca.issue(wish{Name: "root", Hosts: []string{"127.0.0.1", "localhost"}})
+	ca := authority.New(t)
+	own := ca.Issue(authority.Wish{Name: "root", Hosts: []string{"127.0.0.1", "localhost"}})
 	var said [2][]string
 	for i, k := range []kind{etcd, vitrine} {
-		m := secured(t, []kind{k}, ca, own, "--client-cert-auth", "--trusted-ca-file", ca.file, "--peer-auto-tls")[0]
+		m := secured(t, []kind{k}, ca, own, "--client-cert-auth", "--trusted-ca-file", ca.File, "--peer-auto-tls")[0]
 		m.start()
 		m.ready()
 		for _, args := range []string{"user add root --no-password", "user grant-role root root", "role add r",
@@ -128,8 +133,8 @@ func TestCommonNamesAreUsers(t *testing.T) {
 			said[i] = append(said[i], fmt.Sprintf("%s: %q %d", args, out.Stdout, out.Code))
 		}
 		for _, name := range []string{"alice", "bob", ""} {
-			p := ca.issue(wish{Name: name})
-			m.flags = []string{"--cacert", ca.file, "--cert", p.Cert, "--key", p.Key}
+			p := ca.Issue(authority.Wish{Name: name})
+			m.flags = []string{"--cacert", ca.File, "--cert", p.Cert, "--key", p.Key}
 			for _, args := range []string{"get a", "put a 2", "put b 2", "user list", "auth status"} {
 				out := ctl(t, []*member{m}, "", strings.Fields(args)...)
 				lines := strings.Split(strings.TrimSpace(out.Stderr), "\n")
@@ -144,8 +149,8 @@ func TestCommonNamesAreUsers(t *testing.T) {
 // TestAutoTLS: a certificate is made, and found again.
 func TestAutoTLS(t *testing.T) {
 	processes(t)
-	ca := newAuthority(t)
-	own := ca.issue(wish{})
+	ca := authority.New(t)
+	own := ca.Issue(authority.Wish{})
 	for _, k := range []kind{etcd, vitrine} {
 		m := secured(t, []kind{k}, ca, own)[0]
 		m.args = append(m.args[:2], "--auto-tls", "--peer-auto-tls", "--self-signed-cert-validity", "3")
@@ -172,13 +177,13 @@ func TestAutoTLS(t *testing.T) {
 // TestTLSMixedCluster: members of both kinds, mutual TLS between peers, leaders that go.
 func TestTLSMixedCluster(t *testing.T) {
 	processes(t)
-	ca := newAuthority(t)
-	own := ca.issue(wish{Name: "m", Hosts: []string{"127.0.0.1", "localhost"}})
+	ca := authority.New(t)
+	own := ca.Issue(authority.Wish{Name: "m", Hosts: []string{"127.0.0.1", "localhost"}})
 	for name, flags := range map[string][]string{
 		"names": {"--peer-cert-file", own.Cert, "--peer-key-file", own.Key, "--peer-client-cert-auth",
-			"--peer-trusted-ca-file", ca.file, "--peer-cert-allowed-cn", "m,n"},
+			"--peer-trusted-ca-file", ca.File, "--peer-cert-allowed-cn", "m,n"},
 		"hosts": {"--peer-cert-file", own.Cert, "--peer-key-file", own.Key, "--peer-client-cert-auth",
-			"--peer-trusted-ca-file", ca.file, "--peer-cert-allowed-hostname", "localhost"},
+			"--peer-trusted-ca-file", ca.File, "--peer-cert-allowed-hostname", "localhost"},
 		"auto": {"--peer-auto-tls"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,14 +222,14 @@ func TestTLSMixedCluster(t *testing.T) {
 // TestPeersThatAreNotLetIn: a member whose certificate is of another authority does not join.
 func TestPeersThatAreNotLetIn(t *testing.T) {
 	processes(t)
-	ca, other := newAuthority(t), newAuthority(t)
+	ca, other := authority.New(t), authority.New(t)
 	here := []string{"127.0.0.1", "localhost"}
-	own := ca.issue(wish{Name: "m", Hosts: here})
+	own := ca.Issue(authority.Wish{Name: "m", Hosts: here})
 	members := secured(t, []kind{vitrine, vitrine, vitrine}, ca, own, "--peer-cert-file", own.Cert, "--peer-key-file",
-		own.Key, "--peer-client-cert-auth", "--peer-trusted-ca-file", ca.file)
-	stranger := other.issue(wish{Name: "m", Hosts: here})
+		own.Key, "--peer-client-cert-auth", "--peer-trusted-ca-file", ca.File)
+	stranger := other.Issue(authority.Wish{Name: "m", Hosts: here})
 	members[2].args = append(members[2].args, "--peer-cert-file", stranger.Cert, "--peer-key-file", stranger.Key,
-		"--peer-trusted-ca-file", other.file)
+		"--peer-trusted-ca-file", other.File)
 	for _, m := range members {
 		m.start()
 	}
@@ -245,35 +250,35 @@ func TestFilesReplacedWhileServing(t *testing.T) {
 	processes(t)
 	here := []string{"127.0.0.1", "localhost"}
 	for _, k := range []kind{etcd, vitrine} {
-		ca, later := newAuthority(t), newAuthority(t)
-		own := ca.issue(wish{Name: "m", Hosts: here})
-		alice := ca.issue(wish{Name: "alice"})
-		m := secured(t, []kind{k}, ca, own, "--client-cert-auth", "--trusted-ca-file", ca.file, "--peer-auto-tls")[0]
+		ca, later := authority.New(t), authority.New(t)
+		own := ca.Issue(authority.Wish{Name: "m", Hosts: here})
+		alice := ca.Issue(authority.Wish{Name: "alice"})
+		m := secured(t, []kind{k}, ca, own, "--client-cert-auth", "--trusted-ca-file", ca.File, "--peer-auto-tls")[0]
 		m.start()
 		m.ready()
-		as := func(a *authority, p keyPair) string {
-			return sayOverTLS(t, m, "--cacert", a.file, "--cert", p.Cert, "--key", p.Key)
+		as := func(a *authority.Authority, p authority.Pair) string {
+			return sayOverTLS(t, m, "--cacert", a.File, "--cert", p.Cert, "--key", p.Key)
 		}
 		const in = `"" "" 0`
 		if got := as(ca, alice); got != in {
 			t.Errorf("%s: %s", k, got)
 		}
-		ca.replace(own, wish{Name: "m", Hosts: here, Ends: time.Now().Add(-time.Minute)})
+		ca.Replace(own, authority.Wish{Name: "m", Hosts: here, Ends: time.Now().Add(-time.Minute)})
 		if got := as(ca, alice); got == in {
 			t.Errorf("%s: an expired certificate is believed", k)
 		}
-		later.replace(own, wish{Name: "m", Hosts: here})
+		later.Replace(own, authority.Wish{Name: "m", Hosts: here})
 		if got := as(later, alice); got != in {
 			t.Errorf("%s: %s", k, got)
 		}
 		if k == vitrine {
-			bundle, err := os.ReadFile(later.file)
+			bundle, err := os.ReadFile(later.File)
 			ok(t, err)
-			ok(t, os.WriteFile(ca.file, bundle, 0o600))
+			ok(t, os.WriteFile(ca.File, bundle, 0o600))
 			if got := as(later, alice); got == in {
 				t.Errorf("an authority that is not trusted any more")
 			}
-			if got := as(later, later.issue(wish{Name: "alice"})); got != in {
+			if got := as(later, later.Issue(authority.Wish{Name: "alice"})); got != in {
 				t.Errorf("a new authority: %s", got)
 			}
 		}

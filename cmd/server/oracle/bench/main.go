@@ -34,7 +34,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	"vitrine/oracle/internal/binary"
+	"vitrine/cmd/server/oracle/internal/binary"
 )
 
 type options struct {
