@@ -238,12 +238,6 @@ func here(name, def, help string, kind kind, why string, also ...string) spec {
 		also: also}}
 }
 
-// idle is a flag that says how to do what is switched off: whatever its value, nothing is done.
-func idle(name, def, help string, kind kind, why string) spec {
-	return spec{name: name, def: def, help: help, only: &restriction{name: name, def: def, kind: kind, why: why,
-		idle: true}}
-}
-
 func restrictedFlags() []spec {
 	return []spec{
 		here("discovery", "", "URL of the v2 discovery service.", text, noOldDiscovery),
