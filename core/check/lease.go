@@ -18,17 +18,13 @@ type leases struct {
 	lives map[uint64]*life
 	ends  map[uint64]ending // by proposal
 	term  uint64            // of the newest leader that counts
-	knows map[holder]uint64 // the newest grant that a member has applied: its index
 }
 
 // ending is what a leader found that proposes to end a lease.
 type ending struct {
 	at      trace.Instant
-	granted uint64 // index of the grant that it knew, 0 = found on its disk
+	applied uint64 // index of what it had applied
 }
-
-// holder is a member that has applied a grant of a lease.
-type holder struct{ member, lease uint64 }
 
 // life is a lease from a grant to its end.
 type life struct {
@@ -54,7 +50,7 @@ func (c *Checker) lease(e *trace.Event) {
 	case trace.LessorPromoted:
 		c.leases.promoted(e)
 	case trace.LeaseExpired:
-		c.leases.expired(e)
+		c.leaseExpired(e)
 	case trace.LeaseRevoked:
 		c.leaseRevoked(e)
 	}
@@ -66,9 +62,8 @@ func secondsFrom(t trace.Instant, n int64) trace.Instant {
 
 func (l *leases) granted(e *trace.Event) {
 	if l.lives == nil {
-		l.lives, l.ends, l.knows = map[uint64]*life{}, map[uint64]ending{}, map[holder]uint64{}
+		l.lives, l.ends = map[uint64]*life{}, map[uint64]ending{}
 	}
-	l.knows[holder{e.Member, e.A}] = e.Index
 	if old := l.lives[e.A]; old != nil && old.granted >= e.Index {
 		return
 	}
@@ -100,9 +95,9 @@ func (l *leases) promoted(e *trace.Event) {
 	}
 }
 
-func (l *leases) expired(e *trace.Event) {
-	if l.ends != nil {
-		l.ends[e.B] = ending{e.Now, l.knows[holder{e.Member, e.A}]}
+func (c *Checker) leaseExpired(e *trace.Event) {
+	if c.leases.ends != nil {
+		c.leases.ends[e.B] = ending{e.Now, c.member(e.Member).applied}
 	}
 }
 
@@ -118,7 +113,7 @@ func (c *Checker) leaseRevoked(e *trace.Event) {
 	delete(l.ends, e.B)
 	// An earlier lease of this id may have run out, at a leader that is to apply the grant: an entry names no more than
 	// the id.
-	x.ended, x.byTime = end.at, byTime && end.at >= x.at && (end.granted == 0 || end.granted >= x.granted)
+	x.ended, x.byTime = end.at, byTime && end.applied >= x.granted
 	switch {
 	case !x.byTime:
 	case x.ended < x.until:

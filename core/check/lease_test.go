@@ -54,7 +54,7 @@ func TestLeases(t *testing.T) {
 			lease(trace.LeaseGranted, 12*s, 28, 0, 10), revoke(13*s, 30)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlay(t).emit(c.events...)
+			p := newPlay(t).emit(started(1, 1, 0, 20, end{20, 1})).emit(c.events...)
 			found := p.checker.Violations()
 			switch {
 			case c.number == 0 && len(found) > 0:
@@ -68,7 +68,7 @@ func TestLeases(t *testing.T) {
 
 func TestLeasePromised(t *testing.T) {
 	const s = time.Second
-	p := newPlay(t).emit(lease(trace.LeaseGranted, 1*s, 20, 0, 10))
+	p := newPlay(t).emit(started(1, 1, 0, 20, end{20, 1}), lease(trace.LeaseGranted, 1*s, 20, 0, 10))
 	p.checker.LeasePromised(trace.Instant(9*s), 7, trace.Instant(8*s), 10)
 	p.emit(lease(trace.LeaseExpired, 17*s, 0, 99, 0), lease(trace.LeaseRevoked, 18*s, 30, 99, 0))
 	if v := p.checker.Violations(); len(v) != 1 || v[0].Number != invariant.LeaseFence {

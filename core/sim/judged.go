@@ -31,7 +31,7 @@ func (n *node) Member() *member.Member { return n.member }
 func (n *node) Size() int64 { return n.backend.Store().SizeInUse() }
 
 // SlowestSync implements judge.Member.
-func (n *node) SlowestSync() time.Duration { return longestSpike * n.dial.Spike }
+func (n *node) SlowestSync() time.Duration { return n.slowest }
 
 // Durable implements judge.Member.
 func (n *node) Durable() uint64 {

@@ -45,8 +45,7 @@ func (l *logLane) use(what string, took int64, then clock.Kind, cause uint64) {
 	w.clock.Push(clock.Event{At: from + took, Kind: then, Member: uint32(n.id), Life: n.life, Cause: cause})
 }
 
-// longestSpike bounds a spike, in means: a tail without end would outlast the
-// time that a healed cluster gets to settle.
+// longestSpike bounds a spike, in means: a tail without end would outlast the time that a healed cluster settles in.
 const longestSpike = 4
 
 // fsyncTime draws how long a sync takes: three numbers.
@@ -57,6 +56,7 @@ func (n *node) fsyncTime() int64 {
 	if spike {
 		took += min(long, longestSpike*n.dial.Spike)
 	}
+	n.slowest = max(n.slowest, took)
 	return int64(took)
 }
 

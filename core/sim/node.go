@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"time"
 
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
@@ -80,6 +81,7 @@ type node struct {
 	wall          int64 // its time of day minus the world's
 	busy          diskActivity
 	dial          Disk             // this disk's figures
+	slowest       time.Duration    // that a sync of it has been
 	apply         int64            // how long applying a batch takes
 	heard         map[uint64]int64 // by member: when its last message came; for look-ups only
 	votes         map[uint64]bool  // answers to a candidate, granted or refused
