@@ -107,6 +107,9 @@ func (o Operation) String() string {
 // Method is the full name of the operation's RPC, "/etcdserverpb.KV/Put".
 func (o Operation) Method() string { return o.row().method }
 
+// Messages are the types of what its RPC is asked and of what it answers, each a pointer to a message.
+func (o Operation) Messages() (asked, answered reflect.Type) { return o.row().message, o.row().answer }
+
 // Route is the way that a call with this body takes.
 func (o Operation) Route(body any) Route {
 	if route := o.row().route; route != nil {

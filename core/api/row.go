@@ -10,7 +10,7 @@ import (
 // row is what is known of an operation, over messages of any type.
 type row struct {
 	name, method       string
-	message            reflect.Type
+	message, answer    reflect.Type
 	shared             bool
 	valid              func(body any, maxTxnOps int) *Error
 	learner            func(body any) bool
@@ -66,8 +66,9 @@ type of[Q, A any] struct {
 // row is s without its types.
 func (s of[Q, A]) row() row {
 	r := row{
-		name: s.name, method: s.method, message: reflect.TypeFor[*Q](), shared: s.shared, noRevision: s.noRevision,
-		metric: s.metric, readMetric: s.readMetric, applied: s.applied, wrote: s.wrote,
+		name: s.name, method: s.method, message: reflect.TypeFor[*Q](), answer: reflect.TypeFor[*A](), shared: s.shared,
+		noRevision: s.noRevision,
+		metric:     s.metric, readMetric: s.readMetric, applied: s.applied, wrote: s.wrote,
 		route:      func(body any) Route { return s.route(body.(*Q)) },
 		permission: func(body any) Permission { return s.permission(body.(*Q)) },
 	}

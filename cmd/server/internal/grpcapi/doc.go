@@ -13,9 +13,8 @@
 //	go s.Serve(listener)
 //	defer s.Stop()
 //
-// Services and methods that this server does not have yet (users,
-// changes of membership) are not registered, so that gRPC itself answers
-// Unimplemented.
+// Besides etcd's services there is that of reflection, which tells tools like
+// grpcurl what there is.
 package grpcapi
 
 import (

@@ -10,8 +10,10 @@ import (
 	"vitrine/core/api"
 )
 
-// elsewhere are the services that are no operations: health asks the member nothing, the others are made of operations.
-var elsewhere = []string{"grpc.health.v1.Health", lockService, electionService}
+// elsewhere are the services that are no operations: health and reflection ask the member nothing, the others are made
+// of operations.
+var elsewhere = []string{"grpc.health.v1.Health", lockService, electionService, "grpc.reflection.v1.ServerReflection",
+	"grpc.reflection.v1alpha.ServerReflection"}
 
 // TestEveryMethodIsAnOperation: what gRPC serves is a row in the table of operations, with the streams that it says,
 // and every row is served.

@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"reflect"
 
 	"google.golang.org/grpc"
 
@@ -16,21 +17,22 @@ const (
 )
 
 // recipes are the services that are made of transactions and watches: they are no operations of the core.
-func recipes() []*grpc.ServiceDesc {
-	return gather(
+func recipes() []rpc {
+	return []rpc{
 		recipe(lockService, "Lock", (*lock.Server).Lock), recipe(lockService, "Unlock", (*lock.Server).Unlock),
 		recipe(electionService, "Campaign", (*lock.Server).Campaign),
 		recipe(electionService, "Proclaim", (*lock.Server).Proclaim),
-		recipe(electionService, "Leader", (*lock.Server).Leader), rpc{service: electionService, name: "Observe",
-			stream: observe},
+		recipe(electionService, "Leader", (*lock.Server).Leader),
+		{service: electionService, name: "Observe", stream: observe,
+			asked: reflect.TypeFor[*lockpb.LeaderRequest](), answered: reflect.TypeFor[*lockpb.LeaderResponse]()},
 		recipe(electionService, "Resign", (*lock.Server).Resign),
-	)
+	}
 }
 
 // recipe describes a method of them. The gate is asked as for a transaction, of which each is made.
 func recipe[Q, A any](service, name string,
 	serve func(s *lock.Server, ctx context.Context, who api.Identity, request *Q) (*A, error)) rpc {
-	r := rpc{service: service, name: name}
+	r := rpc{service: service, name: name, asked: reflect.TypeFor[*Q](), answered: reflect.TypeFor[*A]()}
 	full := "/" + service + "/" + name
 	r.unary = func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 		s := srv.(*Server)

@@ -101,12 +101,14 @@ func New(cfg Config) *Server {
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: cfg.KeepAliveInterval, Timeout: cfg.KeepAliveTimeout}))
 	}
 	s.grpc = grpc.NewServer(options...)
-	for _, d := range slices.Concat(services(), recipes()) {
+	methods := slices.Concat(operations(), recipes())
+	for _, d := range gather(methods) {
 		s.grpc.RegisterService(d, s)
 	}
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	s.health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
 	s.metrics.initialize(s.grpc)
+	s.reflect(methods) // last: its calls are not counted
 	return s
 }
 

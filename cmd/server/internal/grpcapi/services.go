@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -9,15 +10,15 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"vitrine/cmd/server/internal/descriptors"
 	"vitrine/cmd/server/internal/tracing"
 	"vitrine/core/api"
 	"vitrine/core/pb"
 )
 
-// services are etcd's services, as far as this server has them: each method is an operation of core/api with its
-// handler.
-func services() []*grpc.ServiceDesc {
-	return gather(
+// operations are the methods of etcd's services: each is an operation of core/api with its handler.
+func operations() []rpc {
+	return []rpc{
 		unary[pb.RangeRequest](api.Range), unary[pb.PutRequest](api.Put), unary[pb.DeleteRangeRequest](api.DeleteRange),
 		unary[pb.TxnRequest](api.Txn), unary[pb.CompactionRequest](api.Compact),
 		stream(api.RangeStream, false, (*Server).rangeStream),
@@ -43,26 +44,27 @@ func services() []*grpc.ServiceDesc {
 		unary[pb.AuthRoleListRequest](api.AuthRoleList), unary[pb.AuthRoleDeleteRequest](api.AuthRoleDelete),
 		unary[pb.AuthRoleGrantPermissionRequest](api.AuthRoleGrantPermission),
 		unary[pb.AuthRoleRevokePermissionRequest](api.AuthRoleRevokePermission),
-	)
+	}
 }
 
 // rpc is one method of a service: a stream, or one request and one response.
 type rpc struct {
-	service, name string
-	unary         func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error)
-	stream        grpc.StreamHandler
-	clientStreams bool
+	service, name   string
+	asked, answered reflect.Type // pointers to messages
+	unary           func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error)
+	stream          grpc.StreamHandler
+	clientStreams   bool
 }
 
 // gather sorts methods into services, in order.
-func gather(rpcs ...rpc) []*grpc.ServiceDesc {
+func gather(rpcs []rpc) []*grpc.ServiceDesc {
 	var all []*grpc.ServiceDesc
 	for _, r := range rpcs {
 		at := slices.IndexFunc(all, func(d *grpc.ServiceDesc) bool { return d.ServiceName == r.service })
 		if at < 0 {
 			at = len(all)
 			all = append(all, &grpc.ServiceDesc{ServiceName: r.service, HandlerType: (*any)(nil),
-				Metadata: "etcdserverpb/rpc.proto"})
+				Metadata: descriptors.FileOf(r.service)})
 		}
 		if d := all[at]; r.unary != nil {
 			d.Methods = append(d.Methods, grpc.MethodDesc{MethodName: r.name, Handler: r.unary})
@@ -77,7 +79,8 @@ func gather(rpcs ...rpc) []*grpc.ServiceDesc {
 // named is the method of an operation, without its handler.
 func named(op api.Operation) rpc {
 	service, name, _ := strings.Cut(strings.TrimPrefix(op.Method(), "/"), "/")
-	return rpc{service: service, name: name}
+	asked, answered := op.Messages()
+	return rpc{service: service, name: name, asked: asked, answered: answered}
 }
 
 // unary describes a method that one call of the node answers.
