@@ -176,7 +176,8 @@ func TestServerKnowsNoSimulator(t *testing.T) {
 var floors = []string{
 	"port", "authority", "tasks", "secure", "relay", "listen", "dial", "logs", "version", "secret", "discovery",
 	"tracing", "config",
-	"telemetry", "peer", "disk", "node", "corruption", "serving", "lockpb", "lock", "grpcapi", "gateway", "admin", "serve",
+	"telemetry", "peer", "disk", "node", "corruption", "serving", "lockpb", "lock", "descriptors", "grpcapi", "gateway",
+	"admin", "serve",
 }
 
 func TestServerHasUprightFloors(t *testing.T) {

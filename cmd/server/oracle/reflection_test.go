@@ -29,7 +29,7 @@ func TestReflectionDescribesEtcd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := &descriptorpb.FileDescriptorSet{} // a stream tells each file once
+	set := &descriptorpb.FileDescriptorSet{} // a stream tells once of what a file imports
 	for _, service := range []protoreflect.FullName{"etcdserverpb.KV", "etcdserverpb.Watch", "etcdserverpb.Lease",
 		"etcdserverpb.Cluster", "etcdserverpb.Maintenance", "etcdserverpb.Auth", "v3lockpb.Lock", "v3electionpb.Election"} {
 		err := stream.Send(&reflection.ServerReflectionRequest{
@@ -46,7 +46,11 @@ func TestReflectionDescribesEtcd(t *testing.T) {
 			if err := proto.Unmarshal(raw, f); err != nil {
 				t.Fatal(err)
 			}
-			set.File = append(set.File, f)
+			if !slices.ContainsFunc(set.File, func(g *descriptorpb.FileDescriptorProto) bool {
+				return g.GetName() == f.GetName()
+			}) {
+				set.File = append(set.File, f)
+			}
 		}
 		files, err := protodesc.NewFiles(set)
 		if err != nil {

@@ -46,7 +46,8 @@ func TestForeignMessages(t *testing.T) {
 		t.Error("a foreign message is taken")
 	}
 	internal := (&pb.InternalRaftRequest{}).ProtoReflect().Descriptor()
-	if _, err := New([]Method{{Service: "etcdserverpb.KV", Name: "Put", Asked: internal, Answered: internal}}); err == nil {
+	put := Method{Service: "etcdserverpb.KV", Name: "Put", Asked: internal, Answered: internal}
+	if _, err := New([]Method{put}); err == nil {
 		t.Error("a message of the log is shown")
 	}
 	if FileOf("v3lockpb.Lock") == "" || FileOf("x.Y") != "" {

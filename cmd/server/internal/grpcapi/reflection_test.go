@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 many tools still speak v1alpha, which is served and so tested
+
 package grpcapi
 
 import (
