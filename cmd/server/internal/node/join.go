@@ -96,6 +96,9 @@ func match(flags, theirs []*membership.Member, name string) (own uint64, err err
 	return own, nil
 }
 
+// downgradeTimeout bounds the question whether the cluster is being downgraded.
+const downgradeTimeout = 2 * time.Second
+
 // resolveTimeout bounds what name servers may take.
 const resolveTimeout = 30 * time.Second
 
@@ -138,18 +141,32 @@ func describe(cluster uint64, members []*membership.Member) string {
 // compatible tells whether the others' cluster version is one that this server can speak: of all that answer, and of
 // one at least. In a downgrade it is the one above ours.
 func (n *Node) compatible(members []*membership.Member) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), limits.RequestTimeout)
-	defer cancel()
 	connect := dial.With(&net.Dialer{})
 	client := &http.Client{Transport: &http.Transport{DialContext: connect,
 		DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS), DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	versions := n.clusterVersions(client, members)
 	least, most := membership.MinVersion, n.release.ToMinor()
-	if n.downgrading(ctx, client, members) {
+	if n.downgrading(client, members) {
 		most.Minor++
 		least = most
 	}
-	ok := false
+	for id, v := range versions {
+		if v.Compare(least) < 0 || v.Compare(most) > 0 {
+			n.log.Warn("cluster version of remote member is not compatible", zap.String("remote-member-id", hexID(id)),
+				zap.Stringer("remote-member-cluster-version", v), zap.Stringer("minimum-cluster-version-supported", least),
+				zap.Stringer("maximum-cluster-version-supported", most))
+			return false
+		}
+	}
+	return len(versions) > 0
+}
+
+// clusterVersions are those that the other members tell, of all that have one and answer.
+func (n *Node) clusterVersions(client *http.Client, members []*membership.Member) map[uint64]membership.Version {
+	ctx, cancel := context.WithTimeout(context.Background(), limits.RequestTimeout)
+	defer cancel()
+	versions := map[uint64]membership.Version{}
 	for _, m := range members {
 		if m.ID == n.id {
 			continue
@@ -159,23 +176,18 @@ func (n *Node) compatible(members []*membership.Member) bool {
 			n.log.Warn("failed to get version", zap.String("remote-member-id", hexID(m.ID)), zap.Error(err))
 			continue
 		}
-		v, err := membership.ParseVersion(answer.Cluster)
-		switch {
-		case err != nil: // it is not decided yet
-			continue
-		case v.Compare(least) < 0 || v.Compare(most) > 0:
-			n.log.Warn("cluster version of remote member is not compatible", zap.String("remote-member-id", hexID(m.ID)),
-				zap.Stringer("remote-member-cluster-version", v), zap.Stringer("minimum-cluster-version-supported", least),
-				zap.Stringer("maximum-cluster-version-supported", most))
-			return false
+		if v, err := membership.ParseVersion(answer.Cluster); err == nil { // else it is not decided yet
+			versions[m.ID] = v
 		}
-		ok = true
 	}
-	return ok
+	return versions
 }
 
-// downgrading asks the others whether the cluster is on its way to an older version. The first answer counts.
-func (n *Node) downgrading(ctx context.Context, client *http.Client, members []*membership.Member) bool {
+// downgrading asks the others whether the cluster is on its way to an older version. The first answer counts. While
+// there is no quorum, and this member may be the one that is missing, nobody answers: then it is on none.
+func (n *Node) downgrading(client *http.Client, members []*membership.Member) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), downgradeTimeout)
+	defer cancel()
 	for _, m := range members {
 		if m.ID == n.id {
 			continue
