@@ -22,7 +22,8 @@ type Options struct {
 	// MmapSize is the address space to map, in bytes; 0 means 10 GiB. A file
 	// that was larger than a quarter of it gets four times its size. Mapping
 	// costs no memory, but growing beyond it needs a moment without readers
-	// (see DB.Grow), so it should hold the largest file expected.
+	// (see DB.Grow), so it should hold the largest file expected. Less than
+	// 64 KiB is taken for 64 KiB, which a new file needs.
 	MmapSize int64
 	// NoSync leaves out every fsync. A crash of the machine then loses or
 	// damages the file.
@@ -41,6 +42,7 @@ type Options struct {
 
 const (
 	defaultMmapSize = 10 << 30
+	leastMmapSize   = 64 << 10
 	keyFillPercent  = 0.9
 	fileMode        = 0o600
 	growth          = 4 // mapping size by file size, when the file is opened
@@ -70,6 +72,7 @@ func Open(path string, o Options) (*DB, error) {
 	if o.MmapSize == 0 {
 		o.MmapSize = defaultMmapSize
 	}
+	o.MmapSize = max(o.MmapSize, leastMmapSize)
 	d := &DB{path: path, options: o}
 	for _, b := range backend.Buckets() {
 		d.names = append(d.names, []byte(b.Name()))

@@ -49,6 +49,18 @@ func count(r interface {
 	return n
 }
 
+// TestMmapSmallerThanANewFile: a bound below what a new file takes does not keep it from being made.
+func TestMmapSmallerThanANewFile(t *testing.T) {
+	b := open(t, filepath.Join(t.TempDir(), "db"), 1)
+	write(b, 1, 0, 1, 10)
+	if err := b.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestGrow outgrows the mapping while a view is open: nothing becomes durable
 // and nothing is lost until the view is closed.
 func TestGrow(t *testing.T) {
