@@ -246,7 +246,7 @@ func TestDefaultsInOtherWords(t *testing.T) {
 		"--bcrypt-cost=12", "--auto-tls=0",
 		"--strict-reconfig-check", "--strict-reconfig-check=T", "--enable-grpc-gateway=false",
 		"--feature-gates=CompactHashCheck=false,TxnModeWriteWithSharedBuffer=true", "--cors=", "--v2-deprecation=gone",
-		"--backend-bbolt-freelist-type=",
+		"--backend-bbolt-freelist-type=", "--feature-gates=FastLeaseKeepAlive=false",
 		"--snapshot-catchup-entries=0", "--compaction-sleep-interval=0", "--watch-progress-notify-interval=0", "-v",
 		"--snapshot=x", "--force",
 	} {

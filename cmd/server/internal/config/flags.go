@@ -100,6 +100,10 @@ var gateDefaults = map[string]bool{
 	"TxnModeWriteWithSharedBuffer": true, "AllAlpha": false,
 }
 
+// idleGates are features that may be on or off, because what they are about is done either way: a renewal of a lease
+// always waits until this member has applied what was committed, which is what there is without FastLeaseKeepAlive.
+var idleGates = map[string]bool{"FastLeaseKeepAlive": true}
+
 // features are those that can be switched.
 type features struct{ to *Features }
 
@@ -158,7 +162,7 @@ func gatesAt(s string) (string, error) {
 		}
 		if def, known := gateDefaults[strings.TrimSpace(name)]; !known {
 			return "", fmt.Errorf("unrecognized feature gate: %s", name)
-		} else if def != on {
+		} else if def != on && !idleGates[strings.TrimSpace(name)] {
 			differ = append(differ, part)
 		}
 	}
