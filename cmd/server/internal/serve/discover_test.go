@@ -9,10 +9,37 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 
+	"vitrine/cmd/server/internal/authority"
 	"vitrine/cmd/server/internal/config"
 	"vitrine/cmd/server/internal/port"
+	"vitrine/core/pb"
 )
+
+// A service behind TLS is reached by the name that its certificate has.
+func TestDiscoveryOverTLS(t *testing.T) {
+	a, client, peer := authority.New(t), port.Free(t), port.Free(t)
+	pair := a.Issue(authority.Wish{Name: "service", Hosts: []string{"127.0.0.1"}})
+	start(t, "--listen-client-urls=https://"+client, "--advertise-client-urls=https://"+client,
+		"--listen-peer-urls=http://"+peer, "--initial-advertise-peer-urls=http://"+peer, "--initial-cluster=m=http://"+peer,
+		"--cert-file="+pair.Cert, "--key-file="+pair.Key, "--trusted-ca-file="+a.File)
+	put := &pb.PutRequest{Key: []byte("/_etcd/registry/t/_config/size"), Value: []byte("1")}
+	conn, err := grpc.NewClient(client, grpc.WithTransportCredentials(credentials.NewTLS(a.Client(pair))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Invoke(t.Context(), "/etcdserverpb.KV/Put", put, &pb.PutResponse{}); err != nil {
+		t.Fatal(err)
+	}
+	found, own := port.Free(t), port.Free(t)
+	start(t, "--discovery-token=t", "--discovery-endpoints=https://"+client, "--discovery-cacert="+a.File,
+		"--discovery-cert="+pair.Cert, "--discovery-key="+pair.Key,
+		"--listen-client-urls=http://"+own, "--advertise-client-urls=http://"+own,
+		"--listen-peer-urls=http://"+found, "--initial-advertise-peer-urls=http://"+found)
+}
 
 // Members that know a token find one another, those who are too many are refused.
 func TestDiscovery(t *testing.T) {
