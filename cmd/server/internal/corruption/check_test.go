@@ -16,13 +16,15 @@ import (
 // alone is the only member of a cluster.
 type alone struct{ kept []Hash }
 
-func (alone) ID() uint64                                           { return 1 }
-func (alone) ClusterID() uint64                                    { return 2 }
-func (alone) Leader() uint64                                       { return 1 }
-func (alone) Members() *membership.Members                         { return &membership.Members{} }
-func (alone) HashKV(*pb.HashKVRequest) (*pb.HashKVResponse, error) { return nil, errors.New("not asked") }
-func (alone) AskOwn(context.Context, any) (any, error)             { return nil, errors.New("not asked") }
-func (a alone) Compactions() []Hash                                { return a.kept }
+func (alone) ID() uint64                   { return 1 }
+func (alone) ClusterID() uint64            { return 2 }
+func (alone) Leader() uint64               { return 1 }
+func (alone) Members() *membership.Members { return &membership.Members{} }
+func (alone) HashKV(*pb.HashKVRequest) (*pb.HashKVResponse, error) {
+	return nil, errors.New("not asked")
+}
+func (alone) AskOwn(context.Context, any) (any, error) { return nil, errors.New("not asked") }
+func (a alone) Compactions() []Hash                    { return a.kept }
 
 // TestTheEndOfACheckIsTold: operators, and etcd's tests, wait for this line. It counts what was looked at.
 func TestTheEndOfACheckIsTold(t *testing.T) {
