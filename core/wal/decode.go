@@ -243,11 +243,18 @@ func (d *decoder) torn(n int64, p []byte, reason string) error {
 	if err != nil {
 		return err
 	}
-	if rec, ok := parseRecord(whole); ok && rec.kind != crcRecord && int64(len(whole)) == promised &&
-		castagnoli(d.crc, rec.data) == rec.crc {
+	if rec, ok := parseRecord(whole); ok && int64(len(whole)) == promised && d.continues(rec) {
 		return d.corrupt("length field says %d bytes, the record itself %d", n, promised)
 	}
 	return errTorn
+}
+
+// continues tells whether a record, whatever its length field says, is one that was written here.
+func (d *decoder) continues(rec record) bool {
+	if rec.kind == crcRecord {
+		return rec.crc == d.crc && d.isPlace(rec.data, d.offset)
+	}
+	return castagnoli(d.crc, rec.data) == rec.crc
 }
 
 // headBytes is the most that a record has in front of its data.
