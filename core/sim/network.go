@@ -31,7 +31,7 @@ const (
 	lostToCut
 	lostToDown
 	lostToHand
-	lostToRemoved // who is no member any more is not heard, but told so
+	lostToRemoved // who is no member any more is not heard
 )
 
 var lossNames = [...]string{"", "loss", "cut", "down", "hand", "removed"}
@@ -226,8 +226,6 @@ func (x *network) lose(e *clock.Event) {
 func (x *network) dropped(from, to *node, m *raftpb.Message, cause uint64, why loss) {
 	seq := driver.Dropped(to.pen(cause), from.id, m, lossNames[why])
 	switch {
-	case why == lostToRemoved && !x.link(to, from).cut:
-		x.report(from, to, member.Expelled, false, seq)
 	case m.GetType() == raftpb.MsgSnap:
 		x.report(from, to, member.SnapshotStatus, false, seq)
 	case why == lostToDown && !x.link(to, from).cut:

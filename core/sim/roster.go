@@ -78,7 +78,7 @@ func (w *World) join(id uint64) {
 	n.start()
 }
 
-// connect tells a member to whom it has a connection now, and to whom it has none any more.
+// connect tells a member to whom it has a connection now, to whom none any more, and who refuses one: it was removed.
 func (n *node) connect() {
 	w := n.world
 	for _, o := range w.nodes {
@@ -91,6 +91,9 @@ func (n *node) connect() {
 			if c.now && n.member != nil {
 				n.step(&member.Input{Kind: member.PeerConnected, Peer: o.id, OK: c.ok})
 			}
+		}
+		if up && n.member != nil && o.process == running && o.store.Members.IsRemoved(n.id) {
+			n.step(&member.Input{Kind: member.Expelled, Peer: o.id})
 		}
 	}
 }
