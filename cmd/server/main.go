@@ -93,7 +93,8 @@ func announce(cfg *config.Config, log *zap.Logger) {
 		zap.Strings("listen-metrics-urls", cfg.ListenMetricsURLs.Strings()),
 		zap.Strings("listen-peer-urls", cfg.ListenPeerURLs.Strings()),
 		zap.Strings("listen-client-urls", cfg.ListenClientURLs.Strings()),
-		zap.Stringer("initial-cluster", cfg.InitialCluster), zap.String("initial-cluster-state", cfg.InitialClusterState))
+		zap.Stringer("initial-cluster", cfg.InitialCluster), zap.String("initial-cluster-state", cfg.InitialClusterState),
+		zap.String("v2-deprecation", config.V2Deprecation))
 }
 
 // operate runs the server until a signal or a failure.

@@ -292,6 +292,11 @@ func (p *parser) finish() error {
 	if c.Name == "" {
 		return errors.New("--name must not be empty")
 	}
+	for _, name := range sortedKeys(deprecated) {
+		if p.set[name] {
+			p.note("%s", deprecated[name])
+		}
+	}
 	for _, t := range []*time.Duration{&c.RaftReadTimeout, &c.RaftWriteTimeout} {
 		*t = max(*t, limits.PeerTimeout)
 	}

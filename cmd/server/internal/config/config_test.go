@@ -79,6 +79,21 @@ func TestFlagForms(t *testing.T) {
 	}
 }
 
+// Flags that etcd warns of are taken, and leave its warning; others leave none.
+func TestDeprecatedFlags(t *testing.T) {
+	for _, given := range [][2][]string{
+		{{"--max-snapshots=10"}, {}}, {{}, {"ETCD_MAX_SNAPSHOTS=0"}}, {{"--v2-deprecation=gone"}, {}},
+	} {
+		c, _, err := parse(t, given[1], given[0]...)
+		if err != nil || !strings.Contains(strings.Join(c.Notes, "\n"), "deprecat") {
+			t.Errorf("%v: %v, %v", given, c, err)
+		}
+	}
+	if c, _, err := parse(t, nil); err != nil || strings.Contains(strings.Join(c.Notes, "\n"), "deprecat") {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	env := []string{"ETCD_NAME=e", "VITRINE_NAME=v", "ETCD_DATA_DIR=/d", "VITRINE_UI=false", "ETCD_VERSION=v3",
 		"ETCD_NONSENSE=1", "ETCD_WAL_DIR=", "PATH=x"}
@@ -335,7 +350,6 @@ func TestMistakes(t *testing.T) {
 		{[]string{"--initial-advertise-peer-urls=http://:1"}, "unexpected empty host"},
 		{[]string{"--initial-cluster-state=old"}, "valid values are new, existing"},
 		{[]string{"--log-format=xml"}, "unknown log format"},
-		{[]string{"--log-level=loud"}, `unknown --log-level "loud"`},
 		{[]string{"--name="}, "--name must not be empty"},
 		{[]string{"--backend-batch-limit=-1"}, "--backend-batch-limit must not be negative"},
 		{[]string{"--compaction-sleep-interval=-1s"}, "--compaction-sleep-interval must not be negative"},
@@ -350,7 +364,7 @@ func TestMistakes(t *testing.T) {
 			`invalid value "high" for flag -downgrade-check-time: parse error`},
 		{[]string{"--downgrade-check-time=-1s"}, "--downgrade-check-time must not be negative"},
 		{[]string{"--max-wals", "9"}, "etcd's flag --max-wals is not supported by this version"},
-		{[]string{"--max-snapshots", "9"}, "etcd's flag --max-snapshots is not supported by this version"},
+		{[]string{"--max-wals", "9"}, "etcd's flag --max-wals is not supported by this version"},
 		{[]string{"stray"}, `"stray" is not a valid flag`},
 	} {
 		_, _, err := parse(t, nil, test.args...)

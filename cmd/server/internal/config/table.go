@@ -225,6 +225,9 @@ func observingFlags() []spec {
 	}
 }
 
+// V2Deprecation is the only phase of the end of etcd's API of version 2 that --v2-deprecation has had since 3.7.
+const V2Deprecation = "write-only"
+
 // Why a flag of etcd's is held to its default.
 const (
 	notYet         = "this version cannot do it yet"
@@ -238,15 +241,23 @@ func here(name, def, help string, kind kind, why string, also ...string) spec {
 		also: also}}
 }
 
+// deprecated are the flags at whose use etcd warns, with its words.
+var deprecated = map[string]string{
+	"max-snapshots": "--max-snapshots is deprecated in 3.6 and will be decommissioned in 3.8.",
+	"v2-deprecation": "--v2-deprecation is deprecated and scheduled for removal in v3.8. " +
+		"The default value is enforced, ignoring user input.",
+}
+
 func restrictedFlags() []spec {
 	return []spec{
 		here("discovery", "", "URL of the v2 discovery service.", text, noOldDiscovery),
 		here("discovery-proxy", "", "Proxy for it.", text, noOldDiscovery),
 		here("discovery-fallback", "exit", "What to do when discovery fails.", text, "there is no proxy to fall back to"),
 		here("logger", "zap", "Kind of logger.", text, "there is no other"),
-		here("max-snapshots", "5", "Most snapshot files to keep.", number, oneSnapshot),
+		{name: "max-snapshots", def: "5", help: "Most snapshot files to keep; there are none.",
+			only: &restriction{name: "max-snapshots", def: "5", kind: number, idle: true}},
 		here("max-wals", "5", "Most wal files to keep.", number, oneSnapshot),
-		here("v2-deprecation", "write-only", "Phase of v2's end; etcd, too, ignores the value.", text,
+		here("v2-deprecation", V2Deprecation, "Phase of v2's end; etcd, too, ignores the value.", text,
 			"etcd knows no such phase", "write-only-skip-check", "write-only-drop-data", "gone"),
 	}
 }
