@@ -111,13 +111,30 @@ type features struct{ to *Features }
 type Features struct {
 	InitialCorruptCheck bool // compare hashes with the others' before serving
 	CompactHashCheck    bool // compare what compactions have summed
+	// SetMemberLocalAddr lets connections to peers come from the address in --initial-advertise-peer-urls.
+	SetMemberLocalAddr bool
+	// StopGRPCServiceOnDefrag lets the health service say that this member does not serve while it defragments.
+	StopGRPCServiceOnDefrag bool
+}
+
+// Switched are the features by their names.
+func (f *Features) Switched() map[string]*bool {
+	return map[string]*bool{
+		"InitialCorruptCheck": &f.InitialCorruptCheck, "CompactHashCheck": &f.CompactHashCheck,
+		"SetMemberLocalAddr": &f.SetMemberLocalAddr, "StopGRPCServiceOnDefrag": &f.StopGRPCServiceOnDefrag,
+	}
 }
 
 func (f features) String() string {
 	if f.to == nil {
 		return ""
 	}
-	return fmt.Sprintf("CompactHashCheck=%t,InitialCorruptCheck=%t", f.to.CompactHashCheck, f.to.InitialCorruptCheck)
+	var all []string
+	switched := f.to.Switched()
+	for _, name := range sortedKeys(switched) {
+		all = append(all, fmt.Sprintf("%s=%t", name, *switched[name]))
+	}
+	return strings.Join(all, ",")
 }
 
 // Set reads name=value, separated by commas.
@@ -125,9 +142,7 @@ func (f features) Set(s string) error {
 	var rest []string
 	for part := range strings.SplitSeq(s, ",") {
 		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
-		to := map[string]*bool{
-			"InitialCorruptCheck": &f.to.InitialCorruptCheck, "CompactHashCheck": &f.to.CompactHashCheck,
-		}[strings.TrimSpace(name)]
+		to := f.to.Switched()[strings.TrimSpace(name)]
 		if to == nil || !ok {
 			rest = append(rest, part)
 			continue

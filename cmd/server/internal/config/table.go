@@ -211,7 +211,8 @@ func observingFlags() []spec {
 		{"ui", "true", "Serve the page under /ui/ on the client port, and lead browsers there.",
 			func(p *parser) any { return &p.c.UI }, nil},
 		{"feature-gates", "",
-			"Features to switch on or off, as name=true or name=false: CompactHashCheck, InitialCorruptCheck.",
+			"Features to switch on or off, as name=true or name=false: CompactHashCheck, InitialCorruptCheck, " +
+				"SetMemberLocalAddr, StopGRPCServiceOnDefrag.",
 			func(p *parser) any { return features{&p.c.Features} }, nil},
 		{"corrupt-check-time", "0s", "Time between checks of the leader whether the others' keys are as its own (0s: none).",
 			func(p *parser) any { return &p.c.CorruptCheckTime }, nil},

@@ -44,7 +44,7 @@ func URL(base, path string) string {
 // Func is a DialContext for http.Transport.
 type Func = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// With is a Func that reaches what URL names.
+// With is a Func that reaches what URL names. The dialer's local address is that of connections over the network.
 func With(d *net.Dialer) Func {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)
@@ -52,7 +52,9 @@ func With(d *net.Dialer) Func {
 			return nil, err
 		}
 		if path, ok := socket(host); ok {
-			return d.DialContext(ctx, "unix", path)
+			local := *d
+			local.LocalAddr = nil
+			return local.DialContext(ctx, "unix", path)
 		}
 		return d.DialContext(ctx, network, address)
 	}

@@ -23,6 +23,10 @@ func (d *Disk) Defragment() error {
 	d.log.Info("starting defragment")
 	d.metrics.Defragmenting.Inc()
 	defer d.metrics.Defragmenting.Dec()
+	if tell := d.cfg.Defragmenting; tell != nil {
+		tell(true)
+		defer tell(false)
+	}
 	d.Flush()
 	d.commitMu.Lock()
 	defer d.commitMu.Unlock()

@@ -47,6 +47,8 @@ type Settings struct {
 	SegmentBytes    int64         // of the log; 0: etcd's
 	FS              vfs.FS        // all files; nil: the operating system's
 	LockTimeout     time.Duration // of the wait for another process's lock on the database; 0: 10 s
+	// Defragmenting is told when a defragmentation begins and when it has ended. It may be nil.
+	Defragmenting func(active bool)
 }
 
 // Config is what a Disk needs of its owner.

@@ -196,6 +196,26 @@ func TestHealthService(t *testing.T) {
 	}
 }
 
+// A server that is better left alone says so as long as any reason lasts.
+func TestHealthServiceSendsAway(t *testing.T) {
+	s := New(Config{Node: &fake{}, Log: zap.NewNop(), Registry: prometheus.NewRegistry(), MaxConcurrentStreams: 1})
+	defer s.Stop(0)
+	want := func(status healthpb.HealthCheckResponse_ServingStatus) {
+		t.Helper()
+		resp, err := s.health.Check(t.Context(), &healthpb.HealthCheckRequest{})
+		if err != nil || resp.Status != status {
+			t.Errorf("%v %v, want %v", resp, err, status)
+		}
+	}
+	s.Away(true, "one")
+	s.Away(true, "two")
+	want(healthpb.HealthCheckResponse_NOT_SERVING)
+	s.Away(false, "one")
+	want(healthpb.HealthCheckResponse_NOT_SERVING)
+	s.Away(false, "two")
+	want(healthpb.HealthCheckResponse_SERVING)
+}
+
 func TestStreamEndsWithItsError(t *testing.T) {
 	f := &fake{}
 	conn := start(t, f, zap.NewNop(), time.Hour)

@@ -59,6 +59,9 @@ type Server struct {
 	locks   *lock.Server
 	tracer  *tracing.Tracer
 	readers tasks.Group // of what watch streams ask for
+
+	awayMu sync.Mutex
+	away   int // reasons why the health service says that this server does not serve
 }
 
 const (
@@ -110,6 +113,27 @@ func New(cfg Config) *Server {
 	s.metrics.initialize(s.grpc)
 	s.reflect(methods) // last: its calls are not counted
 	return s
+}
+
+// Away tells the health service that calls are better made elsewhere, for a reason, or that the reason is gone.
+func (s *Server) Away(yes bool, reason string) {
+	s.awayMu.Lock()
+	defer s.awayMu.Unlock()
+	if yes {
+		s.away++
+	} else {
+		s.away--
+	}
+	switch {
+	case yes && s.away == 1:
+		s.log.Warn("grpc service status changed", zap.String("service", ""),
+			zap.Stringer("status", healthpb.HealthCheckResponse_NOT_SERVING), zap.String("reason", reason))
+		s.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
+	case !yes && s.away == 0:
+		s.log.Info("grpc service status changed", zap.String("service", ""),
+			zap.Stringer("status", healthpb.HealthCheckResponse_SERVING))
+		s.health.SetServingStatus("", healthpb.HealthCheckResponse_SERVING)
+	}
 }
 
 // Or serves calls of gRPC that come by way of net/http, and leaves everything else to h. Nothing but clients that speak

@@ -90,6 +90,7 @@ func (n *Node) assemble(boot consensus.Boot) error {
 	n.transport = peer.New(peer.Config{
 		Self: n.id, Cluster: n.cluster, URLs: n.cfg.PeerURLs, Member: (*peerSide)(n), Log: n.log,
 		Metrics: peer.NewMetrics(n.cfg.Registry), Dial: n.cfg.Dial, TLS: n.cfg.PeerTLS,
+		LocalAddr:   n.cfg.LocalAddr,
 		ReadTimeout: n.cfg.PeerReadTimeout, WriteTimeout: n.cfg.PeerWriteTimeout,
 		MaxRequestBytes: n.cfg.MaxRequestBytes,
 	})

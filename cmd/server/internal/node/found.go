@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -108,7 +107,7 @@ func (n *Node) alreadyKnown(members []*membership.Member) bool {
 
 // askMembers asks a peer who belongs to its cluster.
 func (n *Node) askMembers(urls []string) (cluster uint64, members []*membership.Member, err error) {
-	connect := dial.With(&net.Dialer{Timeout: bootstrapTimeout})
+	connect := n.reach(bootstrapTimeout)
 	transport := &http.Transport{DialContext: connect, DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS)}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: bootstrapTimeout}

@@ -141,7 +141,7 @@ func describe(cluster uint64, members []*membership.Member) string {
 // compatible tells whether the others' cluster version is one that this server can speak: of all that answer, and of
 // one at least. In a downgrade it is the one above ours.
 func (n *Node) compatible(members []*membership.Member) bool {
-	connect := dial.With(&net.Dialer{})
+	connect := n.reach(0)
 	client := &http.Client{Transport: &http.Transport{DialContext: connect,
 		DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS), DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

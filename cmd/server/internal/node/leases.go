@@ -23,11 +23,16 @@ const (
 	maxForwardAnswer = 100 << 20
 )
 
+// reach is how other members are reached over the network; without a timeout the context bounds it.
+func (n *Node) reach(timeout time.Duration) dial.Func {
+	return dial.With(&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second, LocalAddr: n.cfg.LocalAddr})
+}
+
 // newForwarder is the client that puts questions to other members.
 func (n *Node) newForwarder() *http.Client {
 	connect := n.cfg.Dial
 	if connect == nil {
-		connect = dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})
+		connect = n.reach(time.Second)
 	}
 	return &http.Client{
 		Transport: &http.Transport{DialContext: connect, DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS),

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -47,6 +48,7 @@ type Config struct {
 
 	FlightRecorderBytes int           // of memory for the newest events; 0: none are kept
 	Dial                dial.Func     // how peers are reached; nil: over the network
+	LocalAddr           net.Addr      // where connections to peers come from; nil: as the system chooses
 	PeerTLS             *secure.Side  // nil: peers over https are reached without a certificate
 	PeerReadTimeout     time.Duration // of connections to peers; 0: etcd's
 	PeerWriteTimeout    time.Duration

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -78,7 +77,7 @@ func (n *Node) releases() (least, newest *membership.Version) {
 		case <-ctx.Done():
 		}
 	})
-	connect := dial.With(&net.Dialer{})
+	connect := n.reach(0)
 	transport := &http.Transport{DialContext: connect, DialTLSContext: dial.Secure(connect, n.cfg.PeerTLS),
 		DisableKeepAlives: true}
 	client := &http.Client{Transport: transport,

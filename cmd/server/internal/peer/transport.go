@@ -61,7 +61,9 @@ type Config struct {
 	Log     *zap.Logger
 	Metrics *Metrics
 	Dial    dial.Func // how peers are reached; nil: over the network
-	TLS     *secure.Side
+	// LocalAddr is where connections over the network come from; nil: as the system chooses.
+	LocalAddr net.Addr
+	TLS       *secure.Side
 	// ReadTimeout is how long a stream may be silent, WriteTimeout how long one write may block; 0: etcd's.
 	ReadTimeout, WriteTimeout time.Duration
 
@@ -104,7 +106,7 @@ func New(cfg Config) *Transport {
 	t.members, t.strangers = newIntake(limit, limits.PeerMessages), newIntake(limit, 1)
 	connect := cfg.Dial
 	if connect == nil {
-		connect = dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second})
+		connect = dial.With(&net.Dialer{Timeout: time.Second, KeepAlive: 30 * time.Second, LocalAddr: cfg.LocalAddr})
 	}
 	dialStream := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := connect(ctx, network, addr)

@@ -32,11 +32,12 @@ type cluster struct {
 	servers []*Server
 	conns   []*grpc.ClientConn
 	clients []string // host:port
+	log     *zap.Logger
 }
 
 func newCluster(t *testing.T, n int, flags ...string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, servers: make([]*Server, n), conns: make([]*grpc.ClientConn, n)}
+	c := &cluster{t: t, servers: make([]*Server, n), conns: make([]*grpc.ClientConn, n), log: zap.NewNop()}
 	var initial []string
 	var peers []string
 	for i := range n {
@@ -78,7 +79,7 @@ func (c *cluster) start(i int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if c.servers[i], err = Start(cfg, zap.NewNop(), testPage); err != nil {
+	if c.servers[i], err = Start(cfg, c.log, testPage); err != nil {
 		c.t.Fatal(err)
 	}
 	if c.conns[i], err = grpc.NewClient(c.clients[i],

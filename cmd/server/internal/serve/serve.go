@@ -86,8 +86,7 @@ func Start(cfg *config.Config, log *zap.Logger, page fs.FS) (*Server, error) {
 		s.http(l, peers)
 	}
 	registry := admin.Registry()
-	telemetry.Features(registry, map[string]bool{"CompactHashCheck": cfg.Features.CompactHashCheck,
-		"InitialCorruptCheck": cfg.Features.InitialCorruptCheck})
+	telemetry.Features(registry, cfg.Features.Switched())
 	n, err := s.open(registry)
 	if err != nil {
 		close(s.stopping)
@@ -170,6 +169,7 @@ func (s *Server) open(registry prometheus.Registerer) (*node.Node, error) {
 	c := nodeConfig(cfg, log, registry)
 	c.PeerTLS = s.peerTLS
 	s.discover(&c)
+	s.switched(&c)
 	var err error
 	if c.Secrets, err = secret.New(cfg.AuthToken, int(cfg.BcryptCost)); err != nil {
 		log.Warn("failed to create token provider", zap.Error(err))

@@ -47,7 +47,7 @@ func nothing(r registrar) {
 
 // Features shows etcd's gates, how far it takes them for finished, and whether this server does what they stand for.
 // Leases are checkpointed here, always; what else can be switched is given.
-func Features(reg prometheus.Registerer, switched map[string]bool) {
+func Features(reg prometheus.Registerer, switched map[string]*bool) {
 	gates := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "etcd_server_feature_enabled",
 		Help: "Whether or not a feature is enabled. 1 is enabled, 0 is not."}, []string{"name", "stage"})
 	for of, on := range map[[2]string]bool{
@@ -57,7 +57,10 @@ func Features(reg prometheus.Registerer, switched map[string]bool) {
 		{"SetMemberLocalAddr", "ALPHA"}: false, {"StopGRPCServiceOnDefrag", "ALPHA"}: false,
 		{"TxnModeWriteWithSharedBuffer", "BETA"}: true,
 	} {
-		gates.WithLabelValues(of[0], of[1]).Set(toFloat(on || switched[of[0]]))
+		if s := switched[of[0]]; s != nil {
+			on = *s
+		}
+		gates.WithLabelValues(of[0], of[1]).Set(toFloat(on))
 	}
 	reg.MustRegister(gates)
 }
