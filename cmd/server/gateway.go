@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,7 +40,8 @@ const gatewayUsage = `Usage:
 
 // runGateway is the subcommand `gateway`.
 func runGateway(args []string) int {
-	if len(args) == 0 || args[0] != "start" {
+	args, start := gatewayStart(args)
+	if !start {
 		fmt.Fprint(os.Stdout, gatewayUsage)
 		return 0
 	}
@@ -51,7 +53,7 @@ func runGateway(args []string) int {
 	fs.BoolVar(&g.insecureDiscovery, "insecure-discovery", false, "accept SRV records of endpoints without TLS")
 	fs.StringVar(&g.ca, "trusted-ca-file", "", "authorities of endpoints that were discovered")
 	fs.DurationVar(&g.retry, "retry-delay", time.Minute, "duration of delay before retrying failed endpoints")
-	if err := fs.Parse(args[1:]); err != nil {
+	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
@@ -68,6 +70,22 @@ func runGateway(args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// gatewayStart takes the word start out of the arguments. As in etcd, flags may stand before it; one without a sign of
+// equality takes the next argument along.
+func gatewayStart(args []string) (rest []string, start bool) {
+	for i := 0; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "start":
+			return slices.Concat(args[:i], args[i+1:]), true
+		case !strings.HasPrefix(a, "-"):
+			return args, false
+		case !strings.Contains(a, "=") && strings.TrimLeft(a, "-") != "insecure-discovery":
+			i++
+		}
+	}
+	return args, false
 }
 
 // run passes connections on until a signal.

@@ -218,6 +218,7 @@ type parser struct {
 	metrics                 string
 	rotate                  bool
 	rotation                string
+	v2Deprecation           string
 	tls                     tlsText
 }
 

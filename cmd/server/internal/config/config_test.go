@@ -348,6 +348,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"--listen-peer-urls=ftp://127.0.0.1:1"}, "URL scheme must be http, https, unix, or unixs"},
 		{[]string{"--listen-peer-urls=http://127.0.0.1"}, `does not have the form "host:port"`},
 		{[]string{"--initial-advertise-peer-urls=http://:1"}, "unexpected empty host"},
+		{[]string{"--v2-deprecation=not-yet"}, `invalid value "not-yet"`},
 		{[]string{"--initial-cluster-state=old"}, "valid values are new, existing"},
 		{[]string{"--log-format=xml"}, "unknown log format"},
 		{[]string{"--name="}, "--name must not be empty"},

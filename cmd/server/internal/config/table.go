@@ -258,7 +258,8 @@ func restrictedFlags() []spec {
 		{name: "max-snapshots", def: "5", help: "Most snapshot files to keep; there are none.",
 			only: &restriction{name: "max-snapshots", def: "5", kind: number, idle: true}},
 		here("max-wals", "5", "Most wal files to keep.", number, oneSnapshot),
-		here("v2-deprecation", V2Deprecation, "Phase of v2's end; etcd, too, ignores the value.", text,
-			"etcd knows no such phase", "write-only-skip-check", "write-only-drop-data", "gone"),
+		{"v2-deprecation", V2Deprecation, "Phase of v2's end; as in etcd the value is ignored.", func(p *parser) any {
+			return choice{&p.v2Deprecation, []string{V2Deprecation, "write-only-skip-check", "write-only-drop-data", "gone"}}
+		}, nil},
 	}
 }
