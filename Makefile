@@ -7,6 +7,7 @@ LDFLAGS := -s -w -X vitrine/cmd/server/internal/version.Commit=$(VERSION)
 WASM    := GOOS=js GOARCH=wasm
 ORACLE  := cmd/server/oracle
 CUT     := cmd/server/powercut
+CONFORM := cmd/server/conformance
 FUZZTIME ?= 20s
 DATA    ?= build/run.etcd
 FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | grep . || echo 1))
@@ -14,11 +15,11 @@ FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | g
 plus = $(shell echo $$(($(FRESH) + $(1))))
 
 .DEFAULT_GOAL := build
-.PHONY: help lint lint-go lint-js tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants picture gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few nightly-seeds fuzz bench generate fmt clean
+.PHONY: help lint lint-go lint-js tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants picture gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few conformance conformance-smoke nightly-seeds fuzz bench generate fmt clean
 
 ## help: the targets, one a line
 help:
-	@sed -n 's/^## \([a-z-]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^## \([a-z-]*\): /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-18s %s\n", $$1, $$2 }'
 
 ## build: bin/vitrine with the page inside, and bin/sim
 build:
@@ -79,6 +80,7 @@ lint-go: tools
 	GOOS=js GOARCH=wasm build/tools/staticcheck ./wasm/... ./cmd/sim/...
 	cd $(ORACLE) && $(CURDIR)/build/tools/staticcheck ./...
 	cd $(CUT) && $(CURDIR)/build/tools/staticcheck ./...
+	cd $(CONFORM) && $(CURDIR)/build/tools/staticcheck ./...
 
 lint-js:
 	@if command -v npm >/dev/null; then \
@@ -177,6 +179,15 @@ powercut: server
 powercut-few: server
 	cd $(CUT) && $(GO) vet ./... && VITRINE_BIN=$(CURDIR)/bin/vitrine POWERCUT_KEEP=$(CURDIR)/build/powercut $(GO) test -count=1 ./...
 	@cd $(CUT) && $(GO) run . || echo "POWER CUTS ARE LEFT OUT: only the model of the disk was tested"
+
+# Needs root, unshare, iproute2 and curl, and says what is missing.
+## conformance: etcd's own end-to-end tests, ours beside etcd's results; half an hour
+conformance: server
+	cd $(CONFORM) && $(GO) vet ./... && $(GO) test ./... && $(GO) run . -vitrine $(CURDIR)/bin/vitrine
+
+## conformance-smoke: a selection of them; some three minutes
+conformance-smoke: server
+	cd $(CONFORM) && $(GO) vet ./... && $(GO) test ./... && $(GO) run . -vitrine $(CURDIR)/bin/vitrine -smoke
 
 ## bench: puts and gets against etcd in one run, as ratios
 bench: server
