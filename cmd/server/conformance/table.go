@@ -46,8 +46,8 @@ func printCounts(w io.Writer, results []result, kept *data) {
 	}
 }
 
-// printVerdict names each test that does not end as etcd's does. It says whether all is as it should be: what etcd passes
-// is passed, but for the gaps, and the gaps are open.
+// printVerdict names each test that does not end as etcd's does. It says whether all is as it should be: what etcd
+// passes is passed, but for the gaps, and the gaps are open.
 func printVerdict(w io.Writer, results []result, kept *data) bool {
 	good := true
 	section := func(title string, chosen func(result) bool, line func(result) string) (any bool) {

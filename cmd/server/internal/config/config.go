@@ -181,6 +181,7 @@ func Parse(args, environ []string, out io.Writer) (*Config, error) {
 	} else if err := p.environment(environ); err != nil {
 		return nil, err
 	}
+	p.noteDeprecated()
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
@@ -287,16 +288,20 @@ func (p *parser) note(format string, args ...any) {
 	p.c.Notes = append(p.c.Notes, fmt.Sprintf(format, args...))
 }
 
+// noteDeprecated warns as etcd does.
+func (p *parser) noteDeprecated() {
+	for _, name := range sortedKeys(deprecated) {
+		if p.set[name] {
+			p.note("%s", deprecated[name])
+		}
+	}
+}
+
 // finish fills in what follows from other flags.
 func (p *parser) finish() error {
 	c := p.c
 	if c.Name == "" {
 		return errors.New("--name must not be empty")
-	}
-	for _, name := range sortedKeys(deprecated) {
-		if p.set[name] {
-			p.note("%s", deprecated[name])
-		}
 	}
 	for _, t := range []*time.Duration{&c.RaftReadTimeout, &c.RaftWriteTimeout} {
 		*t = max(*t, limits.PeerTimeout)
