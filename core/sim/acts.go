@@ -139,7 +139,7 @@ func mayFail(w *World, c *script.Command) error {
 
 func mayDefragment(w *World, c *script.Command) error {
 	n := w.byID(c.Member)
-	if n.Runs() && (n.defrag != nil || n.defragDue) {
+	if n.Runs() && n.Defragments() {
 		return fmt.Errorf("sim: defragment: member %d does already", n.id)
 	}
 	return wants((*node).Runs)(w, c)

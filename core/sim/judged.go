@@ -28,7 +28,7 @@ func (n *node) Store() *store.Store { return n.store }
 func (n *node) Member() *member.Member { return n.member }
 
 // Size implements judge.Member.
-func (n *node) Size() int64 { return n.backend.Store().SizeInUse() }
+func (n *node) Size() int64 { return n.backend.Store().Size() }
 
 // SlowestSync implements judge.Member.
 func (n *node) SlowestSync() time.Duration { return n.slowest }

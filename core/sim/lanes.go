@@ -392,6 +392,18 @@ func (l *storeLane) beginDefrag() {
 	w.clock.Push(clock.Event{At: n.copied, Kind: evDefrag, Member: uint32(n.id), Life: n.life})
 }
 
+// Defragment implements client.Server.
+func (l *storeLane) Defragment() bool {
+	begins := l.of.Runs() && !l.Defragments()
+	if begins {
+		l.beginDefrag()
+	}
+	return begins
+}
+
+// Defragments implements settle.Member.
+func (l *storeLane) Defragments() bool { return l.of.defrag != nil || l.of.defragDue }
+
 // defragmented copies the database, and a little later puts the copy in its place.
 func (l *storeLane) defragmented(e *clock.Event) {
 	n, w := l.of, l.of.world

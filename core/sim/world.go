@@ -11,6 +11,7 @@ import (
 	"vitrine/core/sim/chaos"
 	"vitrine/core/sim/client"
 	"vitrine/core/sim/clock"
+	"vitrine/core/sim/decoding"
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/judge"
 	"vitrine/core/sim/pass"
@@ -48,7 +49,7 @@ type World struct {
 	commands  []script.Timed  // done
 	scheduled []script.Timed  // to be done
 	chaos     *chaos.Chaos
-	decode    func(data []byte) (*pb.InternalRaftRequest, error) // of an entry; see decoder
+	decode    func(data []byte) (*pb.InternalRaftRequest, error) // of an entry; see decoding
 	skipped   []int                                              // scheduled commands that were not possible
 	dying     *node                                              // its machine was struck between two steps of this event
 	struck    [driver.StepCount]int                              // how often, by step
@@ -77,7 +78,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	w := &World{
 		acts: newActs(), clock: new(clock.Clock),
 		cfg: cfg, net: cfg.Network, process: cfg.Process, spread: 1,
-		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoder).decode,
+		stream: trace.NewStream(sinks...), mutant: bug, decode: new(decoding.Decoder).Decode,
 	}
 	w.chaos = chaos.New(faultTarget{w}, w.clock, cfg.Seed, drawn)
 	w.judge = judge.New(w.clock, w.stream, judge.Options{

@@ -22,11 +22,11 @@ func (s *Store) Quota() int64 {
 	return s.cfg.QuotaBytes
 }
 
-// HasSpace tells whether a request fits in the quota. Requests that add nothing always do. It asks for the bytes in
-// use, not for the size of the file: what a compaction frees can be written again.
+// HasSpace tells whether a request fits in the quota. Requests that add nothing always do. As etcd does, it asks for
+// the size of the file: what a compaction frees is there again when the database has been defragmented.
 func (s *Store) HasSpace(req *pb.InternalRaftRequest) bool {
 	cost, quota := cost(req), s.Quota()
-	return cost == 0 || quota == 0 || s.Backend.Store().SizeInUse()+int64(cost) < quota
+	return cost == 0 || quota == 0 || s.Backend.Store().Size()+int64(cost) < quota
 }
 
 // cost is what an entry may add to the backend, in bytes, 0 if nothing.

@@ -67,9 +67,9 @@ func (g *grammar) lease() (script.Op, any) {
 	return script.OpKeepAlive, &pb.LeaseKeepAliveRequest{ID: id}
 }
 
-// Repair is what a client does that was refused for an alarm: it makes room, asks
+// Repair is what a client does that was refused for an alarm: it makes room, in the keys and then in the files, asks
 // what is up, and takes it down.
-func (c *Client) Repair() (script.Op, any) {
+func (p *Pool) Repair(c *Client) (script.Op, any) {
 	switch {
 	case len(c.Alarms) > 0:
 		a := c.Alarms[0]
@@ -79,8 +79,18 @@ func (c *Client) Repair() (script.Op, any) {
 		c.cleared = true
 		return script.OpCompact, &pb.CompactionRequest{Revision: max(1, c.LastRev), Physical: true}
 	}
+	p.Defragment()
 	c.Refused, c.cleared = false, false
 	return script.OpAlarm, &pb.AlarmRequest{}
+}
+
+// Defragment makes all members give back what their files do not use.
+func (p *Pool) Defragment() {
+	for _, id := range p.host.Members() {
+		if s := p.host.Server(id); s != nil && s.Defragment() {
+			p.host.Decided(script.Command{Cmd: script.Defragment, Member: id})
+		}
+	}
 }
 
 // refusedFor notes what an answer tells a client of alarms.

@@ -28,6 +28,7 @@ type Server interface {
 	Led() int64     // when it last had a leader
 	Resumed() int64 // when it was last paused no more
 	Tick() int64    // its clock's idea of Config.TickEvery
+	Defragment() bool
 }
 
 // Host is the world that clients live in.

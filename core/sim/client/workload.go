@@ -135,7 +135,7 @@ func (l *workload) think(c *Client) {
 		}
 	}
 	if (c.Refused || len(c.Alarms) > 0) && how2>>40%3 == 0 {
-		op, body = c.Repair()
+		op, body = p.Repair(c)
 	}
 	words, key := l.words[op][k], l.names[k]
 	switch t, ok := body.(*pb.TxnRequest); {

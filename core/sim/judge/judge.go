@@ -52,7 +52,7 @@ type Member interface {
 	Runs() bool
 	Store() *store.Store
 	Member() *member.Member
-	Size() int64     // of its database, in use
+	Size() int64     // of its database file
 	Durable() uint64 // the applied index that its disk has
 	SlowestSync() time.Duration
 	Database() (backend.StoreView, error)

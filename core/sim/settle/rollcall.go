@@ -27,6 +27,7 @@ type rollcall struct {
 	list  []question
 	again any // may be asked again where the answer is not the right one yet
 	wrong string
+	made  bool // the files were rewritten to make space
 }
 
 // question is what a member is asked in a roll call.
@@ -47,6 +48,7 @@ func (c *rollcall) missing() string {
 		{invariant.WatchProgress, (*rollcall).progressAsked}, {invariant.WatchProgress, (*rollcall).progressNotified},
 		{invariant.NothingLeft, (*rollcall).nothingLeft},
 		{invariant.Timely, (*rollcall).everythingAsked}, {invariant.Alarms, (*rollcall).spaceUsedUp},
+		{invariant.Alarms, (*rollcall).spaceMade},
 		{invariant.Timely, (*rollcall).leaderMoved},
 		{invariant.NothingLeft, (*rollcall).nothingLeft},
 	}
@@ -182,6 +184,14 @@ func (c *rollcall) heard() (string, bool) {
 	return c.wrong, c.wrong != ""
 }
 
+// compacted is fine, too, where another member was asked first.
+func compacted(answer any, err error) string {
+	if err != nil && errors.Is(err, api.ErrCompacted) {
+		return ""
+	}
+	return fine(answer, err)
+}
+
 func fine(_ any, err error) string {
 	if err != nil {
 		return err.Error()
@@ -207,12 +217,7 @@ func (c *rollcall) everythingAsked() (string, bool) {
 			&pb.CompactionRequest{Revision: n.Store().KV.Revision(), Physical: true},
 			&pb.DeleteRangeRequest{Key: []byte(ProbeKey + "-none")},
 		} {
-			c.ask(n, body, func(answer any, err error) string {
-				if err != nil && errors.Is(err, api.ErrCompacted) {
-					return "" // another member was asked first
-				}
-				return fine(answer, err)
-			})
+			c.ask(n, body, compacted)
 		}
 		c.ask(n, &pb.StatusRequest{}, func(answer any, err error) string {
 			if s, ok := answer.(*pb.StatusResponse); ok && s.Leader != leader {
@@ -233,8 +238,7 @@ func (c *rollcall) everythingAsked() (string, bool) {
 }
 
 // spaceUsedUp takes all the space that a small quota gives: the alarm goes up and
-// keeps puts out, everywhere, and nothing else; and once it is taken down, puts
-// come through.
+// keeps puts out, everywhere, and nothing else. What has used the space is taken away.
 func (c *rollcall) spaceUsedUp() (string, bool) {
 	if c.asked > 0 {
 		return c.heard()
@@ -242,7 +246,7 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	c.asked = c.Now()
 	first := c.voters()[0]
 	quota := int(c.cfg.Quota)
-	if quota == 0 || quota > limits.MaxRequestBytes/4 {
+	if !c.smallQuota() {
 		return "", false
 	}
 	key := []byte(ProbeKey)
@@ -255,27 +259,58 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 			Failure: []*pb.RequestOp{client.Nest(client.Put(key, nil))}}, refusal(api.ErrNoSpace))
 		c.ask(n, &pb.RangeRequest{Key: key}, fine)
 	}
-	up := func(n int) func(any, error) string {
-		return func(answer any, err error) string {
-			r, ok := answer.(*pb.AlarmResponse)
-			own := func(a *pb.AlarmMember) bool { return a.MemberID == first.ID() && a.Alarm == pb.AlarmType_NOSPACE }
-			if !ok || len(r.Alarms) != n || n > 0 && !own(r.Alarms[0]) {
-				return fmt.Sprintf("%v, and %d alarms", err, len(r.GetAlarms()))
-			}
-			return ""
+	c.ask(first, &pb.AlarmRequest{}, spaceAlarms(first, 1))
+	c.ask(first, spaceAlarm(first, pb.AlarmRequest_ACTIVATE), spaceAlarms(first, 1)) // it is up already
+	c.ask(first, &pb.DeleteRangeRequest{Key: key}, fine)
+	for _, n := range c.voters() { // each is asked, so that each has deleted before its file is rewritten
+		c.ask(n, &pb.CompactionRequest{Revision: first.Store().KV.Revision() + 1, Physical: true}, compacted)
+	}
+	return c.heard()
+}
+
+// spaceMade: when the files have been rewritten and the alarm is taken down, puts come through.
+func (c *rollcall) spaceMade() (string, bool) {
+	if !c.smallQuota() {
+		return "", false
+	}
+	if c.asked == 0 {
+		c.asked = c.Now()
+		c.clients.Defragment()
+	}
+	for _, n := range c.Members() {
+		if n.Runs() && n.Defragments() {
+			return fmt.Sprintf("member %d defragments", n.ID()), c.over(answerTime + n.SlowestSync())
 		}
 	}
-	own := func(action pb.AlarmRequest_AlarmAction) *pb.AlarmRequest {
-		return &pb.AlarmRequest{Action: action, MemberID: first.ID(), Alarm: pb.AlarmType_NOSPACE}
+	if !c.made {
+		c.made = true
+		first := c.voters()[0]
+		c.ask(first, spaceAlarm(first, pb.AlarmRequest_DEACTIVATE), spaceAlarms(first, 1))
+		c.ask(first, spaceAlarm(first, pb.AlarmRequest_DEACTIVATE), spaceAlarms(first, 0))
+		c.ask(first, &pb.PutRequest{Key: []byte(ProbeKey), Value: []byte("1")}, fine)
 	}
-	c.ask(first, &pb.AlarmRequest{}, up(1))
-	c.ask(first, own(pb.AlarmRequest_ACTIVATE), up(1)) // it is up already
-	c.ask(first, &pb.DeleteRangeRequest{Key: key}, fine)
-	c.ask(first, &pb.CompactionRequest{Revision: first.Store().KV.Revision() + 1}, fine)
-	c.ask(first, own(pb.AlarmRequest_DEACTIVATE), up(1))
-	c.ask(first, own(pb.AlarmRequest_DEACTIVATE), up(0))
-	c.ask(first, put, fine)
 	return c.heard()
+}
+
+// smallQuota tells whether one request can use up the quota.
+func (c *rollcall) smallQuota() bool {
+	return c.cfg.Quota > 0 && c.cfg.Quota <= limits.MaxRequestBytes/4
+}
+
+func spaceAlarm(of Member, action pb.AlarmRequest_AlarmAction) *pb.AlarmRequest {
+	return &pb.AlarmRequest{Action: action, MemberID: of.ID(), Alarm: pb.AlarmType_NOSPACE}
+}
+
+// spaceAlarms wants n alarms, which one member has raised.
+func spaceAlarms(by Member, n int) func(any, error) string {
+	return func(answer any, err error) string {
+		r, ok := answer.(*pb.AlarmResponse)
+		own := func(a *pb.AlarmMember) bool { return a.MemberID == by.ID() && a.Alarm == pb.AlarmType_NOSPACE }
+		if !ok || len(r.Alarms) != n || n > 0 && !own(r.Alarms[0]) {
+			return fmt.Sprintf("%v, and %d alarms", err, len(r.GetAlarms()))
+		}
+		return ""
+	}
 }
 
 func refusal(want *api.Error) func(any, error) string {

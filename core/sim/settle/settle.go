@@ -40,6 +40,7 @@ type Member interface {
 	State() string // what its process is doing, and why
 	Beyond() error // the damage that its disk cannot get over, nil = it is good
 	Learner() bool // it does not vote
+	Defragments() bool
 }
 
 // ProbeKey is written and read to see that a settling cluster serves.
@@ -138,7 +139,7 @@ func (s *settling) probe() string {
 	switch s.probing {
 	case probeAlarms:
 		if visitor.Refused || len(visitor.Alarms) > 0 {
-			op, body := visitor.Repair()
+			op, body := s.clients.Repair(visitor)
 			s.clients.Issue(visitor, op, body, op.String(), "", 0, ProbePatience)
 			return "alarms are taken down"
 		}

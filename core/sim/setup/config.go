@@ -29,7 +29,7 @@ type Config struct {
 	SegmentBytes    int64         `json:"segmentBytes"`             // WAL segment size
 	CommitEvery     time.Duration `json:"commitEvery"`              // at most so long between write buffer and disk
 	CommitOps       int           `json:"commitOps"`                // backend: or so many operations
-	Quota           int64         `json:"quota,omitempty"`          // bytes in use that raise NOSPACE, 0 = 2 GiB
+	Quota           int64         `json:"quota,omitempty"`          // size of the file that raises NOSPACE, 0 = 2 GiB
 	Progress        time.Duration `json:"progress"`                 // interval of watch progress notifications
 
 	// LongRange is how many keys a range may touch before it is read on a view,

@@ -116,7 +116,7 @@ func (d *Disk) commit() (whole bool, err error) {
 }
 
 // measure notes how much of its quota the database takes. The caller holds mu.
-func (d *Disk) measure() { d.inUse.Store(d.state.Store.Backend.Store().SizeInUse()) }
+func (d *Disk) measure() { d.size.Store(d.state.Store.Backend.Store().Size()) }
 
 // Flush makes everything applied so far durable.
 func (d *Disk) Flush() { d.commits.waitIdle() }

@@ -98,7 +98,7 @@ type Disk struct {
 	commitMu sync.Mutex
 	mu       sync.RWMutex
 	state    *driver.State
-	inUse    atomic.Int64 // bytes of the database, as of its last commit
+	size     atomic.Int64 // of the database file, as of its last commit
 	users    atomic.Bool  // authentication is enabled in the store
 	openTook atomic.Int64 // what opening the database has taken
 	receipts atomic.Uint64
@@ -223,10 +223,10 @@ func (d *Disk) mmapSize() int64 {
 // Wake lets the keeper look for what a compaction has left.
 func (d *Disk) Wake() { d.keeper.wake() }
 
-// Quota is the quota in force, in bytes; not positive = none. InUse is how much of it the database takes, as of its
+// Quota is the quota in force, in bytes; not positive = none. Size is how much of it the database takes, as of its
 // last commit.
 func (d *Disk) Quota() int64 { return cmp.Or(d.cfg.QuotaBytes, int64(limits.QuotaBackendBytes)) }
-func (d *Disk) InUse() int64 { return d.inUse.Load() }
+func (d *Disk) Size() int64  { return d.size.Load() }
 
 // Users tells whether authentication is enabled in the store.
 func (d *Disk) Users() bool { return d.users.Load() }

@@ -86,7 +86,7 @@ func (s *Server) readyNow(c *api.Call) api.ReadReady {
 // store here: its size changes with commits alone.
 func (s *Server) overQuota(c *api.Call) bool {
 	cost, quota := c.Operation.Cost(c.Body), s.disk.Quota()
-	return cost > 0 && quota > 0 && s.disk.InUse()+int64(cost) >= quota
+	return cost > 0 && quota > 0 && s.disk.Size()+int64(cost) >= quota
 }
 
 // raiseSpaceAlarm returns when the cluster knows that this member has no space, if that can be done in time. Whoever
