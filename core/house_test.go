@@ -29,7 +29,7 @@ var order = []string{
 	"driver", "inspect",
 	"model", "check", "check/fold", "check/history",
 	"script", "picture",
-	"sim/dice", "sim/clock", "sim/roster", "sim/mirror", "sim/setup", "sim/chaos", "sim/disk", "sim/judge",
+	"sim/dice", "sim/clock", "sim/roster", "sim/mirror", "sim/decoding", "sim/setup", "sim/chaos", "sim/disk", "sim/judge",
 	"sim/client", "sim/pass", "sim/settle",
 	"sim", "story", "replay",
 }

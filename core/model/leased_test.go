@@ -41,6 +41,13 @@ func TestLeasesOfOthers(t *testing.T) {
 		"nobody ends a lease with keys":    {"", 0, &pb.LeaseRevokeRequest{ID: 7}, ErrUserEmpty},
 		"nobody ends a lease without keys": {"", 0, &pb.LeaseRevokeRequest{ID: 9}, nil},
 		"root ends it, named long ago":     {"root", 1, &pb.LeaseRevokeRequest{ID: 7}, nil},
+		"nobody lists the leases":          {"", 0, &pb.LeaseLeasesRequest{}, ErrUserEmpty},
+		"any user lists them":              {"alice", now, &pb.LeaseLeasesRequest{}, nil},
+		"nobody asks how a member is":      {"", 0, &pb.StatusRequest{}, ErrUserEmpty},
+		"any user asks how a member is":    {"alice", now, &pb.StatusRequest{}, nil},
+		"a hash is for root":               {"alice", now, &pb.HashKVRequest{}, ErrPermissionDenied},
+		"nobody asks for a hash":           {"", 0, &pb.HashRequest{}, ErrUserEmpty},
+		"root asks for one":                {"root", now, &pb.HashRequest{}, nil},
 	} {
 		if err := s.may(c.user, c.revision, c.request); err != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

@@ -62,6 +62,13 @@ func (a *asked) may(request any) error {
 		*pb.AuthRoleAddRequest,
 		*pb.AuthRoleDeleteRequest, *pb.AuthRoleGrantPermissionRequest, *pb.AuthRoleRevokePermissionRequest:
 		return a.administers()
+	case *pb.HashRequest, *pb.HashKVRequest, *pb.SnapshotRequest, *pb.DefragmentRequest:
+		return a.administers()
+	case *pb.StatusRequest, *pb.LeaseLeasesRequest:
+		if a.user == "" {
+			return ErrUserEmpty
+		}
+		return nil // any user
 	default:
 		a.request(r)
 	}
