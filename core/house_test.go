@@ -177,7 +177,7 @@ var floors = []string{
 	"port", "authority", "tasks", "secure", "relay", "listen", "dial", "logs", "version", "secret", "discovery",
 	"tracing", "config",
 	"telemetry", "peer", "disk", "node", "corruption", "serving", "lockpb", "lock", "descriptors", "grpcapi", "gateway",
-	"admin", "serve",
+	"v2", "admin", "serve",
 }
 
 func TestServerHasUprightFloors(t *testing.T) {

@@ -150,6 +150,26 @@ const (
 	SnapshotChunkBytes = 32 << 10
 )
 
+// The API of version 2.
+const (
+	// V2Depth bounds the parts of a path: a request looks at each directory on the way, in one txn.
+	V2Depth = 63
+	// V2Waits bounds the requests that wait for something to happen.
+	V2Waits = 10_000
+	// V2ResultNodes and V2ResultBytes bound what one answer lists.
+	V2ResultNodes = 100_000
+	V2ResultBytes = 64 << 20
+	// V2FirstPage and V2Page are the keys that are read at once to begin with and at most, V2PageBytes about what they
+	// have.
+	V2FirstPage = 16
+	V2Page      = 1_000
+	V2PageBytes = 1 << 20
+	// V2Logins bounds the logins that are kept so that not each request compares a password.
+	V2Logins = 1_000
+	// V2Tidiers bounds the leases that are revoked at once because nothing hangs on them any more.
+	V2Tidiers = 4
+)
+
 // Watches.
 const (
 	// WatchStreamPushes bounds the responses on their way to one stream,

@@ -51,6 +51,7 @@ type Config struct {
 	Flight   bool // serve the recording
 	Access   Access
 	Gateway  http.Handler // etcd's API as JSON; nil: there is none
+	V2       http.Handler // the API of version 2; nil: there is none
 	// UI serves the page; Files are its files, nil if it was not built in.
 	UI    bool
 	Files fs.FS
@@ -74,6 +75,9 @@ func Client(cfg Config) http.Handler {
 	}
 	if cfg.Gateway != nil {
 		mux.Handle(ofGateway, cfg.Gateway)
+	}
+	if cfg.V2 != nil {
+		mux.Handle("/v2/", cfg.V2)
 	}
 	return cfg.Access.control(mux)
 }

@@ -110,6 +110,7 @@ type Config struct {
 	LogOutputs []string
 
 	EnableGRPCGateway bool
+	EnableV2          bool
 	CORS              URLs     // origins whose pages may read answers; none: all
 	HostWhitelist     []string // names that requests without TLS may call the server by; none: all
 

@@ -80,6 +80,10 @@ func memberFlags() []spec {
 			func(p *parser) any { return &p.c.RaftWriteTimeout }, nil},
 		{"enable-grpc-gateway", "true", "Serve etcd's API as JSON under /v3/ where there is HTTP.",
 			func(p *parser) any { return &p.c.EnableGRPCGateway }, nil},
+		{"enable-v2", "false",
+			"Serve the API of version 2 under /v2/, as a translation to version 3; etcd 3.5 and before had this flag, 3.7 has " +
+				"it no more.",
+			func(p *parser) any { return &p.c.EnableV2 }, nil},
 		{"socket-reuse-port", "false", "Listen with SO_REUSEPORT, on a port that is already in use.",
 			func(p *parser) any { return &p.c.SocketReusePort }, nil},
 		{"socket-reuse-address", "false", "Listen with SO_REUSEADDR, on an address whose last connections are just ending.",

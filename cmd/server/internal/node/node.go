@@ -89,6 +89,7 @@ type Node struct {
 	term, lead                  atomic.Uint64
 	commitIndex, appliedIndex   atomic.Uint64
 	learner, wantsPrev, leading atomic.Bool
+	leaderSince                 atomic.Int64 // nanoseconds since 1970
 	members                     atomic.Pointer[membership.Members]
 	reconnects                  chan struct{} // a token when the membership has changed
 	elected                     chan struct{} // a token when this member has become leader
@@ -210,6 +211,9 @@ func (n *Node) Learner() bool { return n.learner.Load() }
 
 // Transport is the way to the peers.
 func (n *Node) Transport() *peer.Transport { return n.transport }
+
+// Traffic is what this member has told other members, and they it.
+func (n *Node) Traffic() peer.Traffic { return n.transport.Traffic() }
 
 // Members is the membership as of the last change that was applied.
 func (n *Node) Members() *membership.Members { return n.members.Load() }

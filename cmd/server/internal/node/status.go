@@ -41,6 +41,7 @@ func (n *Node) publishStatus() {
 		poke(n.elected)
 	}
 	if n.lead.Swap(st.Lead) != st.Lead {
+		n.leaderSince.Store(time.Now().UnixNano())
 		if st.Lead != 0 {
 			n.metrics.LeaderChanges.Inc()
 		}
@@ -88,6 +89,6 @@ func (n *Node) noteRefused(err error) {
 func (n *Node) Figures() telemetry.Figures {
 	return telemetry.Figures{
 		ID: n.id, Leader: n.lead.Load(), Term: n.term.Load(), Commit: n.commitIndex.Load(), Applied: n.appliedIndex.Load(),
-		Leading: n.leading.Load(), Learner: n.learner.Load(),
+		Leading: n.leading.Load(), Learner: n.learner.Load(), LeaderSince: time.Unix(0, n.leaderSince.Load()),
 	}
 }

@@ -203,7 +203,7 @@ func (t *Transport) serveMessage(w http.ResponseWriter, r *http.Request) {
 		forbid(w, err)
 		return
 	}
-	if !t.cfg.Member.Receive(m) {
+	if !t.receive(m) {
 		http.Error(w, "error processing raft message", http.StatusInternalServerError)
 		return
 	}

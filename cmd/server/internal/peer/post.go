@@ -147,8 +147,10 @@ func (p *peer) probe() {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(p.ctx, readTimeout)
 		if err := p.probeOnce(ctx); err == nil {
-			rtt.Observe(time.Since(start).Seconds())
-		} else if p.ctx.Err() == nil && p.status.active() {
+			took := time.Since(start)
+			rtt.Observe(took.Seconds())
+			p.trips.add(took)
+		} else if p.trips.fail(); p.ctx.Err() == nil && p.status.active() {
 			p.t.log.Warn("prober detected unhealthy status", zap.String("remote-peer-id", ID(p.id)), zap.Error(err))
 		}
 		cancel()

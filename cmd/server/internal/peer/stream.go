@@ -234,7 +234,7 @@ func (p *peer) readOnce(k kind) error {
 		if m == nil || p.t.refuse(m) != nil {
 			continue
 		}
-		if !p.t.cfg.Member.Receive(m) {
+		if !p.t.receive(m) {
 			failed.Inc()
 			log.Warn("dropped internal Raft message since receiving buffer is full (overloaded network)",
 				zap.String("message-type", m.GetType().String()))

@@ -84,6 +84,7 @@ type Transport struct {
 	tasks tasks.Group
 
 	members, strangers *intake // what is being received
+	appends            appendCount
 
 	streams *http.Transport // silence for readTimeout breaks a connection
 	posts   *http.Transport
@@ -273,9 +274,21 @@ func (t *Transport) Send(m *raftpb.Message) {
 		p = t.remotes[m.GetTo()]
 	}
 	t.mu.RUnlock()
-	if p != nil {
-		p.send(m)
+	if p == nil {
+		return
 	}
+	if m.GetType() == raftpb.MsgApp {
+		t.appends.sent.Add(1)
+	}
+	p.send(m)
+}
+
+// receive hands a message of a peer to the member; false means that there is no room for it.
+func (t *Transport) receive(m *raftpb.Message) bool {
+	if m.GetType() == raftpb.MsgApp {
+		t.appends.received.Add(1)
+	}
+	return t.cfg.Member.Receive(m)
 }
 
 // SendSnapshot sends a snapshot message and the image that belongs to it, and closes the image. It returns when the
@@ -328,6 +341,7 @@ type peer struct {
 	known  time.Time
 	urls   *urls
 	status *status
+	trips  trips
 	ctx    context.Context
 	cancel context.CancelFunc
 

@@ -38,6 +38,7 @@ import (
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/cmd/server/internal/telemetry"
 	"vitrine/cmd/server/internal/tracing"
+	"vitrine/cmd/server/internal/v2"
 	"vitrine/cmd/server/internal/version"
 	"vitrine/core/api"
 	"vitrine/core/consensus"
@@ -56,6 +57,7 @@ type Server struct {
 	grpc    *grpcapi.Server
 	tracer  *tracing.Tracer  // nil: calls are not traced
 	gateway *gateway.Gateway // nil: there is none
+	v2      *v2.Handler      // nil: there is none
 
 	clientTLS, peerTLS      *secure.Side
 	peers, clients, metrics []*socket
@@ -145,6 +147,12 @@ func (s *Server) web(registry *prometheus.Registry, page fs.FS) (admin.Config, e
 		Requests: cfg.LogLevel == "debug",
 		Flight:   cfg.FlightRecorderBytes > 0, UI: cfg.UI, Files: page,
 		Access: admin.Access{Origins: cfg.CORS.Strings(), Hosts: cfg.HostWhitelist}}
+	if cfg.EnableV2 {
+		s.v2 = v2.New(v2.Config{Door: s.door, Log: s.log, Timeout: cfg.RequestTimeout(),
+			MaxRequestBytes: int(cfg.MaxRequestBytes), ClientCertAuth: cfg.ClientTLS.ClientCertAuth,
+			TokenTTL: cfg.AuthTokenTTL})
+		web.V2 = s.v2
+	}
 	if !cfg.EnableGRPCGateway {
 		return web, nil
 	}
@@ -340,6 +348,9 @@ func (s *Server) down(stopNode func() error) error {
 	s.requests.Close()
 	if s.gateway != nil {
 		s.gateway.Close()
+	}
+	if s.v2 != nil {
+		s.v2.Close()
 	}
 	for _, h := range s.https {
 		h.Close()

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -14,6 +15,7 @@ import (
 type Figures struct {
 	ID, Leader, Term, Commit, Applied uint64
 	Leading, Learner                  bool
+	LeaderSince                       time.Time // since when this leader is known, or that there is none
 }
 
 // Source is the member whose figures are shown.
