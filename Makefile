@@ -189,9 +189,9 @@ conformance: server
 conformance-smoke: server
 	cd $(CONFORM) && $(GO) vet ./... && $(GO) test ./... && $(GO) run . -vitrine $(CURDIR)/bin/vitrine -smoke
 
-## bench: puts and gets against etcd in one run, as ratios
+## bench: puts and gets against etcd in one run, as ratios; BENCH='-members 3 -tls -auth', BENCH='-leases 1000000'
 bench: server
-	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) run ./bench
+	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) run ./bench $(BENCH)
 
 ## fuzz: every fuzz target for FUZZTIME each
 fuzz:

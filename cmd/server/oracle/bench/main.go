@@ -5,7 +5,9 @@
 //	go run ./bench                              puts and linearizable gets
 //	go run ./bench -rounds 9 -clients 1 -load put
 //	go run ./bench -members 3
-//	go run ./bench -recorder 16000000   vitrine with its flight recorder, beside one without
+//	go run ./bench -tls -auth                   the same over TLS, and as a user with a password
+//	go run ./bench -leases 1000000              puts beside so many leases: see leases.go
+//	go run ./bench -recorder 16000000           vitrine with its flight recorder, beside one without
 //
 // CPU is the servers' own, user and system, from /proc (Linux only), divided by
 // the operations of the round: the steadiest of the measures here, since the
@@ -14,6 +16,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -39,7 +42,8 @@ import (
 
 type options struct {
 	members, rounds, clients, conns, keys, valueBytes int
-	recorder                                          int
+	recorder, leases                                  int
+	tls, auth                                         bool
 	duration                                          time.Duration
 	loads                                             string
 }
@@ -56,7 +60,14 @@ func main() {
 	flag.StringVar(&o.loads, "load", "put,get", "loads: put, get (linearizable), serializable")
 	flag.IntVar(&o.recorder, "recorder", 0,
 		"compare vitrine with one that records in so many bytes, instead of etcd with vitrine")
+	flag.BoolVar(&o.tls, "tls", false, "clients and members talk over TLS")
+	flag.BoolVar(&o.auth, "auth", false, "authentication is on, and a user with a role for the keys asks")
+	flag.IntVar(&o.leases, "leases", 0, "measure puts beside so many leases, instead of the loads")
 	flag.Parse()
+	run := run
+	if o.leases > 0 {
+		run = runLeases
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -170,11 +181,15 @@ func start(k kind, dir string, o options) (_ *server, err error) {
 			s.stop()
 		}
 	}()
-	urls, err := freeURLs(2 * o.members)
+	urls, err := freeURLs(2*o.members, o.scheme())
 	if err != nil {
 		return nil, err
 	}
 	clients, peers := urls[:o.members], urls[o.members:]
+	flags := slices.Clone(k.flags)
+	if o.tls {
+		flags = append(flags, "--auto-tls", "--peer-auto-tls")
+	}
 	var initial []string
 	for i, url := range peers {
 		initial = append(initial, fmt.Sprintf("m%d=%s", i, url))
@@ -185,7 +200,7 @@ func start(k kind, dir string, o options) (_ *server, err error) {
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.Command(path, append(slices.Clone(k.flags), "--name", member, "--data-dir",
+		cmd := exec.Command(path, append(slices.Clone(flags), "--name", member, "--data-dir",
 			filepath.Join(dir, name+member),
 			"--listen-client-urls", clients[i], "--advertise-client-urls", clients[i], "--listen-peer-urls", peers[i],
 			"--initial-advertise-peer-urls", peers[i], "--initial-cluster", strings.Join(initial, ","), "--log-level",
@@ -201,9 +216,13 @@ func start(k kind, dir string, o options) (_ *server, err error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	if o.auth {
+		if err := protect(clients[0]); err != nil {
+			return nil, err
+		}
+	}
 	for i := range o.conns { // each to one member, in turn
-		c, err := clientv3.New(clientv3.Config{Endpoints: []string{clients[i%len(clients)]}, DialTimeout: 5 * time.Second,
-			Logger: zap.NewNop()})
+		c, err := clientv3.New(o.client(clients[i%len(clients)]))
 		if err != nil {
 			return nil, err
 		}
@@ -212,22 +231,76 @@ func start(k kind, dir string, o options) (_ *server, err error) {
 	return s, nil
 }
 
+func (o *options) scheme() string {
+	if o.tls {
+		return "https"
+	}
+	return "http"
+}
+
+// insecure trusts whatever the server shows: its certificate is of its own making.
+var insecure = &tls.Config{InsecureSkipVerify: true}
+
+// client is how a client reaches a member.
+func (o *options) client(url string) clientv3.Config {
+	c := clientv3.Config{Endpoints: []string{url}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()}
+	if o.tls {
+		c.TLS = insecure
+	}
+	if o.auth {
+		c.Username, c.Password = "bench", "bench"
+	}
+	return c
+}
+
+// protect makes a user who may read and write the keys, and then asks everybody who he is.
+func protect(url string) error {
+	o := options{tls: strings.HasPrefix(url, "https")}
+	c, err := clientv3.New(o.client(url))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for _, do := range []func() error{
+		func() error { _, err := c.UserAdd(ctx, "root", "root"); return err },
+		func() error { _, err := c.RoleAdd(ctx, "root"); return err },
+		func() error { _, err := c.UserGrantRole(ctx, "root", "root"); return err },
+		func() error { _, err := c.UserAdd(ctx, "bench", "bench"); return err },
+		func() error { _, err := c.RoleAdd(ctx, "keys"); return err },
+		func() error {
+			_, err := c.RoleGrantPermission(ctx, "keys", "key", clientv3.GetPrefixRangeEnd("key"),
+				clientv3.PermissionType(clientv3.PermReadWrite))
+			return err
+		},
+		func() error { _, err := c.UserGrantRole(ctx, "bench", "keys"); return err },
+		func() error { _, err := c.AuthEnable(ctx); return err },
+	} {
+		if err := do(); err != nil {
+			return fmt.Errorf("users: %w", err)
+		}
+	}
+	return nil
+}
+
 // freeURLs returns n different ports of loopback: each is held until all are known.
-func freeURLs(n int) (urls []string, err error) {
+func freeURLs(n int, scheme string) (urls []string, err error) {
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
 		defer l.Close()
-		urls = append(urls, "http://"+l.Addr().String())
+		urls = append(urls, scheme+"://"+l.Addr().String())
 	}
 	return urls, nil
 }
 
 func ready(url string) error {
+	web := http.Client{Transport: &http.Transport{TLSClientConfig: insecure, DisableKeepAlives: true}}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		resp, err := http.Get(url + "/health")
+		resp, err := web.Get(url + "/health")
 		if err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
