@@ -7,6 +7,7 @@
 //	go run ./bench -members 3
 //	go run ./bench -tls -auth                   the same over TLS, and as a user with a password
 //	go run ./bench -leases 1000000              puts beside so many leases: see leases.go
+//	go run ./bench -defrag 1073741824           puts beside a defragmentation: see defrag.go
 //	go run ./bench -recorder 16000000           vitrine with its flight recorder, beside one without
 //
 // CPU is the servers' own, user and system, from /proc (Linux only), divided by
@@ -42,7 +43,7 @@ import (
 
 type options struct {
 	members, rounds, clients, conns, keys, valueBytes int
-	recorder, leases                                  int
+	recorder, leases, defrag                          int
 	tls, auth                                         bool
 	duration                                          time.Duration
 	loads                                             string
@@ -63,10 +64,14 @@ func main() {
 	flag.BoolVar(&o.tls, "tls", false, "clients and members talk over TLS")
 	flag.BoolVar(&o.auth, "auth", false, "authentication is on, and a user with a role for the keys asks")
 	flag.IntVar(&o.leases, "leases", 0, "measure puts beside so many leases, instead of the loads")
+	flag.IntVar(&o.defrag, "defrag", 0, "defragment a database of so many bytes beside puts, instead of the loads")
 	flag.Parse()
 	run := run
-	if o.leases > 0 {
+	switch {
+	case o.leases > 0:
 		run = runLeases
+	case o.defrag > 0:
+		run = runDefrag
 	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
