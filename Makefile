@@ -189,7 +189,7 @@ conformance: server
 conformance-smoke: server
 	cd $(CONFORM) && $(GO) vet ./... && $(GO) test ./... && $(GO) run . -vitrine $(CURDIR)/bin/vitrine -smoke
 
-## bench: puts and gets against etcd in one run, as ratios; BENCH='-members 3 -tls -auth', BENCH='-leases 1000000'
+## bench: puts and gets against etcd in one run, as ratios; BENCH='-members 3 -tls -auth', BENCH='-leases 1000000', BENCH='-defrag 1073741824'
 bench: server
 	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine $(GO) run ./bench $(BENCH)
 
