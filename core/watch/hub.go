@@ -290,7 +290,7 @@ func (h *Hub) Tick(now trace.Instant) {
 		}
 		if now >= s.progressAt {
 			h.progressEach(s)
-			s.progressAt = now + trace.Instant(h.progressInterval(s))
+			s.progressAt = h.progressNext(s, now)
 		}
 		if h.progressAt == 0 || s.progressAt < h.progressAt {
 			h.progressAt = s.progressAt
@@ -330,6 +330,17 @@ func (h *Hub) progressRest(s *stream) {
 func (h *Hub) progressInterval(s *stream) time.Duration {
 	spread := (s.id + 1) * 0x9e3779b97f4a7c15 >> 44 // 20 bits
 	return h.cfg.ProgressInterval + time.Duration(spread)*(h.cfg.ProgressInterval/10)>>20
+}
+
+// progressNext is when the round after one that was due at s.progressAt is due. Ticks come later than that, and an
+// interval that began at the tick would be up to a tick longer: with one of the tick's length only every other tick
+// would notify anybody. A round that was missed altogether is not made up for.
+func (h *Hub) progressNext(s *stream, now trace.Instant) trace.Instant {
+	interval := trace.Instant(h.progressInterval(s))
+	if next := s.progressAt + interval; next > now {
+		return next
+	}
+	return now + interval
 }
 
 // Publish gives the hub new changes, in order, and the revision and compact revision after them.

@@ -123,6 +123,28 @@ func TestProgressBegins(t *testing.T) {
 	}
 }
 
+// TestProgressKeepsTime: rounds are as many as the interval promises although ticks, no shorter than it, come late.
+func TestProgressKeepsTime(t *testing.T) {
+	const interval, ticks = 100 * time.Millisecond, 100
+	for id := range uint64(50) {
+		w := newWorld(Config{ProgressInterval: interval})
+		w.open(id)
+		w.create(id, &pb.WatchCreateRequest{Key: []byte("k"), ProgressNotify: true})
+		w.drain()
+		w.sent(id, 1)
+		got := 0
+		for range ticks {
+			w.now += trace.Instant(interval)
+			w.hub.Tick(w.now)
+			w.drain()
+			got += len(w.sent(id, 2))
+		}
+		if got < ticks*9/10 || got > ticks {
+			t.Errorf("stream %d: %d notifications in %d intervals", id, got, ticks)
+		}
+	}
+}
+
 // TestCredit: a stream waits when it has as many pushes, or as many bytes, as it may have, and goes on when half of
 // both is free.
 func TestCredit(t *testing.T) {
