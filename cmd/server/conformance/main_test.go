@@ -26,6 +26,8 @@ func TestJudge(t *testing.T) {
 			died, fail, "no quorum"},
 		{"testify in a line", "\tError:      \tNot equal: 1\n", died, fail, "Not equal: 1"},
 		{"plain", "    logger.go:146: x\tINFO\ty\n    a_test.go:12: key is 3\n", died, fail, "key is 3"},
+		{"plain words", "testing.go:25: to /tmp\na_test.go:2: puts\na_test.go:3: could not get\na_test.go:4: ends\n",
+			died, fail, "could not get"},
 		{"panic", "=== RUN TestX\npanic: nil map\n", died, fail, "panic: nil map"},
 	} {
 		if got, why := judge("TestX", c.text, c.err); got != c.outcome || why != c.why {

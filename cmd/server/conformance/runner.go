@@ -112,6 +112,8 @@ func (r *runner) one(ctx context.Context, t test) result {
 		defer os.RemoveAll(temp)
 		err = os.MkdirAll(logs, 0o755)
 	}
+	dir, dirErr := r.directory(temp, t.suite)
+	err = errors.Join(err, dirErr)
 	if err != nil {
 		res.why = err.Error()
 		return res
@@ -127,7 +129,7 @@ func (r *runner) one(ctx context.Context, t test) result {
 	defer cancel()
 	cmd := exec.CommandContext(within, "unshare",
 		isolate(r.suite(t.suite), "-test.run", "^"+t.name+"$", "-test.v", "-bin-dir="+r.bin(r.server))...)
-	cmd.Dir = filepath.Join(r.sources, t.suite)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "E2E_TEST_MINIMAL=true", "EXPECT_DEBUG=TRUE")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.WaitDelay = 10 * time.Second
@@ -143,6 +145,13 @@ func (r *runner) one(ctx context.Context, t test) result {
 		res.outcome, res.why = fail, fmt.Sprintf("not done after %s", r.limit)
 	}
 	return res
+}
+
+// directory makes the working directory of a test. Some leave data in it; fixtures are looked for beside it.
+func (r *runner) directory(temp, suite string) (string, error) {
+	dir := filepath.Join(temp, "tests", suite)
+	return dir, errors.Join(os.MkdirAll(dir, 0o755),
+		os.Symlink(filepath.Join(r.sources, "fixtures"), filepath.Join(temp, "tests", "fixtures")))
 }
 
 const noVerdict = "it says neither that it passed nor that it was skipped"
@@ -184,16 +193,29 @@ func firstError(text string, err error) string {
 			return line
 		}
 	}
-	for line := range strings.Lines(text) {
-		if file, rest, found := strings.Cut(strings.TrimSpace(line), ".go:"); found && !strings.Contains(file, " ") {
-			if _, said, found := strings.Cut(rest, ": "); found && !strings.Contains(said, "\tINFO\t") &&
-				!strings.Contains(file, "logger") {
-				return strings.TrimSpace(said)
-			}
-		}
+	if said := told(text); said != "" {
+		return said
 	}
 	if err != nil {
 		return err.Error()
 	}
 	return noVerdict
+}
+
+// told is what the test has logged of its failure: the first line that sounds like it, else the last one.
+func told(text string) (last string) {
+	for line := range strings.Lines(text) {
+		file, rest, found := strings.Cut(strings.TrimSpace(line), ".go:")
+		_, said, sane := strings.Cut(rest, ": ")
+		if !found || !sane || strings.ContainsAny(file, " /") || file == "logger" || file == "testing" {
+			continue
+		}
+		last = strings.TrimSpace(said)
+		for _, word := range []string{"fail", "timed out", "timeout", "could not", "cannot", "unexpected"} {
+			if strings.Contains(strings.ToLower(last), word) {
+				return last
+			}
+		}
+	}
+	return last
 }
