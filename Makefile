@@ -9,13 +9,14 @@ ORACLE  := cmd/server/oracle
 CUT     := cmd/server/powercut
 CONFORM := cmd/server/conformance
 FUZZTIME ?= 20s
+VISITORS ?= 1:300
 DATA    ?= build/run.etcd
 FRESH   ?= $(shell printf %d 0x$$(git rev-parse HEAD 2>/dev/null | cut -c1-7 | grep . || echo 1))
 
 plus = $(shell echo $$(($(FRESH) + $(1))))
 
 .DEFAULT_GOAL := build
-.PHONY: help lint lint-go lint-js tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants picture gallery stored mutation oracle browser bars determinism race chaos powercut powercut-few conformance conformance-smoke nightly-seeds fuzz bench generate fmt clean
+.PHONY: help lint lint-go lint-js tools vuln nightly build server sim page warm run cluster test vet unit seeds fresh-seeds soak mutants picture gallery stored mutation oracle browser visitors bars determinism race chaos powercut powercut-few conformance conformance-smoke nightly-seeds fuzz bench generate fmt clean
 
 ## help: the targets, one a line
 help:
@@ -148,6 +149,12 @@ oracle: server
 browser:
 	$(GO) run -trimpath ./web/build -quality 4
 	$(GO) test -count=1 -tags browser ./wasm/... ./web/...
+
+# Half a minute for a few, an hour for all of them; VISITORS=17 is the seventeenth once more.
+## visitors: 300 random visitors of the page: mouse, keys and fingers on all that it has
+visitors:
+	$(GO) run -trimpath ./web/build -quality 4
+	$(GO) test -count=1 -tags browser -timeout 3h -run TestVisitors ./web -args -visitors=$(VISITORS)
 
 ## bars: what the page costs: bytes, time to a running cluster, a frame, a second of the world, a pause
 bars: page

@@ -48,6 +48,7 @@ type lab struct {
 	reader  atomic.Pointer[browser] // the test that hears the console now
 	prelude page.ScriptIdentifier
 	lost    atomic.Pointer[string] // a file that the server has not
+	visited bool                   // the page knows random visitors
 	desk    bool                   // the page is open on a desk, and no test has failed on it
 }
 
@@ -197,6 +198,7 @@ func visit(t *testing.T, s screen, query string) *browser {
 	l.dress(t, s)
 	b := l.hand(t)
 	l.desk = s == desk
+	l.visited = false
 	must(t, chromedp.Do(b.ctx, chromedp.Navigate(l.url+"?"+query)))
 	return b
 }

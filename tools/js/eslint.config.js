@@ -10,6 +10,10 @@ export default [
     languageOptions: { globals: { ...globals.browser, Go: 'readonly' } },
   },
   {
+    files: ['web/test/**/*.js'],
+    languageOptions: { globals: globals.browser },
+  },
+  {
     files: ['web/test/**/*.mjs'],
     languageOptions: { globals: globals.node },
   },

@@ -34,6 +34,7 @@ func (g *Game) attach() {
 		"cover":      g.cover,
 		"versions":   func([]js.Value) any { return versions() },
 		"inspect":    g.inspect,
+		"drawn":      func([]js.Value) any { return g.drawn() },
 		"nudge":      func([]js.Value) any { g.nudge(); return nil },
 		"restyle":    func([]js.Value) any { g.restyle(); return nil },
 	} {
@@ -131,6 +132,33 @@ func (g *Game) rectOf(args []js.Value) any {
 		return nil
 	}
 	return []any{r.X * g.zoom, r.Y * g.zoom, r.W * g.zoom, r.H * g.zoom}
+}
+
+// drawn tells what the last frame wrote on the stage, and where, for whoever holds the picture against the state:
+// {now, broken, tight, captions: [{member, role, term, commit, applied, rect}], members: [[id, x, y, radius]], clients:
+// [rect]}, a rect being [x, y, width, height].
+func (g *Game) drawn() any {
+	l, z := &g.scene.Layout, g.zoom
+	rect := func(r scene.Rect) any { return []any{r.X * z, r.Y * z, r.W * z, r.H * z} }
+	captions, members, clients := []any{}, []any{}, []any{}
+	for _, c := range g.scene.Written() {
+		captions = append(captions, map[string]any{
+			"member": float64(c.Member), "role": c.Role, "term": float64(c.Term), "commit": float64(c.Commit),
+			"applied": float64(c.Applied), "rect": rect(c.Rect),
+		})
+	}
+	for i, id := range l.IDs {
+		members = append(members, []any{float64(id), l.Members[i].X * z, l.Members[i].Y * z, l.Radius * z})
+	}
+	for _, r := range l.Clients {
+		if r.W > 0 {
+			clients = append(clients, rect(r))
+		}
+	}
+	return map[string]any{
+		"now": g.view.Now, "frames": g.stats.n, "broken": g.broken, "tight": l.Tight(), "captions": captions,
+		"members": members, "clients": clients,
+	}
 }
 
 // cover takes how many CSS pixels at the top of the stage the document needs for

@@ -84,6 +84,19 @@ type captionLine struct {
 	both               bool // "7/7"
 }
 
+// Caption is a line that was written below a member, and what it said.
+type Caption struct {
+	Member          uint64
+	Role            string
+	Term            uint64
+	Commit, Applied uint64
+	Rect            Rect
+}
+
+// Written lists the captions of the last frame: what a test holds against the state, and against one another. The
+// list is valid until the next frame.
+func (s *Scene) Written() []Caption { return s.written }
+
 // line writes one, on a ground of its own, within the stage.
 func (s *Scene) line(v *View, m *picture.Member, at Point, line captionLine) {
 	width := s.lineWidth(v, m, line)
@@ -91,7 +104,9 @@ func (s *Scene) line(v *View, m *picture.Member, at Point, line captionLine) {
 		return
 	}
 	left := clamp(at.X-width/2, 5, max(5, s.Layout.W-width-5))
-	s.batch.Card(Rect{left - 5, at.Y - 12, width + 10, 16}, 5, s.Theme.Ground.Alpha(0.86), Color{}, 0)
+	ground := Rect{left - 5, at.Y - 12, width + 10, 16}
+	s.written = append(s.written, Caption{m.ID, m.Role, m.Term, m.Commit, m.Applied, ground})
+	s.batch.Card(ground, 5, s.Theme.Ground.Alpha(0.86), Color{}, 0)
 	p, gap := s.pen(Point{left, at.Y}, line.color), s.Atlas.Width(FontSmall, " ")
 	if line.named {
 		p.word(line.word)

@@ -147,6 +147,9 @@ func (l *Layout) captionOf(i int) Rect {
 	return Rect{clamp(at.X-c.w/2, 2, math.Max(2, l.W-c.w-2)), at.Y + l.Radius + arcRoom + 1, c.w, c.h - 1}
 }
 
+// Tight tells that the stage has no room for all words: these may lie on one another, members on nothing.
+func (l *Layout) Tight() bool { return l.Stage.H < 200 || l.Count > 7 && (l.Phone || l.Stage.H < 300) }
+
 // apart tells whether all members, crowns and captions have their room in r.
 func (l *Layout) apart(r Rect) bool {
 	for i, a := range l.Members {

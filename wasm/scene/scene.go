@@ -46,6 +46,7 @@ type Scene struct {
 	cut     map[[2]uint64]bool
 	crossed [][2]uint64
 	spots   []spot // where messages were drawn
+	written []Caption
 	digits  [24]byte
 	roles   map[uint64]roleMemory
 	scroll  float64 // first column of the log matrix, moves towards its aim
@@ -87,6 +88,7 @@ func (s *Scene) Draw(v *View) *Batch {
 	white := s.Atlas.Sprites[SpriteWhite]
 	s.batch.Reset(s.Atlas.Scale, [2]float32{white.X + white.W/2, white.Y + white.H/2})
 	s.remember(v)
+	s.written = s.written[:0]
 	s.ground()
 	s.links(v)
 	s.ways(v)

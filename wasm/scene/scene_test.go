@@ -87,7 +87,7 @@ func TestLayoutKeepsThingsApart(t *testing.T) {
 	for _, size := range append(sizes, [2]float64{1906, 1324}, [2]float64{768, 537}, [2]float64{688, 604}) {
 		for n := 1; n <= 9; n++ {
 			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]), 0)
-			tight := l.Stage.H < 200 || n > 7 && (l.Phone || l.Stage.H < 300) // words may lie on words, members on nothing
+			tight := l.Tight()
 			for i, a := range l.Members {
 				if a.X-l.Radius < 0 || a.X+l.Radius > l.W || a.Y-l.Radius < 0 || a.Y+l.Radius > l.Stage.H {
 					t.Errorf("%v: member %d of %d at %v leaves the stage of %.0f", size, i+1, n, a, l.Stage.H)

@@ -59,6 +59,7 @@ export function start(vitrine) {
     if (f.epoch !== epoch) {
       others.set(epoch, items);
       epoch = f.epoch;
+      followed = -1;
       items = others.get(epoch) ?? [];
       if (others.size > worldsKept) others.delete([...others.keys()].find((e) => e !== epoch));
       ol.replaceChildren(...items.map(line).reverse());
@@ -104,7 +105,13 @@ function line(item) {
   });
   const goal = leads(item);
   const p = goal
-    ? element('button', { type: 'button', tabindex: -1, 'data-id': `line-${item.seq}`, onclick: () => follow(goal) })
+    ? element('button', {
+        type: 'button',
+        tabindex: -1,
+        'data-id': `line-${item.seq}`,
+        'aria-current': item.seq === followed,
+        onclick: () => follow(goal, item.seq),
+      })
     : element('span');
   // Names of members stand out, terms have their color.
   for (const part of words(item).split(/(\bS\d+\b|(?:term|任期) \d+)/)) {
@@ -118,9 +125,18 @@ function line(item) {
   return li;
 }
 
-/** @param {ReturnType<typeof leads>} goal */
-function follow(goal) {
-  if (act({ cmd: 'select', ...goal })) sheet(goal.request ? 'request' : 'member');
+let followed = -1; // the line whose goal was looked at last
+
+/**
+ * @param {ReturnType<typeof leads>} goal
+ * @param {number} seq
+ */
+function follow(goal, seq) {
+  if (!act({ cmd: 'select', ...goal })) return;
+  followed = seq;
+  for (const b of byId('feed').querySelectorAll('button'))
+    b.setAttribute('aria-current', String(b.dataset.id === `line-${seq}`));
+  sheet(goal.request ? 'request' : 'member');
 }
 
 // walk moves between the lines with the arrow keys: they are one stop of Tab.

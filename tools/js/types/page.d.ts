@@ -280,6 +280,7 @@ interface Calls {
   versions(): { go: string; raft: string; ebiten: string };
   inspect(member: number, tab: string, query: string): { error?: string; text: string };
   nudge(): null;
+  drawn(): any;
   restyle(): null;
 }
 
