@@ -273,7 +273,7 @@
         ...s.links.filter((l) => l.from < l.to).map((l) => `link/${l.from}-${l.to}`),
         ...s.clients.map((c) => `client/${c.id}`),
         ...s.messages.slice(-4).map((m) => `message/${m.id}`),
-        ...s.members.flatMap((m) => m.log.slice(-2).map((e) => `entry/${m.id}-${e.index}`)),
+        ...s.members.flatMap((m) => (m.log ?? []).slice(-2).map((e) => `entry/${m.id}-${e.index}`)),
       ];
     return ids.flatMap((id) => {
       const r = globalThis.vitrine.rectOf(id),
