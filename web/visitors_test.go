@@ -103,7 +103,7 @@ func (v *visitor) visit(t *testing.T) {
 func (v *visitor) come(t *testing.T) {
 	if laboratory == nil || !laboratory.visited {
 		v.browser = open(t, desk, "seed=7&members=3")
-		source, err := os.ReadFile("test/visitor.js")
+		source, err := os.ReadFile("testdata/visitor.js")
 		must(t, err)
 		eval[bool](v.browser, string(source))
 		call(t, v.ctx, browserDownloads, denied)

@@ -10,7 +10,7 @@ export default [
     languageOptions: { globals: { ...globals.browser, Go: 'readonly' } },
   },
   {
-    files: ['web/test/**/*.js'],
+    files: ['web/testdata/**/*.js'],
     languageOptions: { globals: globals.browser },
   },
   {
