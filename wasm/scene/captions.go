@@ -79,7 +79,8 @@ func (s *Scene) caption(v *View, m *picture.Member) {
 type captionLine struct {
 	word               Word
 	color              Color
-	named, votes       bool // the role; how many voted for it
+	named, votes       bool // the role; who voted for it
+	count              bool // "2/3": how many voted for it, and how many must
 	committed, applied bool // "committed 7"
 	both               bool // "7/7"
 }
@@ -99,7 +100,7 @@ func (s *Scene) Written() []Caption { return s.written }
 
 // line writes one, on a ground of its own, within the stage.
 func (s *Scene) line(v *View, m *picture.Member, at Point, line captionLine) {
-	width := s.lineWidth(v, m, line)
+	width := s.fit(v, m, &line)
 	if width == 0 {
 		return
 	}
@@ -114,6 +115,11 @@ func (s *Scene) line(v *View, m *picture.Member, at Point, line captionLine) {
 	}
 	if line.votes {
 		s.votes(p, v.State, m)
+	}
+	if line.count {
+		s.number(p, FontSmall, granted(m))
+		p.text(FontSmall, "/")
+		s.number(p, FontSmall, uint64(len(v.State.Members)/2+1))
 	}
 	figures := s.Theme.Text
 	if !m.Alive {
@@ -141,14 +147,44 @@ func (s *Scene) line(v *View, m *picture.Member, at Point, line captionLine) {
 	}
 }
 
+// fit takes from a line what the ring has no room for, and returns how wide it is then: of votes the number is left,
+// then figures go, which the log below shows, too.
+func (s *Scene) fit(v *View, m *picture.Member, line *captionLine) float64 {
+	room := captions[s.Layout.Caption].w - 10
+	width := s.lineWidth(v, m, *line)
+	if width > room && line.votes {
+		line.votes, line.count = false, true
+		width = s.lineWidth(v, m, *line)
+	}
+	if width > room && line.named && line.both {
+		line.both = false
+		width = s.lineWidth(v, m, *line)
+	}
+	return width
+}
+
+// granted is how many have voted for a candidate.
+func granted(m *picture.Member) (n uint64) {
+	for _, vote := range m.Votes {
+		if vote.Granted {
+			n++
+		}
+	}
+	return n
+}
+
 // lineWidth is how much room a line takes.
 func (s *Scene) lineWidth(v *View, m *picture.Member, line captionLine) (width float64) {
 	gap := s.Atlas.Width(FontSmall, " ")
 	if line.named {
 		width += s.Atlas.WordWidth(line.word)
-		if line.votes || line.both {
+		if line.votes || line.both || line.count {
 			width += gap
 		}
+	}
+	if line.count {
+		width += s.numberWidth(FontSmall, granted(m)) + s.Atlas.Width(FontSmall, "/") +
+			s.numberWidth(FontSmall, uint64(len(v.State.Members)/2+1))
 	}
 	if line.votes {
 		width += votesWidth(v.State)

@@ -493,3 +493,42 @@ func TestAtlasAsksForCharacters(t *testing.T) {
 		t.Errorf("%d characters wanted, the bound is %d", len(got), maxRunes)
 	}
 }
+
+// What is written below members keeps apart whatever they do, also while all of them
+// ask for votes, and when indexes are long.
+func TestCaptionsKeepApart(t *testing.T) {
+	for _, size := range append(sizes, [2]float64{674, 598}, [2]float64{390, 415}, [2]float64{768, 537},
+		[2]float64{902, 544}, [2]float64{1064, 724}) {
+		for n := 2; n <= 9; n++ {
+			for _, role := range []string{picture.RoleFollower, picture.RoleCandidate, "crashed"} {
+				s := crowd(n, 0)
+				for i := range s.Members {
+					m := &s.Members[i]
+					m.Commit, m.Applied, m.Role = 12345, 12345, role
+					if role == "crashed" {
+						m.Role, m.Process, m.Alive = picture.RoleFollower, picture.Crashed, false
+					}
+					for j := range n {
+						m.Votes = append(m.Votes, picture.Vote{ID: uint64(j + 1), Granted: true})
+					}
+				}
+				sc, _ := drawn(t, size[0], size[1], s, Dark)
+				if sc.Layout.Tight() {
+					continue
+				}
+				for i, a := range sc.Written() {
+					for _, b := range sc.Written()[:i] {
+						if a.Member != b.Member && a.Rect.meets(b.Rect) {
+							t.Errorf("%v, %d of %s: captions of %d and %d meet: %v %v", size, n, role, a.Member, b.Member, a.Rect, b.Rect)
+						}
+					}
+					for j, at := range sc.Layout.Members {
+						if sc.Layout.IDs[j] != a.Member && a.Rect.near(at) < sc.Layout.Radius {
+							t.Errorf("%v, %d of %s: the caption of %d lies on %d", size, n, role, a.Member, sc.Layout.IDs[j])
+						}
+					}
+				}
+			}
+		}
+	}
+}
