@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -118,8 +119,9 @@ var (
 	denied           = browserpkg.SetDownloadBehaviorParams{Behavior: browserpkg.SetDownloadBehaviorBehaviorDeny}
 )
 
-// dress gives the window another size. A quarter of a device pixel to a pixel of the page: most of the time of a machine without
-// a graphics card goes into pixels, at which no random visitor looks.
+// dress gives the window another size. A quarter of a device pixel to a pixel of the
+// page: most of the time of a machine without a graphics card goes into pixels, at
+// which no random visitor looks.
 func (v *visitor) dress(size [2]int64) {
 	laboratory.desk = false
 	v.size = size
@@ -168,7 +170,7 @@ func (v *visitor) act() {
 		return // there was nothing of the kind
 	}
 	v.acts = append(v.acts, what)
-	if must && !eval[bool](v.browser, fmt.Sprintf(`visitor.changed(%s, 2500)`, quoted(before))) {
+	if must && !eval[bool](v.browser, fmt.Sprintf(`visitor.changed(%s, 6000)`, quoted(before))) {
 		v.find("nothing has come of it")
 	}
 	v.check()
@@ -193,7 +195,8 @@ func (v *visitor) draw() (what string, must bool) {
 	case n < 97:
 		x, y := v.dice.Float64()*float64(v.size[0]), v.dice.Float64()*float64(v.size[1])
 		call(v.t, v.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{
-			Type: input.DispatchMouseEventTypeMouseWheel, X: x, Y: y, DeltaX: 0.01, DeltaY: 0.5 + float64(v.dice.IntN(1200)-600)})
+			Type: input.DispatchMouseEventTypeMouseWheel, X: x, Y: y,
+			DeltaX: 0.01, DeltaY: 0.5 + float64(v.dice.IntN(1200)-600)}) // a zero would not be sent
 		return fmt.Sprintf("turn the wheel at %.0f,%.0f", x, y), false
 	default:
 		time.Sleep(time.Duration(v.dice.IntN(400)) * time.Millisecond)
@@ -208,6 +211,7 @@ type control struct {
 
 type aim struct {
 	X, Y, Left, Width  float64
+	Share              float64 // of a slider: where it stands
 	Idle, Off, Focused bool
 }
 
@@ -245,7 +249,7 @@ func (v *visitor) use(c control, at *aim) (what string, must bool) {
 		}
 		share := v.dice.Float64()
 		v.clickAt(at.Left+share*at.Width, at.Y)
-		return fmt.Sprintf("set %s to %.0f %%", c.Name, 100*share), !at.Off
+		return fmt.Sprintf("set %s to %.0f %%", c.Name, 100*share), !at.Off && !at.Idle && math.Abs(share-at.Share) > 0.2
 	case "select":
 		eval[*bool](v.browser, fmt.Sprintf(`visitor.focusOn(%d)`, c.I))
 		key := pick(v, []string{kb.ArrowDown, kb.ArrowUp, kb.End, kb.Home})

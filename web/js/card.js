@@ -1,7 +1,7 @@
 // A card about one thing on the stage: a message with all its fields and what can be
 // done to it, or an entry, and where it came from. Time stands still meanwhile.
 
-import { act, app, recorded } from './app.js';
+import { act, app, recorded, toast } from './app.js';
 import { able, bytes, element, name, paint, stamp, termColor } from './format.js';
 import { t } from './i18n.js';
 import { deed, look } from './look.js';
@@ -41,7 +41,10 @@ const flying = (id) => /** @type {Message[]} */ (JSON.parse(app.call().messages(
  */
 export function openMessage(id, where) {
   const first = flying(id);
-  if (!first) return;
+  if (!first) {
+    toast(t('card.arrived'), true); // while it was being pressed
+    return;
+  }
   stop(app.frame);
   const about = fields(first, id); // as it was when it was looked at
   show(

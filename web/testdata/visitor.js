@@ -56,7 +56,8 @@
     ['aria-selected', 'aria-current'].some((a) => el.getAttribute(a) === 'true') ||
     (el.getAttribute('aria-pressed') === 'true' && Boolean(el.closest('.seg, #picker'))) ||
     (el.type === 'radio' && el.checked) ||
-    el.matches('.skip, input[type="file"]');
+    el.matches('.skip, input[type="file"]') ||
+    (el.type === 'range' && Number(el.max) - Number(el.min) <= 5 * Number(el.step));
 
   // group: what there are many of counts as few.
   const group = (el) =>
@@ -90,6 +91,7 @@
       idle: idle(el),
       off: el.getAttribute('aria-disabled') === 'true' || el.disabled === true,
       focused: document.activeElement === el,
+      share: el.type === 'range' && Number(el.max) > Number(el.min) ? (el.value - el.min) / (el.max - el.min) : 0.5,
     };
   }
 
