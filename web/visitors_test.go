@@ -321,9 +321,9 @@ func (v *visitor) stage() (what string, must bool) {
 }
 
 // pressed are the keys of visitors.
-var pressed = []string{" ", ".", "[", "]", "1", "2", "3", "5", "9", "0", "k", "d", "r", "p", "i", "e", "m", "f", "s",
-	"x", "h", "g", "a", "/", "t", "l", "v", "?", "K", escape, escape, escape, tab, tab, tab, enter, kb.ArrowDown, kb.ArrowUp,
-	kb.ArrowLeft, kb.ArrowRight, kb.PageDown, kb.Home, kb.End}
+var pressed = []string{" ", ".", "[", "]", "1", "2", "3", "5", "9", "0", "k", "d", "r", "p", "i", "e", "m", "f",
+	"s", "x", "h", "g", "a", "/", "t", "l", "v", "?", "K", escape, escape, escape, tab, tab, tab, enter,
+	kb.ArrowDown, kb.ArrowUp, kb.ArrowLeft, kb.ArrowRight, kb.PageDown, kb.Home, kb.End}
 
 // answered are the keys that must act, or say why they do not, while nothing else
 // has the focus.
