@@ -2,7 +2,10 @@ package sim
 
 import (
 	"vitrine/core/api"
+	"vitrine/core/auth"
 	"vitrine/core/backend"
+	"vitrine/core/invariant"
+	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/judge"
@@ -38,6 +41,15 @@ func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
 		return &pb.HashResponse{Hash: contents(n)}, nil
 	}
 	return n.store.Read(r.Body)
+}
+
+// worked tells which keys hang on leases. There is no other work: nobody here has a password.
+func (l *readLane) worked() {
+	n := l.of
+	w := n.works[0]
+	n.works = n.works[1:]
+	invariant.Assert(w.Kind == auth.LeaseKeys, "sim: somebody has a password")
+	n.step(&member.Input{Kind: member.WorkDone, Done: &auth.Done{ID: w.ID, Keys: n.store.Leases.KeysOf(w.Lease)}})
 }
 
 // storeConfig is what every member's store is told.

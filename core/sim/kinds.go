@@ -24,6 +24,7 @@ const (
 	evReport  // a transport reports on a message; a = input kind, peer, ok
 	evImage   // part of a received image is on disk, or all of it; slot in World.flights
 	evDefrag  // a database is copied, or the copy is durable; a = which
+	evWork    // a member learns which keys hang on leases
 	evInspect // the checkers look at all members
 	evPass    // a member's question, or the answer to it, reaches another member
 )

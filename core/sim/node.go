@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
@@ -127,6 +128,7 @@ type storeLane struct {
 	commitEnds  int64 // when the one in flight does
 	reported    bool  // the commit in flight was, too early
 	defrag      *driver.Defrag
+	works       []auth.Work  // what calls wait for
 	copied      int64        // when the last defragmentation has made its copy, or will have
 	defragDue   bool         // one waits for the commit in flight
 	install     *clock.Event // the application of a snapshot that waits for the same
@@ -225,6 +227,10 @@ func (n *node) dispatch() {
 	}
 	for i := range out.Reads {
 		n.startRead(&out.Reads[i])
+	}
+	for i := range out.Works {
+		n.works = append(n.works, out.Works[i])
+		w.clock.Push(clock.Event{At: w.clock.Now + n.apply, Kind: evWork, Member: uint32(n.id), Life: n.life})
 	}
 	w.passing.On(n, out.Forwards)
 	for i := range out.Pushes {
@@ -332,7 +338,7 @@ func (n *node) quit(how process) {
 	n.applies, n.applying = nil, false
 	n.commit, n.commitTimer, n.keeping, n.compacted = nil, false, false, false
 	n.defrag, n.defragDue, n.install, n.reported = nil, false, nil, false
-	n.compactions, n.wanted = nil, nil
+	n.compactions, n.wanted, n.works = nil, nil, nil
 	n.wear.End()
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = n.readDurable()

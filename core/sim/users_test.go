@@ -50,3 +50,27 @@ func TestUsersAreRefused(t *testing.T) {
 		t.Errorf("%d are answered, %d denied", all[""], all[api.ErrPermissionDenied.Text])
 	}
 }
+
+// TestKeysOfLeasesAreAskedFor: where users are on, who is not root may renew a lease if he may write its keys; only the
+// store knows these, so his call waits for them, and is answered.
+func TestKeysOfLeasesAreAskedFor(t *testing.T) {
+	w := still(t, 3)
+	for _, line := range []string{
+		"user-add name=root", "role-add name=root", "grant-role name=root value=root",
+		"user-add name=ann", "role-add name=some", "grant name=some key=a value=readwrite", "grant-role name=ann value=some",
+		"lease-grant lease=7 ttl=60", "put key=a value=1 lease=7", "auth name=enable",
+	} {
+		id := do(t, w, line)
+		if r := requestOfID(t, wait(t, w, time.Second), id); r.Status != "ok" {
+			t.Fatalf("%s: %s %s", line, r.Status, r.Error)
+		}
+	}
+	for line, want := range map[string]string{
+		"keep-alive lease=7 as=ann": "", "keep-alive lease=7 as=bob": api.ErrPermissionDenied.Text,
+	} {
+		id := do(t, w, line)
+		if r := requestOfID(t, wait(t, w, time.Second), id); r.Status == "pending" || r.Error != want {
+			t.Errorf("%s: %s, %q, want %q", line, r.Status, r.Error, want)
+		}
+	}
+}

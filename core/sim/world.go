@@ -295,6 +295,8 @@ func (n *node) nodeEvent(e *clock.Event) {
 		n.imageArrives(e)
 	case evDefrag:
 		n.defragmented(e)
+	case evWork:
+		n.worked()
 	}
 }
 
