@@ -7,6 +7,7 @@
 //	wal, pbwire, mvcc, model   formats, messages, stores and answers compared in process
 //	ctl, http                  what etcdctl and probes are told, word by word
 //	client                     clientv3: transactions, watches, several endpoints
+//	v2                         version 2: its client, and an etcd that serves it, 3.4.13
 //	datadir                    each side boots from the other's directory or snapshot
 //	chaos, pause               leaders killed and stopped under load; clusters of both kinds
 //	disk                       a full disk, a sync that fails

@@ -26,7 +26,7 @@ func (s *store) wait(ctx context.Context, who api.Identity, q *request, started 
 	s.figures.watchers.Add(1)
 	defer s.figures.watchers.Add(-1)
 	return s.see(ctx, who, create, func(events []*pb.Event) (bool, error) {
-		e, err := s.explain(ctx, q, events)
+		e, err := s.explain(ctx, q, events, now.Revision)
 		if err != nil || e == nil {
 			return err == nil, err
 		}
@@ -100,8 +100,10 @@ func (s *store) see(ctx context.Context, who api.Identity, create *pb.WatchCreat
 	}
 }
 
-// explain is what has happened at a revision, in terms of version 2; nil if it is nothing that who waits is told.
-func (s *store) explain(ctx context.Context, q *request, events []*pb.Event) (*Event, error) {
+// explain is what has happened at a revision, in terms of version 2; nil if it is nothing that who waits is told. What
+// is hidden is told of the past, up to the revision at which he came, and not of what happens then: etcd does so.
+func (s *store) explain(ctx context.Context, q *request, events []*pb.Event, came int64) (*Event, error) {
+	past := events[0].Kv.ModRevision <= came
 	var gone *pb.Event // the topmost that is gone
 	for _, ev := range events {
 		p, ok := pathOf(ev.Kv.Key)
@@ -118,7 +120,7 @@ func (s *store) explain(ctx context.Context, q *request, events []*pb.Event) (*E
 		if err != nil {
 			return nil, err
 		}
-		if e.action == byTheWay || e.refresh || hidden(q.path, p) {
+		if e.action == byTheWay || e.refresh || !past && hidden(q.path, p) {
 			continue
 		}
 		event := &Event{Action: e.action.String(), Node: e.node(s.now())}
@@ -134,11 +136,11 @@ func (s *store) explain(ctx context.Context, q *request, events []*pb.Event) (*E
 	if gone == nil {
 		return nil, nil
 	}
-	return s.removal(ctx, q, gone)
+	return s.removal(ctx, q, gone, past)
 }
 
 // removal is what took a node away: a request, which has left a note beside the node that it named, or time.
-func (s *store) removal(ctx context.Context, q *request, gone *pb.Event) (*Event, error) {
+func (s *store) removal(ctx context.Context, q *request, gone *pb.Event, past bool) (*Event, error) {
 	p, _ := pathOf(gone.Kv.Key)
 	at, how, err := s.noteAbout(ctx, p, gone.Kv.ModRevision)
 	if err != nil {
@@ -150,7 +152,7 @@ func (s *store) removal(ctx context.Context, q *request, gone *pb.Event) (*Event
 			how = remove // by a client of version 3
 		}
 	}
-	if how == expire && at != p && within(q.path, at) || hidden(q.path, at) {
+	if how == expire && at != p && within(q.path, at) || !past && hidden(q.path, at) {
 		return nil, nil // of what a lease has left behind, who waits has heard already
 	}
 	if at != p {

@@ -130,7 +130,7 @@ func TestTimeRunsOut(t *testing.T) {
 		`{"action":"set","node":{"key":"/end","value":"1","modifiedIndex":9,"createdIndex":9}}`)
 }
 
-// TestWhatIsHiddenIsNotTold, but to who names it.
+// TestWhatIsHiddenIsNotTold, but to who names it, and of the past.
 func TestWhatIsHiddenIsNotTold(t *testing.T) {
 	c := open(t)
 	open := c.wait("/v2/keys/d?wait=true&recursive=true")
@@ -143,6 +143,12 @@ func TestWhatIsHiddenIsNotTold(t *testing.T) {
 	}
 	if got := soon(t, named); !strings.Contains(got, `"key":"/d/_h/f"`) {
 		t.Errorf("by name: %s", got)
+	}
+	for index, want := range map[string]string{"2": `{"action":"set","node":{"key":"/d/_h/f"`,
+		"3": `{"action":"delete","node":{"key":"/d/_h"`} {
+		if got := c.must("GET", "/v2/keys/d?wait=true&recursive=true&waitIndex="+index, ""); !strings.HasPrefix(got, want) {
+			t.Errorf("of the past: %s", got)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 // Package binary finds the programs that are compared, and builds them from
 // source when they are not there yet: vitrine from the module above, etcd,
-// etcdctl and etcdutl from the versions that this module requires.
+// etcdctl and etcdutl from the versions that this module requires, and an
+// etcd that serves version 2 from the module old.
 package binary
 
 import (
@@ -11,13 +12,17 @@ import (
 	"path/filepath"
 )
 
-// version is etcd's, part of the path of the cache.
-const version = "3.7.3"
+// version is etcd's, part of the path of the cache; oldVersion is that of the module old.
+const version, oldVersion = "3.7.3", "3.4.13"
 
-var packages = map[string]string{
-	"etcd":    "go.etcd.io/etcd/server/v3",
-	"etcdctl": "go.etcd.io/etcd/etcdctl/v3",
-	"etcdutl": "go.etcd.io/etcd/etcdutl/v3",
+// program is where one is built: a module and a package.
+type program struct{ dir, pkg, version string }
+
+var programs = map[string]program{
+	"etcd":    {".", "go.etcd.io/etcd/server/v3", version},
+	"etcdctl": {".", "go.etcd.io/etcd/etcdctl/v3", version},
+	"etcdutl": {".", "go.etcd.io/etcd/etcdutl/v3", version},
+	"etcd3.4": {"old", "go.etcd.io/etcd", oldVersion},
 }
 
 // Path returns the path of a program. ORACLE_BIN names a folder with etcd's
@@ -34,12 +39,13 @@ func Path(name, scratch string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(cache, "vitrine-oracle-"+version, name)
+	p := programs[name]
+	path := filepath.Join(cache, "vitrine-oracle-"+p.version, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
 	half := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := build(".", half, packages[name]); err != nil {
+	if err := build(p.dir, half, p.pkg); err != nil {
 		return "", err
 	}
 	return path, os.Rename(half, path)

@@ -1,0 +1,5 @@
+//go:build tools
+
+package old
+
+import _ "go.etcd.io/etcd"
