@@ -137,13 +137,14 @@ func (s *Leases) Revoke(id int64, w Writer) error {
 }
 
 // Checkpoint notes what is left of a lease; 0 = the whole TTL. It tells whether there is such a lease. Without persist
-// it is forgotten at a restart: members before 3.6 did not write it down.
+// it is forgotten at a restart: members before 3.6 did not write it down. A checkpoint names no more than the id, so it
+// may have been meant for an earlier lease, with more time than this one was ever granted.
 func (s *Leases) Checkpoint(id, remaining int64, persist bool, w Writer) bool {
 	r := s.leases[id]
 	if r == nil {
 		return false
 	}
-	r.Remaining = remaining
+	r.Remaining = min(remaining, r.TTL)
 	if persist {
 		r.persist(w)
 	}

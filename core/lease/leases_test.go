@@ -87,6 +87,10 @@ func TestErrors(t *testing.T) {
 	if l, _ := open(t, b, 2).Get(2); l.Remaining != 0 {
 		t.Error("a checkpoint of an old cluster is written down")
 	}
+	s.Checkpoint(2, 1<<40, true, b) // of an earlier lease of this id
+	if l, _ := s.Get(2); l.Remaining != l.TTL {
+		t.Errorf("%d s are left of a lease of %d", l.Remaining, l.TTL)
+	}
 }
 
 // TestDamage names the record.
