@@ -158,6 +158,14 @@ func (b *Book) configure(p *pending, cc *raftpb.ConfChange) {
 	b.changing = append(b.changing, p)
 }
 
+// tellChange tells the trace whom a proposed change concerns, and what it does.
+func tellChange(e *trace.Event, data []byte) {
+	cc := &raftpb.ConfChange{}
+	if proto.Unmarshal(data, cc) == nil {
+		e.Peer, e.C = cc.GetNodeId(), membership.Effect(cc)+1
+	}
+}
+
 // changeNext hands raft the change that is next.
 func (b *Book) changeNext() {
 	if len(b.changing) == 0 || b.changing[0].stage != queued || !b.canPropose() {

@@ -100,6 +100,9 @@ func (b *Book) traceProposed(p *pending) {
 		b.t.EmitKey(e, put.Key)
 		return
 	}
+	if p.change {
+		tellChange(&e, p.data)
+	}
 	if p.body != nil && p.op.row().propose != nil {
 		e.Text = wordsOf(p.body, b.cfg.TraceValues)
 	} else { // the member's own, or what it makes of a request

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"vitrine/core/invariant"
+
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Member is one member as it is written, in JSON, into the bucket members and into the context of a conf change.
@@ -44,6 +46,17 @@ func (m *Member) Bootstrap() []byte { return mustJSON(m) }
 // Context is the context of a conf change that adds m, or promotes it.
 func (m *Member) Context(promote bool) []byte {
 	return mustJSON(Change{Member: *m, IsPromote: promote})
+}
+
+// Promotes is Effect of a change that lets a learner vote; raft knows it as one that adds a voter.
+const Promotes = 4
+
+// Effect is what a change does, as the trace tells it: raft's ConfChangeType, or Promotes.
+func Effect(cc *raftpb.ConfChange) uint64 {
+	if c, err := ParseContext(cc.GetContext()); err == nil && c.IsPromote {
+		return Promotes
+	}
+	return uint64(cc.GetType())
 }
 
 // ParseContext reads the context of a conf change in either form.

@@ -2,6 +2,7 @@ package picture
 
 import (
 	"slices"
+	"strings"
 
 	"vitrine/core/trace"
 )
@@ -12,6 +13,7 @@ const (
 	LackWay        = "way"        // it is on its way to Member
 	LackLeader     = "leader"     // Member knows no leader
 	LackForward    = "forward"    // Member has passed it on, and the leader For has not got it
+	LackChange     = "change"     // Member has not applied the change of members before it, at Index
 	LackTurn       = "turn"       // Member will ask for it when its last question is answered
 	LackMajority   = "majority"   // Need more of Of must say that Member still leads
 	LackSync       = "sync"       // Need more of Of must have entry Index, which the leader For has, on their disks
@@ -56,6 +58,11 @@ func (p *Picture) lack(r *request) Lack {
 		return Lack{Kind: LackApply, Member: r.server, Index: r.reads, Have: server.Applied}
 	case server.Lead == 0:
 		return Lack{Kind: LackLeader, Member: r.server}
+	case r.hash == 0 && strings.HasPrefix(r.Op, "member-"):
+		if c := p.pending(server); c != nil {
+			return Lack{Kind: LackChange, Member: r.server, Index: c.Index}
+		}
+		return Lack{Kind: LackTurn, Member: r.server}
 	case r.hash != 0:
 		return Lack{Kind: LackForward, Member: r.server, For: server.Lead}
 	case !server.question.open:
@@ -70,12 +77,13 @@ func (p *Picture) lackOfEntry(r *request, server *member) Lack {
 		return Lack{Kind: LackLost, Member: l.ID, Index: r.index}
 	}
 	of := []uint64{}
-	for _, m := range p.members {
-		if !m.Learner && !slices.Contains(r.synced, m.ID) {
-			of = append(of, m.ID)
+	voters := p.voters()
+	for _, id := range voters {
+		if !slices.Contains(r.synced, id) {
+			of = append(of, id)
 		}
 	}
-	need := p.quorum() - len(r.synced)
+	need := len(voters)/2 + 1 - len(r.synced)
 	switch {
 	case need > 0:
 		return Lack{Kind: LackSync, For: r.leader, Index: r.index, Need: need, Of: of}
@@ -106,29 +114,28 @@ func (p *Picture) lackOfMajority(server *member) Lack {
 	if leader == nil {
 		return Lack{Kind: LackLeader, Member: server.ID}
 	}
-	l := Lack{Kind: LackMajority, Member: leader.ID, Need: p.quorum() - 1}
-	for _, m := range p.members {
-		switch {
-		case m == leader || m.Learner:
-		case leader.beatAt(m.ID) >= server.question.at:
+	voters := p.voters()
+	l := Lack{Kind: LackMajority, Member: leader.ID, Need: len(voters)/2 + 1}
+	for _, id := range voters {
+		if id == leader.ID || leader.beatAt(id) >= server.question.at {
 			l.Need--
-		default:
-			l.Of = append(l.Of, m.ID)
+		} else {
+			l.Of = append(l.Of, id)
 		}
 	}
 	l.Need = max(l.Need, 0)
 	return l
 }
 
-// quorum is how many voters make a majority.
-func (p *Picture) quorum() int {
-	voters := 0
-	for _, m := range p.members {
-		if !m.Learner {
-			voters++
-		}
+// voters are those who decide, in order; where nobody tells, all members.
+func (p *Picture) voters() (ids []uint64) {
+	if v := p.viewer(); v != nil {
+		return slices.Sorted(slices.Values(v.voters))
 	}
-	return voters/2 + 1
+	for _, m := range p.members {
+		ids = append(ids, m.ID)
+	}
+	return ids
 }
 
 func (m *member) beatAt(id uint64) int64 {

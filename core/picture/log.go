@@ -128,7 +128,7 @@ func (p *Picture) log(e *trace.Event) {
 	case trace.SnapshotSaved:
 		m.Snap = max(m.Snap, e.Index)
 	case trace.SnapshotRestored:
-		m.voters, m.Voters = m.voters[:0], 0 // those of the snapshot are told now
+		m.voters, m.learners, m.Voters = m.voters[:0], m.learners[:0], 0 // those of the snapshot are told now
 		l.memory = &cell{index: e.Index, term: e.Term, snapshot: true}
 		l.recent[l.appended%recentCells] = l.memory
 		l.appended++
@@ -155,7 +155,9 @@ func (p *Picture) drawLog(m *member, v *Member, first uint64) {
 		}
 		file, disk = file.back(c.index), disk.back(c.index)
 		if c.text == "" {
-			c.text = p.texts.of(c)
+			if c.text = p.texts.of(c); c.typ != 0 {
+				c.text = p.changeWords(c)
+			}
 		}
 		v.Log = append(v.Log, Entry{
 			Index: c.index, Term: c.term, Text: c.text, Written: file.is(c.index, c.term), Synced: disk.is(c.index, c.term),
@@ -193,10 +195,7 @@ func (t *texts) know(hash uint64, text string) {
 var noData = trace.HashData(nil)
 
 func (t *texts) of(c *cell) string {
-	switch {
-	case c.typ != 0:
-		return "conf"
-	case c.hash == noData:
+	if c.hash == noData {
 		return "no-op"
 	}
 	return t.by[c.hash]

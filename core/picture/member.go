@@ -18,7 +18,10 @@ type member struct {
 	progress []Progress
 	heard    []heard
 	voters   []uint64
+	learners []uint64
 	log      memberLog
+
+	confIndex uint64 // of the last change of the members that it has applied
 
 	tickEvery int64
 	held      bool     // a tick waits that came while the process was paused
@@ -69,7 +72,6 @@ func (p *Picture) process(e *trace.Event) {
 	switch e.Kind {
 	case trace.MemberStarted:
 		m.started(e)
-		m.voters, m.Voters = m.voters[:0], 0
 	case trace.MemberStarting:
 		if m.Process, m.Reason, m.Alive = Starting, "", false; m.Incarnation == 0 { // its database is new
 			m.Revision, m.CompactRev = 1, -1
@@ -183,6 +185,7 @@ func (p *Picture) raft(e *trace.Event) {
 	switch e.Kind {
 	case trace.RoleChanged:
 		m.role(e)
+		p.confs.led = p.confs.led || m.Role == RoleLeader || m.Lead != 0
 	case trace.TermChanged:
 		m.Term, m.Vote = e.Term, 0
 	case trace.VoteCast:
@@ -192,6 +195,8 @@ func (p *Picture) raft(e *trace.Event) {
 		m.Commit, m.Term = e.Index, max(m.Term, e.Term)
 	case trace.ConfChanged:
 		p.conf(m, e)
+	case trace.MemberChanged:
+		p.changed(e)
 	case trace.ElectionTimer:
 		m.Timeout = int(e.A)
 		m.patient(e)
@@ -213,9 +218,14 @@ func (m *member) role(e *trace.Event) {
 // conf follows what m says of who votes.
 func (p *Picture) conf(m *member, e *trace.Event) {
 	const add, remove, learner = 0, 1, 3
-	m.voters = slices.DeleteFunc(m.voters, func(id uint64) bool { return id == e.Peer && e.A != 2 })
-	if e.A == add {
+	is := func(id uint64) bool { return id == e.Peer && e.A != 2 }
+	m.voters, m.learners = slices.DeleteFunc(m.voters, is), slices.DeleteFunc(m.learners, is)
+	m.confIndex = e.Index
+	switch e.A {
+	case add:
 		m.voters = append(m.voters, e.Peer)
+	case learner:
+		m.learners = append(m.learners, e.Peer)
 	}
 	m.Voters = len(m.voters)
 	if o := p.find(e.Peer); o != nil && o == m {

@@ -30,6 +30,7 @@ type Picture struct {
 	acks      []acked    // the last writes that clients were told of
 	watches   []*watch
 	texts     texts
+	confs     confs
 	lights    []Light
 	violation *Violation
 }
@@ -38,7 +39,7 @@ type Picture struct {
 func New(o Options) *Picture {
 	return &Picture{
 		window: cmp.Or(o.Window, 24), names: o.Names, lights: slices.Clone(o.Lights), requests: newRequests(),
-		texts: newTexts(),
+		texts: newTexts(), confs: newConfs(),
 	}
 }
 
@@ -82,10 +83,13 @@ func (p *Picture) find(id uint64) *member {
 func (p *Picture) member(id uint64) *member {
 	i, ok := slices.BinarySearchFunc(p.members, id, func(m *member, id uint64) int { return cmp.Compare(m.ID, id) })
 	if !ok {
-		p.members = slices.Insert(p.members, i, newMember(id, cmp.Or(p.names[id], "s"+strconv.FormatUint(id, 10))))
+		p.members = slices.Insert(p.members, i, newMember(id, cmp.Or(p.names[id], nameOf(id))))
 	}
 	return p.members[i]
 }
+
+// nameOf is what a member is called of whom nobody tells the name.
+func nameOf(id uint64) string { return "s" + strconv.FormatUint(id, 10) }
 
 func (p *Picture) violated(e *trace.Event) {
 	for i := range p.lights {
@@ -117,6 +121,7 @@ func (p *Picture) Into(s *State, now trace.Instant) {
 		}
 		s.Term = max(s.Term, v.Term)
 	}
+	p.drawConf(s)
 	s.LogFirst = 1
 	if window := uint64(p.window); s.LogLast > window {
 		s.LogFirst = s.LogLast - window + 1

@@ -165,6 +165,7 @@ func (p *Picture) request(e *trace.Event) {
 		p.requestArrived(e)
 	case trace.RequestProposed:
 		p.texts.know(e.B, e.Text)
+		p.proposedChange(e)
 		if r := q.byID[e.Request]; r != nil {
 			r.proposal, r.hash = e.A, e.B
 			if r.Client == Outside && r.Text == r.Op {
@@ -214,7 +215,7 @@ func (p *Picture) follow(e *trace.Event) {
 	case trace.EntryAppended:
 		p.requests.appended(e, p.doubts)
 	case trace.LogSynced:
-		p.requests.syncedAt(e, len(p.members)/2+1)
+		p.syncedAt(e)
 	case trace.CommitAdvanced:
 		for _, r := range p.requests.open {
 			if r.index != 0 && e.Index >= r.index && (e.Member == r.leader || e.Member == r.server) &&
@@ -375,10 +376,15 @@ func (q *requests) appended(e *trace.Event, doubts []*request) {
 	}
 }
 
-// syncedAt tells when an entry has become durable at a member, and when at a
+// syncedAt tells when an entry has become durable at a voter, and when at a
 // majority.
-func (q *requests) syncedAt(e *trace.Event, quorum int) {
-	for _, r := range q.open {
+func (p *Picture) syncedAt(e *trace.Event) {
+	voters := p.voters()
+	if !slices.Contains(voters, e.Member) {
+		return
+	}
+	quorum := len(voters)/2 + 1
+	for _, r := range p.requests.open {
 		if r.index == 0 || e.Index < r.index || e.Term < r.term || slices.Contains(r.synced, e.Member) {
 			continue
 		}

@@ -13,6 +13,7 @@ type State struct {
 	LogLast  uint64 `json:"logLast"`
 
 	Members    []Member   `json:"members"` // by id
+	Conf       Conf       `json:"conf"`    // who decides
 	Links      []Link     `json:"links"`
 	Messages   []Message  `json:"messages"`
 	Clients    []Client   `json:"clients"`
@@ -47,10 +48,12 @@ type Member struct {
 	ID          uint64 `json:"id"`
 	Name        string `json:"name"`
 	Role        string `json:"role"`
-	Learner     bool   `json:"learner"`
-	Voters      int    `json:"voters"`  // as its raft counts them: a quorum is more than half
-	Alive       bool   `json:"alive"`   // running or paused
-	Process     string `json:"process"` // Running, Paused, ...
+	Learner     bool   `json:"learner"`  // by its own view, as Voters
+	Standing    string `json:"standing"` // StandingVoter, ... as State.Conf has it; "" = none, or nobody tells
+	Joining     bool   `json:"joining"`  // it was added, and has not applied that yet
+	Voters      int    `json:"voters"`   // as its raft counts them: a quorum is more than half
+	Alive       bool   `json:"alive"`    // running or paused
+	Process     string `json:"process"`  // Running, Paused, ...
 	Reason      string `json:"reason,omitempty"`
 	Incarnation int    `json:"incarnation"` // 1 = never restarted
 

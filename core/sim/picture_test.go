@@ -69,7 +69,20 @@ func differs(fold, world *picture.State) string {
 		fold.Watches[i].Pushes = nil // nor is what is on its way to a client part of its state
 	}
 	for i := range fold.Members {
-		fold.Members[i].Refusals = nil // a world does not know why members say no
+		m := &fold.Members[i]
+		m.Refusals = nil // a world does not know why members say no
+		m.Standing, m.Joining = "", false
+		for k := range m.Log { // of a change of the members the fold says what it does
+			if i < len(world.Members) && k < len(world.Members[i].Log) && world.Members[i].Log[k].Text == "conf" {
+				m.Log[k].Text = "conf"
+			}
+		}
+	}
+	if c := fold.Conf.Pending; c != nil {
+		fold.Conf.Pending = &picture.Change{Index: c.Index}
+	}
+	if fold.Conf.Index = 0; world.Conf.By == 0 {
+		fold.Conf = picture.Conf{} // of those whose processes are gone
 	}
 	fold.Requests = slices.DeleteFunc(fold.Requests, func(r picture.Request) bool { return forgotten(&r, world) })
 	a, b := reflect.ValueOf(*fold), reflect.ValueOf(*world)

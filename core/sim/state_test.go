@@ -34,6 +34,7 @@ func (w *World) State() *picture.State {
 		}
 		s.Term = max(s.Term, m.Term)
 	}
+	w.drawConf(s)
 	s.LogFirst = 1
 	if window := uint64(max(1, w.cfg.LogWindow)); s.LogLast > window {
 		s.LogFirst = s.LogLast - window + 1
@@ -48,6 +49,30 @@ func (w *World) State() *picture.State {
 		s.Violation = &picture.Violation{Number: v.Number, Text: v.Text, At: v.At, Since: v.Since, Seq: v.Seq}
 	}
 	return s
+}
+
+// drawConf is what the leader, or who has applied the most, has for the members.
+func (w *World) drawConf(s *picture.State) {
+	by := w.byID(s.Leader)
+	for _, n := range w.nodes {
+		if s.Leader == 0 && n.alive() && n.member != nil && len(n.member.Status().ConfState.GetVoters()) > 0 &&
+			(by == nil || n.member.Status().Applied > by.member.Status().Applied) {
+			by = n
+		}
+	}
+	if by == nil {
+		return
+	}
+	st := by.member.Status()
+	cs, c := st.ConfState, &s.Conf
+	c.By, c.Quorum = by.id, len(cs.GetVoters())/2+1
+	c.Voters, c.Learners = slices.Sorted(slices.Values(cs.GetVoters())), slices.Sorted(slices.Values(cs.GetLearners()))
+	for _, e := range by.mirrors.memory {
+		if e.Text == "conf" && e.Index > st.Applied {
+			c.Pending = &picture.Change{Index: e.Index}
+			return
+		}
+	}
 }
 
 var roleNames = [...]string{

@@ -121,18 +121,12 @@ func (s *Store) applyConfChange(position backend.Applied, cc *raftpb.ConfChange,
 	r.Outcomes = append(r.Outcomes, outcome)
 }
 
-// promotes is what the trace calls a change that lets a learner vote; raft knows it as one that adds a voter.
-const promotes = 4
-
 // traceChange tells the trace what a change of the members has done to one of them, or why it was refused.
 func (s *Store) traceChange(o *Outcome, node uint64, cc *raftpb.ConfChange) {
 	if !s.trace.On() {
 		return
 	}
-	e := trace.Event{Kind: trace.MemberChanged, Index: o.Index, Peer: node, A: uint64(cc.GetType())}
-	if c, err := membership.ParseContext(cc.GetContext()); err == nil && c.IsPromote {
-		e.A = promotes
-	}
+	e := trace.Event{Kind: trace.MemberChanged, Index: o.Index, Peer: node, A: membership.Effect(cc)}
 	if o.Err != nil {
 		e.Text = o.Err.Error()
 	}

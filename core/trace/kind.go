@@ -185,7 +185,8 @@ const (
 	RequestArrived Kind = 71
 	// RequestProposed: it went to raft; A = proposal id, B = HashData of the entry
 	// to be, Text = what that does, in a few characters; Index and Term 0. Request =
-	// 0 for what the member proposes of its own.
+	// 0 for what the member proposes of its own. Of a change of the members Peer = the one concerned, C = one more than
+	// A of MemberChanged.
 	RequestProposed Kind = 72
 	// Station: Text = a step of the request, in the words of etcd's trace.
 	Station Kind = 73

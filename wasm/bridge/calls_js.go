@@ -156,7 +156,7 @@ func (g *Game) drawn() any {
 		}
 	}
 	return map[string]any{
-		"now": g.view.Now, "frames": g.stats.n, "broken": g.broken, "tight": l.Tight(), "captions": captions,
+		"now": g.view.Now, "frames": g.stats.n, "broken": g.broken, "tight": g.scene.Gliding(), "captions": captions,
 		"members": members, "clients": clients,
 	}
 }

@@ -135,8 +135,8 @@ func (g *Game) Layout(w, h int) (int, int) { return w, h }
 func (g *Game) LayoutF(w, h float64) (float64, float64) {
 	clients := len(g.player.State.Clients)
 	same := func(m picture.Member, id uint64) bool { return m.ID == id }
-	if w != g.w || h != g.h || clients != g.clients || g.moved ||
-		!slices.EqualFunc(g.player.State.Members, g.members, same) {
+	stays := w == g.w && h == g.h && clients == g.clients && !g.moved
+	if !stays || !slices.EqualFunc(g.player.State.Members, g.members, same) {
 		g.w, g.h, g.clients, g.moved, g.members = w, h, clients, false, g.members[:0]
 		for i := range g.player.State.Members {
 			g.members = append(g.members, g.player.State.Members[i].ID)
@@ -145,11 +145,20 @@ func (g *Game) LayoutF(w, h float64) (float64, float64) {
 			g.zoom = zoom
 			g.loadAtlas(g.scene.Atlas.Runes)
 		}
-		g.scene.Resize(w/g.zoom, h/g.zoom, g.members, clients, g.host.Call("compact").Bool(), g.covered/g.zoom)
-		l := &g.scene.Layout
-		g.host.Call("arranged", l.Matrix.Y*g.zoom, l.Matrix.H*g.zoom, g.zoom)
+		arrange := g.scene.Resize
+		if stays && g.player.State.Now > 0 { // the same world
+			arrange = g.scene.Rearrange
+		}
+		arrange(w/g.zoom, h/g.zoom, g.members, clients, g.host.Call("compact").Bool(), g.covered/g.zoom)
+		g.arranged()
 	}
 	return max(1, w*g.scale), max(1, h*g.scale)
+}
+
+// arranged tells the document that things have other places.
+func (g *Game) arranged() {
+	l := &g.scene.Layout
+	g.host.Call("arranged", l.Matrix.Y*g.zoom, l.Matrix.H*g.zoom, g.zoom)
 }
 
 // Update lets the time pass that passed in front of the screen.
@@ -209,7 +218,14 @@ func (g *Game) Draw(screen *ebiten.Image) {
 	g.player.Fill(&g.view)
 	g.view.Wall = begin.Seconds()
 	g.view.Hover, g.view.Stroke, g.view.OneWay = g.pointer.hover, g.pointer.stroke, g.pointer.oneway
+	gliding := g.scene.Gliding()
 	batch := g.scene.Draw(&g.view)
+	if gliding {
+		g.nudge() // until all have come
+		if !g.scene.Gliding() {
+			g.arranged()
+		}
+	}
 	if runes, lacks := g.scene.Atlas.Wanted(); lacks {
 		g.loadAtlas(runes)
 		batch = g.scene.Draw(&g.view)

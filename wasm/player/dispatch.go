@@ -157,7 +157,7 @@ func (p *Player) showReplay(o *order) error {
 
 // restart makes a new world. What is not given stays.
 func (p *Player) restart(o *order) error {
-	s := Settings{Seed: p.facts.Seed, Members: len(p.State.Members), Raft: p.facts.Raft}
+	s := Settings{Seed: p.facts.Seed, Members: p.facts.Members, Raft: p.facts.Raft}
 	if o.seed != nil {
 		s.Seed = *o.seed
 	}

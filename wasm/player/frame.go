@@ -26,6 +26,8 @@ type Frame struct {
 	Chosen  Choice  `json:"chosen"`
 
 	Members    []picture.Member   `json:"members"` // without their logs
+	Conf       picture.Conf       `json:"conf"`    // who decides
+	Founded    int                `json:"founded"` // with so many members, 0 = not known
 	Cuts       [][2]uint64        `json:"cuts"`    // directions that are cut
 	Clients    []picture.Client   `json:"clients"`
 	Requests   []picture.Request  `json:"requests"`
@@ -67,6 +69,7 @@ func (p *Player) Frame() []byte {
 	for i := range f.Members {
 		f.Members[i].Log = nil
 	}
+	f.Conf, f.Founded = s.Conf, p.facts.Members
 	f.Cuts = f.Cuts[:0]
 	if f.Cuts == nil {
 		f.Cuts = make([][2]uint64, 0, 8) // an empty list, not null

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"time"
 
 	"vitrine/core/picture"
@@ -275,12 +277,38 @@ func (p *Player) activity() (beat, busy bool) {
 // refresh takes a new picture.
 func (p *Player) refresh() {
 	p.picture.Into(&p.State, p.source.Now())
+	p.present()
 	for i := range p.State.Requests {
 		if r := &p.State.Requests[i]; r.Client == 0 {
 			r.Text = p.words(r)
 		}
 	}
 	p.judge()
+}
+
+// present leaves those out of the picture who are no members of the cluster and whose process is gone, and what was
+// chosen of them.
+func (p *Player) present() {
+	s := &p.State
+	stays := func(id uint64) bool {
+		i := slices.IndexFunc(s.Members, func(m picture.Member) bool { return m.ID == id })
+		return i >= 0 && s.Present(&s.Members[i])
+	}
+	s.Links = slices.DeleteFunc(s.Links, func(l picture.Link) bool { return !stays(l.From) || !stays(l.To) })
+	at := 0
+	for i := range s.Members {
+		if s.Present(&s.Members[i]) { // the others' slices are kept for the next picture
+			s.Members[at], s.Members[i] = s.Members[i], s.Members[at]
+			at++
+		}
+	}
+	s.Members = s.Members[:at]
+	if p.Chosen.Member != 0 && !p.knows(p.Chosen.Member) {
+		p.Chosen.Member = 0
+	}
+	if p.Chosen.Link != [2]uint64{} && !(p.knows(p.Chosen.Link[0]) && p.knows(p.Chosen.Link[1])) {
+		p.Chosen.Link = [2]uint64{}
+	}
 }
 
 // words are the visitor's request as briefly as the clients' are: "put x 42"
@@ -291,9 +319,13 @@ func (p *Player) words(r *picture.Request) string {
 	}
 	text := r.Op
 	if c, err := script.Parse(r.Text); err == nil {
-		text += " " + c.Key
-		if c.Cmd == script.Put {
-			text += " " + c.Value
+		switch c.Cmd {
+		case script.Put:
+			text += " " + c.Key + " " + c.Value
+		case script.AddMember, script.AddLearner, script.Promote, script.Remove:
+			text = c.Cmd + " S" + strconv.FormatInt(c.ID, 10)
+		default:
+			text += " " + c.Key
 		}
 	}
 	p.said[r.ID] = text

@@ -37,6 +37,7 @@ type Controls interface {
 type Facts struct {
 	Kind    string // Simulation or Recording
 	Seed    uint64
+	Members int   // that it was founded with; 0 = not known
 	Tick    int64 // of raft's clock, ns; 0 = not known
 	Client  int64 // one-way latency between clients and members, ns
 	Speed   float64

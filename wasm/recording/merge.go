@@ -63,7 +63,11 @@ func names(e *trace.Event, visit func(id *uint64)) {
 	switch e.Kind {
 	case trace.LogWritten, trace.LogSynced:
 		visit(&e.B) // whom it voted for
-	case trace.RequestArrived, trace.RequestDone, trace.RequestProposed, trace.Station:
+	case trace.RequestProposed:
+		if e.C != 0 {
+			visit(&e.Peer)
+		}
+	case trace.RequestArrived, trace.RequestDone, trace.Station:
 	default:
 		visit(&e.Peer)
 	}

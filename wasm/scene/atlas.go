@@ -102,6 +102,8 @@ const (
 	WordStarting
 	WordUnknown
 	WordStale
+	WordJoining
+	WordRemoved
 	WordCommitted
 	WordApplied
 	WordFsync
@@ -112,7 +114,7 @@ const (
 // WordNames are keys of the message catalogue below "stage.".
 var WordNames = [wordCount]string{
 	"term", "follower", "candidate", "preCandidate", "leader", "learner", "crashed", "killed", "stopped", "paused",
-	"starting", "unknown", "stale", "committed", "applied", "fsync", "you",
+	"starting", "unknown", "stale", "joining", "removed", "committed", "applied", "fsync", "you",
 }
 
 // WordFont is the font in which a word is rasterised.

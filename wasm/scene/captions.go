@@ -4,6 +4,12 @@ import "vitrine/core/picture"
 
 // roleWord is how a member is called below its shape.
 func roleWord(state *picture.State, m *picture.Member) (Word, bool) {
+	switch {
+	case m.Standing == picture.StandingRemoved:
+		return WordRemoved, false
+	case m.Joining && (m.Process == picture.Running || m.Process == picture.Starting):
+		return WordJoining, false
+	}
 	switch m.Process {
 	case picture.Crashed:
 		return WordCrashed, true
@@ -27,7 +33,7 @@ func roleWord(state *picture.State, m *picture.Member) (Word, bool) {
 		return WordCandidate, false
 	case m.Role == picture.RolePreCandidate:
 		return WordPreCandidate, false
-	case m.Learner:
+	case learns(m):
 		return WordLearner, false
 	}
 	return WordFollower, false
@@ -36,7 +42,7 @@ func roleWord(state *picture.State, m *picture.Member) (Word, bool) {
 // caption writes role and progress below a member, as fully as the ring has room
 // for. It lies over all that flies by.
 func (s *Scene) caption(v *View, m *picture.Member) {
-	if s.Layout.at(m.ID) < 0 {
+	if s.Layout.at(m.ID) < 0 || s.Layout.Caption == captionNone {
 		return
 	}
 	at := s.Layout.Member(m.ID)
@@ -65,12 +71,15 @@ func (s *Scene) caption(v *View, m *picture.Member) {
 		at.Y += 15
 		s.line(v, m, at, captionLine{applied: true})
 	case captionFlat:
-		line.named = word != WordFollower // a circle says it
+		line.named = word != WordFollower && word != WordLearner // their shapes say it
 		line.both = !votes
 		s.line(v, m, Point{at.X, at.Y - 2}, line)
 	default:
-		line.named = word != WordFollower && word != WordLeader
-		line.both = !line.named
+		line.named = word != WordFollower && word != WordLeader && word != WordLearner
+		line.both = !line.named && s.Layout.Caption == captionShort
+		if s.lineWidth(v, m, line) > captions[s.Layout.Caption].w-10 {
+			return // its shape must do
+		}
 		s.line(v, m, Point{at.X, at.Y - 2}, line)
 	}
 }
@@ -119,7 +128,7 @@ func (s *Scene) line(v *View, m *picture.Member, at Point, line captionLine) {
 	if line.count {
 		s.number(p, FontSmall, granted(m))
 		p.text(FontSmall, "/")
-		s.number(p, FontSmall, uint64(len(v.State.Members)/2+1))
+		s.number(p, FontSmall, need(v.State))
 	}
 	figures := s.Theme.Text
 	if !m.Alive {
@@ -184,7 +193,7 @@ func (s *Scene) lineWidth(v *View, m *picture.Member, line captionLine) (width f
 	}
 	if line.count {
 		width += s.numberWidth(FontSmall, granted(m)) + s.Atlas.Width(FontSmall, "/") +
-			s.numberWidth(FontSmall, uint64(len(v.State.Members)/2+1))
+			s.numberWidth(FontSmall, need(v.State))
 	}
 	if line.votes {
 		width += votesWidth(v.State)
@@ -207,7 +216,28 @@ func (s *Scene) lineWidth(v *View, m *picture.Member, line captionLine) (width f
 // ballot is the room that one member's vote takes.
 const ballot = 15
 
-func votesWidth(state *picture.State) float64 { return ballot * float64(len(state.Members)) }
+func votesWidth(state *picture.State) float64 {
+	n := 0
+	for i := range state.Members {
+		if votes(&state.Members[i]) {
+			n++
+		}
+	}
+	return ballot * float64(n)
+}
+
+// votes tells whether a member has a vote.
+func votes(m *picture.Member) bool {
+	return m.Standing == picture.StandingVoter || m.Standing == "" && !m.Learner
+}
+
+// need is how many votes it takes.
+func need(state *picture.State) uint64 {
+	if state.Conf.Quorum > 0 {
+		return uint64(state.Conf.Quorum)
+	}
+	return uint64(len(state.Members)/2 + 1)
+}
 
 // votes shows a dot for each member: filled if it has voted for the candidate, crossed if it does not, empty while it
 // has not answered.
@@ -216,6 +246,9 @@ func (s *Scene) votes(p *pen, state *picture.State, m *picture.Member) {
 	hue := t.Term(m.Term)
 	for i := range state.Members {
 		o := &state.Members[i]
+		if !votes(o) {
+			continue
+		}
 		at := Point{p.at.X + ballot/2, p.at.Y - 4}
 		p.at.X += ballot
 		digit := []rune(s.name(o))

@@ -24,9 +24,10 @@ func (s *Scene) matrix(v *View) {
 		}
 		alpha := clamp((x-area.X+l.Cells.DX)/l.Cells.DX, 0, 1)
 		s.header(index, x, alpha)
-		for row := range st.Members {
-			if e := entry(&st.Members[row], index); e != nil {
-				s.cell(v, &st.Members[row], e, Rect{x, area.Y + float64(row)*l.Cells.DY, l.Cells.W, l.Cells.H}, alpha)
+		for i := range st.Members {
+			row := l.at(st.Members[i].ID)
+			if e := entry(&st.Members[i], index); e != nil && row >= 0 {
+				s.cell(v, &st.Members[i], e, Rect{x, area.Y + float64(row)*l.Cells.DY, l.Cells.W, l.Cells.H}, alpha)
 			}
 		}
 	}
@@ -35,7 +36,9 @@ func (s *Scene) matrix(v *View) {
 	// Columns leave below the labels.
 	s.batch.Fill(Rect{0, area.Y - 18, area.X - 4, l.H - area.Y + 18}, s.Theme.Ground)
 	for i := range st.Members {
-		s.rowLabel(v, &st.Members[i], i)
+		if row := l.at(st.Members[i].ID); row >= 0 {
+			s.rowLabel(v, &st.Members[i], row)
+		}
 	}
 }
 
@@ -72,7 +75,12 @@ func (s *Scene) rowLabel(v *View, m *picture.Member, row int) {
 	}
 	c := t.Term(m.Term)
 	switch {
-	case !m.Alive:
+	case learns(m):
+		if !m.Alive {
+			c = t.Faint
+		}
+		s.batch.Stroke(s.batch.rounded(Rect{x - size, y - size, 2 * size, 2 * size}, 1.5), true, 1.6, c)
+	case !m.Alive || unsettled(m):
 		s.batch.Ring(Point{x, y}, size, 1.2, t.Faint)
 	case m.Role == picture.RoleLeader:
 		s.batch.Convex(s.batch.polygon(Point{x, y}, size+1.4, 6, math.Pi/6), c, c)

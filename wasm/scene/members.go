@@ -75,11 +75,26 @@ func (s *Scene) outline(m *picture.Member, at Point) []Point {
 		return s.batch.polygon(at, r+8, 6, math.Pi/6)
 	case m.Role == picture.RoleCandidate || m.Role == picture.RolePreCandidate:
 		return s.batch.polygon(Point{at.X, at.Y + 5}, r+12, 3, -math.Pi/2)
-	case m.Learner:
-		return s.batch.rounded(Rect{at.X - r + 4, at.Y - r + 4, 2*r - 8, 2*r - 8}, 6)
+	}
+	return s.place(m, at)
+}
+
+// place is the shape of a member that stands for no election: a learner is a square.
+func (s *Scene) place(m *picture.Member, at Point) []Point {
+	r := s.Layout.Radius
+	if learns(m) {
+		return s.batch.rounded(Rect{at.X - r + 2, at.Y - r + 2, 2*r - 4, 2*r - 4}, 6)
 	}
 	return s.batch.circle(at, r)
 }
+
+// learns tells whether a member is a learner of its cluster, by its own word where nobody else tells.
+func learns(m *picture.Member) bool {
+	return m.Standing == picture.StandingLearner || m.Standing == "" && m.Learner
+}
+
+// unsettled: it has yet to become what it was added as, or does not know that it was removed.
+func unsettled(m *picture.Member) bool { return m.Joining || m.Standing == picture.StandingRemoved }
 
 func (s *Scene) body(v *View, m *picture.Member, at Point) {
 	t := &s.Theme
@@ -89,15 +104,15 @@ func (s *Scene) body(v *View, m *picture.Member, at Point) {
 		width = 4
 	}
 	fill, edge := t.Ground.Mix(c, t.Tint*0.8), t.Ground.Mix(c, t.Tint*1.25)
-	if m.Process != picture.Running {
-		c, fill, edge = c.Mix(t.Ground, 0.55), t.Ground, t.Ground
+	if m.Process != picture.Running || unsettled(m) {
+		c, fill, edge = c.Mix(t.Ground, 0.45), t.Ground, t.Ground
 	}
 	shape := s.outline(m, at)
 	s.batch.Convex(shape, fill, edge)
-	if id, ok := pattern(m.Term); ok && m.Process == picture.Running {
+	if id, ok := pattern(m.Term); ok && m.Process == picture.Running && !unsettled(m) {
 		s.batch.Pattern(shape, at, s.Atlas.Sprites[id], c.Alpha(0.22))
 	}
-	if m.Role == picture.RolePreCandidate {
+	if m.Role == picture.RolePreCandidate || unsettled(m) {
 		s.batch.Dashed(shape, true, width, 6, 4, 0, c)
 	} else {
 		s.batch.Stroke(shape, true, width, c)
@@ -146,10 +161,10 @@ func (s *Scene) bars(at Point) {
 // dead draws the outline of a member whose process is gone.
 func (s *Scene) dead(m *picture.Member, at Point) {
 	t, r := &s.Theme, s.Layout.Radius
-	s.batch.Disc(at, r, t.Ground)
-	s.batch.Dashed(s.batch.circle(at, r), true, 1.6, 3, 5, 0, t.Faint)
+	s.batch.Convex(s.place(m, at), t.Ground, t.Ground)
+	s.batch.Dashed(s.place(m, at), true, 1.6, 3, 5, 0, t.Faint)
 	for _, turn := range [2]float64{math.Pi / 4, -math.Pi / 4} {
-		if m.Process == picture.Unknown {
+		if m.Process == picture.Unknown || m.Process == picture.Starting {
 			break // nobody tells that it is gone
 		}
 		sin, cos := math.Sincos(turn)

@@ -12,13 +12,15 @@ const (
 	captionTall                      // the role; "committed 7"; "applied 7"
 	captionFlat                      // the role if it is not a follower's, and "7/7"
 	captionShort                     // "7/7"; the role only where it is news
+	captionNews                      // the role where it is news
+	captionNone                      // nothing
 	captionCount
 )
 
 // captions are the room that each takes, for indexes of five digits, and the
 // smallest member that is drawn with it.
 var captions = [captionCount]struct{ w, h, least float64 }{
-	{216, 36, 30}, {114, 52, 27}, {136, 20, 24}, {88, 20, 13},
+	{216, 36, 30}, {114, 52, 27}, {136, 20, 24}, {88, 20, 14}, {64, 18, 13}, {0, 0, 12},
 }
 
 // Room around a member: the arc that runs down, and the crown of a leader.
@@ -49,7 +51,7 @@ func (l *Layout) ring(r Rect) {
 		}
 	}
 	// There is no room for all: the circles at least stand beside each other.
-	l.Caption, l.Radius = captionShort, captions[captionShort].least
+	l.Caption, l.Radius = captionNone, captions[captionNone].least
 	best, widest := 0, -1.0
 	for spacing := range spacings(l.Count) {
 		l.place(r, spacing)
@@ -146,9 +148,6 @@ func (l *Layout) captionOf(i int) Rect {
 	c, at := captions[l.Caption], l.Members[i]
 	return Rect{clamp(at.X-c.w/2, 2, math.Max(2, l.W-c.w-2)), at.Y + l.Radius + arcRoom + 1, c.w, c.h - 1}
 }
-
-// Tight tells that the stage has no room for all words: these may lie on one another, members on nothing.
-func (l *Layout) Tight() bool { return l.Stage.H < 200 || l.Count > 7 && (l.Phone || l.Stage.H < 300) }
 
 // apart tells whether all members, crowns and captions have their room in r.
 func (l *Layout) apart(r Rect) bool {

@@ -50,6 +50,7 @@ type Scene struct {
 	digits  [24]byte
 	roles   map[uint64]roleMemory
 	scroll  float64 // first column of the log matrix, moves towards its aim
+	glide   glide
 	flash   map[uint64]flashMemory
 	wall    float64 // of this frame, seconds
 	passed  float64 // since the last one, at most a quarter of a second
@@ -72,7 +73,7 @@ func New(theme Theme) *Scene {
 
 // Resize lays the stage out anew: see Arrange.
 func (s *Scene) Resize(w, h float64, members []uint64, clients int, bare bool, covered float64) {
-	s.Layout = Arrange(w, h, members, clients, bare, covered)
+	s.Layout, s.glide = Arrange(w, h, members, clients, bare, covered), glide{}
 }
 
 // Draw returns the triangles of a view. They are valid until the next call.
@@ -89,6 +90,7 @@ func (s *Scene) Draw(v *View) *Batch {
 	s.batch.Reset(s.Atlas.Scale, [2]float32{white.X + white.W/2, white.Y + white.H/2})
 	s.remember(v)
 	s.written = s.written[:0]
+	s.glides(v)
 	s.ground()
 	s.links(v)
 	s.ways(v)

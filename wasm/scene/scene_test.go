@@ -87,26 +87,24 @@ func TestLayoutKeepsThingsApart(t *testing.T) {
 	for _, size := range append(sizes, [2]float64{1906, 1324}, [2]float64{768, 537}, [2]float64{688, 604}) {
 		for n := 1; n <= 9; n++ {
 			l := Arrange(size[0], size[1], ids(n), 4, bare(size[0]), 0)
-			tight := l.Tight()
 			for i, a := range l.Members {
 				if a.X-l.Radius < 0 || a.X+l.Radius > l.W || a.Y-l.Radius < 0 || a.Y+l.Radius > l.Stage.H {
 					t.Errorf("%v: member %d of %d at %v leaves the stage of %.0f", size, i+1, n, a, l.Stage.H)
 				}
 				caption := l.captionOf(i)
-				if caption.Y+caption.H > l.Stage.H && !tight {
+				if caption.Y+caption.H > l.Stage.H {
 					t.Errorf("%v: the caption of member %d of %d leaves the stage", size, i+1, n)
 				}
 				for j, b := range l.Members[:i] {
 					if d := a.sub(b).len(); d < 2*l.Radius+10 {
 						t.Errorf("%v: members %d and %d of %d are %.0f apart with radius %.0f", size, i+1, j+1, n, d, l.Radius)
 					}
-					if (caption.near(b) < l.Radius+6 || l.captionOf(j).near(a) < l.Radius+6 || caption.meets(l.captionOf(j))) &&
-						!tight {
+					if caption.near(b) < l.Radius+6 || l.captionOf(j).near(a) < l.Radius+6 || caption.meets(l.captionOf(j)) {
 						t.Errorf("%v: members %d and %d of %d cover each other's captions", size, i+1, j+1, n)
 					}
 				}
 				for c := range 4 {
-					if r := l.Clients[c]; r.near(a) < l.Radius || r.meets(caption) && !tight {
+					if r := l.Clients[c]; r.near(a) < l.Radius || r.meets(caption) {
 						t.Errorf("%v: member %d of %d or its caption stands on client %d", size, i+1, n, c)
 					}
 				}
@@ -513,9 +511,6 @@ func TestCaptionsKeepApart(t *testing.T) {
 					}
 				}
 				sc, _ := drawn(t, size[0], size[1], s, Dark)
-				if sc.Layout.Tight() {
-					continue
-				}
 				for i, a := range sc.Written() {
 					for _, b := range sc.Written()[:i] {
 						if a.Member != b.Member && a.Rect.meets(b.Rect) {
@@ -529,6 +524,77 @@ func TestCaptionsKeepApart(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// When a member comes, those that are there glide to their new places, from where they were; the one that comes does so
+// from the middle; and at the end all stand where Arrange wants them. With reduced motion they are there at once.
+func TestARingRearrangesGently(t *testing.T) {
+	const w, h = 786, 784
+	sc, _ := drawn(t, w, h, crowd(5, 0), Dark)
+	before := sc.Layout.Member(3)
+	s := crowd(6, 0)
+	view := func(wall float64, reduced bool) *View {
+		return &View{State: s, Now: 1e9, Wall: wall, Tick: 1e8, Client: 8e6, Reduced: reduced}
+	}
+	sc.Rearrange(w, h, ids(6), 4, false, 0)
+	aim := Arrange(w, h, ids(6), 4, false, 0)
+	check(t, sc.Draw(view(10, false)))
+	if p := sc.Layout.Member(3); p.sub(before).len() > 0.01 || !sc.Gliding() {
+		t.Errorf("it leaps from %v to %v", before, p)
+	}
+	if d := sc.Layout.Member(6).sub(sc.Layout.Stage.Center()).len(); d > 120 {
+		t.Errorf("the one that comes begins %.0f from the middle", d)
+	}
+	last := before
+	for _, wall := range []float64{10.1, 10.2, 10.3} {
+		check(t, sc.Draw(view(wall, false)))
+		p := sc.Layout.Member(3)
+		if p == last || p.sub(aim.Member(3)).len() >= last.sub(aim.Member(3)).len() {
+			t.Errorf("at %v it has not come nearer: %v, %v", wall, last, p)
+		}
+		last = p
+		if r := sc.Layout.Routes[1][2]; math.Abs(r.to.sub(p).len()-sc.Layout.Radius-routeEnd) > sc.Layout.Radius {
+			t.Errorf("a route ends at %v, its member is at %v", r.to, p)
+		}
+	}
+	sc.Draw(view(10.41, false))
+	if sc.Gliding() || sc.Layout.Member(3) != aim.Member(3) || sc.Layout.Routes[1][2] != aim.Routes[1][2] ||
+		sc.Layout.Radius != aim.Radius {
+		t.Errorf("at the end it is at %v, not %v", sc.Layout.Member(3), aim.Member(3))
+	}
+	sc.Rearrange(w, h, ids(5), 4, false, 0)
+	s = crowd(5, 0)
+	sc.Draw(view(20, true))
+	if sc.Gliding() || sc.Layout.Member(3).sub(before).len() > 0.01 {
+		t.Errorf("with reduced motion it is at %v", sc.Layout.Member(3))
+	}
+}
+
+// A learner has the shape of a square, on the ring and in the log, whoever tells that it is one.
+func TestALearnerIsASquare(t *testing.T) {
+	corner := func(standing string, learner, alive bool) bool {
+		s := crowd(3, 0)
+		m := &s.Members[2]
+		m.Standing, m.Learner, m.Alive = standing, learner, alive
+		sc, _ := drawn(t, 786, 784, s, Dark)
+		at, far := sc.Layout.Member(3), 0.0
+		for _, p := range sc.place(m, at) {
+			far = max(far, p.sub(at).len())
+		}
+		return far > sc.Layout.Radius+3
+	}
+	for _, x := range []struct {
+		standing       string
+		learner, alive bool
+		want           bool
+	}{
+		{picture.StandingLearner, false, true, true}, {picture.StandingLearner, false, false, true},
+		{"", true, true, true}, {picture.StandingVoter, true, true, false}, {"", false, true, false},
+	} {
+		if got := corner(x.standing, x.learner, x.alive); got != x.want {
+			t.Errorf("%+v: a square is %v", x, got)
 		}
 	}
 }
