@@ -3,6 +3,8 @@ package picture
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"vitrine/core/trace"
 )
@@ -128,6 +130,9 @@ func (p *Picture) viewer() (v *member) {
 func (p *Picture) drawConf(s *State) {
 	c := &s.Conf
 	*c = Conf{Voters: c.Voters[:0], Learners: c.Learners[:0]}
+	if c.Voters == nil {
+		c.Voters, c.Learners = []uint64{}, []uint64{} // lists, and not null
+	}
 	v := p.viewer()
 	if v != nil {
 		c.By, c.Index, c.Quorum = v.ID, v.confIndex, len(v.voters)/2+1
@@ -196,4 +201,21 @@ func (p *Picture) changeWords(c *cell) string {
 		name = m.Name
 	}
 	return known.Kind + " " + cmp.Or(name, nameOf(known.Member))
+}
+
+// behind is how far the leader knows the learner of a promotion to be that it refuses, nil if nobody tells.
+func (p *Picture) behind(r *request, leader uint64) *Behind {
+	_, text, _ := strings.Cut(r.Text, " id=")
+	number, _, _ := strings.Cut(text, " ")
+	id, err := strconv.ParseUint(number, 10, 64)
+	m := p.find(leader)
+	if err != nil || m == nil {
+		return nil
+	}
+	for _, g := range m.progress {
+		if g.ID == id {
+			return &Behind{Member: id, Match: g.Match, Own: m.Synced}
+		}
+	}
+	return nil
 }

@@ -279,6 +279,9 @@ func (p *Picture) requestAtClient(e *trace.Event) {
 		r.Result = e.Text
 	case e.Member != 0:
 		r.Wire.Answered = int64(e.Now)
+		if e.Text != "" && r.Op == "member-promote" {
+			r.Behind = p.behind(r, e.Member)
+		}
 		r.add(stationAnswered, e, "")
 		if r.Client == Outside {
 			p.requestDone(r, e)

@@ -215,6 +215,8 @@ type Request struct {
 	Stations []Station `json:"stations"`
 	Denied   *Denied   `json:"denied,omitempty"` // who asks lacked a permission
 
+	Behind *Behind `json:"behind,omitempty"` // of a promotion that was refused
+
 	Lack    Lack    `json:"lack"`             // what one that is pending waits for
 	Missed  *Missed `json:"missed,omitempty"` // of a read that asked no leader: what it should have seen
 	Fate    string  `json:"fate,omitempty"`   // of one whose client does not know: FateHappened, FateNever
@@ -231,6 +233,13 @@ type Denied struct {
 	End    string `json:"end,omitempty"`
 	Member uint64 `json:"member"`
 	Index  uint64 `json:"index,omitempty"` // of the entry, 0 = before there was one
+}
+
+// Behind is how far a learner was, and its leader, when it was asked to vote.
+type Behind struct {
+	Member uint64 `json:"member"`
+	Match  uint64 `json:"match"`
+	Own    uint64 `json:"own"`
 }
 
 // Lack is what a request waits for, and of whom.

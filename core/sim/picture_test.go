@@ -64,6 +64,7 @@ func differs(fold, world *picture.State) string {
 	for i := range fold.Requests {
 		r := &fold.Requests[i]
 		r.Stations, r.Wire, r.Lack, r.Missed, r.Fate, r.FateRev = nil, picture.Wire{}, picture.Lack{}, nil, "", 0
+		r.Behind = nil
 	}
 	for i := range fold.Watches {
 		fold.Watches[i].Pushes = nil // nor is what is on its way to a client part of its state

@@ -78,6 +78,9 @@ func (t *Teller) Tell(e *trace.Event) (Line, bool) {
 		if e.Now > 0 {
 			line.Kind = "restarted"
 		}
+		if e.Now > 0 && e.C == 0 { // it has never run
+			line.Kind = "began"
+		}
 	case trace.MemberCrashed:
 		t.forget(e.Member)
 		line.Kind = "killed"

@@ -181,9 +181,9 @@ func (s *Scene) dead(m *picture.Member, at Point) {
 	s.centered(Point{at.X, at.Y + 6}, font, s.name(m), t.Muted)
 }
 
-// arc runs down until a member would call an election.
+// arc runs down until a member would call an election, as only one that votes does.
 func (s *Scene) arc(v *View, m *picture.Member, at Point) {
-	if m.Role == picture.RoleLeader || m.Timeout == 0 || v.Tick == 0 || m.ElectionAt == 0 {
+	if m.Role == picture.RoleLeader || !votes(m) || m.Timeout == 0 || v.Tick == 0 || m.ElectionAt == 0 {
 		return
 	}
 	left := clamp((float64(m.ElectionAt)-v.Now)/(float64(m.Timeout)*v.Tick), 0, 1)

@@ -1,6 +1,7 @@
 // What can be done to a member: one list for buttons and keys.
 
-import { act, memberOf, shown, toast, recorded } from './app.js';
+import { act, app, memberOf, shown, toast, recorded } from './app.js';
+import { notNow, voters } from './conf.js';
 import { name } from './format.js';
 import { t } from './i18n.js';
 
@@ -35,10 +36,32 @@ export const actions = {
     run: (m) => act({ cmd: 'transfer', member: m.id }),
   },
   stall: { key: 'F', not: (m) => !m.alive && 'not.down', run: (m) => act({ cmd: 'stall', member: m.id, value: '2s' }) },
+  promote: {
+    key: 'U',
+    not: (m) => (m.standing === 'removed' ? 'not.removed' : m.standing !== 'learner' && 'not.learner'),
+    run: (m) => change({ cmd: 'promote', id: m.id }),
+  },
+  remove: {
+    key: 'Q',
+    not: (m, f) =>
+      m.standing === 'removed' ? 'not.removed' : voters(f).length === 1 && m.standing === 'voter' && 'not.lastVoter',
+    run: (m) => change({ cmd: 'remove', id: m.id }),
+  },
 };
+const changes = ['promote', 'remove'];
 
 /** All actions, in the order of their buttons. */
 export const actionNames = /** @type {ActionName[]} */ (Object.keys(actions));
+
+/** @type {Set<number>} */
+export const asked = new Set(); // changes of the members that a control has asked for and that are not over
+
+// change asks the leader for a change of the members, as who may do everything.
+/** @param {Command} command */
+export function change(command) {
+  const answer = act({ ...command, member: app.frame.leader, as: 'root' });
+  if (answer?.request) asked.add(answer.request);
+}
 
 // isolated: every link from and to m is cut.
 /**
@@ -73,7 +96,7 @@ export function whyNot(action, m, f) {
   const why = recorded(f);
   if (why) return why;
   const key = actions[action].not(m, f);
-  return key ? t(key, { name: name(m.id) }) : '';
+  return key ? t(key, { name: name(m.id) }) : changes.includes(action) ? notNow(f) : '';
 }
 
 /**
@@ -139,13 +162,14 @@ export function split(f) {
     return;
   }
   if (f.members.length < 2) {
-    toast(t('not.alone', { name: name(1) }), true);
+    toast(t('not.alone', { name: name(shown(f)) }), true);
     return;
   }
-  const n = f.members.length,
-    first = f.leader || 1,
-    small = [];
-  for (let i = 0; i < Math.floor((n - 1) / 2) || i < 1; i++) small.push(((first - 1 + i) % n) + 1);
+  // From the leader on, voters first: learners stay with the rest.
+  const ids = voters(f).map((m) => m.id),
+    at = Math.max(0, ids.indexOf(f.leader)),
+    few = Math.max(1, Math.floor((ids.length - 1) / 2)),
+    small = [...ids.slice(at), ...ids.slice(0, at)].slice(0, few);
   const rest = f.members.map((m) => m.id).filter((id) => !small.includes(id));
   act({ cmd: 'cut', from: small, to: rest });
 }

@@ -194,7 +194,7 @@ export function toast(message, hint = false) {
 // one, else the leader, else the first.
 /** @param {Frame} frame */
 export function shown(frame) {
-  return frame.chosen.member || frame.leader || 1;
+  return frame.chosen.member || frame.leader || frame.members[0]?.id || 1;
 }
 
 /**

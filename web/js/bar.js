@@ -121,7 +121,7 @@ export function again(change) {
     field('seed').select();
     return;
   }
-  const order = { cmd: 'reset', members: app.frame?.members.length, ...change, seed };
+  const order = { cmd: 'reset', members: app.frame?.founded, ...change, seed };
   if (!act(order)) return;
   const address = new URL(location.href);
   address.searchParams.set('seed', String(order.seed));

@@ -15,6 +15,7 @@ const big = new Set([
   'crashed',
   'killed',
   'restarted',
+  'began',
   'paused',
   'resumed',
   'stepDown',

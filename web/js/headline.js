@@ -4,6 +4,7 @@ import { byId } from './dom.js';
 import { name, paint, termColor, text } from './format.js';
 import { has, list, onLanguage, t } from './i18n.js';
 import { app, isCut, serving } from './app.js';
+import { electorate, quorum as quorumOf, quorumWords, voters } from './conf.js';
 import { said } from './said.js';
 import { hung, names, notServing } from './why.js';
 
@@ -36,13 +37,13 @@ export function start(vitrine) {
 export function headline(f, led = 0) {
   if (app.broken?.epoch === f.epoch) return { title: t('head.stopped'), sub: app.broken.message, bad: true };
   if (f.violation) return { title: wrong(f.violation.number), sub: rule(f.violation), bad: true };
-  const up = f.members.filter(serving),
-    quorum = Math.floor(f.members.length / 2) + 1;
+  const up = voters(f).filter(serving),
+    quorum = quorumOf(f);
   const leader = f.members.find((m) => m.id === f.leader);
-  if (leader && !deaf(f, leader)) return leads(f, leader, up);
+  if (leader && !deaf(f, leader)) return leads(f, leader, f.members.filter(serving));
   if (up.length < quorum) {
     return {
-      title: t('head.noQuorum', { up: up.length, n: f.members.length }),
+      title: t('head.noQuorum', { up: up.length, n: electorate(f) }),
       sub: join([...troubles(f), t('head.noQuorumSub', { missing: quorum - up.length })]),
     };
   }
@@ -52,7 +53,7 @@ export function headline(f, led = 0) {
       sub: join([...troubles(f), t('head.deafSub')]),
       term: leader.term,
     };
-  if (Math.max(...sides(f).map((side) => side.filter(serving).length)) < quorum)
+  if (Math.max(...sides(f).map((side) => side.filter((m) => up.includes(m)).length)) < quorum)
     return { title: t('head.noSide', { n: quorum }), sub: join(troubles(f)) };
   return leaderless(f, up, quorum, led);
 }
@@ -65,15 +66,18 @@ export function headline(f, led = 0) {
 function leads(f, leader, up) {
   const others = f.members.filter((m) => m.role === 'leader' && m.alive && m.id !== leader.id);
   const away = up.filter((m) => m.id !== leader.id && isCut(f, leader.id, m.id) && isCut(f, m.id, leader.id));
+  const quorum = quorumOf(f),
+    decide = voters(f);
   const parts = [t('head.term', { term: leader.term }), members(f, up), ...hung(f.members, f.now)];
   if (others.length) parts.push(t('head.stale', { names: names(others), n: others.length }));
   else if (away.length) parts.push(t('head.away', { names: names(away), n: away.length }));
   else parts.push(...oneWay(f));
-  const quorum = Math.floor(f.members.length / 2) + 1,
-    reached = up.filter((m) => !away.includes(m));
+  const reached = decide.filter((m) => up.includes(m) && !away.includes(m));
   if (reached.length < quorum) parts.push(t('head.minority'));
   else if (reached.filter((m) => m.disk !== 'stalled').length < quorum) parts.push(t('head.disks'));
-  if (parts.length === 2) parts.push(t('head.committed', { n: f.commit }));
+  const sound = parts.length === 2;
+  if (sound || f.conf?.pending) parts.splice(2, 0, quorumWords(f, 'head.quorum'));
+  if (sound) parts.push(t('head.committed', { n: f.commit }));
   return { title: t('head.leads', { name: name(leader.id) }), sub: join(parts), leads: true, term: leader.term };
 }
 

@@ -4,6 +4,7 @@
 
 import { actionNames, actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf, shown, recorded } from './app.js';
+import { being } from './conf.js';
 import { byId, every } from './dom.js';
 import { able, bytes, element, keepFocus, name, paint, span, termColor, text, client } from './format.js';
 import { onLanguage, t } from './i18n.js';
@@ -88,7 +89,7 @@ function head(m, f) {
   const title = byId('member-name'),
     role = byId('member-role');
   paint(text(title, name(m.id)), m.alive ? termColor(m.term) : 'var(--muted)');
-  const state = m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`);
+  const state = being(m);
   text(role, f.chosen.member ? state : `${state} · ${t('member.following')}`);
 }
 
@@ -105,7 +106,7 @@ function body(m, f) {
     m.id,
     m.role === 'leader',
     campaigns(m),
-    f.members.length,
+    f.members.map((p) => p.id).join(),
     watches.map((w) => `${w.id}${w.open}`).join(),
   ].join('|');
   if (key !== built) {
@@ -191,6 +192,7 @@ function raft(m, f) {
                 .join(' ') || '–',
           ]
         : ['raft.lead', (m) => who(m.lead)],
+      ['raft.voters', (m) => (m.voters ? t('conf.quorum', { need: Math.floor(m.voters / 2) + 1, n: m.voters }) : '–')],
       ['raft.commit', (m) => `${m.commit} / ${m.applied}`],
       ['raft.last', (m) => `${m.first} … ${m.last}`],
       m.role === 'leader'
@@ -245,7 +247,12 @@ function peers(m, f) {
     rows.push((m) => {
       const g = m.progress?.find((g) => g.id === p.id);
       text(match, g ? `${g.match} / ${g.next}` : '–');
-      text(state, g ? `${g.state}${g.inflight ? ` +${g.inflight}` : ''}${g.active ? '' : ' ?'}` : '–');
+      text(
+        state,
+        g
+          ? `${g.state}${g.inflight ? ` +${g.inflight}` : ''}${g.active ? '' : ' ?'}${g.learner ? ` · ${t('raft.learner')}` : ''}`
+          : '–',
+      );
     });
   }
   const th = (key) => element('th', { scope: 'col' }, t(key));

@@ -2,7 +2,7 @@
 // every control is within reach of Tab besides.
 
 import { crashLeader, doTo, healAll, split } from './actions.js';
-import { act, app, refresh, vitrine } from './app.js';
+import { act, app, memberOf, refresh, vitrine } from './app.js';
 import { open as openAsk } from './ask.js';
 import { faster, step, toggleTheme, togglePlay } from './bar.js';
 import { byId, every, focused, input, where } from './dom.js';
@@ -10,6 +10,7 @@ import { element, icon } from './format.js';
 import { onLanguage, t, use, language } from './i18n.js';
 import { openLinks } from './links.js';
 import { closeMenu } from './menu.js';
+import { openMembers } from './members.js';
 import { gallery } from './replays.js';
 import { sheet } from './sheet.js';
 import { embedded, versions, whole } from './views.js';
@@ -27,6 +28,9 @@ const keys = {
   e: (f) => doTo('timeout', f),
   m: (f) => doTo('lead', f),
   f: (f) => doTo('stall', f),
+  u: (f) => doTo('promote', f),
+  q: (f) => doTo('remove', f),
+  n: openMembers,
   s: split,
   x: openLinks,
   h: healAll,
@@ -38,7 +42,7 @@ const keys = {
   v: () => whole(!('alone' in document.documentElement.dataset)),
   '?': help,
 };
-const figures = ['leader', 'follower', 'candidate', 'down', 'arc', 'lamp'];
+const figures = ['leader', 'follower', 'learner', 'candidate', 'down', 'arc', 'lamp'];
 const rows = [
   ['Space', 'play'],
   ['.', 'step'],
@@ -53,6 +57,9 @@ const rows = [
   ['E', 'timeout'],
   ['M', 'lead'],
   ['F', 'stall'],
+  ['N', 'members'],
+  ['U', 'promote'],
+  ['Q', 'remove'],
   ['S', 'split'],
   ['X', 'links'],
   ['H', 'heal'],
@@ -175,7 +182,7 @@ function pressed(e) {
   if (e.key !== ' ' && (!letters || embedded)) return;
   if (!app.frame) return;
   if (/^[0-9]$/.test(e.key)) {
-    if (Number(e.key) <= app.frame.members.length) {
+    if (e.key === '0' || memberOf(app.frame, Number(e.key))) {
       act({ cmd: 'select', member: Number(e.key) });
       sheet('member');
     }

@@ -1,7 +1,7 @@
 // The grid of all links: every direction in one place, for mouse and keyboard.
 
 import { toggleLink } from './actions.js';
-import { act, app, isCut, toast } from './app.js';
+import { act, app, isCut, shown, toast } from './app.js';
 import { byId } from './dom.js';
 import { element, keepFocus, name } from './format.js';
 import { t } from './i18n.js';
@@ -17,7 +17,7 @@ export function start(vitrine) {
 
 export function openLinks() {
   if (app.frame.members.length < 2) {
-    toast(t('not.alone', { name: name(1) }), true);
+    toast(t('not.alone', { name: name(shown(app.frame)) }), true);
     return;
   }
   box.dataset.key = '';
@@ -27,7 +27,7 @@ export function openLinks() {
 
 /** @param {Frame} f */
 function draw(f) {
-  const key = `${f.members.length}|${f.cuts.join(';')}`;
+  const key = `${f.members.map((m) => m.id)}|${f.cuts.join(';')}`;
   if (box.dataset.key === key) return;
   box.dataset.key = key;
   const ids = f.members.map((m) => m.id);

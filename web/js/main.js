@@ -17,6 +17,7 @@ import { start as startSaid } from './said.js';
 import { start as startBar } from './bar.js';
 import { start as startStage } from './stage.js';
 import { start as startMenu } from './menu.js';
+import { start as startMembers } from './members.js';
 import { start as startSheet } from './sheet.js';
 import { start as startLinks } from './links.js';
 import { start as startKeys } from './keys.js';
@@ -224,6 +225,7 @@ try {
     startBar,
     startStage,
     startMenu,
+    startMembers,
     startLinks,
     startSheet,
     startReplays,

@@ -210,7 +210,7 @@ function world(f) {
     members = pick(
       'members',
       Array.from({ length: 9 }, (_, i) => [i + 1, String(i + 1)]),
-      f.members.length,
+      f.founded,
     ),
     ticks = [...new Set([4, 10, 20, 50, f.raft.election || 10])].sort((a, b) => a - b),
     election = pick(

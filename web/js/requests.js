@@ -3,6 +3,7 @@
 
 import { byId } from './dom.js';
 import { act, app, refresh } from './app.js';
+import { refusal } from './conf.js';
 import { client, element, keepFocus, name, span, text } from './format.js';
 import { has, onLanguage, t } from './i18n.js';
 import { denial } from './users.js';
@@ -164,7 +165,10 @@ function dismiss(r) {
 }
 
 /** @param {ClientRequest} r */
-const remarks = (r) => [...(r.denied ? [denial(r)] : []), ...remarksOf(r)].map((words) => element('small', {}, words));
+const remarks = (r) =>
+  [...(r.denied ? [denial(r)] : []), refusal(r, app.frame), ...remarksOf(r)]
+    .filter(Boolean)
+    .map((words) => element('small', {}, words));
 
 // express: an answered read that has asked nobody.
 /** @param {ClientRequest} r */

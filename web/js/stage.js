@@ -6,6 +6,7 @@ import { crashed, crashLeader, doTo, down, healAll, healthy, noLeader, split } f
 import { act, app, memberOf, shown, recorded } from './app.js';
 import { open as openAsk } from './ask.js';
 import { openEntry, openMessage } from './card.js';
+import { being } from './conf.js';
 import { cutCommands } from './cuts.js';
 import { byId, every, where } from './dom.js';
 import { able, element, keepFocus, name, text } from './format.js';
@@ -190,8 +191,8 @@ function startTools(vitrine) {
     const dead = crashed.epoch === f.epoch && memberOf(f, crashed.id);
     back.hidden = !dead || dead.process !== 'crashed';
     if (dead) text(back.children[1], t('tools.back', { name: name(crashed.id) }));
-    able($('tool-split'), recorded(f) || (f.members.length < 2 && t('not.alone', { name: name(1) })));
-    able($('tool-links'), f.members.length < 2 && t('not.alone', { name: name(1) }));
+    able($('tool-split'), recorded(f) || (f.members.length < 2 && t('not.alone', { name: name(shown(f)) })));
+    able($('tool-links'), f.members.length < 2 && t('not.alone', { name: name(shown(f)) }));
     able(heal, healthy(f));
     text(heal.children[1], t(down(f).length && !f.cuts.length ? 'tools.restart' : 'tools.heal'));
   };
@@ -203,8 +204,11 @@ function startTools(vitrine) {
 /** @param {Vitrine} vitrine */
 function startMirror(vitrine) {
   const ul = $('members-list');
+  let present = '';
   vitrine.subscribe((f) => {
-    if (ul.childElementCount !== f.members.length) {
+    const ids = f.members.map((m) => m.id).join();
+    if (ids !== present) {
+      present = ids;
       keepFocus(ul, () =>
         ul.replaceChildren(
           ...f.members.map((m) =>
@@ -229,7 +233,7 @@ function startMirror(vitrine) {
         b,
         t('a11y.member', {
           name: name(m.id),
-          state: m.process === 'running' ? t(`role.${m.role}`, { term: m.term }) : t(`process.${m.process}`),
+          state: being(m),
           commit: m.commit,
           applied: m.applied,
           rev: m.revision,

@@ -65,9 +65,17 @@ test('cuts are said in few commands', () => {
 test('an action that can do nothing says so', () => {
   const dead = member(2, { process: 'crashed', alive: false });
   const possible = (m, f = frame()) => actionNames.filter((n) => !whyNot(n, m, f));
-  assert.deepEqual(possible(dead), ['restart', 'isolate']);
-  assert.deepEqual(possible(member(1, { role: 'leader' })), ['crash', 'kill', 'pause', 'isolate', 'stall']);
-  assert.deepEqual(possible(member(2)), ['crash', 'kill', 'pause', 'isolate', 'timeout', 'lead', 'stall']);
+  assert.deepEqual(possible(dead), ['restart', 'isolate', 'remove']);
+  assert.deepEqual(possible(member(1, { role: 'leader' })), ['crash', 'kill', 'pause', 'isolate', 'stall', 'remove']);
+  assert.deepEqual(possible(member(2)), ['crash', 'kill', 'pause', 'isolate', 'timeout', 'lead', 'stall', 'remove']);
+  const conf = { by: 1, index: 4, voters: [1], learners: [2], quorum: 1 };
+  const two = [member(1, { role: 'leader', standing: 'voter' }), member(2, { standing: 'learner' })];
+  assert.ok(possible(two[1], frame({ members: two, conf })).includes('promote'));
+  assert.ok(!possible(two[0], frame({ members: two, conf })).includes('remove')); // the last voter
+  assert.ok(possible(two[1], frame({ members: two, conf })).includes('remove'));
+  const busy = { ...conf, pending: { kind: 'promote', member: 2, index: 5, quorum: 2, voters: 2 } };
+  assert.ok(!possible(two[1], frame({ members: two, conf: busy })).includes('promote')); // one at a time
+  assert.ok(!possible(member(2, { standing: 'removed' })).includes('remove'));
   assert.ok(!possible(member(1), frame({ members: [member(1)] })).includes('isolate'));
 });
 

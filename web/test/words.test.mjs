@@ -15,6 +15,7 @@ const i18n = await import('../js/i18n.js');
 const { app } = await import('../js/app.js');
 const { clock, span, stamp } = await import('../js/format.js');
 const { headline } = await import('../js/headline.js');
+const { being: beingOf, pendingWords, quorumWords, refusal } = await import('../js/conf.js');
 const { joined, leads, words } = await import('../js/lines.js');
 const { loadSaid, said: inWords } = await import('../js/said.js');
 const { came, lack, order, remarksOf } = await import('../js/why.js');
@@ -79,12 +80,12 @@ const crash = (f, s1) => {
 
 test('the headline names what is wrong', () => {
   app.frame = null;
-  assert.equal(said(), 'S1 leads | term 2 · all 5 members up · 9 entries committed');
+  assert.equal(said(), 'S1 leads | term 2 · all 5 members up · 3 of 5 voters decide · 9 entries committed');
   assert.equal(
     said((f, s1, s2) => {
       s2.process = 'paused';
     }),
-    'S1 leads | term 2 · 4 of 5 members up: S2 is paused · 9 entries committed',
+    'S1 leads | term 2 · 4 of 5 members up: S2 is paused · 3 of 5 voters decide · 9 entries committed',
   );
   assert.equal(
     said((f, s1) => Object.assign(s1, { disk: 'stalled', diskUntil: 2.4e9 })),
@@ -105,6 +106,64 @@ test('the headline names what is wrong', () => {
     }),
     'S1 leads | term 2 · all 5 members up · S3 is cut off from the leader',
   );
+});
+
+test('who decides is what the leader has applied, and what is on its way is told as such', () => {
+  const conf =
+    (change) =>
+    (f, ...members) => {
+      for (const m of members) m.standing = 'voter';
+      f.conf = { by: 1, index: 9, voters: [1, 2, 3, 4, 5], learners: [], quorum: 3 };
+      change(f, ...members);
+    };
+  const learner = conf((f, s1, s2, s3, s4, s5) => {
+    s5.standing = 'learner';
+    f.conf = { by: 1, index: 9, voters: [1, 2, 3, 4], learners: [5], quorum: 3 };
+    f.conf.pending = { kind: 'promote', member: 5, index: 12, quorum: 3, voters: 5 };
+  });
+  assert.equal(
+    said(learner),
+    'S1 leads | term 2 · all 5 members up · 3 of 4 voters decide, 3 of 5 once S1 has applied entry 12' +
+      ' · 9 entries committed',
+  );
+  assert.equal(
+    pendingWords(frame(learner)),
+    'On its way: S5 becomes a voter. Entry 12 is in the log of S1, which has not applied it: until then the old majority decides.',
+  );
+  const lost = conf((f, s1, s2, s3, s4, s5) => {
+    learner(f, s1, s2, s3, s4, s5);
+    for (const m of [s2, s3]) Object.assign(m, { process: 'crashed', alive: false });
+    f.leader = 0;
+  });
+  assert.match(said(lost), /^No majority: 2 of 4 voters are up/); // the learner is up, and counts for nothing
+  assert.equal(quorumWords(frame()), '3 of 5 voters'); // a recording that tells of none
+  const being = (change) => beingOf(Object.assign(frame().members[1], change));
+  assert.match(being({ standing: 'learner' }), /^learner in term 2/);
+  assert.match(being({ standing: 'removed', process: 'crashed' }), /^removed: .* · crashed/);
+  assert.match(being({ standing: 'voter', joining: true }), /^joining/);
+});
+
+test('a refused change says why, by name', () => {
+  const f = frame((f) => {
+    f.conf = { by: 1, index: 9, voters: [1, 2, 3, 4, 5], learners: [], quorum: 3 };
+  });
+  const behind = {
+    op: 'member-promote',
+    status: 'error',
+    error: 'etcdserver: can only promote a learner member which is in sync with leader',
+    behind: { member: 6, match: 12, own: 401 },
+  };
+  assert.equal(
+    refusal(behind, f),
+    'S6 has the log up to 12, S1 up to 401: a learner is promoted from 90 % on, here from 361.',
+  );
+  assert.match(
+    refusal({ op: 'member-add', status: 'error', error: 'etcdserver: unhealthy cluster' }, f),
+    /S1 must have/,
+  );
+  assert.equal(refusal({ op: 'put', status: 'error', error: 'etcdserver: unhealthy cluster' }, f), '');
+  for (const key of ['unhealthy', 'started', 'behind', 'learners', 'voter', 'gone'])
+    assert.ok(i18n.has(`refused.${key}`), key);
 });
 
 test('and what follows from it', () => {
@@ -172,7 +231,7 @@ test('and in Chinese', () => {
     said((f, s1, s2) => {
       s2.process = 'paused';
     }),
-    'S1 是领导者 | 任期 2 · 5 个成员中 4 个在线：S2 已暂停 · 已提交 9 个条目',
+    'S1 是领导者 | 任期 2 · 5 个成员中 4 个在线：S2 已暂停 · 5 个投票者中 3 个决定 · 已提交 9 个条目',
   );
   assert.match(said(crash), /^S1 已崩溃：还没有领导者/);
   i18n.use('en', false);

@@ -18,6 +18,8 @@ interface Frame {
   tick: number;
   chosen: { member: number; link: [number, number]; request: number };
   members: Member[];
+  conf: Conf;
+  founded: number;
   cuts: [number, number][];
   clients: { id: number; done: number; failed: number }[];
   requests: ClientRequest[];
@@ -39,6 +41,16 @@ interface Source {
   files?: { member: number; name: string; id: string; from: number; to: number; events: number; lost: boolean }[];
 }
 
+/** Who decides, as one member sees it. */
+interface Conf {
+  by: number;
+  index: number;
+  voters: number[];
+  learners: number[];
+  quorum: number;
+  pending?: { kind: string; member: number; index: number; quorum: number; voters: number };
+}
+
 interface Dials {
   loss: number;
   duplicate: number;
@@ -55,6 +67,9 @@ interface Member {
   name: string;
   role: 'follower' | 'candidate' | 'pre-candidate' | 'leader';
   learner: boolean;
+  standing: '' | 'voter' | 'learner' | 'removed';
+  joining: boolean;
+  voters: number;
   alive: boolean;
   process: 'running' | 'paused' | 'crashed' | 'killed' | 'stopped' | 'starting' | 'unknown';
   reason?: string;
@@ -133,6 +148,7 @@ interface ClientRequest {
   done?: number;
   stations: Station[];
   denied?: { user: string; lacks: string; key?: string; end?: string; member: number; index?: number };
+  behind?: { member: number; match: number; own: number };
   lack?: Lack;
   missed?: { revision: number; text: string; at: number };
   fate?: 'happened' | 'never';
