@@ -24,15 +24,18 @@ func (b *browser) addMember(button string) {
 		b.keys("n")
 	}
 	b.until("the members", `!document.getElementById('menu').hidden && document.getElementById('add-learner')`)
-	b.until("a button that can be pressed", fmt.Sprintf(`document.getElementById(%q).ariaDisabled === 'false'`, button))
+	b.until("a button to press", fmt.Sprintf(`document.getElementById(%q).ariaDisabled === 'false'`, button))
 	b.click("#" + button)
 }
 
 // standing is a condition: who decides, and who learns.
 func standing(quorum, voters, learners int) string {
-	return fmt.Sprintf(`s.conf.quorum === %d && s.conf.voters.length === %d && s.conf.learners.length === %d`, quorum, voters,
-		learners)
+	return fmt.Sprintf(`s.conf.quorum === %d && s.conf.voters.length === %d && s.conf.learners.length === %d`,
+		quorum, voters, learners)
 }
+
+// title is what the title of an element says.
+func title(id string) string { return `document.getElementById('` + id + `').title` }
 
 // settled lets time pass until nothing is on its way and nobody joins.
 func (b *browser) settled(what, js string) {
@@ -53,7 +56,7 @@ func TestMembersComeAndGo(t *testing.T) {
 	b.until("the learner on its way", `s.conf.pending.kind === 'learner' && s.conf.pending.member === 6 &&
 		s.members.length === 5 && `+standing(3, 5, 0)+` &&
 		document.getElementById('menu').textContent.includes('S6 is added as a learner')`)
-	b.until("one change at a time", `document.getElementById('add-member').title.startsWith('One change at a time')`)
+	b.until("one change at a time", title("add-member")+`.startsWith('One change at a time')`)
 	b.shot("members-pending")
 	b.do(`for (let i = 0; i < 4000 && vitrine.state().members.length < 6; i++)
 		vitrine.dispatch({ cmd: 'step', unit: 'event' })`)
@@ -88,14 +91,15 @@ func TestMembersComeAndGo(t *testing.T) {
 	if ok != "" {
 		t.Errorf("the quorum changes when the leader applies entry %d: %s", index, ok)
 	}
-	b.settled("six voters", standing(4, 6, 0)+` && document.getElementById('act-promote').title.startsWith('S6 is no learner')`)
+	b.settled("six voters", standing(4, 6, 0)+` && `+title("act-promote")+`.startsWith('S6 is no learner')`)
 
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'set', name: 'apply', value: '0s', member: %d });
 		vitrine.dispatch({ cmd: 'select', member: %[1]d })`, leader))
 	b.until("the leader's panel", fmt.Sprintf(`document.getElementById('member-name').textContent === 'S%d'`, leader))
 	b.click("#act-remove")
 	b.do(`vitrine.step(5e8)`)
-	b.until("a ghost", fmt.Sprintf(`s.members.find((m) => m.id === %d)?.standing === 'removed' && `, leader)+standing(3, 5, 0))
+	b.until("a ghost", fmt.Sprintf(`s.members.find((m) => m.id === %d)?.standing === 'removed' && `, leader)+
+		standing(3, 5, 0))
 	b.until("the word for it", `document.getElementById('member-role').textContent.startsWith('removed')`)
 	b.shot("members-ghost")
 	b.do(`vitrine.step(5e9)`)
@@ -126,13 +130,15 @@ func TestChangesAreRefused(t *testing.T) {
 	b.settled("one learner at a time", `document.getElementById('toast').textContent.includes('etcd takes one at a time')`)
 	b.keys(escape)
 	b.do(`vitrine.dispatch({ cmd: 'isolate', member: 4 });
-		for (let i = 0; i < 60; i++) vitrine.dispatch({ cmd: 'put', key: 'k' + i, value: 'v', member: vitrine.state().leader });
+		for (let i = 0; i < 60; i++)
+			vitrine.dispatch({ cmd: 'put', key: 'k' + i, value: 'v', member: vitrine.state().leader });
 		vitrine.step(1e9); vitrine.dispatch({ cmd: 'select', member: 4 })`)
 	b.until("the learner's panel", `document.getElementById('member-name').textContent === 'S4' &&
 		document.getElementById('act-promote').ariaDisabled === 'false'`)
 	b.click("#act-promote")
 	b.do(`vitrine.step(1e9)`)
-	b.until("how far it is", `/S4 has the log up to \d+, S\d up to \d+/.test(document.getElementById('toast').textContent)`)
+	b.until("how far it is",
+		`/S4 has the log up to \d+, S\d up to \d+/.test(document.getElementById('toast').textContent)`)
 	b.shot("members-refused")
 	b.click("#lang")
 	b.until("the same in Chinese", `/S4 的日志到 \d+/.test(document.getElementById('lane').textContent)`)

@@ -105,11 +105,12 @@ func TestMembersComeAndGo(t *testing.T) {
 	if m := &s.Members[2]; m.Standing != StandingRemoved || !s.Present(m) {
 		t.Errorf("removed, and running: %+v", m)
 	}
-	if s = fold(Options{}, append(events, trace.Event{Kind: trace.MemberStopped, Member: 3})...); s.Present(&s.Members[2]) {
+	s = fold(Options{}, append(events, trace.Event{Kind: trace.MemberStopped, Member: 3})...)
+	if s.Present(&s.Members[2]) {
 		t.Errorf("removed, and stopped: %+v", s.Members[2])
 	}
-	if s = fold(Options{}, append(events, trace.Event{Kind: trace.MemberCrashed, Member: 4, A: 1})...); s.Members[3].Standing !=
-		StandingLearner || !s.Present(&s.Members[3]) {
+	s = fold(Options{}, append(events, trace.Event{Kind: trace.MemberCrashed, Member: 4, A: 1})...)
+	if s.Members[3].Standing != StandingLearner || !s.Present(&s.Members[3]) {
 		t.Errorf("a learner that crashed: %+v", s.Members[3])
 	}
 }

@@ -63,7 +63,8 @@ const window = 24
 func opens(cfg sim.Config, commands []script.Timed, change func(*world)) player.Open {
 	return func(sink func(player.Facts) trace.Sink) (player.Source, error) {
 		w := &world{until: math.MaxInt64, facts: player.Facts{
-			Kind: player.Simulation, Seed: cfg.Seed, Members: cfg.Members, Tick: int64(cfg.TickEvery), Client: int64(cfg.Network.Client),
+			Kind: player.Simulation, Seed: cfg.Seed, Members: cfg.Members,
+			Tick: int64(cfg.TickEvery), Client: int64(cfg.Network.Client),
 			Raft:    player.Raft{Election: cfg.ElectionTicks, NoPreVote: cfg.NoPreVote, NoCheckQuorum: cfg.NoCheckQuorum},
 			Picture: picture.Options{Window: window, Lights: sim.Lights()},
 		}}

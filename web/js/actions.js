@@ -8,6 +8,9 @@ import { t } from './i18n.js';
 /** @param {Member} m */
 const dead = (m) => !m.alive && m.process !== 'starting';
 
+/** @param {Member} m */
+const voteless = (m) => (m.standing === 'learner' || m.standing === 'removed') && 'not.voteless';
+
 // not is the key of the reason why an action is impossible now, or nothing.
 /** @typedef {keyof typeof actions} ActionName */
 export const actions = {
@@ -26,13 +29,13 @@ export const actions = {
   },
   timeout: {
     key: 'E',
-    not: (m) => (m.process !== 'running' ? 'not.down' : m.role === 'leader' && 'not.leads'),
+    not: (m) => (m.process !== 'running' ? 'not.down' : m.role === 'leader' ? 'not.leads' : voteless(m)),
     run: (m) => act({ cmd: 'campaign', member: m.id }),
   },
   lead: {
     key: 'M',
     not: (m, f) =>
-      m.process !== 'running' ? 'not.down' : !f.leader ? 'not.leader' : f.leader === m.id && 'not.already',
+      m.process !== 'running' ? 'not.down' : !f.leader ? 'not.leader' : f.leader === m.id ? 'not.already' : voteless(m),
     run: (m) => act({ cmd: 'transfer', member: m.id }),
   },
   stall: { key: 'F', not: (m) => !m.alive && 'not.down', run: (m) => act({ cmd: 'stall', member: m.id, value: '2s' }) },

@@ -194,8 +194,10 @@ function oneWay(f) {
  * @param {Member[]} up
  */
 function members(f, up) {
-  const n = f.members.length;
-  return up.length === n
+  const here = f.members.filter((m) => m.standing !== 'removed'),
+    n = here.length,
+    running = up.filter((m) => here.includes(m)).length;
+  return running === n
     ? t('head.allUp', { n })
-    : t('head.someDown', { up: up.length, all: n, what: list(notServing(f.members)) });
+    : t('head.someDown', { up: running, all: n, what: list(notServing(here)) });
 }

@@ -247,10 +247,16 @@ function peers(m, f) {
     rows.push((m) => {
       const g = m.progress?.find((g) => g.id === p.id);
       text(match, g ? `${g.match} / ${g.next}` : '–');
+      const more = (on, words) => (on ? words : '');
       text(
         state,
         g
-          ? `${g.state}${g.inflight ? ` +${g.inflight}` : ''}${g.active ? '' : ' ?'}${g.learner ? ` · ${t('raft.learner')}` : ''}`
+          ? [
+              g.state,
+              more(g.inflight, ` +${g.inflight}`),
+              more(!g.active, ' ?'),
+              more(g.learner, ` ${t('raft.learner')}`),
+            ].join('')
           : '–',
       );
     });

@@ -9,7 +9,8 @@ import { onLanguage, t } from './i18n.js';
 const box = byId('menu');
 let open = null; // what draws it: {key(frame), fill(frame)}
 let drawn = '',
-  back = null;
+  back = null,
+  wanted = 0; // the top that it would like
 
 /** @param {Vitrine} vitrine */
 export function start(vitrine) {
@@ -46,7 +47,14 @@ export function show(menu, { left, right, top }) {
   const onRight = right - area.left + 12;
   const onLeft = Math.max(8, left - area.left - 12 - width);
   box.style.left = `${onRight + width + 8 <= area.width ? onRight : onLeft}px`;
-  box.style.top = `${Math.max(8, Math.min(top - area.top, area.height - box.offsetHeight - 8))}px`;
+  wanted = top - area.top;
+  settle();
+}
+
+// settle keeps it on the stage, also when it grows.
+function settle() {
+  const room = document.body.getBoundingClientRect().height - box.offsetHeight - 8;
+  box.style.top = `${Math.max(8, Math.min(wanted, room))}px`;
 }
 
 export function closeMenu() {
@@ -66,6 +74,7 @@ function draw(f) {
   if (key !== drawn) {
     drawn = key;
     keepFocus(box, () => box.replaceChildren(...open.fill(f)));
+    settle();
   }
   open.update?.(f);
 }

@@ -128,7 +128,8 @@ test('who decides is what the leader has applied, and what is on its way is told
   );
   assert.equal(
     pendingWords(frame(learner)),
-    'On its way: S5 becomes a voter. Entry 12 is in the log of S1, which has not applied it: until then the old majority decides.',
+    'On its way: S5 becomes a voter. ' +
+      'Entry 12 is in the log of S1, which has not applied it: until then the old majority decides.',
   );
   const lost = conf((f, s1, s2, s3, s4, s5) => {
     learner(f, s1, s2, s3, s4, s5);
