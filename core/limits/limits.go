@@ -166,8 +166,10 @@ const (
 	V2PageBytes = 1 << 20
 	// V2Logins bounds the logins that are kept so that not each request compares a password.
 	V2Logins = 1_000
-	// V2Tidiers bounds the leases that are revoked at once because nothing hangs on them any more.
+	// V2Tidiers bounds the leases that are revoked at once because nothing hangs on them any more, V2Untidy those that
+	// wait for it; others end by themselves.
 	V2Tidiers = 4
+	V2Untidy  = 10_000
 )
 
 // Watches.

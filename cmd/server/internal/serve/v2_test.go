@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"vitrine/core/pb"
@@ -111,6 +113,46 @@ func TestVersion2SweepsUp(t *testing.T) {
 			Key: []byte("_vitrine/v2/keys/t/"), RangeEnd: []byte("_vitrine/v2/keys/t0"), CountOnly: true})
 		return err == nil && resp.Count == 0
 	})
+}
+
+// TestVersion2SwapsOnce: of those who compare and swap at once, at whichever member, one wins each time.
+func TestVersion2SwapsOnce(t *testing.T) {
+	c := newCluster(t, 3, "--enable-v2")
+	if status, body := c.old(0, "PUT", "/v2/keys/n", "value=0"); status != 201 {
+		t.Fatalf("%d %s", status, body)
+	}
+	const clients, each = 6, 10
+	var wg sync.WaitGroup
+	for i := range clients {
+		wg.Go(func() {
+			for done := 0; done < each; {
+				var now struct{ Node struct{ Value string } }
+				status, body := c.old(i%3, "GET", "/v2/keys/n?quorum=true", "")
+				if err := json.Unmarshal([]byte(body), &now); err != nil || status != 200 {
+					t.Errorf("%d %s", status, body)
+					return
+				}
+				n, err := strconv.Atoi(now.Node.Value)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				status, body = c.old((i+1)%3, "PUT", "/v2/keys/n?prevValue="+now.Node.Value, fmt.Sprint("value=", n+1))
+				switch status {
+				case 200:
+					done++
+				case 412:
+				default:
+					t.Errorf("%d %s", status, body)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if _, body := c.old(2, "GET", "/v2/keys/n?quorum=true", ""); !strings.Contains(body, `"value":"60"`) {
+		t.Errorf("%d swaps ended at %s", clients*each, body)
+	}
 }
 
 // TestVersion2IsOff where nobody asks for it, and ends with the server.

@@ -2,13 +2,16 @@ package v2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"vitrine/cmd/server/internal/tasks"
 	"vitrine/core/api"
+	"vitrine/core/limits"
 	"vitrine/core/pb"
 )
 
@@ -18,6 +21,7 @@ type store struct {
 	now     func() time.Time
 	ctx     context.Context // ends with the handler
 	tidy    *tasks.Pool
+	untidy  atomic.Int64 // what waits for it
 	figures figures
 }
 
@@ -28,8 +32,18 @@ type term struct{ lease, expires int64 }
 type plan struct {
 	compare  []*pb.Compare
 	ops      []*pb.RequestOp
+	note     *pb.RequestOp // of a removal, the last of its operations
 	answer   func(*pb.TxnResponse) (*Event, error)
 	replaced int64 // the lease of the node that was there; 0: none
+}
+
+// do is the transaction, which reads the way to a node if it is not as it was.
+func (p *plan) do(target string) *pb.TxnRequest {
+	ops := p.ops
+	if p.note != nil {
+		ops = append(ops[:len(ops):len(ops)], p.note)
+	}
+	return &pb.TxnRequest{Compare: p.compare, Success: ops, Failure: lookups(target, false)}
 }
 
 // change decides what a request does and does it, until nothing has changed between the two.
@@ -66,8 +80,11 @@ func (s *store) change(ctx context.Context, who api.Identity, q *request) (*Even
 			}
 			continue // and decide with it
 		}
-		resp, err := ask[pb.TxnResponse](ctx, s, who, &pb.TxnRequest{Compare: p.compare, Success: p.ops,
-			Failure: lookups(target, false)})
+		resp, err := ask[pb.TxnResponse](ctx, s, who, p.do(target))
+		if errors.Is(err, api.ErrNoSpace) && p.note != nil {
+			p.note = nil // to make room matters more than to tell how
+			resp, err = ask[pb.TxnResponse](ctx, s, who, p.do(target))
+		}
 		if err != nil {
 			return nil, s.drop(t, err)
 		}
@@ -322,8 +339,7 @@ func (s *store) takeAway(p plan, path string, w *way, a action) *plan {
 	if w.leaf.dir {
 		p.ops = append(p.ops, del(&pb.DeleteRangeRequest{Key: []byte(key), RangeEnd: end(key)}))
 	}
-	p.ops = append(p.ops, noted(path, a))
-	p.replaced = w.leaf.lease
+	p.note, p.replaced = noted(path, a), w.leaf.lease
 	p.answer = func(resp *pb.TxnResponse) (*Event, error) {
 		gone := resp.Responses[at].GetResponseDeleteRange().GetPrevKvs()
 		if len(gone) != 1 {
@@ -368,7 +384,12 @@ func (s *store) release(lease int64) {
 	if lease&^leaseBits != leaseClass {
 		return
 	}
+	if s.untidy.Add(1) > limits.V2Untidy {
+		s.untidy.Add(-1)
+		return
+	}
 	s.tidy.Go(func() {
+		defer s.untidy.Add(-1)
 		_, _ = ask[pb.LeaseRevokeResponse](s.ctx, s, own, &pb.LeaseRevokeRequest{ID: lease})
 	})
 }

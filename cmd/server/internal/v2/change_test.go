@@ -2,10 +2,12 @@ package v2
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"vitrine/core/api"
 	"vitrine/core/limits"
 	"vitrine/core/pb"
 )
@@ -220,6 +222,57 @@ func TestForeignKeys(t *testing.T) {
 			`"createdIndex":8}}`)
 	c.want("PUT", "/v2/keys"+strings.Repeat("/a", limits.V2Depth+1), "value=1", 400,
 		`{"errorCode":210,"message":"Invalid POST form","cause":"the path has more than 63 parts","index":0}`)
+}
+
+// TestRoomIsMade: where there is no room for a note there is none, and the node goes all the same.
+func TestRoomIsMade(t *testing.T) {
+	c := open(t)
+	c.must("PUT", "/v2/keys/f", "value=1")
+	c.refuse = func(call api.Call) error {
+		if r, ok := call.Body.(*pb.TxnRequest); ok && slices.ContainsFunc(r.Success, func(o *pb.RequestOp) bool {
+			return o.GetRequestPut() != nil
+		}) {
+			return api.ErrNoSpace
+		}
+		return nil
+	}
+	c.want("PUT", "/v2/keys/f", "value=2", 500, `{"errorCode":300,"message":"Raft Internal Error",`+
+		`"cause":"etcdserver: mvcc: database space exceeded","index":0}`)
+	c.want("DELETE", "/v2/keys/f?prevValue=1", "", 200, `{"action":"compareAndDelete",`+
+		`"node":{"key":"/f","modifiedIndex":3,"createdIndex":2},`+
+		`"prevNode":{"key":"/f","value":"1","modifiedIndex":2,"createdIndex":2}}`)
+	c.want("GET", "/v2/keys/f?wait=true&waitIndex=3", "", 200, `{"action":"delete",`+
+		`"node":{"key":"/f","modifiedIndex":3,"createdIndex":2},`+
+		`"prevNode":{"key":"/f","value":"1","modifiedIndex":2,"createdIndex":2}}`)
+}
+
+// FuzzPaths: every path has a key of its own, which says what its path is, and is within the ranges of the directories
+// above it.
+func FuzzPaths(f *testing.F) {
+	for _, p := range []string{"", "/", "/a", "a//b/", "/a/../b", "/_a/.b", "/\x00/\xff"} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		p := clean(raw)
+		if p == root {
+			return
+		}
+		if back, ok := pathOf([]byte(keyOf(p))); !ok || back != p {
+			t.Fatalf("%q has the key %q, which has the path %q %v", p, keyOf(p), back, ok)
+		}
+		dir, name := split(p)
+		if join(dir, name) != p || !within(dir, p) {
+			t.Fatalf("%q is %q in %q", p, name, dir)
+		}
+		if _, ok := pathOf([]byte(noteOf(dir))); ok {
+			t.Fatalf("the note of %q is a node", dir)
+		}
+		for _, d := range append(above(p), root) {
+			if key := keyOf(p); key <= keyOf(d) || key >= string(end(keyOf(d))) {
+				t.Fatalf("%q is not in the range of %q", p, d)
+			}
+		}
+	})
 }
 
 // FuzzRecords: what is read is written the same way, and nothing else is read.

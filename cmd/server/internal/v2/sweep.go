@@ -41,8 +41,14 @@ func (s *store) sweepAfter(events []*pb.Event) (more bool, err error) {
 		return true, nil
 	}
 	e, err := entryOf(p, ev.PrevKv)
-	if err != nil || e.expires == 0 || e.expires > s.now().UnixNano() {
-		return true, nil // it was removed, or is none of ours
+	if err != nil || e.lease == 0 {
+		return true, nil // it is none of ours, or cannot run out
+	}
+	if _, how, err := s.noteAbout(s.ctx, p, ev.Kv.ModRevision); err != nil || how != byTheWay {
+		if compacted(err) {
+			err = nil // nobody can tell any more
+		}
+		return true, err
 	}
 	s.figures.expired.Add(1)
 	if f := s.door.Figures(); e.dir && f.Leading {
