@@ -187,14 +187,16 @@ powercut-few: server
 	cd $(CUT) && $(GO) vet ./... && VITRINE_BIN=$(CURDIR)/bin/vitrine POWERCUT_KEEP=$(CURDIR)/build/powercut $(GO) test -count=1 ./...
 	@cd $(CUT) && $(GO) run . || echo "POWER CUTS ARE LEFT OUT: only the model of the disk was tested"
 
-# Needs root, unshare, iproute2 and curl, and says what is missing.
+# Both need root, unshare, iproute2 and curl, and say what is missing.
 ## conformance: etcd's own end-to-end tests, ours beside etcd's results; half an hour
 conformance: server
 	cd $(CONFORM) && $(GO) vet ./... && $(GO) test ./... && $(GO) run . -vitrine $(CURDIR)/bin/vitrine
 
 ## conformance-smoke: a selection of them; some three minutes
 conformance-smoke: server
-	cd $(CONFORM) && $(GO) vet ./... && $(GO) test ./... && $(GO) run . -vitrine $(CURDIR)/bin/vitrine -smoke
+	cd $(CONFORM) && $(GO) vet ./... && $(GO) test ./... && $(GO) build -o $(CURDIR)/build/conformance/conformance .
+	@cd $(CONFORM) && $(CURDIR)/build/conformance/conformance -vitrine $(CURDIR)/bin/vitrine -smoke || \
+	  { [ $$? -eq 3 ] && echo "ETCD'S OWN TESTS ARE LEFT OUT: only what runs them was tested"; }
 
 ## bench: puts and gets against etcd in one run, as ratios; BENCH='-members 3 -tls -auth', BENCH='-leases 1000000', BENCH='-defrag 1073741824'
 bench: server

@@ -16,7 +16,8 @@
 // reason; a gap that has closed is a failure too, so that the list stays true. Where
 // vitrine fails, etcd is asked at once whether the machine is to blame.
 //
-// The exit code is 0 if vitrine does what etcd does, 1 if not, 2 if it cannot be tried.
+// The exit code is 0 if vitrine does what etcd does, 1 if not, 2 if something goes wrong, 3 if this machine cannot
+// run the tests.
 package main
 
 import (
@@ -69,7 +70,7 @@ func run(o options) (int, error) {
 		return 2, fmt.Errorf("say what to try: -vitrine PROGRAM or -etcd")
 	}
 	if missing := unavailable(); missing != nil {
-		return 2, fmt.Errorf("CANNOT RUN ETCD'S TESTS HERE: %w", missing)
+		return 3, fmt.Errorf("CANNOT RUN ETCD'S TESTS HERE: %w", missing)
 	}
 	only, err := regexp.Compile(o.run)
 	if err != nil {
