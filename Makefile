@@ -151,10 +151,10 @@ browser:
 	$(GO) test -count=1 -tags browser ./wasm/... ./web/...
 
 # Half a minute for a few, an hour for all of them; VISITORS=17 is the seventeenth once more.
-## visitors: 300 random visitors of the page: mouse, keys and fingers on all that it has
+## visitors: 300 random visitors of the page with mouse, keys and fingers; axe-core on every view, theme, language and size
 visitors:
 	$(GO) run -trimpath ./web/build -quality 4
-	$(GO) test -count=1 -tags browser -timeout 3h -run TestVisitors ./web -args -visitors=$(VISITORS)
+	$(GO) test -count=1 -tags browser -timeout 3h -run 'TestVisitors|TestAxe' ./web -args -visitors=$(VISITORS) -access.all
 
 ## bars: what the page costs: bytes, time to a running cluster, a frame, a second of the world, a pause
 bars: page

@@ -1,5 +1,6 @@
 // The sentence that says what the cluster is doing, and what is wrong with it.
 
+import { cover } from './cover.js';
 import { byId } from './dom.js';
 import { name, paint, termColor, text } from './format.js';
 import { has, list, onLanguage, t } from './i18n.js';
@@ -27,6 +28,30 @@ export function start(vitrine) {
   };
   vitrine.subscribe(show);
   onLanguage(() => show(app.frame));
+  new ResizeObserver(room).observe(byId('headline'));
+  vitrine.ready.then(room, () => {});
+}
+
+// The headline takes as many lines as it needs, and the drawing makes room for them:
+// at once, and goes back only when it has been shorter for a while. Words change more
+// often than members should move.
+const calm = 4000; // ms
+let tall = 0,
+  back;
+function room() {
+  const box = byId('headline'),
+    low = byId('stage').clientHeight < 300, // there it has one line, and lies over what is there
+    bottom = low || !box.offsetHeight ? 0 : box.offsetTop + box.offsetHeight + 2;
+  document.body.style.setProperty('--head', `${bottom}px`);
+  clearTimeout(back);
+  if (bottom >= tall || low) take(bottom);
+  else back = setTimeout(take, calm, bottom);
+}
+
+/** @param {number} bottom */
+function take(bottom) {
+  tall = bottom;
+  cover('headline', bottom);
 }
 
 // headline of a frame: {title, sub, term, leads, bad}. led is the member that led last.

@@ -529,7 +529,7 @@ function layer(which, l, words) {
     'section',
     { class: `layer ${which}${l || which === 'base' ? '' : ' none'}` },
     element(
-      'h4',
+      'h3',
       {},
       t(`store.${which}`),
       l ? element('span', { class: 'lab' }, ` ${t('mvcc.ops', { n: l.ops })}`) : null,

@@ -38,7 +38,7 @@ export function start(vitrine) {
 function contents(m, f) {
   const of = { member: m.id };
   return [
-    element('h4', {}, t('more.member', { name: name(m.id) })),
+    element('h3', {}, t('more.member', { name: name(m.id) })),
     button(
       'torn',
       () => ({ cmd: 'crash', torn: 50, ...of }),
@@ -74,7 +74,7 @@ function contents(m, f) {
       (d) => turned(d, m.id).clock,
       (v) => ({ cmd: 'clock', value: v.toFixed(2), ...of }),
     ),
-    element('h4', {}, t('more.network')),
+    element('h3', {}, t('more.network')),
     slider(
       'jitter',
       time(0.1e6, 500e6),
@@ -87,7 +87,7 @@ function contents(m, f) {
       (d) => d.duplicate,
       (v) => ({ cmd: 'set', name: 'duplicate', value: String(v) }),
     ),
-    element('h4', {}, t('more.elections')),
+    element('h3', {}, t('more.elections')),
     slider(
       'spread',
       share,

@@ -3,6 +3,7 @@
 // the visitor's own run as a file.
 
 import { act, app, toast, vitrine, recorded, refresh } from './app.js';
+import { cover } from './cover.js';
 import { byId, input } from './dom.js';
 import { element, icon, text, able, clock, name } from './format.js';
 import { has, language, onLanguage, t } from './i18n.js';
@@ -37,8 +38,8 @@ export function start() {
     act({ cmd: 'seek', share: Math.max(0, 1 - moment / app.frame.replay.seconds) });
     act({ cmd: 'play' });
   });
-  new ResizeObserver(cover).observe($('showing'));
-  document.addEventListener('arranged', cover);
+  new ResizeObserver(covered).observe($('showing'));
+  document.addEventListener('arranged', covered);
   for (const correct of [false, true])
     $(correct ? 'show-correct' : 'show-bug').addEventListener('click', () => {
       const named = new URLSearchParams(location.search).get('replay');
@@ -55,11 +56,10 @@ export function start() {
   vitrine.ready.then(fromAddress, () => {});
 }
 
-// cover keeps what the strip lies on free of members and clients.
-function cover() {
+// covered keeps what the strip lies on free of members and clients.
+function covered() {
   const box = $('showing');
-  const bottom = box.hidden ? 0 : box.offsetTop + box.offsetHeight + 6;
-  app.call()?.cover(bottom);
+  cover('strip', box.hidden ? 0 : box.offsetTop + box.offsetHeight + 6);
 }
 
 // gallery opens the list of planted bugs.
