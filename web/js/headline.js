@@ -41,7 +41,7 @@ let tall = 0,
 function room() {
   const box = byId('headline'),
     low = byId('stage').clientHeight < 300, // there it has one line, and lies over what is there
-    bottom = low || !box.offsetHeight ? 0 : box.offsetTop + box.offsetHeight + 2;
+    bottom = low || !box.offsetHeight ? 0 : box.offsetTop + box.offsetHeight + 2 + (box.offsetHeight > 60 ? 6 : 0);
   document.body.style.setProperty('--head', `${bottom}px`);
   clearTimeout(back);
   if (bottom >= tall || low) take(bottom);
