@@ -172,7 +172,7 @@ determinism: sim
 race:
 	$(GO) test -race ./cmd/server/... ./core/backend/... ./core/mvcc/...
 
-## chaos: 3 members, 20 times kill -9 of the leader under load
+## chaos: 3 members, 20 times kill -9 of the leader under load, and again over TLS with leases and locks
 chaos: server
 	cd $(ORACLE) && VITRINE_BIN=$(CURDIR)/bin/vitrine VITRINE_CHAOS=20 $(GO) test -count=1 -v -timeout 20m -run TestLeaderKilled .
 
