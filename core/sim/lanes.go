@@ -258,12 +258,10 @@ func (l *storeLane) applyDone(e *clock.Event) {
 	n.needHousekeeping()
 }
 
-// exclusive tells whether the database is in the hands of a commit or of a
-// defragmentation.
+// exclusive tells whether the database is in the hands of a commit or of a defragmentation.
 func (n *node) exclusive() bool { return n.commit != nil || n.defrag != nil }
 
-// released lets those go on who waited for the database: a defragmentation, then
-// a snapshot, then whatever is to be committed.
+// released lets those go on who waited for the database: a defragmentation, a snapshot, whatever is to be committed.
 func (l *storeLane) released() {
 	n, w := l.of, l.of.world
 	if n.process == running && n.defragDue && !n.exclusive() {
@@ -351,7 +349,9 @@ func (l *storeLane) committed() {
 	}
 	n.tellCompactions()
 	n.dropImages()
-	n.takeImages()
+	if n.takeImages(); n.wear.Struck() {
+		return
+	}
 	n.released()
 	if n.compacted {
 		n.compacted = false

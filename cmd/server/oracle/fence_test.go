@@ -139,7 +139,8 @@ func (o *owners) own(ctx context.Context, c *clientv3.Client, lock *concurrency.
 	}
 	token := strconv.FormatInt(key.Kvs[0].CreateRevision, 10)
 	for range 3 {
-		if r, err := c.Txn(one).If(lock.IsOwner()).Then(clientv3.OpPut(fencedKey, token)).Commit(); err == nil && r.Succeeded {
+		r, err := c.Txn(one).If(lock.IsOwner()).Then(clientv3.OpPut(fencedKey, token)).Commit()
+		if err == nil && r.Succeeded {
 			o.had.Add(1)
 		}
 	}
