@@ -17,5 +17,5 @@
 //
 // etcd's programs are built once, into the user's cache directory. VITRINE_BIN
 // names a vitrine to test instead of building one, ORACLE_BIN a folder with
-// etcd, etcdctl and etcdutl.
+// etcd, etcdctl, etcdutl and etcd3.4.
 package oracle

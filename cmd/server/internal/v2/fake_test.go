@@ -29,17 +29,19 @@ const patience = 30 * time.Second
 
 // fake is a member that answers as the model says, and nothing else.
 type fake struct {
-	mu      sync.Mutex
-	state   *model.State
-	history [][]*pb.Event // by revision; the first is that of revision 2
-	changed chan struct{} // closed and replaced at each change
-	leases  map[int64]bool
-	between func() // called once before a transaction that writes is carried out: after it was decided
-	opened  int    // watchers
-	closed  int
-	leading bool
-	refuse  func(c api.Call) error
-	members *membership.Members
+	mu          sync.Mutex
+	state       *model.State
+	history     [][]*pb.Event // by revision; the first is that of revision 2
+	changed     chan struct{} // closed and replaced at each change
+	leases      map[int64]bool
+	between     func() // called once before a transaction that writes is carried out: after it was decided
+	opened      int    // watchers
+	closed      int
+	leading     bool
+	refuse      func(c api.Call) error
+	refuseWatch error // what a new stream ends with
+	refused     int   // streams
+	members     *membership.Members
 }
 
 func newFake() *fake {
@@ -158,6 +160,10 @@ type fakeStream struct {
 func (f *fake) Watch(api.Call) (node.WatchStream, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.refuseWatch != nil {
+		f.refused++
+		return nil, f.refuseWatch
+	}
 	f.opened++
 	return &fakeStream{f: f}, nil
 }

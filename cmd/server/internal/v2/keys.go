@@ -82,6 +82,9 @@ func (h *Handler) serveWait(w http.ResponseWriter, r *http.Request, q *request) 
 	begun := false
 	out, control := json.NewEncoder(w), http.NewResponseController(w)
 	err := h.as(ctx, r, func(who api.Identity) error {
+		if begun {
+			return api.ErrInvalidAuthToken // a login that ended meanwhile: the headers have left
+		}
 		return h.keys.wait(ctx, who, q, func(index int64, term uint64) {
 			begun = true
 			h.head(w, index, term)

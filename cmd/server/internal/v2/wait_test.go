@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/core/api"
 	"vitrine/core/pb"
 )
 
@@ -96,9 +97,6 @@ func TestWaitsFromThePast(t *testing.T) {
 // TestTimeRunsOut: of a file, and of a directory with what is in it; a refresh is told to nobody.
 func TestTimeRunsOut(t *testing.T) {
 	c := open(t)
-	c.fake.mu.Lock()
-	c.leading = true
-	c.fake.mu.Unlock()
 	c.must("PUT", "/v2/keys/f", "value=1&ttl=9") // 2
 	got := told(c, "/v2/keys/f?wait=true", func() {
 		c.must("PUT", "/v2/keys/f", "ttl=9&refresh=true") // 3, and a lease that is released
@@ -116,7 +114,7 @@ func TestTimeRunsOut(t *testing.T) {
 	c.expire(t) // 7
 	c.want("GET", "/v2/keys/d/e/f", "", 404, `{"errorCode":100,"message":"Key not found","cause":"/d","index":7}`)
 	c.want("GET", "/v2/keys?recursive=true", "", 200, `{"action":"get","node":{"dir":true}}`)
-	if err := c.h.keys.sweepUp(t.Context(), "/d"); err != nil { // 8: its clock stands still, so it is told
+	if err := c.h.keys.sweepUp(t.Context(), "/d"); err != nil { // 8: this member does not lead, so that it is told
 		t.Fatal(err)
 	}
 	if got, want := soon(t, file), `{"action":"expire","node":{"key":"/d","dir":true,"modifiedIndex":8}}`; got != want {
@@ -163,6 +161,46 @@ func TestOthersRemove(t *testing.T) {
 	})
 	if !strings.HasPrefix(got, `{"action":"delete","node":{"key":"/f","modifiedIndex":3`) {
 		t.Error(got)
+	}
+}
+
+// TestLoginsEndWaits: a login that ends while somebody waits ends the answer, whose headers have left already.
+func TestLoginsEndWaits(t *testing.T) {
+	c := open(t)
+	c.refuse = func(api.Call) error { return nil }
+	status, body := c.ask("GET", "/v2/keys", "", "Authorization", "Basic YTpi") // so that the login is an old one
+	if status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	c.refuseWatch = api.ErrInvalidAuthToken
+	status, body = c.ask("GET", "/v2/keys?wait=true", "", "Authorization", "Basic YTpi")
+	if status != 200 || body != "" || c.refused != 1 {
+		t.Errorf("%d %s after %d attempts", status, body, c.refused)
+	}
+}
+
+// TestLeadersSweep what has been in a directory that ran out, and tell who waits there; others leave it to them.
+func TestLeadersSweep(t *testing.T) {
+	c := open(t)
+	c.must("PUT", "/v2/keys/d", "dir=true&ttl=9")
+	c.must("PUT", "/v2/keys/d/f", "value=1") // 3
+	c.fake.mu.Lock()
+	c.leading = true
+	c.fake.mu.Unlock()
+	got := told(c, "/v2/keys/d/f?wait=true", func() { c.expire(t) })
+	if got != `{"action":"expire","node":{"key":"/d","dir":true,"modifiedIndex":5}}` {
+		t.Error(got)
+	}
+	if _, stats := c.ask("GET", "/v2/stats/store", ""); !strings.Contains(stats, `"expireCount":1`) {
+		t.Error(stats)
+	}
+	c.must("PUT", "/v2/keys/e", "dir=true&ttl=9")
+	c.must("DELETE", "/v2/keys/e?dir=true", "") // 7: there is nothing to sweep, and nobody does
+	c.must("PUT", "/v2/keys/g", "value=1&ttl=9")
+	c.expire(t)
+	c.want("GET", "/v2/keys", "", 200, `{"action":"get","node":{"dir":true}}`)
+	if rev := c.state.Revision(); rev != 9 {
+		t.Errorf("revision %d", rev)
 	}
 }
 

@@ -26,7 +26,7 @@ var programs = map[string]program{
 }
 
 // Path returns the path of a program. ORACLE_BIN names a folder with etcd's
-// programs; without it they are built once into the user's cache directory.
+// programs, by their names here; without it they are built once into the user's cache directory.
 // VITRINE_BIN names a vitrine; without it one is built into scratch.
 func Path(name, scratch string) (string, error) {
 	if name == "vitrine" {
