@@ -42,7 +42,7 @@ func views(phone bool) (all []view) {
 		dialog("help-dialog", "help"), dialog("gallery-dialog", "gallery"), dialog("links-dialog", "tool-links"),
 		view{"menu", `document.querySelector('[data-member="2"]').dispatchEvent(new MouseEvent('contextmenu', { bubbles:
 			true, cancelable: true }))`, `!document.getElementById('menu').hidden`})
-	for _, op := range []string{"get", "txn", "watch", "delete", "put"} {
+	for _, op := range []string{"get", "txn", "watch", "delete", "lease", "put"} {
 		all = append(all, view{"ask " + op, fmt.Sprintf(`document.querySelector('#op input[value=%q]').click()`, op),
 			`document.getElementById('ask-hint').textContent`})
 	}

@@ -110,7 +110,7 @@ func TestKeysAndWordsMatch(t *testing.T) {
 	}
 	// Keys that are put together from a prefix and a value.
 	built := []string{"role.", "process.", "disk.", "rule.", "legend.", "feed.", "act.", "not.", "msg.", "lost.", "key.",
-		"station.", "ask.hint.", "req.", "stage.", "head.", "time.none.",
+		"station.", "note.", "ask.hint.", "req.", "stage.", "head.", "time.none.",
 		"op.", "step.", "set.", "fail.", "why.", "lack.", "fate.",
 		"denied.", "store.", "users.", "lease.", "wal.kind.", "wal.ended.", "card.", "more.", "conf.", "refused.",
 	}

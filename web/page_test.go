@@ -164,6 +164,35 @@ func TestAskTheCluster(t *testing.T) {
 		`s.watches.some((w) => w.client === 0 && w.events.some((e) => e.type === 'DELETE' && e.key === 'greeting'))`)
 }
 
+// A lease is kept alive and ended from the form, as any other request is asked; without one the form says how to get
+// one. Its way and that of a read have their stations in the lane.
+func TestAskForALease(t *testing.T) {
+	b := world(t, 7, 3, 1)
+	b.leader()
+	b.click(`#op label:nth-child(6)`)
+	b.until("the fields of a lease", `document.querySelector('#ask [name="which"]').getClientRects().length &&
+		!document.querySelector('#ask [name="key"]').getClientRects().length`)
+	b.click("#send")
+	b.until("why not", `document.getElementById('toast').textContent.startsWith('There is no lease yet')`)
+	b.do(`vitrine.dispatch({ cmd: 'lease-grant', lease: 7, ttl: 60 })`)
+	b.until("the lease to choose", `document.querySelector('#ask [name="which"]').value === '7'`)
+	const mine = `s.requests.filter((r) => r.client === 0).at(-1)`
+	b.click("#send")
+	b.until("it is kept alive", mine+`.op === 'keep-alive' && `+mine+`.status === 'ok'`)
+	b.do(`const what = document.querySelector('#ask [name="what"]'); what.value = 'lease-revoke';
+		what.dispatchEvent(new Event('change', { bubbles: true }))`)
+	b.shot("ask-lease")
+	b.click("#send")
+	b.until("its end", mine+`.op === 'lease-revoke' && `+mine+`.status === 'ok'`)
+	b.until("no lease to choose", `document.querySelector('#ask [name="which"]').value === ''`)
+	b.click(`#op label:nth-child(2)`)
+	b.click("#send")
+	b.until("a read with its stations", `['confirms who leads', 'reads the keys'].every((words) =>
+		document.getElementById('lane').textContent.includes(words)) && /revision \d/.test(document.getElementById('lane')
+		.textContent)`)
+	b.shot("read-stations")
+}
+
 // The second button of the mouse opens the menu of what it points at.
 func TestActWhereTheMemberStands(t *testing.T) {
 	b := world(t, 7, 5, 1)

@@ -3,6 +3,7 @@ package picture
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vitrine/core/trace"
@@ -18,19 +19,23 @@ const (
 	stationForwarded = "forwarded to the leader"
 	stationReadAsked = "read index asked"
 	stationConfirm   = "leader asks a majority"
+	stationConfirmed = "says who leads"
 	stationAppended  = "appended to the log"
 	stationSynced    = "synced to disk"
 	stationMajority  = "synced on a majority"
 	stationCommitted = "committed"
 	stationApplied   = "applied"
+	stationRead      = "read"
 	stationAnswered  = "answered"
+	stationDurable   = "committed to the database" // behind the answer: the log covers what a crash would take
 )
 
 // Stations lists the stations that a picture adds to those which members name.
 func Stations() []string {
 	return []string{
-		stationClient, stationArrived, stationProposed, stationForwarded, stationReadAsked, stationConfirm, stationAppended,
-		stationSynced, stationMajority, stationCommitted, stationApplied, stationAnswered,
+		stationClient, stationArrived, stationProposed, stationForwarded, stationReadAsked, stationConfirm, stationConfirmed,
+		stationAppended, stationSynced, stationMajority, stationCommitted, stationApplied, stationRead, stationAnswered,
+		stationDurable,
 	}
 }
 
@@ -47,6 +52,8 @@ type request struct {
 	sent     []uint64 // events that sent a message on its behalf
 	asked    bool     // a leader was asked from which entry on it may read
 	reads    uint64   // that entry, once it is known
+	batch    uint64   // of reads that ask together, 0 = none yet
+	durable  bool     // the database of its server has what it wrote
 }
 
 // Bounds: requests that are shown when they are over, and such as never end;
@@ -183,6 +190,8 @@ func (p *Picture) request(e *trace.Event) {
 		}
 	case trace.EntryRecovered:
 		p.texts.know(e.A, e.Text)
+	case trace.BackendCommitted:
+		q.committed(e)
 	default:
 		p.follow(e)
 	}
@@ -206,11 +215,15 @@ func (p *Picture) follow(e *trace.Event) {
 	}
 	switch e.Kind {
 	case trace.MessageSent, trace.MessageDelivered:
-		p.requests.message(e)
+		p.message(e)
 	case trace.ReadIndexAsked:
-		if r := p.requests.chain[e.Cause]; r != nil && r.Done == 0 {
-			r.asked = true
-			r.add(stationReadAsked, e, "")
+		p.requests.readAsked(e)
+	case trace.ReadIndexRetried:
+		for _, r := range p.requests.open {
+			if r.batch == e.B && r.server == e.Member {
+				r.batch = e.A
+				p.requests.link(e.Cause, r)
+			}
 		}
 	case trace.EntryAppended:
 		p.requests.appended(e, p.doubts)
@@ -282,6 +295,9 @@ func (p *Picture) requestAtClient(e *trace.Event) {
 		if e.Text != "" && r.Op == "member-promote" {
 			r.Behind = p.behind(r, e.Member)
 		}
+		if r.Op == "get" && e.Text == "" && e.Rev != 0 {
+			r.add(stationRead, e, strconv.FormatInt(e.Rev, 10))
+		}
 		r.add(stationAnswered, e, "")
 		if r.Client == Outside {
 			p.requestDone(r, e)
@@ -296,6 +312,7 @@ func (p *Picture) requestAtClient(e *trace.Event) {
 func (r *request) attempt(e *trace.Event, number int) {
 	r.Member, r.Attempts, r.Wire = e.Peer, number, Wire{Sent: int64(e.Now)}
 	r.server, r.proposal, r.hash, r.index, r.leader, r.synced, r.asked, r.reads = e.Peer, 0, 0, 0, 0, nil, false, 0
+	r.batch, r.durable = 0, false
 	r.add(stationClient, e, "")
 }
 
@@ -328,10 +345,12 @@ func (p *Picture) requestDone(r *request, e *trace.Event) {
 // applies, of which the state machine does not know the request.
 func (p *Picture) station(e *trace.Event) {
 	if r := p.requests.byID[e.Request]; r != nil {
+		note := ""
 		if strings.HasPrefix(e.Text, "read index") {
 			r.asked, r.reads = true, e.Index
+			note = strconv.FormatUint(e.Index, 10)
 		}
-		r.add(e.Text, e, "")
+		r.add(e.Text, e, note)
 		return
 	}
 	if e.Request != 0 || e.Index == 0 {
@@ -344,9 +363,65 @@ func (p *Picture) station(e *trace.Event) {
 	}
 }
 
+// readAsked notes that a member asks from which entry on its reads may go: the one that has caused the question, and
+// all that have come meanwhile.
+func (q *requests) readAsked(e *trace.Event) {
+	first := q.chain[e.Cause]
+	for _, r := range q.open {
+		waits := r.Op == "get" && r.server == e.Member && r.Wire.Arrived != 0 && r.Wire.Answered == 0 && !r.asked
+		if r != first && !waits {
+			continue
+		}
+		r.asked, r.batch = true, e.A
+		r.add(stationReadAsked, e, "")
+	}
+}
+
+// together are the reads that ask the same question as r.
+func (q *requests) together(r *request) (all []*request) {
+	for _, o := range q.open {
+		if o == r || r.batch != 0 && o.batch == r.batch && o.server == r.server {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// confirmed notes who has told a leader, on behalf of reads, that it still leads, until they are enough.
+func (p *Picture) confirmed(r *request, e *trace.Event) {
+	voters := p.voters()
+	if !slices.Contains(voters, e.Peer) {
+		return
+	}
+	for _, o := range p.requests.together(r) {
+		said := 0
+		for _, s := range o.Stations {
+			if s.Name == stationConfirmed {
+				said++
+			}
+		}
+		if o.reads == 0 && said < len(voters)/2 && !o.passed(stationConfirmed, e.Peer) {
+			o.Stations = append(o.Stations, Station{Name: stationConfirmed, At: int64(e.Now), Member: e.Peer})
+		}
+	}
+}
+
+// committed notes that the database of a member has on disk what it has applied so far. Most requests are over by then.
+func (q *requests) committed(e *trace.Event) {
+	for _, all := range [2][]*request{q.open, q.done} {
+		for _, r := range all {
+			if r.index != 0 && !r.durable && r.server == e.Member && r.index <= e.Index && r.passed(stationApplied, e.Member) {
+				r.durable = true
+				r.add(stationDurable, e, "")
+			}
+		}
+	}
+}
+
 // message follows a proposal or a read that a follower passes on, the heartbeats
 // by which a leader asks a majority whether it leads, and what they answer.
-func (q *requests) message(e *trace.Event) {
+func (p *Picture) message(e *trace.Event) {
+	q := &p.requests
 	switch e.Msg {
 	case msgProp, msgReadIndex, msgReadIndexResp, msgHeartbeat, msgHeartbeatResp:
 	default:
@@ -365,6 +440,8 @@ func (q *requests) message(e *trace.Event) {
 		r.add(stationForwarded, e, "")
 	case e.Kind == trace.MessageDelivered && e.Msg == msgReadIndex:
 		r.add(stationConfirm, e, "")
+	case e.Kind == trace.MessageDelivered && e.Msg == msgHeartbeatResp:
+		p.confirmed(r, e)
 	}
 }
 

@@ -268,8 +268,8 @@ type Wire struct{ Sent, Arrived, Answered int64 }
 type Station struct {
 	Name   string `json:"name"`
 	At     int64  `json:"at"`
-	Member uint64 `json:"member"` // 0 = at the client or on the wire
-	Note   string `json:"note,omitempty"`
+	Member uint64 `json:"member"`         // 0 = at the client or on the wire
+	Note   string `json:"note,omitempty"` // a number: the index of an entry, or a revision
 }
 
 // Watch is one watch of a client with the last events it received.

@@ -2,6 +2,7 @@ package player_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -194,6 +195,57 @@ func TestAPutPassesItsStations(t *testing.T) {
 	if got := frame(t, p); got.Chosen.Request != id {
 		t.Errorf("the new request is not chosen: %+v", got.Chosen)
 	}
+}
+
+// passes holds the names of a request's stations against those that must be among them, in this order.
+func passes(t *testing.T, r *picture.Request, want ...string) {
+	t.Helper()
+	i := 0
+	for _, s := range r.Stations {
+		if i < len(want) && s.Name == want[i] {
+			i++
+		}
+	}
+	if i < len(want) {
+		t.Errorf("%s: no station %q in order in %+v", r.Text, want[i], r.Stations)
+	}
+}
+
+// A read asks, is confirmed by others than who leads, and says at which revision it reads; a read of what a member
+// has asks nobody; what a write has stored is on the database's disk behind its answer.
+func TestReadsAndTheDatabaseHaveStations(t *testing.T) {
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
+	until(t, p, "a leader", leads)
+	leader := p.State.Leader
+	put := do(t, p, `{"cmd":"put","key":"x","value":"42","member":`+digit(leader)+`}`).Request
+	until(t, p, "the put", func(*picture.State) bool { return request(t, p, put).Status == picture.StatusOK })
+	for _, at := range []uint64{leader, leader%3 + 1} {
+		id := do(t, p, `{"cmd":"get","key":"x","member":`+digit(at)+`}`).Request
+		until(t, p, "the get", func(*picture.State) bool { return request(t, p, id).Status == picture.StatusOK })
+		r := request(t, p, id)
+		passes(t, r, "client", "arrived", "read index asked", "says who leads", "read index received", "read", "answered",
+			"client")
+		for _, s := range r.Stations {
+			if s.Name == "says who leads" && (s.Member == leader || s.Member == 0) {
+				t.Errorf("a leader says itself that it leads: %+v", s)
+			}
+			if s.Name == "read" && s.Note != fmt.Sprint(r.Revision) {
+				t.Errorf("the read is at revision %s, the answer of %d", s.Note, r.Revision)
+			}
+		}
+	}
+	id := do(t, p, `{"cmd":"get","key":"x","serializable":true,"member":`+digit(leader)+`}`).Request
+	until(t, p, "the serializable get", func(*picture.State) bool { return request(t, p, id).Status == picture.StatusOK })
+	r := request(t, p, id)
+	passes(t, r, "arrived", "read", "answered")
+	if slices.ContainsFunc(r.Stations, func(s picture.Station) bool { return strings.Contains(s.Name, "lead") }) {
+		t.Errorf("a serializable read asked somebody: %+v", r.Stations)
+	}
+	until(t, p, "the commit of the database", func(*picture.State) bool {
+		s := request(t, p, put).Stations
+		return s[len(s)-1].Name == "committed to the database"
+	})
+	passes(t, request(t, p, put), "applied", "answered", "client", "committed to the database")
 }
 
 func TestStepsStopWhereTheySay(t *testing.T) {

@@ -21,7 +21,8 @@ export function start(vitrine) {
     for (const el of every('[data-for]', form))
       el.hidden = !el.dataset.for.split(' ').includes(op()) || (el.dataset.when === 'users' && !users.length);
     form.querySelector('[data-op-label]').textContent = t(op() === 'txn' ? 'ask.then' : 'ask.value');
-    hint.textContent = t(op() === 'get' ? `ask.hint.${fields.read.value}` : `ask.hint.${op()}`);
+    const of = { get: fields.read.value, lease: fields.what.value };
+    hint.textContent = t(`ask.hint.${of[op()] ?? op()}`);
   };
   form.addEventListener('change', show);
   form.addEventListener('submit', (e) => {
@@ -34,8 +35,8 @@ export function start(vitrine) {
     }
     const c = command(op(), fields);
     if (!c) {
-      toast(t('ask.noKey'));
-      fields.key.focus();
+      toast(t(op() === 'lease' ? 'ask.noLeaseYet' : 'ask.noKey'), op() === 'lease');
+      fields[op() === 'lease' ? 'which' : 'key'].focus();
       return;
     }
     if (send(c, fields) && op() === 'put') next(fields.value);
@@ -89,6 +90,10 @@ function startHeld(vitrine, fields, show) {
       ...leases.map((id) => [String(id), t('lease.id', { id })]),
       ...newTTLs.map((ttl) => [`+${ttl}`, t('ask.newLease', { ttl })]),
     ]);
+    options(
+      fields.which,
+      leases.length ? leases.map((id) => [String(id), t('lease.id', { id })]) : [['', t('ask.noLease')]],
+    );
     options(fields.as, [['', t('ask.root')], ...users.filter((u) => u !== 'root').map((u) => [u, u])]);
     show();
   });
@@ -103,7 +108,7 @@ const newTTLs = [5, 20, 60]; // seconds
 function options(select, list) {
   const chosen = select.value;
   select.replaceChildren(...list.map(([value, label]) => element('option', { value }, label)));
-  select.value = list.some(([value]) => value === chosen) ? chosen : '';
+  select.value = list.some(([value]) => value === chosen) ? chosen : list[0][0];
 }
 
 // send asks, as whom and with which lease; a new one must be granted before.
@@ -145,6 +150,10 @@ function tooLong(fields) {
  * @param {any} fields
  */
 function command(op, fields) {
+  if (op === 'lease')
+    return fields.which.value
+      ? { cmd: fields.what.value, member: Number(fields.member.value), lease: Number(fields.which.value) }
+      : null;
   const key = fields.key.value;
   if (!key) return null;
   const base = { cmd: op, member: Number(fields.member.value), key };

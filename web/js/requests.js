@@ -183,10 +183,14 @@ const ends = { ok: 'got', error: 'failed', unknown: 'gaveUp' };
  * @param {ClientRequest} r
  */
 function title(s, i, r) {
-  const last = i > 0 && i === r.stations.length - 1 && ends[r.status];
+  const last = i > 0 && r.stations.findLastIndex((o) => o.name === 'client') === i && ends[r.status];
   const key = s.name !== 'client' ? s.name : i === 0 ? 'sent' : last || 'retry';
   return has(`station.${key}`) ? t(`station.${key}`) : s.name;
 }
+
+// note is the entry or the revision that a station is about.
+/** @param {Station} s */
+const note = (s) => (s.note && has(`note.${s.name}`) ? element('em', {}, t(`note.${s.name}`, { n: s.note })) : null);
 
 /**
  * @param {Station} s
@@ -199,7 +203,7 @@ function station(s, r, words, cls) {
   return element(
     'li',
     { class: cls },
-    element('span', {}, words, where && element('em', {}, where)),
+    element('span', {}, words, where && element('em', {}, where), note(s)),
     element('time', {}, span(s.at - r.issued)),
     has(`step.${s.name}`) ? element('small', {}, t(`step.${s.name}`)) : null,
   );
