@@ -89,6 +89,12 @@ func TestVerdict(t *testing.T) {
 			t.Errorf("%s: %v\n%s", v.name, good, w.String())
 		}
 	}
+	for etcd, good := range map[outcome]bool{pass: false, fail: true, "": false} {
+		var w strings.Builder
+		if printVerdict(&w, []result{{test: a, outcome: fail, etcd: etcd}}, kept) != good {
+			t.Errorf("a failure, and etcd ends with %q when it is asked: not %v\n%s", etcd, good, w.String())
+		}
+	}
 	var w strings.Builder
 	if printVerdict(&w, []result{{test: test{"e2e", "TestNew"}, outcome: pass}}, kept) {
 		t.Errorf("a test that nobody knows is let through:\n%s", w.String())

@@ -47,7 +47,8 @@ func printCounts(w io.Writer, results []result, kept *data) {
 }
 
 // printVerdict names each test that does not end as etcd's does. It says whether all is as it should be: what etcd
-// passes is passed, but for the gaps, and the gaps are open.
+// passes is passed, but for the gaps and for what etcd, when it was asked once more, did not pass here either; and the
+// gaps are open.
 func printVerdict(w io.Writer, results []result, kept *data) bool {
 	good := true
 	section := func(title string, chosen func(result) bool, line func(result) string) (any bool) {
@@ -65,7 +66,7 @@ func printVerdict(w io.Writer, results []result, kept *data) bool {
 	}
 	etcdPasses := func(res result) bool { return kept.etcds(res.test) == pass }
 	if section("FAILED, and etcd passes:", func(res result) bool {
-		return res.outcome != pass && etcdPasses(res) && kept.gaps[res.test] == ""
+		return res.outcome != pass && etcdPasses(res) && kept.gaps[res.test] == "" && res.etcd != fail
 	}, tellFailure) {
 		good = false
 	}
@@ -84,6 +85,9 @@ func printVerdict(w io.Writer, results []result, kept *data) bool {
 	}, func(res result) string { return kept.gaps[res.test] })
 	section("Passed when tried again, alone:", func(res result) bool { return res.again },
 		func(result) string { return "" })
+	section("Failed, and so did etcd when it was asked just now, so this machine is to blame:", func(res result) bool {
+		return res.outcome == fail && etcdPasses(res) && kept.gaps[res.test] == "" && res.etcd == fail
+	}, tellFailure)
 	section("Failed by etcd, too, on the machine where it was tried:", func(res result) bool {
 		return res.outcome == fail && !etcdPasses(res) && kept.etcds(res.test) != unknown
 	}, func(res result) string { return res.why })
