@@ -79,16 +79,16 @@ func (p *Pool) Repair(c *Client) (script.Op, any) {
 		c.cleared = true
 		return script.OpCompact, &pb.CompactionRequest{Revision: max(1, c.LastRev), Physical: true}
 	}
-	p.Defragment()
+	p.Defragment(c)
 	c.Refused, c.cleared = false, false
 	return script.OpAlarm, &pb.AlarmRequest{}
 }
 
 // Defragment makes all members give back what their files do not use.
-func (p *Pool) Defragment() {
+func (p *Pool) Defragment(c *Client) {
 	for _, id := range p.host.Members() {
-		if s := p.host.Server(id); s != nil && s.Defragment() {
-			p.host.Decided(script.Command{Cmd: script.Defragment, Member: id})
+		if s := p.host.Server(id); s != nil && s.Defragment() && c.ID != 0 {
+			p.host.Decided(script.Command{Cmd: script.Defragment, Member: id, Client: c.ID})
 		}
 	}
 }

@@ -38,6 +38,7 @@ func deeds() map[string]deed {
 		script.HangUp:      {hasStream, onStream((*Pool).hangUpStream)},
 		script.Vanish:      {hasStream, onStream((*Pool).loseStream)},
 		script.Watch:       {hasRoom, request},
+		script.Defragment:  {always, rewrite},
 	}
 	for _, v := range script.Verbs() {
 		if _, known := deeds[v.Name]; !known && v.Op != 0 {
@@ -92,6 +93,17 @@ func (p *Pool) WatchToCancel(cmd *script.Command) *Watcher {
 		if !wt.Closed && wt.Client == 0 && (cmd.Request == 0 || cmd.Request == wt.ID) {
 			return wt
 		}
+	}
+	return nil
+}
+
+// always: nothing keeps a client from it.
+func always(*Client, *script.Command) error { return nil }
+
+// rewrite makes a member give back what its file does not use.
+func rewrite(p *Pool, _ *Client, cmd *script.Command) error {
+	if s := p.host.Server(cmd.Member); s == nil || !s.Defragment() {
+		return fmt.Errorf("client: defragment: member %d cannot", cmd.Member)
 	}
 	return nil
 }

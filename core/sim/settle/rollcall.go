@@ -275,7 +275,7 @@ func (c *rollcall) spaceMade() (string, bool) {
 	}
 	if c.asked == 0 {
 		c.asked = c.Now()
-		c.clients.Defragment()
+		c.clients.Defragment(c.clients.Number(0))
 	}
 	for _, n := range c.Members() {
 		if n.Runs() && n.Defragments() {
