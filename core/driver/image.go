@@ -33,7 +33,31 @@ type Receipt struct {
 	file  vfs.File
 	size  int64
 	limit int64
+	tell  func(size int64) // may be nil
 }
+
+// Told has a receipt tell of its progress: who sends the database, and how many bytes it has, 0 = nobody knows. pen is
+// the tracer of the moment.
+func (r *Receipt) Told(pen func() *trace.Tracer, from uint64, total int64) {
+	told, every := int64(-1), max(total/imageTold, 1)
+	if total == 0 {
+		every = imageToldBytes
+	}
+	r.tell = func(size int64) {
+		if told >= 0 && size < told+every && size != total {
+			return
+		}
+		told = size
+		pen().Emit(trace.Event{Kind: trace.SnapshotReceived, Peer: from, Index: r.index, A: uint64(size), B: uint64(total)})
+	}
+	r.tell(0)
+}
+
+// A receipt tells of its progress so often, or as often as so many bytes have come where it does not know how many will.
+const (
+	imageTold      = 32
+	imageToldBytes = 4 << 20
+)
 
 // Receive begins to receive a database that stands at index. Receipts that exist
 // at one time have different numbers n. The database may have limit bytes.
@@ -61,6 +85,9 @@ func (r *Receipt) Write(p []byte) (int, error) {
 	r.size += int64(n)
 	if err != nil {
 		return n, r.fail(err)
+	}
+	if r.tell != nil {
+		r.tell(r.size)
 	}
 	return n, nil
 }
@@ -244,7 +271,8 @@ func (s *State) ImageFor(t *trace.Tracer, m *raftpb.Message) (backend.Snapshot, 
 		return nil, at, err
 	}
 	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: at.ConfState, Index: &at.Index, Term: &at.Term}
-	t.Emit(trace.Event{Kind: trace.SnapshotSent, Peer: m.GetTo(), Index: at.Index, Term: at.Term})
+	t.Emit(trace.Event{Kind: trace.SnapshotSent, Peer: m.GetTo(), Index: at.Index, Term: at.Term,
+		A: uint64(image.Size())})
 	return image, at, nil
 }
 

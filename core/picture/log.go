@@ -127,6 +127,10 @@ func (p *Picture) log(e *trace.Event) {
 		m.First = e.Index
 	case trace.SnapshotSaved:
 		m.Snap = max(m.Snap, e.Index)
+	case trace.SnapshotSent:
+		m.sends = sentImage{e.Peer, int64(e.A)}
+	case trace.SnapshotReceived:
+		m.Image = &Image{From: e.Peer, Index: e.Index, Got: int64(e.A), Size: int64(e.B)}
 	case trace.SnapshotRestored:
 		m.voters, m.learners, m.Voters = m.voters[:0], m.learners[:0], 0 // those of the snapshot are told now
 		l.memory = &cell{index: e.Index, term: e.Term, snapshot: true}

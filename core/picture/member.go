@@ -20,6 +20,7 @@ type member struct {
 	voters   []uint64
 	learners []uint64
 	log      memberLog
+	sends    sentImage
 
 	confIndex uint64 // of the last change of the members that it has applied
 
@@ -33,6 +34,12 @@ type member struct {
 	applied            []applied // since the last commit, oldest first
 	durable            applied
 	adopted            applied // what a received database brings, from when it takes the place of the member's own
+}
+
+// sentImage is a snapshot that a member sends.
+type sentImage struct {
+	to   uint64
+	size int64
 }
 
 // heard is when a message of a peer came last, and when an answer to a heartbeat.
@@ -291,6 +298,9 @@ func (p *Picture) draw(m *member, v *Member, now int64) {
 	if !v.Alive {
 		p.drawDisk(m, v, now)
 		return
+	}
+	if m.Image != nil && m.Commit >= m.Image.Index { // it has it, or needs it no more
+		m.Image, v.Image = nil, nil
 	}
 	v.LogQueue, v.ApplyQueue = int(max(v.Last, v.Synced)-v.Synced), int(max(v.Commit, v.Applied)-v.Applied)
 	if v.Process == Paused {

@@ -37,8 +37,12 @@ func (p *Picture) network(e *trace.Event) {
 		if len(p.flights) >= flightsBound {
 			p.flights = append(p.flights[:0], p.flights[1:]...)
 		}
+		size := int64(0)
+		if m := p.find(e.Member); m != nil && e.Msg == msgSnap && m.sends.to == e.Peer {
+			size = m.sends.size
+		}
 		p.flights = append(p.flights, Message{
-			ID: e.Seq, Seq: e.Seq, From: e.Member, To: e.Peer, Type: trace.MessageName(e.Msg), Term: e.Term, Index: e.Index,
+			Size: size, ID: e.Seq, Seq: e.Seq, From: e.Member, To: e.Peer, Type: trace.MessageName(e.Msg), Term: e.Term, Index: e.Index,
 			Commit: e.A, LogTerm: e.B, Entries: int(e.C &^ trace.Rejected), Reject: e.C&trace.Rejected != 0, Sent: int64(e.Now),
 			Arrives: e.Rev, Lost: e.Text,
 		})

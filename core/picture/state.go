@@ -95,10 +95,19 @@ type Member struct {
 	Segments   int    `json:"segments"`   // WAL files
 	WALBytes   int64  `json:"walBytes"`
 
-	Votes    []Vote     `json:"votes"`    // candidates: who answered
-	Refusals []Refusal  `json:"refusals"` // who did not vote for it when it asked last, and why
-	Progress []Progress `json:"progress"` // leaders: one a peer
-	Log      []Entry    `json:"log"`      // the part inside the log window
+	Image    *Image     `json:"image,omitempty"` // a snapshot that it is receiving
+	Votes    []Vote     `json:"votes"`           // candidates: who answered
+	Refusals []Refusal  `json:"refusals"`        // who did not vote for it when it asked last, and why
+	Progress []Progress `json:"progress"`        // leaders: one a peer
+	Log      []Entry    `json:"log"`             // the part inside the log window
+}
+
+// Image is how much of a snapshot has come.
+type Image struct {
+	From  uint64 `json:"from"`
+	Index uint64 `json:"index"` // at which it stands
+	Got   int64  `json:"got"`   // bytes in its file
+	Size  int64  `json:"size"`  // that it will have, 0 = nobody knows
 }
 
 // Vote is one answer to a candidate.
@@ -159,6 +168,7 @@ type Message struct {
 	Commit  uint64 `json:"commit"`
 	LogTerm uint64 `json:"logTerm"`
 	Entries int    `json:"entries"`
+	Size    int64  `json:"size,omitempty"` // of the snapshot that it brings, bytes
 	Reject  bool   `json:"reject"`
 	Sent    int64  `json:"sent"`
 	Arrives int64  `json:"arrives"`          // 0 = not known; a lost one: when it would have

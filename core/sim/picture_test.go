@@ -73,6 +73,9 @@ func differs(fold, world *picture.State) string {
 		m := &fold.Members[i]
 		m.Refusals = nil // a world does not know why members say no
 		m.Standing, m.Joining = "", false
+		if i < len(world.Members) && world.Members[i].Image == nil {
+			m.Image = nil // whether the member has taken it, or given up, its leader tells later
+		}
 		for k := range m.Log { // of a change of the members the fold says what it does
 			if i < len(world.Members) && k < len(world.Members[i].Log) && world.Members[i].Log[k].Text == "conf" {
 				m.Log[k].Text = "conf"

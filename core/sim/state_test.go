@@ -43,6 +43,7 @@ func (w *World) State() *picture.State {
 		drawLog(n, &s.Members[i], s.LogFirst)
 	}
 	w.drawNetwork(s)
+	w.drawImages(s)
 	w.drawClients(s)
 	w.drawInvariants(s)
 	if v := w.judge.Violation(); v != nil {
@@ -241,12 +242,31 @@ func (w *World) drawNetwork(s *picture.State) {
 		s.Messages = append(s.Messages, picture.Message{
 			Seq: f.cause, From: w.byID(f.from).id, To: w.byID(f.to).id, Type: trace.MessageName(uint8(m.GetType()) + 1),
 			Term: m.GetTerm(), Index: m.GetIndex(), Commit: m.GetCommit(), LogTerm: m.GetLogTerm(), Entries: len(m.GetEntries()),
-			Reject: m.GetReject(), Sent: f.sent, Arrives: f.arrives, Lost: lossNames[f.lost],
+			Reject: m.GetReject(), Size: f.size(), Sent: f.sent, Arrives: f.arrives, Lost: lossNames[f.lost],
 		})
 	}
 	slices.SortFunc(s.Messages, func(a, b picture.Message) int {
 		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Arrives, b.Arrives))
 	})
+}
+
+// size is that of the image that a flight brings.
+func (f *flight) size() int64 {
+	if f.image == nil {
+		return 0
+	}
+	return f.image.snapshot.Size()
+}
+
+// drawImages tells what is being received.
+func (w *World) drawImages(s *picture.State) {
+	for i := range w.network.flights.Items {
+		if f := &w.network.flights.Items[i]; f.receipt != nil && s.Members[f.to-1].Commit < f.image.applied.Index {
+			s.Members[f.to-1].Image = &picture.Image{
+				From: f.from, Index: f.image.applied.Index, Got: f.receipt.Size(), Size: f.receipt.Size() + int64(len(f.data)),
+			}
+		}
+	}
 }
 
 func (w *World) drawClients(s *picture.State) {

@@ -127,7 +127,7 @@ const (
 	LogCompacted Kind = 35
 	// SnapshotSaved: a snapshot at (Index, Term) can replace the log before it.
 	SnapshotSaved Kind = 36
-	// SnapshotSent: Member sends Peer its state at (Index, Term).
+	// SnapshotSent: Member sends Peer its state at (Index, Term), of A bytes.
 	SnapshotSent Kind = 37
 	// SnapshotInstalled: Member's state is now that of (Index, Term), at revision Rev.
 	SnapshotInstalled Kind = 38
@@ -146,6 +146,9 @@ const (
 	// compacted at A, with B keys, is about to take the place of Member's own: from
 	// here on the next process may find it.
 	SnapshotAdopted Kind = 43
+	// SnapshotReceived: of the state at Index that Peer sends Member has A bytes of B in a file; B = 0: nobody knows.
+	// Told now and then.
+	SnapshotReceived Kind = 44
 )
 
 // The state machine.
@@ -336,6 +339,7 @@ var kinds = [256]struct{ name, group string }{
 	SnapshotInstalled: {"snapshot-installed", "log"},
 	SnapshotRestored:  {"snapshot-restored", "log"},
 	SnapshotAdopted:   {"snapshot-adopted", "log"},
+	SnapshotReceived:  {"snapshot-received", "log"},
 	EntryRecovered:    {"entry-recovered", "log"},
 	LogMeasured:       {"log-measured", "log"},
 	DiskStalled:       {"disk-stalled", "log"},

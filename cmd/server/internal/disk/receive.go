@@ -13,6 +13,7 @@ import (
 	"vitrine/core/driver"
 	"vitrine/core/limits"
 	"vitrine/core/store"
+	"vitrine/core/trace"
 )
 
 // ErrImageSize is a database from a peer that is too large.
@@ -21,12 +22,16 @@ var ErrImageSize = errors.New("the database is larger than a member of this clus
 // DropImage removes a received database that nobody wants. It can be large, so that it takes a while.
 func (d *Disk) DropImage(index uint64) error { return d.files.DropImage(index) }
 
-// Save puts the database that comes with m into a file.
-func (d *Disk) Save(m *raftpb.Message, image io.Reader) (int64, error) {
+// Save puts the database that comes with m into a file, and tells of its progress; total is how large it will be, 0 =
+// nobody knows.
+func (d *Disk) Save(pen func() *trace.Tracer, m *raftpb.Message, total int64, image io.Reader) (int64, error) {
 	index := m.GetSnapshot().GetMetadata().GetIndex()
 	r, err := d.files.Receive(index, d.receipts.Add(1), limits.ImageBytes(d.cfg.QuotaBytes))
 	if err != nil {
 		return 0, err
+	}
+	if pen().On() {
+		r.Told(pen, m.GetFrom(), total)
 	}
 	if _, err := io.Copy(r, d.boundedImage(image)); err != nil {
 		return r.Size(), errors.Join(err, r.Abort())

@@ -9,6 +9,7 @@ import (
 
 	"vitrine/core/driver"
 	"vitrine/core/member"
+	"vitrine/core/trace"
 )
 
 // startImage begins to send an image, if there are not too many under way.
@@ -45,7 +46,11 @@ func (n *peerSide) ReceiveImage(m *raftpb.Message, declared int64, image io.Read
 	}
 	t := (*Node)(n).aside()
 	cause := driver.Delivered(&t, m.GetFrom(), m)
-	size, err := n.disk.Save(m, image)
+	pen := func() *trace.Tracer {
+		t = (*Node)(n).aside()
+		return &t
+	}
+	size, err := n.disk.Save(pen, m, max(declared, 0), image)
 	if err == nil && !n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m, Cause: cause}, image: true}) {
 		err = errors.Join(errors.New("too many messages wait"), n.disk.DropImage(m.GetSnapshot().GetMetadata().GetIndex()))
 	}
