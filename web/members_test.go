@@ -149,6 +149,37 @@ func TestChangesAreRefused(t *testing.T) {
 	}
 }
 
+// A snapshot on its way shows how much of it has come: in the card of its message, at the member, in its panel.
+func TestASnapshotOnItsWay(t *testing.T) {
+	b := founded(t, desk, 3)
+	b.do(`for (let i = 0; i < 1200; i++) {
+			vitrine.dispatch({ cmd: 'put', key: 'k' + i, value: 'v'.repeat(40), member: vitrine.state().leader });
+			if (i % 50 === 0) vitrine.step(2e8);
+		}
+		vitrine.step(3e9)`)
+	b.addMember("add-learner")
+	b.do(`vitrine.step(1e7); vitrine.dispatch({ cmd: 'set', name: 'write', value: '50ms' });
+		for (let i = 0; i < 3000 && !vitrine.state().messages.some((m) => m.type === 'MsgSnap'); i++)
+			vitrine.dispatch({ cmd: 'step', unit: 'event' });
+		vitrine.step(1e7)`)
+	b.keys(escape)
+	crate := `s.messages.find((m) => m.type === 'MsgSnap')`
+	b.until("a crate that has a size", crate+`?.size > 10000 && vitrine.rectOf('message/' + `+crate+`.id)`)
+	b.clickOn(fmt.Sprintf("message/%d", eval[int](b, `((s) => `+crate+`.id)(vitrine.state())`)))
+	b.until("how much is under way",
+		`/database[\d.]+ KiB of [\d.]+ KiB/.test(document.getElementById('menu').textContent)`)
+	b.shot("members-snapshot-card")
+	b.keys(escape)
+	b.do(`for (let i = 0; i < 3000 && !(vitrine.state().members[3].image?.got > 0); i++)
+			vitrine.dispatch({ cmd: 'step', unit: 'event' });
+		vitrine.dispatch({ cmd: 'select', member: 4 })`)
+	b.until("a part of it", `s.members[3].image.got < s.members[3].image.size && s.members[3].joining &&
+		/KiB of [\d.]+ KiB from S1/.test(document.getElementById('tabpanel').textContent)`)
+	b.shot("members-snapshot")
+	b.do(`vitrine.dispatch({ cmd: 'set', name: 'write', value: '1ms' })`)
+	b.settled("all of it", `!s.members[3].image && !s.members[3].joining && s.members[3].first > 100`)
+}
+
 // placed looks that nothing of the stage covers anything else, by what the page itself says.
 const placed = `(() => {
 	const all = vitrine.state().members.map((m) => vitrine.rectOf('member/' + m.id)), at = (r) => [r.x + r.width / 2,

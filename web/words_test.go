@@ -37,7 +37,8 @@ var quiet = []trace.Kind{
 	trace.MemberStarting, trace.ClockSet, trace.ClockTicked, trace.RecordingBegan, trace.RecordingEnded, // of processes
 	trace.MessageSent, trace.MessageDropped, trace.MessageDoubled, trace.LinkCut, trace.LinkHealed, // drawn
 	trace.TermChanged, trace.ElectionTimer, trace.ProgressChanged, trace.ConfChanged, // drawn, in the inspector
-	trace.LogCompacted, trace.SnapshotRestored, trace.SnapshotAdopted, trace.SnapshotReceived, trace.EntryRecovered, trace.LogMeasured,
+	trace.LogCompacted, trace.SnapshotRestored, trace.SnapshotAdopted, trace.SnapshotReceived, trace.EntryRecovered,
+	trace.LogMeasured,
 	trace.DiskStalled, // its command is told
 	trace.BackendCommitting, trace.StoreMeasured, trace.StoreHashed, trace.RevisionAdvanced, trace.KeyIndexed,
 	trace.RequestArrived, trace.RequestAnswered, trace.RequestDenied, trace.Station, trace.ClientJoined, // in the lane

@@ -36,9 +36,9 @@ type Receipt struct {
 	tell  func(size int64) // may be nil
 }
 
-// Told has a receipt tell of its progress: who sends the database, and how many bytes it has, 0 = nobody knows. pen is
-// the tracer of the moment.
-func (r *Receipt) Told(pen func() *trace.Tracer, from uint64, total int64) {
+// Told has a receipt tell of its progress: who sends the database, by which event, and how many bytes it has, 0 =
+// nobody knows. pen gives the tracer of the moment.
+func (r *Receipt) Told(pen func(cause uint64) *trace.Tracer, cause, from uint64, total int64) {
 	told, every := int64(-1), max(total/imageTold, 1)
 	if total == 0 {
 		every = imageToldBytes
@@ -48,12 +48,14 @@ func (r *Receipt) Told(pen func() *trace.Tracer, from uint64, total int64) {
 			return
 		}
 		told = size
-		pen().Emit(trace.Event{Kind: trace.SnapshotReceived, Peer: from, Index: r.index, A: uint64(size), B: uint64(total)})
+		e := trace.Event{Kind: trace.SnapshotReceived, Peer: from, Index: r.index, A: uint64(size), B: uint64(total)}
+		pen(cause).Emit(e)
 	}
 	r.tell(0)
 }
 
-// A receipt tells of its progress so often, or as often as so many bytes have come where it does not know how many will.
+// A receipt tells of its progress so often, or as often as so many bytes have come where it does not know how many
+// will.
 const (
 	imageTold      = 32
 	imageToldBytes = 4 << 20

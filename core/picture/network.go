@@ -42,9 +42,9 @@ func (p *Picture) network(e *trace.Event) {
 			size = m.sends.size
 		}
 		p.flights = append(p.flights, Message{
-			Size: size, ID: e.Seq, Seq: e.Seq, From: e.Member, To: e.Peer, Type: trace.MessageName(e.Msg), Term: e.Term, Index: e.Index,
-			Commit: e.A, LogTerm: e.B, Entries: int(e.C &^ trace.Rejected), Reject: e.C&trace.Rejected != 0, Sent: int64(e.Now),
-			Arrives: e.Rev, Lost: e.Text,
+			ID: e.Seq, Seq: e.Seq, From: e.Member, To: e.Peer, Type: trace.MessageName(e.Msg), Term: e.Term, Index: e.Index,
+			Commit: e.A, LogTerm: e.B, Entries: int(e.C &^ trace.Rejected), Size: size, Reject: e.C&trace.Rejected != 0,
+			Sent: int64(e.Now), Arrives: e.Rev, Lost: e.Text,
 		})
 	case trace.MessageDoubled:
 		p.doubled(e)

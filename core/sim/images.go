@@ -11,7 +11,6 @@ import (
 	"vitrine/core/member"
 	"vitrine/core/sim/clock"
 	"vitrine/core/store"
-	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -94,7 +93,7 @@ func (l *transfers) receiveImage(from *node, m *raftpb.Message, img *image, caus
 		return
 	}
 	n.garble(data.Bytes())
-	receipt.Told(func() *trace.Tracer { return n.pen(cause) }, from.id, int64(data.Len()))
+	receipt.Told(n.pen, cause, from.id, int64(data.Len()))
 	slot := w.network.flights.Take()
 	*w.network.flights.At(slot) = flight{msg: m, image: img, from: from.id, to: n.id, receipt: receipt, data: data.Bytes()}
 	w.clock.Push(clock.Event{At: n.diskAt(int64(n.dial.Write)), Kind: evImage, Slot: slot, Member: uint32(n.id),

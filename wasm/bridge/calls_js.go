@@ -313,7 +313,7 @@ func (g *Game) message(id uint64) any {
 				"index":  float64(m.Index),
 				"commit": float64(m.Commit), "entries": m.Entries, "reject": m.Reject, "lost": m.Lost, "sent": float64(m.Sent),
 				"arrives": float64(m.Arrives), "id": float64(m.ID), "seq": float64(m.Seq), "logTerm": float64(m.LogTerm),
-				"held": float64(m.Held), "waited": float64(m.Waited),
+				"held": float64(m.Held), "size": float64(m.Size), "waited": float64(m.Waited),
 			}
 		}
 	}

@@ -37,7 +37,35 @@ func (s *Scene) member(v *View, m *picture.Member) {
 		s.body(v, m, at)
 		s.arc(v, m, at)
 		s.lamp(v, m, at)
+		s.receives(v, m, at)
 	}
+}
+
+// receives shows how much of a snapshot a member has in a file: a crate at its edge, a share in figures and as a ring.
+func (s *Scene) receives(v *View, m *picture.Member, at Point) {
+	if m.Image == nil {
+		return
+	}
+	t, r := &s.Theme, s.Layout.Radius
+	p := Point{at.X - r*0.8, at.Y + r*0.8}
+	c := t.Term(m.Term)
+	if from := find(v.State, m.Image.From); from != nil {
+		c = t.Term(from.Term)
+	}
+	share := 1.0
+	if m.Image.Size > 0 {
+		share = float64(m.Image.Got) / float64(m.Image.Size)
+		percent := uint64(100 * share)
+		width := s.numberWidth(FontLabel, percent) + s.Atlas.Width(FontLabel, "%")
+		s.batch.Card(Rect{p.X - width - 22, p.Y - 12, width + 40, 24}, 12, t.Ground, c, 1.4)
+		pen := s.pen(Point{p.X - width - 15, p.Y + 4.5}, t.Text)
+		s.number(pen, FontLabel, percent)
+		pen.text(FontLabel, "%")
+	}
+	s.batch.Disc(p, 13, t.Ground)
+	s.batch.Sprite(s.Atlas.Sprites[SpriteCrate], p, right, 0.8, c)
+	s.batch.Ring(p, 13, 1.2, t.Line)
+	s.filled(p, 13, share, c)
 }
 
 // halo marks the leader by light and the selected member by a ring.

@@ -101,8 +101,7 @@ func (s *Scene) lost(v *View, m *picture.Message, p, q Point, f float64) (Point,
 
 // glyph draws the shape of a message.
 func (s *Scene) glyph(m *picture.Message, at, ahead Point, f float64, c Color, from Point) {
-	t, sp := &s.Theme, &s.Atlas.Sprites
-	ink := t.Ground.Alpha(float64(c.A))
+	sp, ink := &s.Atlas.Sprites, s.Theme.Ground.Alpha(float64(c.A))
 	put := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, ahead, 1, c) }
 	flat := func(id SpriteID, c Color) { s.batch.Sprite(sp[id], at, right, 1, c) }
 	verdict := func(turn Point) {
@@ -160,6 +159,7 @@ func (s *Scene) glyph(m *picture.Message, at, ahead Point, f float64, c Color, f
 		tail()
 		flat(SpriteCrate, c)
 		flat(SpriteCrateInk, ink)
+		s.filled(at, 15, f, c)
 	case "MsgTimeoutNow":
 		tail()
 		flat(SpriteBolt, c)
@@ -169,6 +169,11 @@ func (s *Scene) glyph(m *picture.Message, at, ahead Point, f float64, c Color, f
 	default:
 		put(SpriteDot, c)
 	}
+}
+
+// filled draws a share of a ring.
+func (s *Scene) filled(at Point, r, share float64, c Color) {
+	s.batch.Stroke(s.batch.arc(at, r, -math.Pi/2, -math.Pi/2+2*math.Pi*share), false, 2, c)
 }
 
 // beads shows the entries that a MsgApp carries, at most four.

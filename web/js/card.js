@@ -118,6 +118,7 @@ function fields(m, id) {
     ['snapshot', x.snapshot && `${x.snapshot} / ${x.snapshotTerm}`],
     ['context', x.context],
     ['size', x.bytes && bytes(x.bytes)],
+    ['database', progress(m)],
     ['sent', stamp(m.sent)],
   ];
   return element(
@@ -144,6 +145,14 @@ function fields(m, id) {
         : null,
     ),
   );
+}
+
+// progress is how much of a snapshot is on this side of its way, as the simulated network carries it.
+/** @param {Message} m */
+function progress(m) {
+  if (!m.size) return '';
+  const share = m.arrives > m.sent ? Math.min(1, Math.max(0, (app.frame.now - m.sent) / (m.arrives - m.sent))) : 0;
+  return t('card.progress', { got: bytes(Math.round(m.size * share)), size: bytes(m.size) });
 }
 
 /**

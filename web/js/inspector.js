@@ -173,6 +173,13 @@ const ago = (f, at) => (at ? t('member.ago', { span: span(Math.max(0, f.now - at
 /** @param {number} id */
 const who = (id) => (id ? name(id) : '–');
 
+// receiving is how much of a snapshot has come.
+/** @param {Member} m */
+const receiving = ({ image: i }) =>
+  i
+    ? t('raft.imageOf', { name: name(i.from), got: bytes(i.got), size: i.size ? bytes(i.size) : '?', index: i.index })
+    : '–';
+
 /**
  * @param {Member} m
  * @param {Frame} f
@@ -202,6 +209,7 @@ function raft(m, f) {
         'raft.election',
         (m, f) => (m.role === 'leader' || !m.timeout ? '–' : `${m.elapsed} / ${m.timeout} × ${span(f.tick)}`),
       ],
+      ['raft.image', (m) => receiving(m)],
       ['raft.queues', (m) => `${m.logQueue} / ${m.applyQueue} / ${m.inbox}`],
       ['raft.life', (m) => String(m.incarnation)],
     ]),

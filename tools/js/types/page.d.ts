@@ -108,6 +108,7 @@ interface Member {
   inbox: number;
   segments: number;
   walBytes: number;
+  image?: { from: number; index: number; got: number; size: number };
   votes: { id: number; granted: boolean }[];
   refusals: Refusal[];
   progress: Progress[];
@@ -242,6 +243,7 @@ interface Message {
   index: number;
   commit: number;
   entries: number;
+  size?: number;
   reject: boolean;
   lost?: string;
   sent: number;

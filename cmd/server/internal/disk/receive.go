@@ -24,14 +24,15 @@ func (d *Disk) DropImage(index uint64) error { return d.files.DropImage(index) }
 
 // Save puts the database that comes with m into a file, and tells of its progress; total is how large it will be, 0 =
 // nobody knows.
-func (d *Disk) Save(pen func() *trace.Tracer, m *raftpb.Message, total int64, image io.Reader) (int64, error) {
+func (d *Disk) Save(pen func(cause uint64) *trace.Tracer, cause uint64, m *raftpb.Message, total int64,
+	image io.Reader) (int64, error) {
 	index := m.GetSnapshot().GetMetadata().GetIndex()
 	r, err := d.files.Receive(index, d.receipts.Add(1), limits.ImageBytes(d.cfg.QuotaBytes))
 	if err != nil {
 		return 0, err
 	}
-	if pen().On() {
-		r.Told(pen, m.GetFrom(), total)
+	if pen(cause).On() {
+		r.Told(pen, cause, m.GetFrom(), total)
 	}
 	if _, err := io.Copy(r, d.boundedImage(image)); err != nil {
 		return r.Size(), errors.Join(err, r.Abort())

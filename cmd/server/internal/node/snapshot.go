@@ -46,11 +46,8 @@ func (n *peerSide) ReceiveImage(m *raftpb.Message, declared int64, image io.Read
 	}
 	t := (*Node)(n).aside()
 	cause := driver.Delivered(&t, m.GetFrom(), m)
-	pen := func() *trace.Tracer {
-		t = (*Node)(n).aside()
-		return &t
-	}
-	size, err := n.disk.Save(pen, m, max(declared, 0), image)
+	pen := func(cause uint64) *trace.Tracer { return (*Node)(n).begin(&t, cause) }
+	size, err := n.disk.Save(pen, cause, m, max(declared, 0), image)
 	if err == nil && !n.inbox.offer(item{in: member.Input{Kind: member.Receive, Message: m, Cause: cause}, image: true}) {
 		err = errors.Join(errors.New("too many messages wait"), n.disk.DropImage(m.GetSnapshot().GetMetadata().GetIndex()))
 	}
