@@ -145,6 +145,10 @@ func (b *Book) Watcher(i *Identity, r *pb.WatchRequest) (early bool, err *Error)
 		return false, err
 	}
 	if cause := b.auth.Allowed(who, Watch.Need(r)); cause != nil {
+		if e, ok := Denied(1, 0, cause); ok && b.t.On() {
+			e.Request = 0 // which it is, its cause tells
+			b.t.Emit(e)
+		}
 		return false, AsError(cause)
 	}
 	return false, nil

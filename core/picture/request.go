@@ -185,7 +185,11 @@ func (p *Picture) request(e *trace.Event) {
 	case trace.Station:
 		p.station(e)
 	case trace.RequestDenied:
-		if r := q.byID[e.Request]; r != nil {
+		r := q.byID[e.Request]
+		if r == nil {
+			r = q.chain[e.Cause]
+		}
+		if r != nil {
 			r.Denied = deniedOf(e)
 		}
 	case trace.EntryRecovered:

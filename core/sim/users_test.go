@@ -74,3 +74,43 @@ func TestKeysOfLeasesAreAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestAWatchIsRefused: who may not read a key cannot watch it, and is told so at once; which permission was lacking is
+// an event of the question. Who may, watches.
+func TestAWatchIsRefused(t *testing.T) {
+	w := still(t, 3)
+	denied := deniedWatches{}
+	w.stream.Attach(denied)
+	for _, line := range []string{
+		"user-add name=root", "role-add name=root", "grant-role name=root value=root",
+		"user-add name=ann", "role-add name=some", "grant name=some key=a value=readwrite", "grant-role name=ann value=some",
+		"auth name=enable",
+	} {
+		id := do(t, w, line+" as=root")
+		if r := requestOfID(t, wait(t, w, time.Second), id); r.Status != "ok" {
+			t.Fatalf("%s: %s %s", line, r.Status, r.Error)
+		}
+	}
+	for _, key := range []string{"b", "a"} {
+		do(t, w, "watch key="+key+" as=ann")
+		wait(t, w, time.Second)
+	}
+	if denied["annb"] != 1 || len(denied) != 1 {
+		t.Errorf("denied: %v", denied)
+	}
+	for _, wt := range w.clients.Watchers() {
+		if key := string(wt.Create.Key); wt.Client == 0 && wt.Closed == (key == "a") {
+			t.Errorf("the watch of %s is over: %v, %s", key, wt.Closed, wt.Reason)
+		}
+	}
+}
+
+// deniedWatches counts refusals of watches by user and key.
+type deniedWatches map[string]int
+
+// Emit implements trace.Sink.
+func (d deniedWatches) Emit(e *trace.Event) {
+	if e.Kind == trace.RequestDenied && e.Request == 0 && e.Cause != 0 {
+		d[e.Text]++
+	}
+}

@@ -208,7 +208,7 @@ const (
 	ClientJoined Kind = 77
 	// RequestDenied: who asks may not, at Member. A = what is lacking; Text = the name of the user, the first B bytes,
 	// the first key of the range that is not permitted, C bytes, and its end. Index = the entry at which that was
-	// judged, 0 if it was asked before.
+	// judged, 0 if it was asked before. Of a watch Request = 0: it is the one that led to this.
 	RequestDenied Kind = 78
 )
 

@@ -181,7 +181,7 @@ func TestKinds(t *testing.T) {
 		}
 		names[kind.String()] = true
 	}
-	if len(names) != 81 {
+	if len(names) != 82 {
 		t.Errorf("%d kinds", len(names))
 	}
 	if Kind(0).Valid() || Kind(255).String() != "kind-255" {

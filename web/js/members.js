@@ -38,7 +38,7 @@ export function start(vitrine) {
 function answers(f) {
   for (const r of f.requests.filter((r) => asked.has(r.id) && r.status !== 'pending')) {
     asked.delete(r.id);
-    if (r.status !== 'ok') toast([said(r.error), refusal(r, f)].filter(Boolean).join(' '), true);
+    if (r.status !== 'ok') toast([said(r.error), refusal(r, f)].filter(Boolean).join(': '), true);
   }
 }
 

@@ -20,6 +20,9 @@ type Stream struct {
 	owed    map[int64]bool // of watchers that were there when the client asked
 	open    int64          // the watcher whose fragments are not complete
 	partial bool
+
+	// Denied is how a watcher is refused to the user of this stream, who may not read everything; "" = to nobody.
+	Denied string
 }
 
 // NewStream is a stream on which nothing has been asked.
@@ -84,6 +87,8 @@ func (s *Stream) created(r *pb.WatchResponse) error {
 	switch {
 	case r.Canceled && r.WatchId != allWatchers:
 		return unasked(r, "refuses a watcher and gives it an id")
+	case r.Canceled && s.Denied != "" && r.CancelReason == s.Denied:
+		return nil
 	case r.Canceled:
 		if !taken && create.StartRevision >= 0 && !emptyRange(create) {
 			return unasked(r, "refuses a watcher that could have been: %s", r.CancelReason)

@@ -31,6 +31,7 @@ type Client struct {
 	asleep  bool             // there is no load
 	seen    []sight          // by key: what it last read, for conditions
 	LastRev int64            // newest revision in any header
+	as      string           // who the visitor is on the next stream that he opens, "" = root
 
 	tombstone int64 // revision of its last delete
 

@@ -226,12 +226,15 @@ func (j *Judge) WatchClosed(h *history.Watch) {
 	}
 }
 
-// StreamOpened tells that a watch stream has a new connection.
-func (j *Judge) StreamOpened() *history.Stream {
+// StreamOpened tells that a watch stream has a new connection, and how its user may be denied a watcher, "" = not at
+// all.
+func (j *Judge) StreamOpened(denied string) *history.Stream {
 	if !j.options.Check {
 		return nil
 	}
-	return history.NewStream()
+	s := history.NewStream()
+	s.Denied = denied
+	return s
 }
 
 // StreamAsked tells what a client sends over its stream.
