@@ -134,3 +134,16 @@ func TestALearnerIsNoMajority(t *testing.T) {
 		t.Errorf("stations %+v", r.Stations)
 	}
 }
+
+// In a recording a member that is added later is named from the beginning, and has no place before it is one.
+func TestARecordedMemberComesLater(t *testing.T) {
+	events := append([]trace.Event{{Kind: trace.RecordingEnded, Member: 4}}, founded()...)
+	s := fold(Options{}, events...)
+	if m := &s.Members[3]; m.ID != 4 || s.Present(m) {
+		t.Errorf("before it is added: %+v", m)
+	}
+	s = fold(Options{}, append(events, change(1, 4, 4, 3)...)...)
+	if m := &s.Members[3]; !s.Present(m) || m.Standing != StandingLearner || !m.Joining || m.Process != Unknown {
+		t.Errorf("added, and not recorded: %+v", m)
+	}
+}
