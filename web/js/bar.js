@@ -131,6 +131,8 @@ export function again(change) {
 
 /** @param {Frame} f */
 function render(f) {
+  for (const b of every('#members button'))
+    b.setAttribute('aria-pressed', String(Number(b.dataset.members) === f.founded));
   document.documentElement.dataset.playing = String(f.playing);
   $('play').setAttribute('aria-label', t(f.playing ? 'time.pause' : 'time.play'));
   place(field('speed'), Math.log10(f.speed));

@@ -74,9 +74,9 @@ function draw(f) {
   if (key !== drawn) {
     drawn = key;
     keepFocus(box, () => box.replaceChildren(...open.fill(f)));
-    settle();
   }
   open.update?.(f);
+  if (open) settle();
 }
 
 // openLink shows what can be done to a link, in both directions or one.
