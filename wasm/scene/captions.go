@@ -77,7 +77,7 @@ func (s *Scene) caption(v *View, m *picture.Member) {
 	default:
 		line.named = word != WordFollower && word != WordLeader && word != WordLearner
 		line.both = !line.named && s.Layout.Caption == captionShort
-		if s.lineWidth(v, m, line) > captions[s.Layout.Caption].w-10 {
+		if s.fit(v, m, &line) > captions[s.Layout.Caption].w-10 {
 			return // its shape must do
 		}
 		s.line(v, m, Point{at.X, at.Y - 2}, line)

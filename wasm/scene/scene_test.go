@@ -598,3 +598,17 @@ func TestALearnerIsASquare(t *testing.T) {
 		}
 	}
 }
+
+// A candidate that has votes has words below it where others have, too: a number takes the place of dots.
+func TestACandidateIsNamedWhereRoomIsScarce(t *testing.T) {
+	s := crowd(5, 0)
+	m := &s.Members[1]
+	m.Role, m.Votes = picture.RoleCandidate, []picture.Vote{{ID: 2, Granted: true}, {ID: 3, Granted: true}}
+	sc, _ := drawn(t, 390, 415, s, Dark)
+	for _, c := range sc.Written() {
+		if c.Member == 2 {
+			return
+		}
+	}
+	t.Errorf("nothing is written below a candidate, caption style %d", sc.Layout.Caption)
+}
