@@ -53,6 +53,7 @@
 
   // idle: acting on it again changes nothing, and need not.
   const idle = (el) =>
+    (app.frame.playing && Boolean(el.closest('#feed'))) || // new lines move it away from under the pointer
     ['aria-selected', 'aria-current'].some((a) => el.getAttribute(a) === 'true') ||
     (el.getAttribute('aria-pressed') === 'true' && Boolean(el.closest('.seg, #picker'))) ||
     (el.type === 'radio' && el.checked) ||
