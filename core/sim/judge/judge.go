@@ -87,6 +87,13 @@ type Judge struct {
 	history *history.History
 	turn    int // whose image is looked at next
 	uses    []limits.Use
+	flows   map[uint64]flow // by member
+}
+
+// flow is since when a member has been able to get entries applied: it has no others, or goes on from look to look.
+type flow struct {
+	applied uint64
+	since   int64
 }
 
 // New makes a judge who sees all events of the stream.
@@ -95,7 +102,7 @@ func New(c *clock.Clock, stream *trace.Stream, o Options) *Judge {
 	if !o.Check {
 		return j
 	}
-	j.fold = fold.New()
+	j.fold, j.flows = fold.New(), map[uint64]flow{}
 	j.checker = check.New(check.Options{KeepFor: o.KeepFor, KeepRevisions: o.KeepRevisions, NoPreVote: o.NoPreVote})
 	j.fold.Decode = o.Decode
 	j.history = history.New(j.fold)
@@ -459,9 +466,9 @@ func (j *Judge) books(n Member) {
 	}
 }
 
-// A lease may go on for a while when its time is over: its end has to be agreed on, and a leader who cannot reach a
-// majority is one for another while; where a majority's disks are slow, one sync more. A new leader gives it an
-// election timeout more than it was granted.
+// A lease may go on for a while when its time is over: its end has to be agreed on, so that the time counts only while
+// a member gets on with its log; where a majority's disks are slow, one sync more. A new leader gives it an election
+// timeout more than it was granted.
 const (
 	leaseOverdue = 15 * time.Second
 	leaseExtra   = 2 * time.Second
@@ -470,17 +477,29 @@ const (
 // leases looks at the clock of a member: no lease has more time than it was granted, and none is there long after it
 // has run out, unless alarms forbid to end it.
 func (j *Judge) leases(n Member) {
+	mayEnd := j.flowing(n) > leaseOverdue && !n.Store().Alarms.Active(pb.AlarmType_CORRUPT)
 	for _, l := range n.Member().Leases() {
 		left := time.Duration(l.Expiry - j.now())
 		switch {
 		case l.Expiry == 0:
 		case left > time.Duration(l.TTL)*time.Second+leaseExtra:
 			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has %v left of %d s", n.ID(), l.ID, left, l.TTL)
-		case left < -leaseOverdue-n.SlowestSync() && !n.Store().Alarms.Active(pb.AlarmType_CORRUPT):
+		case mayEnd && left < -leaseOverdue-n.SlowestSync():
 			j.Broken(invariant.LeaseRemaining, "to member %d lease %d has run out %v ago, and is still there", n.ID(), l.ID,
 				-left)
 		}
 	}
+}
+
+// flowing is for how long a member has been getting on with its log. It is told at every look at it.
+func (j *Judge) flowing(n Member) time.Duration {
+	f, applied := j.flows[n.ID()], n.Store().Applied().Index
+	if applied == f.applied && len(n.Member().Kept(applied+1, 1)) > 0 {
+		f.since = int64(j.now())
+	}
+	f.applied = applied
+	j.flows[n.ID()] = f
+	return time.Duration(int64(j.now()) - f.since)
 }
 
 // overQuota is how far a database may go beyond its quota until the alarm is up
