@@ -77,26 +77,25 @@ func leaseStates(k kind, o options) (states []state, err error) {
 		return nil, err
 	}
 	begin := time.Now()
-	ids, err := s.grant(o.leases*9/10, func(int) int64 { return longTTL })
+	ids, err := s.grant(o.leases*9/10, func() int64 { return longTTL })
 	if err != nil {
 		return nil, fmt.Errorf("grant: %w", err)
 	}
 	fmt.Fprintf(os.Stderr, "%s: %.0f grants a second\n", k.name, float64(len(ids))/time.Since(begin).Seconds())
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	beat, err := s.keepAlive(ctx, ids)
+	renewals, err := s.keepAlive(ids)
 	if err != nil {
 		return nil, fmt.Errorf("keep alive: %w", err)
 	}
-	if err := note("leases and keep-alives", 10*time.Second); err != nil {
+	err = note("leases and keep-alives", 10*time.Second)
+	renewals.stop()
+	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(os.Stderr, "%s: %.0f keep-alives a second\n", k.name, float64(beat.Load())/10)
-	cancel()
+	fmt.Fprintf(os.Stderr, "%s: %.0f keep-alives a second\n", k.name, float64(renewals.answers.Load())/10)
 	// Those granted later get less time, so that all run out at one moment.
 	begin = time.Now()
 	ends := begin.Add(expiresAfter * time.Second)
-	ttl := func(int) int64 { return max(1, int64(time.Until(ends).Round(time.Second)/time.Second)) }
+	ttl := func() int64 { return max(1, int64(time.Until(ends).Round(time.Second)/time.Second)) }
 	if _, err = s.grant(o.leases/10, ttl); err != nil {
 		return nil, fmt.Errorf("grant: %w", err)
 	}
@@ -108,7 +107,7 @@ func leaseStates(k kind, o options) (states []state, err error) {
 }
 
 // grant makes n leases, over all connections.
-func (s *server) grant(n int, ttl func(i int) int64) (ids []clientv3.LeaseID, err error) {
+func (s *server) grant(n int, ttl func() int64) (ids []clientv3.LeaseID, err error) {
 	const workers = 200
 	var wait sync.WaitGroup
 	var next atomic.Int64
@@ -117,7 +116,7 @@ func (s *server) grant(n int, ttl func(i int) int64) (ids []clientv3.LeaseID, er
 		wait.Go(func() {
 			c := s.clients[w%len(s.clients)]
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
-				r, err := c.Grant(context.Background(), ttl(int(i)))
+				r, err := c.Grant(context.Background(), ttl())
 				if err != nil {
 					errs[w] = err
 					return
@@ -130,40 +129,57 @@ func (s *server) grant(n int, ttl func(i int) int64) (ids []clientv3.LeaseID, er
 	return slices.Concat(all...), errors.Join(errs...)
 }
 
-// keepAlive renews leases at keepAlives a second until ctx is over, and counts the answers.
-func (s *server) keepAlive(ctx context.Context, ids []clientv3.LeaseID) (*atomic.Int64, error) {
-	const pace = 10 * time.Millisecond
-	answers := new(atomic.Int64)
+// renewals are keep-alives on their way, at keepAlives a second.
+type renewals struct {
+	answers atomic.Int64
+	wait    sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// keepAlive renews leases, on all connections, until the renewals are stopped.
+func (s *server) keepAlive(ids []clientv3.LeaseID) (*renewals, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &renewals{cancel: cancel}
 	for i, c := range s.clients {
-		mine := ids[i*len(ids)/len(s.clients) : (i+1)*len(ids)/len(s.clients)]
 		stream, err := pb.NewLeaseClient(c.ActiveConnection()).LeaseKeepAlive(ctx)
 		if err != nil {
+			r.stop()
 			return nil, err
 		}
-		go func() {
-			tick := time.NewTicker(pace)
-			defer tick.Stop()
-			for at := 0; ; {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
-				}
-				for range keepAlives / len(s.clients) / int(time.Second/pace) {
-					if stream.Send(&pb.LeaseKeepAliveRequest{ID: int64(mine[at%len(mine)])}) != nil {
-						return
-					}
-					at++
-				}
-			}
-		}()
-		go func() {
+		mine := ids[i*len(ids)/len(s.clients) : (i+1)*len(ids)/len(s.clients)]
+		r.wait.Go(func() { ask(ctx, stream, mine, keepAlives/len(s.clients)) })
+		r.wait.Go(func() {
 			for _, err := stream.Recv(); err == nil; _, err = stream.Recv() {
-				answers.Add(1)
+				r.answers.Add(1)
 			}
-		}()
+		})
 	}
-	return answers, nil
+	return r, nil
+}
+
+func (r *renewals) stop() {
+	r.cancel()
+	r.wait.Wait()
+}
+
+// ask sends so many keep-alives a second, for one lease after another.
+func ask(ctx context.Context, stream pb.Lease_LeaseKeepAliveClient, ids []clientv3.LeaseID, rate int) {
+	const pace = 10 * time.Millisecond
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for at := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for range rate / int(time.Second/pace) {
+			if stream.Send(&pb.LeaseKeepAliveRequest{ID: int64(ids[at%len(ids)])}) != nil {
+				return
+			}
+			at++
+		}
+	}
 }
 
 // rss is the memory of all members.
