@@ -117,7 +117,11 @@ func (a *asked) request(request any) {
 			a.attach(r.ID)
 		}
 	case *pb.WatchCreateRequest:
-		a.touch(r.Key, r.RangeEnd, false)
+		key := r.Key
+		if len(key) == 0 {
+			key = []byte{0} // from the smallest key on
+		}
+		a.touch(key, r.RangeEnd, false)
 	case *pb.TxnRequest:
 		for _, c := range r.Compare {
 			a.touch(c.Key, c.RangeEnd, false)

@@ -144,6 +144,7 @@ const (
 	CompareUnasked
 	PreviousUnasked
 	ReadUnasked
+	WatchUnasked
 	RoleLingers
 
 	// Leases.

@@ -575,6 +575,11 @@ var table = [count]Info{
 		Story:    "reads are let through without a look at who reads",
 		Convicts: []int{invariant.Authorization},
 	},
+	WatchUnasked: {
+		Name: "watch-unasked", Source: "mutation of api", Seeds: 100, Needs: Users,
+		Story:    "a watcher is made without a look at who asks for it",
+		Convicts: []int{invariant.Authorization},
+	},
 	RoleLingers: {
 		Name: "role-lingers", Source: "mutation of auth", Seeds: 100, Needs: Users,
 		Story:    "a role that was taken from a user goes on to permit",

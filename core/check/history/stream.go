@@ -2,17 +2,20 @@ package history
 
 import (
 	"fmt"
+	"strings"
 
 	"vitrine/core/check"
 	"vitrine/core/invariant"
+	"vitrine/core/model"
 	"vitrine/core/pb"
 )
 
 // Stream holds one watch stream, as its client sees it, to what is promised of
 // streams (I31), and to I22 where a revision comes in fragments: each create is
-// answered once and in order, with the id that was asked for or a free one; a
-// cancel is answered once if there is something to cancel; and nothing comes for a
-// watcher that is not there, before or after.
+// answered once and in order, with the id that was asked for or a free one, and
+// refused to whom the log permits less (I17); a cancel is answered once if there is
+// something to cancel; and nothing comes for a watcher that is not there, before
+// or after.
 type Stream struct {
 	creates []*pb.WatchCreateRequest // not answered yet
 	live    map[int64]*pb.WatchCreateRequest
@@ -20,9 +23,14 @@ type Stream struct {
 	owed    map[int64]bool // of watchers that were there when the client asked
 	open    int64          // the watcher whose fragments are not complete
 	partial bool
+	// What the member has had to decide about creates that are not answered yet, the oldest first: how the watcher is to
+	// be refused to the user of the stream, "" = not at all. Nothing where nobody knows.
+	decided []decision
+}
 
-	// Denied is how a watcher is refused to the user of this stream, who may not read everything; "" = to nobody.
-	Denied string
+type decision struct {
+	create *pb.WatchCreateRequest
+	denial model.Error
 }
 
 // NewStream is a stream on which nothing has been asked.
@@ -45,6 +53,21 @@ func (s *Stream) Asked(r *pb.WatchRequest) {
 			s.owed[id] = true
 		}
 	}
+}
+
+// Decided records how a watcher is to be refused to who asks for it, "" = not at all, as its member gets the request.
+func (s *Stream) Decided(create *pb.WatchCreateRequest, denial model.Error) {
+	s.decided = append(s.decided, decision{create, denial})
+}
+
+// denial is how the watcher of a create is to be refused, and whether that is known.
+func (s *Stream) denial(create *pb.WatchCreateRequest) (model.Error, bool) {
+	if len(s.decided) == 0 || s.decided[0].create != create {
+		return "", false
+	}
+	d := s.decided[0].denial
+	s.decided = s.decided[1:]
+	return d, true
 }
 
 // Received holds a response to what was asked. It returns nil, or a Violation
@@ -84,10 +107,15 @@ func (s *Stream) created(r *pb.WatchResponse) error {
 	create := s.creates[0]
 	s.creates = s.creates[1:]
 	taken := create.WatchId != 0 && s.live[create.WatchId] != nil
+	want, known := s.denial(create)
+	denied := r.Canceled && isDenial(r.CancelReason)
 	switch {
+	case known && create.StartRevision >= 0 && denied != (want != ""),
+		denied && want != "" && !strings.HasSuffix(r.CancelReason, string(want)):
+		return streamError(invariant.Authorization, r, "says %q, by the log it should be %q", r.CancelReason, want)
 	case r.Canceled && r.WatchId != allWatchers:
 		return unasked(r, "refuses a watcher and gives it an id")
-	case r.Canceled && s.Denied != "" && r.CancelReason == s.Denied:
+	case denied:
 		return nil
 	case r.Canceled:
 		if !taken && create.StartRevision >= 0 && !emptyRange(create) {
@@ -101,6 +129,16 @@ func (s *Stream) created(r *pb.WatchResponse) error {
 	}
 	s.live[r.WatchId] = create
 	return nil
+}
+
+// isDenial tells whether a watcher was refused for who asks.
+func isDenial(reason string) bool {
+	for _, e := range [...]model.Error{model.ErrUserEmpty, model.ErrPermissionDenied, model.ErrOldAuthRevision} {
+		if strings.HasSuffix(reason, string(e)) {
+			return true
+		}
+	}
+	return false
 }
 
 func emptyRange(r *pb.WatchCreateRequest) bool {

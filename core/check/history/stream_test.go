@@ -6,6 +6,7 @@ import (
 
 	"vitrine/core/check"
 	"vitrine/core/invariant"
+	"vitrine/core/model"
 	"vitrine/core/pb"
 )
 
@@ -20,6 +21,39 @@ func cancelOn(s *Stream, id int64) {
 
 func eventsFor(id int64, fragment bool) *pb.WatchResponse {
 	return &pb.WatchResponse{WatchId: id, Fragment: fragment, Events: []*pb.Event{{Kv: &pb.KeyValue{Key: []byte("k")}}}}
+}
+
+// TestStreamOfAUser: a watcher is refused to whom the log permits less, and to nobody else.
+func TestStreamOfAUser(t *testing.T) {
+	made := &pb.WatchResponse{Created: true}
+	denied := &pb.WatchResponse{WatchId: -1, Created: true, Canceled: true,
+		CancelReason: "rpc error: code = PermissionDenied desc = etcdserver: permission denied"}
+	late := &pb.WatchResponse{WatchId: -1, Created: true, Canceled: true, CancelReason: "etcdserver: mvcc: ..."}
+	for name, c := range map[string]struct {
+		number   int
+		start    int64
+		want     model.Error
+		known    bool
+		response *pb.WatchResponse
+	}{
+		"permitted":                 {0, 0, "", true, made},
+		"denied":                    {0, 0, model.ErrPermissionDenied, true, denied},
+		"denied, and nobody knows":  {0, 0, "", false, denied},
+		"made, though denied":       {invariant.Authorization, 0, model.ErrPermissionDenied, true, made},
+		"denied, though permitted":  {invariant.Authorization, 0, "", true, denied},
+		"denied for another reason": {invariant.Authorization, 0, model.ErrUserEmpty, true, denied},
+		"refused, as it always is":  {0, -1, model.ErrPermissionDenied, true, late},
+	} {
+		s, create := NewStream(), &pb.WatchCreateRequest{Key: []byte("k"), StartRevision: c.start}
+		createOn(s, create)
+		if c.known {
+			s.Decided(create, c.want)
+		}
+		var v check.Violation
+		if errors.As(s.Received(c.response), &v); v.Number != c.number {
+			t.Errorf("%s: I%d, want I%d: %s", name, v.Number, c.number, v.Text)
+		}
+	}
 }
 
 // TestStream plays responses to a stream with three watchers: 0, 5, which takes

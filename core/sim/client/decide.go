@@ -77,9 +77,7 @@ func (p *Pool) Visit(cmd *script.Command, words string) (uint64, error) {
 		return 0, err
 	}
 	if create, ok := body.(*pb.WatchCreateRequest); ok {
-		if visitor.as = cmd.As; cmd.As == nameOf(0).CommonName {
-			visitor.as = ""
-		}
+		visitor.as = cmd.As
 		return p.Watch(visitor, create, cmd.Leader, words, cmd.Member).ID, nil
 	}
 	slot := p.Issue(visitor, op, body, words, cmd.Key, cmd.Member, p.cfg.Workload.Timeout)

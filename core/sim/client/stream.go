@@ -27,7 +27,7 @@ type Stream struct {
 	Member   uint64
 	began    uint64 // the endpoint that was chosen first, 0 = there was none
 	Fenced   bool   // it wants no member without a leader
-	who      string // whom its certificate names, "" = root
+	who      string // whom its certificate names
 	There    bool   // its member has it open
 	Closed   bool   // for good
 	sent     int64  // when the last of its requests arrives: a stream does not reorder
@@ -55,7 +55,8 @@ const (
 
 func (t *streams) newStream(c *Client, fenced bool, endpoint uint64) *Stream {
 	p := t.p
-	s := &Stream{Client: c.ID, Fenced: fenced, Member: endpoint, began: endpoint, who: c.as}
+	s := &Stream{Client: c.ID, Fenced: fenced, Member: endpoint, began: endpoint,
+		who: cmp.Or(c.as, nameOf(c.ID).CommonName)}
 	if endpoint == 0 {
 		s.began = p.choose(c)
 		s.Member = cmp.Or(s.began, p.host.Members()[0])
@@ -73,7 +74,7 @@ func (t *streams) connect(s *Stream, wait int64) {
 	delete(p.byID, s.id)
 	s.id, s.arrival, s.sent, s.There = p.streamID, 0, 0, false
 	p.byID[s.id] = s
-	s.Judged = p.judge.StreamOpened(s.denied())
+	s.Judged = p.judge.StreamOpened()
 	p.transmit(s, watchOpen, 0, wait)
 	for _, wt := range slices.Clone(s.Watchers) {
 		wt.Answered = false
@@ -167,7 +168,7 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 		if s != nil {
 			s.There = true
 			headless := n.Member().Leader() == 0
-			n.Step(&member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.Fenced, Call: &api.Call{Identity: s.identity()}})
+			n.Step(&member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.Fenced, Call: &api.Call{Identity: Named(s.who)}})
 			if headless && s.Fenced && s.There {
 				p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.ID())
 			}
@@ -176,6 +177,9 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 		n.Step(&member.Input{Kind: member.WatchClose, Stream: e.A})
 	case watchAsk:
 		request := p.takeAsk(e)
+		if s != nil && s.There {
+			p.judge.StreamArrived(s.Judged, n.Store().Applied().Index, s.who, request)
+		}
 		n.Step(&member.Input{
 			Kind: member.WatchRequest, Stream: e.A, Watch: request, Revision: n.Store().KV.Revision(), Cause: p.arrivedWatch(n,
 				s, request),
@@ -183,22 +187,6 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 	case watchSent:
 		n.Step(&member.Input{Kind: member.WatchSent, Stream: e.A, N: 1})
 	}
-}
-
-// identity is who the client is on this stream.
-func (s *Stream) identity() api.Identity {
-	if s.who != "" {
-		return Named(s.who)
-	}
-	return nameOf(0)
-}
-
-// denied is how a watch is refused to the client for want of a permission, "" if it never is.
-func (s *Stream) denied() string {
-	if s.who == "" {
-		return ""
-	}
-	return api.ErrPermissionDenied.Status()
 }
 
 // arrivedWatch notes that the request of a new watch is at its member, and

@@ -233,15 +233,29 @@ func (j *Judge) WatchClosed(h *history.Watch) {
 	}
 }
 
-// StreamOpened tells that a watch stream has a new connection, and how its user may be denied a watcher, "" = not at
-// all.
-func (j *Judge) StreamOpened(denied string) *history.Stream {
+// StreamOpened tells that a watch stream has a new connection.
+func (j *Judge) StreamOpened() *history.Stream {
 	if !j.options.Check {
 		return nil
 	}
-	s := history.NewStream()
-	s.Denied = denied
-	return s
+	return history.NewStream()
+}
+
+// StreamArrived tells that a member that has applied the log up to an index gets a request on a stream of a user.
+func (j *Judge) StreamArrived(h *history.Stream, applied uint64, user string, r *pb.WatchRequest) {
+	create := r.GetCreateRequest()
+	if h == nil || create == nil {
+		return
+	}
+	users, ok := j.fold.Users(applied)
+	if !ok {
+		return
+	}
+	denial := model.Error("")
+	if err := users.May(user, users.Revision(), create); err != nil {
+		denial = model.Error(err.Error())
+	}
+	h.Decided(create, denial)
 }
 
 // StreamAsked tells what a client sends over its stream.
