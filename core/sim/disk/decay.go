@@ -94,15 +94,18 @@ func (w *Wear) damage(c *script.Command, file string, at, end int64) error {
 
 // zero erases the block of size bytes around a byte. What was not promised for
 // certain cannot be told from what was lost in a crash, so the block lies before
-// a sync point, or is the first of its file.
+// a sync point that no crash can take any more, or is the first of its file.
 func (w *Wear) zero(file string, at, size int64) error {
 	fs := w.machine.FS()
-	last, durable, err := wal.Durable(fs, logDir)
+	last, durable, err := wal.Durable(fs.LoseUnsynced(), logDir)
 	if err != nil {
 		return err
 	}
 	block := at / size
-	if file == last && (block+1)*size > durable {
+	switch {
+	case file > last: // names of segments are in their order
+		block = 0
+	case file == last && (block+1)*size > durable:
 		block %= max(1, durable/size)
 	}
 	return fs.Damage(file, block*size, int(size), func(p []byte) { clear(p) })
