@@ -11,8 +11,8 @@ import (
 )
 
 // A Compactor is a Store that can write what is committed into a new file,
-// without what is free in its own. It does not sync that file. It may run beside
-// views, not beside Commit.
+// without what is free in its own. It may leave parts of that file, and its name,
+// unsynced. It may run beside views, not beside Commit.
 type Compactor interface {
 	backend.Store
 	CompactTo(path string) error

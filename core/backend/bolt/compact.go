@@ -14,11 +14,14 @@ import (
 const compactTxBytes = 4 << 20
 
 // CompactTo writes what is committed into a new file without the free pages
-// between it, which the caller syncs. It may run beside views, not beside Commit.
+// between it. It may run beside views, not beside Commit. The file is synced
+// transaction by transaction, not for its own sake, as nobody reads it before
+// the caller has synced it: at the end of a large copy the log's syncs would
+// wait behind all of it.
 func (d *DB) CompactTo(path string) (err error) {
 	to, err := bbolt.Open(path, fileMode, &bbolt.Options{
 		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-		NoSync: true, NoGrowSync: true, // nobody reads the file before the caller has synced it
+		NoSync: d.options.NoSync, NoGrowSync: true,
 	})
 	if err != nil {
 		return fmt.Errorf("bolt: open %s: %w", path, err)
