@@ -100,6 +100,7 @@ type Checker struct {
 	past      []seen
 	leases    leases
 	rosters   rosters
+	void      map[mark]bool
 	listing   int // members whose configuration is being told
 }
 
@@ -193,7 +194,7 @@ func (c *Checker) Emit(e *trace.Event) {
 	case trace.MemberStarted:
 		c.started(c.member(e.Member), e)
 	case trace.MemberCrashed, trace.MemberStopped:
-		c.member(e.Member).leading = false
+		c.ended(c.member(e.Member), e)
 	case trace.MemberChanged, trace.MemberLeft, trace.MemberResumed, trace.SnapshotRestored:
 		c.roster(c.member(e.Member), e)
 	default:

@@ -314,6 +314,33 @@ func TestFires(t *testing.T) {
 	}
 }
 
+// A record of a snapshot that was never committed must not be what a member starts from, unless it was written again:
+// because the member was sent that snapshot once more, or because its own database stands there.
+func TestStartsFromWhatWasCommitted(t *testing.T) {
+	from := func(m, index uint64) trace.Event {
+		return trace.Event{Kind: trace.MemberStarted, Member: m, B: index}
+	}
+	for name, between := range map[string][]trace.Event{
+		"":         nil,
+		"sent":     {{Kind: trace.SnapshotRestored, Member: 1, Index: 180}},
+		"its own":  {{Kind: trace.BackendCommitted, Member: 1, Index: 180}},
+		"at boot":  {{Kind: trace.MemberStarted, Member: 1, Index: 180}},
+		"another":  {{Kind: trace.SnapshotRestored, Member: 1, Index: 181}},
+		"a second": {{Kind: trace.SnapshotRestored, Member: 2, Index: 180}},
+	} {
+		p := newPlay(t).emit(trace.Event{Kind: trace.MemberCrashed, Member: 1, Rev: 180},
+			trace.Event{Kind: trace.MemberStopped, Member: 2, Rev: 190})
+		p.emit(between...).emit(from(1, 180), from(2, 180), from(1, 190))
+		void := name == "" || name == "another" || name == "a second"
+		if p.checker.Holds(invariant.Boot) == void {
+			t.Errorf("%q: void %v, and the checker says %v", name, void, p.checker.Violations())
+		}
+		if p.emit(from(2, 190)); p.checker.Holds(invariant.Boot) {
+			t.Errorf("%q: a member starts from the snapshot that it had no time to commit when it stopped", name)
+		}
+	}
+}
+
 func TestHashesAgree(t *testing.T) {
 	p := cluster(t)
 	p.checker.Hash(5, 1, 2, -1, 1)

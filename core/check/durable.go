@@ -20,6 +20,7 @@ const (
 // started handles MemberStarted: what the disk holds must include what it had
 // synced (I6, I8, I9).
 func (c *Checker) started(m *member, e *trace.Event) {
+	c.startsFrom(e)
 	log := end{e.C, e.A}
 	if log.term != 0 && c.run(log.term) == nil {
 		c.addRun(termRun{term: log.term, start: e.B + 1})
@@ -213,4 +214,5 @@ func (c *Checker) backendCommitted(m *member, e *trace.Event) {
 			e.Index)
 	}
 	m.backed = e.Index
+	c.marks(e)
 }

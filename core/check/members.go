@@ -232,7 +232,10 @@ func (c *Checker) listed(e *trace.Event) {
 }
 
 // restored: raft has taken a snapshot, whose configuration it will be told.
-func (c *Checker) restored(m *member, e *trace.Event) { m.view.since, m.view.owed = e.Index, 0 }
+func (c *Checker) restored(m *member, e *trace.Event) {
+	m.view.since, m.view.owed = e.Index, 0
+	c.marks(e)
+}
 
 // owes handles EntryApplied: what the store has applied before, raft must know by now.
 func (c *Checker) owes(m *member, e *trace.Event) {

@@ -562,3 +562,30 @@ func TestStartFailsAtEachStep(t *testing.T) {
 		}
 	}
 }
+
+// TestNoting: who ends between the record of a received snapshot and the state that commits it says so.
+func TestNoting(t *testing.T) {
+	stuck := errors.New("stuck")
+	d := diskOn(vfs.NewMem())
+	s := born(t, d)
+	defer s.Close()
+	d.Hook = func(step Step) error {
+		if step == LogCommit {
+			return stuck
+		}
+		return nil
+	}
+	write := consensus.LogWrite{
+		HardState: &raftpb.HardState{Term: new(uint64(2)), Vote: new(uint64(0)), Commit: new(uint64(180))},
+		Snapshot: &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{Index: new(uint64(180)), Term: new(uint64(2)),
+			ConfState: s.State.Store.Members.ConfState()}},
+		MustSync: true,
+	}
+	if _, err := s.Log.Append([]consensus.LogWrite{write}); !errors.Is(err, stuck) || s.Log.Noting() != 180 {
+		t.Errorf("stuck: %v, noting %d", err, s.Log.Noting())
+	}
+	d.Hook = nil
+	if _, err := s.Log.Append([]consensus.LogWrite{write}); err != nil || s.Log.Noting() != 0 {
+		t.Errorf("whole: %v, noting %d", err, s.Log.Noting())
+	}
+}

@@ -22,6 +22,7 @@ type Log struct {
 	ticket  uint64          // the last one appended
 	// How far the log is in the file, and how far it survives a power loss.
 	written, synced Position
+	noting          uint64
 	// Forecast tells when a sync that begins now will be done, for the picture; nil
 	// where nobody can know.
 	Forecast func() int64
@@ -31,6 +32,9 @@ type Log struct {
 type Position struct {
 	Index, Term  uint64 // the last entry
 	Vote, InTerm uint64 // the hard state
+	// Noting is the index of a received snapshot whose record is in the file without the state that commits it, when a
+	// process ends between the two: whoever reads the log passes over it for good. 0 = there is none.
+	Noting uint64
 }
 
 // Written and Synced are how far the log is in the file, and how far it survives
@@ -83,16 +87,7 @@ func (l *Log) Append(group []consensus.LogWrite) (mustSync bool, err error) {
 			if err := m.flush(); err != nil {
 				return mustSync, err
 			}
-			if err := l.disk.step(LogSnapshot); err != nil {
-				return mustSync, err
-			}
-			if err := l.SaveSnapshot(markOf(w.Snapshot)); err != nil {
-				return mustSync, err
-			}
-			// The state that commits the snapshot stands before any entry behind it: if a power loss took
-			// that state and left the entries, the record would be void and the log would have a gap.
-			m.state = w.HardState
-			if err := m.flush(); err != nil {
+			if err := l.note(&m, w); err != nil {
 				return mustSync, err
 			}
 		}
@@ -135,6 +130,22 @@ func checkWrite(w *consensus.LogWrite) {
 	invariant.Assert(w.Snapshot == nil || w.Snapshot.GetMetadata().GetIndex() > 0, "driver: a snapshot of nothing")
 }
 
+// note writes the record of a received snapshot. The state that commits it stands before any entry behind it: if a
+// power loss took that state and left the entries, the record would be void and the log would have a gap.
+func (l *Log) note(m *merged, w *consensus.LogWrite) error {
+	if err := l.disk.step(LogSnapshot); err != nil {
+		return err
+	}
+	if err := l.SaveSnapshot(markOf(w.Snapshot)); err != nil {
+		return err
+	}
+	l.noting, m.state = w.Snapshot.GetMetadata().GetIndex(), w.HardState
+	return m.flushAt(LogCommit)
+}
+
+// Noting is what a Position says that a process leaves which ends now.
+func (l *Log) Noting() uint64 { return l.noting }
+
 func (l *Log) mark(w *consensus.LogWrite) error {
 	if err := l.disk.step(LogMark); err != nil {
 		return err
@@ -159,13 +170,16 @@ func (m *merged) add(w *consensus.LogWrite) {
 	m.entries = append(m.entries, w.Entries...)
 }
 
-func (m *merged) flush() error {
+func (m *merged) flush() error { return m.flushAt(LogAppend) }
+
+func (m *merged) flushAt(s Step) error {
 	if m.state == nil && len(m.entries) == 0 {
 		return nil
 	}
-	if err := m.log.disk.step(LogAppend); err != nil {
+	if err := m.log.disk.step(s); err != nil {
 		return err
 	}
+	m.log.noting = 0 // if the write fails nobody knows
 	err := m.log.WAL.Append(m.state, m.entries)
 	m.state, m.entries = nil, m.entries[:0]
 	return err

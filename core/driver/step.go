@@ -83,6 +83,9 @@ const (
 	// Images that are sent.
 	ImageTake
 
+	// Between the record of a received snapshot and the state that commits it.
+	LogCommit
+
 	steps
 )
 
@@ -99,7 +102,7 @@ var stepNames = [steps]string{
 	"adopt-check", "adopt-rename", "adopt-dirsync", "exchange", "drop-image",
 	"commit-begin", "commit-run", "commit-sync", "commit-end", "housekeep",
 	"defrag-copy", "defrag-sync", "defrag-rename", "defrag-dirsync", "defrag-open", "defrag-exchange",
-	"image-take",
+	"image-take", "log-commit",
 }
 
 // String is the name of a step, which replay files and commands keep.

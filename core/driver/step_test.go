@@ -10,7 +10,7 @@ import (
 // TestSteps: each has a name of its own, by which it is found.
 func TestSteps(t *testing.T) {
 	all := Steps()
-	if len(all) != StepCount-1 || all[0] != MakeDirs || all[len(all)-1] != ImageTake {
+	if len(all) != StepCount-1 || all[0] != MakeDirs || all[len(all)-1] != LogCommit {
 		t.Errorf("%d steps, from %s to %s", len(all), all[0], all[len(all)-1])
 	}
 	seen := map[string]bool{}

@@ -78,7 +78,7 @@ func adopting(t *trace.Tracer, s *store.Store) {
 func Stopped(t *trace.Tracer, why error, log Position, applied uint64) {
 	t.Emit(trace.Event{
 		Kind: trace.MemberStopped, Text: why.Error(), Term: log.InTerm, Peer: log.Vote, Index: applied, C: log.Index,
-		B: log.Term,
+		B: log.Term, Rev: int64(log.Noting),
 	})
 }
 

@@ -166,6 +166,9 @@ const (
 	RemovedGoesOn
 	ConfStateStale
 
+	// What a log says of snapshots.
+	StaleMarkCounts
+
 	count
 )
 
@@ -192,6 +195,8 @@ const (
 	Users           // users are told apart, in a cluster that has time for them
 	UsersCrash      // so, and members crash
 	Changes         // members come and go, and are often sent a snapshot
+	Defrags         // databases are defragmented, and disks refuse a step of that
+	Notes           // as Snapshots, and processes end in the middle of noting a received one
 )
 
 // Convicted tells whether the invariant of that number may catch the mutant.

@@ -342,7 +342,7 @@ var table = [count]Info{
 		Convicts: []int{invariant.AckedDurable, invariant.AtomicApply, invariant.Boot},
 	},
 	DefragRenamedEarly: {
-		Name: "defrag-renamed-early", Source: "mutation of driver", Seeds: 300,
+		Name: "defrag-renamed-early", Source: "mutation of driver", Seeds: 300, Needs: Defrags,
 		Story:    "a defragmented copy is renamed first and synced then",
 		Convicts: []int{invariant.AckedDurable, invariant.AtomicApply, invariant.Boot},
 	},
@@ -651,5 +651,12 @@ var table = [count]Info{
 		Name: "conf-state-stale", Source: "mutation of store", Seeds: 100, Needs: Changes,
 		Story:    "a snapshot is of a state after a change of members and names those before it",
 		Convicts: []int{invariant.Boot, invariant.Membership, invariant.Liveness},
+	},
+
+	StaleMarkCounts: {
+		Name: "stale-mark-counts", Source: "found by this simulator", Seeds: 300, Needs: Notes,
+		Story: "the record of a received snapshot that was never committed counts once its index is committed by " +
+			"other means",
+		Convicts: []int{invariant.Boot},
 	},
 }

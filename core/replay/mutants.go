@@ -33,6 +33,11 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 	case mutant.Changes:
 		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries = 10, 2, 2
 		cfg.Always, cfg.Loose = []string{"members"}, true
+	case mutant.Defrags:
+		cfg.Always = []string{"defragment", "strike", "refusal"}
+	case mutant.Notes:
+		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries, cfg.CommitEvery = 60, 4, 40, 500*time.Millisecond
+		cfg.Always = []string{"note", "pause", "partition"}
 	case mutant.Elections:
 		cfg.Members, cfg.TickEvery, cfg.Always = 3, 20*time.Millisecond, []string{"coup"}
 	}

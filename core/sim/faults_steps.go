@@ -21,7 +21,7 @@ func (w *World) perish() {
 	n.fs = fallen.Left
 	n.quit(how)
 	died(n, lost, fallen.By.String(), fallen.Cause)
-	w.chaos.Struck(n.id)
+	w.chaos.Struck(n.id, fallen.By)
 }
 
 // validStrike refuses a strike before a step that there is not, or that cannot end so.

@@ -74,8 +74,8 @@ func lookInto(t *testing.T, w *World, n *node) *inspect.Subject {
 		t.Fatal(err)
 	}
 	last, synced := uint64(0), uint64(0)
-	for _, r := range log.Records {
-		if r.Kind != "entry" && (r.Kind != "snapshot" || r.Index < last) { // it takes the place of the log before it
+	for i, r := range log.Records {
+		if r.Kind != "entry" && (r.Kind != "snapshot" || r.Index < last || !committed(log.Records[i:])) {
 			continue
 		}
 		if last = r.Index; r.Synced {
@@ -100,6 +100,17 @@ func lookInto(t *testing.T, w *World, n *node) *inspect.Subject {
 		}
 	}
 	return s
+}
+
+// committed tells whether the first record, of a snapshot, takes the place of the log before it: the next hard state
+// covers it, unless the process had no time to write one.
+func committed(records []inspect.Record) bool {
+	for _, r := range records[1:] {
+		if r.Kind == "state" || r.Kind == "entry" {
+			return r.Kind == "state" && r.Commit >= records[0].Index
+		}
+	}
+	return false
 }
 
 // storeLeft is the store that a member would find after a loss of power.

@@ -93,11 +93,6 @@ func (l *logLane) writeDone(e *clock.Event) {
 	}
 	n.syncing = true
 	n.use("syncing", n.syncTime, evSync, e.Cause)
-	for i := range group {
-		if group[i].Snapshot != nil {
-			n.received = w.clock.Now
-		}
-	}
 	switch {
 	case fragile && n.received > 0 && w.clock.Now < n.received+afterSnapshot:
 		w.chaos.SnapshotNoted(n.id)
@@ -121,7 +116,7 @@ func (n *node) wrote(group []consensus.LogWrite, used int64, mirrored bool) (fra
 		}
 		fragile = fragile || l.Mark != nil || l.Snapshot != nil
 		if s := l.Snapshot; s != nil {
-			last = s.GetMetadata().GetIndex()
+			last, n.received = s.GetMetadata().GetIndex(), n.world.clock.Now
 		}
 		if k := len(l.Entries); k > 0 {
 			n.delicate = n.delicate || l.Entries[0].GetIndex() <= last

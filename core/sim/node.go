@@ -113,6 +113,7 @@ type logLane struct {
 	delicate bool            // what is being synced overwrites part of the log, or begins a segment
 	written  driver.Position // what is in the file
 	synced   driver.Position // what a power loss leaves
+	noting   uint64          // see driver.Position
 	received int64           // when the log last took note of a received snapshot; 0 = never
 }
 
@@ -305,16 +306,17 @@ func died(n *node, lost uint64, text string, cause uint64) {
 	p := n.left()
 	w.emit(trace.Event{
 		Kind: trace.MemberCrashed, Member: n.id, A: lost, Text: text, Cause: cause,
-		Term: p.InTerm, Peer: p.Vote, Index: n.durable, C: p.Index, B: p.Term,
+		Term: p.InTerm, Peer: p.Vote, Index: n.durable, C: p.Index, B: p.Term, Rev: int64(p.Noting),
 	})
 }
 
 // left is how far the log on the disk goes at least, when a process has ended.
-func (n *node) left() driver.Position {
-	if n.process == killed {
-		return n.written
+func (n *node) left() (p driver.Position) {
+	if p = n.synced; n.process == killed {
+		p = n.written
 	}
-	return n.synced
+	p.Noting = n.noting
+	return p
 }
 
 // quit ends a process: its memory is gone, its connections break.
@@ -332,6 +334,9 @@ func (n *node) quit(how process) {
 	clear(n.connections)
 	for i := range held {
 		w.void(&held[i])
+	}
+	if n.log != nil {
+		n.noting = n.log.Noting()
 	}
 	n.member, n.store, n.backend, n.state, n.log, n.files = nil, nil, nil, nil, nil, nil
 	n.logs, n.batch, n.syncing = nil, 0, false

@@ -16,10 +16,11 @@ const (
 	// MemberCrashed: a process died. A = 1 when unsynced data is lost with it
 	// (power), 0 when the page cache survives (kill). What its disk holds at least:
 	// Term and Peer = term and vote, Index = applied index of its database,
-	// C = last index of its log, B = term of that entry.
+	// C = last index of its log, B = term of that entry. Rev = index of a received
+	// snapshot that its log has a record of without the state that commits it, 0 = none.
 	MemberCrashed Kind = 2
 	// MemberStopped: a process ended by its own decision. Text = the reason; Term,
-	// Peer, Index, C and B as MemberCrashed.
+	// Peer, Index, C, B and Rev as MemberCrashed.
 	MemberStopped Kind = 3
 	// MemberPaused: a process stopped running but keeps its memory.
 	MemberPaused Kind = 4

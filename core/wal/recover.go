@@ -369,6 +369,9 @@ func (s *scan) confirm() {
 // refute gives up the records of snapshots that did not become the log, since
 // an entry that they would cover was written behind them.
 func (s *scan) refute(entry uint64) {
+	if mutant.On(mutant.StaleMarkCounts) {
+		return
+	}
 	s.pending = slices.DeleteFunc(s.pending, func(snap *pb.WALSnapshot) bool { return snap.GetIndex() >= entry })
 }
 

@@ -1,6 +1,6 @@
 // Package chaos draws what goes wrong in a world, from a seed: faults of some
 // classes as time passes (Happens), and at the moments at which they hurt most
-// (VoteLeft, Elected, Fragile, ImageKept, SnapshotNoted, Revised). All it does are commands
+// (VoteLeft, Elected, Fragile, ImageKept, SnapshotNoted, Struck, Revised). All it does are commands
 // of package script.
 //
 //	options, err := chaos.Draw(seed, nil)
@@ -47,6 +47,7 @@ type Chaos struct {
 	head, tombstone int64  // newest revision of all, and newest that deleted something
 	lurking         bool   // the next delete is compacted at once
 	installing      int64  // until then a member suffers from Install
+	noting          int64  // until then nobody suffers from Note
 	deposed         uint64 // the last leader that was cut off for being one
 }
 

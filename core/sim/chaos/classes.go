@@ -38,6 +38,7 @@ const (
 	Garble   // a database on its way to a member is damaged
 	Install  // a disk hangs, then the power fails, while the old database is committed and a received one waits
 	Roster   // members are added, promoted and removed
+	Note     // a log takes note of a received snapshot, and the process ends before the state that commits it
 	Classes  // how many there are
 )
 
@@ -48,5 +49,5 @@ var names = [Classes]string{
 	"compact", "transfer", "campaign", "blackout", "moment",
 	"write-error", "disk-full", "sync-error", "read-error", "commit-error", "rot", "clock", "deadline", "exile", "coup",
 	"strike", "refusal", "defragment", "garble", "install",
-	"members",
+	"members", "note",
 }

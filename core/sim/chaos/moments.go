@@ -5,6 +5,8 @@ import (
 
 	"vitrine/core/driver"
 	"vitrine/core/script"
+	"vitrine/core/sim/dice"
+	"vitrine/core/vfs"
 )
 
 // Moments: what random faults hardly ever hit, and hurts most.
@@ -117,7 +119,45 @@ func (x *Chaos) ImageKept(id uint64, commits time.Duration, behind bool) {
 			return
 		}
 	}
+	x.noteHalf(id)
 	x.Fragile(id)
+}
+
+// noteHalf has a process end between the record of a received snapshot in its log and the state that commits it.
+func (x *Chaos) noteHalf(id uint64) {
+	if x.clock.Now < x.noting {
+		return
+	}
+	how, long, hit := x.falls(Note, x.options.Note)
+	if !hit {
+		return
+	}
+	x.noting = x.clock.Now + int64(spread(long, time.Second, 16*time.Second))
+	c := script.Command{Cmd: script.Strike, Member: id, Name: driver.LogCommit.String(),
+		Value: script.ProcessDies.String()}
+	if how%4 == 0 {
+		c.Value, c.Torn = script.PowerFails.String(), int(vfs.Survival(how>>8))
+	}
+	x.world.Later(1, c)
+}
+
+// halfNoted is when that has happened. The record must not count later on, when its index is committed by other
+// means: by entries, which the present leader does not have any more, but the next one may. Then only a start tells
+// whether it counts, before the member has written another.
+func (x *Chaos) halfNoted(id uint64) {
+	how, long, hit := x.falls(Note, 1)
+	if !hit {
+		return
+	}
+	wait := spread(long, time.Second, 8*time.Second)
+	if leader := x.world.Leader(); leader != 0 && leader != id && how%4 > 0 {
+		x.world.Later(1, script.Command{Cmd: script.Isolate, Member: leader})
+		x.world.Later(wait, script.Command{Cmd: script.Heal, Member: leader})
+	}
+	for i := range uint64(1 + how>>2%4) {
+		down := spread(long>>32, time.Millisecond, 50*time.Millisecond)
+		x.losePower(id, wait/4+time.Duration(dice.Mix(how+i)%uint64(wait)), down, dice.Mix(long+i))
+	}
 }
 
 func (x *Chaos) install(id uint64, commits time.Duration, how, long uint64) {
@@ -155,9 +195,13 @@ func (x *Chaos) SnapshotNoted(id uint64) {
 }
 
 // Struck is when a process has ended before some step of its driver.
-func (x *Chaos) Struck(id uint64) {
-	if x.on {
-		x.restartLater(Strike, id, time.Second)
+func (x *Chaos) Struck(id uint64, by driver.Step) {
+	if !x.on {
+		return
+	}
+	x.restartLater(Strike, id, time.Second)
+	if by == driver.LogCommit {
+		x.halfNoted(id)
 	}
 }
 

@@ -28,6 +28,7 @@ type Options struct {
 	NoteCrash float64 // of moments in which a log takes note of a received snapshot
 	Coup      float64
 	Install   float64
+	Note      float64
 	Rotting   uint64        // who may rot: a permutation of the members; its top four bits are 0 if all may
 	Patience  time.Duration // of clients with one request in eight
 	Founding  []setup.Founding
@@ -85,6 +86,8 @@ func (o *Options) degree(class Class) string {
 		return fmt.Sprintf("=%.2f,%.2f", o.Moment, o.NoteCrash)
 	case Install:
 		return fmt.Sprintf("=%.2f", o.Install)
+	case Note:
+		return fmt.Sprintf("=%.2f", o.Note)
 	case Coup:
 		return fmt.Sprintf("=%.2f", o.Coup)
 	case Deadline:
@@ -155,6 +158,7 @@ func Draw(seed uint64, always []string) (o Options, err error) {
 	o.drawInstall(dice.New(seed, dice.Options, 3))
 	o.drawRetention(dice.New(seed, dice.Options, 4))
 	o.drawRoster(dice.New(seed, dice.Options, 5))
+	o.drawNote(dice.New(seed, dice.Options, 6))
 	for _, name := range always {
 		class := slices.Index(names[:], name)
 		if class < 0 {
@@ -204,7 +208,7 @@ func (o *Options) drawSteps(d *dice.Dice) {
 		o.Keys, o.Rate, o.Large = cmp.Or(o.Keys, 8), max(o.Rate, 150), cmp.Or(o.Large, 1024)
 	}
 	for id := range uint64(setup.MaxMembers) {
-		step, torn := driver.Step(d.Uint64N(uint64(driver.StepCount))), d.Uint64()
+		step, torn := driver.Step(d.Uint64N(uint64(lastDrawn)+1)), d.Uint64()
 		if o.On[Strike] && step.Founding() {
 			o.Founding = append(o.Founding, setup.Founding{
 				Member: id + 1, Step: step.String(), Keep: torn>>40%2 == 0, Torn: int(vfs.Survival(torn)),
@@ -216,6 +220,11 @@ func (o *Options) drawSteps(d *dice.Dice) {
 // drawInstall draws the class of received databases that wait for the old one.
 func (o *Options) drawInstall(d *dice.Dice) {
 	o.On[Install], o.Install = d.Chance(0.5), 0.2+0.8*float64(d.Uint64N(1001))/1000
+}
+
+// drawNote draws the class of notes of received snapshots that are never committed.
+func (o *Options) drawNote(d *dice.Dice) {
+	o.On[Note], o.Note = d.Chance(0.5), 0.3+0.7*float64(d.Uint64N(1001))/1000
 }
 
 // drawRetention lets leaders compact by themselves in half of the runs.

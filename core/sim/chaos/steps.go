@@ -67,6 +67,9 @@ var rarest = [...]driver.Step{
 	driver.DefragOpen, driver.DefragExchange, driver.ImageTake,
 }
 
+// lastDrawn is the last step that is drawn: later ones have classes of their own, so that seeds keep their meaning.
+const lastDrawn = driver.ImageTake
+
 // drawStep picks a step that fits, by drawn bits: every second time one of those
 // that a member does not take all the time, and of these one of the rarest.
 func drawStep(bits uint64, fits func(driver.Step) bool) (step driver.Step, seldom bool) {
@@ -74,7 +77,7 @@ func drawStep(bits uint64, fits func(driver.Step) bool) (step driver.Step, seldo
 	all := slices.DeleteFunc(driver.Steps(), func(s driver.Step) bool {
 		listed := slices.Contains(rarest[:], s)
 		common := !listed && !(s >= driver.Release && s <= driver.DropImage)
-		return s.Founding() || !fits(s) || seldom && rare && !listed || seldom && !rare && common
+		return s.Founding() || s > lastDrawn || !fits(s) || seldom && rare && !listed || seldom && !rare && common
 	})
 	return all[bits>>40%uint64(len(all))], seldom
 }
