@@ -158,7 +158,7 @@ visitors:
 
 ## bars: what the page costs: bytes, time to a running cluster, a frame, a second of the world, a pause
 bars: page
-	$(GO) test -count=1 -tags browser,bars -v -run 'TestReadyTime|TestFrameTime|TestWorldSpeed|TestAPausedPageRests' ./web | grep -v '^=== '
+	$(GO) test -count=1 -tags browser,bars -parallel 1 -v -run 'TestReadyTime|TestFrameTime|TestWorldSpeed|TestAPausedPageRests' ./web | grep -v '^=== '
 
 ## determinism: 50 seeds give the same hashes on this machine and in js/wasm
 determinism: sim

@@ -83,6 +83,7 @@ func TestAxeFindsNothing(t *testing.T) {
 	if err != nil {
 		leftOut(t, "axe-core is not there: run npm ci in tools/js, or make lint")
 	}
+	t.Parallel()
 	for i, s := range []screen{desk, {w: 390, h: 844, touch: true, light: true, lang: "zh"},
 		{w: 1440, h: 900, light: true, lang: "zh"}, {w: 390, h: 844, touch: true, lang: "en"},
 		{w: 1440, h: 900, light: true, lang: "en"}, {w: 1440, h: 900, lang: "zh"},
@@ -91,7 +92,7 @@ func TestAxeFindsNothing(t *testing.T) {
 			break
 		}
 		t.Run(fmt.Sprintf("%dx%d-%s-light=%v", s.w, s.h, s.lang, s.light), func(t *testing.T) {
-			b := open(t, s, "seed=7&members=5&speed=1")
+			b := worldOn(t, s, 7, 5, 1)
 			eval[bool](b, string(source)+`; true`)
 			b.leader()
 			b.do(`vitrine.dispatch({ cmd: 'lease-grant', lease: 1, ttl: 600 });
@@ -124,7 +125,6 @@ func TestAxeFindsNothing(t *testing.T) {
 // media has the page believe that its visitor prefers something.
 func (b *browser) media(name, value string) {
 	b.t.Helper()
-	laboratory.desk, laboratory.visited = false, false
 	call(b.t, b.ctx, emulation.SetEmulatedMedia,
 		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: name, Value: value}}})
 }
@@ -132,7 +132,7 @@ func (b *browser) media(name, value string) {
 // Where the visitor's system chooses all colors, what is pressed, chosen, off or
 // at a place of a scale is still to be told from what is not.
 func TestForcedColors(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=1")
+	b := world(t, 7, 3, 1)
 	b.leader()
 	b.do(`vitrine.dispatch({ cmd: 'crash', member: 3 }); vitrine.dispatch({ cmd: 'pause' })`)
 	b.media("forced-colors", "active")
@@ -197,17 +197,16 @@ const reachable = `(async () => {
 
 // At two and four times the size, in a window of 1440 by 900, nothing is lost.
 func TestZoomLosesNothing(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=1")
+	b := world(t, 7, 3, 1)
 	b.leader()
 	all := eval[string](b, `JSON.stringify([...document.querySelectorAll('button[id], input[id], select[id], ' +
-		'[name="key"], [name="value"], #feed, #lane, #checks, #tabpanel')].filter((el) => el.getClientRects().length)
+		'[name="key"], [name="value"], #feed, #lane, #checks, #tabpanel')].filter((el) => el.checkVisibility())
 		.map((el) => el.id ? '#' + CSS.escape(el.id) : '[name="' + el.name + '"]')
 		.filter((id) => !['#full', '#version'].includes(id)))`) // help has the version
 	if n := strings.Count(all, ","); n < 40 {
 		t.Fatalf("only %d controls on a desk: %s", n, all)
 	}
 	for _, zoom := range []float64{2, 4} {
-		laboratory.desk = false
 		call(t, b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 			Width: int64(1440 / zoom), Height: int64(900 / zoom), DeviceScaleFactor: zoom})
 		b.until("the stage to follow", `document.querySelector('canvas').clientWidth === document.body.clientWidth`)
@@ -221,7 +220,7 @@ func TestZoomLosesNothing(t *testing.T) {
 // The headline says all that it has to say, at every size: where there is no room
 // for a line it takes another, and nothing is cut.
 func TestTheHeadlineIsWhole(t *testing.T) {
-	b := open(t, desk, "seed=7&members=5&speed=1")
+	b := world(t, 7, 5, 1)
 	leader := b.leader()
 	deeds := []string{
 		``, `vitrine.dispatch({ cmd: 'cut', from: [1], to: [2, 3] })`,

@@ -23,6 +23,8 @@ const (
 	idleTime   = 0.02            // of one processor, while time stands still
 )
 
+func init() { sharp = true }
+
 // chances are how often a bar may be tried: a page warms up.
 const chances = 3
 
@@ -31,9 +33,7 @@ const chances = 3
 // try, it is left out, aloud.
 func clears(t *testing.T, try func() (ok bool)) {
 	t.Helper()
-	if laboratory == nil {
-		newLab(t)
-	}
+	labOf(t)
 	busy := false
 	for range chances {
 		begin, before := time.Now(), others(t)
@@ -176,7 +176,7 @@ func others(t *testing.T) time.Duration {
 // whose command line has one of the words.
 func processorTime(t *testing.T, words ...string) (sum time.Duration) {
 	t.Helper()
-	profile := "--user-data-dir=" + laboratory.profile
+	profile := "--user-data-dir=" + labOf(t).profile
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	must(t, err)
 	found := false

@@ -11,7 +11,7 @@ import (
 // founded is a world that stands still some seconds after its first election: earlier a cluster refuses to be changed.
 func founded(t *testing.T, s screen, members int) *browser {
 	t.Helper()
-	b := open(t, s, fmt.Sprintf("seed=7&members=%d&speed=0.02", members))
+	b := worldOn(t, s, 7, members, 0.02)
 	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'set', name: 'rate', value: 0 }); vitrine.step(6e9)`)
 	b.until("a leader", `s.leader && document.getElementById('mark').classList.contains('leads')`)
 	return b
@@ -20,7 +20,9 @@ func founded(t *testing.T, s screen, members int) *browser {
 // addMember presses a button of the list of members.
 func (b *browser) addMember(button string) {
 	b.t.Helper()
-	if b.holds(`document.getElementById('menu').hidden`) {
+	b.until("a page that shows this moment", `(() => { let now; vitrine.subscribe((f) => (now = f.now))();
+		return now === s.now; })()`) // a button pressed now must mean what the members are now
+	if eval[bool](b, `document.getElementById('menu').hidden`) {
 		b.keys("n")
 	}
 	b.until("the members", `!document.getElementById('menu').hidden && document.getElementById('add-learner')`)
@@ -115,7 +117,7 @@ func TestMembersComeAndGo(t *testing.T) {
 
 // What a cluster refuses it says by name, and the page says why.
 func TestChangesAreRefused(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=0.02")
+	b := world(t, 7, 3, 0.02)
 	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'set', name: 'rate', value: 0 }); vitrine.step(2e9)`)
 	b.until("a leader", `s.leader && document.getElementById('title-text').textContent.includes('leads')`)
 	b.addMember("add-member")

@@ -602,7 +602,7 @@ func TestPhone(t *testing.T) {
 	}
 	b.click("#grip")
 	b.until("a stage that uses the room, drawn anew",
-		fmt.Sprintf(`%s > %f && document.querySelector('canvas').height >= %[1]s`, stage, low+100))
+		fmt.Sprintf(`%s > %f && document.querySelector('canvas').height >= %[1]s * devicePixelRatio`, stage, low+100))
 	b.shot("phone-peek")
 	b.click(`#sheet-tabs [data-sheet="member"]`)
 	b.until("half a sheet", `document.documentElement.dataset.snap === 'half'`)
@@ -629,7 +629,7 @@ func TestPhone(t *testing.T) {
 func TestReducedMotion(t *testing.T) {
 	s := desk
 	s.still = true
-	b := open(t, s, "seed=7&members=3&speed=0.1")
+	b := worldOn(t, s, 7, 3, 0.1)
 	b.leader()
 	b.until("messages", `s.messages.length > 0`)
 }

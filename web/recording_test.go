@@ -201,6 +201,7 @@ func (b *browser) give(files [][]byte) {
 // TestRecordingsOfARealCluster plays what three processes have recorded, of which
 // the leader was killed and started again.
 func TestRecordingsOfARealCluster(t *testing.T) {
+	labOf(t)
 	files, old, now := recordings(t)
 	if dir := os.Getenv("VITRINE_RECORDINGS"); dir != "" {
 		for i, f := range files {

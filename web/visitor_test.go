@@ -56,7 +56,7 @@ func TestAClickGivesUpTheFocus(t *testing.T) {
 
 // Letters can be turned off, and stay off.
 func TestLettersCanBeTurnedOff(t *testing.T) {
-	b := open(t, desk, "seed=7&members=3&speed=1")
+	b := world(t, 7, 3, 1)
 	b.leader()
 	b.keys("?")
 	b.until("help", `document.getElementById('help-dialog').open`)
@@ -136,7 +136,6 @@ func TestOddWindows(t *testing.T) {
 // resize gives the page another window while it is open.
 func (b *browser) resize(w, h int64) {
 	b.t.Helper()
-	laboratory.desk = false
 	call(b.t, b.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: w, Height: h,
 		DeviceScaleFactor: 1})
 	b.until("the stage to follow", `document.querySelector('canvas').clientWidth === document.body.clientWidth`)
@@ -152,7 +151,7 @@ const nameless = `[...document.querySelectorAll('.top button, .bar button, .shee
 // seen, nothing of the left column covers another part of it, and a large window
 // has large words.
 func TestEverySizeShowsItsTime(t *testing.T) {
-	b := open(t, desk, "seed=7&members=9&speed=1")
+	b := world(t, 7, 9, 1)
 	b.leader()
 	for _, size := range [][2]int64{{2560, 1440}, {1280, 720}, {768, 1024}, {390, 844}, {640, 360}, {360, 225}} {
 		b.resize(size[0], size[1])

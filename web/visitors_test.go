@@ -39,6 +39,7 @@ var (
 func TestVisitors(t *testing.T) {
 	first, last, err := seedsOf(*visitors)
 	must(t, err)
+	t.Parallel()
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			v := &visitor{dice: rand.New(rand.NewPCG(seed, 40)), seed: seed}
@@ -94,24 +95,24 @@ func (v *visitor) visit(t *testing.T) {
 		t.Logf("to do this again: make visitors VISITORS=%d\n%s", v.seed, strings.Join(v.acts, "\n"))
 	}
 	if t.Failed() {
-		laboratory.desk = false
-		laboratory.visited = false
+		v.lab.visited = false
 		v.shot(fmt.Sprintf("visitor-%d", v.seed))
 	}
 }
 
 // come takes the page as the last visitor has left it, or loads it.
 func (v *visitor) come(t *testing.T) {
-	if laboratory == nil || !laboratory.visited {
+	l := labOf(t)
+	if !l.visited {
 		v.browser = open(t, desk, "seed=7&members=3")
 		source, err := os.ReadFile("testdata/visitor.js")
 		must(t, err)
 		eval[bool](v.browser, string(source))
 		call(t, v.ctx, browserDownloads, denied)
-		laboratory.visited = true
+		l.visited = true
 		return
 	}
-	v.browser = laboratory.hand(t)
+	v.browser = l.hand(t)
 }
 
 var (
@@ -123,7 +124,7 @@ var (
 // page: most of the time of a machine without a graphics card goes into pixels, at
 // which no random visitor looks.
 func (v *visitor) dress(size [2]int64) {
-	laboratory.desk = false
+	v.lab.usable = false
 	v.size = size
 	call(v.t, v.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: size[0],
 		Height: size[1], DeviceScaleFactor: 0.25})
