@@ -45,7 +45,7 @@ type decoder struct {
 	size   int64      // of that file
 	offset int64      // in that file, behind the last valid record
 	at     int64      // in that file, of the last valid record
-	used   int64      // in the last file, once its end was judged: what follows is zeros
+	used   int64      // in the last file, once its end was judged: behind the last byte that is not zero
 	crc    uint32
 	first  bool // no record read yet: the first checksum is taken on trust
 
@@ -159,7 +159,7 @@ func (d *decoder) body(field uint64) (record, error) {
 		return record{}, d.corrupt("length field %016x is malformed", field)
 	}
 	end := d.offset + frameBytes + n + int64(padding)
-	if end > d.size || n > d.size {
+	if end > d.size {
 		return record{}, d.beyond(n)
 	}
 	p, err := d.peek(d.offset+frameBytes, n+int64(padding))
@@ -203,7 +203,7 @@ func (d *decoder) beyond(n int64) error {
 	}
 	// What is there of the record may be whole, and then its header says the same.
 	promised, head := promisedLen(p)
-	if d.missingSector(p) || head > 0 && promised == n || head == 0 && len(p) < headBytes {
+	if d.missingSector(p) || promised == n || head == 0 && len(p) < headBytes {
 		return d.torn(n, p, fmt.Sprintf("a record of %d bytes reaches beyond the end of the file", n))
 	}
 	return d.corrupt("a record of %d bytes reaches beyond the end of the file", n)
@@ -243,7 +243,7 @@ func (d *decoder) torn(n int64, p []byte, reason string) error {
 	if err != nil {
 		return err
 	}
-	if rec, ok := parseRecord(whole); ok && int64(len(whole)) == promised && d.continues(rec) {
+	if rec, ok := parseRecord(whole); ok && d.continues(rec) {
 		return d.corrupt("length field says %d bytes, the record itself %d", n, promised)
 	}
 	return errTorn
@@ -284,12 +284,5 @@ func (d *decoder) missingSector(p []byte) bool {
 	return false
 }
 
-func zero(p []byte) bool {
-	for len(p) > len(zeros) {
-		if !bytes.Equal(p[:len(zeros)], zeros[:]) {
-			return false
-		}
-		p = p[len(zeros):]
-	}
-	return bytes.Equal(p, zeros[:len(p)])
-}
+// zero tells whether a piece of a file, of readBytes at most, is zeros only.
+func zero(p []byte) bool { return bytes.Equal(p, zeros[:len(p)]) }

@@ -112,7 +112,6 @@ const pointBytes = 64
 // rest reads what follows the end of the log, sets used, and returns the offset
 // of the first sync point that is there, 0 if there is none.
 func (d *decoder) rest() (point int64, err error) {
-	d.used = d.offset
 	for at := d.offset; at < d.size; {
 		p, err := d.peek(at, readBytes)
 		if err != nil {
@@ -123,7 +122,7 @@ func (d *decoder) rest() (point int64, err error) {
 			step -= pointBytes // a sync point may begin here and end in the next piece
 		}
 		trimmed := int64(0)
-		if !bytes.Equal(p, zeros[:len(p)]) {
+		if !zero(p) {
 			trimmed = int64(len(bytes.TrimRight(p, "\x00")))
 			d.used = max(d.used, at+trimmed)
 		}
@@ -175,7 +174,7 @@ func (d *decoder) isPoint(p []byte, at int64) bool {
 		return false
 	}
 	rec, ok := parseRecord(p[frameBytes : frameBytes+n])
-	return ok && rec.kind == crcRecord && len(rec.data) > 0 && d.isPlace(rec.data, at)
+	return ok && rec.kind == crcRecord && d.isPlace(rec.data, at)
 }
 
 func (d *decoder) isPlace(data []byte, at int64) bool {

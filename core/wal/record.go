@@ -82,7 +82,7 @@ func appendPlace(b []byte, offset int64, seq uint64) []byte {
 func (e *encoder) frame(kind byte, head, body []byte) {
 	start := len(e.buf)
 	invariant.Assert(start%frameBytes == 0, "wal: a record begins within a frame")
-	b := append(e.buf, 0, 0, 0, 0, 0, 0, 0, 0) // the frame, filled in below
+	b := append(e.buf, zeros[:frameBytes]...) // the frame, filled in below
 	b = append(b, 1<<3|byte(protowire.VarintType), kind, 2<<3|byte(protowire.VarintType))
 	b = protowire.AppendVarint(b, uint64(e.crc))
 	if head != nil || body != nil {
@@ -92,7 +92,6 @@ func (e *encoder) frame(kind byte, head, body []byte) {
 	}
 	field, padding := frame(len(b) - start - frameBytes)
 	binary.LittleEndian.PutUint64(b[start:], field)
-	var zeros [8]byte
 	invariant.Assert((len(b)+padding)%frameBytes == 0, "wal: a record ends within a frame")
 	e.buf = append(b, zeros[:padding]...)
 }

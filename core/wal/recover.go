@@ -340,7 +340,7 @@ func (s *scan) snapshot(rec record) error {
 	}
 	s.pending = append(s.pending, snap)
 	s.confirm()
-	if s.Stale = snap.GetIndex() != s.Snapshot.GetIndex(); s.snapshotsOnly || snap.GetIndex() != s.Snapshot.GetIndex() {
+	if s.Stale = snap.GetIndex() != s.Snapshot.GetIndex(); s.Stale {
 		return nil
 	}
 	if snap.GetTerm() != s.Snapshot.GetTerm() {

@@ -207,8 +207,8 @@ func (s *state) message() *raftpb.HardState {
 
 // Exists reports whether dir holds a log.
 func Exists(fsys vfs.FS, dir string) bool {
-	segments, err := listSegments(fsys, dir)
-	return err == nil && len(segments) > 0
+	_, err := listSegments(fsys, dir)
+	return err == nil
 }
 
 // Create makes a log in dir, which must not hold one already. It is built
