@@ -8,6 +8,8 @@
 //	connect := dial.With(&net.Dialer{Timeout: time.Second})
 //	t := &http.Transport{DialContext: connect, DialTLSContext: dial.Secure(connect, side)}
 //	req, err := http.NewRequest("GET", dial.URL(peer, "/version"), nil)
+//
+// gRPC knows sockets; Address is where it finds an endpoint of clients.
 package dial
 
 import (
@@ -16,6 +18,8 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"google.golang.org/grpc/resolver"
 
 	"vitrine/cmd/server/internal/listen"
 	"vitrine/cmd/server/internal/secure"
@@ -95,4 +99,20 @@ func Secure(connect Func, side *secure.Side) Func {
 		}
 		return c, nil
 	}
+}
+
+// Address is where gRPC finds an endpoint of clients, and the name that its certificate must have.
+func Address(endpoint string) resolver.Address {
+	scheme, rest, ok := strings.Cut(strings.TrimSpace(endpoint), "://")
+	if !ok {
+		scheme, rest = "", scheme
+	}
+	name, _, err := net.SplitHostPort(rest)
+	if err != nil {
+		name = rest
+	}
+	if scheme == "unix" || scheme == "unixs" {
+		rest = "unix:" + rest
+	}
+	return resolver.Address{Addr: rest, ServerName: name}
 }

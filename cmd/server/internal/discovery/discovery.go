@@ -21,7 +21,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path"
 	"slices"
@@ -39,6 +38,7 @@ import (
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 
+	"vitrine/cmd/server/internal/dial"
 	"vitrine/core/pb"
 )
 
@@ -233,7 +233,7 @@ func (c *Config) dial() (*grpc.ClientConn, error) {
 	}
 	var addresses []resolver.Endpoint
 	for _, e := range c.Endpoints {
-		addresses = append(addresses, resolver.Endpoint{Addresses: []resolver.Address{addressOf(e)}})
+		addresses = append(addresses, resolver.Endpoint{Addresses: []resolver.Address{dial.Address(e)}})
 	}
 	r := manual.NewBuilderWithScheme("discovery")
 	r.InitialState(resolver.State{Endpoints: addresses})
@@ -241,22 +241,6 @@ func (c *Config) dial() (*grpc.ClientConn, error) {
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig,
 			MinConnectTimeout: c.DialTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.KeepAliveTime, Timeout: c.KeepAliveTimeout}))
-}
-
-// addressOf is where an endpoint is, and the name that its certificate must have.
-func addressOf(endpoint string) resolver.Address {
-	scheme, rest, ok := strings.Cut(strings.TrimSpace(endpoint), "://")
-	if !ok {
-		scheme, rest = "", scheme
-	}
-	name, _, err := net.SplitHostPort(rest)
-	if err != nil {
-		name = rest
-	}
-	if scheme == "unix" || scheme == "unixs" {
-		rest = "unix:" + rest
-	}
-	return resolver.Address{Addr: rest, ServerName: name}
 }
 
 func (c *Config) credentials() (credentials.TransportCredentials, error) {
