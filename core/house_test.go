@@ -175,9 +175,9 @@ func TestServerKnowsNoSimulator(t *testing.T) {
 // floors lists the packages of the server; each may import only earlier ones.
 var floors = []string{
 	"port", "authority", "tasks", "secure", "relay", "listen", "dial", "logs", "version", "secret", "discovery",
-	"tracing", "config",
+	"tracing", "config", "namespace", "upstream", "broadcast",
 	"telemetry", "peer", "disk", "node", "corruption", "serving", "lockpb", "lock", "descriptors", "grpcapi", "gateway",
-	"v2", "admin", "serve",
+	"v2", "admin", "proxy", "serve",
 }
 
 func TestServerHasUprightFloors(t *testing.T) {

@@ -64,7 +64,7 @@ func Client(cfg Config) http.Handler {
 	mux.HandleFunc("/version", version(cfg.Node))
 	mux.HandleFunc("/debug/vars", vars(cfg.Node))
 	if cfg.Pprof {
-		profiles(mux)
+		Profiles(mux)
 	}
 	if cfg.Requests {
 		requests(mux)

@@ -135,7 +135,8 @@ func requests(mux *http.ServeMux) {
 	mux.HandleFunc("/debug/events", func(w http.ResponseWriter, r *http.Request) { trace.RenderEvents(w, r, true) })
 }
 
-func profiles(mux *http.ServeMux) {
+// Profiles are those of the process, as Go serves them.
+func Profiles(mux *http.ServeMux) {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
