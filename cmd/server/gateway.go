@@ -27,9 +27,8 @@ import (
 // gatewayFlags are etcd's, of `gateway start`.
 type gatewayFlags struct {
 	listen, endpoints string
-	srv, srvName, ca  string
-	insecureDiscovery bool
 	retry             time.Duration
+	srvRecords
 }
 
 const gatewayUsage = `Usage:
@@ -40,7 +39,7 @@ const gatewayUsage = `Usage:
 
 // runGateway is the subcommand `gateway`.
 func runGateway(args []string) int {
-	args, start := gatewayStart(args)
+	args, start := subcommandStart(args, "insecure-discovery")
 	if !start {
 		fmt.Fprint(os.Stdout, gatewayUsage)
 		return 0
@@ -48,9 +47,9 @@ func runGateway(args []string) int {
 	g, fs := gatewayFlags{}, flag.NewFlagSet("gateway start", flag.ContinueOnError)
 	fs.StringVar(&g.listen, "listen-addr", "127.0.0.1:23790", "listen address")
 	fs.StringVar(&g.endpoints, "endpoints", "127.0.0.1:2379", "comma separated etcd cluster endpoints")
-	fs.StringVar(&g.srv, "discovery-srv", "", "DNS domain whose SRV records name the endpoints")
-	fs.StringVar(&g.srvName, "discovery-srv-name", "", "suffix of the records' names")
-	fs.BoolVar(&g.insecureDiscovery, "insecure-discovery", false, "accept SRV records of endpoints without TLS")
+	fs.StringVar(&g.domain, "discovery-srv", "", "DNS domain whose SRV records name the endpoints")
+	fs.StringVar(&g.suffix, "discovery-srv-name", "", "suffix of the records' names")
+	fs.BoolVar(&g.insecure, "insecure-discovery", false, "accept SRV records of endpoints without TLS")
 	fs.StringVar(&g.ca, "trusted-ca-file", "", "authorities of endpoints that were discovered")
 	fs.DurationVar(&g.retry, "retry-delay", time.Minute, "duration of delay before retrying failed endpoints")
 	if err := fs.Parse(args); err != nil {
@@ -72,16 +71,16 @@ func runGateway(args []string) int {
 	return 0
 }
 
-// gatewayStart takes the word start out of the arguments. As in etcd, flags may stand before it; one without a sign of
-// equality takes the next argument along.
-func gatewayStart(args []string) (rest []string, start bool) {
+// subcommandStart takes the word start out of the arguments. As in etcd, flags may stand before it; one without a sign
+// of equality takes the next argument along, but for switches.
+func subcommandStart(args []string, switches ...string) (rest []string, start bool) {
 	for i := 0; i < len(args); i++ {
 		switch a := args[i]; {
 		case a == "start":
 			return slices.Concat(args[:i], args[i+1:]), true
 		case !strings.HasPrefix(a, "-"):
 			return args, false
-		case !strings.Contains(a, "=") && strings.TrimLeft(a, "-") != "insecure-discovery":
+		case !strings.Contains(a, "=") && !slices.Contains(switches, strings.TrimLeft(a, "-")):
 			i++
 		}
 	}
@@ -121,13 +120,16 @@ func (g *gatewayFlags) run(log *zap.Logger) error {
 
 // find is where the members are: as the name server says, else as the flags say.
 func (g *gatewayFlags) find(log *zap.Logger) ([]relay.Endpoint, error) {
-	if g.srv != "" {
-		found, err := g.discover(log)
-		if err != nil || len(found) > 0 {
-			return found, err
+	var all []relay.Endpoint
+	if g.domain != "" {
+		found, err := g.srvRecords.find(log)
+		for _, e := range found {
+			all = append(all, e.Endpoint)
+		}
+		if err != nil || len(all) > 0 {
+			return all, err
 		}
 	}
-	var all []relay.Endpoint
 	for e := range strings.SplitSeq(g.endpoints, ",") {
 		if u, err := url.Parse(e); err == nil && u.Host != "" {
 			e = u.Host
@@ -140,31 +142,47 @@ func (g *gatewayFlags) find(log *zap.Logger) ([]relay.Endpoint, error) {
 	return all, nil
 }
 
-// discover asks for _etcd-client-ssl._tcp and _etcd-client._tcp. Without --insecure-discovery only those count that
-// show a certificate of the domain.
-func (g *gatewayFlags) discover(log *zap.Logger) ([]relay.Endpoint, error) {
+// srvRecords is where a name server is asked for the endpoints of a cluster.
+type srvRecords struct {
+	domain, suffix, ca string
+	insecure           bool // accept endpoints that show no certificate of the domain
+}
+
+// srvEndpoint is an endpoint that a name server knows, and what its record says of TLS.
+type srvEndpoint struct {
+	relay.Endpoint
+	scheme string
+}
+
+// find asks for _etcd-client-ssl._tcp and _etcd-client._tcp. Unless it is to be insecure, only those count that show a
+// certificate of the domain.
+func (s *srvRecords) find(log *zap.Logger) ([]srvEndpoint, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	suffix := ""
-	if g.srvName != "" {
-		suffix = "-" + g.srvName
+	if s.suffix != "" {
+		suffix = "-" + s.suffix
 	}
-	side, err := secure.Open(secure.Settings{TrustedCAFile: g.ca, ServerName: g.srv}, log)
+	side, err := secure.Open(secure.Settings{TrustedCAFile: s.ca, ServerName: s.domain}, log)
 	if err != nil {
 		return nil, err
 	}
-	var found []relay.Endpoint
+	var found []srvEndpoint
 	var failed []error
 	for _, service := range []string{"etcd-client-ssl", "etcd-client"} {
-		_, records, err := net.DefaultResolver.LookupSRV(ctx, service+suffix, "tcp", g.srv)
+		_, records, err := net.DefaultResolver.LookupSRV(ctx, service+suffix, "tcp", s.domain)
 		if err != nil {
 			failed = append(failed, err)
 			continue
 		}
+		scheme := "https"
+		if service == "etcd-client" {
+			scheme = "http"
+		}
 		for _, r := range records {
-			e := relay.Endpoint{Address: net.JoinHostPort(r.Target, strconv.Itoa(int(r.Port))), Priority: r.Priority,
-				Weight: r.Weight}
-			if !g.insecureDiscovery && (service == "etcd-client" || !shows(ctx, side, e.Address)) {
+			e := srvEndpoint{relay.Endpoint{Address: net.JoinHostPort(r.Target, strconv.Itoa(int(r.Port))),
+				Priority: r.Priority, Weight: r.Weight}, scheme}
+			if !s.insecure && (scheme == "http" || !shows(ctx, side, e.Address)) {
 				log.Warn("rejected an endpoint without a valid certificate", zap.String("address", e.Address))
 				continue
 			}

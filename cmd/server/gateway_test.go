@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestGatewayStart(t *testing.T) {
+func TestSubcommandStart(t *testing.T) {
 	for _, c := range []struct {
 		args, rest string
 		start      bool
@@ -21,7 +21,7 @@ func TestGatewayStart(t *testing.T) {
 		{"stop start", "stop start", false},
 		{"", "", false},
 	} {
-		rest, start := gatewayStart(strings.Fields(c.args))
+		rest, start := subcommandStart(strings.Fields(c.args), "insecure-discovery")
 		if start != c.start || !slices.Equal(rest, strings.Fields(c.rest)) {
 			t.Errorf("%q: %q %v, want %q %v", c.args, rest, start, c.rest, c.start)
 		}

@@ -3,6 +3,7 @@
 //
 //	vitrine                                    one member on localhost:2379
 //	vitrine gateway start --endpoints ...      passes connections on to members
+//	vitrine grpc-proxy start --endpoints ...   asks members on behalf of many clients
 //	vitrine --name a --data-dir /var/lib/v ... etcd's flags, see --help
 //
 // It speaks etcd's API, peer protocol and data directory, so that etcdctl,
@@ -34,6 +35,9 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	if len(args) > 0 && args[0] == "gateway" {
 		return runGateway(args[1:])
+	}
+	if len(args) > 0 && args[0] == "grpc-proxy" {
+		return runProxy(args[1:])
 	}
 	cfg, err := config.Parse(args, os.Environ(), os.Stderr)
 	var usage *config.UsageError

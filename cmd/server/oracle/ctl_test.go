@@ -249,6 +249,12 @@ func TestCtlSaysTheSame(t *testing.T) {
 	all := script()
 	var said [][]output
 	both(t, 1, func(t *testing.T, members []*member) { said = append(said, perform(t, members, all)) })
+	compare(t, all, said)
+}
+
+// compare holds what both were told to what they have said.
+func compare(t *testing.T, all []step, said [][]output) {
+	t.Helper()
 	if len(said) != 2 {
 		t.Fatal("one of the servers failed")
 	}

@@ -287,6 +287,9 @@ const usage = `Usage:
   vitrine gateway start [flags]
     Pass connections on to the members of a cluster.
 
+  vitrine grpc-proxy start [flags]
+    Ask the members of a cluster on behalf of many clients.
+
   vitrine --version
     Show the version.
 

@@ -81,15 +81,15 @@ func peerSecurityFlags() []spec {
 
 // finishTLS reads the lists and versions that both sides share.
 func (p *parser) finishTLS() error {
-	least, err := tlsVersion(p.tls.min)
+	least, err := TLSVersion(p.tls.min)
 	if err != nil {
 		return err
 	}
-	most, err := tlsVersion(p.tls.max)
+	most, err := TLSVersion(p.tls.max)
 	if err != nil {
 		return err
 	}
-	suites, err := cipherSuites(list(p.tls.suites))
+	suites, err := CipherSuites(list(p.tls.suites))
 	switch {
 	case err != nil:
 		return err
@@ -117,7 +117,8 @@ func list(s string) []string {
 	return out
 }
 
-func tlsVersion(s string) (uint16, error) {
+// TLSVersion is a version by its name; 0: none is named.
+func TLSVersion(s string) (uint16, error) {
 	switch s {
 	case "":
 		return 0, nil
@@ -129,8 +130,8 @@ func tlsVersion(s string) (uint16, error) {
 	return 0, fmt.Errorf("unexpected TLS version %q (must be one of: TLS1.2, TLS1.3)", s)
 }
 
-// cipherSuites finds suites by their names, also by two that they had in earlier releases of Go.
-func cipherSuites(names []string) ([]uint16, error) {
+// CipherSuites finds suites by their names, also by two that they had in earlier releases of Go.
+func CipherSuites(names []string) ([]uint16, error) {
 	known := map[string]uint16{
 		"TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305":   tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 		"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305": tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
