@@ -27,7 +27,7 @@ type Game struct {
 	host    js.Value
 	player  *player.Player
 	scene   *scene.Scene
-	surface scene.Surface
+	surface surface
 	view    scene.View
 	pointer pointer
 
@@ -101,9 +101,9 @@ func (g *Game) restyle() {
 func (g *Game) loadAtlas(runes []rune) {
 	rasterise := func(spec js.Value, scale float64) js.Value { return g.host.Call("rasterise", spec, scale) }
 	text := func(key string) string { return g.host.Call("text", key).String() }
-	atlas, pixels, w, h := scene.Load(rasterise, text, runes, g.scale*g.zoom)
+	atlas, pixels, w, h := rasterised(rasterise, text, runes, g.scale*g.zoom)
 	g.scene.Atlas = atlas
-	g.surface.SetAtlas(pixels, w, h)
+	g.surface.setAtlas(pixels, w, h)
 	g.wake()
 }
 
@@ -230,7 +230,7 @@ func (g *Game) Draw(screen *ebiten.Image) {
 		g.loadAtlas(runes)
 		batch = g.scene.Draw(&g.view)
 	}
-	g.surface.Present(screen, batch)
+	g.surface.present(screen, batch)
 	g.stats.draw(g.clock() - begin)
 }
 

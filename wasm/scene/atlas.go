@@ -138,6 +138,18 @@ type Atlas struct {
 	wanted  []rune
 }
 
+// Hold gives it characters beyond ASCII; next gives the glyphs of the first one, a font each, and so on.
+func (a *Atlas) Hold(runes []rune, next func() Sprite) {
+	a.Runes, a.more = runes, make(map[rune][]Sprite, len(runes))
+	for _, r := range runes {
+		glyphs := make([]Sprite, fontCount)
+		for i := range glyphs {
+			glyphs[i] = next()
+		}
+		a.more[r] = glyphs
+	}
+}
+
 // maxRunes bounds the characters beyond ASCII, so that no text fills the
 // texture. It is more than a stage of any size can show at once.
 const maxRunes = 1200

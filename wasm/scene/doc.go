@@ -2,7 +2,7 @@
 // colour and shape, and what a pointer at some place touches. It turns a
 // picture of the simulated world (picture.State) into triangles over one texture
 // atlas, and knows neither a browser nor a graphics library, so that ordinary
-// tests cover it. The file surface_js.go hands the triangles to ebiten.
+// tests cover it. Package bridge hands the triangles to ebiten.
 //
 // The visual language: hue is the raft term (with its number printed), shape is
 // the role or the message type, the edge of a log cell is its durability, and

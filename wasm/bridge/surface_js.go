@@ -1,25 +1,27 @@
 //go:build js
 
-package scene
+package bridge
 
 import (
 	goimage "image"
 	"unsafe"
 
 	"github.com/hajimehoshi/ebiten/v2"
+
+	"vitrine/wasm/scene"
 )
 
-// Surface hands batches to ebiten.
-type Surface struct {
+// surface hands batches to ebiten.
+type surface struct {
 	image   *ebiten.Image
 	options ebiten.DrawTrianglesOptions
 }
 
 // A batch goes to ebiten as it is: both vertices must have one layout.
-var _ [unsafe.Sizeof(Vertex{})]byte = [unsafe.Sizeof(ebiten.Vertex{})]byte{}
+var _ [unsafe.Sizeof(scene.Vertex{})]byte = [unsafe.Sizeof(ebiten.Vertex{})]byte{}
 
-// SetAtlas replaces the texture; pixels are premultiplied RGBA.
-func (s *Surface) SetAtlas(pixels []byte, w, h int) {
+// setAtlas replaces the texture; pixels are premultiplied RGBA.
+func (s *surface) setAtlas(pixels []byte, w, h int) {
 	if s.image != nil {
 		s.image.Deallocate()
 	}
@@ -31,8 +33,8 @@ func (s *Surface) SetAtlas(pixels []byte, w, h int) {
 	}
 }
 
-// Present draws a batch, in one call unless it is huge.
-func (s *Surface) Present(screen *ebiten.Image, b *Batch) {
+// present draws a batch, in one call unless it is huge.
+func (s *surface) present(screen *ebiten.Image, b *scene.Batch) {
 	for i := range b.Calls {
 		c := &b.Calls[i]
 		if len(c.Indices) == 0 {

@@ -1,26 +1,28 @@
 //go:build js
 
-package scene
+package bridge
 
 import (
 	"math"
 	"syscall/js"
+
+	"vitrine/wasm/scene"
 )
 
-// Load has the browser rasterise an atlas by calling rasterise (web/js/atlas.js)
-// with the fonts, words and sprites of this package; text gives a word in the
+// rasterised has the browser rasterise an atlas by calling rasterise (web/js/atlas.js)
+// with the fonts, words and sprites of the scene; text gives a word in the
 // reader's language, runes are characters beyond ASCII. The pixels are premultiplied RGBA.
-func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key string) string, runes []rune,
-	scale float64) (a *Atlas, pixels []byte, w, h int) {
+func rasterised(rasterise func(spec js.Value, scale float64) js.Value, text func(key string) string, runes []rune,
+	scale float64) (a *scene.Atlas, pixels []byte, w, h int) {
 	spec := map[string]any{}
 	var fonts, words, sprites []any
-	for _, f := range FontSpecs {
+	for _, f := range scene.FontSpecs {
 		fonts = append(fonts, map[string]any{"mono": f.Mono, "weight": f.Weight, "size": f.Size})
 	}
-	for i, name := range WordNames {
-		words = append(words, map[string]any{"text": text("stage." + name), "font": int(Word(i).Font())})
+	for i, name := range scene.WordNames {
+		words = append(words, map[string]any{"text": text("stage." + name), "font": int(scene.Word(i).Font())})
 	}
-	for _, name := range SpriteNames {
+	for _, name := range scene.SpriteNames {
 		sprites = append(sprites, name)
 	}
 	spec["fonts"], spec["words"], spec["sprites"], spec["more"] = fonts, words, sprites, string(runes)
@@ -29,14 +31,14 @@ func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key s
 	metrics := got.Get("metrics")
 	raw := make([]byte, metrics.Get("byteLength").Int())
 	js.CopyBytesToGo(raw, js.Global().Get("Uint8Array").New(metrics.Get("buffer")))
-	next := func() (s Sprite) {
+	next := func() (s scene.Sprite) {
 		for _, field := range [...]*float32{&s.X, &s.Y, &s.W, &s.H, &s.OffsetX, &s.OffsetY, &s.Advance} {
 			*field = math.Float32frombits(uint32(raw[0]) | uint32(raw[1])<<8 | uint32(raw[2])<<16 | uint32(raw[3])<<24)
 			raw = raw[4:]
 		}
 		return s
 	}
-	a = &Atlas{Scale: scale}
+	a = &scene.Atlas{Scale: scale}
 	for i := range a.Fonts {
 		for j := range a.Fonts[i].Glyphs {
 			a.Fonts[i].Glyphs[j] = next()
@@ -48,14 +50,7 @@ func Load(rasterise func(spec js.Value, scale float64) js.Value, text func(key s
 	for i := range a.Sprites {
 		a.Sprites[i] = next()
 	}
-	a.Runes, a.more = runes, make(map[rune][]Sprite, len(runes))
-	for _, r := range runes {
-		glyphs := make([]Sprite, fontCount)
-		for i := range glyphs {
-			glyphs[i] = next()
-		}
-		a.more[r] = glyphs
-	}
+	a.Hold(runes, next)
 	w, h = got.Get("width").Int(), got.Get("height").Int()
 	pixels = make([]byte, 4*w*h)
 	js.CopyBytesToGo(pixels, js.Global().Get("Uint8Array").New(got.Get("pixels").Get("buffer")))
