@@ -257,6 +257,7 @@ const again = `(({ seed, members, speed, lang, theme }) => {
 	ask.reset();
 	ask.dispatchEvent(new Event('change'));
 	document.getElementById('tab-raft').click();
+	root.dataset.snap = 'peek'; // from which a tab opens it to half
 	document.querySelector('#sheet-tabs [data-sheet]').click();
 	vitrineHost.crowd(0);
 	history.replaceState(null, '', '?' + new URLSearchParams({ seed, members, speed }));

@@ -136,11 +136,14 @@ func (g *Game) rectOf(args []js.Value) any {
 
 // drawn tells what the last frame wrote on the stage, and where, for whoever holds the picture against the state:
 // {now, broken, tight, captions: [{member, role, term, commit, applied, rect}], members: [[id, x, y, radius]], clients:
-// [rect]}, a rect being [x, y, width, height].
+// [rect], leases: [rect]}, a rect being [x, y, width, height].
 func (g *Game) drawn() any {
 	l, z := &g.scene.Layout, g.zoom
 	rect := func(r scene.Rect) any { return []any{r.X * z, r.Y * z, r.W * z, r.H * z} }
-	captions, members, clients := []any{}, []any{}, []any{}
+	captions, members, clients, leases := []any{}, []any{}, []any{}, []any{}
+	for _, r := range g.scene.Shelves() {
+		leases = append(leases, rect(r))
+	}
 	for _, c := range g.scene.Written() {
 		captions = append(captions, map[string]any{
 			"member": float64(c.Member), "role": c.Role, "term": float64(c.Term), "commit": float64(c.Commit),
@@ -157,7 +160,7 @@ func (g *Game) drawn() any {
 	}
 	return map[string]any{
 		"now": g.view.Now, "frames": g.stats.n, "broken": g.broken, "tight": g.scene.Gliding(), "captions": captions,
-		"members": members, "clients": clients,
+		"members": members, "clients": clients, "leases": leases,
 	}
 }
 
@@ -298,6 +301,8 @@ func (g *Game) target(t scene.Target) any {
 		return map[string]any{"kind": "client", "client": float64(t.A)}
 	case scene.TargetMessage:
 		return g.message(t.A)
+	case scene.TargetLease:
+		return map[string]any{"kind": "lease", "lease": float64(t.A), "member": float64(g.view.Leases.Member)}
 	case scene.TargetCell:
 		return g.cell(t.A, t.B)
 	}

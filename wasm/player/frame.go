@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"vitrine/core/picture"
+	"vitrine/wasm/scene"
 )
 
 // Frame is what the document around the stage is told, some times a second.
@@ -39,6 +40,7 @@ type Frame struct {
 	Source     SourceState        `json:"source"`
 	Raft       Raft               `json:"raft"`
 	Replay     *ShowState         `json:"replay,omitempty"`
+	Leases     *scene.Shelf       `json:"leases,omitempty"` // those that the stage shows, if there are any
 }
 
 // SourceState is what the page is told of what it plays.
@@ -91,6 +93,10 @@ func (p *Player) Frame() []byte {
 	}
 	f.Source = SourceState{Kind: p.facts.Kind, Acts: err == nil, End: int64(p.facts.End), Files: p.facts.Files}
 	f.Replay = p.Showing()
+	f.Leases = nil
+	if p.look(); p.shelf.Count > 0 {
+		f.Leases = &p.shelf
+	}
 	f.Feed = append(f.Feed[:0], p.watch.feed.items...)
 	p.watch.feed.items = p.watch.feed.items[:0]
 	p.frame.out.Reset()

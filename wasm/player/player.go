@@ -78,6 +78,7 @@ type Player struct {
 	told    bool              // the failure of a replay is in the feed
 	file    replayFile
 	frame   frameBuffer
+	shelf   scene.Shelf
 }
 
 // Choice is what the visitor looks at.
@@ -120,6 +121,7 @@ func (p *Player) reset(open Open) error {
 	p.watch, p.picture, p.source, p.again, p.facts = watch, folded, source, open, source.Facts()
 	p.target, p.Boost = float64(source.Now()), 1
 	p.heat, p.Chosen, p.replay, p.told, p.said = scene.Heat{}, Choice{}, 0, false, map[uint64]string{}
+	p.shelf = scene.Shelf{}
 	if p.facts.Speed != 0 {
 		p.Speed = clampSpeed(p.facts.Speed)
 	}
@@ -349,7 +351,7 @@ func (p *Player) Fill(v *scene.View) {
 	v.State, v.Now = &p.State, p.Shown()
 	v.Tick, v.Client = float64(p.facts.Tick), float64(p.facts.Client)
 	v.Selected, v.Link, v.Request = p.Chosen.Member, p.Chosen.Link, p.Chosen.Request
-	v.Heat = p.heat
+	v.Heat, v.Leases = p.heat, p.shelf
 	v.Followed = nil
 	if p.Chosen.Request != 0 {
 		v.Followed = following{p.picture, p.Chosen.Request}

@@ -108,6 +108,7 @@ const (
 	WordApplied
 	WordFsync
 	WordYou
+	WordRevision
 	wordCount
 )
 
@@ -115,6 +116,7 @@ const (
 var WordNames = [wordCount]string{
 	"term", "follower", "candidate", "preCandidate", "leader", "learner", "crashed", "killed", "stopped", "paused",
 	"starting", "unknown", "stale", "joining", "removed", "committed", "applied", "fsync", "you",
+	"revision",
 }
 
 // WordFont is the font in which a word is rasterised.

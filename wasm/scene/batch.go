@@ -105,6 +105,12 @@ func (b *Batch) fan(outline []Point, c Color) {
 	}
 }
 
+// fill4 fills a convex shape of four corners, in this order around it, with edges that are not smoothed.
+func (b *Batch) fill4(p, q, r, s Point, c Color) {
+	b.path = append(b.path[:0], p, q, r, s)
+	b.fan(b.path, c)
+}
+
 // Convex fills a convex outline; the color may change from its middle to its edge. Each corner has two vertices, half a
 // device pixel within the outline and half a pixel beyond, between which the color fades to nothing: the middle's fan
 // reaches to the inner ones, a strip from there to the outer ones.

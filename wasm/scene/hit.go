@@ -9,7 +9,7 @@ import (
 // Target is what a pointer touches.
 type Target struct {
 	Kind TargetKind
-	A, B uint64 // the member; a link's ends, A < B; the client; the message's id; a cell's member and index
+	A, B uint64 // the member; a link's ends, A < B; the client; the message's, the lease's id; a cell's member and index
 }
 
 // TargetKind tells targets apart.
@@ -23,6 +23,7 @@ const (
 	TargetClient
 	TargetMessage
 	TargetCell
+	TargetLease
 )
 
 // Over finds what is at p as it was drawn last: besides what Hit knows, a message
@@ -32,6 +33,11 @@ func (s *Scene) Over(p Point, finger bool) Target {
 	t := s.Layout.Hit(p, finger)
 	if t.Kind == TargetMember || t.Kind == TargetClient {
 		return t
+	}
+	for _, g := range s.shelves.rects {
+		if g.rect.Contains(p) {
+			return Target{TargetLease, uint64(g.id), 0}
+		}
 	}
 	near := 12.0
 	if finger {
@@ -134,8 +140,24 @@ func (s *Scene) RectOf(id string) (Rect, bool) {
 		m, errM := strconv.ParseUint(member, 10, 64)
 		n, errN := strconv.ParseUint(index, 10, 64)
 		return s.cellRect(m, n, errM == nil && errN == nil)
+	case "lease":
+		n, err := strconv.ParseInt(rest, 10, 64)
+		for _, g := range s.shelves.rects {
+			if err == nil && g.id == n {
+				return g.rect, true
+			}
+		}
+		return Rect{}, false
 	}
 	return s.Layout.RectOf(id)
+}
+
+// Shelves are the hourglasses of the last frame, for the same test as Written: the area of each.
+func (s *Scene) Shelves() (all []Rect) {
+	for _, g := range s.shelves.rects {
+		all = append(all, g.rect)
+	}
+	return all
 }
 
 // cellRect is the place of an entry in the log matrix, if it is in sight.

@@ -11,6 +11,7 @@ type Layout struct {
 	Bare    bool     // the document lays nothing over the canvas but a headline
 	Phone   bool     // there is little room
 	Stage   Rect     // members and messages
+	Room    Rect     // what the document leaves of it
 	Matrix  Rect     // the log, below the stage
 	IDs     []uint64 // of the members, in the order in which they stand
 	Members []Point
@@ -62,6 +63,7 @@ func Arrange(w, h float64, members []uint64, clients int, bare bool, covered flo
 		above = math.Max(lowHeadline, covered)
 	}
 	inner := Rect{0, above, w, math.Max(0, l.Stage.H-above-below)}
+	l.Room = inner
 	l.cards(inner, clients)
 	if !l.Phone {
 		left := l.Clients[0].X + l.Clients[0].W + 14

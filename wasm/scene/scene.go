@@ -23,7 +23,8 @@ type View struct {
 	Extra      []picture.Message // drawn besides the state's
 	Lit        map[uint64]bool   // events of a story; messages sent by them shine, others step back
 	LitMembers []uint64          // where a story happens
-	Reduced    bool              // no motion that means nothing, and little of the other
+	Leases     Shelf
+	Reduced    bool // no motion that means nothing, and little of the other
 }
 
 // Follower knows which messages carry a request, or what it asks for.
@@ -52,6 +53,7 @@ type Scene struct {
 	scroll  float64 // first column of the log matrix, moves towards its aim
 	glide   glide
 	flash   map[uint64]flashMemory
+	shelves shelves
 	wall    float64 // of this frame, seconds
 	passed  float64 // since the last one, at most a quarter of a second
 }
@@ -79,10 +81,10 @@ func (s *Scene) Resize(w, h float64, members []uint64, clients int, bare bool, c
 // Draw returns the triangles of a view. They are valid until the next call.
 //
 // What is drawn later covers what was drawn before; there is no depth. From the bottom: the floor; links, and the ways
-// of requests along them; messages, which must never hide a member; members; clients and the names of what they ask;
-// the words below the members, which nothing may make unreadable; the stroke of the pointer, which belongs to the
-// visitor and covers all of the stage; and the log matrix, which has a floor of its own. Over asks in the opposite
-// order, so that a pointer touches what can be seen.
+// of requests along them; messages, which must never hide a member; the shelf of leases; members; clients and the
+// names of what they ask; the words below the members, which nothing may make unreadable; the stroke of the pointer,
+// which belongs to the visitor and covers all of the stage; and the log matrix, which has a floor of its own. Over asks
+// in the opposite order, so that a pointer touches what can be seen.
 //
 // remember comes first: links, members and matrix draw what it has noted of this frame.
 func (s *Scene) Draw(v *View) *Batch {
@@ -95,6 +97,7 @@ func (s *Scene) Draw(v *View) *Batch {
 	s.links(v)
 	s.ways(v)
 	s.messages(v)
+	s.shelf(v)
 	for i := range v.State.Members {
 		s.member(v, &v.State.Members[i])
 	}

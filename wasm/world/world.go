@@ -136,6 +136,15 @@ func (w *world) Inspect(member uint64, tab string, query []byte) (json.RawMessag
 	return inspect.JSON(s, tab, query)
 }
 
+// Leases implements player.Lender.
+func (w *world) Leases(member uint64, limit int) (*inspect.Promises, error) {
+	s, err := w.Inside(member)
+	if err != nil {
+		return nil, err
+	}
+	return inspect.Leases(s, inspect.Query{Limit: limit})
+}
+
 // message looks at one that is on its way.
 func (w *world) message(query []byte) (json.RawMessage, error) {
 	var q struct {

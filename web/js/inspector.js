@@ -81,6 +81,27 @@ export function start(vitrine) {
   });
 }
 
+// openLease shows a lease at the member that holds it, and marks it for a moment.
+/**
+ * @param {number} member
+ * @param {number} id
+ */
+export function openLease(member, id) {
+  act({ cmd: 'select', member });
+  byId('tab-leases').click();
+  const row = document.querySelector(`[data-lease="${id}"]`);
+  row?.scrollIntoView({ block: 'nearest' });
+  row?.animate([{ backgroundColor: 'var(--strong)' }, {}], { duration: 900 });
+}
+
+// present tells whether that is what the inspector shows.
+/**
+ * @param {Frame} f
+ * @param {number} member
+ * @param {string} which
+ */
+export const present = (f, member, which) => tab === which && shown(f) === member;
+
 /**
  * @param {Member} m
  * @param {Frame} f

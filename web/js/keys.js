@@ -104,6 +104,7 @@ export function start() {
       ),
       element('p', {}, t('help.hue')),
       element('p', {}, t('help.edges')),
+      element('p', {}, t('help.lease')),
       element('h3', {}, t('help.keys')),
       lettersBox(),
       element(

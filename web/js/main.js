@@ -110,6 +110,7 @@ globalThis.vitrineHost = {
     document.dispatchEvent(new CustomEvent('arranged'));
   },
   crowd: (n) => app.call().crowd(n), // a load for measuring the stage
+  drawn: () => app.call().drawn(), // what lies where, for tests
   fail: (message) => {
     stopped(message);
     console.error(message);

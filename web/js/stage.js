@@ -12,6 +12,7 @@ import { byId, every, where } from './dom.js';
 import { able, element, keepFocus, name, text } from './format.js';
 import { nextFrame } from './frames.js';
 import { onLanguage, t } from './i18n.js';
+import { openLease, present as open } from './inspector.js';
 import { closeMenu, openLink, openMember } from './menu.js';
 import { sheet } from './sheet.js';
 import * as tip from './tip.js';
@@ -149,6 +150,11 @@ function touched(hit, e) {
     case 'client':
       choseClient(hit.client);
       break;
+    case 'lease':
+      tip.hide();
+      sheet('member');
+      openLease(hit.member, hit.lease);
+      break;
     case 'cut':
       for (const c of cutCommands(hit.links, hit.oneway)) act(c);
       break;
@@ -244,6 +250,39 @@ function startMirror(vitrine) {
   });
   document.addEventListener('arranged', placeMirror);
   ul.addEventListener('contextmenu', mirrorMenu);
+  mirrorLeases(vitrine);
+}
+
+// mirrorLeases does the same for the hourglasses.
+/** @param {Vitrine} vitrine */
+function mirrorLeases(vitrine) {
+  const ul = byId('leases-list');
+  let present = '';
+  vitrine.subscribe((f) => {
+    const all = f.leases?.leases ?? [],
+      ids = JSON.stringify([f.leases?.member, all.map((l) => l.id)]);
+    ul.hidden = !all.length;
+    if (ids !== present) {
+      present = ids;
+      keepFocus(ul, () =>
+        ul.replaceChildren(
+          ...all.map(({ id }) => {
+            const show = () => {
+              sheet('member');
+              openLease(app.frame.leases?.member ?? 0, id);
+            };
+            return element('li', {}, element('button', { type: 'button', 'data-id': `lease/${id}`, onclick: show }));
+          }),
+        ),
+      );
+    }
+    every('button', ul).forEach((b, i) => {
+      const what = [t('lease.id', { id: all[i].id }), ...tip.promise(all[i], f)].join(', ');
+      text(b, t('a11y.lease', { what, name: name(f.leases.member) }));
+      b.setAttribute('aria-current', String(open(f, f.leases.member, 'leases')));
+    });
+    if (all.length) placeMirror();
+  });
 }
 
 // The menu of a member, for the keyboard's context menu key.
@@ -258,8 +297,8 @@ function mirrorMenu(e) {
 
 function placeMirror() {
   nextFrame(() => {
-    for (const b of every('#members-list button')) {
-      const r = app.call()?.rectOf(`member/${b.dataset.member}`);
+    for (const b of every('.mirror button')) {
+      const r = app.call()?.rectOf(b.dataset.member ? `member/${b.dataset.member}` : b.dataset.id);
       if (!r) continue;
       Object.assign(b.parentElement.style, {
         left: `${r[0]}px`,

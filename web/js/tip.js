@@ -49,6 +49,8 @@ function describe(target, f) {
       return member(memberOf(f, target.member), f);
     case 'client':
       return client(target.client, f);
+    case 'lease':
+      return lease(target.lease, f);
   }
   return null;
 }
@@ -117,6 +119,31 @@ function member(m, f) {
     text: t('tip.member'),
     term: m.alive ? m.term : 0,
   };
+}
+
+/**
+ * @param {number} id
+ * @param {Frame} f
+ */
+function lease(id, f) {
+  const l = f.leases?.leases.find((l) => l.id === id);
+  return l ? { title: t('lease.id', { id }), text: [...promise(l, f), t('tip.lease')].join('\n') } : null;
+}
+
+// promise says how long a lease still lives, and what goes with it.
+/**
+ * @param {Lease} l
+ * @param {Frame} f
+ */
+export function promise(l, f) {
+  const { ttl, keyCount: n } = l,
+    keys = l.keys.join(', ') + (n > l.keys.length ? ' …' : '');
+  return [
+    l.expiry
+      ? t('tip.leaseLeft', { left: span(Math.max(0, l.expiry - f.now)), ttl, name: name(f.leases.member) })
+      : t('tip.leaseStill', { ttl }),
+    n ? t('tip.leaseKeys', { n, keys }) : t('lease.noKeys'),
+  ];
 }
 
 /**

@@ -186,6 +186,11 @@
       for (const m of d.members)
         if (m[0] !== a.member && near(a.rect, m)) bad.push(`the words of S${a.member} lie on S${m[0]}`);
       for (const c of d.clients) if (meet(a.rect, c)) bad.push(`the words of S${a.member} lie on a client`);
+      for (const l of d.leases) if (meet(a.rect, l)) bad.push(`a lease lies on the words of S${a.member}`);
+    });
+    d.leases.forEach((l) => {
+      for (const m of d.members) if (near(l, m)) bad.push(`a lease lies on S${m[0]}`);
+      for (const c of d.clients) if (meet(l, c)) bad.push('a lease lies on a client');
     });
     return bad;
   }
@@ -285,6 +290,7 @@
         ...s.members.map((m) => `member/${m.id}`),
         ...s.links.filter((l) => l.from < l.to).map((l) => `link/${l.from}-${l.to}`),
         ...s.clients.map((c) => `client/${c.id}`),
+        ...(app.frame.leases?.leases ?? []).map((l) => `lease/${l.id}`),
         ...s.messages.slice(-4).map((m) => `message/${m.id}`),
         ...s.members.flatMap((m) => (m.log ?? []).slice(-2).map((e) => `entry/${m.id}-${e.index}`)),
       ];

@@ -31,6 +31,27 @@ interface Frame {
   source: Source;
   feed: Line[];
   replay?: Show;
+  leases?: Shelf;
+}
+
+/** The leases that the stage shows beside the member that holds them. */
+interface Shelf {
+  member: number;
+  /** It leads, and their time runs. */
+  counts: boolean;
+  count: number;
+  revision: number;
+  leases: Lease[];
+}
+
+interface Lease {
+  id: number;
+  /** As granted, seconds. */
+  ttl: number;
+  /** Simulated time, 0 = nobody counts. */
+  expiry: number;
+  keys: string[];
+  keyCount: number;
 }
 
 /** What is played: a simulation, which can be acted on, or a recording. */
@@ -268,6 +289,7 @@ type Target =
   | { kind: 'member'; member: number }
   | { kind: 'link'; link: [number, number] }
   | { kind: 'client'; client: number }
+  | { kind: 'lease'; lease: number; member: number }
   | ({ kind: 'message' } & Message)
   | ({ kind: 'cell' } & Entry)
   | { kind: 'cut'; links: [number, number][]; oneway: boolean };
