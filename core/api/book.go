@@ -142,7 +142,7 @@ func (b *Book) At(now trace.Instant) {
 // Request takes a call. Its answer comes from Poll, perhaps at once.
 func (b *Book) Request(c *Call) {
 	op := c.operation()
-	arrived := trace.Event{Kind: trace.RequestArrived, Request: c.ID, A: uint64(op), Cause: c.Cause}
+	arrived := trace.Event{Kind: trace.RequestArrived, Request: c.ID, A: uint64(op), Cause: c.Cause, Peer: about(c.Body)}
 	if c.Identity.Own {
 		arrived.B = 1
 	}
@@ -161,6 +161,19 @@ func (b *Book) Request(c *Call) {
 	b.requests[p.id] = p
 	b.deadlines.add(p)
 	b.route(p)
+}
+
+// about is the member that a call is to change, 0 = none.
+func about(body any) uint64 {
+	switch r := body.(type) {
+	case *pb.MemberPromoteRequest:
+		return r.ID
+	case *pb.MemberRemoveRequest:
+		return r.ID
+	case *pb.MemberUpdateRequest:
+		return r.ID
+	}
+	return 0
 }
 
 // admit asks the gate, and whether there is room.

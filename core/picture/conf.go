@@ -3,8 +3,6 @@ package picture
 import (
 	"cmp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"vitrine/core/trace"
 )
@@ -205,16 +203,13 @@ func (p *Picture) changeWords(c *cell) string {
 
 // behind is how far the leader knows the learner of a promotion to be that it refuses, nil if nobody tells.
 func (p *Picture) behind(r *request, leader uint64) *Behind {
-	_, text, _ := strings.Cut(r.Text, " id=")
-	number, _, _ := strings.Cut(text, " ")
-	id, err := strconv.ParseUint(number, 10, 64)
 	m := p.find(leader)
-	if err != nil || m == nil {
+	if m == nil {
 		return nil
 	}
 	for _, g := range m.progress {
-		if g.ID == id {
-			return &Behind{Member: id, Match: g.Match, Own: m.Synced}
+		if g.ID == r.about {
+			return &Behind{Member: g.ID, Match: g.Match, Own: m.Synced}
 		}
 	}
 	return nil

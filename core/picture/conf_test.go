@@ -135,6 +135,20 @@ func TestALearnerIsNoMajority(t *testing.T) {
 	}
 }
 
+// How far a learner is that its leader does not promote is told, whatever words the request has: its event names it.
+func TestALearnerIsFarBehind(t *testing.T) {
+	events := append(founded(), change(1, 4, 4, 3)...)
+	events = append(events,
+		trace.Event{Kind: trace.LogSynced, Member: 1, Index: 90, Term: 2},
+		trace.Event{Kind: trace.ProgressChanged, Member: 1, Peer: 4, Index: 20, A: 21},
+		trace.Event{Kind: trace.RequestArrived, Request: 9, Member: 1, A: 34, Peer: 4},
+		trace.Event{Kind: trace.RequestDone, Request: 9, Member: 1, Text: "no"})
+	b := fold(Options{}, events...).Requests[0].Behind
+	if b == nil || *b != (Behind{Member: 4, Match: 20, Own: 90}) {
+		t.Errorf("behind: %+v", b)
+	}
+}
+
 // In a recording a member that is added later is named from the beginning, and has no place before it is one.
 func TestARecordedMemberComesLater(t *testing.T) {
 	events := append([]trace.Event{{Kind: trace.RecordingEnded, Member: 4}}, founded()...)

@@ -43,6 +43,7 @@ func Stations() []string {
 type request struct {
 	Request
 	server   uint64   // the member that the client spoke to
+	about    uint64   // the member that it is about, 0 = none
 	proposal uint64   // the id under which it was proposed, 0 = not yet
 	hash     uint64   // of the data of its entry, 0 = not known yet
 	leader   uint64   // the member that appended it first
@@ -281,7 +282,7 @@ func (p *Picture) requestArrived(e *trace.Event) {
 		}
 		p.requests.link(e.Seq, r)
 	}
-	r.server, r.Member, r.Wire.Arrived = e.Member, e.Member, int64(e.Now)
+	r.server, r.about, r.Member, r.Wire.Arrived = e.Member, e.Peer, e.Member, int64(e.Now)
 	r.add(stationArrived, e, "")
 }
 

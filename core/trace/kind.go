@@ -186,6 +186,7 @@ const (
 	// operation in words, B = client. With a Peer it is sent there at once.
 	RequestIssued Kind = 70
 	// RequestArrived: the member has it; A = operation code, B = 1 if a member asks, itself or another, and no client.
+	// Peer = the member that it is to change, 0 = none.
 	RequestArrived Kind = 71
 	// RequestProposed: it went to raft; A = proposal id, B = HashData of the entry
 	// to be, Text = what that does, in a few characters; Index and Term 0. Request =
