@@ -65,6 +65,7 @@ type member struct {
 	failed            uint64 // the event by which its disk refused, 0 = none in this life
 	cut               uint64 // while leading: its log was truncated from here, 0 = no
 	snapshots         int    // on their way in: the log may start anew
+	arrivals          []arrival
 
 	commit      uint64
 	commitKnown bool // false until it says so after a start; its hard state may know more
@@ -197,6 +198,8 @@ func (c *Checker) Emit(e *trace.Event) {
 		c.ended(c.member(e.Member), e)
 	case trace.MemberChanged, trace.MemberLeft, trace.MemberResumed, trace.SnapshotRestored:
 		c.roster(c.member(e.Member), e)
+	case trace.SnapshotReceived:
+		c.received(c.member(e.Member), e)
 	default:
 		c.lease(e)
 	}

@@ -341,6 +341,20 @@ func TestStartsFromWhatWasCommitted(t *testing.T) {
 	}
 }
 
+// A member receives one database at a time.
+func TestOneSnapshotAtATime(t *testing.T) {
+	part := func(from, index, have uint64) trace.Event {
+		return trace.Event{Kind: trace.SnapshotReceived, Member: 1, Peer: from, Index: index, A: have, B: 30}
+	}
+	p := newPlay(t).emit(part(2, 100, 0), part(2, 100, 10), part(3, 110, 0), part(3, 110, 30), part(2, 100, 0))
+	if p.emit(part(2, 100, 30), part(2, 120, 0), part(2, 120, 30)); !p.checker.Holds(invariant.Bounded) {
+		t.Errorf("one after another: %v", p.checker.Violations())
+	}
+	if p.emit(part(3, 130, 0), part(2, 140, 0), part(3, 130, 10)); p.checker.Holds(invariant.Bounded) {
+		t.Error("two at once")
+	}
+}
+
 func TestHashesAgree(t *testing.T) {
 	p := cluster(t)
 	p.checker.Hash(5, 1, 2, -1, 1)

@@ -169,6 +169,10 @@ const (
 	// What a log says of snapshots.
 	StaleMarkCounts
 
+	// Databases that are received.
+	ImagesAtOnce
+	ImageTokenKept
+
 	count
 )
 

@@ -659,4 +659,15 @@ var table = [count]Info{
 			"other means",
 		Convicts: []int{invariant.Boot},
 	},
+
+	ImagesAtOnce: {
+		Name: "images-at-once", Source: "mutation of driver", Seeds: 100, Needs: Snapshots,
+		Story:    "a member receives every database that is sent to it, however many there are",
+		Convicts: []int{invariant.Bounded},
+	},
+	ImageTokenKept: {
+		Name: "image-token-kept", Source: "mutation of driver", Seeds: 100, Needs: Snapshots,
+		Story:    "a member that could not keep a database takes no other any more",
+		Convicts: []int{invariant.Liveness},
+	},
 }

@@ -141,8 +141,7 @@ func (n *node) boot() {
 func (n *node) recoverDisk() (consensus.Boot, error) {
 	w := n.world
 	n.wear.Restart()
-	n.ghost = nil
-	n.files = filesOf(n)
+	n.ghost, n.files = nil, filesOf(n)
 	n.tracer.At(trace.Instant(w.clock.Now), 0)
 	started, err := n.files.Start(func() (b driver.Birth, err error) {
 		return b, fmt.Errorf("sim: the log of member %d is gone", n.id)
@@ -154,8 +153,7 @@ func (n *node) recoverDisk() (consensus.Boot, error) {
 	n.have(started.State)
 	n.starts++
 	found := started.Found
-	n.bootMark = found.Snapshot.GetIndex()
-	n.written, n.synced = n.log.Written(), n.log.Synced()
+	n.written, n.synced, n.bootMark = n.log.Written(), n.log.Synced(), found.Snapshot.GetIndex()
 	n.ends.Started, n.ends.Found, n.ends.Torn, n.ends.Cut = true, n.written.Index, found.Repaired, found.Truncated
 	n.log.Forecast = func() int64 { return n.forecastSync() }
 	clear(n.heard)

@@ -3,14 +3,12 @@ package sim
 import (
 	"vitrine/core/api"
 	"vitrine/core/auth"
-	"vitrine/core/backend"
 	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/pb"
-	"vitrine/core/sim/dice"
 	"vitrine/core/sim/judge"
+	"vitrine/core/sim/mirror"
 	"vitrine/core/store"
-	"vitrine/core/trace"
 )
 
 // Calls are what operators ask: how a member is, what its data hash to, who is one, which alarms are up, another
@@ -38,7 +36,7 @@ func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
 		return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted,
 			HashRevision: rev}, nil
 	case *pb.HashRequest:
-		return &pb.HashResponse{Hash: contents(n)}, nil
+		return &pb.HashResponse{Hash: mirror.Contents(n.backend)}, nil
 	}
 	return n.store.Read(r.Body)
 }
@@ -58,19 +56,6 @@ func (w *World) storeConfig() store.Config {
 }
 
 const clusterVersion = "3.7.0"
-
-// contents is a hash of all that is in the database, durable or not.
-func contents(n *node) uint32 {
-	sum := uint64(0)
-	for b := backend.Key; b <= backend.Cluster; b++ {
-		n.backend.Range(b, nil, nil, 0, func(k, v []byte) bool {
-			sum = dice.Mix(sum ^ trace.HashData(k))
-			sum = dice.Mix(sum ^ trace.HashData(v))
-			return true
-		})
-	}
-	return uint32(sum)
-}
 
 // reply sends a member's answer on its way.
 func (n *node) reply(a *api.Reply) {

@@ -41,17 +41,6 @@ func armStrike(n *node, c *script.Command, cause uint64) {
 	n.wear.Strike(driver.StepNamed(c.Name), disk.Strike{How: how, Skip: c.Rev, Torn: c.Torn, Cause: cause})
 }
 
-// garble damages the image that a member is about to receive, if it was to be.
-func (l *transfers) garble(data []byte) {
-	n := l.of
-	g := n.garbled
-	if g == nil || len(data) == 0 {
-		return
-	}
-	n.garbled = nil
-	data[g.Rev%int64(len(data))] ^= 1 << (g.Limit & 7)
-}
-
 // Strikes counts, by step, how often a step was struck.
 func (w *World) Strikes() []Count {
 	var all []Count

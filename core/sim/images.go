@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"errors"
 	"time"
 
 	"vitrine/core/backend"
@@ -10,6 +11,7 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/member"
 	"vitrine/core/sim/clock"
+	"vitrine/core/sim/disk"
 	"vitrine/core/store"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -81,9 +83,19 @@ const (
 // there does the member hear of the message.
 func (l *transfers) receiveImage(from *node, m *raftpb.Message, img *image, cause uint64) {
 	n, w := l.of, l.of.world
+	st := n.member.Status()
+	standing := driver.Standing{Term: st.Term, Commit: st.Commit, Members: n.store.Members, LimitBytes: imageLimit}
+	if err := n.Begin(m, img.snapshot.Size(), standing); err != nil {
+		w.network.report(from, n, member.SnapshotStatus, false, cause)
+		if errors.Is(err, driver.ErrCommitted) {
+			n.step(&member.Input{Kind: member.Receive, Message: m, Cause: cause})
+		}
+		return
+	}
 	n.receipts++
 	receipt, err := n.files.Receive(img.applied.Index, n.receipts, imageLimit)
 	if err != nil {
+		n.Failed()
 		w.network.report(from, n, member.SnapshotStatus, false, cause)
 		return
 	}
@@ -92,7 +104,8 @@ func (l *transfers) receiveImage(from *node, m *raftpb.Message, img *image, caus
 		w.judge.Broken(invariant.NoPanic, "member %d: an image cannot be written: %v", from.id, err)
 		return
 	}
-	n.garble(data.Bytes())
+	disk.Garble(data.Bytes(), n.garbled)
+	n.garbled = nil
 	receipt.Told(n.pen, cause, from.id, int64(data.Len()))
 	slot := w.network.flights.Take()
 	*w.network.flights.At(slot) = flight{msg: m, image: img, from: from.id, to: n.id, receipt: receipt, data: data.Bytes()}
@@ -137,22 +150,29 @@ func (l *transfers) imageArrives(e *clock.Event) {
 
 func (l *transfers) imageRefused(e *clock.Event) {
 	n, w := l.of, l.of.world
-	f := *w.network.flights.At(e.Slot)
-	*w.network.flights.At(e.Slot) = flight{}
-	w.network.flights.Give(e.Slot)
+	f := w.network.land(e.Slot)
+	n.Failed()
 	w.network.report(w.byID(f.from), n, member.SnapshotStatus, false, e.Cause)
 }
 
 // imageKept lets the member hear of the message.
 func (l *transfers) imageKept(e *clock.Event) {
 	n, w := l.of, l.of.world
-	f := *w.network.flights.At(e.Slot)
-	*w.network.flights.At(e.Slot) = flight{}
-	w.network.flights.Give(e.Slot)
+	f := w.network.land(e.Slot)
 	n.images = true
 	w.chaos.ImageKept(n.id, time.Duration(max(0, n.commitAt-w.clock.Now)), n.commitTimer || n.commit != nil)
 	w.network.report(w.byID(f.from), n, member.SnapshotStatus, true, e.Cause)
+	n.Arrived(f.image.applied.Index)
 	n.step(&member.Input{Kind: member.Receive, Message: f.msg, Cause: e.Cause})
+}
+
+// judgeImage removes a database that has arrived and that raft does not want after all.
+func (l *transfers) judgeImage() {
+	n := l.of
+	if index := n.Unwanted(n.out.Log); index > 0 && n.out.Halt == nil {
+		_ = n.files.DropImage(index) // the next commit tries again
+		n.End()
+	}
 }
 
 // dropImages removes received databases that nobody can want any more.
@@ -184,6 +204,7 @@ func (l *transfers) installImage(s *raftpb.Snapshot) *store.Result {
 		return nil
 	}
 	n.have(n.state)
+	n.End()
 	n.tellStore()
 	n.commitTimer, n.keeping = false, false
 	n.era++ // commits and housekeeping of the old state are void

@@ -212,14 +212,19 @@ func (x *network) deliver(e *clock.Event) {
 	to.receiveImage(from, m, img, got)
 }
 
+// land takes a flight off the air.
+func (x *network) land(slot int32) (f flight) {
+	f, *x.flights.At(slot) = *x.flights.At(slot), flight{}
+	x.flights.Give(slot)
+	return f
+}
+
 // lose ends the flight of a message whose receiver has died with it unread.
 func (x *network) lose(e *clock.Event) {
-	f := *x.flights.At(e.Slot)
-	if e.Kind == evDeliver && f.turn != e.A {
+	if e.Kind == evDeliver && x.flights.At(e.Slot).turn != e.A {
 		return
 	}
-	*x.flights.At(e.Slot) = flight{}
-	x.flights.Give(e.Slot)
+	f := x.land(e.Slot)
 	x.dropped(x.w.byID(f.from), x.w.byID(f.to), f.msg, f.cause, lostToDown)
 }
 

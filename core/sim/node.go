@@ -152,9 +152,10 @@ type gauges struct {
 type transfers struct {
 	of       *node
 	wanted   []wantedImage
-	receipts uint64          // begun
-	images   bool            // there may be received databases on the disk
-	garbled  *script.Command // what happens to the next one that it receives
+	receipts uint64 // begun
+	driver.Reception
+	images  bool            // there may be received databases on the disk
+	garbled *script.Command // what happens to the next one that it receives
 }
 
 // diskActivity is what the disk LED shows.
@@ -207,6 +208,7 @@ func (n *node) step(in *member.Input) {
 func (n *node) dispatch() {
 	w := n.world
 	out := &n.out
+	n.judgeImage()
 	for i := range out.Sends {
 		w.network.send(n, &out.Sends[i])
 	}
@@ -339,11 +341,10 @@ func (n *node) quit(how process) {
 		n.noting = n.log.Noting()
 	}
 	n.member, n.store, n.backend, n.state, n.log, n.files = nil, nil, nil, nil, nil, nil
-	n.logs, n.batch, n.syncing = nil, 0, false
-	n.applies, n.applying = nil, false
+	n.logs, n.batch, n.syncing, n.applies, n.applying = nil, 0, false, nil, false
 	n.commit, n.commitTimer, n.keeping, n.compacted = nil, false, false, false
 	n.defrag, n.defragDue, n.install, n.reported = nil, false, nil, false
-	n.compactions, n.wanted, n.works = nil, nil, nil
+	n.compactions, n.wanted, n.works, n.Reception = nil, nil, nil, driver.Reception{}
 	n.wear.End()
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = n.readDurable()

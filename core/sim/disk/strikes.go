@@ -133,3 +133,10 @@ func (w *Wear) cutShort(op vfs.Op) error {
 	}
 	return err
 }
+
+// Garble damages the data that a member is about to receive, as a command says; nil leaves them whole.
+func Garble(data []byte, c *script.Command) {
+	if c != nil && len(data) > 0 {
+		data[c.Rev%int64(len(data))] ^= 1 << (c.Limit & 7)
+	}
+}

@@ -1,5 +1,5 @@
-// Package mirror keeps the newest entries of a log as log writes tell them: to compare a picture that was folded from
-// events with.
+// Package mirror keeps the newest entries of a log as log writes tell them, to compare a picture that was folded from
+// events with, and sums up what a database holds.
 //
 //	var log mirror.Log
 //	log.Write(&write)
@@ -11,7 +11,10 @@ import (
 	"slices"
 
 	"vitrine/core/api"
+	"vitrine/core/backend"
 	"vitrine/core/consensus"
+	"vitrine/core/sim/dice"
+	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -57,4 +60,17 @@ func (m *Log) Append(entries []*raftpb.Entry) {
 func (m Log) Has(index, term uint64) bool {
 	i, ok := slices.BinarySearchFunc(m, index, func(c Entry, index uint64) int { return cmp.Compare(c.Index, index) })
 	return ok && m[i].Term == term
+}
+
+// Contents is a hash of all that is in a database, durable or not.
+func Contents(of *backend.Backend) uint32 {
+	sum := uint64(0)
+	for b := backend.Key; b <= backend.Cluster; b++ {
+		of.Range(b, nil, nil, 0, func(k, v []byte) bool {
+			sum = dice.Mix(sum ^ trace.HashData(k))
+			sum = dice.Mix(sum ^ trace.HashData(v))
+			return true
+		})
+	}
+	return uint32(sum)
 }

@@ -32,7 +32,7 @@ func Open(cfg Config) (_ *Node, err error) {
 		calls: map[uint64]*call{}, streams: map[uint64]*stream{}, beats: map[uint64]time.Time{},
 		ready: make(chan struct{}), failed: make(chan error, 1), stopping: make(chan struct{}),
 		reconnects: make(chan struct{}, 1), elected: make(chan struct{}, 1),
-		images: make(chan struct{}, limits.ImagesSent), receiving: make(chan struct{}, 1),
+		images: make(chan struct{}, limits.ImagesSent),
 	}
 	n.scans, n.forwards = tasks.NewPool(&n.tasks, limits.WatchScans), tasks.NewPool(&n.tasks, forwardsAtOnce)
 	n.ctx, n.cancel = context.WithCancel(context.Background())

@@ -54,7 +54,9 @@ func (n *Node) step(it *item) {
 			it.in.Cause = n.delivered(it.in.Message)
 		}
 		if it.image {
-			n.arrived = append(n.arrived, it.in.Message.GetSnapshot().GetMetadata().GetIndex())
+			n.reception.mu.Lock()
+			n.reception.Arrived(it.in.Message.GetSnapshot().GetMetadata().GetIndex())
+			n.reception.mu.Unlock()
 		}
 	case member.Applied, member.SnapshotApplied:
 		n.noteMembers(it.in.Result)

@@ -82,7 +82,6 @@ type Node struct {
 	beats     map[uint64]time.Time // a leader's last heartbeats, by peer
 	halted    error
 	refused   refused
-	arrived   []uint64 // indexes of databases whose messages this round has stepped
 	published bool
 
 	nextCall, nextStream        atomic.Uint64
@@ -114,8 +113,7 @@ type Node struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	images    chan struct{} // a token for each image on its way to a peer
-	// receiving has a token while a database is received, waits for raft to want it, or is installed.
-	receiving chan struct{}
+	reception reception
 }
 
 // Start begins to work. Peer messages are taken from now on; client requests wait for a leader.

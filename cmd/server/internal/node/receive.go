@@ -1,79 +1,54 @@
 package node
 
 import (
+	"errors"
 	"fmt"
-	"slices"
+	"sync"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
-	"vitrine/cmd/server/internal/disk"
 	"vitrine/cmd/server/internal/peer"
+	"vitrine/core/driver"
 	"vitrine/core/limits"
 	"vitrine/core/member"
 )
 
-// A database from a peer is the largest thing that anybody can send to a member. So there is one at a time, it is
-// wanted before it is read, it has a bound, and it goes as soon as raft does not want it after all.
+// reception decides which databases are received. Transport, core loop and apply lane use it.
+type reception struct {
+	mu sync.Mutex
+	driver.Reception
+}
 
-var (
-	errReceiving = fmt.Errorf("%w: another one is being received", peer.ErrUnwanted)
-	errStranger  = fmt.Errorf("%w: its sender is a member of neither configuration", peer.ErrUnwanted)
-)
-
-// wantImage takes the token for a database that this member needs, or says why it needs none.
+// wantImage begins to receive a database that this member needs, or says why it needs none.
 func (n *peerSide) wantImage(m *raftpb.Message, declared int64) error {
-	meta := m.GetSnapshot().GetMetadata()
-	limit := limits.ImageBytes(n.cfg.Disk.QuotaBytes)
-	switch {
-	case meta.GetIndex() == 0 || meta.GetTerm() == 0 || meta.GetTerm() > m.GetTerm():
-		return fmt.Errorf("%w: no log has an entry (index %d, term %d) in term %d", peer.ErrUnwanted, meta.GetIndex(),
-			meta.GetTerm(), m.GetTerm())
-	case m.GetTerm() < n.term.Load():
-		return fmt.Errorf("%w: term %d is over", peer.ErrUnwanted, m.GetTerm())
-	case !n.mayLead(m.GetFrom(), meta.GetConfState()):
-		return errStranger
-	case declared > limit:
-		return fmt.Errorf("%w: %w: %d bytes, the limit is %d", peer.ErrUnwanted, disk.ErrImageSize, declared, limit)
-	case meta.GetIndex() <= n.commitIndex.Load():
-		// raft needs no database to answer this: it tells the leader how far this member is.
+	n.reception.mu.Lock()
+	err := n.reception.Begin(m, declared, driver.Standing{
+		Term: n.term.Load(), Commit: n.commitIndex.Load(), Members: n.members.Load(),
+		LimitBytes: limits.ImageBytes(n.cfg.Disk.QuotaBytes),
+	})
+	n.reception.mu.Unlock()
+	if errors.Is(err, driver.ErrCommitted) {
 		n.Receive(m)
-		return fmt.Errorf("%w: it stands at %d, and %d is committed here", peer.ErrUnwanted, meta.GetIndex(),
-			n.commitIndex.Load())
 	}
-	select {
-	case n.receiving <- struct{}{}:
-		return nil
-	default:
-		return errReceiving
+	if err != nil {
+		return fmt.Errorf("%w: %w", peer.ErrUnwanted, err)
 	}
+	return nil
 }
 
-// mayLead tells whether a member can be the leader that sends a snapshot: a member that we know of, or, as we may have
-// been away while the others were replaced, a voter of the configuration in the snapshot, which its leader always is.
-func (n *peerSide) mayLead(id uint64, cs *raftpb.ConfState) bool {
-	return n.members.Load().Get(id) != nil || slices.Contains(cs.GetVoters(), id) ||
-		slices.Contains(cs.GetVotersOutgoing(), id)
-}
-
-// judgeArrived finds the databases that have arrived and that raft does not want after all: it has not asked for a
-// record of them in the log in the round that has stepped their messages. Only the core loop calls it.
+// judgeArrived finds the database that has arrived and that raft does not want after all. Only the core loop calls it.
 func (n *Node) judgeArrived(out *member.Output) {
-	for _, index := range n.arrived {
-		wanted := false
-		for i := range out.Log {
-			s := out.Log[i].Snapshot
-			wanted = wanted || s != nil && s.GetMetadata().GetIndex() == index
-		}
-		if wanted || out.Halt != nil {
-			continue
-		}
-		n.log.Warn("removing a database that a peer has sent and raft does not want", zap.Uint64("snapshot-index", index))
-		if !n.tasks.Go(func() { n.forgetImage(index) }) {
-			n.received() // the next start removes it
-		}
+	n.reception.mu.Lock()
+	index := n.reception.Unwanted(out.Log)
+	n.reception.mu.Unlock()
+	if index == 0 || out.Halt != nil {
+		return
 	}
-	n.arrived = n.arrived[:0]
+	n.log.Warn("removing a database that a peer has sent and raft does not want", zap.Uint64("snapshot-index", index))
+	if !n.tasks.Go(func() { n.forgetImage(index) }) {
+		n.received() // the next start removes it
+	}
 }
 
 // forgetImage removes a database that nobody wants. It can be large, so that it takes a while.
@@ -84,10 +59,9 @@ func (n *Node) forgetImage(index uint64) {
 	n.received()
 }
 
-// received gives the token back.
+// received lets the next database come.
 func (n *Node) received() {
-	select {
-	case <-n.receiving:
-	default:
-	}
+	n.reception.mu.Lock()
+	n.reception.End()
+	n.reception.mu.Unlock()
 }

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"vitrine/cmd/server/internal/peer"
+	"vitrine/core/driver"
 	"vitrine/core/limits"
 	"vitrine/core/membership"
 )
@@ -67,7 +68,7 @@ func TestUnwantedImagesAreNotRead(t *testing.T) {
 			"of no index":       {imageMessage(n, n.id, term, 0, n.id), -1, "no log has"},
 			"without a place":   {&raftpb.Message{Type: raftpb.MsgSnap.Enum(), From: new(n.id)}, -1, "no log has"},
 			"of a stranger":     {imageMessage(n, stranger, term, ahead, n.id), -1, "member of neither"},
-			"larger than a log": {imageMessage(n, n.id, term, ahead, n.id), limits.ImageBytes(0) + 1, "larger than a member"},
+			"larger than a log": {imageMessage(n, n.id, term, ahead, n.id), limits.ImageBytes(0) + 1, "the limit is"},
 		} {
 			size, err := (*peerSide)(n).ReceiveImage(test.m, test.declared, untouched{t})
 			if !errors.Is(err, peer.ErrUnwanted) || !strings.Contains(err.Error(), test.text) || size != 0 {
@@ -93,15 +94,15 @@ func TestImagesAreReceivedOneByOne(t *testing.T) {
 		}()
 		synctest.Wait()
 		if _, err := (*peerSide)(n).ReceiveImage(imageMessage(n, n.id, term, ahead, n.id), -1, untouched{t}); !errors.Is(err,
-			errReceiving) {
+			driver.ErrReceiving) {
 			t.Errorf("the second: %v", err)
 		}
 		w.CloseWithError(io.ErrUnexpectedEOF)
 		if err := <-first; !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("the first: %v", err)
 		}
-		if left := received(t, n); len(left) > 0 || len(n.receiving) > 0 {
-			t.Errorf("%v are left, %d tokens", left, len(n.receiving))
+		if left := received(t, n); len(left) > 0 || n.reception.Busy() {
+			t.Errorf("%v are left, busy %v", left, n.reception.Busy())
 		}
 	})
 }
@@ -118,8 +119,8 @@ func TestImageThatRaftRefusesIsRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
-			if left := received(t, n); len(left) > 0 || len(n.receiving) > 0 {
-				t.Fatalf("%v are left, %d tokens", left, len(n.receiving))
+			if left := received(t, n); len(left) > 0 || n.reception.Busy() {
+				t.Fatalf("%v are left, busy %v", left, n.reception.Busy())
 			}
 		}
 	})
@@ -128,7 +129,7 @@ func TestImageThatRaftRefusesIsRemoved(t *testing.T) {
 // A stale one is still answered: the leader learns from raft how far this member is, and sends no other.
 func TestStaleImageIsToldToRaft(t *testing.T) {
 	n := newInbox(10, math.MaxInt)
-	side := &peerSide{inbox: n, receiving: make(chan struct{}, 1)}
+	side := &peerSide{inbox: n}
 	side.commitIndex.Store(50)
 	m := imageMessage(&Node{id: 1}, 2, 3, 49, 2, 1)
 	side.members.Store(&membership.Members{})
