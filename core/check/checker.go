@@ -88,21 +88,22 @@ type Checker struct {
 	broken     [64]uint64 // violations by number
 	seq        uint64     // of the last event
 
-	members   []*member
-	failing   int       // members whose disk has refused in this life
-	runs      []termRun // by term
-	window    []entry   // by index, modulo its length
-	leaders   []leader
-	committed end      // the furthest entry that anyone knows to be committed
-	commits   []commit // by term
-	configs   []config // by index
-	hashes    []hashed
-	sessions  []session
-	past      []seen
-	leases    leases
-	rosters   rosters
-	void      map[mark]bool
-	listing   int // members whose configuration is being told
+	members    []*member
+	failing    int       // members whose disk has refused in this life
+	runs       []termRun // by term
+	window     []entry   // by index, modulo its length
+	leaders    []leader
+	committed  end      // the furthest entry that anyone knows to be committed
+	commits    []commit // by term
+	configs    []config // by index
+	hashes     []hashed
+	sessions   []session
+	past       []seen
+	leases     leases
+	rosters    rosters
+	void       map[mark]bool
+	dispatches []dispatch
+	listing    int // members whose configuration is being told
 }
 
 // firstWindow is how long the window begins: most runs never need more.
@@ -198,8 +199,8 @@ func (c *Checker) Emit(e *trace.Event) {
 		c.ended(c.member(e.Member), e)
 	case trace.MemberChanged, trace.MemberLeft, trace.MemberResumed, trace.SnapshotRestored:
 		c.roster(c.member(e.Member), e)
-	case trace.SnapshotReceived:
-		c.received(c.member(e.Member), e)
+	case trace.SnapshotSent, trace.SnapshotReceived:
+		c.transferred(e)
 	default:
 		c.lease(e)
 	}

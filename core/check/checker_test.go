@@ -346,12 +346,49 @@ func TestOneSnapshotAtATime(t *testing.T) {
 	part := func(from, index, have uint64) trace.Event {
 		return trace.Event{Kind: trace.SnapshotReceived, Member: 1, Peer: from, Index: index, A: have, B: 30}
 	}
-	p := newPlay(t).emit(part(2, 100, 0), part(2, 100, 10), part(3, 110, 0), part(3, 110, 30), part(2, 100, 0))
+	p := newPlay(t)
+	for _, d := range [][2]uint64{{2, 100}, {3, 110}, {2, 120}, {3, 130}, {2, 140}} {
+		p.emit(trace.Event{Kind: trace.SnapshotSent, Member: d[0], Peer: 1, Index: d[1], A: 30})
+	}
+	p.emit(part(2, 100, 0), part(2, 100, 10), part(3, 110, 0), part(3, 110, 30), part(2, 100, 0))
 	if p.emit(part(2, 100, 30), part(2, 120, 0), part(2, 120, 30)); !p.checker.Holds(invariant.Bounded) {
 		t.Errorf("one after another: %v", p.checker.Violations())
 	}
 	if p.emit(part(3, 130, 0), part(2, 140, 0), part(3, 130, 10)); p.checker.Holds(invariant.Bounded) {
 		t.Error("two at once")
+	}
+}
+
+// What a member receives is what another has sent it, and raft takes it when all of it has come.
+func TestSnapshotsAreWhatWasSent(t *testing.T) {
+	part := func(from, index, have, all uint64) trace.Event {
+		return trace.Event{Kind: trace.SnapshotReceived, Member: 1, Peer: from, Index: index, A: have, B: all}
+	}
+	takes := trace.Event{Kind: trace.SnapshotRestored, Member: 1, Index: 100}
+	for name, c := range map[string]struct {
+		events []trace.Event
+		wrong  int
+	}{
+		"":              {[]trace.Event{part(2, 100, 0, 30), part(2, 100, 20, 30), part(2, 100, 30, 30), takes}, 0},
+		"of a stream":   {[]trace.Event{part(2, 100, 0, 0)}, 0},
+		"of another":    {[]trace.Event{part(3, 100, 0, 30)}, invariant.AtomicApply},
+		"another place": {[]trace.Event{part(2, 101, 0, 30)}, invariant.AtomicApply},
+		"another size":  {[]trace.Event{part(2, 100, 0, 31)}, invariant.AtomicApply},
+		"not whole":     {[]trace.Event{part(2, 100, 0, 30), part(2, 100, 20, 30), takes}, invariant.AckedDurable},
+		"not again": {[]trace.Event{part(2, 100, 0, 30), part(2, 100, 30, 30), part(2, 100, 0, 30),
+			part(2, 100, 30, 30), takes}, 0},
+	} {
+		p := newPlay(t)
+		for i := range uint64(2 * keptDispatches) {
+			p.emit(trace.Event{Kind: trace.SnapshotSent, Member: 2, Peer: 4, Index: i, A: 30})
+		}
+		p.emit(trace.Event{Kind: trace.SnapshotSent, Member: 2, Peer: 1, Index: 100, A: 30})
+		p.emit(c.events...)
+		for _, number := range []int{invariant.AtomicApply, invariant.AckedDurable} {
+			if p.checker.Holds(number) != (c.wrong != number) {
+				t.Errorf("%q: want I%d broken, have %v", name, c.wrong, p.checker.Violations())
+			}
+		}
 	}
 }
 

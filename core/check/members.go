@@ -235,6 +235,7 @@ func (c *Checker) listed(e *trace.Event) {
 func (c *Checker) restored(m *member, e *trace.Event) {
 	m.view.since, m.view.owed = e.Index, 0
 	c.marks(e)
+	c.taken(m, e)
 }
 
 // owes handles EntryApplied: what the store has applied before, raft must know by now.

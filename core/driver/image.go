@@ -272,7 +272,9 @@ func (s *State) ImageFor(t *trace.Tracer, m *raftpb.Message) (backend.Snapshot, 
 	if err != nil {
 		return nil, at, err
 	}
-	m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: at.ConfState, Index: &at.Index, Term: &at.Term}
+	if !mutant.On(mutant.ImageMisplaced) {
+		m.Snapshot.Metadata = &raftpb.SnapshotMetadata{ConfState: at.ConfState, Index: &at.Index, Term: &at.Term}
+	}
 	t.Emit(trace.Event{Kind: trace.SnapshotSent, Peer: m.GetTo(), Index: at.Index, Term: at.Term,
 		A: uint64(image.Size())})
 	return image, at, nil

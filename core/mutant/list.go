@@ -172,6 +172,8 @@ const (
 	// Databases that are received.
 	ImagesAtOnce
 	ImageTokenKept
+	ImageMisplaced
+	ImageHeardEarly
 
 	count
 )
@@ -199,6 +201,7 @@ const (
 	Users           // users are told apart, in a cluster that has time for them
 	UsersCrash      // so, and members crash
 	Changes         // members come and go, and are often sent a snapshot
+	Segments        // the log is short and in small segments, and members are struck
 	Defrags         // databases are defragmented, and disks refuse a step of that
 	Notes           // as Snapshots, and processes end in the middle of noting a received one
 )

@@ -92,7 +92,7 @@ var table = [count]Info{
 		Convicts: []int{invariant.Boot},
 	},
 	SegmentReleasedEarly: {
-		Name: "segment-released-early", Source: "mutation of wal", Seeds: 50,
+		Name: "segment-released-early", Source: "mutation of wal", Seeds: 50, Needs: Segments,
 		Story:    "a segment of the log goes before the mark that makes it superfluous is durable",
 		Convicts: []int{invariant.Boot},
 	},
@@ -669,5 +669,15 @@ var table = [count]Info{
 		Name: "image-token-kept", Source: "mutation of driver", Seeds: 100, Needs: Snapshots,
 		Story:    "a member that could not keep a database takes no other any more",
 		Convicts: []int{invariant.Liveness},
+	},
+	ImageMisplaced: {
+		Name: "image-misplaced", Source: "mutation of driver", Seeds: 50, Needs: Snapshots,
+		Story:    "a database is sent as one that stands where raft has asked for it, and not where it stands",
+		Convicts: []int{invariant.AtomicApply},
+	},
+	ImageHeardEarly: {
+		Name: "image-heard-early", Source: "mutation of driver", Seeds: 20, Needs: Snapshots,
+		Story:    "raft hears of a snapshot before all of its database has come",
+		Convicts: []int{invariant.AckedDurable},
 	},
 }

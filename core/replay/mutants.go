@@ -33,6 +33,9 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 	case mutant.Changes:
 		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries = 10, 2, 2
 		cfg.Always, cfg.Loose = []string{"members"}, true
+	case mutant.Segments:
+		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries, cfg.SegmentBytes = 10, 2, 2, 4096
+		cfg.Workload.Large, cfg.Always = 1024, []string{"strike", "crash"}
 	case mutant.Defrags:
 		cfg.Always = []string{"defragment", "strike", "refusal"}
 	case mutant.Notes:

@@ -10,6 +10,7 @@ import (
 	"vitrine/core/driver"
 	"vitrine/core/invariant"
 	"vitrine/core/member"
+	"vitrine/core/mutant"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/disk"
 	"vitrine/core/store"
@@ -20,12 +21,8 @@ import (
 // Images: databases that members send to those whom the log cannot help. They
 // are taken while applying goes on, and received through the files.
 
-// image is a member's state on its way: the durable pairs, and where in the log
-// they stand.
-type image struct {
-	snapshot backend.Snapshot
-	applied  backend.Applied
-}
+// image is a member's state on its way: the durable pairs. The message says where in the log they stand.
+type image struct{ snapshot backend.Snapshot }
 
 // wantedImage is a message that waits for its image: all that was applied when
 // it was asked for is to be durable first.
@@ -64,12 +61,12 @@ func (l *transfers) takeImages() {
 func (l *transfers) takeImage(s *consensus.Send) {
 	n, w := l.of, l.of.world
 	m, to := s.Message, w.byID(s.To)
-	snapshot, at, err := n.state.ImageFor(n.pen(0), m)
+	snapshot, _, err := n.state.ImageFor(n.pen(0), m)
 	if err != nil {
 		w.network.report(n, to, member.SnapshotStatus, false, s.Cause)
 		return
 	}
-	w.network.convey(n, to, s, &image{snapshot: snapshot, applied: at})
+	w.network.convey(n, to, s, &image{snapshot})
 }
 
 // imageParts is in how many writes a received image reaches the disk, imageLimit
@@ -93,7 +90,7 @@ func (l *transfers) receiveImage(from *node, m *raftpb.Message, img *image, caus
 		return
 	}
 	n.receipts++
-	receipt, err := n.files.Receive(img.applied.Index, n.receipts, imageLimit)
+	receipt, err := n.files.Receive(m.GetSnapshot().GetMetadata().GetIndex(), n.receipts, imageLimit)
 	if err != nil {
 		n.Failed()
 		w.network.report(from, n, member.SnapshotStatus, false, cause)
@@ -119,10 +116,11 @@ func (n *node) diskAt(took int64) int64 { return max(n.world.clock.Now, n.busy.h
 // imageArrives writes the next part of an image, or syncs it, or keeps it.
 func (l *transfers) imageArrives(e *clock.Event) {
 	n, w := l.of, l.of.world
-	f := w.network.flights.At(e.Slot)
-	var err error
-	took := int64(n.dial.Write)
+	f, took, err := w.network.flights.At(e.Slot), int64(n.dial.Write), error(nil)
 	switch {
+	case f.receipt.Size() > 0 && mutant.On(mutant.ImageHeardEarly):
+		n.imageKept(e)
+		return
 	case len(f.data) > 0:
 		part := min(len(f.data), (int(f.receipt.Size())+len(f.data)+imageParts-1)/imageParts)
 		if _, err = f.receipt.Write(f.data[:part]); err == nil {
@@ -162,7 +160,7 @@ func (l *transfers) imageKept(e *clock.Event) {
 	n.images = true
 	w.chaos.ImageKept(n.id, time.Duration(max(0, n.commitAt-w.clock.Now)), n.commitTimer || n.commit != nil)
 	w.network.report(w.byID(f.from), n, member.SnapshotStatus, true, e.Cause)
-	n.Arrived(f.image.applied.Index)
+	n.Arrived(f.msg.GetSnapshot().GetMetadata().GetIndex())
 	n.step(&member.Input{Kind: member.Receive, Message: f.msg, Cause: e.Cause})
 }
 

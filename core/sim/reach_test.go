@@ -30,16 +30,22 @@ func TestRarePathsAreReached(t *testing.T) {
 	unknown, failed, canceled := 0, 0, 0
 	faults := map[string]int{}
 	for seed := uint64(100); seed < 130; seed++ {
-		cfg := DefaultConfig()
-		cfg.Seed, cfg.Members, cfg.Faults, cfg.FaultsFor = seed, 3+2*int(seed%2), true, 15*time.Second
-		if seed%3 == 0 {
+		cfg, long := DefaultConfig(), 15*time.Second
+		cfg.Seed, cfg.Members, cfg.Faults = seed, 3+2*int(seed%2), true
+		switch seed % 3 {
+		case 0:
 			cfg.Always = []string{"members"}
+		case 1: // members are sent snapshots
+			long = time.Minute
+			cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries, cfg.CommitEvery = 2, 1, 1, 200*time.Millisecond
+			cfg.Workload.Rate, cfg.Workload.Watches, cfg.Always = 200, 8, []string{"disk", "stall", "pause", "install"}
 		}
+		cfg.FaultsFor = long
 		w, err := New(cfg, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := w.Run(15 * time.Second); v != nil {
+		if v := w.Run(long); v != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, v, w.Stack())
 		}
 		for _, r := range w.State().Requests {

@@ -261,9 +261,11 @@ func (f *flight) size() int64 {
 // drawImages tells what is being received.
 func (w *World) drawImages(s *picture.State) {
 	for i := range w.network.flights.Items {
-		if f := &w.network.flights.Items[i]; f.receipt != nil && s.Members[f.to-1].Commit < f.image.applied.Index {
+		f := &w.network.flights.Items[i]
+		index := f.msg.GetSnapshot().GetMetadata().GetIndex()
+		if f.receipt != nil && s.Members[f.to-1].Commit < index {
 			s.Members[f.to-1].Image = &picture.Image{
-				From: f.from, Index: f.image.applied.Index, Got: f.receipt.Size(), Size: f.receipt.Size() + int64(len(f.data)),
+				From: f.from, Index: index, Got: f.receipt.Size(), Size: f.receipt.Size() + int64(len(f.data)),
 			}
 		}
 	}
