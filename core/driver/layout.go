@@ -90,7 +90,9 @@ func (d *Disk) makeDirs() error {
 			return fmt.Errorf("cannot access data directory: %w", err)
 		}
 	}
-	if d.HasLog() {
+	if lived, err := d.HasLog(); err != nil {
+		return err
+	} else if lived {
 		return d.syncDirs(path.Dir(d.Layout.WAL)) // the log's own name
 	}
 	if err := d.makeDir(path.Dir(d.Layout.WAL)); err != nil {
@@ -139,6 +141,11 @@ func (d *Disk) syncDirs(dirs ...string) error {
 
 // removeLeftovers removes what a crash has left half-written.
 func (d *Disk) removeLeftovers() error {
+	if mutant.On(mutant.LeftoverTaken) {
+		if err := d.takeLeftovers(); err != nil {
+			return err
+		}
+	}
 	names, err := d.FS.List(d.Layout.Snap)
 	if err != nil {
 		return err

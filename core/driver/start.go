@@ -32,17 +32,15 @@ type Started struct {
 	Boot  consensus.Boot
 }
 
-// HasLog tells whether the member has lived before.
-func (d *Disk) HasLog() bool { return wal.Exists(d.FS, d.Layout.WAL) }
+// HasLog tells whether the member has lived before. Who cannot know must not found a new one: that would take back what
+// the log has promised.
+func (d *Disk) HasLog() (bool, error) { return wal.Exists(d.FS, d.Layout.WAL) }
 
 // Start brings back what the disk holds, or makes a new member's disk from what
 // birth returns. Errors say which part cannot be read; nothing was changed that
 // another attempt would need.
 func (d *Disk) Start(birth func() (Birth, error)) (*Started, error) {
 	if err := d.makeDirs(); err != nil {
-		return nil, err
-	}
-	if err := d.takeLeftovers(); err != nil {
 		return nil, err
 	}
 	if err := d.removeLeftovers(); err != nil {
@@ -53,11 +51,12 @@ func (d *Disk) Start(birth func() (Birth, error)) (*Started, error) {
 	if err != nil {
 		return nil, err
 	}
-	lived := d.HasLog()
-	if !lived {
-		if err := d.found(b, birth); err != nil {
-			return nil, errors.Join(err, b.Close())
-		}
+	lived, err := d.HasLog()
+	if err == nil && !lived {
+		err = d.found(b, birth)
+	}
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
 	s, err := d.recover(b, noDB)
 	if err != nil {
@@ -222,7 +221,7 @@ func (d *Disk) catchUp(b *backend.Backend, index uint64, noDB bool) (*store.Stor
 
 // takeLeftovers is a mutant.
 func (d *Disk) takeLeftovers() error {
-	if !mutant.On(mutant.LeftoverTaken) || !d.exists(d.Layout.copy()) {
+	if !d.exists(d.Layout.copy()) {
 		return nil
 	}
 	return errors.Join(d.FS.Rename(d.Layout.copy(), d.Layout.DB()), d.FS.SyncDir(d.Layout.Snap))

@@ -205,16 +205,21 @@ func (s *state) message() *raftpb.HardState {
 	return &raftpb.HardState{Term: &s.term, Vote: &s.vote, Commit: &s.commit}
 }
 
-// Exists reports whether dir holds a log.
-func Exists(fsys vfs.FS, dir string) bool {
+// Exists reports whether dir holds a log. A directory that cannot be read may hold one.
+func Exists(fsys vfs.FS, dir string) (bool, error) {
 	_, err := listSegments(fsys, dir)
-	return err == nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Create makes a log in dir, which must not hold one already. It is built
 // aside and renamed, so a crash leaves all of it or nothing.
 func Create(fsys vfs.FS, dir string, metadata []byte, o Options) (*WAL, error) {
-	if Exists(fsys, dir) {
+	if there, err := Exists(fsys, dir); err != nil {
+		return nil, err
+	} else if there {
 		return nil, &fs.PathError{Op: "create", Path: dir, Err: fs.ErrExist}
 	}
 	dir = path.Clean(dir)

@@ -322,11 +322,14 @@ func TestCreateIsAllOrNothing(t *testing.T) {
 		check(t, err)
 		check(t, w.Close())
 		if disk == nil { // after Create nothing may be lost
-			if disk = m.CrashClone(r); !Exists(disk, "data/member/wal") {
-				t.Fatalf("seed %d: the log is gone", seed)
+			disk = m.CrashClone(r)
+			if there, err := Exists(disk, "data/member/wal"); !there || err != nil {
+				t.Fatalf("seed %d: the log is gone: %v", seed, err)
 			}
 		}
-		if !Exists(disk, "data/member/wal") {
+		there, err := Exists(disk, "data/member/wal")
+		check(t, err)
+		if !there {
 			w, err = Create(disk, "data/member/wal", []byte("metadata"), o)
 		} else {
 			w, _, err = Open(disk, "data/member/wal", nil, o)

@@ -126,7 +126,7 @@ func Open(cfg Config, birth func() (driver.Birth, error)) (*Disk, Found, error) 
 }
 
 func (d *Disk) recover(birth func() (driver.Birth, error)) (f Found, err error) {
-	restart := d.files.HasLog()
+	restart, _ := d.files.HasLog() // Start tells the error
 	if restart {
 		d.log.Info("Bootstrapping WAL from snapshot", zap.String("wal-dir", d.files.Layout.WAL))
 	}
