@@ -3,7 +3,6 @@ package driver
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
@@ -52,7 +51,7 @@ func (d *Defrag) Copy() error {
 		err = d.sync(tmp)
 	}
 	if err != nil {
-		return d.giveUp(err)
+		return d.disk.discard(tmp, err)
 	}
 	return nil
 }
@@ -64,19 +63,12 @@ func (d *Defrag) sync(name string) error {
 	return d.disk.syncFile(DefragSync, name)
 }
 
-func (d *Defrag) giveUp(err error) error {
-	if rmErr := d.disk.FS.Remove(d.disk.Layout.copy()); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
-		err = errors.Join(err, rmErr)
-	}
-	return err
-}
-
 // Rename makes the copy the database. From the rename on the old file has no
 // name, so what would be committed to it would be lost: final says that the
 // member must not go on after the error.
 func (d *Defrag) Rename() (final bool, err error) {
 	if err := d.disk.rename(DefragRename, d.disk.Layout.copy(), d.disk.Layout.DB()); err != nil {
-		return false, d.giveUp(err)
+		return false, d.disk.discard(d.disk.Layout.copy(), err)
 	}
 	if mutant.On(mutant.DefragRenamedEarly) {
 		if err := d.sync(d.disk.Layout.DB()); err != nil {

@@ -105,10 +105,15 @@ func (d *Disk) remove(s Step, name string) error {
 	if err := d.step(s); err != nil {
 		return err
 	}
-	if err := d.FS.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	return d.discard(name, nil)
+}
+
+// discard removes a file, if it is there, since because went wrong, or for no error.
+func (d *Disk) discard(name string, because error) error {
+	if err := d.FS.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(because, err)
 	}
-	return nil
+	return because
 }
 
 // exists tells whether there is a file of that name.

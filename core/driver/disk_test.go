@@ -43,6 +43,52 @@ func counting(d *Disk) *int {
 	return open
 }
 
+// handles is a file system that knows which files are open. Closing one of a name fails if it is to.
+type handles struct {
+	vfs.FS
+	open map[string]int
+	fail string
+}
+
+var errClose = errors.New("cannot be closed")
+
+// handlesOn is a disk on mem, but for its database, that knows its open files.
+func handlesOn(mem *vfs.Mem) (*Disk, *handles) {
+	h := &handles{FS: mem, open: map[string]int{}}
+	d := diskOn(h)
+	d.Open = func(path string) (backend.Store, error) { return backend.OpenMemFile(mem, path) }
+	return d, h
+}
+
+func (h *handles) file(f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	h.open[f.Name()]++
+	return &handle{f, h}, nil
+}
+
+func (h *handles) Create(name string) (vfs.File, error) { return h.file(h.FS.Create(name)) }
+func (h *handles) Open(name string) (vfs.File, error)   { return h.file(h.FS.Open(name)) }
+func (h *handles) OpenReadWrite(name string) (vfs.File, error) {
+	return h.file(h.FS.OpenReadWrite(name))
+}
+
+type handle struct {
+	vfs.File
+	h *handles
+}
+
+func (f *handle) Close() error {
+	if f.h.open[f.Name()]--; f.h.open[f.Name()] == 0 {
+		delete(f.h.open, f.Name())
+	}
+	if f.Name() == f.h.fail {
+		return errors.Join(errClose, f.File.Close())
+	}
+	return f.File.Close()
+}
+
 // born starts a member on a new disk.
 func born(t *testing.T, d *Disk) *Started {
 	t.Helper()
@@ -97,10 +143,10 @@ func TestDiskErrorAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n, all := 1, total; n <= all; n++ {
-		// Whether something is there is asked so that it is made if it is not, and what makes it fails for the same
+		// Whether a directory is there is asked so that it is made if it is not, and what makes it fails for the same
 		// reason. Leftovers are looked for at the next start again.
 		op, err := tell(n)
-		asked := op.Kind == vfs.OpStat || op.Kind == vfs.OpList && strings.HasPrefix(path.Base(op.Path), "wal")
+		asked := op.Kind == vfs.OpStat
 		if !errors.Is(err, broken) && !asked {
 			t.Errorf("%d: %s %s failed, and the driver says %v", n, op.Kind, op.Path, err)
 		}
@@ -225,6 +271,69 @@ func TestStartNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
+// TestNothingCanBeSeen: on a disk that says of no name whether it is there, a start ends.
+func TestNothingCanBeSeen(t *testing.T) {
+	broken := errors.New("broken")
+	for _, layout := range []Layout{At("data", ""), At("/data", "")} {
+		d := diskOn(vfs.WithFaults(vfs.NewMem(), func(op vfs.Op) error {
+			if op.Kind == vfs.OpStat || op.Kind == vfs.OpList {
+				return broken
+			}
+			return nil
+		}))
+		d.Layout = layout
+		if _, err := d.Start(birthOf); !errors.Is(err, broken) {
+			t.Errorf("%s: %v", layout.Data, err)
+		}
+	}
+}
+
+// TestLostLog: a database that stands somewhere had a log, and gets no other.
+func TestLostLog(t *testing.T) {
+	mem := vfs.NewMem()
+	l := &life{t: t, disk: diskOn(mem), promised: &promises{}}
+	l.start()
+	l.check(l.started.Close())
+	l.check(mem.RemoveAll(l.disk.Layout.WAL))
+	if _, err := l.disk.Start(birthOf); err == nil || !strings.Contains(err.Error(), "(index 1) is missing") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDefragmentationFails, and tells whether the member may go on.
+func TestDefragmentationFails(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		step  Step
+		final bool
+	}{{NoStep, false}, {DefragRename, false}, {DefragDirSync, true}, {DefragOpen, true}} {
+		d := diskOn(vfs.NewMem())
+		l := &life{t: t, disk: d, promised: &promises{}}
+		l.start()
+		l.group(3, 10, 0)
+		d.Hook = func(s Step) error {
+			if s == c.step {
+				return broken
+			}
+			return nil
+		}
+		f, err := l.started.State.BeginDefrag()
+		l.check(err)
+		l.check(f.Copy())
+		final, err := f.Rename()
+		if final != c.final || errors.Is(err, broken) != (c.step != NoStep) {
+			t.Errorf("%s: final %v, %v", c.step, final, err)
+		}
+		if names, _ := d.FS.List(d.Layout.Snap); strings.Join(names, " ") != "db" {
+			t.Errorf("%s: left %v", c.step, names)
+		}
+		if d.Hook = nil; !c.final && c.step != NoStep {
+			l.commit()
+			l.defragment()
+		}
+	}
+}
+
 // TestDirectoryWithoutALog is no log: what is in its place goes.
 func TestDirectoryWithoutALog(t *testing.T) {
 	mem := vfs.NewMem()
@@ -322,72 +431,66 @@ func TestDurable(t *testing.T) {
 	if old == nil || old == fresh || st.Store != fresh || !st.Durable(last) {
 		t.Errorf("after an exchange: durable %v", st.Durable(last))
 	}
+	born, err := birthOf()
+	l.check(err)
+	fresh.Apply(store.ApplyContext{}, born.Entries)
+	if last = st.Mark(); st.Durable(last) {
+		t.Error("what is applied to the new one is durable at once")
+	}
+	l.commit()
+	if !st.Durable(last) {
+		t.Error("what is committed to the new one is not durable")
+	}
 }
 
-// TestGroups: neighbours become one write with the newest state; a snapshot or a mark keeps its place.
-func TestGroups(t *testing.T) {
-	mem, writes := vfs.NewMem(), 0
-	d := diskOn(vfs.WithFaults(mem, func(op vfs.Op) error {
-		if op.Kind == vfs.OpWrite && strings.HasSuffix(op.Path, ".wal") {
-			writes++
-		}
-		return nil
-	}))
-	d.WAL.SegmentBytes = 1 << 20
+// growing is a database whose file has to grow before a commit fits.
+type growing struct {
+	*backend.MemFile
+	full int // commits until it has grown
+}
+
+func (g *growing) Commit(ops []backend.Op) error {
+	if g.full > 0 {
+		return backend.ErrFull
+	}
+	return g.MemFile.Commit(ops)
+}
+
+func (g *growing) Grow() error { g.full--; return nil }
+
+// TestDurableWhenGrown: what has to be committed again is durable when it fits.
+func TestDurableWhenGrown(t *testing.T) {
+	d := diskOn(vfs.NewMem())
+	db, plain := &growing{}, d.Open
+	d.Open = func(path string) (backend.Store, error) {
+		f, err := plain(path)
+		db.MemFile = f.(*backend.MemFile)
+		return db, err
+	}
 	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start() // and the database stands at 1
-	s := l.started
-	if err := s.Log.WAL.Append(&raftpb.HardState{Term: new(uint64(1))}, nil); err != nil { // and zeros are ahead
-		t.Fatal(err)
-	}
-	state := func(commit uint64) *raftpb.HardState {
-		return &raftpb.HardState{Term: new(uint64(1)), Vote: new(uint64(self)), Commit: &commit}
-	}
-	mark := &pb.WALSnapshot{Index: new(uint64(1)), Term: new(uint64(1)), ConfState: s.State.Store.Members.ConfState()}
-	entry := func(i uint64) []*raftpb.Entry { return []*raftpb.Entry{putEntry(t, i, 10)} }
-	for _, c := range []struct {
-		name  string
-		group []consensus.LogWrite
-		sync  bool
-		least int
-	}{
-		{"nothing", nil, false, 0},
-		{"a state", []consensus.LogWrite{{HardState: state(1)}}, false, 1},
-		{"entries", []consensus.LogWrite{{Entries: entry(2), MustSync: true}, {Entries: entry(3), MustSync: true}}, true, 1},
-		{"last one that need not be synced", []consensus.LogWrite{
-			{Entries: entry(4), MustSync: true}, {HardState: state(2)},
-		}, true, 1},
-		{"first one that need not be synced", []consensus.LogWrite{
-			{HardState: state(3)}, {Entries: entry(5), MustSync: true},
-		}, true, 1},
-		{"a mark last", []consensus.LogWrite{{Entries: entry(6), MustSync: true}, {Mark: mark, MustSync: true}}, true, 2},
-		{"a mark alone", []consensus.LogWrite{{Mark: mark, MustSync: true}}, true, 1},
-		{"a mark between", []consensus.LogWrite{
-			{Entries: entry(6), MustSync: true},
-			{HardState: state(4), Mark: mark, MustSync: true},
-			{Entries: entry(7), MustSync: true},
-		}, true, 3},
-	} {
-		writes = 0
-		sync, err := s.Log.Append(c.group)
-		if err != nil || sync != c.sync || writes != c.least {
-			t.Errorf("%s: must be synced %v, %d writes, %v", c.name, sync, writes, err)
+	l.start()
+	st := l.started.State
+	l.group(1, 10, 0)
+	first := st.Mark()
+	db.full = 2
+	for try := range 3 {
+		c, err := st.Begin()
+		l.check(err)
+		at, whole, err := st.End(c, c.Run())
+		l.check(err)
+		if whole != (try == 2) || st.Durable(first) != whole || (at.Index == 2) != whole {
+			t.Errorf("try %d: whole %v, durable up to %d: %v", try, whole, at.Index, st.Durable(first))
+		}
+		if try == 0 {
+			l.group(1, 10, 0)
 		}
 	}
-	for _, e := range s.Log.entries[:cap(s.Log.entries)] {
-		if e != nil {
-			t.Error("an entry that was written is kept")
-		}
+	if second := st.Mark(); second == first || st.Durable(second) {
+		t.Errorf("mark %d after %d: what came meanwhile is durable: %v", second, first, st.Durable(second))
 	}
-	if err := s.Log.Sync(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = born(t, d)
-	if hs := s.Found.HardState; len(s.Found.Entries) != 6 || hs.GetCommit() != 4 {
-		t.Errorf("%d entries, commit %d", len(s.Found.Entries), hs.GetCommit())
+	l.commit()
+	if at := st.Store.Backend.Durable().Index; at != 3 || !st.Durable(st.Mark()) {
+		t.Errorf("durable up to %d", at)
 	}
 }
 
@@ -435,39 +538,6 @@ func TestLong(t *testing.T) {
 	if _, err := ReadView(nil, &pb.PutRequest{}); !errors.Is(err, store.ErrUnknownRequest) {
 		t.Errorf("a write is read: %v", err)
 	}
-}
-
-// TestFinish gives up what a durable mark has made superfluous, and tells when it cannot.
-func TestFinish(t *testing.T) {
-	mem, fail := vfs.NewMem(), false
-	broken := errors.New("broken")
-	d := diskOn(vfs.WithFaults(mem, func(op vfs.Op) error {
-		if fail && (op.Kind == vfs.OpRemove || op.Kind == vfs.OpRename) {
-			return broken
-		}
-		return nil
-	}))
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
-	for range 6 {
-		l.group(4, 900, 0)
-	}
-	before := len(l.started.Log.Segments())
-	l.commit()
-	l.group(1, 10, l.promised.applied) // with a mark at the end of the group
-	if after := len(l.started.Log.Segments()); after >= before || after > 2 {
-		t.Errorf("%d segments, before it were %d", after, before)
-	}
-	for range 6 {
-		l.group(4, 900, 0)
-	}
-	fail = true
-	group := []consensus.LogWrite{{}, {Release: l.last}}
-	if err := l.started.Log.Finish(group); !errors.Is(err, broken) {
-		t.Errorf("what cannot be released: %v", err)
-	}
-	fail = false
-	l.check(l.started.State.Store.Backend.Close())
 }
 
 // TestCloseTells of a log that cannot be closed.
@@ -587,5 +657,163 @@ func TestNoting(t *testing.T) {
 	d.Hook = nil
 	if _, err := s.Log.Append([]consensus.LogWrite{write}); err != nil || s.Log.Noting() != 0 {
 		t.Errorf("whole: %v, noting %d", err, s.Log.Noting())
+	}
+}
+
+// TestFilesAreClosed, whichever step fails: what is opened for a moment, and the log when it is closed. What a log has
+// open that could not begin its next segment is its own business: the process ends.
+func TestFilesAreClosed(t *testing.T) {
+	image, meta := imageAt(t, 40)
+	broken := errors.New("broken")
+	for _, step := range append(Steps(), NoStep) {
+		for skip := range 3 {
+			d, files := handlesOn(vfs.NewMem())
+			l, n := &life{t: t, disk: d, promised: &promises{what: step.String()}}, 0
+			d.Hook = func(s Step) error {
+				if s == step {
+					if n++; n == skip+1 {
+						return broken
+					}
+				}
+				return nil
+			}
+			err := l.tell(image, meta)
+			if l.started != nil {
+				_ = l.started.Log.Close() // it tells of the error again
+			}
+			if step >= SegmentEnd && step <= SpareClean {
+				clear(files.open)
+			}
+			if len(files.open) > 0 || (err == nil) != (n <= skip) {
+				t.Errorf("%s %d: %v, open are %v", step, skip, err, files.open)
+			}
+		}
+	}
+}
+
+// TestClosingFails: bytes of a file that cannot be closed may not be there.
+func TestClosingFails(t *testing.T) {
+	image, _ := imageAt(t, 40)
+	d, files := handlesOn(vfs.NewMem())
+	l := &life{t: t, disk: d, promised: &promises{}}
+	l.start()
+	for _, name := range []string{d.Layout.received(1), d.Layout.copy()} {
+		files.fail = name
+		if err := l.tellReceive(image, 40); errors.Is(err, errClose) != (name == d.Layout.received(1)) {
+			t.Errorf("a received database, %s: %v", name, err)
+		}
+		if err := tellDefrag(l.started.State); errors.Is(err, errClose) != (name == d.Layout.copy()) {
+			t.Errorf("a defragmentation, %s: %v", name, err)
+		}
+		want := "db"
+		if name == d.Layout.copy() {
+			want = "0000000000000028.snap.db db"
+		}
+		if names, err := d.FS.List(d.Layout.Snap); err != nil || strings.Join(names, " ") != want {
+			t.Errorf("%s: left %v, %v, want %s", name, names, err, want)
+		}
+	}
+}
+
+// TestClosingTheOldDatabaseFails: a received one does not take the place of one that may still be written.
+func TestClosingTheOldDatabaseFails(t *testing.T) {
+	image, meta := imageAt(t, 40)
+	d := diskOn(vfs.NewMem())
+	l := &life{t: t, disk: d, promised: &promises{}}
+	l.start()
+	l.receive(image, 40)
+	_, err := l.started.Log.Append([]consensus.LogWrite{{
+		MustSync: true, Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: hardAt(40),
+	}})
+	l.check(err)
+	l.check(l.started.Close())
+	plain := d.Open
+	d.Open = func(path string) (backend.Store, error) {
+		db, err := plain(path)
+		if path == d.Layout.DB() {
+			return &unclosable{db}, err
+		}
+		return db, err
+	}
+	if s, err := d.Start(birthOf); s != nil || !errors.Is(err, errClose) || !d.exists(d.Layout.Image(40)) {
+		t.Errorf("%v, the image is there: %v", err, d.exists(d.Layout.Image(40)))
+	}
+}
+
+// unclosable is a database that cannot be closed.
+type unclosable struct{ backend.Store }
+
+func (u *unclosable) Close() error { return errors.Join(errClose, u.Store.Close()) }
+
+// TestUnreadableDatabase: a database of which nothing can be read is closed again, and no image is taken of it.
+func TestUnreadableDatabase(t *testing.T) {
+	d := diskOn(vfs.NewMem())
+	open := counting(d)
+	plain, db := d.Open, &unreadable{views: errUnreadable}
+	d.Open = func(path string) (_ backend.Store, err error) {
+		db.Store, err = plain(path)
+		return db, err
+	}
+	if _, err := d.Start(birthOf); !errors.Is(err, errUnreadable) || *open != 0 {
+		t.Errorf("%v, %d databases are open", err, *open)
+	}
+	db.views = nil
+	s := born(t, d)
+	if image, _, err := s.State.Image(0); image != nil || !errors.Is(err, errUnreadable) {
+		t.Errorf("an image is taken: %v", err)
+	}
+}
+
+// unreadable is a database without images, and perhaps without views.
+type unreadable struct {
+	backend.Store
+	views error
+}
+
+var errUnreadable = errors.New("unreadable")
+
+func (u *unreadable) View() (backend.StoreView, error) {
+	if u.views != nil {
+		return nil, u.views
+	}
+	v, err := u.Store.View()
+	return &unreadableView{v}, err
+}
+
+func (u *unreadable) Snapshot() (backend.Snapshot, error) { return nil, errUnreadable }
+
+type unreadableView struct{ backend.StoreView }
+
+func (v *unreadableView) Snapshot() (backend.Snapshot, error) { return nil, errUnreadable }
+
+// TestUnreadableLog: who cannot see whether there is a log founds none in its place, not even when nothing of the
+// database is durable, which alone would give it away.
+func TestUnreadableLog(t *testing.T) {
+	broken := errors.New("broken")
+	for fail := range 4 {
+		mem, n := vfs.NewMem(), 0
+		first := born(t, diskOn(mem))
+		if _, err := first.Log.Append([]consensus.LogWrite{{MustSync: true, HardState: hardAt(1)}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Close(); err != nil {
+			t.Fatal(err)
+		}
+		d := diskOn(vfs.WithFaults(mem, func(op vfs.Op) error {
+			if op.Kind == vfs.OpList && op.Path == first.State.disk.Layout.WAL {
+				if n++; n == fail+1 {
+					return broken
+				}
+			}
+			return nil
+		}))
+		open := counting(d)
+		if s, err := d.Start(birthOf); s != nil || !errors.Is(err, broken) || *open != 0 {
+			t.Errorf("list %d fails: %v, %d databases are open", fail, err, *open)
+		}
+		again := born(t, diskOn(mem))
+		if vote := again.Found.HardState.GetVote(); vote != self {
+			t.Errorf("list %d fails: then the vote is for %d", fail, vote)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package driver
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
@@ -132,7 +131,7 @@ func (r *Receipt) Keep() error {
 	if err := r.disk.rename(ImageRename, r.name, name); err != nil {
 		return r.fail(err)
 	}
-	r.name = name
+	r.name = ""
 	if mutant.On(mutant.ImageNameUnsynced) {
 		return nil
 	}
@@ -148,19 +147,18 @@ func (r *Receipt) Keep() error {
 // Abort gives up.
 func (r *Receipt) Abort() error { return r.fail(nil) }
 
-// fail removes what is there. An image that has its name already but perhaps not
-// durably stays: another receipt, or the log, may know one of the same name.
+// fail removes what is there, unless it is over. An image that has its name
+// already but perhaps not durably stays: another receipt, or the log, may know
+// one of the same name.
 func (r *Receipt) fail(err error) error {
 	if r.file != nil {
 		err = errors.Join(err, r.file.Close())
 		r.file = nil
 	}
-	if r.name == "" || r.name == r.disk.Layout.Image(r.index) {
+	if r.name == "" {
 		return err
 	}
-	if rmErr := r.disk.FS.Remove(r.name); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
-		err = errors.Join(err, rmErr)
-	}
+	err = r.disk.discard(r.name, err)
 	r.name = ""
 	return err
 }

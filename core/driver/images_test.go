@@ -215,11 +215,61 @@ func TestRemovalsThatFail(t *testing.T) {
 		told("given up", r.Abort(), nil)
 		touch(t, mem, d.Layout.Image(3), "x")
 		told("dropped", d.DropImages(3), nil)
+		told("one is dropped", d.DropImage(3), nil)
 		touch(t, mem, path.Join(d.Layout.Snap, "tmp9"), "x")
 		told("left over", d.removeLeftovers(), nil)
 		hook = DefragCopy
 		f, err := l.started.State.BeginDefrag()
 		l.check(err)
 		told("not copied", f.Copy(), broken)
+	}
+	fail = nil
+	l.check(errors.Join(d.removeLeftovers(), mem.MkdirAll(d.Layout.founding())))
+	if fail = stuck; !errors.Is(d.removeLeftovers(), stuck) {
+		t.Error("a directory that is left over and cannot be removed is passed over")
+	}
+}
+
+// TestReceiptsThatAreOver touch nothing: the number of one that is kept or given up is another one's now.
+func TestReceiptsThatAreOver(t *testing.T) {
+	image, _ := imageAt(t, 40)
+	d := diskOn(vfs.NewMem())
+	l := &life{t: t, disk: d, promised: &promises{}}
+	l.start()
+	kept, err := d.Receive(40, 1, 1<<20)
+	l.check(err)
+	_, err = kept.Write(image)
+	l.check(errors.Join(err, kept.Sync(), kept.Keep()))
+	for range 2 {
+		aborted, err := d.Receive(39, 1, 1<<20)
+		l.check(errors.Join(err, kept.Abort()))
+		if !d.exists(d.Layout.received(1)) || !d.exists(d.Layout.Image(40)) {
+			t.Error("to give up what is kept removes an image")
+		}
+		l.check(aborted.Abort())
+		_, err = d.Receive(38, 1, 1<<20)
+		l.check(errors.Join(err, aborted.Abort()))
+		if !d.exists(d.Layout.received(1)) {
+			t.Error("to give up twice removes another one's image")
+		}
+	}
+}
+
+// TestReceiptWrites as an io.Writer does: it says how much of the bytes is there.
+func TestReceiptWrites(t *testing.T) {
+	full := errors.New("full")
+	d := diskOn(vfs.WithFaults(vfs.NewMem(), func(op vfs.Op) error {
+		if op.Kind == vfs.OpWrite && path.Base(op.Path) == "tmp1" {
+			return &vfs.ShortWrite{Bytes: 3, Err: full}
+		}
+		return nil
+	}))
+	born(t, d).Close()
+	r, err := d.Receive(40, 1, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.Write([]byte("image")); n != 3 || !errors.Is(err, full) || r.Size() != 3 {
+		t.Errorf("%d bytes, %v, size %d", n, err, r.Size())
 	}
 }

@@ -150,10 +150,13 @@ func (l *Log) mark(w *consensus.LogWrite) error {
 	if err := l.disk.step(LogMark); err != nil {
 		return err
 	}
-	if err := l.SaveSnapshot(w.Mark); err != nil || !mutant.On(mutant.SegmentReleasedEarly) {
+	if err := l.SaveSnapshot(w.Mark); err != nil {
 		return err
 	}
-	return l.Release(w.Release)
+	if mutant.On(mutant.SegmentReleasedEarly) {
+		return l.Release(w.Release)
+	}
+	return nil
 }
 
 // merged is what neighbouring writes of a group have in common.
@@ -164,8 +167,12 @@ type merged struct {
 }
 
 func (m *merged) add(w *consensus.LogWrite) {
-	if w.HardState != nil && (m.state == nil || !mutant.On(mutant.GroupStateFirst)) {
+	first := m.state
+	if w.HardState != nil {
 		m.state = w.HardState
+	}
+	if first != nil && mutant.On(mutant.GroupStateFirst) {
+		m.state = first
 	}
 	m.entries = append(m.entries, w.Entries...)
 }

@@ -17,7 +17,7 @@ const ShortRange = 1000
 func Long(s *store.Store, req any, n int) bool {
 	switch r := req.(type) {
 	case *pb.RangeRequest:
-		return len(r.RangeEnd) > 0 && s.KV.Exceeds(r.Key, r.RangeEnd, n)
+		return s.KV.Exceeds(r.Key, r.RangeEnd, n)
 	case *pb.TxnRequest:
 		for _, ops := range [2][]*pb.RequestOp{r.GetSuccess(), r.GetFailure()} {
 			for _, op := range ops {
