@@ -96,10 +96,7 @@ func (k *keyIndex) put(rev Revision) {
 func (k *keyIndex) tombstone(rev Revision) {
 	invariant.Assert(k.alive(), "mvcc: a key that is deleted is deleted again")
 	k.put(rev)
-	if k.past == nil {
-		k.past = &past{}
-	}
-	p := k.past
+	p := k.past // with the revision before this one
 	p.ended = append(p.ended, generation{created: k.created, version: k.version, revs: append(p.revs, rev)})
 	p.revs = nil
 	k.created, k.version, k.newest = 0, 0, Revision{}

@@ -76,9 +76,7 @@ func (r *reader) txn(req *pb.TxnRequest) (*pb.TxnResponse, error) {
 		req := op.GetRequestRange()
 		invariant.Assert(req != nil, "mvcc: a write in a read-only transaction")
 		ranged, err := r.rangeKeys(req)
-		if err != nil {
-			return nil, err
-		}
+		invariant.Assert(err == nil, "mvcc: a range failed in a transaction that had been checked")
 		resp.Responses = append(resp.Responses, rangeOp(ranged))
 	}
 	return resp, nil

@@ -106,10 +106,10 @@ func (s *Store) applyConfChange(position backend.Applied, cc *raftpb.ConfChange,
 	} else {
 		// The batch takes its position first, and that includes the configuration after the change.
 		next := s.Members.Clone()
-		s.batch.Reset(position)
-		_ = next.Apply(cc, s.batch)
-		if !mutant.On(mutant.ConfStateStale) || position.Index <= 9 {
-			position.ConfState = next.ConfState()
+		_ = next.Apply(cc, s.batch) // what it writes there is of no use
+		position.ConfState = next.ConfState()
+		if mutant.On(mutant.ConfStateStale) && position.Index > 9 {
+			position.ConfState = nil
 		}
 		s.batch.Reset(position)
 		_ = s.Members.Apply(cc, s.batch)
