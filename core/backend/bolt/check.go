@@ -224,6 +224,10 @@ func (c *checker) tree(id uint64, in bounds, depth int, fn func(p *page, depth i
 	if err != nil {
 		return c.within(id, err)
 	}
+	if len(elements) == 0 && c.bucket != "" {
+		// bbolt drops a leaf that has become empty, and an empty bucket lies within its pair.
+		return c.within(id, damaged("a leaf without keys"))
+	}
 	for i, e := range elements {
 		if p.flags == flagLeaf {
 			err = c.within(id, fn(p, depth, e))

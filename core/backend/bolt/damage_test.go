@@ -182,6 +182,71 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestLeafWithoutKeys: a leaf whose count is lost would take its pairs along without a word.
+func TestLeafWithoutKeys(t *testing.T) {
+	file, _, _ := history(t)
+	path := filepath.Join(t.TempDir(), "db")
+	const page, leaf = 4096, 2
+	tried := 0
+	for at := 2 * page; at < len(file); at += page {
+		root := bytes.Contains(file[at:at+page], []byte("members")) // or an older one; it may be empty
+		if binary.LittleEndian.Uint16(file[at+8:]) != leaf || binary.LittleEndian.Uint16(file[at+10:]) == 0 || root {
+			continue
+		}
+		hurt := bytes.Clone(file)
+		binary.LittleEndian.PutUint16(hurt[at+10:], 0)
+		if err := os.WriteFile(path, hurt, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := bolt.Check(path); errors.Is(err, bolt.ErrDamaged) {
+			tried++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		os.Remove(path + ".copy")
+		if pairs, err := reopened(path, 0); err == nil && len(strings.Split(pairs, "\n")) < 600 {
+			t.Errorf("page %d lost its keys, and nobody says so", at/page)
+		}
+	}
+	if tried < 20 {
+		t.Errorf("only %d leaves were found missing", tried)
+	}
+}
+
+// TestCheckLikesEmptyBuckets checks a file whose buckets are filled and emptied, at once and bit by bit.
+func TestCheckLikesEmptyBuckets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoFreelistSync: true, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const keys = 600
+	for round := range 4 {
+		for from := 0; from < 2*keys; {
+			n := []int{keys, 1, 97, 300}[round]
+			err := db.Update(func(tx *bbolt.Tx) error {
+				b, err := tx.CreateBucketIfNotExists([]byte("key"))
+				for i := from; i < min(from+n, 2*keys) && err == nil; i++ {
+					if key := fmt.Appendf(nil, "%06d", i%keys); i < keys {
+						err = b.Put(key, make([]byte, 100))
+					} else {
+						err = b.Delete(key)
+					}
+				}
+				return err
+			})
+			if err == nil {
+				err = bolt.Check(path)
+			}
+			if err != nil {
+				t.Fatalf("round %d, after %d: %v", round, from, err)
+			}
+			from += n
+		}
+	}
+}
+
 // TestCheckLikesWhatBboltWrites checks a file after each commit of a long history, with and without a stored free list.
 func TestCheckLikesWhatBboltWrites(t *testing.T) {
 	for _, stored := range []bool{false, true} {
