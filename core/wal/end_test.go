@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -315,23 +316,69 @@ func TestClosedLogsKnowTheirEnd(t *testing.T) {
 	}
 }
 
-// TestCutFilesAreNamed cuts the last segment off at every length.
+// TestCutFilesAreNamed cuts the last segment off at every length, and says so.
 func TestCutFilesAreNamed(t *testing.T) {
 	o := Options{SegmentBytes: 8 << 10}
 	m, file, _, used := syncedLog(t, 5, 4, o)
-	_, log := open(t, m.Clone(), nil, o)
-	named := 0
+	data, err := vfs.ReadFile(m, file)
+	check(t, err)
+	first, padding := unframe(binary.LittleEndian.Uint64(data))
+	if first += frameBytes; padding == 0 {
+		t.Fatal("the first record has no padding to cut off")
+	}
 	for size := int64(0); size < o.SegmentBytes; size += 1 + size/used*97 {
 		hurt := m.Clone()
-		f, err := hurt.OpenReadWrite(file)
-		check(t, err)
-		check(t, f.Truncate(size))
-		if refused(t, hurt, o, file, text(log), fmt.Sprintf("a cut at %d of %d", size, used)) {
-			named++
+		cutOff(t, hurt, file, size)
+		want := fmt.Sprintf("the file ends at offset %d, though it was made with 8192 bytes", size)
+		switch {
+		case size == 0:
+			want = "the file is empty"
+		case size < frameBytes:
+			want = "" // as a file that begins with zeros
+		case size < first:
+			want = fmt.Sprintf("the file ends at offset %d, within its first record", size)
+		}
+		_, _, err := Open(hurt, "m/wal", nil, o)
+		if corrupt := new(CorruptError); !errors.As(err, &corrupt) || corrupt.File != file ||
+			!strings.Contains(err.Error(), want) {
+			t.Fatalf("a cut at %d of %d: %v, want %s", size, used, err, want)
 		}
 	}
-	if int64(named) < used {
-		t.Errorf("%d of %d cuts were named", named, used)
+}
+
+func cutOff(t *testing.T, m *vfs.Mem, file string, size int64) {
+	t.Helper()
+	f, err := m.OpenReadWrite(file)
+	check(t, err)
+	check(t, f.Truncate(size))
+	check(t, f.Close())
+}
+
+// TestCutSegmentsAreNamed cuts off one that is not the last: the record is named that it ends in, or the segment that
+// does not continue it.
+func TestCutSegmentsAreNamed(t *testing.T) {
+	m, _ := build(t)
+	names, err := m.List("m/wal")
+	check(t, err)
+	file, next := "m/wal/"+names[1], "m/wal/"+names[2]
+	offsets := records(t, m, file)
+	for i := 1; i < len(offsets)-1; i++ {
+		for size := offsets[i]; size < offsets[i+1]; size++ {
+			hurt := m.Clone()
+			cutOff(t, hurt, file, size)
+			wantFile, wantOffset, want := file, offsets[i], "reaches beyond the end of the file"
+			switch {
+			case size == offsets[i]:
+				wantFile, wantOffset, want = next, 0, "does not continue"
+			case size < offsets[i]+frameBytes:
+				want = "the file ends within a length field"
+			}
+			_, _, err := Open(hurt, "m/wal", nil, small)
+			if corrupt := new(CorruptError); !errors.As(err, &corrupt) || corrupt.File != wantFile ||
+				corrupt.Offset != wantOffset || !strings.Contains(err.Error(), want) {
+				t.Fatalf("a cut at %d, in the record at %d: %v, want %s", size, offsets[i], err, want)
+			}
+		}
 	}
 }
 
@@ -411,6 +458,13 @@ func TestWhatIsNoLogIsNamed(t *testing.T) {
 		{strings.Repeat("\x00", 512) + strings.Repeat("x", 4000), "begins with zeros"},
 		{"{\"level\":\"info\"}\n" + strings.Repeat("log ", 2000), "the file is text"},
 		{"short text", "the file is text"},
+		{"text of\tmany \r\n kinds ~", "the file is text"},
+		{"\x7f is no text and a file", "the file is not a log"},
+		{"\x1b[0mis no text and a file", "the file is not a log"},
+		{"text of a file\vis no text", "the file is not a log"},
+		{strings.Repeat("~", 24) + "\x80 is not looked at", "the file is text"},
+		{strings.Repeat("~", 23) + "\x80 is looked at", "the file is not a log"},
+		{"\x08\x00\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x00", 4096), "the record cannot be decoded"},
 		{"\x7fELF\x02\x01\x01\x00" + strings.Repeat("\x90", 5000), "the file is not a log"},
 		{"\x20\x00\x00\x00\x00\x00\x00\x00", "within its first record"},
 		{"\x08\x00\x00\x00\x00\x00\x00\x00\x08\x02\x10\x00\x1a\x02\x10\x01" + strings.Repeat("\x00", 4096),
@@ -477,7 +531,9 @@ func TestSyncPointsAcrossPieces(t *testing.T) {
 		check(t, w.Append(nil, []*raftpb.Entry{entry(1, 5, "z")}))
 		m := disk.Clone()
 		check(t, m.Damage("m/wal/"+w.last().Name, end, vfs.BlockSize, func(p []byte) { clear(p) }))
-		if _, _, err := Open(m, "m/wal", nil, o); !errors.As(err, new(*CorruptError)) {
+		_, _, err := Open(m, "m/wal", nil, o)
+		told := fmt.Sprintf("up to offset %d was durable", want)
+		if !errors.As(err, new(*CorruptError)) || !strings.Contains(err.Error(), told) {
 			t.Errorf("a sync point %d bytes before the end of a piece is not seen: %v", beside, err)
 		}
 	}

@@ -16,13 +16,13 @@ import (
 )
 
 // lived is the life of a log, call by call, up to the first error: it is made, grows over some segments with and
-// without a spare, loses its tail, and is opened again.
-func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error) {
+// without a spare, loses its tail, is opened again, and closed when it has a spare. over is put over its disk.
+func lived(m *vfs.Mem, call *string, over func(vfs.FS) vfs.FS) (w *WAL, err error) {
 	o := Options{SegmentBytes: 1500, Recycle: true}
-	fsys := vfs.WithFaults(m, fault)
+	fsys := over(m)
 	try := func(name string, do func() error) {
 		if err == nil {
-			call = name
+			*call = name
 			err = do()
 		}
 	}
@@ -53,19 +53,21 @@ func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error
 	}
 	try("append", func() error { return w.Append(nil, []*raftpb.Entry{entry(1, index, strings.Repeat("x", 1000))}) })
 	if err == nil { // the process ends before it is synced, and the power goes: a sector of it is lost
+		*call = "test"
 		name, end := path.Join("m/wal", w.last().Name), w.offset
 		m = m.Clone()
-		fsys = vfs.WithFaults(m, fault)
-		f, openErr := m.OpenReadWrite(name)
-		if openErr != nil {
-			return nil, "test", openErr
-		}
-		_, err = f.WriteAt(make([]byte, 512), (end-300)/512*512)
+		fsys = over(m)
+		err = m.Damage(name, (end-300)/512*512, 512, func(p []byte) { clear(p) })
 	}
 	reopen("open with a torn tail")
 	grow(3)
+	try("snapshot", func() error { return w.SaveSnapshot(mark(index-1, 1)) })
+	try("release", func() error { return w.Release(index - 1) })
+	if err == nil && w.spare == nil {
+		return w, errors.New("there is no spare")
+	}
 	try("close", func() error { return w.Close() })
-	return w, call, err
+	return w, err
 }
 
 // TestEveryErrorIsTold: whichever operation on the disk fails, the call in which it did says so, and from then on the
@@ -73,33 +75,37 @@ func lived(m *vfs.Mem, fault func(vfs.Op) error) (w *WAL, call string, err error
 func TestEveryErrorIsTold(t *testing.T) {
 	eio := errors.New("input/output error")
 	total, spares := 0, 0
-	if _, call, err := lived(vfs.NewMem(), func(op vfs.Op) error {
+	call := ""
+	over := func(fault func(vfs.Op) error) func(vfs.FS) vfs.FS {
+		return func(m vfs.FS) vfs.FS { return vfs.WithFaults(m, fault) }
+	}
+	if _, err := lived(vfs.NewMem(), &call, over(func(op vfs.Op) error {
 		total++
 		if op.Kind == vfs.OpWrite && path.Base(op.Path) == spareName {
 			spares++
 		}
 		return nil
-	}); err != nil {
+	})); err != nil {
 		t.Fatalf("%s: %v", call, err)
 	}
 	if total < 100 || spares == 0 {
 		t.Fatalf("only %d operations, %d of them on a spare", total, spares)
 	}
 	for n := range total {
-		at := 0
+		at, in := 0, ""
 		var failed vfs.Op
-		w, call, err := lived(vfs.NewMem(), func(op vfs.Op) error {
+		w, err := lived(vfs.NewMem(), &call, over(func(op vfs.Op) error {
 			if at++; at == n+1 {
-				failed = op
+				failed, in = op, call
 				return eio
 			}
 			return nil
-		})
-		what := fmt.Sprintf("operation %d of %d, %v of %s", n, total, failed.Kind, path.Base(failed.Path))
+		}))
+		what := fmt.Sprintf("operation %d of %d, %v of %s in %s", n, total, failed.Kind, path.Base(failed.Path), in)
 		switch {
-		case n < 2 && (failed.Kind == vfs.OpStat || failed.Kind == vfs.OpList):
-			// Create asks what there is already; if that cannot be told it is made.
-		case !errors.Is(err, eio):
+		case failed.Kind == vfs.OpStat && in == "create":
+			// Create asks which directories are there; what cannot be told is made.
+		case !errors.Is(err, eio) || call != in:
 			t.Errorf("%s: %s went on: %v", what, call, err)
 		case call == "append" || call == "sync" || call == "snapshot" || call == "release":
 			for name, again := range map[string]error{
@@ -143,6 +149,9 @@ func TestSpareThatIsNotClean(t *testing.T) {
 	grow(5) // meanwhile it is cleaned, and becomes the next
 	if len(w.Segments()) != 3 || w.spare != nil {
 		t.Errorf("%d segments, spare %+v", len(w.Segments()), w.spare)
+	}
+	if w.zeroed < o.SegmentBytes {
+		t.Errorf("of a segment that was the spare %d bytes are zeros, want all of %d", w.zeroed, o.SegmentBytes)
 	}
 	check(t, w.Close())
 	w, log := open(t, m, mark(5, 1), o)
@@ -219,7 +228,7 @@ func TestLeftoversGo(t *testing.T) {
 // TestHardStateInEachSegment: whatever part of it is set, it stands at the head of every segment, also after a start.
 func TestHardStateInEachSegment(t *testing.T) {
 	for _, hs := range []*raftpb.HardState{hardState(3, 0, 0), hardState(0, 3, 0), hardState(0, 0, 3),
-		hardState(1, 2, 3)} {
+		hardState(1, 0, 0), hardState(0, 1, 0), hardState(0, 0, 1), hardState(1, 2, 3), hardState(0, 0, 0)} {
 		m := vfs.NewMem()
 		o := Options{SegmentBytes: 2000}
 		w := create(t, m, o)
@@ -230,6 +239,17 @@ func TestHardStateInEachSegment(t *testing.T) {
 			check(t, w.Append(nil, entries(1, index, 5)))
 		}
 		last := w.Segments()[2]
+		states := 0
+		_, err := Walk(m, "m/wal", last.Name, func(s Seen) bool {
+			if s.Kind == State {
+				states++
+			}
+			return true
+		})
+		check(t, err)
+		if empty := proto.Equal(hs, hardState(0, 0, 0)); (states == 0) != empty || states > 1 {
+			t.Errorf("%d records of the hard state %v in the last segment", states, hs)
+		}
 		check(t, w.SaveSnapshot(mark(last.Index-1, 1)))
 		check(t, w.Release(last.Index))
 		check(t, w.Close())

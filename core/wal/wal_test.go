@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,6 +139,13 @@ func TestRecordsAreWhatProtobufMakesOfThem(t *testing.T) {
 		}
 		enc.buf = enc.buf[:0]
 	}
+	enc.record(metadataRecord, nil, nil)
+	rec, err := proto.Marshal(&pb.WALRecord{Type: new(int64(metadataRecord)), Crc: new(uint32(0))})
+	check(t, err)
+	if got := enc.buf[frameBytes:]; !bytes.Equal(got[:len(rec)], rec) || len(got)-len(rec) >= 8 {
+		t.Fatalf("record without data: %x, want %x", got, rec)
+	}
+	enc.buf = enc.buf[:0]
 	for range 2000 {
 		e := &raftpb.Entry{Term: number(), Index: number()}
 		if r.IntN(2) == 0 {
@@ -354,6 +362,66 @@ func TestCreateIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestCreateMakesRoom: what has the place of a log and is none goes, as does what an earlier attempt has left.
+func TestCreateMakesRoom(t *testing.T) {
+	m := vfs.NewMem()
+	for _, dir := range []string{"m/wal", "m/wal.tmp"} {
+		check(t, m.MkdirAll(dir+"/more"))
+		check(t, vfs.WriteFile(m, dir+"/more/file", []byte("x")))
+		check(t, vfs.WriteFile(m, dir+"/notes", []byte("x")))
+	}
+	check(t, create(t, m, Options{}).Close())
+	names, err := m.List("m/wal")
+	if err != nil || len(names) != 1 || names[0] != segmentName(0, 0) {
+		t.Errorf("the log is %v, %v", names, err)
+	}
+	if _, err := m.Stat("m/wal.tmp"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the attempt stays: %v", err)
+	}
+}
+
+// TestCreateSyncsWhatItMakes: the new directories and those in which they are new, and no other.
+func TestCreateSyncsWhatItMakes(t *testing.T) {
+	m := vfs.NewMem()
+	check(t, m.MkdirAll("a/b"))
+	var synced []string
+	w, err := Create(vfs.WithFaults(m, func(op vfs.Op) error {
+		if op.Kind == vfs.OpSyncDir {
+			synced = append(synced, op.Path)
+		}
+		return nil
+	}), "a/b/c/d/wal", nil, Options{})
+	check(t, err)
+	check(t, w.Close())
+	slices.Sort(synced)
+	if got := strings.Join(synced, " "); got != "a/b a/b/c a/b/c/d a/b/c/d/wal.tmp" {
+		t.Errorf("synced %s", got)
+	}
+}
+
+// TestSegmentIsClosedAtItsSize: by the append that fills it, and not by one that leaves room for a record.
+func TestSegmentIsClosedAtItsSize(t *testing.T) {
+	probe := create(t, vfs.NewMem(), Options{SegmentBytes: 4000})
+	check(t, probe.Append(nil, entries(1, 1, 50)))
+	full := probe.Size()
+	for _, size := range []int64{full - 8, full, full + 8} {
+		var counts vfs.Counts
+		w := create(t, vfs.WithCount(vfs.NewMem(), &counts), Options{SegmentBytes: size})
+		check(t, w.Append(nil, entries(1, 1, 50)))
+		closed := full >= size
+		if got := len(w.Segments()) == 2; got != closed {
+			t.Errorf("%d bytes in a segment of %d: closed %v", full, size, got)
+		}
+		before := counts.Ops[vfs.OpSyncData]
+		check(t, w.Sync())
+		if more := counts.Ops[vfs.OpSyncData] > before; more == closed {
+			t.Errorf("%d bytes in a segment of %d: synced %v, though what is closed was synced", full, size, more)
+		}
+		check(t, w.Close())
+	}
+	check(t, probe.Close())
+}
+
 func TestOneOwner(t *testing.T) {
 	m := vfs.NewMem()
 	w := create(t, m, Options{})
@@ -444,8 +512,20 @@ func TestAppendIsOneWriteAndNoAllocation(t *testing.T) {
 	if n := testing.AllocsPerRun(50, func() { check(t, discard.Append(hs, batch)); check(t, discard.Sync()) }); n > 0 {
 		t.Errorf("%v allocations for 50 entries", n)
 	}
+	for _, e := range batch {
+		e.Term = new(uint64(1 << 40))
+	}
+	discard = &WAL{fs: w.fs, o: w.o, tail: sink{}, zeroed: 1 << 40, segments: w.segments}
+	if n := testing.AllocsPerRun(50, func() { check(t, discard.Append(nil, batch)) }); n > 0 {
+		t.Errorf("%v allocations for 50 entries without a hard state", n)
+	}
 	check(t, w.Sync())
 	before = counts.Ops[vfs.OpWrite]
+	check(t, w.Append(nil, nil))
+	check(t, w.Append(&raftpb.HardState{}, nil))
+	if got := counts.Ops[vfs.OpWrite] - before; got != 0 {
+		t.Errorf("%d writes for nothing", got)
+	}
 	start := w.Size()
 	check(t, w.Append(hs, batch)) // with a sync point
 	middle := w.Size()
