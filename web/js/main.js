@@ -1,7 +1,7 @@
 // Starts the page: words and panels first, then the world.
 
 import { rasterise, fontsReady } from './atlas.js';
-import { rest } from './frames.js';
+import { patient, rest } from './frames.js';
 import { app, attach, fail, publish, restyle, stopped, toast, vitrine } from './app.js';
 import { beside, byId, every } from './dom.js';
 import * as i18n from './i18n.js';
@@ -123,6 +123,7 @@ still.addEventListener('change', restyle);
 
 async function world() {
   const go = new Go();
+  patient(go.importObject.gojs);
   const module = await compiled(go.importObject);
   await words;
   await fontsReady();
