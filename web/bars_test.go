@@ -4,23 +4,30 @@ package web_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/tracing"
+	"github.com/chromedp/chromedp"
 )
 
 // The bars that the page must clear; make bars prints how it does.
 const (
-	frameTime  = 6.0             // ms of processor time, Update and Draw, 5 members and 200 messages, median
-	muchTime   = 20.0            // ms, the longest of twenty frames with nine members, 200 messages and a value of 1 MB
+	frameTime  = 6.0             // ms, Update and Draw, 5 members and 200 messages, median
+	muchTime   = 20.0            // ms of processor time, 19 of 20 frames with 9 members, 200 messages and a value of 1 MB
 	readyTime  = 4 * time.Second // from navigation to a running cluster, on a machine that does nothing else
 	worldSpeed = 20.0            // simulated seconds a second, 5 members drawn
-	idleTime   = 0.02            // of one processor, while time stands still
+	idleTime   = 0.01            // of one processor, while time stands still
 )
 
 func init() { sharp = true }
@@ -77,6 +84,49 @@ func TestFrameTime(t *testing.T) {
 	})
 }
 
+// frames are the times of so many frames of the stage, or a few more, in milliseconds and sorted: the processor time of
+// all that happens in one, by the browser's own account. What others do on this machine meanwhile does not count.
+func (b *browser) frames(least int) (all []float64) {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
+	ended, heard := make(chan bool, 1), sync.Mutex{}
+	b.must(chromedp.Listen(ctx, func(e any) {
+		switch e := e.(type) {
+		case *tracing.EventDataCollected:
+			heard.Lock()
+			defer heard.Unlock()
+			for _, v := range e.Value {
+				var task struct {
+					Name string  `json:"name"`
+					Tdur float64 `json:"tdur"` // microseconds of the thread
+				}
+				if json.Unmarshal(v, &task) == nil && task.Name == "FireAnimationFrame" && task.Tdur > 0 {
+					all = append(all, task.Tdur/1000)
+				}
+			}
+		case *tracing.EventTracingComplete:
+			ended <- true
+		}
+	}))
+	begin := eval[float64](b, `vitrine.frameStats().frames`)
+	call(b.t, b.ctx, tracing.Start, tracing.StartParams{
+		TraceConfig: &tracing.TraceConfig{IncludedCategories: []string{"devtools.timeline"}}})
+	drawn := b.holds(fmt.Sprintf(`vitrine.frameStats().frames >= %f`, begin+float64(least)))
+	call(b.t, b.ctx, tracing.End, cdp.Empty{})
+	select {
+	case <-ended:
+	case <-time.After(patience):
+	}
+	heard.Lock()
+	defer heard.Unlock()
+	if !drawn || len(all) < least*9/10 {
+		b.t.Fatalf("the page does not draw: of %d frames %d were seen", least, len(all))
+	}
+	slices.Sort(all)
+	return all
+}
+
 // A frame stays short with nine members, 200 messages and a value of a megabyte that a script has put, shown in the
 // log, the lane, the client's card and the inspector: 19 of 20 frames.
 func TestFrameTimeOfMuch(t *testing.T) {
@@ -86,16 +136,15 @@ func TestFrameTimeOfMuch(t *testing.T) {
 	b.until("the answer", `s.requests.some((r) => r.client === 0 && r.status === 'ok')`)
 	clears(t, func() bool {
 		b.do(`vitrineHost.crowd(200)`)
-		if !b.holds(`vitrine.frameStats().frames >= 40`) {
-			t.Fatal("the page does not draw")
-		}
+		all := b.frames(100)
 		stats := eval[map[string]float64](b, `vitrine.frameStats()`)
-		t.Logf("with 9 members, %.0f messages and a value of 1 MB 19 of 20 frames take %.2f ms or less, half of them %.2f; "+
-			"the bar is %.0f ms", stats["messages"], stats["p95"], stats["p50"], muchTime)
+		p50, p95 := all[len(all)/2], all[len(all)*95/100]
+		t.Logf("with 9 members, %.0f messages and a value of 1 MB 19 of 20 frames take %.2f ms of the processor or less, "+
+			"half of them %.2f; the bar is %.0f ms", stats["messages"], p95, p50, muchTime)
 		if stats["messages"] < 200 {
 			t.Fatalf("measured nothing: %v", stats)
 		}
-		return stats["p95"] <= muchTime
+		return p95 <= muchTime
 	})
 	b.do(`document.getElementById('tab-raft').click()`)
 }
@@ -140,7 +189,7 @@ func TestAPausedPageRests(t *testing.T) {
 	b.until("the pause", `!s.playing`)
 	time.Sleep(3 * time.Second) // until everything has come to rest
 	clears(t, func() bool {
-		const span = 2 * time.Second
+		const span = 5 * time.Second
 		before := processorTime(t, "--type=renderer", "--type=gpu-process")
 		time.Sleep(span)
 		share := (processorTime(t, "--type=renderer", "--type=gpu-process") - before).Seconds() / span.Seconds()

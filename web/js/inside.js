@@ -44,7 +44,9 @@ export function kv(later, f) {
     pages = element('p', { class: 'pager' }),
     pins = element('ul', { class: 'pins' }),
     [compact, compactable] = compaction();
-  const now = paced(later, (m) => {
+  let [stood, shownId] = ['', 0]; // what was shown when it was looked at, and whose
+  const now = paced(later, (m, f) => {
+    if (stood === (stood = standing(m, f))) return;
     let k = look(m.id, 'kv', { from: page.from, rev: at, limit: 40 });
     if (k.error && at) {
       at = 0; // compacted, or a world that has not come so far
@@ -57,12 +59,13 @@ export function kv(later, f) {
     at = rev;
     again();
   };
-  const again = () =>
+  const again = () => {
+    stood = '';
     now(
       app.frame.members.find((m) => m.id === shownId),
       app.frame,
     );
-  let shownId = 0;
+  };
   slider.addEventListener('input', () => go(Number(slider.value) >= Number(slider.max) ? 0 : Number(slider.value)));
   const draw = (k, m) => {
     shownId = m.id;
@@ -98,6 +101,18 @@ export function kv(later, f) {
     pins,
   ];
 }
+
+// standing is all on which what is shown depends: to look costs as much as the values are long.
+/**
+ * @param {Member} m
+ * @param {Frame} f
+ */
+const standing = (m, f) =>
+  JSON.stringify([
+    [m.id, m.incarnation, m.process, m.term, m.revision, m.compactRevision, m.applied, m.commit],
+    [m.last, m.written, m.synced, at, page.from, f.epoch],
+    (f.watches ?? []).map((w) => [w.id, w.member, w.open, w.events?.length]),
+  ]);
 
 // compaction is a button that forgets what is before the revision that is read.
 /** @returns {[HTMLButtonElement, (k: any) => void]} */
