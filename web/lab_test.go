@@ -46,9 +46,12 @@ type lab struct {
 	reader  atomic.Pointer[browser] // the test that hears the console now
 	prelude page.ScriptIdentifier
 	lost    atomic.Pointer[string] // a file that the server has not
+	late    atomic.Pointer[gate]   // the program does not come before it opens
 	visited bool                   // the page knows random visitors
 	usable  bool                   // the page is open, and another test can have a new world on it
 }
+
+type gate chan struct{}
 
 // labs are those that there are. As many tests as go test lets run side by side
 // (-parallel) have one each.
@@ -172,6 +175,9 @@ func (l *lab) serve(files fs.FS) http.Handler {
 		if lost := l.lost.Load(); err != nil || lost != nil && strings.HasSuffix(name, "/"+*lost) {
 			http.NotFound(w, r)
 			return
+		}
+		if late := l.late.Load(); late != nil && path.Ext(name) == ".wasm" {
+			<-*late
 		}
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Content-Type", map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css",
