@@ -25,15 +25,17 @@ import (
 	"vitrine/core/pb"
 )
 
-// A real cluster: three processes of the server on this machine.
+// A real cluster: three processes of the server on this machine, and those that join them.
 type realCluster struct {
 	t       *testing.T
 	bin     string
 	dir     string
-	clients [3]string // host:port
-	peers   [3]string
-	procs   [3]*exec.Cmd
+	clients []string // host:port
+	peers   []string
+	procs   []*exec.Cmd
 }
+
+const founders = 3
 
 func newRealCluster(t *testing.T) *realCluster {
 	t.Helper()
@@ -43,29 +45,47 @@ func newRealCluster(t *testing.T) *realCluster {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	var open []net.Listener // all at once, so that no port is given twice
-	for i := range 6 {
+	c.room(founders)
+	for i := range founders {
+		c.start(i)
+	}
+	t.Cleanup(func() {
+		for i := range c.procs {
+			c.kill(i)
+		}
+	})
+	return c
+}
+
+// room finds ports for n more processes, all at once, so that none is given twice.
+func (c *realCluster) room(n int) {
+	c.t.Helper()
+	var open []net.Listener
+	for i := range 2 * n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
+		must(c.t, err)
 		open = append(open, l)
-		if i < 3 {
-			c.clients[i] = l.Addr().String()
+		if i < n {
+			c.clients = append(c.clients, l.Addr().String())
 		} else {
-			c.peers[i-3] = l.Addr().String()
+			c.peers = append(c.peers, l.Addr().String())
 		}
 	}
 	for _, l := range open {
 		l.Close()
 	}
-	for i := range 3 {
-		c.start(i)
-	}
-	t.Cleanup(func() {
-		for i := range 3 {
-			c.kill(i)
-		}
-	})
-	return c
+	c.procs = append(c.procs, make([]*exec.Cmd, n)...)
+}
+
+// join adds a member to the cluster, and starts it. The others take it when they have been connected for a while.
+func (c *realCluster) join() (i int, id uint64) {
+	c.t.Helper()
+	c.room(1)
+	i = len(c.procs) - 1
+	var added pb.MemberAddResponse
+	c.call(0, "Cluster/MemberAdd", &pb.MemberAddRequest{PeerURLs: []string{"http://" + c.peers[i]}}, &added)
+	c.start(i)
+	return i, added.Member.ID
 }
 
 func (c *realCluster) start(i int) {
@@ -79,7 +99,8 @@ func (c *realCluster) start(i int) {
 	cmd := exec.Command(c.bin, "--name", name, "--data-dir", filepath.Join(c.dir, name),
 		"--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-		"--initial-cluster", strings.Join(all, ","), "--flight-recorder-bytes", "8000000")
+		"--initial-cluster", strings.Join(all, ","), "--flight-recorder-bytes", "8000000",
+		"--initial-cluster-state", map[bool]string{true: "new", false: "existing"}[i < founders])
 	must(c.t, cmd.Start())
 	c.procs[i] = cmd
 }
@@ -310,4 +331,62 @@ func (b *browser) after(old int) {
 	b.shot("recording-end")
 	b.do(`vitrine.dispatch({ cmd: 'reset', seed: 7, members: 3 })`)
 	b.until("a world of one's own", `s.source.kind === 'simulation' && s.source.acts && s.members.length === 3`)
+}
+
+// TestRecordingsOfAClusterThatChanges plays what was recorded while a member came and went: at each moment the page
+// shows those who were members then.
+func TestRecordingsOfAClusterThatChanges(t *testing.T) {
+	labOf(t)
+	c := newRealCluster(t)
+	c.put(c.leader(), "before")
+	fourth, id := c.join()
+	c.put(0, "joined")
+	c.put(fourth, "together") // it has applied all before
+	files := [][]byte{c.file(fourth)}
+	c.call(0, "Cluster/MemberRemove", &pb.MemberRemoveRequest{ID: id}, new(pb.MemberRemoveResponse))
+	// Files whose ends are less than half a second apart count as fetched at one time.
+	for i, end := 0, time.Now().Add(time.Second); time.Now().Before(end); i++ {
+		c.put(0, fmt.Sprint("after", i))
+		time.Sleep(100 * time.Millisecond)
+	}
+	for i := range founders {
+		c.put(i, fmt.Sprint("last", i)) // it has applied all before
+		files = append(files, c.file(i))
+	}
+	if dir := os.Getenv("VITRINE_RECORDINGS"); dir != "" {
+		for i, f := range files {
+			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprint("changes", i, ".recording")), f, 0o644))
+		}
+	}
+
+	b := world(t, 7, 5, 0.02)
+	b.give(files)
+	b.until("the recording", `s.source.kind === 'recording' && !document.getElementById('showing').hidden`)
+	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
+	const file = `s.source.files.find((f) => f.name === 'infra4')`
+	are := func(names string, quorum int) string {
+		return fmt.Sprintf(`s.members.map((m) => m.name).sort().join() === %q && s.conf.quorum === %d &&
+			document.querySelectorAll('#members-list button').length === s.members.length &&
+			s.members.every((m) => vitrine.rectOf('member/' + m.id))`, names, quorum)
+	}
+	b.at(file + `.from - 1e6`)
+	b.until("the fourth, of whom nothing is known yet", are("infra1,infra2,infra3,infra4", 3)+` &&
+		s.members[3].process === 'unknown'`)
+	b.do(`const s = vitrine.state(); for (let at = s.now; at > 0 && vitrine.state().members.length > 3; at -= 1e8)
+		vitrine.dispatch({ cmd: 'seek', value: Math.max(0, at) })`)
+	b.until("the founders", are("infra1,infra2,infra3", 2)+` && s.members.every((m) =>
+		m.log.some((e) => e.text.startsWith('before') && e.applied))`)
+	b.shot("recording-before")
+	b.at(file + `.to - 1`)
+	b.until("the fourth among them", are("infra1,infra2,infra3,infra4", 3)+` && s.members.every((m) =>
+		m.standing === 'voter' && m.process === 'running' && m.log.some((e) => e.text.startsWith('joined') && e.applied))`)
+	b.shot("recording-joined")
+	b.at(`s.source.end`)
+	b.until("the founders again", are("infra1,infra2,infra3", 2)+` && s.members.every((m) =>
+		m.log.some((e) => e.text.startsWith('last0') && e.applied))`)
+	b.shot("recording-removed")
+	b.at(file + `.to - 1`)
+	b.until("the fourth once more, when one goes back", are("infra1,infra2,infra3,infra4", 3))
+	b.do(`vitrine.dispatch({ cmd: 'reset', seed: 7, members: 3 })`)
+	b.until("a world of one's own", `s.source.kind === 'simulation' && s.members.length === 3`)
 }
