@@ -67,7 +67,7 @@
   const idle = (el) =>
     (app.frame.playing && Boolean(el.closest('#feed'))) || // new lines move it away from under the pointer
     ['aria-selected', 'aria-current'].some((a) => el.getAttribute(a) === 'true') ||
-    (el.getAttribute('aria-pressed') === 'true' && Boolean(el.closest('.seg, #picker'))) ||
+    (el.getAttribute('aria-pressed') === 'true' && Boolean(el.closest('.seg, #picker, [data-id$=".wal"]'))) ||
     (el.type === 'radio' && el.checked) ||
     el.matches('.skip, input[type="file"]') ||
     (el.type === 'range' && Number(el.max) - Number(el.min) <= 5 * Number(el.step));
