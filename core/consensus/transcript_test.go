@@ -58,6 +58,8 @@ type bench struct {
 	events *trace.Ring
 	stream *trace.Stream
 	seen   uint64
+	// what the events say of progress, which no transcript tells
+	picture *picture
 
 	// the disk, as far as it is synced
 	hard    *raftpb.HardState
@@ -267,7 +269,8 @@ func (l *lab) create(d *datadriven.TestData) error {
 
 func (l *lab) boot(b *bench) error {
 	b.events = trace.NewRing(1000)
-	b.stream = trace.NewStream(b.events)
+	b.picture = &picture{of: map[uint64]string{}}
+	b.stream = trace.NewStream(b.events, b.picture)
 	cfg := l.cfg
 	cfg.ID, cfg.Epoch, cfg.Tracer = b.id, uint64(l.now), trace.NewTracer(b.stream, b.id)
 	if image, ok := b.images[b.mark.GetIndex()]; ok && b.durable.at.Index < b.mark.GetIndex() {
@@ -306,6 +309,9 @@ func (l *lab) poll(b *bench) bool {
 	b.node.At(l.now)
 	b.out = Output{Sends: b.out.Sends[:0], Log: b.out.Log[:0], Applies: b.out.Applies[:0], Reads: b.out.Reads[:0]}
 	b.node.Ready(&b.out)
+	if err := b.picture.right(b.node); err != nil {
+		l.t.Error(err)
+	}
 	for _, s := range b.out.Sends {
 		if s.NeedImage {
 			s.Message.Snapshot.Metadata = &raftpb.SnapshotMetadata{

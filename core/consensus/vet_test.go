@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"vitrine/core/pb"
+	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -13,9 +14,11 @@ import (
 )
 
 // booted is node 1 of a cluster with this configuration, at (index 10, term 1), without a leader.
-func booted(t *testing.T, conf *raftpb.ConfState) *Node {
+func booted(t *testing.T, conf *raftpb.ConfState) *Node { return bootedTold(t, conf, nil) }
+
+func bootedTold(t *testing.T, conf *raftpb.ConfState, told *trace.Tracer) *Node {
 	t.Helper()
-	n, err := New(Config{ID: 1, NoPreVote: true}, Boot{
+	n, err := New(Config{ID: 1, NoPreVote: true, Tracer: told}, Boot{
 		HardState: &raftpb.HardState{Term: new(uint64(1)), Vote: new(uint64(0)), Commit: new(uint64(10))},
 		Snapshot:  &pb.WALSnapshot{Index: new(uint64(10)), Term: new(uint64(1)), ConfState: conf},
 		Applied:   10, ConfState: conf,
@@ -27,9 +30,11 @@ func booted(t *testing.T, conf *raftpb.ConfState) *Node {
 }
 
 // leading is such a node as leader of term 2, whose first entry, at 11, is on its own disk.
-func leading(t *testing.T, conf *raftpb.ConfState) (*Node, *Output) {
+func leading(t *testing.T, conf *raftpb.ConfState) (*Node, *Output) { return leadingTold(t, conf, nil) }
+
+func leadingTold(t *testing.T, conf *raftpb.ConfState, told *trace.Tracer) (*Node, *Output) {
 	t.Helper()
-	n, out := booted(t, conf), &Output{}
+	n, out := bootedTold(t, conf, told), &Output{}
 	n.Campaign()
 	ready(n, out)
 	for _, id := range conf.GetVoters() {
