@@ -1,0 +1,152 @@
+package mvcc
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"vitrine/core/backend"
+	"vitrine/core/pb"
+)
+
+// TestReadsShareRoom: the commonest reads make few allocations, however many pairs they find.
+func TestReadsShareRoom(t *testing.T) {
+	f := newFixture(t)
+	for i := range 3 * loadChunk {
+		f.put(fmt.Sprintf("k%03d", i), strings.Repeat("v", i))
+	}
+	f.b.Flush()
+	read := func(req *pb.RangeRequest) (resp *pb.RangeResponse, allocs float64) {
+		allocs = testing.AllocsPerRun(20, func() {
+			var err error
+			if resp, err = f.s.Range(req); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return resp, allocs
+	}
+	point := &pb.RangeRequest{Key: []byte("k001")}
+	if resp, allocs := read(point); allocs > 3 || string(resp.Kvs[0].Value) != "v" {
+		t.Errorf("one key: %v allocations, %v", allocs, resp.Kvs)
+	}
+	part := func(n int) float64 {
+		resp, allocs := read(&pb.RangeRequest{Key: []byte("k001"), RangeEnd: fmt.Appendf(nil, "k%03d", 1+n)})
+		if len(resp.Kvs) != n {
+			t.Fatalf("%d pairs, want %d", len(resp.Kvs), n)
+		}
+		for i, kv := range resp.Kvs {
+			if string(kv.Value) != strings.Repeat("v", 1+i) || cap(kv.Value) != len(kv.Value) {
+				t.Errorf("%s: %q, with room for %d", kv.Key, kv.Value, cap(kv.Value))
+			}
+		}
+		return allocs
+	}
+	few, many := part(loadChunk/2), part(loadChunk)
+	if many > few+1 { // the list of hits grows
+		t.Errorf("%d pairs: %v allocations, %d: %v", loadChunk/2, few, loadChunk, many)
+	}
+	if more := part(2 * loadChunk); more > many+2 { // and the next values are together, too
+		t.Errorf("%d pairs: %v allocations, %d: %v", loadChunk, many, 2*loadChunk, more)
+	}
+}
+
+// TestOwnHistories are not copied, unless a view may look at them, and then once.
+func TestOwnHistories(t *testing.T) {
+	x := newTreeIndex()
+	x.put([]byte("k"), Revision{Main: 2})
+	own := func() (ki *keyIndex) {
+		i, ok := x.tree.Get(probe([]byte("k")))
+		if !ok {
+			t.Fatal("the key is gone")
+		}
+		return x.own(i)
+	}
+	first := own()
+	if own() != first {
+		t.Error("a history that nobody looks at is copied")
+	}
+	v := x.view()
+	second := own()
+	if second == first || own() != second {
+		t.Error("a history that a view may look at is not copied, or twice")
+	}
+	second.put(Revision{Main: 3})
+	if _, seen, ok := v.get([]byte("k"), 9); !ok || seen.mod.Main != 2 {
+		t.Errorf("the view sees %+v", seen)
+	}
+}
+
+// TestScanEnds with the revision that reaches the bound, and not before.
+func TestScanEnds(t *testing.T) {
+	f := newFixture(t)
+	sizes := map[int64]int{}
+	for i := range 4 {
+		f.put("k", strings.Repeat("v", 10*i))
+	}
+	f.b.Flush()
+	f.b.Range(backend.Key, nil, nil, 0, func(k, v []byte) bool {
+		rev, _, err := ParseRevision(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[rev.Main] += len(k) + len(v)
+		return true
+	})
+	first, two := sizes[2], sizes[2]+sizes[3]
+	for _, c := range []struct {
+		bound int
+		next  int64
+	}{{1, 3}, {first - 1, 3}, {first, 3}, {first + 1, 4}, {two, 4}, {two + 1, 5}, {0, 6}} {
+		changes, next, err := f.s.Scan(2, 9, c.bound, false)
+		if err != nil || next != c.next || len(changes) != int(c.next)-2 {
+			t.Errorf("up to %d bytes: %d changes, next %d, %v; want next %d", c.bound, len(changes), next, err, c.next)
+		}
+	}
+}
+
+// TestHashesOfCompactions: of one key with any short history, and of two, what a compaction sums is the hash as of its
+// revision before it, and after it until that is forgotten.
+func TestHashesOfCompactions(t *testing.T) {
+	for _, keys := range []string{"a", "ab"} {
+		for history := range 1 << 4 {
+			for rev := int64(1); rev <= 5; rev++ {
+				f := newFixture(t)
+				for step := range 4 {
+					key := string(keys[step%len(keys)])
+					if resp, _ := f.s.Range(&pb.RangeRequest{Key: []byte(key)}); history>>step&1 == 1 && resp.Count == 1 {
+						f.del(key, "")
+					} else {
+						f.put(key, fmt.Sprint(step))
+					}
+				}
+				want, _, _, err := f.s.HashKV(rev)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f.compact(rev)
+				f.settle(3)
+				all := f.s.CompactHashes()
+				if len(all) != 1 || all[0] != (CompactHash{Rev: rev, From: -1, Sum: want}) {
+					t.Errorf("keys %s, history %b, compacted at %d: %+v, before it %08x", keys, history, rev, all, want)
+				}
+				if sum, _, _, err := f.s.HashKV(rev); sum != want || err != nil {
+					t.Errorf("keys %s, history %b, compacted at %d: %08x, %v, before it %08x", keys, history, rev, sum, err, want)
+				}
+			}
+		}
+	}
+}
+
+// TestPutWithoutLeases: where there are no leases none can be had.
+func TestPutWithoutLeases(t *testing.T) {
+	f := newFixture(t)
+	f.entry(func(w *Writer) {
+		if _, err := w.Put(&pb.PutRequest{Key: []byte("k"), Lease: 5}); !errors.Is(err, ErrLeaseNotFound) {
+			t.Errorf("%v", err)
+		}
+	})
+	if f.s.Revision() != 1 {
+		t.Errorf("revision %d", f.s.Revision())
+	}
+}
