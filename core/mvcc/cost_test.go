@@ -3,6 +3,7 @@ package mvcc
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,36 +107,58 @@ func TestScanEnds(t *testing.T) {
 }
 
 // TestHashesOfCompactions: of one key with any short history, and of two, what a compaction sums is the hash as of its
-// revision before it, and after it until that is forgotten.
+// revision before it, and after it until that is forgotten; also what the next compaction sums, if something lives
+// there. (Else it sums by a tombstone that is left, as etcd does, and the hash before does not know that.)
 func TestHashesOfCompactions(t *testing.T) {
 	for _, keys := range []string{"a", "ab"} {
 		for history := range 1 << 4 {
-			for rev := int64(1); rev <= 5; rev++ {
+			for revs := range 5 * 5 {
+				first, second := int64(1+revs/5), int64(1+revs%5)
 				f := newFixture(t)
-				for step := range 4 {
-					key := string(keys[step%len(keys)])
-					if resp, _ := f.s.Range(&pb.RangeRequest{Key: []byte(key)}); history>>step&1 == 1 && resp.Count == 1 {
-						f.del(key, "")
-					} else {
-						f.put(key, fmt.Sprint(step))
+				f.shortHistory(keys, history)
+				want := []CompactHash{f.summed(first, -1)}
+				living, err := f.s.Range(&pb.RangeRequest{Key: []byte("a"), RangeEnd: []byte("c"), Revision: second})
+				if err == nil && second > first && living.Count > 0 {
+					want = append(want, f.summed(second, first))
+				}
+				if got := f.s.CompactHashes(); !slices.Equal(got, want) {
+					t.Errorf("keys %s, history %b: %+v, before them %+v", keys, history, got, want)
+				}
+				for _, h := range want {
+					if sum, _, _, err := f.s.HashKV(h.Rev); sum != h.Sum || err != nil {
+						t.Errorf("keys %s, history %b, at %d: %08x, %v, before it %08x", keys, history, h.Rev, sum, err, h.Sum)
 					}
-				}
-				want, _, _, err := f.s.HashKV(rev)
-				if err != nil {
-					t.Fatal(err)
-				}
-				f.compact(rev)
-				f.settle(3)
-				all := f.s.CompactHashes()
-				if len(all) != 1 || all[0] != (CompactHash{Rev: rev, From: -1, Sum: want}) {
-					t.Errorf("keys %s, history %b, compacted at %d: %+v, before it %08x", keys, history, rev, all, want)
-				}
-				if sum, _, _, err := f.s.HashKV(rev); sum != want || err != nil {
-					t.Errorf("keys %s, history %b, compacted at %d: %08x, %v, before it %08x", keys, history, rev, sum, err, want)
 				}
 			}
 		}
 	}
+}
+
+// shortHistory writes four revisions to the keys in turn: a bit deletes, if there is something.
+func (f *fixture) shortHistory(keys string, bits int) {
+	for step := range 4 {
+		key := string(keys[step%len(keys)])
+		resp, err := f.s.Range(&pb.RangeRequest{Key: []byte(key)})
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if bits>>step&1 == 1 && resp.Count == 1 {
+			f.del(key, "")
+		} else {
+			f.put(key, fmt.Sprint(step))
+		}
+	}
+}
+
+// summed compacts at rev, and returns what the hash there was before.
+func (f *fixture) summed(rev, from int64) CompactHash {
+	sum, _, _, err := f.s.HashKV(rev)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.compact(rev)
+	f.settle(3)
+	return CompactHash{Rev: rev, From: from, Sum: sum}
 }
 
 // TestPutWithoutLeases: where there are no leases none can be had.
@@ -148,5 +171,64 @@ func TestPutWithoutLeases(t *testing.T) {
 	})
 	if f.s.Revision() != 1 {
 		t.Errorf("revision %d", f.s.Revision())
+	}
+}
+
+// tenants are leases that know which keys they hold.
+type tenants map[string]int64
+
+func (l tenants) Exists(id int64) bool { return id == 5 }
+
+func (l tenants) Attach(key []byte, id int64) {
+	if l[string(key)] = id; id == 0 {
+		delete(l, string(key))
+	}
+}
+
+// TestKeysOfLeases: a lease is told of each key that it holds, and of each that it holds no more, also when the store
+// is opened.
+func TestKeysOfLeases(t *testing.T) {
+	mem := backend.NewMem()
+	b, err := backend.New(mem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := tenants{}
+	s, err := Open(b, held, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := backend.NewBatch()
+	batch.Reset(backend.Applied{Index: 1, Term: 1})
+	for _, c := range []struct {
+		key    string
+		lease  int64
+		delete bool
+		want   string
+	}{
+		{"a", 5, false, "map[a:5]"}, {"b", 5, false, "map[a:5 b:5]"}, {"a", 0, false, "map[b:5]"},
+		{"c", 5, false, "map[b:5 c:5]"}, {"b", 0, true, "map[c:5]"}, {"d", 0, false, "map[c:5]"},
+	} {
+		w := s.Begin(batch, false)
+		if c.delete {
+			w.Delete([]byte(c.key))
+		} else if _, err := w.Put(&pb.PutRequest{Key: []byte(c.key), Lease: c.lease}); err != nil {
+			t.Fatal(err)
+		}
+		w.End()
+		if got := fmt.Sprint(map[string]int64(held)); got != c.want {
+			t.Errorf("%s with lease %d: %s, want %s", c.key, c.lease, got, c.want)
+		}
+	}
+	b.Write(batch)
+	if err := b.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = backend.New(mem.Clone()); err != nil {
+		t.Fatal(err)
+	}
+	again := tenants{}
+	if _, err := Open(b, again, nil); err != nil || fmt.Sprint(again) != fmt.Sprint(held) {
+		t.Errorf("opened again: %v, %v, want %v", again, err, held)
 	}
 }

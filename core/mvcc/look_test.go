@@ -71,3 +71,27 @@ func TestLook(t *testing.T) {
 		t.Errorf("the buffer begins with revision %d, %v", rev, ok)
 	}
 }
+
+// TestOldest: of what a commit writes to the key bucket; what it deletes there was compacted, and is older.
+func TestOldest(t *testing.T) {
+	op := func(b backend.Bucket, main int64, deleted bool) backend.Op {
+		return backend.Op{Bucket: b, Key: AppendRevision(nil, Revision{Main: main}), Delete: deleted}
+	}
+	for _, c := range []struct {
+		name    string
+		changes []backend.Op
+		rev     int64
+		ok      bool
+	}{
+		{"nothing", nil, 0, false},
+		{"another bucket", []backend.Op{op(backend.Meta, 3, false)}, 0, false},
+		{"deletions", []backend.Op{op(backend.Key, 3, true)}, 0, false},
+		{"both", []backend.Op{op(backend.Key, 3, true), op(backend.Meta, 4, false), op(backend.Key, 9, false)}, 9, true},
+		{"several", []backend.Op{op(backend.Key, 8, false), op(backend.Key, 7, false), op(backend.Key, 9, false)}, 7, true},
+		{"no revision", []backend.Op{{Bucket: backend.Key, Key: []byte("k")}}, 0, false},
+	} {
+		if rev, ok := Oldest(c.changes); rev != c.rev || ok != c.ok {
+			t.Errorf("%s: %d, %v, want %d, %v", c.name, rev, ok, c.rev, c.ok)
+		}
+	}
+}

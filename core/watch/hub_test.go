@@ -555,3 +555,24 @@ func TestFits(t *testing.T) {
 		}
 	}
 }
+
+// TestRefused: a create request that must not be performed is answered as one that is created and canceled at once, at a
+// revision that whoever asks has seen; of a stream that is gone nobody asks.
+func TestRefused(t *testing.T) {
+	w := newWorld(Config{})
+	w.write(false, op{"k", "1"})
+	w.publish(1)
+	w.open(1)
+	for seen, rev := range map[int64]int64{0: 2, 9: 9} {
+		w.hub.Refuse(1, seen, "no")
+		w.hub.Refuse(5, seen, "no")
+		w.drain()
+		got := w.sent(1, 1)
+		if len(got) != 1 {
+			t.Fatalf("%d answers", len(got))
+		}
+		if r := got[0]; !r.Created || !r.Canceled || r.WatchID != -1 || r.Reason != "no" || r.Rev != rev {
+			t.Errorf("answer %+v, want one at %d", r, rev)
+		}
+	}
+}
