@@ -106,18 +106,18 @@ func TestScanEnds(t *testing.T) {
 	}
 }
 
-// TestHashesOfCompactions: of one key with any short history, and of two, what a compaction sums is the hash as of its
+// TestHashesOfCompactions: of a few keys with any short history, what a compaction sums is the hash as of its
 // revision before it, and after it until that is forgotten; also what the next compaction sums, if something lives
 // there. (Else it sums by a tombstone that is left, as etcd does, and the hash before does not know that.)
 func TestHashesOfCompactions(t *testing.T) {
-	for _, keys := range []string{"a", "ab"} {
+	for _, keys := range []string{"a", "ab", "abac"} {
 		for history := range 1 << 4 {
 			for revs := range 5 * 5 {
 				first, second := int64(1+revs/5), int64(1+revs%5)
 				f := newFixture(t)
 				f.shortHistory(keys, history)
 				want := []CompactHash{f.summed(first, -1)}
-				living, err := f.s.Range(&pb.RangeRequest{Key: []byte("a"), RangeEnd: []byte("c"), Revision: second})
+				living, err := f.s.Range(&pb.RangeRequest{Key: []byte("a"), RangeEnd: []byte("d"), Revision: second})
 				if err == nil && second > first && living.Count > 0 {
 					want = append(want, f.summed(second, first))
 				}
@@ -230,5 +230,35 @@ func TestKeysOfLeases(t *testing.T) {
 	again := tenants{}
 	if _, err := Open(b, again, nil); err != nil || fmt.Sprint(again) != fmt.Sprint(held) {
 		t.Errorf("opened again: %v, %v, want %v", again, err, held)
+	}
+}
+
+// TestIndexShrinks: a compaction takes so many keys a step, and a key of which nothing is left is forgotten.
+func TestIndexShrinks(t *testing.T) {
+	deleted := func() *fixture {
+		f := newFixture(t)
+		for _, key := range []string{"a", "b", "c", "d", "e"} {
+			f.put(key, "1")
+		}
+		f.del("b", "d") // revision 7
+		f.put("f", "1")
+		return f
+	}
+	for limit, want := range map[int]string{1: "b, 1", 2: "c, 1", 4: "e, 2", 5: "f, 3", 6: ", 4", 9: ", 4"} {
+		next, kept := deleted().s.index.compactSome(nil, 8, limit)
+		if got := fmt.Sprintf("%s, %d", next, kept); got != want {
+			t.Errorf("after %d keys it goes on at %s are kept, want %s", limit, got, want)
+		}
+	}
+	f := deleted()
+	for _, c := range []struct {
+		rev  int64
+		keys int
+	}{{6, 6}, {7, 6}, {8, 4}} { // at 7 the tombstones are left
+		f.compact(c.rev)
+		f.settle(1)
+		if f.s.Keys() != 4 || f.s.Indexed() != c.keys {
+			t.Errorf("compacted at %d: %d keys of %d, want 4 of %d", c.rev, f.s.Keys(), f.s.Indexed(), c.keys)
+		}
 	}
 }
