@@ -223,3 +223,68 @@ func TestDamagedHistory(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstDamage is the one that is named: what comes behind it may be wrong because of it.
+func TestFirstDamage(t *testing.T) {
+	open := func(revs ...int64) error {
+		b, err := backend.New(backend.NewMem())
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := backend.NewBatch()
+		batch.Reset(backend.Applied{Index: 1, Term: 1})
+		for _, rev := range revs {
+			batch.Put(backend.Key, AppendRevision(nil, Revision{Main: rev}), marshalled(t, &pb.KeyValue{
+				Key: []byte("k"), CreateRevision: 2, ModRevision: rev, Version: 1,
+			}))
+		}
+		b.Write(batch)
+		_, err = Open(b, nil, nil)
+		return err
+	}
+	one, several := open(2, 3), open(2, 3, 4)
+	if one == nil || several == nil || one.Error() != several.Error() {
+		t.Errorf("%v; and with more behind it %v", one, several)
+	}
+}
+
+// TestScanOfWhatIsGone ends where it began, with the reason; so does one of history that cannot be read.
+func TestScanOfWhatIsGone(t *testing.T) {
+	f := newFixture(t)
+	for i := range 5 {
+		f.put("k", fmt.Sprint(i))
+	}
+	f.compact(4)
+	if changes, next, err := f.s.Scan(3, 6, 0, false); changes != nil || next != 3 || !errors.Is(err, ErrCompacted) {
+		t.Errorf("%d changes, next %d, %v", len(changes), next, err)
+	}
+	for _, c := range []struct{ key, value []byte }{
+		{append(AppendRevision(nil, Revision{Main: 5}), 'x'), nil},
+		{AppendRevision(nil, Revision{Main: 5, Sub: 1}), []byte{0x80}},
+	} {
+		f.reset()
+		f.batch.Put(backend.Key, c.key, c.value)
+		f.b.Write(f.batch)
+		if changes, next, err := f.s.Scan(4, 6, 0, false); changes != nil || next != 4 || err == nil {
+			t.Errorf("with %x: %d changes, next %d, %v", c.key, len(changes), next, err)
+		}
+		f.reset()
+		f.batch.Delete(backend.Key, c.key)
+		f.b.Write(f.batch)
+	}
+	if changes, next, err := f.s.Scan(4, 6, 0, false); len(changes) != 3 || next != 7 || err != nil {
+		t.Errorf("%d changes, next %d, %v", len(changes), next, err)
+	}
+}
+
+// TestBefore: revisions are ordered by their main number, then by their place in it.
+func TestBefore(t *testing.T) {
+	ordered := []Revision{{}, {Sub: 1}, {Main: 1}, {Main: 1, Sub: 1}, {Main: 1, Sub: 2}, {Main: 2}, {Main: 2, Sub: 9}}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			if a.Before(b) != (i < j) {
+				t.Errorf("%v before %v: %v", a, b, a.Before(b))
+			}
+		}
+	}
+}

@@ -237,7 +237,9 @@ func TestPreviousPairs(t *testing.T) {
 	del := func(key string) func(w *Writer) {
 		return func(w *Writer) { w.deleteRange(&pb.DeleteRangeRequest{Key: []byte(key)}) }
 	}
+	end := func(key string) func(w *Writer) { return func(w *Writer) { w.Delete([]byte(key)) } }
 	for name, steps := range map[string][]func(w *Writer){
+		"keys of a lease":             {end("a"), end("none"), end("b")},
 		"put and delete of a new key": {put("new", "1"), del("new")},
 		"put and delete":              {put("a", "1"), del("a")},
 		"delete and put":              {del("a"), put("a", "1")},

@@ -105,6 +105,7 @@ func TestReadsAreAuthorized(t *testing.T) {
 		want error
 	}{
 		{auth.Identity{}, auth.ErrUserEmpty}, {auth.Identity{User: "root", Revision: 7}, nil},
+		{auth.Identity{User: "root", Revision: 1}, auth.ErrOldRevision},
 		{auth.Identity{User: "root", Revision: 6}, auth.ErrOldRevision},
 		{auth.Identity{User: "root", Revision: 8}, auth.ErrOldRevision},
 		{auth.Identity{User: "alice", Revision: 7}, auth.ErrPermissionDenied},
