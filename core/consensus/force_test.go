@@ -141,7 +141,8 @@ func TestAloneReadsChanges(t *testing.T) {
 		t.Errorf("%v, %v", cc, err)
 	}
 	es[2].Data = []byte("no change")
-	if _, made, _, err := boot.Alone(1, nil, nil); err == nil || made != nil || !strings.Contains(err.Error(), "index 13") {
+	_, made, _, err = boot.Alone(1, nil, nil)
+	if err == nil || made != nil || !strings.Contains(err.Error(), "index 13") {
 		t.Errorf("%d changes, %v", len(made), err)
 	}
 }

@@ -200,8 +200,8 @@ func TestSnapshotIsTold(t *testing.T) {
 	}
 }
 
-// TestHeartbeatsAreTold: of the answers to heartbeats those that change something, also where nothing is sent to whoever
-// answers.
+// TestHeartbeatsAreTold: of the answers to heartbeats those that change something, also where nothing is sent to
+// whoever answers.
 func TestHeartbeatsAreTold(t *testing.T) {
 	n, out, p := pictured(t, conf123())
 	answer := func(id uint64) {

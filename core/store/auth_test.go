@@ -114,4 +114,10 @@ func TestReadsAreAuthorized(t *testing.T) {
 			t.Errorf("%+v: %v, want %v", c.id, err, c.want)
 		}
 	}
+	// What anybody may ask is refused to whoever was named by another state only.
+	for revision, want := range map[uint64]error{0: nil, 1: auth.ErrOldRevision, 7: nil, 8: auth.ErrOldRevision} {
+		if err := m.Authorize(auth.Identity{Revision: revision}, auth.Need{}); !errors.Is(err, want) {
+			t.Errorf("at revision %d: %v, want %v", revision, err, want)
+		}
+	}
 }

@@ -556,8 +556,8 @@ func TestFits(t *testing.T) {
 	}
 }
 
-// TestRefused: a create request that must not be performed is answered as one that is created and canceled at once, at a
-// revision that whoever asks has seen; of a stream that is gone nobody asks.
+// TestRefused: a create request that must not be performed is answered as one that is created and canceled at once, at
+// a revision that whoever asks has seen; of a stream that is gone nobody asks.
 func TestRefused(t *testing.T) {
 	w := newWorld(Config{})
 	w.write(false, op{"k", "1"})
