@@ -204,6 +204,9 @@ func (s *Scene) hourglass(v *View, l *Lease, row Rect) {
 	}
 	x, room := row.X+shelfPad+glassW+9, row.W-2*shelfPad-glassW-8
 	p := s.pen(Point{x, row.Y + 13}, t.Muted)
+	if l.KeyCount == 0 {
+		p.at.Y += 6.5 // the only line
+	}
 	switch {
 	case ended && l.KeyCount > 0:
 		p.word(WordRevision)
