@@ -23,14 +23,14 @@ var order = []string{
 	"limits", "trace", "invariant", "mutant", "pb",
 	"vfs",
 	"wal", "backend", "backend/bolt",
-	"mvcc", "lease", "auth", "membership",
+	"mvcc", "audit", "lease", "auth", "membership",
 	"watch", "store",
 	"consensus", "duty", "api/overlap", "api", "member",
 	"driver", "inspect",
 	"model", "check", "check/fold", "check/history",
 	"script", "picture",
 	"sim/dice", "sim/clock", "sim/roster", "sim/mirror", "sim/decoding", "sim/setup", "sim/chaos", "sim/disk", "sim/judge",
-	"sim/client", "sim/pass", "sim/settle",
+	"sim/client", "sim/pass", "sim/checkup", "sim/settle",
 	"sim", "story", "replay",
 }
 

@@ -40,6 +40,7 @@ const (
 	Identity           = 35
 	LeaderRequired     = 36
 	Alarms             = 37
+	Corrupt            = 38
 )
 
 // Info describes an invariant to people.
@@ -136,5 +137,7 @@ func Table() []Info {
 		{Alarms, "alarms",
 			"An alarm goes up when the space is used up, keeps out what it must and nothing else, and goes when " +
 				"it is taken down."},
+		{Corrupt, "corruption named",
+			"A member whose pairs differ from the others' is named by the CORRUPT alarm, soon, and no other is."},
 	}
 }

@@ -175,6 +175,11 @@ const (
 	ImageMisplaced
 	ImageHeardEarly
 
+	// Members that differ.
+	HistoriesMixedUp
+	DifferenceOverlooked
+	MajorityBlamed
+
 	count
 )
 
@@ -204,6 +209,7 @@ const (
 	Segments        // the log is short and in small segments, and members are struck
 	Defrags         // databases are defragmented, and disks refuse a step of that
 	Notes           // as Snapshots, and processes end in the middle of noting a received one
+	Audits          // members are compared, and last one is given a pair that the others do not have
 )
 
 // Convicted tells whether the invariant of that number may catch the mutant.

@@ -680,4 +680,20 @@ var table = [count]Info{
 		Story:    "raft hears of a snapshot before all of its database has come",
 		Convicts: []int{invariant.AckedDurable},
 	},
+
+	HistoriesMixedUp: {
+		Name: "histories-mixed-up", Source: "mutation of audit", Seeds: 50, Needs: Audits,
+		Story:    "hashes of histories that begin at different revisions are compared",
+		Convicts: []int{invariant.Corrupt},
+	},
+	DifferenceOverlooked: {
+		Name: "difference-overlooked", Source: "mutation of audit", Seeds: 20, Needs: Audits,
+		Story:    "members whose hashes differ are not told apart",
+		Convicts: []int{invariant.Corrupt},
+	},
+	MajorityBlamed: {
+		Name: "majority-blamed", Source: "mutation of audit", Seeds: 50, Needs: Audits,
+		Story:    "of a compaction that members remember in two ways the more are blamed",
+		Convicts: []int{invariant.Corrupt},
+	},
 }

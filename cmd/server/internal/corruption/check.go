@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"vitrine/cmd/server/internal/dial"
+	"vitrine/core/audit"
 	"vitrine/core/limits"
 	"vitrine/core/membership"
 	"vitrine/core/pb"
@@ -30,7 +31,7 @@ type Node interface {
 	// HashKV hashes the member's own keys, without asking whether it may.
 	HashKV(*pb.HashKVRequest) (*pb.HashKVResponse, error)
 	// Compactions are the sums that the last compactions have left, the oldest first.
-	Compactions() []Hash
+	Compactions() []audit.Hash
 	AskOwn(ctx context.Context, body any) (any, error)
 }
 
@@ -48,7 +49,7 @@ type Times struct{ Leading, Compactions time.Duration }
 // Checker checks.
 type Checker struct {
 	Config
-	checked int64 // the compaction up to which all members agree
+	compactions audit.Compactions
 }
 
 // New makes a Checker.
@@ -103,7 +104,7 @@ func (c *Checker) AtStart(ctx context.Context) error {
 				zap.Int64("remote-peer-compact-revision", a.Hash.Compact))
 		}
 	}
-	if ids := differing(own, answers); len(ids) > 0 {
+	if ids := audit.Differing(own, answers); len(ids) > 0 {
 		return fmt.Errorf("%s found data inconsistency with peers %s", membership.IDString(c.Node.ID()), names(ids))
 	}
 	c.Log.Info("initial corruption checking passed; no corruption", c.self())
@@ -128,75 +129,57 @@ func (c *Checker) whileLeading(ctx context.Context) {
 		c.Log.Warn("cannot check for corruption", zap.Error(err))
 		return
 	}
-	if culprit := whileLeading(c.Node.ID(), before, after, answers); culprit != nil {
+	if culprit := audit.WhileLeading(c.Node.ID(), before, after, answers); culprit != nil {
 		c.alarm(ctx, *culprit)
 		return
 	}
 	c.Log.Info("finished peer corruption check", zap.Int("number-of-peers-checked", compared(answers)))
 }
 
-// ofCompactions compares the sums of the compactions that are not known to agree, the newest first: one that all
-// members agree on vouches for those before it.
+// ofCompactions compares the sums of the compactions that are not known to agree.
 func (c *Checker) ofCompactions(ctx context.Context) {
-	kept := c.Node.Compactions()
-	looked := 0
-	for i := len(kept) - 1; i >= 0 && kept[i].Revision > c.checked; i-- {
-		looked++
-		if c.ofCompaction(ctx, kept[i]) {
-			break
+	look := &c.compactions
+	look.Begin(c.Node.Compactions())
+	for own, ok := look.Next(); ok; own, ok = look.Next() {
+		culprits, agree := look.Judge(c.Node.ID(), c.ask(ctx, own.Revision))
+		for _, culprit := range culprits {
+			c.alarm(ctx, culprit)
+		}
+		if agree {
+			c.Log.Info("successfully checked hash on whole cluster", zap.Int64("revision", own.Revision))
 		}
 	}
-	c.Log.Info("finished compaction hash check", zap.Int("number-of-hashes-checked", looked))
-}
-
-// ofCompaction compares one. It tells whether those before it need no look: all agree, or there is an alarm.
-func (c *Checker) ofCompaction(ctx context.Context, own Hash) bool {
-	culprits, all := ofCompaction(c.Node.ID(), own, c.ask(ctx, own.Revision))
-	for _, culprit := range culprits {
-		c.alarm(ctx, culprit)
-	}
-	if len(culprits) == 0 && all {
-		c.checked = own.Revision
-		c.Log.Info("successfully checked hash on whole cluster", zap.Int64("revision", own.Revision))
-	}
-	return all || len(culprits) > 0
+	c.Log.Info("finished compaction hash check", zap.Int("number-of-hashes-checked", look.Looked))
 }
 
 // alarm raises CORRUPT about a member.
-func (c *Checker) alarm(ctx context.Context, culprit Culprit) {
+func (c *Checker) alarm(ctx context.Context, culprit audit.Culprit) {
 	c.Log.Error("corruption detected", zap.String("corrupted-member-id", membership.IDString(culprit.Member)),
 		zap.String("reason", culprit.Why))
-	_, err := c.Node.AskOwn(ctx, &pb.AlarmRequest{
-		Action: pb.AlarmRequest_ACTIVATE, MemberID: culprit.Member, Alarm: pb.AlarmType_CORRUPT,
-	})
-	if err != nil {
+	if _, err := c.Node.AskOwn(ctx, culprit.Alarm()); err != nil {
 		c.Log.Warn("cannot raise the alarm about corruption", zap.Error(err))
 	}
 }
 
-func (c *Checker) own() (Hash, error) {
-	r, err := c.Node.HashKV(&pb.HashKVRequest{})
+func (c *Checker) own() (audit.Hash, error) {
+	r, err := c.Node.HashKV(audit.Question(0))
 	if err != nil {
-		return Hash{}, err
+		return audit.Hash{}, err
 	}
-	return hashOf(r), nil
-}
-
-func hashOf(r *pb.HashKVResponse) Hash {
-	return Hash{Sum: r.Hash, Revision: r.HashRevision, Compact: r.CompactRevision, Newest: r.Header.GetRevision()}
+	return audit.HashOf(r), nil
 }
 
 // ask asks all other members for their hash at a revision.
-func (c *Checker) ask(ctx context.Context, rev int64) []Answer {
+func (c *Checker) ask(ctx context.Context, rev int64) []audit.Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	others := slices.DeleteFunc(slices.Clone(c.Node.Members().List()), func(m *membership.Member) bool {
 		return m.ID == c.Node.ID()
 	})
-	answers := make([]Answer, len(others))
+	answers := make([]audit.Answer, len(others))
 	var wg sync.WaitGroup
 	for i, m := range others {
-		answers[i] = Answer{Member: m.ID, Err: errors.New("the member has no peer URL")}
+		answers[i] = audit.Answer{Member: m.ID, Err: errors.New("the member has no peer URL")}
 		wg.Go(func() {
 			a := &answers[i]
 			for _, u := range m.PeerURLs {
@@ -210,8 +193,8 @@ func (c *Checker) ask(ctx context.Context, rev int64) []Answer {
 	return answers
 }
 
-func (c *Checker) askAt(ctx context.Context, base string, rev int64) (h Hash, err error) {
-	question, err := json.Marshal(&pb.HashKVRequest{Revision: rev})
+func (c *Checker) askAt(ctx context.Context, base string, rev int64) (h audit.Hash, err error) {
+	question, err := json.Marshal(audit.Question(rev))
 	if err != nil {
 		return h, err
 	}
@@ -238,7 +221,7 @@ func (c *Checker) askAt(ctx context.Context, base string, rev int64) (h Hash, er
 	if err := json.Unmarshal(body, r); err != nil {
 		return h, fmt.Errorf("the answer cannot be read: %w", err)
 	}
-	return hashOf(r), nil
+	return audit.HashOf(r), nil
 }
 
 func (c *Checker) self() zap.Field {
@@ -255,7 +238,7 @@ func names(ids []uint64) string {
 	return strings.Join(all, ", ")
 }
 
-func compared(answers []Answer) (n int) {
+func compared(answers []audit.Answer) (n int) {
 	for _, a := range answers {
 		if a.Err == nil {
 			n++

@@ -1,5 +1,6 @@
-// Package corruption finds members whose keys differ from those of the others, by the rules of etcd's checks, and
-// raises the CORRUPT alarm about them. A check asks the others for the hash of their keys at a revision:
+// Package corruption finds members whose keys differ from those of the others and raises the CORRUPT alarm about them.
+// What is asked and who is to blame core/audit says; here the questions travel. A check asks the others for the hash
+// of their keys at a revision:
 //
 //   - at the start, before the member serves anybody, for its own newest revision; if one differs it does not
 //     start;

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vitrine/core/api"
+	"vitrine/core/audit"
 	"vitrine/core/backend"
 	"vitrine/core/pb"
 )
@@ -54,19 +55,9 @@ func (d *Disk) HashKV(r *pb.HashKVRequest) (*pb.HashKVResponse, error) {
 	start := time.Now()
 	v := d.view()
 	defer v.Close()
-	hash, compacted, current, err := v.HashKV(r.Revision)
-	if err != nil {
-		return nil, err
+	answer, err := audit.Ask(v, r)
+	if err == nil {
+		d.metrics.HashRev.Observe(time.Since(start).Seconds())
 	}
-	d.metrics.HashRev.Observe(time.Since(start).Seconds())
-	rev := r.Revision
-	if rev == 0 {
-		rev = current
-	}
-	return &pb.HashKVResponse{
-		Header:          &pb.ResponseHeader{Revision: current},
-		Hash:            hash,
-		CompactRevision: compacted,
-		HashRevision:    rev,
-	}, nil
+	return answer, err
 }

@@ -1,7 +1,7 @@
 package serving
 
 import (
-	"vitrine/cmd/server/internal/corruption"
+	"vitrine/core/audit"
 	"vitrine/core/pb"
 	"vitrine/core/store"
 )
@@ -10,11 +10,7 @@ import (
 func (s *Server) HashKV(r *pb.HashKVRequest) (*pb.HashKVResponse, error) { return s.disk.HashKV(r) }
 
 // Compactions are the sums that the last compactions have left, the oldest first.
-func (s *Server) Compactions() (all []corruption.Hash) {
-	s.disk.Look(func(st *store.Store) {
-		for _, h := range st.KV.CompactHashes() {
-			all = append(all, corruption.Hash{Sum: h.Sum, Revision: h.Rev, Compact: h.From})
-		}
-	})
+func (s *Server) Compactions() (all []audit.Hash) {
+	s.disk.Look(func(st *store.Store) { all = audit.Kept(st.KV) })
 	return all
 }

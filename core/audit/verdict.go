@@ -1,9 +1,12 @@
-package corruption
+package audit
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"vitrine/core/mutant"
+	"vitrine/core/pb"
 )
 
 // Hash is what a member says of its keys up to Revision, from Compact on; Newest is its newest revision.
@@ -20,10 +23,15 @@ type Answer struct {
 	Err    error
 }
 
-// differing are the members whose hash is another than own, though it is of the same history.
-func differing(own Hash, answers []Answer) (ids []uint64) {
+// comparable tells whether two hashes are of the same history.
+func comparable(own, other Hash) bool {
+	return own.Compact == other.Compact || mutant.On(mutant.HistoriesMixedUp)
+}
+
+// Differing are the members whose hash is another than own, though it is of the same history.
+func Differing(own Hash, answers []Answer) (ids []uint64) {
 	for _, a := range answers {
-		if a.Err == nil && a.Hash.Compact == own.Compact && a.Hash.Sum != own.Sum {
+		if a.Err == nil && comparable(own, a.Hash) && a.Hash.Sum != own.Sum {
 			ids = append(ids, a.Member)
 		}
 	}
@@ -36,9 +44,14 @@ type Culprit struct {
 	Why    string
 }
 
-// whileLeading judges the answers about the newest revision of the leader. Before and after are the leader's own hashes
+// Alarm is the request that names it to everybody.
+func (c Culprit) Alarm() *pb.AlarmRequest {
+	return &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: c.Member, Alarm: pb.AlarmType_CORRUPT}
+}
+
+// WhileLeading judges the answers about the newest revision of the leader. Before and after are the leader's own hashes
 // before the others were asked and after; the later one is of a time when nobody can be ahead of the leader.
-func whileLeading(leader uint64, before, after Hash, answers []Answer) *Culprit {
+func WhileLeading(leader uint64, before, after Hash, answers []Answer) *Culprit {
 	if before.Revision == after.Revision && before.Compact == after.Compact && before.Sum != after.Sum {
 		return &Culprit{leader, "its own hash has changed"}
 	}
@@ -49,7 +62,7 @@ func whileLeading(leader uint64, before, after Hash, answers []Answer) *Culprit 
 			return &Culprit{a.Member, fmt.Sprintf("its revision %d is beyond the leader's %d", h.Newest, after.Newest)}
 		case h.Compact > after.Compact:
 			return &Culprit{a.Member, fmt.Sprintf("it has compacted up to %d, the leader up to %d", h.Compact, after.Compact)}
-		case h.Compact == before.Compact && h.Sum != before.Sum:
+		case comparable(before, h) && h.Sum != before.Sum && !mutant.On(mutant.DifferenceOverlooked):
 			return &Culprit{a.Member, fmt.Sprintf("at revision %d it has hash %08x, the leader %08x", before.Revision, h.Sum,
 				before.Sum)}
 		}
@@ -63,19 +76,20 @@ func ofCompaction(leader uint64, own Hash, answers []Answer) (culprits []Culprit
 	holders := map[uint32][]uint64{own.Sum: {leader}}
 	compared := 0
 	for _, a := range answers {
-		if a.Err == nil && a.Hash.Compact == own.Compact {
+		if a.Err == nil && comparable(own, a.Hash) {
 			compared++
 			holders[a.Hash.Sum] = append(holders[a.Hash.Sum], a.Member)
 		}
 	}
-	if len(holders) == 1 {
+	if len(holders) == 1 || mutant.On(mutant.DifferenceOverlooked) {
 		return nil, compared == len(answers)
 	}
 	quorum := (len(answers)+1)/2 + 1
 	right := false
 	for sum, ids := range holders {
-		if len(ids) >= quorum {
-			right = true
+		most := len(ids) >= quorum
+		right = right || most
+		if most != mutant.On(mutant.MajorityBlamed) {
 			continue
 		}
 		for _, id := range ids {

@@ -1,4 +1,4 @@
-package corruption
+package audit
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ var silent = Answer{Member: 3, Err: errors.New("unreachable")}
 
 func TestDiffering(t *testing.T) {
 	own := Hash{Sum: 7, Revision: 9, Compact: 5, Newest: 9}
-	ids := differing(own, []Answer{said(1, 7, 5, 9), said(2, 8, 5, 12), silent, said(4, 8, 6, 12)})
+	ids := Differing(own, []Answer{said(1, 7, 5, 9), said(2, 8, 5, 12), silent, said(4, 8, 6, 12)})
 	if len(ids) != 1 || ids[0] != 2 {
 		t.Errorf("got %v: member 4 has another history, member 3 says nothing", ids)
 	}
@@ -37,7 +37,7 @@ func TestWhileLeading(t *testing.T) {
 		"nobody else is there":            {later, nil, 0},
 		"the others cannot be asked":      {later, []Answer{silent}, 0},
 	} {
-		got := whileLeading(100, own, c.after, c.answers)
+		got := WhileLeading(100, own, c.after, c.answers)
 		switch {
 		case got == nil && c.want != 0:
 			t.Errorf("%s: nobody, want %d", name, c.want)
@@ -73,6 +73,36 @@ func TestOfCompaction(t *testing.T) {
 		}
 		if !same {
 			t.Errorf("%s: %+v, all %t; want %v, all %t", name, got, all, c.want, c.all)
+		}
+	}
+}
+
+// TestCompactionsAreLookedAtFromTheNewest: one on which all agree vouches for those before, and is not looked at
+// again; one about which somebody is silent vouches for nothing.
+func TestCompactionsAreLookedAtFromTheNewest(t *testing.T) {
+	kept := []Hash{{Sum: 7, Revision: 5}, {Sum: 7, Revision: 9, Compact: 5}}
+	var c Compactions
+	for _, look := range []struct {
+		answers []Answer // of the others about the newest, then about the one before
+		looked  int
+		blamed  int
+	}{
+		{[]Answer{silent, silent}, 2, 0},
+		{[]Answer{said(3, 8, 5, 9)}, 1, 1},
+		{[]Answer{said(3, 7, 5, 9)}, 1, 0},
+		{nil, 0, 0},
+	} {
+		c.Begin(kept)
+		blamed := 0
+		for own, ok := c.Next(); ok; own, ok = c.Next() {
+			if own != kept[len(kept)-c.Looked] {
+				t.Fatalf("the look goes to %+v", own)
+			}
+			culprits, _ := c.Judge(100, look.answers[c.Looked-1:c.Looked])
+			blamed += len(culprits)
+		}
+		if c.Looked != look.looked || blamed != look.blamed {
+			t.Errorf("%v: looked at %d and blamed %d", look.answers, c.Looked, blamed)
 		}
 	}
 }
