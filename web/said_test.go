@@ -87,7 +87,8 @@ func TestEverySentenceOfTheCoreIsInChinese(t *testing.T) {
 		t.Fatal(err)
 	}
 	formats := spoken(t, "../core/check/*.go", "../core/check/history/*.go", "../core/check/fold/*.go",
-		"../core/sim/*.go", "../core/sim/judge/*.go", "../core/sim/client/*.go", "../core/sim/settle/*.go")
+		"../core/audit/*.go", "../core/sim/*.go", "../core/sim/judge/*.go", "../core/sim/client/*.go",
+		"../core/sim/settle/*.go")
 	errors := spoken(t, "../core/api/errors.go")
 	blanks := regexp.MustCompile(`%[-+# 0]*\d*(?:\.\d+)?[a-z]`)
 	for _, format := range slices.Concat(formats, errors) {

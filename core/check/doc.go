@@ -55,6 +55,8 @@
 //	                no leader
 //	I37             a settled cluster has its quota used up; I9 and I16 hold alarms and what
 //	                they refuse to the log
+//	I38             the simulator, at each alarm CORRUPT that a leader raises; a settled
+//	                cluster has a member given a pair that the others do not have
 //
 // Members that come and go, leases and users (I13, I14, I15, I17) do not exist
 // yet, and nothing asks about them.

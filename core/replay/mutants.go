@@ -41,6 +41,8 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 	case mutant.Notes:
 		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries, cfg.CommitEvery = 60, 4, 40, 500*time.Millisecond
 		cfg.Always = []string{"note", "pause", "partition"}
+	case mutant.Audits:
+		cfg.Audits = sim.Audits{Leading: time.Duration(seed%2) * 3 * time.Second, Compactions: 2 * time.Second, Wrong: true}
 	case mutant.Elections:
 		cfg.Members, cfg.TickEvery, cfg.Always = 3, 20*time.Millisecond, []string{"coup"}
 	}

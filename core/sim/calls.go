@@ -2,6 +2,7 @@ package sim
 
 import (
 	"vitrine/core/api"
+	"vitrine/core/audit"
 	"vitrine/core/auth"
 	"vitrine/core/invariant"
 	"vitrine/core/member"
@@ -25,16 +26,7 @@ func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
 		s.Version, s.DbSizeQuota = clusterVersion, n.store.Quota()
 		return s, nil
 	case *pb.HashKVRequest:
-		hash, compacted, current, err := n.store.HashKV(req.Revision)
-		if err != nil {
-			return nil, err
-		}
-		rev := req.Revision
-		if rev == 0 {
-			rev = current
-		}
-		return &pb.HashKVResponse{Header: &pb.ResponseHeader{Revision: current}, Hash: hash, CompactRevision: compacted,
-			HashRevision: rev}, nil
+		return pb.Answer(audit.Ask(n.store, req))
 	case *pb.HashRequest:
 		return &pb.HashResponse{Hash: mirror.Contents(n.backend)}, nil
 	}
@@ -60,7 +52,7 @@ const clusterVersion = "3.7.0"
 // reply sends a member's answer on its way.
 func (n *node) reply(a *api.Reply) {
 	w := n.world
-	if r := w.clients.Asked(n.id, a.ID); !w.passing.Back(a) && r != nil {
+	if r := w.clients.Asked(n.id, a.ID); !w.checkups.Back(n, a) && !w.passing.Back(a) && r != nil {
 		q := judge.Question{Words: r.Words, Body: r.Body, Term: r.Met.Term, Rev: r.Met.Rev}
 		w.judge.Answered(n, &q, a.Response, a.Err, &judge.Facts{
 			Version: clusterVersion, First: w.cfg.Members, Most: max(len(w.nodes), len(w.roster.All())), Name: nodeName,

@@ -26,5 +26,7 @@ const (
 	evDefrag  // a database is copied, or the copy is durable; a = which
 	evWork    // a member learns which keys hang on leases
 	evInspect // the checkers look at all members
+	evAudit   // leaders compare the members' keys; a = which way
+	evAudited // a member hears what it has asked itself for that; a = the request
 	evPass    // a member's question, or the answer to it, reaches another member
 )

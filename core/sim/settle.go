@@ -3,6 +3,8 @@ package sim
 import (
 	"time"
 
+	"vitrine/core/backend"
+	"vitrine/core/invariant"
 	"vitrine/core/sim/settle"
 	"vitrine/core/trace"
 )
@@ -73,6 +75,17 @@ func (s settleWorld) Members() []settle.Member {
 		}
 	}
 	return all
+}
+
+// Machines implements settle.World.
+func (s settleWorld) Machines() int { return len(s.w.nodes) }
+
+// Spoil implements settle.World.
+func (s settleWorld) Spoil(id uint64, op backend.Op) {
+	s.w.emit(trace.Event{Kind: trace.Fault, Member: id, Text: settle.PairChanged})
+	if err := s.w.byID(id).backend.Store().Commit([]backend.Op{op}); err != nil {
+		s.w.judge.Broken(invariant.NoPanic, "member %d: commit to memory failed: %v", id, err)
+	}
 }
 
 // State implements settle.Member.

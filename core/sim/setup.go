@@ -9,6 +9,9 @@ type (
 	Config  = setup.Config
 	Network = setup.Network
 	Disk    = setup.Disk
+	Audits  = setup.Audits
+	Dials   = setup.Dials
+	Turned  = setup.Turned
 )
 
 // MaxMembers bounds the size of a simulated cluster.

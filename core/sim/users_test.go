@@ -32,8 +32,9 @@ func TestUsersAreRefused(t *testing.T) {
 		if v := w.Run(20 * time.Second); v != nil {
 			t.Fatalf("seed %d: %v at %v\n%s\n%v", seed, v, time.Duration(v.At), w.Stack(), w.Options())
 		}
-		revision := w.nodes[0].store.Auth.Revision()
-		t.Logf("seed %d: auth revision %d, enabled %v", seed, revision, w.nodes[0].store.Auth.Enabled())
+		users := w.leader().store.Auth
+		revision := users.Revision()
+		t.Logf("seed %d: auth revision %d, enabled %v", seed, revision, users.Enabled())
 		if seed%4 == 0 && revision < 20 {
 			t.Errorf("seed %d: users changed %d times", seed, revision)
 		}

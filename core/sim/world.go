@@ -9,6 +9,7 @@ import (
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/chaos"
+	"vitrine/core/sim/checkup"
 	"vitrine/core/sim/client"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/decoding"
@@ -41,9 +42,10 @@ type World struct {
 	spread  float64 // of election timeouts: 1 = raft's own, 0 = all are equal, and all clocks tick together
 	clients *client.Pool
 
-	reads   clock.Slab[read]
-	scans   clock.Slab[scan]
-	passing *pass.Passing
+	reads    clock.Slab[read]
+	scans    clock.Slab[scan]
+	passing  *pass.Passing
+	checkups *checkup.Checkups
 
 	acts      map[string]*act // what commands do, by verb
 	commands  []script.Timed  // done
@@ -89,6 +91,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	w.clients = client.New(clientHost{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
 	isCut := func(from, to uint64) bool { return w.network.link(w.byID(from), w.byID(to)).cut }
 	w.passing = pass.New(evPass, w.clock, &w.net, clientHost{w}.Server, isCut)
+	w.checkups = checkup.New(evAudit, evAudited, w.clock, clientHost{w}, w.passing, w.judge, &cfg.Audits)
 	w.stream.Attach(observer{w})
 	w.roster = roster.Of(cfg.Members)
 	for i := range cfg.Members {
@@ -244,6 +247,8 @@ func (w *World) happens(e *clock.Event) {
 		w.endFaults()
 	case evJoin:
 		w.join(e.A)
+	case evAudit:
+		w.checkups.Due(e)
 	case evInspect:
 		w.inspectLater()
 		w.judge.Inspect(w.judged())
@@ -291,6 +296,8 @@ func (n *node) nodeEvent(e *clock.Event) {
 		n.hearReport(e)
 	case evPass:
 		w.passing.Arrives(n, e)
+	case evAudited:
+		w.checkups.Heard(e)
 	case evImage:
 		n.imageArrives(e)
 	case evDefrag:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vitrine/core/script"
+	"vitrine/core/sim/settle"
 	"vitrine/core/trace"
 )
 
@@ -216,6 +217,9 @@ var rotKinds = map[string]string{"bit": "rotBit", "misdirected": "rotMisdirected
 // commands show by their own events.
 func (t *Teller) command(e *trace.Event, line *Line) {
 	c, err := script.Parse(e.Text)
+	if e.Text == settle.PairChanged {
+		line.Kind, line.Member = "pairChanged", e.Member
+	}
 	if err != nil {
 		return
 	}

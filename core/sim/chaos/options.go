@@ -53,6 +53,7 @@ type Options struct {
 	Retention       setup.Retention
 	Checkpoints     time.Duration // how long a lease runs before what is left of it is written down
 	Loose           bool          // members are changed whoever is there
+	Audits          setup.Audits
 }
 
 // String is one line with everything that was drawn.
@@ -122,6 +123,9 @@ func (o *Options) tuning() (words []string) {
 	say(o.Retention.Period > 0, "keep=%v", o.Retention.Period.Round(time.Millisecond))
 	say(o.Retention.Revisions > 0, "keep=%d/%v", o.Retention.Revisions, o.Retention.Every.Round(time.Millisecond))
 	say(o.On[Roster] && !o.Loose, "strict")
+	say(o.Audits.Leading > 0, "audits/%v", o.Audits.Leading.Round(time.Millisecond))
+	say(o.Audits.Compactions > 0, "compaction-audits/%v", o.Audits.Compactions.Round(time.Millisecond))
+	say(o.Audits.Wrong, "wrong-pair")
 	say(o.Leases > 0, "leases=%d checkpoints=%v", o.Leases, o.Checkpoints)
 	return words
 }
@@ -159,6 +163,7 @@ func Draw(seed uint64, always []string) (o Options, err error) {
 	o.drawRetention(dice.New(seed, dice.Options, 4))
 	o.drawRoster(dice.New(seed, dice.Options, 5))
 	o.drawNote(dice.New(seed, dice.Options, 6))
+	o.drawAudits(dice.New(seed, dice.Options, 7))
 	for _, name := range always {
 		class := slices.Index(names[:], name)
 		if class < 0 {
@@ -245,6 +250,19 @@ func (o *Options) drawRoster(d *dice.Dice) {
 	o.Loose = d.Chance(0.75) // where there are faults, little is done else
 }
 
+// drawAudits lets leaders compare the members' keys, each in its way, in half of the runs, and gives them something to
+// find in half of those.
+func (o *Options) drawAudits(d *dice.Dice) {
+	leading, compactions := d.Between(time.Second, 10*time.Second), d.Between(time.Second, 8*time.Second)
+	if d.Chance(0.5) {
+		o.Audits.Leading = leading
+	}
+	if d.Chance(0.5) {
+		o.Audits.Compactions = compactions
+	}
+	o.Audits.Wrong = d.Chance(0.5) && o.Audits != setup.Audits{}
+}
+
 // drawTuning varies what is not a fault: each thing in half of the runs.
 func (o *Options) drawTuning(d *dice.Dice) {
 	if count, keep, every := 10+d.Uint64N(100), 1+d.Uint64N(30), 1+d.Uint64N(40); d.Chance(0.5) {
@@ -307,6 +325,7 @@ const smallestQuota = 96 << 10
 func (o *Options) Tune(c *setup.Config) {
 	c.Founding = append(c.Founding, o.Founding...)
 	c.Retention = cmp.Or(c.Retention, o.Retention)
+	c.Audits = cmp.Or(c.Audits, o.Audits)
 	c.Loose = c.Loose || o.Loose
 	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
 	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)

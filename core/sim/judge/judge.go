@@ -88,6 +88,7 @@ type Judge struct {
 	turn    int // whose image is looked at next
 	uses    []limits.Use
 	flows   map[uint64]flow // by member
+	spoiled map[uint64]bool // members, see Spoiled
 }
 
 // flow is since when a member has been able to get entries applied: it has no others, or goes on from look to look.
@@ -98,7 +99,7 @@ type flow struct {
 
 // New makes a judge who sees all events of the stream.
 func New(c *clock.Clock, stream *trace.Stream, o Options) *Judge {
-	j := &Judge{clock: c, stream: stream, options: o}
+	j := &Judge{clock: c, stream: stream, options: o, spoiled: map[uint64]bool{}}
 	if !o.Check {
 		return j
 	}
@@ -342,7 +343,7 @@ func said(e model.Error) string {
 
 // Image compares the durable database of a member with the fold of the log.
 func (j *Judge) Image(n Member) {
-	if !j.options.Check {
+	if !j.options.Check || j.spoiled[n.ID()] {
 		return
 	}
 	view, err := n.Database()
@@ -390,7 +391,7 @@ func (j *Judge) forget(members []Member) {
 // which HashKV keeps, gives one sum before a compaction at it and another after
 // (a tombstone counts as kept by the one and not by the other).
 func (j *Judge) hash(n Member, rev int64) {
-	if !j.lives(n, rev) {
+	if j.spoiled[n.ID()] || !j.lives(n, rev) {
 		return
 	}
 	sum, compactRev, current, err := n.Store().HashKV(rev)
@@ -402,7 +403,7 @@ func (j *Judge) hash(n Member, rev int64) {
 // HashTold compares what a member has told of its data in the same way. Of a revision that it has compacted since it
 // told the sum which the compaction had made; there too nothing may have lived, and nobody can tell any more.
 func (j *Judge) HashTold(n Member, a *pb.HashKVResponse) {
-	if a.CompactRevision == n.Store().KV.CompactRevision() && j.lives(n, a.HashRevision) {
+	if !j.spoiled[n.ID()] && a.CompactRevision == n.Store().KV.CompactRevision() && j.lives(n, a.HashRevision) {
 		j.checker.Hash(j.now(), n.ID(), a.HashRevision, a.CompactRevision, a.Hash)
 	}
 }
@@ -416,6 +417,9 @@ func (j *Judge) lives(n Member, rev int64) bool {
 // past asks a member for everything at some revisions: just below its compact
 // revision, at it, at its head, and at two between that all members share.
 func (j *Judge) past(n Member) {
+	if j.spoiled[n.ID()] {
+		return
+	}
 	compactRev, head := n.Store().KV.CompactRevision(), n.Store().KV.Revision()
 	for _, rev := range [...]int64{compactRev - 1, compactRev, head &^ 15, head&^15 - 16, head} {
 		if rev < 1 || rev > head {

@@ -9,10 +9,10 @@ import (
 	"vitrine/core/sim/client"
 )
 
-// core are the members whose disks are not damaged for good.
+// core are the members whose disks are not damaged for good, and whose pairs are right.
 func (s *settling) core() (core []Member) {
 	for _, n := range s.Members() {
-		if n.Beyond() == nil {
+		if n.Beyond() == nil && (s.spoiled == nil || n.ID() != s.spoiled.ID()) {
 			core = append(core, n)
 		}
 	}

@@ -47,8 +47,12 @@ func (c *rollcall) missing() string {
 		{invariant.WatchAnswered, (*rollcall).watchesAnswered},
 		{invariant.WatchProgress, (*rollcall).progressAsked}, {invariant.WatchProgress, (*rollcall).progressNotified},
 		{invariant.NothingLeft, (*rollcall).nothingLeft},
-		{invariant.Timely, (*rollcall).everythingAsked}, {invariant.Alarms, (*rollcall).spaceUsedUp},
-		{invariant.Alarms, (*rollcall).spaceMade},
+		{invariant.Timely, (*rollcall).everythingAsked},
+		{invariant.Timely, (*rollcall).pairWritten}, {invariant.Timely, (*rollcall).pairRead},
+		{invariant.Corrupt, (*rollcall).namedSoon}, {invariant.Alarms, (*rollcall).writesRefused},
+		{invariant.Timely, (*rollcall).replaced}, {invariant.Alarms, (*rollcall).alarmDown},
+		{invariant.Liveness, (*rollcall).settledAgain},
+		{invariant.Alarms, (*rollcall).spaceUsedUp}, {invariant.Alarms, (*rollcall).spaceMade},
 		{invariant.Timely, (*rollcall).leaderMoved},
 		{invariant.NothingLeft, (*rollcall).nothingLeft},
 	}
@@ -263,7 +267,7 @@ func (c *rollcall) spaceUsedUp() (string, bool) {
 	c.ask(first, spaceAlarm(first, pb.AlarmRequest_ACTIVATE), spaceAlarms(first, 1)) // it is up already
 	c.ask(first, &pb.DeleteRangeRequest{Key: key}, fine)
 	for _, n := range c.voters() { // each is asked, so that each has deleted before its file is rewritten
-		c.ask(n, &pb.CompactionRequest{Revision: first.Store().KV.Revision() + 1, Physical: true}, compacted)
+		c.ask(n, &pb.CompactionRequest{Revision: first.Store().KV.Revision() + 2, Physical: true}, compacted)
 	}
 	return c.heard()
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"time"
 
+	"vitrine/core/backend"
 	"vitrine/core/invariant"
 	"vitrine/core/pb"
 	"vitrine/core/script"
@@ -32,6 +33,9 @@ type World interface {
 	Copied() int64
 	Leader() uint64    // 0 = there is none
 	Members() []Member // those in force
+	Machines() int     // how many there have ever been; they are numbered from 1
+	// Spoil writes to the database of a member behind its back.
+	Spoil(id uint64, op backend.Op)
 }
 
 // Member is one of the cluster.
@@ -64,6 +68,11 @@ type settling struct {
 	cfg      *setup.Config
 	probing  int // what the probe does next
 	put, get int32
+	deadline int64
+
+	spoiled      Member // has a pair that the others do not have, nil = nobody
+	ledBySpoiled bool   // when that began
+	place        uint64 // the machine that replaces it
 }
 
 // What a probe does next.
@@ -76,7 +85,7 @@ const (
 )
 
 func (s *settling) run(limit time.Duration) {
-	deadline := max(s.Now(), s.clients.Unread(), s.Copied()) + int64(limit)
+	s.deadline = max(s.Now(), s.clients.Unread(), s.Copied()) + int64(limit)
 	roll := rollcall{settling: s}
 	for s.judge.Violation() == nil {
 		if Unrecoverable(s.Members()) != "" {
@@ -96,13 +105,13 @@ func (s *settling) run(limit time.Duration) {
 		if missing == "" {
 			return
 		}
-		if s.Now() >= deadline {
+		if s.Now() >= s.deadline {
 			s.Within(func() {
 				s.judge.Broken(invariant.Liveness, "%v after everything was healed: %s", limit, missing)
 			})
 			return
 		}
-		s.RunUntil(min(deadline, s.Now()+int64(50*time.Millisecond)))
+		s.RunUntil(min(s.deadline, s.Now()+int64(50*time.Millisecond)))
 	}
 }
 

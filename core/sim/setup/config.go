@@ -71,6 +71,9 @@ type Config struct {
 	// Retention is how much history a leader keeps that compacts by itself; zeros: it does not.
 	Retention Retention `json:"retention,omitzero"`
 
+	// Audits are how leaders compare the members' keys; zeros: they do not.
+	Audits Audits `json:"audits,omitzero"`
+
 	LogWindow int  `json:"logWindow"`        // entries of each log that State shows
 	Hashes    bool `json:"hashes,omitempty"` // events tell the hash of each member's keys at each revision
 
@@ -84,6 +87,14 @@ type Retention struct {
 	Period    time.Duration `json:"period,omitempty"`
 	Revisions int64         `json:"revisions,omitempty"`
 	Every     time.Duration `json:"every,omitempty"`
+}
+
+// Audits are how often a leader compares the newest revision of all members, and what compactions have left; 0 = never.
+// With Wrong, one member of a settled cluster is given a pair that the others do not have, and must be found.
+type Audits struct {
+	Leading     time.Duration `json:"leading,omitempty"`
+	Compactions time.Duration `json:"compactions,omitempty"`
+	Wrong       bool          `json:"wrong,omitempty"`
 }
 
 // Founding is one power loss, or kill, before a member has ever run.

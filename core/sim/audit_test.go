@@ -1,0 +1,60 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"vitrine/core/pb"
+	"vitrine/core/sim/settle"
+	"vitrine/core/trace"
+)
+
+// changed counts the pairs that are changed on a disk.
+type changed int
+
+// Emit implements trace.Sink.
+func (c *changed) Emit(e *trace.Event) {
+	if e.Kind == trace.Fault && e.Text == settle.PairChanged {
+		*c++
+	}
+}
+
+// TestWrongPairIsFound: in each of the ways in which a leader looks, the member that has another pair than the others
+// is named and replaced, and the alarm is down in the end.
+func TestWrongPairIsFound(t *testing.T) {
+	for _, audits := range []Audits{
+		{Leading: time.Second, Wrong: true}, {Compactions: time.Second, Wrong: true},
+		{Leading: 3 * time.Second, Compactions: time.Second, Wrong: true},
+	} {
+		for seed := range uint64(4) {
+			cfg, pairs := DefaultConfig(), changed(0)
+			cfg.Seed, cfg.Members, cfg.Audits = seed, 3+int(seed%3), audits
+			w, err := New(cfg, &pairs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := w.Run(5 * time.Second); v != nil {
+				t.Fatalf("seed %d, %+v: %v", seed, audits, v)
+			}
+			left := w.leader().store
+			if pairs != 1 || len(w.nodes) != cfg.Members+1 || len(left.Members.List()) != cfg.Members ||
+				left.Alarms.Active(pb.AlarmType_CORRUPT) {
+				t.Errorf("seed %d, %+v: %d pairs were changed, there are %d machines and %d members, alarms: %v", seed, audits,
+					pairs, len(w.nodes), len(left.Members.List()), left.Alarms.List(pb.AlarmType_NONE))
+			}
+		}
+	}
+}
+
+// TestSoundMembersAreNotAccused: who compares and finds nothing raises no alarm, and the cluster stays as it is.
+func TestSoundMembersAreNotAccused(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Audits, cfg.Workload.Mix.Compact = Audits{Leading: time.Second, Compactions: time.Second}, 20
+	w, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := w.Run(20 * time.Second); v != nil || len(w.nodes) != cfg.Members {
+		t.Fatalf("%v; there are %d machines", v, len(w.nodes))
+	}
+}
