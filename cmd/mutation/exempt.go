@@ -292,7 +292,7 @@ func planted(e ast.Expr) bool {
 func onlyPlanted(e ast.Expr) bool { return planted(e) && !mixed(e) }
 
 // mixed: it asks for something besides, which decides: a || mutant.On(b), or
-// a && !mutant.On(b).
+// a && !mutant.On(b), but not mutant.On(a) || mutant.On(b).
 func mixed(e ast.Expr) bool {
 	if not, ok := ast.Unparen(e).(*ast.UnaryExpr); ok {
 		return not.Op == token.NOT
@@ -303,7 +303,7 @@ func mixed(e ast.Expr) bool {
 	}
 	switch b.Op.String() {
 	case "||":
-		return true
+		return !onlyPlanted(b.X) || !onlyPlanted(b.Y)
 	case "&&":
 		for _, side := range []ast.Expr{b.X, b.Y} {
 			if s := strings.TrimSpace(types.ExprString(side)); strings.HasPrefix(s, "mutant.On(") {

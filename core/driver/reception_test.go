@@ -7,6 +7,7 @@ import (
 
 	"vitrine/core/consensus"
 	"vitrine/core/membership"
+	"vitrine/core/vfs"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -65,5 +66,22 @@ func TestReception(t *testing.T) {
 	}
 	if r.End(); r.Busy() {
 		t.Error("it does not end")
+	}
+}
+
+// TestWhoMaySend a database: a member that is known, or a voter of the configuration that comes with it, also of the
+// one that it leaves.
+func TestWhoMaySend(t *testing.T) {
+	l := &life{t: t, disk: diskOn(vfs.NewMem()), promised: &promises{}}
+	l.start()
+	known := l.started.State.Store.Members // 1
+	for from, want := range map[uint64]error{1: nil, 2: nil, 3: nil, 4: ErrStranger, 5: ErrStranger} {
+		m := snapshotOf(from, 5, 60, 4, 2)
+		m.Snapshot.Metadata.ConfState.VotersOutgoing = []uint64{3}
+		m.Snapshot.Metadata.ConfState.Learners = []uint64{4}
+		var r Reception
+		if err := r.Begin(m, -1, Standing{Term: 5, Members: known, LimitBytes: 1}); !errors.Is(err, want) {
+			t.Errorf("from %d: %v, want %v", from, err, want)
+		}
 	}
 }

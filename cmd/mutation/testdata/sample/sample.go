@@ -97,6 +97,9 @@ func exempt(t *trace.Tracer, n int) (list []int) {
 	if mutant.On(mutant.Canary) {
 		list = bug(n)
 	}
+	if mutant.On(mutant.Canary) || mutant.On(mutant.GroupStateFirst) {
+		list = bug(n)
+	}
 	if t.On() {
 		t.Emit(trace.Event{A: 1})
 	}
