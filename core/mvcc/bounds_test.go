@@ -25,6 +25,8 @@ func TestMalformedPairs(t *testing.T) {
 		{"unknown bytes", "\x7a\x02xx\x0a\x01k", true},
 		{"an unknown fixed32", "\x7d1234\x0a\x01k", true},
 		{"an unknown fixed64", "\x7912345678\x0a\x01k", true},
+		{"an unknown fixed32 last", "\x0a\x01k\x7d1234", true},
+		{"an unknown fixed64 last", "\x0a\x01k\x7912345678", true},
 		{"a tag that is cut off", "\x80", false},
 		{"a tag that is too long", string(long), false},
 		{"field 0", "\x00\x01", false},

@@ -262,3 +262,68 @@ func TestIndexShrinks(t *testing.T) {
 		}
 	}
 }
+
+// TestOrders: with any sort and any limit an answer is the beginning of the whole, sorted, and says whether there is
+// more and how many there are.
+func TestOrders(t *testing.T) {
+	f := newFixture(t)
+	for _, p := range []string{"e5", "a3", "d1", "b4", "c2", "b1", "b7"} { // b is newest and has most versions
+		f.put(p[:1], p[1:])
+	}
+	for target := range pb.RangeRequest_SortTarget_name {
+		for order := range pb.RangeRequest_SortOrder_name {
+			req := &pb.RangeRequest{
+				Key: []byte("a"), RangeEnd: []byte("z"), SortTarget: pb.RangeRequest_SortTarget(target),
+				SortOrder: pb.RangeRequest_SortOrder(order),
+			}
+			whole, err := f.s.Range(req)
+			if err != nil || len(whole.Kvs) != 5 || whole.More {
+				t.Fatalf("%v: %v, %v", req, whole, err)
+			}
+			// Without an order etcd cuts in the order of keys, one behind the limit, before it sorts.
+			late := req.SortOrder == pb.RangeRequest_NONE && req.SortTarget != pb.RangeRequest_KEY
+			for limit := range int64(7) {
+				req.Limit = limit
+				part, err := f.s.Range(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n := 5
+				if limit > 0 {
+					n = min(5, int(limit))
+				}
+				got, want := keysOf(part.Kvs), keysOf(whole.Kvs[:n])
+				if !late && !slices.Equal(got, want) || len(got) != n || part.More != (n < 5) || part.Count != 5 {
+					t.Errorf("by %v, %v, limit %d: %v, more %v, count %d; want %v", req.SortTarget, req.SortOrder, limit, got,
+						part.More, part.Count, want)
+				}
+			}
+		}
+	}
+}
+
+func keysOf(kvs []*pb.KeyValue) (keys []string) {
+	for _, kv := range kvs {
+		keys = append(keys, string(kv.Key))
+	}
+	return keys
+}
+
+// TestTxnOfReads fails as a whole where one of its ranges does.
+func TestTxnOfReads(t *testing.T) {
+	f := newFixture(t)
+	f.put("k", "1")
+	get := func(rev int64) *pb.RequestOp {
+		return &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{
+			Key: []byte("k"), Revision: rev,
+		}}}
+	}
+	resp, err := f.s.Txn(&pb.TxnRequest{Success: []*pb.RequestOp{get(0), get(2)}})
+	if err != nil || len(resp.Responses) != 2 || resp.Header.Revision != 2 {
+		t.Errorf("%v, %v", resp, err)
+	}
+	if resp, err := f.s.Txn(&pb.TxnRequest{Success: []*pb.RequestOp{get(0), get(3)}}); resp != nil ||
+		!errors.Is(err, ErrFutureRev) {
+		t.Errorf("of the future: %v, %v", resp, err)
+	}
+}

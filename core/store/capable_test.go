@@ -179,10 +179,15 @@ func TestDatabasesThatAreRefused(t *testing.T) {
 		`key "shards" of bucket auth is not supported`:  {backend.Auth, "shards", "1"},
 		`auth: bucket authUsers: record "root": `:       {backend.AuthUsers, "root", "x"},
 		"store: bucket alarm: ":                         {backend.Alarm, "\xff", ""},
+		"membership: ":                                  {backend.Members, "8211f1d0f64f3269", "{"},
 	} {
 		if err := open(p); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
+	}
+	if err := open(pair{backend.Auth, "authEnabled", "\x00"}, pair{backend.Auth, "shards", "1"}); err == nil ||
+		!strings.Contains(err.Error(), `key "shards" of bucket auth`) {
+		t.Errorf("a new key beside a known one: %v", err)
 	}
 	if err := open(
 		pair{backend.Auth, "authEnabled", "\x00"}, pair{backend.Auth, "authRevision", "\x00\x00\x00\x00\x00\x00\x00\x05"},

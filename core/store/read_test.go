@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vitrine/core/backend"
+	"vitrine/core/membership"
 	"vitrine/core/pb"
 )
 
@@ -144,6 +145,20 @@ func TestNothingAsked(t *testing.T) {
 		}
 		if err := CheckData(data); !errors.Is(err, ErrUnknownRequest) {
 			t.Errorf("%v: %v", req, err)
+		}
+	}
+}
+
+// TestCheckpointsAreKept from the first cluster version on of which all members write them down.
+func TestCheckpointsAreKept(t *testing.T) {
+	m, batch := newMachine(t, backend.NewMem()), backend.NewBatch()
+	if m.keepsCheckpoints() {
+		t.Error("they are kept before there is a version")
+	}
+	for minor, want := range map[int64]bool{5: false, 6: true, 7: true} {
+		m.Members.SetVersion(membership.Version{Major: 3, Minor: minor}, batch)
+		if m.keepsCheckpoints() != want {
+			t.Errorf("in 3.%d they are kept: %v", minor, !want)
 		}
 	}
 }

@@ -556,6 +556,62 @@ func TestFits(t *testing.T) {
 	}
 }
 
+// TestCreditOfAll: a stream that waits goes on only where there is room beside all others.
+func TestCreditOfAll(t *testing.T) {
+	for all, blocked := range map[int]bool{99: false, 100: true} {
+		h := NewHub(Config{TotalBytes: 100, LeastBytes: 10}, nil)
+		h.Open(1)
+		s := h.streams[1]
+		s.blocked, s.onTheWay, s.bytes, h.bytes = true, []parcel{{size: 20}}, 20, all
+		if h.Sent(1, 0); s.blocked != blocked {
+			t.Errorf("with %d bytes of all on their way it waits: %v", all, s.blocked)
+		}
+	}
+}
+
+// TestRecentBounds: of the newest changes as many are kept as the bounds allow, both of them, and no more.
+func TestRecentBounds(t *testing.T) {
+	for _, c := range []struct{ revisions, bytes, left int }{
+		{9, 40, 4}, {9, 39, 3}, {9, 30, 3}, {9, 0, 0}, {4, 99, 4}, {3, 99, 3}, {3, 20, 2}, {0, 99, 0},
+	} {
+		r := recent{maxRevisions: c.revisions, maxBytes: c.bytes, first: 1, prevFrom: 1}
+		for rev := int64(5); rev < 9; rev++ {
+			r.changes = append(r.changes, &change{rev: rev, bytes: 10})
+			r.bytes += 10
+		}
+		r.trim()
+		if len(r.changes) != c.left || r.bytes != 10*c.left || c.left < 4 && r.first != 9-int64(c.left) {
+			t.Errorf("%d revisions, %d bytes: %d are left of %d bytes, from %d", c.revisions, c.bytes, len(r.changes), r.bytes,
+				r.first)
+		}
+	}
+}
+
+// TestProgressIsPunctual: a notification that is due now does not wait for the next tick.
+func TestProgressIsPunctual(t *testing.T) {
+	w := newWorld(Config{ProgressInterval: time.Second})
+	w.open(1)
+	w.create(1, &pb.WatchCreateRequest{Key: []byte("k"), ProgressNotify: true})
+	w.drain()
+	w.sent(1, 1)
+	w.hub.Tick(w.now)
+	due := w.hub.streams[1].progressAt
+	if due == 0 {
+		t.Fatal("no notification is due")
+	}
+	for _, c := range []struct {
+		now  trace.Instant
+		want int
+	}{{due - 1, 0}, {due, 1}} {
+		w.now = c.now
+		w.hub.Tick(w.now)
+		w.drain()
+		if got := len(w.pushes[1]); got != c.want {
+			t.Errorf("at %v of %v: %d notifications", c.now, due, got)
+		}
+	}
+}
+
 // TestRefused: a create request that must not be performed is answered as one that is created and canceled at once, at
 // a revision that whoever asks has seen; of a stream that is gone nobody asks.
 func TestRefused(t *testing.T) {
