@@ -264,7 +264,7 @@ func TestFailedClosesAreTold(t *testing.T) {
 	}
 }
 
-// TestCloseGivesEverythingUp: files, locks, and the spare.
+// TestCloseGivesEverythingUp: files, locks, and the spare, when all that was written is durable.
 func TestCloseGivesEverythingUp(t *testing.T) {
 	disk := vfs.NewMem()
 	l := newLedger(disk, func(string, string) error { return nil })
@@ -277,9 +277,13 @@ func TestCloseGivesEverythingUp(t *testing.T) {
 	if w.spare == nil || len(l.held) < 3 {
 		t.Fatalf("spare %+v, held %v", w.spare, l.held)
 	}
+	last := "m/wal/" + w.last().Name
 	check(t, w.Close())
-	if len(l.held) > 0 {
-		t.Errorf("held afterwards: %v", l.held)
+	if len(l.held) > 0 || len(w.Segments()) > 0 {
+		t.Errorf("held afterwards: %v; segments: %v", l.held, w.Segments())
+	}
+	if blocks, size := disk.Unsynced(last); blocks > 0 || size {
+		t.Errorf("%d blocks of %s are not synced; its size is not: %v", blocks, last, size)
 	}
 	if _, err := disk.Stat("m/wal/" + spareName); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the spare outlives its log: %v", err)

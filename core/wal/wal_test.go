@@ -378,6 +378,12 @@ func TestCreateMakesRoom(t *testing.T) {
 	if _, err := m.Stat("m/wal.tmp"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the attempt stays: %v", err)
 	}
+	w, err := Create(m, "other//wal/", nil, Options{})
+	check(t, err)
+	check(t, w.Close())
+	if names, err := m.List("other"); err != nil || len(names) != 1 || names[0] != "wal" {
+		t.Errorf("a log whose path is not clean is in %v, %v", names, err)
+	}
 }
 
 // TestCreateSyncsWhatItMakes: the new directories and those in which they are new, and no other.
