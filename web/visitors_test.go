@@ -172,7 +172,7 @@ func (v *visitor) act() {
 	}
 	v.acts = append(v.acts, what)
 	if must && !eval[bool](v.browser, fmt.Sprintf(`visitor.changed(%s, 6000)`, quoted(before))) {
-		v.find("nothing has come of it")
+		v.find("nothing has come of it: " + eval[string](v.browser, `visitor.about()`))
 	}
 	v.check()
 }

@@ -139,6 +139,7 @@
       document.activeElement?.tagName + document.activeElement?.id + document.activeElement?.dataset.id,
       all('dialog, .popover, details, .tip').map(shown),
       all('input, select, [role="tab"], [aria-pressed], [aria-expanded]').map(shown),
+      document.querySelector('#feed [aria-current="true"]')?.dataset.id, // it leads to what is shown already
       JSON.stringify(localStorage),
       all('*')
         .filter((el) => el.scrollTop || el.scrollLeft)
@@ -332,6 +333,15 @@
     return frame(8000);
   }
 
-  globalThis.visitor = { aim, begin, changed, controls, focusOn, frame, look, mark, state, targets };
+  // about is what helps to see why nothing has come of an act.
+  const about = () =>
+    JSON.stringify({
+      playing: app.frame.playing,
+      chosen: app.frame.chosen,
+      popover: !document.getElementById('menu').hidden,
+      focus: document.activeElement.outerHTML.slice(0, 160),
+    });
+
+  globalThis.visitor = { about, aim, begin, changed, controls, focusOn, frame, look, mark, state, targets };
   return true;
 })();
