@@ -14,13 +14,14 @@ import (
 )
 
 // TestAlarmsAnswered: each answer about alarms is one that the log gives, and a
-// put that an alarm refused is not in it.
+// put that an alarm refused is not in it. What a member compacts by itself is no client's.
 func TestAlarmsAnswered(t *testing.T) {
 	raise := &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 1, Alarm: pb.AlarmType_NOSPACE}
 	list := &pb.AlarmRequest{}
 	one := &pb.AlarmResponse{Header: &pb.ResponseHeader{Revision: 9},
 		Alarms: []*pb.AlarmMember{{MemberID: 1, Alarm: pb.AlarmType_NOSPACE}}}
 	none := &pb.AlarmResponse{Header: &pb.ResponseHeader{Revision: 9}}
+	own := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 7}, Compaction: &pb.CompactionRequest{Revision: 2}}
 	log := func(requests ...*pb.InternalRaftRequest) (entries []*raftpb.Entry) {
 		for i, r := range requests {
 			entries = append(entries, logEntry(t, uint64(i+1), r))
@@ -45,9 +46,14 @@ func TestAlarmsAnswered(t *testing.T) {
 			nil, model.ErrNoSpace, true},
 		{"refused and done", log(&pb.InternalRaftRequest{Put: put("a", "1")}, &pb.InternalRaftRequest{Alarm: raise}),
 			put("a", "1"), nil, model.ErrNoSpace, false},
+		{"refused, and done by the leader itself", log(&pb.InternalRaftRequest{Put: put("a", "1")}, own),
+			own.Compaction, nil, model.ErrCorrupt, true},
+		{"refused, and done", log(&pb.InternalRaftRequest{Put: put("a", "1")},
+			&pb.InternalRaftRequest{Compaction: own.Compaction}), own.Compaction, nil, model.ErrCorrupt, false},
 	} {
 		log := fold.New()
 		h := New(log)
+		h.Own(own.Header.ID)
 		h.Return(h.Invoke(1, 10, c.request), 20, c.answer, c.err)
 		log.Entries(c.log)
 		err := h.Check()
