@@ -327,3 +327,43 @@ func TestTxnOfReads(t *testing.T) {
 		t.Errorf("of the future: %v, %v", resp, err)
 	}
 }
+
+// TestIgnored: what a put leaves as it is stays, also where nobody wants the pair before.
+func TestIgnored(t *testing.T) {
+	b, err := backend.New(backend.NewMem())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(b, tenants{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := backend.NewBatch()
+	for i, c := range []struct {
+		put  *pb.PutRequest
+		want string
+	}{
+		{&pb.PutRequest{Value: []byte("1"), Lease: 5}, "1, lease 5"},
+		{&pb.PutRequest{Value: []byte("2"), IgnoreLease: true}, "2, lease 5"},
+		{&pb.PutRequest{IgnoreValue: true}, "2, lease 0"},
+		{&pb.PutRequest{IgnoreValue: true, Lease: 5}, "2, lease 5"},
+		{&pb.PutRequest{IgnoreValue: true, IgnoreLease: true}, "2, lease 5"},
+		{&pb.PutRequest{}, ", lease 0"},
+	} {
+		batch.Reset(backend.Applied{Index: uint64(i + 1), Term: 1})
+		w := s.Begin(batch, false)
+		c.put.Key = []byte("k")
+		if _, err := w.Put(c.put); err != nil {
+			t.Fatal(err)
+		}
+		w.End()
+		b.Write(batch)
+		resp, err := s.Range(&pb.RangeRequest{Key: []byte("k")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%s, lease %d", resp.Kvs[0].Value, resp.Kvs[0].Lease); got != c.want {
+			t.Errorf("%d: %s, want %s", i, got, c.want)
+		}
+	}
+}

@@ -114,6 +114,9 @@ func TestReadsAreAuthorized(t *testing.T) {
 			t.Errorf("%+v: %v, want %v", c.id, err, c.want)
 		}
 	}
+	if err := newMachine(t, backend.NewMem()).Authorize(auth.Identity{User: "root", Revision: 7}, read); err != nil {
+		t.Errorf("while authentication is off: %v", err)
+	}
 	// What anybody may ask is refused to whoever was named by another state only.
 	for revision, want := range map[uint64]error{0: nil, 1: auth.ErrOldRevision, 7: nil, 8: auth.ErrOldRevision} {
 		if err := m.Authorize(auth.Identity{Revision: revision}, auth.Need{}); !errors.Is(err, want) {
