@@ -27,10 +27,13 @@ func HashOf(r *pb.HashKVResponse) Hash {
 	return Hash{Sum: r.Hash, Revision: r.HashRevision, Compact: r.CompactRevision, Newest: r.Header.GetRevision()}
 }
 
-// Kept are the sums that the last compactions have left, the oldest first.
+// Kept are the sums that the last compactions have left, the oldest first, without those that a member which has yet to
+// compact would answer with another sum.
 func Kept(kv *mvcc.Store) (all []Hash) {
 	for _, h := range kv.CompactHashes() {
-		all = append(all, Hash{Sum: h.Sum, Revision: h.Rev, Compact: h.From})
+		if !h.Tombs {
+			all = append(all, Hash{Sum: h.Sum, Revision: h.Rev, Compact: h.From})
+		}
 	}
 	return all
 }

@@ -21,7 +21,7 @@ func TestDiffering(t *testing.T) {
 
 func TestWhileLeading(t *testing.T) {
 	own := Hash{Sum: 7, Revision: 9, Compact: 5, Newest: 9}
-	later := Hash{Sum: 9, Revision: 12, Compact: 6, Newest: 12}
+	later, compacted := Hash{Sum: 9, Revision: 12, Compact: 5, Newest: 12}, Hash{Sum: 9, Revision: 12, Compact: 6, Newest: 12}
 	for name, c := range map[string]struct {
 		after   Hash
 		answers []Answer
@@ -29,9 +29,10 @@ func TestWhileLeading(t *testing.T) {
 	}{
 		"all agree":                       {later, []Answer{said(1, 7, 5, 9), said(2, 7, 5, 12), silent}, 0},
 		"one differs":                     {later, []Answer{said(1, 7, 5, 9), said(2, 8, 5, 9)}, 2},
+		"a compaction came between":       {compacted, []Answer{said(1, 7, 5, 9), said(2, 8, 5, 9)}, 0},
 		"one has compacted less":          {later, []Answer{said(1, 8, 4, 9)}, 0},
-		"one has compacted as the leader": {later, []Answer{said(1, 8, 6, 9)}, 0},
-		"one has compacted more":          {later, []Answer{said(1, 7, 7, 9)}, 1},
+		"one has compacted as the leader": {compacted, []Answer{said(1, 8, 6, 9)}, 0},
+		"one has compacted more":          {compacted, []Answer{said(1, 7, 7, 9)}, 1},
 		"one is ahead of the leader":      {later, []Answer{said(1, 7, 5, 13)}, 1},
 		"the leader itself has changed":   {Hash{Sum: 8, Revision: 9, Compact: 5, Newest: 9}, nil, 100},
 		"nobody else is there":            {later, nil, 0},

@@ -50,7 +50,8 @@ type compaction struct {
 	whole   bool  // the bucket pass sees every revision after prev
 	indexed bool  // the index pass is over
 	at      []byte
-	kept    int // keys that keep a revision at or before rev
+	kept    int  // keys that keep a revision at or before rev
+	living  bool // one of them is no tombstone
 	sum     hasher
 }
 
@@ -102,7 +103,7 @@ func (s *Store) CompactStep(batch *backend.Batch, limit int) (done bool) {
 	invariant.Assert(c.indexed && c.rev <= s.rev && c.rev <= s.compactRev,
 		"mvcc: a compaction ends that was not carried out")
 	if c.whole {
-		s.keepHash(CompactHash{Rev: c.rev, From: c.prev, Sum: c.sum.sum()})
+		s.keepHash(CompactHash{Rev: c.rev, From: c.prev, Sum: c.sum.sum(), Tombs: c.prev >= 0 && c.kept > 0 && !c.living})
 	}
 	s.compaction = compaction{}
 	return true
@@ -122,6 +123,7 @@ func (s *Store) compactBucket(batch *backend.Batch, limit int) (more bool) {
 		f, err := parseKeyValue(v)
 		invariant.Assert(err == nil, "mvcc: a pair in the key bucket cannot be decoded")
 		kept := s.index.keeps(f.key, rev, c.rev)
+		c.living = c.living || kept && !dead
 		if c.whole {
 			c.sum.add(k, v, rev, dead, kept)
 		}

@@ -45,9 +45,14 @@ func (h *hasher) sum() uint32 { return h.crc }
 
 // CompactHash is the hash at a compact revision, summed while the history
 // before it was still there. From is the compact revision that it begins at.
+//
+// Tombs: nothing is kept but tombstones. By etcd's rule the sum leaves out then
+// what the compaction before kept, and HashKV of a store that has yet to compact
+// does not: the two cannot be compared.
 type CompactHash struct {
 	Rev, From int64
 	Sum       uint32
+	Tombs     bool
 }
 
 // CompactHashes are those of the last compactions, the oldest first. A restart
