@@ -179,6 +179,11 @@ func TestDamagedHistory(t *testing.T) {
 	pair := func(mod int64) []byte {
 		return marshalled(t, &pb.KeyValue{Key: fmt.Append(nil, mod), CreateRevision: mod, ModRevision: mod, Version: 1})
 	}
+	life := func(mod, created, version int64) []byte {
+		return marshalled(t, &pb.KeyValue{
+			Key: []byte("k"), CreateRevision: created, ModRevision: mod, Version: version,
+		})
+	}
 	at := func(main int64) []byte { return AppendRevision(nil, Revision{Main: main}) }
 	mark := func(key string, value []byte) func(b *backend.Batch) {
 		return func(b *backend.Batch) { b.Put(backend.Meta, []byte(key), value) }
@@ -198,6 +203,10 @@ func TestDamagedHistory(t *testing.T) {
 		{"raised, and not compacted", writes{compacted, record(6, nil)}, false},
 		{"of another revision, compacted", writes{compacted, record(3, pair(4)), record(6, pair(6))}, false},
 		{"without a key, compacted", writes{compacted, record(3, []byte("\x18\x03")), record(6, pair(6))}, false},
+		{"created later", writes{record(2, life(2, 9, 1))}, false},
+		{"created never", writes{record(2, life(2, 0, 1))}, false},
+		{"of no version", writes{record(2, life(2, 2, 0))}, false},
+		{"created later, compacted", writes{compacted, record(3, life(3, 4, 1)), record(6, pair(6))}, false},
 		{"a gap", writes{compacted, record(6, pair(6)), record(8, pair(8))}, false},
 		{"a gap behind the compaction", writes{compacted, record(7, pair(7))}, false},
 		{"the first missing", writes{record(3, pair(3))}, false},

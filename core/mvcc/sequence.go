@@ -35,6 +35,8 @@ func (q *sequence) next(k, v []byte) (rev Revision, dead bool, kv fields, err er
 		err = damaged("revision %s has no key", rev.text())
 	case !dead && kv.mod != rev.Main:
 		err = damaged("revision %s holds a pair of revision %d", rev.text(), kv.mod)
+	case !dead && (kv.created <= 0 || kv.created > kv.mod || kv.version <= 0):
+		err = damaged("revision %s holds version %d of a key created at %d", rev.text(), kv.version, kv.created)
 	case !compacted && !q.follows(rev):
 		err = damaged("revision %s follows %s", rev.text(), q.last.text())
 	}
