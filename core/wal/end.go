@@ -31,7 +31,7 @@ func (d *decoder) head() error {
 		return d.corrupt("the file is empty")
 	case int64(len(p)) == d.size && zero(p):
 		return d.corrupt("the file has nothing but %d zeros", len(p))
-	case field == 0:
+	case zero(p[:min(len(p), frameBytes)]):
 		return d.corrupt("the file begins with zeros instead of a record")
 	case whole == field && frameBytes+n > d.size:
 		return d.corrupt("the file ends at offset %d, within its first record", d.size)
