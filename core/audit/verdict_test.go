@@ -21,7 +21,8 @@ func TestDiffering(t *testing.T) {
 
 func TestWhileLeading(t *testing.T) {
 	own := Hash{Sum: 7, Revision: 9, Compact: 5, Newest: 9}
-	later, compacted := Hash{Sum: 9, Revision: 12, Compact: 5, Newest: 12}, Hash{Sum: 9, Revision: 12, Compact: 6, Newest: 12}
+	later := Hash{Sum: 9, Revision: 12, Compact: 5, Newest: 12}
+	compacted := Hash{Sum: 9, Revision: 12, Compact: 6, Newest: 12}
 	for name, c := range map[string]struct {
 		after   Hash
 		answers []Answer
