@@ -262,9 +262,12 @@ func (f *flight) size() int64 {
 func (w *World) drawImages(s *picture.State) {
 	for i := range w.network.flights.Items {
 		f := &w.network.flights.Items[i]
-		index := f.msg.GetSnapshot().GetMetadata().GetIndex()
-		if f.receipt != nil && s.Members[f.to-1].Commit < index {
-			s.Members[f.to-1].Image = &picture.Image{
+		if f.receipt == nil {
+			continue
+		}
+		index, m := f.msg.GetSnapshot().GetMetadata().GetIndex(), &s.Members[f.to-1]
+		if m.Alive && m.Commit < index {
+			m.Image = &picture.Image{
 				From: f.from, Index: index, Got: f.receipt.Size(), Size: f.receipt.Size() + int64(len(f.data)),
 			}
 		}
