@@ -105,7 +105,8 @@ func (l *transfers) receiveImage(from *node, m *raftpb.Message, img *image, caus
 	n.garbled = nil
 	receipt.Told(n.pen, cause, from.id, int64(data.Len()))
 	slot := w.network.flights.Take()
-	*w.network.flights.At(slot) = flight{msg: m, image: img, from: from.id, to: n.id, receipt: receipt, data: data.Bytes()}
+	*w.network.flights.At(slot) = flight{msg: m, image: img, from: from.id, to: n.id, receipt: receipt, life: n.life,
+		data: data.Bytes()}
 	w.clock.Push(clock.Event{At: n.diskAt(int64(n.dial.Write)), Kind: evImage, Slot: slot, Member: uint32(n.id),
 		Life: n.life, Cause: cause})
 }

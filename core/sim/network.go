@@ -42,6 +42,7 @@ type flight struct {
 	msg           *raftpb.Message
 	image         *image // of a MsgSnap
 	receipt       *driver.Receipt
+	life          uint32 // of the process that receives it
 	data          []byte // of the image, still to be written
 	synced        bool   // the receipt is
 	sent, arrives int64

@@ -266,7 +266,7 @@ func (w *World) drawImages(s *picture.State) {
 			continue
 		}
 		index, m := f.msg.GetSnapshot().GetMetadata().GetIndex(), &s.Members[f.to-1]
-		if m.Alive && m.Commit < index {
+		if m.Alive && m.Commit < index && f.life == w.nodes[f.to-1].life {
 			m.Image = &picture.Image{
 				From: f.from, Index: index, Got: f.receipt.Size(), Size: f.receipt.Size() + int64(len(f.data)),
 			}
