@@ -89,6 +89,9 @@ func (w *Wear) damage(c *script.Command, file string, at, end int64) error {
 	if err := fs.Damage(file, from*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(stray[:], p) }); err != nil {
 		return err
 	}
+	if stray == [vfs.BlockSize]byte{} { // an earlier fault has zeroed it
+		return w.zero(file, to*vfs.BlockSize, vfs.BlockSize)
+	}
 	return fs.Damage(file, to*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(p, stray[:]) })
 }
 
