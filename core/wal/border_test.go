@@ -57,7 +57,7 @@ func TestRecordsAtTheBordersOfSectors(t *testing.T) {
 			n, _ := unframe(length)
 			_, head := promisedLen(data[start+frameBytes:])
 			beside := (before - frameBytes) % vfs.BlockSize // bytes behind the length field in its sector
-			room := beside
+			room := beside // for the header in one sector
 			if room == 0 {
 				room = vfs.BlockSize
 			}
@@ -86,9 +86,9 @@ func TestRecordsAtTheBordersOfSectors(t *testing.T) {
 				{"with a length that is too large", false, func(m *vfs.Mem) { relabel(m, n+8) }},
 				{"with a length that is too small", false, func(m *vfs.Mem) { relabel(m, n-8) }},
 				{"with a length far beyond the end", false, func(m *vfs.Mem) { relabel(m, n+1<<40) }},
-				{"without a header or a sector", beside < headBytes, func(m *vfs.Mem) { spoil(m); lose(m, 1) }},
+				{"without a header or a sector", room < headBytes, func(m *vfs.Mem) { spoil(m); lose(m, 1) }},
 				{"without a header", false, func(m *vfs.Mem) { spoil(m) }},
-				{"without a header, with a length far beyond the end", !grown && beside < headBytes,
+				{"without a header, with a length far beyond the end", !grown && room < headBytes,
 					func(m *vfs.Mem) { spoil(m); relabel(m, n+1<<40) }},
 			} {
 				hurt := m.Clone()

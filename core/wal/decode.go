@@ -231,9 +231,11 @@ func (d *decoder) torn(n int64, p []byte, reason string) error {
 		return d.corrupt("length field says %d bytes, the record itself %d", n, promised)
 	}
 	promised, head := promisedLen(p)
-	// The rest of the sector of a length field was written with it.
-	beside := (vfs.BlockSize - (d.offset+frameBytes)%vfs.BlockSize) % vfs.BlockSize
-	if head == 0 && beside >= headBytes && int64(len(p)) >= headBytes {
+	// The rest of the sector of a length field was written with it; if there is none, the header has a sector of its
+	// own, and a write that was under way has left it as it was, or whole.
+	beside := vfs.BlockSize - (d.offset+frameBytes)%vfs.BlockSize
+	written := beside < vfs.BlockSize || !zero(p[:min(len(p), vfs.BlockSize)])
+	if head == 0 && written && beside >= headBytes && int64(len(p)) >= headBytes {
 		return d.corrupt("%s, and no record begins behind its length field", reason)
 	}
 	if head == 0 || promised == n {
