@@ -226,6 +226,9 @@ func (g *Game) Draw(screen *ebiten.Image) {
 			g.arranged()
 		}
 	}
+	if g.scene.Leaving() {
+		g.nudge() // until it is gone
+	}
 	if runes, lacks := g.scene.Atlas.Wanted(); lacks {
 		g.loadAtlas(runes)
 		batch = g.scene.Draw(&g.view)

@@ -142,6 +142,9 @@ func (s *Scene) shelf(v *View) {
 	h.standing = true
 }
 
+// Leaving tells whether a lease that has ended is still to be seen for a moment.
+func (s *Scene) Leaving() bool { return len(s.shelves.gone) > 0 }
+
 // leave notes which leases are there no more. What another member does not have, or an earlier moment, has not ended.
 func (s *Scene) leave(v *View) {
 	h, l := &s.shelves, &v.Leases
