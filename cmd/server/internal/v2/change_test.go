@@ -78,7 +78,7 @@ func TestDecidedAnew(t *testing.T) {
 				}
 			}
 			do(race.first)
-			c.between = func() { do(race.meanwhile) }
+			c.meanwhile(func() { do(race.meanwhile) })
 			c.want(race.method, "/v2/keys"+race.path, race.form, race.status, race.body)
 		})
 	}
@@ -161,7 +161,7 @@ func TestLeasesGoWithTheirNodes(t *testing.T) {
 	settled(1)
 	c.ask("PUT", "/v2/keys/f?prevValue=x", "value=1&ttl=9") // refused before a lease is asked for
 	settled(1)
-	c.between = func() { c.must("PUT", "/v2/keys/f", "value=2") }
+	c.meanwhile(func() { c.must("PUT", "/v2/keys/f", "value=2") })
 	c.ask("PUT", "/v2/keys/f?prevValue=1", "value=3&ttl=9") // refused when there is one
 	settled(0)
 	c.must("PUT", "/v2/keys/f", "value=1&ttl=9")

@@ -50,6 +50,14 @@ func newFake() *fake {
 	return &fake{state: s, changed: make(chan struct{}), leases: map[int64]bool{}, members: membership.New(1)}
 }
 
+// meanwhile has something done between the decision of the next transaction that writes and the transaction. The sweep
+// asks, too.
+func (f *fake) meanwhile(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.between = do
+}
+
 func (f *fake) Ask(ctx context.Context, c api.Call) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
