@@ -57,7 +57,7 @@ func TestRecordsAtTheBordersOfSectors(t *testing.T) {
 			n, _ := unframe(length)
 			_, head := promisedLen(data[start+frameBytes:])
 			beside := (before - frameBytes) % vfs.BlockSize // bytes behind the length field in its sector
-			room := beside // for the header in one sector
+			room := beside                                  // where the header can lie in one sector
 			if room == 0 {
 				room = vfs.BlockSize
 			}
