@@ -59,7 +59,8 @@ func (p *Proxy) register() *roster {
 		r.running.Go(func() {
 			for p.ctx.Err() == nil {
 				if err := run(); p.ctx.Err() == nil {
-					p.log.Warn("the register of proxies is lost for now", zap.String("prefix", p.cfg.ResolverPrefix), zap.Error(err))
+					p.log.Warn("the register of proxies was lost and is begun again",
+						zap.String("prefix", p.cfg.ResolverPrefix), zap.Error(err))
 				}
 				tasks.Sleep(rosterPause, p.ctx.Done())
 			}
