@@ -7,12 +7,14 @@
 //   - By the leader, for the revisions of the last compactions, of which all have kept the sum: the majority is right
 //     (Compactions).
 //
-// Hashes can be compared only where the history begins at one revision.
+// Hashes can be compared only where the history begins at one revision, and where a compaction and HashKV before it sum
+// the same (mvcc.CompactHash).
 //
 //	var c audit.Compactions
 //	c.Begin(audit.Kept(store))
 //	for own, ok := c.Next(); ok; own, ok = c.Next() {
-//		for _, culprit := range c.Judge(self, answersTo(audit.Question(own.Revision))) {
+//		culprits, _ := c.Judge(self, answersTo(audit.Question(own.Revision)))
+//		for _, culprit := range culprits {
 //			propose(culprit.Alarm())
 //		}
 //	}

@@ -4,6 +4,6 @@
 //
 //	c := checkup.New(evDue, evHeard, clock, host, passing, judge, &cfg.Audits)
 //	c.Due(&event)      // when an event of that kind comes
-//	c.Heard(&event)    // so
+//	c.Heard(&event)    // when an event of that kind comes: an own question has its answer
 //	c.Back(n, reply)   // false: it is the answer to somebody else's question
 package checkup
