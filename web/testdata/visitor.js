@@ -243,7 +243,8 @@
       );
     }
     const words = document.body.innerText;
-    for (const odd of ['undefined', 'NaN', '[object']) if (words.includes(odd)) bad.push(`somewhere it says ${odd}`);
+    for (const odd of ['undefined', 'NaN', '[object'])
+      for (const line of words.split('\n')) if (line.includes(odd)) bad.push(`it says ${odd} in "${line}"`);
     const key = words.match(new RegExp(`(?<![\\w./-])(${rooms})\\.[a-z]+[A-Z]?\\w*`));
     if (key) bad.push(`a key instead of words: ${key[0]}`);
     return [...bad, ...drawnIs(s, d)];
