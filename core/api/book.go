@@ -32,8 +32,10 @@ type Config struct {
 	MemberID, ClusterID uint64
 	Tick                time.Duration // 100 ms
 	ElectionTicks       int           // 10
-	// Epoch tells one life of this member from its others (consensus.Config.Epoch).
-	Epoch  uint64
+	// FirstID is where the ids of this life's proposals begin (consensus.IDs).
+	FirstID uint64
+	// Began is the time of day at the start, in milliseconds since 1970: ids of members that are added are made of it.
+	Began  uint64
 	Tracer *trace.Tracer
 	// TraceValues: events tell the values of pairs, too, cut short. A recording of a real cluster has none.
 	TraceValues bool
@@ -120,7 +122,7 @@ func NewBook(cfg Config, node *consensus.Node, info Info) *Book {
 		info.Auth = auth.New()
 	}
 	return &Book{
-		cfg: cfg, node: node, t: cfg.Tracer, ids: consensus.NewIDs(cfg.MemberID, cfg.Epoch),
+		cfg: cfg, node: node, t: cfg.Tracer, ids: consensus.NewIDs(cfg.FirstID),
 		requests: map[uint64]*pending{}, proposals: map[uint64]*pending{},
 		revision: info.Revision, compactRevision: info.CompactRevision, members: info.Members, alarms: info.Alarms,
 		auth: info.Auth, tokens: auth.NewTokens(cfg.TokenTTL),

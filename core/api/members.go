@@ -48,7 +48,7 @@ func (b *Book) changeMembers(p *pending) {
 
 // clock is the time of the wall in seconds, as far as the member can know it.
 func (b *Book) clock() int64 {
-	return int64(b.cfg.Epoch/1000) + int64(time.Duration(b.now)/time.Second)
+	return int64(b.cfg.Began/1000) + int64(time.Duration(b.now)/time.Second)
 }
 
 // connectedFor counts the members, this one among them, to which this one has been connected for so long.

@@ -35,10 +35,9 @@ type Config struct {
 	// can be. What is committed and cannot be applied stops the whole cluster for good. Nil accepts everything that
 	// raft does.
 	CheckProposal func(*raftpb.Entry) error
-	// Epoch tells one life of this member from its others: ids of reads are unique as long as it never goes back.
-	// Milliseconds of a clock at start are good.
-	Epoch  uint64
-	Tracer *trace.Tracer
+	// FirstID is where the ids of this life begin (IDs): a random number.
+	FirstID uint64
+	Tracer  *trace.Tracer
 }
 
 func (c Config) withDefaults() Config {

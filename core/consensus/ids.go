@@ -1,26 +1,25 @@
 package consensus
 
-// IDs makes numbers that no other member and no other life of this member makes, in the layout of etcd's:
-//
-//	| 2 bytes      | 6 bytes                             |
-//	| member id    | (epoch in ms << 8) + 1, 2, 3 ...    |
-//
-// It stays unique across restarts as long as a life of a member takes fewer than 256 numbers a millisecond on average.
-type IDs struct{ prefix, next uint64 }
+// IDs makes the numbers of one life of a member: consecutive ones. What was proposed or asked by an earlier life may
+// still be under way, so a life begins at a number of its own, drawn at random from 64 bits: a clock that goes back
+// over a restart would have it meet the numbers of the life before.
+type IDs struct{ next uint64 }
 
-const idCounterBits = 48
+// idsOfALife is more than a life takes: 40 years of 100,000 a second.
+const idsOfALife = 1 << 47
 
-// NewIDs starts after epoch, a clock in milliseconds.
-func NewIDs(member, epoch uint64) IDs {
-	return IDs{prefix: member << idCounterBits, next: epoch << 8 & (1<<idCounterBits - 1)}
-}
+// NewIDs starts behind first.
+func NewIDs(first uint64) IDs { return IDs{next: first} }
 
-// Next is the next number.
+// Next is the next number, never 0.
 func (g *IDs) Next() uint64 {
 	g.next++
-	return g.prefix | g.next&(1<<idCounterBits-1)
+	if g.next == 0 {
+		g.next++
+	}
+	return g.next
 }
 
-// Ours tells whether a member with this id may have made the number. Two members can share the last two bytes of
-// their ids, so this narrows, and does not prove.
-func Ours(member, id uint64) bool { return id>>idCounterBits == member&0xffff }
+// Ours tells whether the life that started behind first may have made the number. That of another member can lie in
+// the same range, so this narrows, and does not prove.
+func Ours(first, id uint64) bool { return id-first <= idsOfALife }

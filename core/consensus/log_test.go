@@ -251,24 +251,17 @@ func TestBootWritesTheTermOfTheLog(t *testing.T) {
 }
 
 func TestIDs(t *testing.T) {
-	a, b, later := NewIDs(0x1234_0001, 1000), NewIDs(0x1234_0002, 1000), NewIDs(0x1234_0001, 1001)
-	seen := map[uint64]bool{}
-	for range 255 {
-		for _, g := range []*IDs{&a, &b, &later} {
+	for _, first := range []uint64{0, 0x1234_0001, 1<<64 - 100} {
+		g, seen := NewIDs(first), map[uint64]bool{0: true}
+		for range 300 {
 			id := g.Next()
 			if seen[id] {
-				t.Fatalf("%x twice", id)
+				t.Fatalf("%x is none, or twice", id)
 			}
 			seen[id] = true
-		}
-	}
-	if id := a.Next(); !Ours(0x1234_0001, id) || Ours(0x1234_0002, id) {
-		t.Errorf("whose is %x?", id)
-	}
-	wrap := NewIDs(7, 1<<40-1) // the counter runs into the member's bytes
-	for range 300 {
-		if id := wrap.Next(); !Ours(7, id) {
-			t.Fatalf("%x is nobody's", id)
+			if !Ours(first, id) || Ours(first+1<<48, id) || Ours(first-1<<48, id) {
+				t.Errorf("whose is %x?", id)
+			}
 		}
 	}
 }

@@ -130,7 +130,7 @@ func New(cfg Config, boot Boot) (*Node, error) {
 	n.traceConf()
 	n.t.Emit(trace.Event{Kind: trace.CommitAdvanced, Index: n.commit, Term: n.term})
 	n.tell = n.tellProgress
-	n.reads.ids = NewIDs(cfg.ID, cfg.Epoch)
+	n.reads.ids = NewIDs(cfg.FirstID)
 	n.retention = retention{mark: log.base, marking: log.base, writtenTerm: n.term, writtenVote: n.vote}
 	n.dirty = true
 	n.persistRecoveredTerm(boot.HardState.GetTerm())

@@ -272,7 +272,7 @@ func (l *lab) boot(b *bench) error {
 	b.picture = &picture{of: map[uint64]string{}}
 	b.stream = trace.NewStream(b.events, b.picture)
 	cfg := l.cfg
-	cfg.ID, cfg.Epoch, cfg.Tracer = b.id, uint64(l.now), trace.NewTracer(b.stream, b.id)
+	cfg.ID, cfg.FirstID, cfg.Tracer = b.id, b.id<<labIDBits|uint64(l.now)<<8, trace.NewTracer(b.stream, b.id)
 	if image, ok := b.images[b.mark.GetIndex()]; ok && b.durable.at.Index < b.mark.GetIndex() {
 		b.durable = image.clone()
 	}
@@ -568,8 +568,11 @@ func (l *lab) events(b *bench, without string) {
 	}
 }
 
+// labIDBits: above them stands whose life it is, for people to read.
+const labIDBits = 48
+
 func idText(id uint64) string {
-	return fmt.Sprintf("%d.%d", id>>idCounterBits, id&(1<<idCounterBits-1))
+	return fmt.Sprintf("%d.%d", id>>labIDBits, id&(1<<labIDBits-1))
 }
 
 func entryText(e *raftpb.Entry) string {

@@ -68,6 +68,7 @@ type machine struct {
 	lag     bool // the store does nothing
 	waiting []consensus.ApplyBatch
 	quota   int64
+	first   uint64 // where the ids of this life begin
 }
 
 // origin is who has passed a request on.
@@ -131,8 +132,9 @@ func (m *machine) start() {
 	}
 	must(t, err)
 	m.wal = w
+	m.first += m.id<<48 + 1<<32
 	cfg := member.Config{
-		Config: consensus.Config{ID: m.id, Epoch: uint64(m.c.now / trace.Instant(time.Millisecond)), Tracer: m.tracer},
+		Config: consensus.Config{ID: m.id, FirstID: m.first, Tracer: m.tracer},
 		Self: duty.Self{
 			Name: fmt.Sprintf("infra%d", m.id), ClusterVersion: "3.7.0",
 			ClientURLs: []string{fmt.Sprintf("http://10.0.0.%d:2379", m.id)},
@@ -345,7 +347,7 @@ func (m *machine) apply(a consensus.ApplyBatch) {
 		return
 	}
 	r := m.store.Apply(store.ApplyContext{
-		WithPrev: m.member.WantsPrev(), Proposer: func(id uint64) bool { return consensus.Ours(m.id, id) },
+		WithPrev: m.member.WantsPrev(), Proposer: m.member.Proposed,
 	}, a.Entries)
 	m.step(member.Input{Kind: member.Applied, Ticket: a.Ticket, Result: r})
 	for m.store.Housekeep(100) {

@@ -35,6 +35,7 @@ type Config struct {
 	TraceValues bool
 	// LooseReconfig: members are added and removed without a look at whether a quorum would be there afterwards.
 	LooseReconfig bool
+	Began         uint64 // api.Config.Began
 	// NewID names a member that is added at a time in seconds; nil = as etcd does.
 	NewID func(peerURLs []string, seconds int64) uint64
 	// LeaseCheckpointInterval is how long a lease runs before what is left of it is written to the log; negative = never.
@@ -104,7 +105,8 @@ func New(cfg Config, boot consensus.Boot, info StoreInfo, now trace.Instant) (*M
 	}, info.Leases)
 	m.book = api.NewBook(api.Config{
 		Limits: cfg.Limits, MemberID: cfg.ID, ClusterID: cfg.ClusterID, Tick: cfg.TickInterval,
-		ElectionTicks: cfg.ElectionTicks, Epoch: cfg.Epoch, Tracer: cfg.Tracer, TraceValues: cfg.TraceValues,
+		ElectionTicks: cfg.ElectionTicks, FirstID: cfg.FirstID, Began: cfg.Began,
+		Tracer: cfg.Tracer, TraceValues: cfg.TraceValues,
 		LooseReconfig: cfg.LooseReconfig, NewID: cfg.NewID,
 	}, node, api.Info{
 		Revision: info.Revision, CompactRevision: info.CompactRevision, Members: info.Members, Alarms: info.Alarms,
@@ -444,6 +446,10 @@ func (m *Member) Held(dst []limits.Use) []limits.Use {
 
 // WantsPrev tells whether the store should look up previous pairs when it applies (store.ApplyContext.WithPrev).
 func (m *Member) WantsPrev() bool { return m.hub.WantsPrev() }
+
+// Proposed tells whether the entry with this id was probably proposed here (consensus.Ours). It may be asked from any
+// goroutine.
+func (m *Member) Proposed(id uint64) bool { return consensus.Ours(m.cfg.FirstID, id) }
 
 // Leader is the member that is known to lead, 0 if none; Header is the identity of an answer that is made now. Both
 // are as of the last Poll, and free.

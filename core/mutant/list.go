@@ -180,6 +180,9 @@ const (
 	DifferenceOverlooked
 	MajorityBlamed
 
+	// Ids.
+	IDsByClock
+
 	count
 )
 
@@ -210,6 +213,7 @@ const (
 	Defrags         // databases are defragmented, and disks refuse a step of that
 	Notes           // as Snapshots, and processes end in the middle of noting a received one
 	Audits          // members are compared, and last one is given a pair that the others do not have
+	Clocks          // clocks are wrong, and members crash under load
 )
 
 // Convicted tells whether the invariant of that number may catch the mutant.

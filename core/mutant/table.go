@@ -696,4 +696,10 @@ var table = [count]Info{
 		Story:    "of a compaction that members remember in two ways the more are blamed",
 		Convicts: []int{invariant.Corrupt},
 	},
+
+	IDsByClock: {
+		Name: "ids-by-clock", Source: "found by this simulator", Seeds: 100, Needs: Clocks,
+		Story:    "the ids of a process's requests begin with the time of day",
+		Convicts: []int{invariant.NoPanic, invariant.Linearizable},
+	},
 }

@@ -43,6 +43,9 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 		cfg.Always = []string{"note", "pause", "partition"}
 	case mutant.Audits:
 		cfg.Audits = sim.Audits{Leading: time.Duration(seed%2) * 3 * time.Second, Compactions: 2 * time.Second, Wrong: true}
+	case mutant.Clocks:
+		cfg.Workload.Rate, cfg.Workload.Clients = 200, 10
+		cfg.Always = []string{"clock", "crash"}
 	case mutant.Elections:
 		cfg.Members, cfg.TickEvery, cfg.Always = 3, 20*time.Millisecond, []string{"coup"}
 	}

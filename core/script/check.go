@@ -133,18 +133,27 @@ func checkMessage(c *Command) error {
 	return nil
 }
 
-// ClockStep is the name of a clock command that turns the time of day.
-const ClockStep = "step"
+// The names of clock commands that are about the time of day.
+const (
+	ClockStep = "step" // it jumps by the value
+	ClockLost = "lost" // it begins anew at each start of the member from now on
+)
 
 func checkClock(c *Command) (err error) {
-	if c.Name != ClockStep {
-		_, err = c.Rate()
-		return err
+	switch c.Name {
+	case ClockStep:
+		if _, err = c.Duration(); err != nil {
+			return fmt.Errorf("script: clock: step %q is not a duration", c.Value)
+		}
+		return nil
+	case ClockLost:
+		if c.Value != "" {
+			return fmt.Errorf("script: clock: a lost time of day has no value %q", c.Value)
+		}
+		return nil
 	}
-	if _, err = c.Duration(); err != nil {
-		return fmt.Errorf("script: clock: step %q is not a duration", c.Value)
-	}
-	return nil
+	_, err = c.Rate()
+	return err
 }
 
 // Rate reads the value of a clock command: ticks for each tick of a right clock.

@@ -80,10 +80,10 @@ func (n *node) format(peers []consensus.Peer) error {
 	}
 }
 
-// birth is what the log of a first member begins with.
+// birth is what the log of a first member begins with; that of one that joins knows no peers.
 func birth(n *node, peers []consensus.Peer) (b driver.Birth, err error) {
 	b.Metadata, err = (&pb.WALMetadata{NodeID: new(n.id), ClusterID: new(uint64(clusterID))}).MarshalVT()
-	if err == nil {
+	if err == nil && peers != nil {
 		b.Entries, b.HardState, err = consensus.Bootstrap(peers)
 	}
 	return b, err
@@ -174,7 +174,7 @@ func memberConfig(n *node) member.Config {
 		Config: consensus.Config{
 			ID: n.id, ElectionTicks: w.cfg.ElectionTicks, HeartbeatTicks: w.cfg.HeartbeatTicks,
 			SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries,
-			Epoch: epoch(n), Tracer: n.tracer, NoPreVote: w.cfg.NoPreVote, NoCheckQuorum: w.cfg.NoCheckQuorum,
+			FirstID: firstID(n), Tracer: n.tracer, NoPreVote: w.cfg.NoPreVote, NoCheckQuorum: w.cfg.NoCheckQuorum,
 		},
 		Limits: api.Limits{SlowRequest: -1},
 		Self: duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"},

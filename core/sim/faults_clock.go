@@ -1,23 +1,26 @@
 package sim
 
 import (
-	"time"
-
+	"vitrine/core/mutant"
 	"vitrine/core/script"
+	"vitrine/core/sim/dice"
 )
 
 // Clocks: the ticks of a member may come at another rate than those of others,
 // and the time of day that its system tells may be anything.
 
 func turnClock(n *node, c *script.Command, _ uint64) {
-	if c.Name == script.ClockStep {
+	switch c.Name {
+	case script.ClockStep:
 		d, _ := c.Duration() // it was valid
-		n.wall += int64(d)
-		return
+		n.day.Step(d)
+	case script.ClockLost:
+		n.day.Lose()
+	default:
+		rate, _ := c.Rate()
+		n.tickEvery = n.world.tickAt(rate)
+		n.clockSet()
 	}
-	rate, _ := c.Rate()
-	n.tickEvery = n.world.tickAt(rate)
-	n.clockSet()
 }
 
 // tickAt is how long a tick takes on a clock of that rate.
@@ -25,9 +28,13 @@ func (w *World) tickAt(rate float64) int64 {
 	return max(1, int64(float64(w.cfg.TickEvery)/rate))
 }
 
-// epoch tells a life of a member from its earlier ones: by the time of day, as
-// a server does, and by the number of its starts, for lives of a millisecond.
-func epoch(n *node) uint64 {
+// firstID is where the ids of a process begin. A server draws it at random from all numbers; here it is one that people
+// can read, whose first bytes are the member's.
+func firstID(n *node) uint64 {
 	w := n.world
-	return uint64((w.clock.Now+n.wall)/int64(time.Millisecond)) + uint64(n.starts)
+	drawn := dice.Mix(w.cfg.Seed^dice.Mix(n.id<<32|uint64(n.starts))) >> 32
+	if day := n.day.Start(w.clock.Now); mutant.On(mutant.IDsByClock) {
+		drawn = day << 8
+	}
+	return n.id<<48 | drawn
 }

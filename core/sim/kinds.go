@@ -1,8 +1,6 @@
 package sim
 
-import (
-	"vitrine/core/sim/clock"
-)
+import "vitrine/core/sim/clock"
 
 // What events in the queue do when their time comes.
 

@@ -79,7 +79,7 @@ type node struct {
 
 	wear          *disk.Wear
 	tickEvery     int64 // its clock's idea of Config.TickEvery
-	wall          int64 // its time of day minus the world's
+	day           clock.Day
 	busy          diskActivity
 	dial          Disk             // this disk's figures
 	slowest       time.Duration    // that a sync of it has been

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"vitrine/core/consensus"
 	"vitrine/core/driver"
 	"vitrine/core/invariant"
 	"vitrine/core/member"
-	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
@@ -47,7 +45,7 @@ func (w *World) addNode(id uint64) *node {
 	}
 	n.logLane.of, n.storeLane.of, n.readLane.of, n.transfers.of, n.gauges.of = n, n, n, n, n
 	n.wear = disk.New(n, w.clock, n.disk)
-	n.proposed = func(request uint64) bool { return consensus.Ours(id, request) }
+	n.proposed = func(request uint64) bool { return n.member.Proposed(request) }
 	w.nodes = append(w.nodes, n)
 	if len(w.nodes) <= cfg.Members {
 		w.ids = append(w.ids, id)
@@ -64,10 +62,7 @@ func (w *World) join(id uint64) {
 	n.fs = vfs.NewMem()
 	d := filesOf(n)
 	d.Tracer = nil
-	started, err := d.Start(func() (b driver.Birth, err error) {
-		b.Metadata, err = (&pb.WALMetadata{NodeID: new(id), ClusterID: new(uint64(clusterID))}).MarshalVT()
-		return b, err
-	})
+	started, err := d.Start(func() (driver.Birth, error) { return birth(n, nil) })
 	if err == nil {
 		err = started.Close()
 	}

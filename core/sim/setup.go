@@ -1,8 +1,6 @@
 package sim
 
-import (
-	"vitrine/core/sim/setup"
-)
+import "vitrine/core/sim/setup"
 
 // What a world is built from, under the names by which its users know it.
 type (

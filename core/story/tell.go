@@ -249,8 +249,11 @@ func (t *Teller) command(e *trace.Event, line *Line) {
 		line.Kind, line.Name = "fails", c.Name
 	case script.Clock:
 		line.Kind, line.Text = "clockRate", c.Value
-		if c.Name == script.ClockStep {
+		switch c.Name {
+		case script.ClockStep:
 			line.Kind = "clockStep"
+		case script.ClockLost:
+			line.Kind = "clockLost"
 		}
 	case script.Set:
 		line.Kind, line.Name, line.Text = "set", c.Name, settingText(&c)

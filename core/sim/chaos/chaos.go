@@ -236,12 +236,14 @@ func powerFailure(id, bits uint64) script.Command {
 	return c
 }
 
-// drawClock inflicts a clock fault: a rate between a half and twice, or a step
-// of the time of day of up to an hour.
+// drawClock inflicts a clock fault: a rate between a half and twice, a step of the
+// time of day of up to an hour, or one that is lost at each start.
 func (x *Chaos) drawClock(id, how, long uint64) {
 	c := script.Command{Cmd: script.Clock, Member: id}
 	if how%2 == 0 {
 		c.Value = formatFloat(float64(50+how>>8%151) / 100)
+	} else if how>>9%4 == 0 {
+		c.Name = script.ClockLost
 	} else {
 		step := spread(long, 10*time.Millisecond, time.Hour)
 		if how>>8%2 == 0 {

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"vitrine/cmd/server/internal/disk"
@@ -79,7 +80,8 @@ func (n *Node) assemble(boot consensus.Boot) error {
 		}
 	}
 	cfg := n.cfg.Config
-	cfg.ID, cfg.ClusterID, cfg.Epoch = n.id, n.cluster, uint64(time.Now().UnixMilli())
+	cfg.ID, cfg.ClusterID = n.id, n.cluster
+	cfg.FirstID, cfg.Began = rand.Uint64(), uint64(time.Now().UnixMilli())
 	cfg.Watch.FragmentBytes = cfg.MaxRequestBytes + limits.RequestOverheadBytes
 	cfg.Tracer = n.begin(n.flight.core, n.flight.apply.Caused())
 	m, err := member.New(cfg, boot, info, n.Now())

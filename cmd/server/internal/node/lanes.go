@@ -45,15 +45,12 @@ func (n *Node) applyAll() {
 					return
 				}
 			} else {
-				in.Result = n.disk.Apply(b, n.wantsPrev.Load(), n.ours)
+				in.Result = n.disk.Apply(b, n.wantsPrev.Load(), n.member.Proposed)
 			}
 			n.inbox.put(in)
 		}
 	}
 }
-
-// ours tells whether the proposal was probably made here: the id's first bytes are the member's.
-func (n *Node) ours(id uint64) bool { return consensus.Ours(n.id, id) }
 
 // sleep waits; false means that the node is stopping.
 func (n *Node) sleep(d time.Duration) bool { return tasks.Sleep(d, n.stopping) }
