@@ -195,7 +195,9 @@ func TestSpareOfAnotherSize(t *testing.T) {
 	if err := failed.cut(); !errors.Is(err, full) {
 		t.Errorf("a spare that cannot grow: %v", err)
 	}
-	w.spare.file = spare
+	var err error
+	w.spare.file, err = m.OpenReadWrite(spare.Name()) // it was closed
+	check(t, err)
 	for len(w.Segments()) < 2 {
 		check(t, w.Append(nil, entries(1, index, 5)))
 		index += 5

@@ -446,3 +446,34 @@ func TestFailedWriteIsTakenBack(t *testing.T) {
 		}
 	}
 }
+
+// TestLifeHoldsNothingAfterAFailure: whichever operation of a log's life fails, what is open is closed with the log.
+func TestLifeHoldsNothingAfterAFailure(t *testing.T) {
+	eio := errors.New("input/output error")
+	total := 0
+	for n := -1; n < total; n++ {
+		at, call, failed := 0, "", ""
+		fault := func(what, name string) error {
+			if at++; at == n+1 {
+				failed = what + " of " + path.Base(name)
+				return eio
+			}
+			return nil
+		}
+		var l *ledger // of the last process; the power took the one before
+		w, err := lived(vfs.NewMem(), &call, func(m vfs.FS) vfs.FS {
+			l = newLedger(vfs.WithFaults(m, func(op vfs.Op) error { return fault(op.Kind.String(), op.Path) }), fault)
+			return l
+		})
+		if w != nil && err != nil {
+			w.Close()
+		}
+		if n < 0 {
+			check(t, err)
+			total = at
+		}
+		if len(l.held) > 0 {
+			t.Errorf("operation %d of %d, %s, in %s: %v; held afterwards: %v", n, total, failed, call, err, l.held)
+		}
+	}
+}

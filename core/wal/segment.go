@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -106,19 +107,9 @@ func (w *WAL) cut() error {
 		return err
 	}
 	next := Segment{Seq: w.last().Seq + 1, Index: w.lastIndex + 1}
-	head, err := w.writeHead(f, next.Seq)
-	if err != nil {
-		return err
-	}
-	invariant.Assert(head > 0 && head%frameBytes == 0, "wal: a segment without a head")
 	next.Name = segmentName(next.Seq, next.Index)
-	if err := w.fs.Rename(f.Name(), w.path(next.Name)); err != nil {
-		return err
-	}
-	if err := w.syncDir(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
+	head, err := w.begun(f, next)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	if err := w.tail.Close(); err != nil {
@@ -137,6 +128,18 @@ func (w *WAL) cut() error {
 	return nil
 }
 
+// begun writes the head of a segment, and gives the file its name when that is durable.
+func (w *WAL) begun(f vfs.File, next Segment) (head int64, err error) {
+	if head, err = w.writeHead(f, next.Seq); err != nil {
+		return 0, err
+	}
+	invariant.Assert(head > 0 && head%frameBytes == 0, "wal: a segment without a head")
+	if err := w.fs.Rename(f.Name(), w.path(next.Name)); err != nil {
+		return 0, err
+	}
+	return head, w.syncDir()
+}
+
 // blank returns a file that reads as zeros up to a segment's size, and how much
 // of it is physically written: the spare if it is ready, else a new one.
 func (w *WAL) blank() (vfs.File, int64, error) {
@@ -145,7 +148,7 @@ func (w *WAL) blank() (vfs.File, int64, error) {
 		w.spare = nil
 		if s.size < w.o.SegmentBytes {
 			if err := s.file.Preallocate(w.o.SegmentBytes); err != nil {
-				return nil, 0, err
+				return nil, 0, errors.Join(err, s.file.Close())
 			}
 		}
 		return s.file, s.size, nil // writeHead syncs all of it
@@ -154,7 +157,10 @@ func (w *WAL) blank() (vfs.File, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	return f, 0, f.Preallocate(w.o.SegmentBytes)
+	if err := f.Preallocate(w.o.SegmentBytes); err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, 0, nil
 }
 
 // spare is a released segment that is being overwritten with zeros, a stretch
