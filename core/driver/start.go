@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 
 	"vitrine/core/backend"
@@ -67,7 +68,9 @@ func (d *Disk) Start(birth func() (Birth, error)) (*Started, error) {
 			return nil, errors.Join(fmt.Errorf("cannot make a cluster of one: %w", err), s.Close())
 		}
 	}
-	if err := d.DropImages(s.State.Store.Backend.Durable().Index); err != nil {
+	// The log has the image that it asks for. What else there is was received by a process that ended before its log
+	// did ask, and no later one will: raft receives another.
+	if err := d.DropImages(math.MaxUint64); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.started(d.Tracer)
