@@ -34,6 +34,9 @@ func (n *Node) collect() {
 	}
 	for n.dirty {
 		n.dirty = false
+		if !n.raw.HasReady() { // it costs little, and half of what raft is given changes nothing that shows
+			break
+		}
 		rd := n.raw.Ready()
 		oldLead := n.lead
 		n.observe(&rd)

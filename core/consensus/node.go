@@ -213,9 +213,9 @@ func (n *Node) Propose(data [][]byte) error {
 	if len(data) == 0 {
 		return nil
 	}
-	entries := make([]*raftpb.Entry, len(data))
+	entries, made := make([]*raftpb.Entry, len(data)), make([]raftpb.Entry, len(data))
 	for i, d := range data {
-		entries[i] = &raftpb.Entry{Data: d}
+		made[i].Data, entries[i] = d, &made[i]
 	}
 	n.dirty = true
 	return n.raw.Step(&raftpb.Message{

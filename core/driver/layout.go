@@ -33,13 +33,14 @@ func At(data, walDir string) Layout {
 }
 
 const (
+	database       = "db"
 	imageSuffix    = ".snap.db"
 	receivedPrefix = "tmp"
 	copyPrefix     = "db.tmp"
 )
 
 // DB is the database.
-func (l Layout) DB() string { return path.Join(l.Snap, "db") }
+func (l Layout) DB() string { return path.Join(l.Snap, database) }
 
 // Image is the received database that stands at index.
 func (l Layout) Image(index uint64) string {

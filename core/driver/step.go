@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -149,13 +148,13 @@ func (s Step) Writes() bool {
 // within names what the log or the database itself is about to do: they have no
 // hooks of their own, their operations tell.
 func (l Layout) within(op vfs.Op) Step {
-	if op.Kind == vfs.OpSyncData && op.Path == l.DB() {
+	if name, ok := op.In(l.Snap); ok && name == database && op.Kind == vfs.OpSyncData {
 		return CommitSync
 	}
-	if path.Dir(op.Path) != l.WAL && op.Path != l.WAL {
+	name, ok := op.In(l.WAL)
+	if !ok {
 		return NoStep
 	}
-	name := path.Base(op.Path)
 	segment, aside := strings.HasSuffix(name, ".wal"), strings.HasSuffix(name, ".tmp")
 	switch op.Kind {
 	case vfs.OpTruncate:

@@ -59,7 +59,6 @@ type flight struct {
 // network carries messages between members.
 type network struct {
 	w       *World
-	links   map[[2]uint64]*link // by the ids of its ends; for look-ups only
 	flights clock.Slab[flight]
 	turns   uint64 // events that end flights, so far
 
@@ -67,15 +66,17 @@ type network struct {
 	sending   int   // so many messages were sent
 }
 
-func newNetwork(w *World) *network { return &network{w: w, links: map[[2]uint64]*link{}} }
+func newNetwork(w *World) *network { return &network{w: w} }
 
 // link is one direction between two machines. It is there when it is first asked for.
 func (x *network) link(from, to *node) *link {
-	ends := [2]uint64{from.id, to.id}
-	l := x.links[ends]
+	for uint64(len(from.links)) <= to.id {
+		from.links = append(from.links, nil)
+	}
+	l := from.links[to.id]
 	if l == nil {
 		l = &link{dice: dice.New(x.w.cfg.Seed, dice.Network, from.id<<8|to.id).At(&x.w.clock.Now)}
-		x.links[ends] = l
+		from.links[to.id] = l
 	}
 	return l
 }

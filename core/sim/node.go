@@ -84,6 +84,7 @@ type node struct {
 	dial          Disk             // this disk's figures
 	slowest       time.Duration    // that a sync of it has been
 	apply         int64            // how long applying a batch takes
+	links         []*link          // to others, by their numbers, which are small; see network.link
 	heard         map[uint64]int64 // by member: when its last message came; for look-ups only
 	votes         map[uint64]bool  // answers to a candidate, granted or refused
 	connections   roster.Connections

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 )
@@ -236,11 +237,7 @@ func (c *content) crashSize(r *rand.Rand, keep uint64) int64 {
 	return c.size
 }
 
+// zero tells whether all bytes are 0: the first is, and each is as the one before it.
 func zero(p []byte) bool {
-	for _, b := range p {
-		if b != 0 {
-			return false
-		}
-	}
-	return true
+	return len(p) == 0 || p[0] == 0 && bytes.Equal(p[1:], p[:len(p)-1])
 }

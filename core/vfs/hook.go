@@ -3,6 +3,7 @@ package vfs
 import (
 	"errors"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -44,6 +45,16 @@ type Op struct {
 	Path   string
 	Offset int64 // bytes; of reads and writes
 	Size   int64 // bytes read, written, reserved, or truncated to
+}
+
+// In tells whether the operation is on something in a directory, and its name there, or on the directory itself, ""
+// then. Both paths are clean.
+func (op *Op) In(dir string) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(op.Path, dir)
+	if !ok || rest == "" {
+		return "", ok
+	}
+	return rest[1:], strings.LastIndexByte(rest, '/') == 0
 }
 
 // ShortWrite is an error for WithFaults: the write leaves its first Bytes

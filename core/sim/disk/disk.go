@@ -10,7 +10,6 @@ package disk
 
 import (
 	"errors"
-	"path"
 
 	"vitrine/core/driver"
 	"vitrine/core/script"
@@ -113,7 +112,7 @@ func (w *Wear) Before(op vfs.Op) error {
 			w.machine.WroteOn(op, w.Hit)
 		}
 	}
-	if path.Dir(op.Path) != logDir && op.Path != logDir {
+	if _, ok := op.In(logDir); !ok {
 		return nil // the errors below are the log's
 	}
 	switch op.Kind {
