@@ -46,7 +46,7 @@ func (a Applied) merge(next Applied) Applied {
 // overlay lists the meta pairs that the position stands for, in key order. An
 // index or term of 0 means that none was ever applied and is not written.
 func (a Applied) overlay() []entry {
-	var all []entry
+	all := make([]entry, 0, 3)
 	if a.ConfState != nil {
 		all = append(all, entry{key: []byte(metaConfState), value: encodeConfState(a.ConfState)})
 	}

@@ -85,13 +85,13 @@ func (b *buffer) image() *buffer {
 // list is every change in bucket and key order, each key once, with the
 // position among them.
 func (b *buffer) list() []Op {
-	ops := make([]Op, 0, b.ops+3)
-	for bucket := Key; bucket < buckets; bucket++ {
-		add := func(e entry) bool {
-			ops = append(ops, Op{Bucket: bucket, Delete: e.deleted, Key: e.key, Value: e.value})
-			return true
-		}
-		m := merger{sources: b.sources(nil, bucket, nil, nil)}
+	ops, bucket, m := make([]Op, 0, b.ops+3), Key, merger{}
+	add := func(e entry) bool {
+		ops = append(ops, Op{Bucket: bucket, Delete: e.deleted, Key: e.key, Value: e.value})
+		return true
+	}
+	for ; bucket < buckets; bucket++ {
+		m.sources = b.sources(m.sources[:0], bucket, nil, nil)
 		m.drain(nil, add)
 	}
 	return ops

@@ -126,7 +126,7 @@ func (m *merger) skip(key []byte) {
 // drain hands out the entries before key limit (nil: all) until fn returns
 // false, and says whether it never did.
 func (m *merger) drain(limit []byte, fn func(entry) bool) bool {
-	for {
+	for len(m.sources) > 0 {
 		e, ok := m.peek()
 		if !ok || (limit != nil && bytes.Compare(e.key, limit) >= 0) {
 			return true
@@ -136,6 +136,7 @@ func (m *merger) drain(limit []byte, fn func(entry) bool) bool {
 			return false
 		}
 	}
+	return true
 }
 
 // layers is what a read merges, newest first; nil where there is none.

@@ -23,9 +23,6 @@ func (s *State) Apply(request any) (response any, err error) {
 	if err := s.alarmed(request); err != nil {
 		return nil, err
 	}
-	if is, err := s.manage(request); is {
-		return nil, err
-	}
 	switch r := request.(type) {
 	case *pb.RangeRequest:
 		return pb.Answer(s.at().rangeKeys(r))
@@ -48,6 +45,9 @@ func (s *State) Apply(request any) (response any, err error) {
 		return pb.Answer(s.grant(r))
 	case *pb.LeaseRevokeRequest:
 		return pb.Answer(s.revoke(r))
+	}
+	if is, err := s.manage(request); is {
+		return nil, err
 	}
 	return nil, fmt.Errorf("model: no such request: %T", request)
 }

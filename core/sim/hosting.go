@@ -44,7 +44,7 @@ func (n *node) Paused() bool { return n.process == paused }
 func (n *node) Hold(e clock.Event) { n.hold(e) }
 
 // Step implements client.Server.
-func (n *node) Step(in *member.Input) { n.step(in) }
+func (n *node) Step(in member.Input) { n.step(&in) }
 
 // Led implements client.Server.
 func (n *node) Led() int64 { return n.led }

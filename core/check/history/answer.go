@@ -2,11 +2,10 @@ package history
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"vitrine/core/pb"
-
-	"google.golang.org/protobuf/proto"
 )
 
 func answerOf(c *candidate) any {
@@ -53,18 +52,8 @@ func words(x any) string {
 // sameResponse compares an answer with the model's; of headers the revision
 // counts only.
 func sameResponse(want, got any) bool {
-	w, ok := want.(proto.Message)
-	if !ok {
-		return false
-	}
-	g, ok := got.(proto.Message)
-	if !ok || w.ProtoReflect().Descriptor() != g.ProtoReflect().Descriptor() {
-		return false
-	}
-	if pb.HeaderRevision(want) != pb.HeaderRevision(got) {
-		return false
-	}
-	return sameBody(want, got)
+	return want != nil && reflect.TypeOf(want) == reflect.TypeOf(got) &&
+		pb.HeaderRevision(want) == pb.HeaderRevision(got) && sameBody(want, got)
 }
 
 func sameBody(want, got any) bool {
@@ -90,10 +79,7 @@ func sameBody(want, got any) bool {
 
 func sameOp(want, got *pb.ResponseOp) bool {
 	w, g := responseOf(want), responseOf(got)
-	if fmt.Sprintf("%T", w) != fmt.Sprintf("%T", g) || w == nil {
-		return w == nil && g == nil
-	}
-	return sameBody(w, g)
+	return reflect.TypeOf(w) == reflect.TypeOf(g) && (w == nil || sameBody(w, g))
 }
 
 func responseOf(op *pb.ResponseOp) any {

@@ -112,7 +112,7 @@ func (w *written) gave(c *candidate) bool {
 // at a revision. Whoever claimed it: of requests that are alike any may be the one.
 func (l *replayed) matchesNoOp(c *candidate, rev int64, where func(*written) bool) bool {
 	return slices.ContainsFunc(l.after(rev), func(w *written) bool {
-		return where(w) && !w.acts() && bytesOf(w.request) == bytesOf(c.request) && w.gave(c)
+		return where(w) && !w.acts() && w.asks(c.request) && w.gave(c)
 	})
 }
 

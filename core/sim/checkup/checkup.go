@@ -205,7 +205,7 @@ func (u *Checkups) raise(n client.Server, what int, c audit.Culprit) {
 
 // askOwn asks the member itself.
 func (u *Checkups) askOwn(n client.Server, body any, hear func(response any, err error)) {
-	n.Step(&member.Input{Kind: member.Request, Call: &api.Call{
+	n.Step(member.Input{Kind: member.Request, Call: &api.Call{
 		ID: u.note(n, hear), Body: body, Identity: api.Identity{Own: true},
 	}})
 }

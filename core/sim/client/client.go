@@ -230,7 +230,7 @@ func (p *Pool) arrive(n Server, e *clock.Event) {
 	h := n.Member().Header()
 	r.Met = Arrival{Term: h.RaftTerm, Rev: n.Store().KV.Revision(), at: p.clock.Now, life: n.Life()}
 	fenced, headless := dice.Mix(r.ID)%requireLeader == 0, n.Member().Leader() == 0
-	n.Step(&member.Input{Kind: member.Request, Cause: e.Cause, Call: &api.Call{
+	n.Step(member.Input{Kind: member.Request, Cause: e.Cause, Call: &api.Call{
 		ID: r.ID, Body: r.Body, Identity: r.Who, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
 	}})
 	if r = p.requests.At(e.Slot); fenced && headless && n.Runs() && (r.stage != onReturn || r.Err == nil) {
@@ -354,7 +354,7 @@ func (p *Pool) clientTimer(e *clock.Event) {
 	if r.stage == atMember {
 		if n := p.host.Server(r.Member); n.Runs() {
 			p.inTime(n, r)
-			n.Step(&member.Input{Kind: member.Cancel, ID: r.ID, Cause: r.cause})
+			n.Step(member.Input{Kind: member.Cancel, ID: r.ID, Cause: r.cause})
 		}
 	}
 	if r = p.requests.At(e.Slot); r.stage != finished {

@@ -22,7 +22,7 @@ type Server interface {
 	Runs() bool
 	Paused() bool
 	Hold(e clock.Event) // keeps an event for the time after a pause
-	Step(in *member.Input)
+	Step(in member.Input)
 	Member() *member.Member // while it runs, as its store
 	Store() *store.Store
 	Led() int64     // when it last had a leader

@@ -168,24 +168,24 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 		if s != nil {
 			s.There = true
 			headless := n.Member().Leader() == 0
-			n.Step(&member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.Fenced, Call: &api.Call{Identity: Named(s.who)}})
+			n.Step(member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.Fenced, Call: &api.Call{Identity: Named(s.who)}})
 			if headless && s.Fenced && s.There {
 				p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.ID())
 			}
 		}
 	case watchClose:
-		n.Step(&member.Input{Kind: member.WatchClose, Stream: e.A})
+		n.Step(member.Input{Kind: member.WatchClose, Stream: e.A})
 	case watchAsk:
 		request := p.takeAsk(e)
 		if s != nil && s.There {
-			p.judge.StreamArrived(s.Judged, n.Store().Applied().Index, s.who, request)
+			p.judge.StreamArrived(s.Judged, n.Store().Backend.Applied().Index, s.who, request)
 		}
-		n.Step(&member.Input{
+		n.Step(member.Input{
 			Kind: member.WatchRequest, Stream: e.A, Watch: request, Revision: n.Store().KV.Revision(), Cause: p.arrivedWatch(n,
 				s, request),
 		})
 	case watchSent:
-		n.Step(&member.Input{Kind: member.WatchSent, Stream: e.A, N: 1})
+		n.Step(member.Input{Kind: member.WatchSent, Stream: e.A, N: 1})
 	}
 }
 

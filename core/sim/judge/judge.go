@@ -271,8 +271,14 @@ func (j *Judge) StreamReceived(h *history.Stream, client int, r *pb.WatchRespons
 	if h == nil {
 		return
 	}
+	if err := h.Received(r); err != nil {
+		j.streamBroken(client, err)
+	}
+}
+
+func (j *Judge) streamBroken(client int, err error) {
 	var v check.Violation
-	if errors.As(h.Received(r), &v) {
+	if errors.As(err, &v) {
 		j.violate(v.Number, fmt.Sprintf("client %d: %s", client, v.Text))
 	}
 }
@@ -310,7 +316,7 @@ func (j *Judge) MayRead(n Member, r *api.ReadReady, begun bool) error {
 	if !j.options.Check {
 		return err
 	}
-	index := n.Store().Applied().Index
+	index := n.Store().Backend.Applied().Index
 	users, ok := j.fold.Users(index)
 	if !ok || !users.Enabled() {
 		return err
@@ -511,7 +517,7 @@ func (j *Judge) leases(n Member) {
 
 // flowing is for how long a member has been getting on with its log. It is told at every look at it.
 func (j *Judge) flowing(n Member) time.Duration {
-	f, applied := j.flows[n.ID()], n.Store().Applied().Index
+	f, applied := j.flows[n.ID()], n.Store().Backend.Applied().Index
 	if applied == f.applied && len(n.Member().Kept(applied+1, 1)) > 0 {
 		f.since = int64(j.now())
 	}

@@ -82,7 +82,7 @@ func (p *Passing) Arrives(n client.Server, e *clock.Event) {
 			done.response, done.err = nil, errUnreachable
 		}
 		if p.Own == nil || !p.Own(done.asked, done.response, done.err) {
-			n.Step(&member.Input{Kind: member.Forwarded, ID: done.asked, Response: done.response, Err: done.err})
+			n.Step(member.Input{Kind: member.Forwarded, ID: done.asked, Response: done.response, Err: done.err})
 		}
 		return
 	}
@@ -93,7 +93,7 @@ func (p *Passing) Arrives(n client.Server, e *clock.Event) {
 	p.last++
 	q.id = marked | p.last
 	p.open[q.id] = e.Slot
-	n.Step(&member.Input{Kind: member.Request, Call: &api.Call{
+	n.Step(member.Input{Kind: member.Request, Call: &api.Call{
 		ID: q.id, Body: q.body, Identity: api.Identity{Own: true, Forwarded: true},
 	}})
 }
