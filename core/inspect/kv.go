@@ -33,23 +33,23 @@ type Key struct {
 	Key     string `json:"key"`
 	Exists  bool   `json:"exists"` // at that revision
 	Value   string `json:"value,omitempty"`
-	Size    int    `json:"size,omitempty"` // of the value, in bytes
-	Create  int64  `json:"create,omitempty"`
-	Mod     int64  `json:"mod,omitempty"`
-	Version int64  `json:"version,omitempty"`
-	Lease   int64  `json:"lease,omitempty"`
+	Size    int    `json:"size"` // of the value, in bytes
+	Create  int64  `json:"create"`
+	Mod     int64  `json:"mod"`
+	Version int64  `json:"version"`
+	Lease   int64  `json:"lease"`
 	// Lives are the generations, the newest last; Forgotten of them are not shown.
 	Lives     []Life `json:"lives"`
-	Forgotten int    `json:"forgotten,omitempty"`
+	Forgotten int    `json:"forgotten"`
 }
 
 // Life is a generation of a key.
 type Life struct {
 	Created int64    `json:"created"` // 0 = compaction has left the tombstone alone
 	Version int64    `json:"version"`
-	Ended   bool     `json:"ended"`          // the last revision is the tombstone
-	Revs    []string `json:"revs"`           // the newest
-	More    int      `json:"more,omitempty"` // older ones that are not shown
+	Ended   bool     `json:"ended"` // the last revision is the tombstone
+	Revs    []string `json:"revs"`  // the newest
+	More    int      `json:"more"`  // older ones that are not shown
 }
 
 // Pin is a watcher at the revision where it stands.
@@ -70,7 +70,7 @@ type Pending struct {
 	Op        string `json:"op"`
 	Key       string `json:"key,omitempty"`
 	Value     string `json:"value,omitempty"`
-	Bytes     int    `json:"bytes,omitempty"` // of the entry's data, where it is told
+	Bytes     int    `json:"bytes"` // of the entry's data in a message, 0 = it has none, or nobody asks
 }
 
 // mostPending bounds the entries of which an answer tells.

@@ -18,9 +18,9 @@ type Promises struct {
 // Promise is one lease.
 type Promise struct {
 	ID        int64    `json:"id"`
-	TTL       int64    `json:"ttl"`                 // as granted, seconds
-	Remaining int64    `json:"remaining,omitempty"` // seconds, as the last checkpoint says; 0 = there is none
-	Expiry    int64    `json:"expiry,omitempty"`    // when it runs out, 0 = nobody counts here
+	TTL       int64    `json:"ttl"`       // as granted, seconds
+	Remaining int64    `json:"remaining"` // seconds, as the last checkpoint says; 0 = there is none
+	Expiry    int64    `json:"expiry"`    // when it runs out, 0 = nobody counts here
 	Keys      []string `json:"keys"`
 	KeyCount  int      `json:"keyCount"`
 }

@@ -48,10 +48,10 @@ type Record struct {
 	Kind   string `json:"kind"` // metadata, entry, state, checksum, snapshot
 	CRC    string `json:"crc"`
 	Synced bool   `json:"synced"` // a loss of power leaves it
-	Index  uint64 `json:"index,omitempty"`
-	Term   uint64 `json:"term,omitempty"`
-	Vote   uint64 `json:"vote,omitempty"`
-	Commit uint64 `json:"commit,omitempty"`
+	Index  uint64 `json:"index"`
+	Term   uint64 `json:"term"`
+	Vote   uint64 `json:"vote"`
+	Commit uint64 `json:"commit"`
 	Op     string `json:"op,omitempty"`
 	Key    string `json:"key,omitempty"`
 	Value  string `json:"value,omitempty"`

@@ -24,8 +24,8 @@ type Message struct {
 	Entries    []Pending `json:"entries"`
 	Count      int       `json:"count"` // of the entries
 	// Snapshot is where the database that it brings stands, 0 = it brings none.
-	Snapshot     uint64 `json:"snapshot,omitempty"`
-	SnapshotTerm uint64 `json:"snapshotTerm,omitempty"`
+	Snapshot     uint64 `json:"snapshot"`
+	SnapshotTerm uint64 `json:"snapshotTerm"`
 }
 
 // MessageOf takes a message apart.

@@ -26,7 +26,7 @@ type User struct {
 type Role struct {
 	Name        string       `json:"name"`
 	Permissions []Permission `json:"permissions"`
-	More        int          `json:"more,omitempty"` // that are not shown
+	More        int          `json:"more"` // that are not shown
 }
 
 // Permission is a range of keys and what may be done there.

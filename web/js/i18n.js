@@ -57,15 +57,16 @@ export function has(key) {
 
 export function t(key, values = {}) {
   const text = catalogues[lang]?.[key] ?? catalogues.en?.[key];
-  return text === undefined ? key : fill(text, values);
+  return text === undefined ? key : fill(text, values, key);
 }
 
 // fill replaces the blanks of a sentence; plural branches may hold blanks too.
 /**
  * @param {string} text
  * @param {Record<string, unknown>} values
+ * @param {string} key of the sentence
  */
-function fill(text, values) {
+function fill(text, values, key) {
   let out = '';
   for (let i = 0; i < text.length; i++) {
     if (text[i] !== '{') {
@@ -75,19 +76,27 @@ function fill(text, values) {
     let depth = 1,
       j = i + 1;
     for (; j < text.length && depth; j++) depth += text[j] === '{' ? 1 : text[j] === '}' ? -1 : 0;
-    out += blank(text.slice(i + 1, j - 1), values);
+    out += blank(text.slice(i + 1, j - 1), values, key);
     i = j - 1;
   }
   return out;
 }
 
+const told = new Set(); // what was complained of
+
 /**
  * @param {string} inside
  * @param {Record<string, unknown>} values
+ * @param {string} key
  */
-function blank(inside, values) {
+function blank(inside, values, key) {
   const [, name, branches] = inside.match(/^\s*(\w+)\s*(?:,\s*plural\s*,\s*(.*))?$/s) ?? [null, inside, null];
   const value = values[name] ?? '';
+  // A sentence with a hole in it is a mistake of whoever says it, and no test reads them all.
+  if (values[name] === undefined && !told.has(`${key} ${name}`)) {
+    told.add(`${key} ${name}`);
+    console.warn(`${key}: nothing for {${name}}`);
+  }
   if (!branches) return String(value);
   plurals[lang] ??= new Intl.PluralRules(lang);
   const rule = plurals[lang].select(Number(value));
@@ -95,7 +104,7 @@ function blank(inside, values) {
     [...branches.matchAll(/(=?\w+)\s*\{((?:[^{}]|\{[^{}]*\})*)\}/g)].map((m) => [m[1], m[2]]),
   );
   const branch = options[`=${value}`] ?? options[rule] ?? options.other ?? '';
-  return fill(branch.replaceAll('#', String(value)), values);
+  return fill(branch.replaceAll('#', String(value)), values, key);
 }
 
 // list joins names: "S1, S2 and S3". In Chinese names in Latin letters stand apart.

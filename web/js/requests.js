@@ -128,7 +128,7 @@ function way(r, f) {
     if (first) lane.scrollTop = 0;
   }
   text(outcome, pending ? lack(r, f) : came(r));
-  text(waits, pending ? t('req.waits', { span: span(f.now - r.issued) }) : span(r.done - r.issued));
+  text(waits, pending ? t('req.waits', { span: span(f.now - r.issued) }) : span((r.done ?? f.now) - r.issued));
   if (w) {
     text(count, state(w));
     fill(events, w);

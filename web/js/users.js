@@ -205,7 +205,7 @@ function setUp(have) {
 export function denial(r) {
   const d = r.denied;
   if (!d) return '';
-  const keys = d.end ? range({ key: d.key, end: d.end, rest: d.end === '\0' }) : d.key;
+  const keys = d.end ? range({ key: d.key, end: d.end, rest: d.end === '\0' }) : (d.key ?? '');
   return `${t(`denied.${d.lacks}`, { user: d.user, keys })} ${t(d.index ? 'denied.entry' : 'denied.before', {
     name: name(d.member),
     index: d.index,

@@ -108,7 +108,8 @@ export function remarksOf(r) {
   const all = [];
   if (r.missed)
     all.push(t('req.stale', { text: r.missed.text, rev: r.missed.revision, span: span(r.issued - r.missed.at) }));
-  if (r.status === 'unknown') all.push(r.fate ? t(`fate.${r.fate}`, { rev: r.fateRevision }) : t('req.unknownHint'));
+  if (r.status === 'unknown')
+    all.push(r.fate ? t(`fate.${r.fate}`, { rev: r.fateRevision ?? 0 }) : t('req.unknownHint'));
   if (r.revision && r.status === 'ok') all.push(t('req.revision', { rev: r.revision }));
   return all;
 }
