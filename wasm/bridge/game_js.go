@@ -75,7 +75,7 @@ func (g *Game) open() error {
 	g.player = p
 	if memory := g.host.Get("memory"); memory.Type() == js.TypeString {
 		if err := p.Restore([]byte(memory.String())); err != nil {
-			js.Global().Get("console").Call("warn", err.Error())
+			g.host.Call("refused", err.Error())
 		}
 	}
 	return nil
@@ -167,11 +167,12 @@ func (g *Game) Update() error {
 	passed := now - g.last
 	g.last = now
 	if g.broken == "" {
-		played := g.player.Playing
+		played, restoring := g.player.Playing, g.player.Restoring()
 		g.safely(func() { g.player.Advance(passed, g.clock) })
-		g.stale = g.stale || played != g.player.Playing // it stopped by itself, with a last word
+		// It stopped by itself, with a last word; or it has come to the moment that was wanted.
+		g.stale = g.stale || played != g.player.Playing || restoring
 	}
-	if g.player.Playing {
+	if g.player.Playing || g.player.Restoring() {
 		g.restAt = now + settle
 	}
 	if g.stale || g.player.Playing && now-g.published >= publishEvery {

@@ -60,11 +60,18 @@ func (p *Player) Restore(data []byte) error {
 	return nil
 }
 
+// Restoring tells whether a run is made again and has not come to its moment yet.
+func (p *Player) Restoring() bool { return p.replay > 0 }
+
 // catchUp runs towards the moment that is being restored.
 func (p *Player) catchUp(now func() time.Duration) {
 	begin := now()
 	for !p.source.RunUntil(trace.Instant(p.replay), sliceSize) {
-		if now()-begin > 4*budget || p.watch.violated {
+		if p.watch.violated {
+			p.replay = 0 // there it ends
+			return
+		}
+		if now()-begin > 4*budget {
 			return
 		}
 	}
