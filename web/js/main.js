@@ -22,6 +22,7 @@ import { start as startSheet } from './sheet.js';
 import { start as startLinks } from './links.js';
 import { start as startKeys } from './keys.js';
 import { start as startReplays } from './replays.js';
+import { shared, start as startShare } from './share.js';
 import { embedded, start as startViews } from './views.js';
 
 const address = new URLSearchParams(location.search);
@@ -92,6 +93,16 @@ const still = matchMedia('(prefers-reduced-motion: reduce)');
 // The document lays no buttons over the stage, as in style.css.
 const compact = matchMedia('(max-width: 640px), (max-height: 520px)');
 
+// refused says that the run which the address or the last visit holds cannot be made again.
+/** @param {Error | string} why */
+function refused(why) {
+  vitrine.ready.then(
+    () => toast(i18n.t('share.broken', { text: why instanceof Error ? why.message : why })),
+    () => {},
+  );
+  return null;
+}
+
 globalThis.vitrineHost = {
   settings,
   memory: remembered(),
@@ -109,6 +120,7 @@ globalThis.vitrineHost = {
     document.documentElement.toggleAttribute('data-logless', matrixH === 0);
     document.dispatchEvent(new CustomEvent('arranged'));
   },
+  refused,
   crowd: (n) => app.call().crowd(n), // a load for measuring the stage
   drawn: () => app.call().drawn(), // what lies where, for tests
   fail: (message) => {
@@ -126,6 +138,7 @@ async function world() {
   patient(go.importObject.gojs);
   const module = await compiled(go.importObject);
   await words;
+  globalThis.vitrineHost.memory ??= await shared(location.hash).catch(refused);
   await fontsReady();
   go.run(module.instance).then(() => failed(new Error(paints() ? 'the world ended' : i18n.t('head.noWebGL'))));
   app.canvas()?.addEventListener('webglcontextlost', remember, { capture: true });
@@ -231,6 +244,7 @@ try {
     startLinks,
     startSheet,
     startReplays,
+    startShare,
     startViews,
     startKeys,
   ])

@@ -5,7 +5,7 @@
 import { act, app, toast, vitrine, recorded, refresh } from './app.js';
 import { cover } from './cover.js';
 import { byId, input } from './dom.js';
-import { element, icon, text, able, clock, name } from './format.js';
+import { able, bytes, clock, element, icon, name, text } from './format.js';
 import { has, language, onLanguage, t } from './i18n.js';
 
 const $ = (/** @type {string} */ id) => byId(id);
@@ -325,7 +325,8 @@ function save(test) {
     toast(answer.error);
     return;
   }
-  const url = URL.createObjectURL(new Blob([answer.text], { type: 'text/plain' }));
+  const file = new Blob([answer.text], { type: 'text/plain' }),
+    url = URL.createObjectURL(file);
   const a = element('a', {
     href: url,
     download: test ? `seed${app.frame.seed}_test.go` : `vitrine-${app.frame.seed}.replay`,
@@ -333,6 +334,7 @@ function save(test) {
   document.body.append(a);
   a.click();
   a.remove();
+  toast(t('replay.saved', { name: a.download, bytes: bytes(file.size) }), true);
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 

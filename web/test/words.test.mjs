@@ -20,6 +20,7 @@ const { joined, leads, words } = await import('../js/lines.js');
 const { loadSaid, said: inWords } = await import('../js/said.js');
 const { came, lack, order, remarksOf } = await import('../js/why.js');
 const { prefixEnd } = await import('../js/prefix.js');
+const { linkTo, shared } = await import('../js/share.js');
 await i18n.load();
 
 const bytes = (s) => Buffer.from(s, 'utf8');
@@ -378,4 +379,16 @@ test('a request says what it waits for, and why that does not come', () => {
     '正在询问多数派 S1 是否仍是领导者，还缺 S3、S4 和 S5 中 2 个答复：S3 与 S1 断开。',
   );
   i18n.use('en', false);
+});
+
+test('a link holds a run, and one that is no good says so', async () => {
+  const memory = { world: { config: { Seed: 7 }, commands: [{ cmd: 'put', key: '键' }] }, now: 5e9, playing: true };
+  const link = await linkTo(JSON.stringify(memory));
+  assert.match(link, /^#run=[\w-]+$/);
+  assert.deepEqual(JSON.parse(await shared(link)), { ...memory, playing: false });
+  assert.equal(await shared('#elsewhere'), null);
+  const bomb = await linkTo(JSON.stringify({ now: 0, world: 'x'.repeat(1 << 20) }));
+  const late = await linkTo(JSON.stringify({ ...memory, now: 1e18 }));
+  for (const bad of ['#run=', '#run=%', '#run=AAAA', link.slice(0, -9), bomb, late])
+    await assert.rejects(shared(bad), bad.slice(0, 40));
 });
