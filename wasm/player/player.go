@@ -1,6 +1,7 @@
 package player
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -327,11 +328,26 @@ func (p *Player) words(r *picture.Request) string {
 		case script.AddMember, script.AddLearner, script.Promote, script.Remove:
 			text = c.Cmd + " S" + strconv.FormatInt(c.ID, 10)
 		default:
-			text += " " + c.Key
+			if about := subject(&c); about != "" {
+				text += " " + about
+			}
 		}
 	}
 	p.said[r.ID] = text
 	return text
+}
+
+// subject is what a command is about: a key, a name, a lease, or a revision.
+func subject(c *script.Command) string {
+	switch {
+	case len(c.If) > 0:
+		return c.If[0].Key
+	case c.Key != "" || c.Name != "":
+		return cmp.Or(c.Key, c.Name)
+	case c.Lease != 0 || c.Rev != 0:
+		return strconv.FormatInt(cmp.Or(c.Lease, c.Rev), 10)
+	}
+	return ""
 }
 
 // cool lets the traffic of each link fade, and adds what came in.

@@ -388,3 +388,24 @@ func BenchmarkFrame(b *testing.B) {
 		}
 	})
 }
+
+// TestARequestSaysWhatItIsAbout: as briefly as those of the clients, and never without its subject.
+func TestARequestSaysWhatItIsAbout(t *testing.T) {
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
+	until(t, p, "a leader", leads)
+	compare := `{"target":"value","key":"x","op":"=","value":"1"}`
+	for command, want := range map[string]string{
+		`{"cmd":"put","key":"x","value":"1"}`:                                   "put x 1",
+		`{"cmd":"txn","if":[` + compare + `],"then":[{"cmd":"get","key":"y"}]}`: "txn x",
+		`{"cmd":"lease-grant","lease":5,"ttl":9}`:                               "lease-grant 5",
+		`{"cmd":"compact","rev":1}`:                                             "compact 1",
+		`{"cmd":"user-add","name":"root"}`:                                      "user-add root",
+	} {
+		id := do(t, p, command).Request
+		p.Advance(0, still)
+		at := slices.IndexFunc(p.State.Requests, func(r picture.Request) bool { return r.ID == id })
+		if at < 0 || p.State.Requests[at].Text != want {
+			t.Errorf("%s is told as %q, want %q", command, p.State.Requests[max(at, 0)].Text, want)
+		}
+	}
+}
