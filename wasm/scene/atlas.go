@@ -109,6 +109,8 @@ const (
 	WordFsync
 	WordYou
 	WordRevision
+	WordEnds
+	WordBegins
 	wordCount
 )
 
@@ -116,12 +118,13 @@ const (
 var WordNames = [wordCount]string{
 	"term", "follower", "candidate", "preCandidate", "leader", "learner", "crashed", "killed", "stopped", "paused",
 	"starting", "unknown", "stale", "joining", "removed", "committed", "applied", "fsync", "you",
-	"revision",
+	"revision", "ends", "begins",
 }
 
 // WordFont is the font in which a word is rasterised.
 func (w Word) Font() FontID {
-	if w == WordCommitted || w == WordApplied || w == WordFsync || w == WordYou {
+	switch w {
+	case WordCommitted, WordApplied, WordFsync, WordYou, WordEnds, WordBegins:
 		return FontSmall
 	}
 	return FontLabel

@@ -31,6 +31,11 @@ func (s *Scene) matrix(v *View) {
 			}
 		}
 	}
+	for i := range st.Members {
+		if m := &st.Members[i]; l.at(m.ID) >= 0 && m.Last < from && st.LogLast > 0 {
+			s.farBehind(st, m, l.at(m.ID))
+		}
+	}
 	s.frontier(st, first)
 	s.progress(v, first)
 	// Columns leave below the labels.
@@ -38,6 +43,28 @@ func (s *Scene) matrix(v *View) {
 	for i := range st.Members {
 		if row := l.at(st.Members[i].ID); row >= 0 {
 			s.rowLabel(v, &st.Members[i], row)
+		}
+	}
+}
+
+// farBehind says in the row of a member whose log ends before the window where that is, and where the leader's begins
+// if a snapshot must fill what is between them.
+func (s *Scene) farBehind(st *picture.State, m *picture.Member, row int) {
+	l, gap := &s.Layout, s.Atlas.Width(FontSmall, " ")
+	p := s.pen(Point{l.Cells.Rect.X + 4, l.Cells.Rect.Y + float64(row)*l.Cells.DY + l.Cells.H/2 + 4}, s.Theme.Muted)
+	part := func(w Word, n uint64) {
+		p.word(w)
+		p.at.X += gap
+		s.number(p, FontSmall, n)
+		p.at.X += 2 * gap
+	}
+	part(WordEnds, m.Last)
+	for i := range st.Members {
+		if first := st.Members[i].First; st.Members[i].ID == st.Leader && first > m.Last+1 {
+			width := s.Atlas.WordWidth(WordBegins) + gap + s.numberWidth(FontSmall, first)
+			if p.at.X+width < l.Cells.Rect.X+l.Cells.Rect.W {
+				part(WordBegins, first)
+			}
 		}
 	}
 }

@@ -36,3 +36,26 @@ func TestProgressIsMarkedWhereItTells(t *testing.T) {
 		t.Errorf("%d corners where another is looked at, not %d", n, one)
 	}
 }
+
+// TestARowOfAFarLogSaysWhereItEnds: a log that ends before the window leaves no row without a word.
+func TestARowOfAFarLogSaysWhereItEnds(t *testing.T) {
+	draw := func(last, first uint64) int {
+		st := &picture.State{Leader: 1, LogFirst: 90, LogLast: 113, Members: []picture.Member{
+			{ID: 1, Alive: true, Role: picture.RoleLeader, First: first, Last: 113}, {ID: 2, Last: last}, {ID: 3, Last: 113},
+		}}
+		s, b := drawn(t, 900, 600, st, Dark)
+		check(t, b)
+		s.batch.Reset(1, [2]float32{})
+		s.matrix(&View{State: st})
+		n := 0
+		for i := range s.batch.Calls {
+			n += len(s.batch.Calls[i].Vertices)
+		}
+		return n
+	}
+	level, behind, lost := draw(113, 1), draw(17, 1), draw(17, 60)
+	if behind <= level || lost <= behind {
+		t.Errorf("%d corners where all is level, %d with a log that ends far behind, %d where the leader's begins after that",
+			level, behind, lost)
+	}
+}
