@@ -52,3 +52,21 @@ func TestEmbedded(t *testing.T) {
 	}
 	b.shot("embedded")
 }
+
+// What the clients do not come to is not claimed.
+func TestTheLoadIsThatOfTheClients(t *testing.T) {
+	b := world(t, 7, 3, 1)
+	b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.dispatch({ cmd: 'set', name: 'rate', value: '500' })`)
+	b.do(`for (let i = 0; i < 5; i++) { vitrine.step(1.5e9); await new Promise((done) => setTimeout(done, 300)) }`)
+	if !b.holds(`parseFloat(document.getElementById('rate-out').textContent) < 200 &&
+		document.getElementById('rate').title.startsWith('500/s are wanted')`) {
+		t.Errorf("the load is %s, because: %s", eval[string](b, `document.getElementById('rate-out').textContent`),
+			eval[string](b, `document.getElementById('rate').title`))
+	}
+	b.do(`vitrine.dispatch({ cmd: 'set', name: 'rate', value: '4' })`)
+	if !b.holds(`document.getElementById('rate-out').textContent === '4/s' &&
+		document.getElementById('rate').title === ''`) {
+		t.Error("a load that the clients come to is not told as it is")
+	}
+}

@@ -155,15 +155,46 @@ function render(f) {
   text($('now'), clock(f.now));
   text($('events'), t('time.events', { n: f.events.toLocaleString(language()) }));
   for (const [id, dial] of Object.entries(dials)) {
-    able($(id), recorded(f));
-    if (!f.dials) continue; // what has happened has none
-    const v = dial.of(f.dials);
+    if (!f.dials) {
+      able($(id), recorded(f)); // what has happened has none
+      continue;
+    }
+    const v = dial.of(f.dials),
+      less = id === 'rate' ? overload(f, v) : null;
+    able($(id), recorded(f), less?.why);
     if (document.activeElement !== $(id)) place(field(id), dial.place(v));
-    say($(id), $(`${id}-out`), dial.show(v));
+    say($(id), $(`${id}-out`), dial.show(less?.rate ?? v));
+    $(`${id}-out`).classList.toggle('lags', Boolean(less));
   }
   if (document.activeElement !== $('seed') && f.source.acts) field('seed').value = String(f.seed);
   text($('lang'), language() === 'en' ? '中文' : 'EN');
   $('lang').lang = language() === 'en' ? 'zh' : 'en';
+}
+
+// What the clients have done: not long ago, and before that. A moment of the world, and a count.
+let past = { now: 0, done: 0 },
+  before = past,
+  counted = ''; // in which world, and with which dial
+const window = 2e9; // ns
+
+// overload is what the clients come to where that is less than the dial asks for, and
+// why: each of them waits for its answer before it asks again.
+/**
+ * @param {Frame} f
+ * @param {number} want requests a second
+ */
+function overload(f, want) {
+  const clients = f.clients.filter((c) => c.id),
+    at = { now: f.now, done: clients.reduce((sum, c) => sum + c.done + c.failed, 0) };
+  if (counted !== `${f.epoch}|${want}` || at.now < past.now) {
+    counted = `${f.epoch}|${want}`;
+    past = before = at;
+  }
+  if (at.now - past.now > window) [before, past] = [past, at];
+  const passed = at.now - before.now,
+    rate = ((at.done - before.done) / passed) * 1e9;
+  if (want < 10 || passed < window / 2 || rate > 0.7 * want) return null;
+  return { rate, why: t('dial.rate.hint', { want: dials.rate.show(want), n: clients.length }) };
 }
 
 // lags: less time passes than the speed says. What is said is then what passes.
