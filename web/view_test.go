@@ -3,6 +3,7 @@
 package web_test
 
 import (
+	"fmt"
 	"testing"
 )
 
@@ -51,6 +52,30 @@ func TestEmbedded(t *testing.T) {
 		t.Errorf("the whole page is at %s", href)
 	}
 	b.shot("embedded")
+}
+
+// Time stands still while somebody reads help or the gallery, and goes on as it was; an exhibit plays, and closing it
+// gives back a world that runs as before.
+func TestTimeStandsStillWhileOneReads(t *testing.T) {
+	b := world(t, 7, 3, 1)
+	b.leader()
+	for _, id := range []string{"help", "gallery"} {
+		b.click("#" + id)
+		b.until("time to stand still", fmt.Sprintf(`!s.playing && document.getElementById('%s-dialog').open`, id))
+		b.keys(escape)
+		b.until("time to go on", fmt.Sprintf(`s.playing && !document.getElementById('%s-dialog').open`, id))
+	}
+	b.keys(" ")
+	b.until("a pause", `!s.playing`)
+	b.click("#help")
+	b.keys(escape)
+	b.until("the pause to last", `!s.playing && !document.getElementById('help-dialog').open`)
+	b.keys(" ")
+	b.click("#gallery")
+	b.click(`[data-mutant="vote-forgotten"] button`)
+	b.until("the exhibit", `s.replay && s.playing`)
+	b.click("#show-close")
+	b.until("my world, as it ran", `!s.replay && s.playing && s.members.length === 3`)
 }
 
 // What the clients do not come to is not claimed.

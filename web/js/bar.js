@@ -4,6 +4,7 @@ import { act, app, restyle, toast, recorded } from './app.js';
 import { byId, every, input } from './dom.js';
 import { clock, speed as speedText, span, text, able } from './format.js';
 import { language, onLanguage, t, use } from './i18n.js';
+import { passed } from './still.js';
 
 const $ = (/** @type {string} */ id) => byId(id);
 const narrow = globalThis.matchMedia?.('(max-width: 640px)') ?? { matches: false };
@@ -54,6 +55,7 @@ function startTime() {
 }
 
 export function togglePlay() {
+  passed();
   act({ cmd: app.frame?.playing ? 'pause' : 'play' });
 }
 

@@ -13,6 +13,7 @@ import { closeMenu } from './menu.js';
 import { openMembers } from './members.js';
 import { gallery } from './replays.js';
 import { sheet } from './sheet.js';
+import { openStill } from './still.js';
 import { embedded, versions, whole } from './views.js';
 
 const keys = {
@@ -80,9 +81,8 @@ export function start() {
   document.addEventListener('keydown', pressed, true);
   // A click acts once: if the button kept the focus, the next Space would press it
   // again instead of playing, and crash the next leader. Who walks by Tab keeps it.
-  document.addEventListener('click', (e) => {
-    if (e.detail > 0) release(where(e));
-  });
+  // Before it acts: a dialog would give the focus back to it.
+  document.addEventListener('click', (e) => e.detail > 0 && release(where(e)), true);
   document.addEventListener('change', (e) => {
     const el = where(e);
     if (el.matches('select') && !el.closest('form, dialog')) el.blur();
@@ -160,7 +160,7 @@ function lettersBox() {
 
 export function help() {
   const d = byId('help-dialog', HTMLDialogElement);
-  if (!d.open) return d.showModal();
+  if (!d.open) return openStill(d);
   d.close();
   if (d.contains(document.activeElement)) focused().blur();
 }

@@ -7,6 +7,7 @@ import { cover } from './cover.js';
 import { byId, input } from './dom.js';
 import { able, bytes, clock, element, icon, name, text } from './format.js';
 import { has, language, onLanguage, t } from './i18n.js';
+import { leave, openStill } from './still.js';
 
 const $ = (/** @type {string} */ id) => byId(id);
 const dialog = byId('gallery-dialog', HTMLDialogElement);
@@ -68,7 +69,7 @@ export async function gallery() {
     dialog.close();
     return;
   }
-  dialog.showModal();
+  openStill(dialog);
   if (await load()) cards();
 }
 
@@ -136,7 +137,8 @@ async function openFiles(files) {
     return;
   }
   try {
-    vitrine.record(await Promise.all(files.map(async (f) => new Uint8Array(await f.arrayBuffer()))));
+    const read = await Promise.all(files.map(async (f) => new Uint8Array(await f.arrayBuffer())));
+    leave(dialog, () => vitrine.record(read));
     refresh();
     address(null);
     dialog.close();
@@ -160,7 +162,7 @@ async function openFile(file) {
 /** @param {object} order */
 function replay(order) {
   try {
-    vitrine.dispatch({ cmd: 'replay', ...order });
+    leave(dialog, () => void vitrine.dispatch({ cmd: 'replay', ...order }));
   } catch (err) {
     toast(explained(err.message));
     return false;
