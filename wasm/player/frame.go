@@ -69,7 +69,7 @@ func (p *Player) Frame() []byte {
 	f.Tick, f.Raft = p.facts.Tick, p.facts.Raft
 	f.Members = append(f.Members[:0], s.Members...)
 	for i := range f.Members {
-		f.Members[i].Log = nil
+		f.Members[i].Log = []picture.Entry{}
 	}
 	f.Conf, f.Founded = s.Conf, p.facts.Members
 	f.Cuts = f.Cuts[:0]
@@ -98,6 +98,7 @@ func (p *Player) Frame() []byte {
 		f.Leases = &p.shelf
 	}
 	f.Feed = append(f.Feed[:0], p.watch.feed.items...)
+	list(&f.Feed)
 	p.watch.feed.items = p.watch.feed.items[:0]
 	p.frame.out.Reset()
 	if err := json.NewEncoder(&p.frame.out).Encode(f); err != nil {
@@ -118,7 +119,7 @@ func (p *Player) requests(out []picture.Request) []picture.Request {
 		}
 		out = append(out, all[i])
 		if !chosen && all[i].Status != picture.StatusPending {
-			out[len(out)-1].Stations = nil
+			out[len(out)-1].Stations = []picture.Station{}
 		}
 	}
 	return append(out, all[from:]...)
@@ -149,16 +150,15 @@ func marshal(v any) []byte {
 // pageState is what state() of the scripting interface answers.
 type pageState struct {
 	*picture.State
-	Links    []picture.Link `json:"links"` // a list, if there are none
-	Seed     uint64         `json:"seed"`
-	Hash     string         `json:"hash,omitempty"` // running hash of all events of a simulation, 16 hex digits
-	Dials    any            `json:"dials,omitempty"`
-	Source   SourceState    `json:"source"`
-	Playing  bool           `json:"playing"`
-	Speed    float64        `json:"speed"`
-	Selected Choice         `json:"selected"`
-	Raft     Raft           `json:"raft"`
-	Replay   *ShowState     `json:"replay,omitempty"`
+	Seed     uint64      `json:"seed"`
+	Hash     string      `json:"hash,omitempty"` // running hash of all events of a simulation, 16 hex digits
+	Dials    any         `json:"dials,omitempty"`
+	Source   SourceState `json:"source"`
+	Playing  bool        `json:"playing"`
+	Speed    float64     `json:"speed"`
+	Selected Choice      `json:"selected"`
+	Raft     Raft        `json:"raft"`
+	Replay   *ShowState  `json:"replay,omitempty"`
 }
 
 // StateJSON is the whole picture in JSON.
@@ -168,7 +168,6 @@ func (p *Player) StateJSON() []byte {
 		Raft:   p.facts.Raft,
 		Replay: p.Showing(), Source: SourceState{Kind: p.facts.Kind, End: int64(p.facts.End), Files: p.facts.Files},
 	}
-	page.Links = append([]picture.Link{}, p.State.Links...)
 	if c, err := p.controls(); err == nil {
 		page.Dials, page.Source.Acts = c.Dials(), true
 	}

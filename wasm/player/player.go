@@ -280,6 +280,7 @@ func (p *Player) activity() (beat, busy bool) {
 // refresh takes a new picture.
 func (p *Player) refresh() {
 	p.picture.Into(&p.State, p.source.Now())
+	lists(&p.State)
 	p.present()
 	for i := range p.State.Requests {
 		if r := &p.State.Requests[i]; r.Client == 0 {
@@ -287,6 +288,40 @@ func (p *Player) refresh() {
 		}
 	}
 	p.judge()
+}
+
+// lists makes of lists that there are not empty ones: JSON has another word for what there is not, which whoever reads
+// lists would have to know of.
+func lists(s *picture.State) {
+	list(&s.Members)
+	list(&s.Conf.Voters)
+	list(&s.Conf.Learners)
+	list(&s.Links)
+	list(&s.Messages)
+	list(&s.Clients)
+	list(&s.Requests)
+	list(&s.Watches)
+	list(&s.Invariants)
+	for i := range s.Members {
+		m := &s.Members[i]
+		list(&m.Votes)
+		list(&m.Refusals)
+		list(&m.Progress)
+		list(&m.Log)
+	}
+	for i := range s.Requests {
+		list(&s.Requests[i].Stations)
+	}
+	for i := range s.Watches {
+		list(&s.Watches[i].Events)
+		list(&s.Watches[i].Pushes)
+	}
+}
+
+func list[T any](s *[]T) {
+	if *s == nil {
+		*s = []T{}
+	}
 }
 
 // present leaves those out of the picture who are no members of the cluster and whose process is gone, and what was

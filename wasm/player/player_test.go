@@ -409,3 +409,18 @@ func TestARequestSaysWhatItIsAbout(t *testing.T) {
 		}
 	}
 }
+
+// TestListsAreLists: also those of which nothing is known yet, for whoever reads state() or a frame.
+func TestListsAreLists(t *testing.T) {
+	for _, members := range []int{1, 3} {
+		p := play(t, player.Settings{Seed: 7, Members: members, Speed: 1})
+		for range 3 {
+			for what, data := range map[string][]byte{"state": p.StateJSON(), "frame": p.Frame()} {
+				if at := strings.Index(string(data), ":null"); at >= 0 {
+					t.Errorf("%d members: the %s has %s", members, what, data[max(0, at-60):at+5])
+				}
+			}
+			p.Advance(time.Second, still)
+		}
+	}
+}
