@@ -177,9 +177,9 @@ function pressed(e) {
   }
   if (e.key === 'Tab' || e.ctrlKey || e.metaKey || e.altKey) return;
   if (document.querySelector('dialog[open]') && e.key !== '?') return;
-  if (where(e).closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea'))
-    return;
-  if (e.key === ' ' && where(e).closest?.('button, input:not([type="range"]), summary')) return;
+  const at = target(e);
+  if (at.closest?.('input:not([type="range"]):not([type="radio"]):not([type="checkbox"]), select, textarea')) return;
+  if (e.key === ' ' && at.closest?.('button, input:not([type="range"]), summary')) return;
   if (e.key !== ' ' && (!letters || embedded)) return;
   if (!app.frame) return;
   if (/^[0-9]$/.test(e.key)) {
@@ -195,6 +195,16 @@ function pressed(e) {
   e.preventDefault();
   refresh(); // a key acts on what is, not on what was shown a moment ago
   run(app.frame);
+}
+
+// target is what a key is meant for. A dialog that was closed a moment ago has the focus
+// still, and is not seen.
+/** @param {KeyboardEvent} e */
+function target(e) {
+  const at = where(e);
+  if (!at.closest?.('dialog:not([open])')) return at;
+  focused().blur();
+  return document.body;
 }
 
 /** @param {KeyboardEvent} e */
