@@ -29,8 +29,8 @@ var order = []string{
 	"driver", "inspect",
 	"model", "check", "check/fold", "check/history",
 	"script", "picture",
-	"sim/dice", "sim/clock", "sim/roster", "sim/mirror", "sim/decoding", "sim/setup", "sim/chaos", "sim/disk", "sim/judge",
-	"sim/client", "sim/pass", "sim/checkup", "sim/settle",
+	"sim/dice", "sim/clock", "sim/roster", "sim/mirror", "sim/decoding", "sim/setup", "sim/chaos", "sim/disk",
+	"sim/secret", "sim/judge", "sim/client", "sim/pass", "sim/checkup", "sim/settle",
 	"sim", "story", "replay",
 }
 

@@ -38,7 +38,7 @@ func (b *Book) early(i *Identity) bool {
 		return false
 	}
 	index, ok := auth.TokenIndex(i.Token)
-	return ok && index > b.node.AppliedIndex()
+	return ok && index > b.node.AppliedIndex() && !mutant.On(mutant.TokenEarlyRefused)
 }
 
 // name finds out who asks. If it returns false the call is answered, or waits.
@@ -243,7 +243,7 @@ func (b *Book) passwordChecked(p *pending, r *pb.AuthenticateRequest, d *auth.Do
 // loggedIn tells whether a login can be answered. If users have changed since its password was checked it begins again;
 // if the token is to be signed the driver does that first.
 func (b *Book) loggedIn(p *pending, response any) bool {
-	if b.auth.Revision() != p.checked {
+	if b.auth.Revision() != p.checked && !mutant.On(mutant.LoginUnrepeated) {
 		delete(b.proposals, p.proposal)
 		p.proposal, p.index = 0, 0
 		b.checkPassword(p)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/core/mutant"
 	"vitrine/core/trace"
 )
 
@@ -45,6 +46,7 @@ func (t *Tokens) Len() int { return len(t.tokens) }
 // Take notes what an applied request means for the tokens.
 func (t *Tokens) Take(now trace.Instant, e Effect) {
 	switch {
+	case e.Disabled && mutant.On(mutant.TokenOutlivesAuth):
 	case e.Disabled:
 		clear(t.tokens)
 		t.looks = nil
@@ -52,7 +54,7 @@ func (t *Tokens) Take(now trace.Instant, e Effect) {
 		k := &token{user: e.User, expires: now + trace.Instant(t.ttl)}
 		t.tokens[e.Token] = k
 		t.looks = append(t.looks, look{e.Token, k, k.expires})
-	case e.User != "":
+	case e.User != "" && !mutant.On(mutant.TokenKept):
 		for text, k := range t.tokens {
 			if k.user == e.User {
 				delete(t.tokens, text)
@@ -64,7 +66,7 @@ func (t *Tokens) Take(now trace.Instant, e Effect) {
 // Resolve returns the user of a token, and lets the token live on.
 func (t *Tokens) Resolve(now trace.Instant, text string) (string, bool) {
 	k := t.tokens[text]
-	if k == nil || now > k.expires {
+	if k == nil || now > k.expires && !mutant.On(mutant.TokenUnexpired) {
 		return "", false
 	}
 	k.expires = now + trace.Instant(t.ttl)
@@ -74,7 +76,7 @@ func (t *Tokens) Resolve(now trace.Instant, text string) (string, bool) {
 // Expire drops what has not been used for too long. A token in use is looked at once in its time to live, so the cost
 // does not depend on the number of tokens, and one that is used no more is gone after twice that time.
 func (t *Tokens) Expire(now trace.Instant) {
-	for len(t.looks) > 0 && t.looks[0].at < now {
+	for len(t.looks) > 0 && t.looks[0].at < now && !mutant.On(mutant.TokenUnexpired) {
 		l := t.looks[0]
 		t.looks[0] = look{}
 		t.looks = t.looks[1:]

@@ -93,7 +93,8 @@ var table = []Info{
 	{Linearizable, "linearizability",
 		"Some order of the clients' operations, one at a time, explains every answer."},
 	{Authorization, "authorization",
-		"No answer and no event shows or changes a key that who asked may not see or change."},
+		"No answer and no event shows or changes a key that who asked may not see or change, and a token is " +
+			"good for whom and for as long as the log says."},
 	{Serializable, "serializable reads",
 		"A read that asks no quorum still sees one state that the log had, and over one connection time does " +
 			"not go back."},

@@ -35,6 +35,7 @@ const (
 	ErrPermissionNotGranted Error = "etcdserver: permission is not granted to the role"
 	ErrPermissionDenied     Error = "etcdserver: permission denied"
 	ErrOldAuthRevision      Error = "etcdserver: revision of auth store is old"
+	ErrInvalidToken         Error = "etcdserver: invalid auth token"
 	ErrNoRootUser           Error = "etcdserver: root user does not exist"
 	ErrNoRootRole           Error = "etcdserver: root user does not have root role"
 	ErrAuthManagement       Error = "etcdserver: invalid auth management"
@@ -43,7 +44,7 @@ const (
 // Denial reports whether err refuses somebody for who he is, whatever its Go type.
 func Denial(err error) bool {
 	switch Error(err.Error()) {
-	case ErrUserEmpty, ErrPermissionDenied, ErrOldAuthRevision, ErrUserNotFound, "etcdserver: invalid auth token":
+	case ErrUserEmpty, ErrPermissionDenied, ErrOldAuthRevision, ErrUserNotFound, ErrInvalidToken:
 		return true
 	}
 	return false

@@ -2,6 +2,7 @@ package model
 
 import (
 	"bytes"
+	"encoding/base64"
 	"maps"
 	"slices"
 	"sort"
@@ -14,15 +15,18 @@ type users struct {
 	enabled  bool
 	revision uint64
 	roles    map[string][]string         // of each user
+	hashes   map[string]string           // of the passwords of those who have one
 	granted  map[string][]*pb.Permission // to each role
 }
 
 func newUsers() *users {
-	return &users{revision: 1, roles: map[string][]string{}, granted: map[string][]*pb.Permission{}}
+	return &users{revision: 1, roles: map[string][]string{}, hashes: map[string]string{},
+		granted: map[string][]*pb.Permission{}}
 }
 
 func (u *users) clone() *users {
-	return &users{enabled: u.enabled, revision: u.revision, roles: maps.Clone(u.roles), granted: maps.Clone(u.granted)}
+	return &users{enabled: u.enabled, revision: u.revision, roles: maps.Clone(u.roles), hashes: maps.Clone(u.hashes),
+		granted: maps.Clone(u.granted)}
 }
 
 // Users is who may do what at one moment.
@@ -38,6 +42,12 @@ func (u Users) Revision() uint64 { return u.u.revision }
 // Roles are the roles of all users, Granted the permissions of all roles. They must not be changed.
 func (u Users) Roles() map[string][]string           { return u.u.roles }
 func (u Users) Granted() map[string][]*pb.Permission { return u.u.granted }
+
+// Hash is that of a user's password; false if there is no such user, or he has none.
+func (u Users) Hash(user string) (hash string, ok bool) {
+	hash, ok = u.u.hashes[user]
+	return hash, ok
+}
 
 // May tells why a user must not read what a request asks for, by the state at its place in the log; revision is the one
 // at which the user was named, 0 if nobody was.
@@ -67,7 +77,7 @@ func (a *asked) may(request any) error {
 		return a.administers()
 	case *pb.HashRequest, *pb.HashKVRequest, *pb.SnapshotRequest, *pb.DefragmentRequest:
 		return a.administers()
-	case *pb.StatusRequest, *pb.LeaseLeasesRequest:
+	case *pb.StatusRequest, *pb.LeaseLeasesRequest, *pb.LeaseTimeToLiveRequest:
 		if a.user == "" {
 			return ErrUserEmpty
 		}
@@ -195,7 +205,7 @@ func (u *users) covers(roles []string, want interval, write bool) bool {
 	return true
 }
 
-// manage performs a request about users; false if it is about something else. Passwords are not in the model.
+// manage performs a request about users; false if it is about something else.
 func (s *State) manage(request any) (bool, error) {
 	u := s.users.clone()
 	change, err := false, error(nil)
@@ -213,13 +223,20 @@ func (s *State) manage(request any) (bool, error) {
 		_, known := u.roles[r.Name]
 		change, err = must(map[error]bool{ErrUserEmpty: r.Name == "", ErrUserExists: known})
 		u.roles[r.Name] = nil
+		if !r.GetOptions().GetNoPassword() {
+			u.hashes[r.Name] = hashOf(r.HashedPassword)
+		}
 	case *pb.AuthUserDeleteRequest:
 		_, known := u.roles[r.Name]
 		change, err = must(map[error]bool{ErrAuthManagement: u.enabled && r.Name == "root", ErrUserNotFound: !known})
 		delete(u.roles, r.Name)
+		delete(u.hashes, r.Name)
 	case *pb.AuthUserChangePasswordRequest:
 		_, known := u.roles[r.Name]
 		change, err = must(map[error]bool{ErrUserNotFound: !known})
+		if _, has := u.hashes[r.Name]; has {
+			u.hashes[r.Name] = hashOf(r.HashedPassword)
+		}
 	case *pb.AuthUserGrantRoleRequest:
 		change, err = u.grantRole(r)
 	case *pb.AuthUserRevokeRoleRequest:
@@ -243,6 +260,12 @@ func (s *State) manage(request any) (bool, error) {
 		s.note(u.revision)
 	}
 	return true, err
+}
+
+// hashOf reads a hash as requests carry it.
+func hashOf(text string) string {
+	hash, _ := base64.StdEncoding.DecodeString(text) // what is in the log can be read
+	return string(hash)
 }
 
 // must returns the one refusal that applies; only one can.

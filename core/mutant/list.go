@@ -183,6 +183,13 @@ const (
 	// Ids.
 	IDsByClock
 
+	// Logins.
+	TokenKept
+	TokenOutlivesAuth
+	TokenUnexpired
+	TokenEarlyRefused
+	LoginUnrepeated
+
 	count
 )
 
@@ -212,6 +219,7 @@ const (
 	Segments        // the log is short and in small segments, and members are struck
 	Defrags         // databases are defragmented, and disks refuse a step of that
 	Notes           // as Snapshots, and processes end in the middle of noting a received one
+	Logins          // as Users, who log in, and whose passwords change
 	Audits          // members are compared, and last one is given a pair that the others do not have
 	Clocks          // clocks are wrong, and members crash under load
 )

@@ -681,6 +681,32 @@ var table = [count]Info{
 		Convicts: []int{invariant.AckedDurable},
 	},
 
+	TokenKept: {
+		Name: "token-kept", Source: "mutation of auth", Seeds: 50, Needs: Logins,
+		Story:    "a token outlives a change of the password, and its user",
+		Convicts: []int{invariant.Authorization},
+	},
+	TokenOutlivesAuth: {
+		Name: "token-outlives-auth", Source: "mutation of auth", Seeds: 50, Needs: Logins,
+		Story:    "a token of before authentication was off is good when it is on again",
+		Convicts: []int{invariant.Authorization},
+	},
+	TokenUnexpired: {
+		Name: "token-unexpired", Source: "mutation of auth", Seeds: 50, Needs: Logins,
+		Story:    "a token that nobody has used for its time is good all the same",
+		Convicts: []int{invariant.Authorization},
+	},
+	TokenEarlyRefused: {
+		Name: "token-early-refused", Source: "mutation of api", Seeds: 50, Needs: Logins,
+		Story:    "a member that has not applied the entry of a token refuses it instead of waiting for the entry",
+		Convicts: []int{invariant.Authorization},
+	},
+	LoginUnrepeated: {
+		Name: "login-unrepeated", Source: "mutation of api", Seeds: 100, Needs: Logins,
+		Story:    "a password that is changed while a member compares it lets in all the same",
+		Convicts: []int{invariant.Authorization},
+	},
+
 	HistoriesMixedUp: {
 		Name: "histories-mixed-up", Source: "mutation of audit", Seeds: 50, Needs: Audits,
 		Story:    "hashes of histories that begin at different revisions are compared",

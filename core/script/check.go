@@ -165,6 +165,9 @@ func (c *Command) Rate() (float64, error) {
 	return rate, nil
 }
 
+// Passwords is the name of the setting that says how long a member is at a password.
+const Passwords = "passwords"
+
 // A Setting is what a set command can turn.
 type Setting struct {
 	Name string `json:"name"`
@@ -185,6 +188,7 @@ func Settings() []Setting {
 		{"spike", "duration"},                // mean of an fsync that hangs
 		{"spike-probability", "probability"}, // of an fsync
 		{"apply", "duration"},
+		{Passwords, "duration"},   // the mean time that a member is at one
 		{"rate", "number"},        // operations a simulated second
 		{"spread", "probability"}, // of election timeouts: 0 = all are equal, 1 = as raft draws them
 	}

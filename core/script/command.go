@@ -60,7 +60,21 @@ type Command struct {
 
 	Name string `json:"name,omitempty"`
 	As   string `json:"as,omitempty"` // the user who asks; "" = the client's own, root for a visitor
+
+	// Token is what the client shows of the tokens that it was given: see the constants below. "" = as it does by itself:
+	// a visitor nothing, simulated clients that log in the newest.
+	Token string `json:"token,omitempty"`
 }
+
+// What a client can show.
+const (
+	TokenNew    = "new"    // the newest that it was given
+	TokenOld    = "old"    // the one before
+	TokenOldest = "oldest" // that it still has
+	TokenNone   = "none"
+	TokenForged = "forged" // one that nobody was given
+	TokenAhead  = "ahead"  // such a one, of an entry that nobody has
+)
 
 // Compare is one condition of a txn command.
 type Compare struct {
@@ -108,6 +122,7 @@ func fields() []field {
 		{"from", func(c *Command) any { return &c.From }},
 		{"to", func(c *Command) any { return &c.To }},
 		{"as", func(c *Command) any { return &c.As }},
+		{"token", func(c *Command) any { return &c.Token }},
 		{"name", func(c *Command) any { return &c.Name }},
 		{"key", func(c *Command) any { return &c.Key }},
 		{"end", func(c *Command) any { return &c.End }},

@@ -51,6 +51,8 @@ var sampleCommands = []struct {
 	{`txn if=[lease a = 0] then=[get key=a]`, Command{
 		Cmd: "txn", If: []Compare{{"lease", "a", "", "=", "0"}}, Then: []Command{{Cmd: "get", Key: "a"}},
 	}},
+	{`login client=2 name=ann value=x`, Command{Cmd: "login", Client: 2, Name: "ann", Value: "x"}},
+	{`get token=old key=a`, Command{Cmd: "get", Key: "a", Token: TokenOld}},
 	{`cancel-watch request=9`, Command{Cmd: "cancel-watch", Request: 9}},
 }
 

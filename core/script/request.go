@@ -45,6 +45,8 @@ const (
 	OpAddLearner
 	OpPromote
 	OpRemove
+	OpLogin
+	OpPassword
 	Ops // one more than the last
 )
 
@@ -52,6 +54,7 @@ var opNames = [Ops]string{
 	"", Put, Get, Delete, Txn, Compact, Watch, Alarm, MoveLeader, Status, Hash, HashKV, Members,
 	UserAdd, UserDelete, GrantRole, RevokeRole, RoleAdd, RoleDelete, Grant, Revoke, Auth,
 	LeaseGrant, LeaseRevoke, KeepAlive, TimeToLive, Leases, AddMember, AddLearner, Promote, Remove,
+	Login, Password,
 }
 
 // String is the verb of the request.

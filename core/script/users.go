@@ -7,7 +7,8 @@ import (
 	"vitrine/core/pb"
 )
 
-// What is asked about users. Nobody has a password here: who somebody is, a certificate tells.
+// What is asked about users. Who has a password can log in, and shows the token from then on; of others a certificate
+// tells who they are.
 
 var (
 	permissionNames = [...]string{"read", "write", "readwrite"}
@@ -16,7 +17,8 @@ var (
 
 func userRows() []Verb {
 	return []Verb{
-		{Name: UserAdd, Op: OpUserAdd, request: userAddOf, Reads: "Name, of a user without a password; As asks"},
+		{Name: UserAdd, Op: OpUserAdd, request: userAddOf,
+			Reads: "Name; Value = the password, none: nobody logs in as this user; As asks"},
 		{Name: UserDelete, Op: OpUserDelete, request: userDeleteOf, Reads: "Name"},
 		{Name: GrantRole, Op: OpGrantRole, request: grantRoleOf, Reads: "Value = the role, Name = who gets it"},
 		{Name: RevokeRole, Op: OpRevokeRole, request: revokeRoleOf, Reads: "Value = the role, Name = who loses it"},
@@ -26,6 +28,9 @@ func userRows() []Verb {
 			Reads: "Value (read, write, readwrite), Key, End: what the role Name permits from now on"},
 		{Name: Revoke, Op: OpRevoke, request: revokeOf, Reads: "Key, End: what the role Name permits no more"},
 		{Name: Auth, Op: OpAuth, request: authOf, Reads: "Name (enable, disable): whether anybody is asked who he is"},
+		{Name: Login, Op: OpLogin, request: loginOf,
+			Reads: "Name, Value = the password; what the client asks with Token from then on shows the token"},
+		{Name: Password, Op: OpPassword, request: passwordOf, Reads: "Name, Value = the new password"},
 	}
 }
 
@@ -37,7 +42,20 @@ func wantsName(c *Command) error {
 }
 
 func userAddOf(c *Command, _ int64) (any, error) {
-	return &pb.AuthUserAddRequest{Name: c.Name, Options: &pb.UserAddOptions{NoPassword: true}}, wantsName(c)
+	return &pb.AuthUserAddRequest{
+		Name: c.Name, Password: c.Value, Options: &pb.UserAddOptions{NoPassword: c.Value == ""},
+	}, wantsName(c)
+}
+
+func loginOf(c *Command, _ int64) (any, error) {
+	return &pb.AuthenticateRequest{Name: c.Name, Password: c.Value}, wantsName(c)
+}
+
+func passwordOf(c *Command, _ int64) (any, error) {
+	if c.Value == "" {
+		return nil, fmt.Errorf("script: password: which one?")
+	}
+	return &pb.AuthUserChangePasswordRequest{Name: c.Name, Password: c.Value}, wantsName(c)
 }
 
 func userDeleteOf(c *Command, _ int64) (any, error) {
@@ -87,7 +105,11 @@ func authOf(c *Command, _ int64) (any, error) {
 func usersOf(body any) (Command, bool) {
 	switch r := body.(type) {
 	case *pb.AuthUserAddRequest:
-		return Command{Cmd: UserAdd, Name: r.Name}, true
+		return Command{Cmd: UserAdd, Name: r.Name, Value: r.Password}, true
+	case *pb.AuthenticateRequest:
+		return Command{Cmd: Login, Name: r.Name, Value: r.Password}, true
+	case *pb.AuthUserChangePasswordRequest:
+		return Command{Cmd: Password, Name: r.Name, Value: r.Password}, true
 	case *pb.AuthUserDeleteRequest:
 		return Command{Cmd: UserDelete, Name: r.Name}, true
 	case *pb.AuthUserGrantRoleRequest:

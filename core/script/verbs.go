@@ -65,6 +65,8 @@ const (
 	Grant      = "grant"
 	Revoke     = "revoke"
 	Auth       = "auth"
+	Login      = "login"
+	Password   = "password"
 
 	CancelWatch = "cancel-watch"
 	EndStream   = "end-stream"

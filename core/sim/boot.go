@@ -115,6 +115,7 @@ func (n *node) boot() {
 		return
 	}
 	n.process, n.told = running, figures{}
+	w.judge.Began(n.id, n.store.Backend.Applied().Index)
 	n.tellStore()
 	w.rand.Use(n)
 	m, err := member.New(memberConfig(n), boot, driver.Info(n.store), trace.Instant(w.clock.Now))
@@ -176,7 +177,7 @@ func memberConfig(n *node) member.Config {
 			SnapshotCount: w.cfg.SnapshotCount, CatchUpEntries: w.cfg.SnapshotCatchUp, CompactEntries: w.cfg.CompactEntries,
 			FirstID: firstID(n), Tracer: n.tracer, NoPreVote: w.cfg.NoPreVote, NoCheckQuorum: w.cfg.NoCheckQuorum,
 		},
-		Limits: api.Limits{SlowRequest: -1},
+		Limits: api.Limits{SlowRequest: -1, TokenTTL: w.cfg.Workload.Logins.TTL},
 		Self: duty.Self{Name: n.name, ClientURLs: []string{"http://" + n.name + ":2379"},
 			ClusterVersion: clusterVersion, Retention: duty.Retention(w.cfg.Retention)},
 		ClusterID: clusterID, TickInterval: w.cfg.TickEvery, LeaseCheckpointInterval: w.cfg.Checkpoints,

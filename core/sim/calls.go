@@ -3,9 +3,6 @@ package sim
 import (
 	"vitrine/core/api"
 	"vitrine/core/audit"
-	"vitrine/core/auth"
-	"vitrine/core/invariant"
-	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/sim/judge"
 	"vitrine/core/sim/mirror"
@@ -33,15 +30,6 @@ func (l *readLane) answerCall(r *api.ReadReady) (any, error) {
 	return n.store.Read(r.Body)
 }
 
-// worked tells which keys hang on leases. There is no other work: nobody here has a password.
-func (l *readLane) worked() {
-	n := l.of
-	w := n.works[0]
-	n.works = n.works[1:]
-	invariant.Assert(w.Kind == auth.LeaseKeys, "sim: somebody has a password")
-	n.step(&member.Input{Kind: member.WorkDone, Done: &auth.Done{ID: w.ID, Keys: n.store.Leases.KeysOf(w.Lease)}})
-}
-
 // storeConfig is what every member's store is told.
 func (w *World) storeConfig() store.Config {
 	return store.Config{QuotaBytes: w.cfg.Quota, MinLeaseTTL: store.LeaseTTL(w.cfg.ElectionTicks, w.cfg.TickEvery)}
@@ -58,6 +46,6 @@ func (n *node) reply(a *api.Reply) {
 			Version: clusterVersion, First: w.cfg.Members, Most: max(len(w.nodes), len(w.roster.All())), Name: nodeName,
 			Known: func(id uint64) bool { return w.byID(id) != nil },
 		})
-		w.clients.Reply(n.id, a)
+		w.clients.Reply(n, a)
 	}
 }

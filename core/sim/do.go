@@ -149,6 +149,8 @@ func set(w *World, c *script.Command, _ uint64) (uint64, error) {
 		w.eachNode(c.Member, func(n *node) { n.dial.SpikeProb = number })
 	case "apply":
 		w.eachNode(c.Member, func(n *node) { n.apply = int64(d) })
+	case script.Passwords:
+		w.eachNode(c.Member, func(n *node) { n.TakesFor(d) })
 	case "rate":
 		w.clients.SetRate(number)
 	case "spread":

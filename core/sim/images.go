@@ -204,6 +204,7 @@ func (l *transfers) installImage(s *raftpb.Snapshot) *store.Result {
 	}
 	n.have(n.state)
 	n.End()
+	w.judge.Jumped(n.id, n.store.Backend.Applied().Index)
 	n.tellStore()
 	n.commitTimer, n.keeping = false, false
 	n.era++ // commits and housekeeping of the old state are void

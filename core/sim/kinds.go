@@ -22,7 +22,7 @@ const (
 	evReport  // a transport reports on a message; a = input kind, peer, ok
 	evImage   // part of a received image is on disk, or all of it; slot in World.flights
 	evDefrag  // a database is copied, or the copy is durable; a = which
-	evWork    // a member learns which keys hang on leases
+	evWork    // a member learns which keys hang on leases, or what came of a password; a = 1 for the latter
 	evInspect // the checkers look at all members
 	evAudit   // leaders compare the members' keys; a = which way
 	evAudited // a member hears what it has asked itself for that; a = the request

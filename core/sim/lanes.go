@@ -239,7 +239,7 @@ func (l *storeLane) applyDone(e *clock.Event) {
 			return
 		}
 	} else {
-		w.judge.Applied(b.Entries)
+		w.judge.Applied(n.id, b.Entries)
 		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode},
 			b.Entries)
 		w.judge.Decided(n.id, in.Result.Outcomes)

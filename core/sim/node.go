@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/consensus"
 	"vitrine/core/driver"
@@ -17,6 +16,7 @@ import (
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/disk"
 	"vitrine/core/sim/roster"
+	"vitrine/core/sim/secret"
 	"vitrine/core/store"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
@@ -74,6 +74,7 @@ type node struct {
 	logLane
 	storeLane
 	readLane
+	*secret.Lane
 	transfers
 	gauges
 
@@ -130,7 +131,6 @@ type storeLane struct {
 	commitEnds  int64 // when the one in flight does
 	reported    bool  // the commit in flight was, too early
 	defrag      *driver.Defrag
-	works       []auth.Work  // what calls wait for
 	copied      int64        // when the last defragmentation has made its copy, or will have
 	defragDue   bool         // one waits for the commit in flight
 	install     *clock.Event // the application of a snapshot that waits for the same
@@ -233,8 +233,7 @@ func (n *node) dispatch() {
 		n.startRead(&out.Reads[i])
 	}
 	for i := range out.Works {
-		n.works = append(n.works, out.Works[i])
-		w.clock.Push(clock.Event{At: w.clock.Now + n.apply, Kind: evWork, Member: uint32(n.id), Life: n.life})
+		n.Work(&out.Works[i], n.apply)
 	}
 	w.passing.On(n, out.Forwards)
 	for i := range out.Pushes {
@@ -345,7 +344,8 @@ func (n *node) quit(how process) {
 	n.logs, n.batch, n.syncing, n.applies, n.applying = nil, 0, false, nil, false
 	n.commit, n.commitTimer, n.keeping, n.compacted = nil, false, false, false
 	n.defrag, n.defragDue, n.install, n.reported = nil, false, nil, false
-	n.compactions, n.wanted, n.works, n.Reception = nil, nil, nil, driver.Reception{}
+	n.compactions, n.wanted, n.Reception = nil, nil, driver.Reception{}
+	n.Forget()
 	n.wear.End()
 	n.busy = diskActivity{hungUntil: n.busy.hungUntil}
 	n.durable = n.readDurable()

@@ -35,6 +35,9 @@ func TestRarePathsAreReached(t *testing.T) {
 		switch seed % 3 {
 		case 0:
 			cfg.Always = []string{"members"}
+		case 2:
+			cfg.Workload.Users = true
+			cfg.Workload.Logins = Logins{TTL: 2 * time.Second, Work: 20 * time.Millisecond, Signed: seed%2 == 0}
 		case 1: // members are sent snapshots
 			long = time.Minute
 			cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries, cfg.CommitEvery = 2, 1, 1, 200*time.Millisecond

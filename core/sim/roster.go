@@ -12,6 +12,7 @@ import (
 	"vitrine/core/sim/dice"
 	"vitrine/core/sim/disk"
 	"vitrine/core/sim/roster"
+	"vitrine/core/sim/secret"
 	"vitrine/core/trace"
 	"vitrine/core/vfs"
 )
@@ -44,6 +45,7 @@ func (w *World) addNode(id uint64) *node {
 		heard: map[uint64]int64{}, votes: map[uint64]bool{}, connections: roster.Connections{},
 	}
 	n.logLane.of, n.storeLane.of, n.readLane.of, n.transfers.of, n.gauges.of = n, n, n, n, n
+	n.Lane = secret.NewLane(n, evWork, w.clock, cfg)
 	n.wear = disk.New(n, w.clock, n.disk)
 	n.proposed = func(request uint64) bool { return n.member.Proposed(request) }
 	w.nodes = append(w.nodes, n)

@@ -112,6 +112,7 @@ func (w *World) endFaults() {
 	w.healAll(cause)
 	for _, n := range w.nodes {
 		n.dial = w.cfg.Disk
+		n.TakesFor(-1)
 		n.tickEvery = int64(w.cfg.TickEvery)
 		n.wear.Disarm()
 		n.garbled = nil

@@ -8,6 +8,7 @@ type (
 	Network = setup.Network
 	Disk    = setup.Disk
 	Audits  = setup.Audits
+	Logins  = setup.Logins
 	Dials   = setup.Dials
 	Turned  = setup.Turned
 )

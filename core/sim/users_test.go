@@ -52,6 +52,59 @@ func TestUsersAreRefused(t *testing.T) {
 	}
 }
 
+// TestTokensAreShown: where clients log in they are let in by their tokens, and sent away by bad ones and by wrong
+// passwords, whatever goes wrong besides; simple tokens and signed ones.
+func TestTokensAreShown(t *testing.T) {
+	for _, signed := range []bool{false, true} {
+		all := told{}
+		for seed := range uint64(8) {
+			cfg := DefaultConfig()
+			cfg.Seed, cfg.Workload.Users, cfg.Faults, cfg.FaultsFor = seed, true, seed%2 > 0, 20*time.Second
+			cfg.Workload.Logins = Logins{TTL: 2 * time.Second, Work: 50 * time.Millisecond, Signed: signed}
+			w, err := New(cfg, all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := w.Run(20 * time.Second); v != nil {
+				t.Fatalf("signed: %t, seed %d: %v at %v\n%s\n%v", signed, seed, v, time.Duration(v.At), w.Stack(), w.Options())
+			}
+		}
+		for _, text := range []string{
+			"", api.ErrPermissionDenied.Text, api.ErrInvalidAuthToken.Text, api.ErrAuthFailed.Text, api.ErrUserEmpty.Text,
+			api.ErrAuthNotEnabled.Text, api.ErrAuthOldRevision.Text,
+		} {
+			if all[text] == 0 {
+				t.Errorf("signed: %t: no request ends with %q: %v", signed, text, all)
+			}
+		}
+		if all[""] < all[api.ErrInvalidAuthToken.Text] {
+			t.Errorf("signed: %t: %d are answered, %d have a bad token", signed, all[""], all[api.ErrInvalidAuthToken.Text])
+		}
+	}
+}
+
+// TestVisitorLogsIn: a token is shown on request, at every member, and is void when the password is another.
+func TestVisitorLogsIn(t *testing.T) {
+	w := still(t, 3)
+	bad := api.ErrInvalidAuthToken.Text
+	for _, step := range []struct{ line, want string }{
+		{"user-add name=root", ""}, {"role-add name=root", ""}, {"grant-role name=root value=root", ""},
+		{"user-add name=ann value=one", ""}, {"login name=ann value=one", api.ErrAuthNotEnabled.Text},
+		{"auth name=enable", ""}, {"login name=ann value=two", api.ErrAuthFailed.Text}, {"login name=ann value=one", ""},
+		{"get key=a token=new member=1", api.ErrPermissionDenied.Text}, {"grant-role name=ann value=root", ""},
+		{"put key=a value=1 token=new member=1", ""}, {"put key=a value=1 token=new member=2", ""},
+		{"get key=a token=new member=3", ""}, {"get key=a token=forged", bad},
+		{"get key=a token=none", api.ErrUserEmpty.Text},
+		{"password name=ann value=two", ""}, {"get key=a token=new", bad}, {"login name=ann value=two", ""},
+		{"get key=a token=old", bad}, {"get key=a token=new", ""},
+	} {
+		id := do(t, w, step.line)
+		if r := requestOfID(t, wait(t, w, time.Second), id); r.Status == "pending" || r.Error != step.want {
+			t.Errorf("%s: %s, %q, want %q", step.line, r.Status, r.Error, step.want)
+		}
+	}
+}
+
 // TestKeysOfLeasesAreAskedFor: where users are on, who is not root may renew a lease if he may write its keys; only the
 // store knows these, so his call waits for them, and is answered.
 func TestKeysOfLeasesAreAskedFor(t *testing.T) {

@@ -86,6 +86,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	w.judge = judge.New(w.clock, w.stream, judge.Options{
 		Check: !cfg.NoChecks, Quota: cfg.Quota, KeepFor: cfg.Retention.Period,
 		KeepRevisions: cfg.Retention.Revisions, Kept: cfg.Judged, Decode: w.decode, NoPreVote: cfg.NoPreVote,
+		TokenTTL: cfg.Workload.Logins.TTL,
 		Patience: max(cfg.Workload.Timeout, cfg.Workload.Hasty, settle.ProbePatience),
 	})
 	w.clients = client.New(clientHost{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
@@ -303,7 +304,7 @@ func (n *node) nodeEvent(e *clock.Event) {
 	case evDefrag:
 		n.defragmented(e)
 	case evWork:
-		n.worked()
+		n.Worked(e)
 	}
 }
 

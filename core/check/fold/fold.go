@@ -35,13 +35,14 @@ type Fold struct {
 	// Decode, if set, reads a request where somebody has read it already.
 	Decode func(data []byte) (*pb.InternalRaftRequest, error)
 
-	state    *model.State // after the last entry
-	follower Follower
-	first    uint64  // index of points[0]
-	points   []point // where each index led to
-	eras     []era   // the last one is open
-	buffer   pb.KeyValue
-	rosters  []roster // the first is that of first, or before
+	state     *model.State // after the last entry
+	followers []Follower
+	first     uint64  // index of points[0]
+	points    []point // where each index led to
+	eras      []era   // the last one is open
+	buffer    pb.KeyValue
+	rosters   []roster // the first is that of first, or before
+	ledger    ledger
 }
 
 // Follower hears of each entry as it is executed, with the state of the model,
@@ -87,11 +88,12 @@ func New() *Fold {
 	s := model.New()
 	s.MaxTxnOps = 0 // what is in the log was admitted
 	return &Fold{state: s, points: []point{{rev: s.Revision()}},
-		eras: []era{{compacted: s.CompactRevision(), users: s.Users()}}, rosters: make([]roster, 1)}
+		eras: []era{{compacted: s.CompactRevision(), users: s.Users()}}, rosters: make([]roster, 1),
+		ledger: newLedger()}
 }
 
-// Follow sets who hears of each entry from now on.
-func (f *Fold) Follow(by Follower) { f.follower = by }
+// Follow adds one who hears of each entry from now on.
+func (f *Fold) Follow(by Follower) { f.followers = append(f.followers, by) }
 
 // Index is that of the last entry that was executed.
 func (f *Fold) Index() uint64 { return f.first + uint64(len(f.points)) - 1 }
@@ -114,12 +116,12 @@ func (f *Fold) Entries(entries []*raftpb.Entry) {
 
 // execute does what the next entry asks for.
 func (f *Fold) execute(e Entry) {
-	if f.follower != nil {
-		f.follower.Before(e, f.state)
+	for _, by := range f.followers {
+		by.Before(e, f.state)
 	}
 	var response any
 	var err error
-	body, rev := e.Body(), f.state.Revision()
+	body, rev, users := e.Body(), f.state.Revision(), f.state.Users()
 	if body != nil {
 		h := e.Request.GetHeader()
 		response, err = f.state.ApplyAs(h.GetUsername(), h.GetAuthRevision(), body) // a refusal changes nothing
@@ -128,6 +130,7 @@ func (f *Fold) execute(e Entry) {
 		f.begin(e)
 	}
 	f.changeMembers(e)
+	f.ledger.take(e, users, f.state.Users(), err)
 	if now := f.state.Revision(); now > rev {
 		last := &f.eras[len(f.eras)-1]
 		f.state.Changes(now, func(key string, sub int64, kv *pb.KeyValue) {
@@ -139,8 +142,8 @@ func (f *Fold) execute(e Entry) {
 		at.denied = model.Error(err.Error())
 	}
 	f.points = append(f.points, at)
-	if f.follower != nil {
-		f.follower.After(e, f.state, response, err)
+	for _, by := range f.followers {
+		by.After(e, f.state, response, err)
 	}
 }
 
@@ -176,6 +179,7 @@ func (f *Fold) Forget(index uint64) {
 	f.points = slices.Delete(f.points, 0, int(index-f.first))
 	f.first = index
 	f.forgetMembers(index)
+	f.ledger.forget(index)
 	n := 0
 	for n+1 < len(f.eras) && f.eras[n+1].from <= index {
 		n++
@@ -198,6 +202,16 @@ func (f *Fold) Users(index uint64) (u model.Users, ok bool) {
 		return u, false
 	}
 	return f.at(index).users, true
+}
+
+// UsersOf is who may do what at an auth revision; ok is false where that is not known.
+func (f *Fold) UsersOf(revision uint64) (u model.Users, ok bool) {
+	for i := len(f.eras) - 1; i >= 0 && f.eras[i].users.Revision() >= revision; i-- {
+		if u = f.eras[i].users; u.Revision() == revision {
+			return u, true
+		}
+	}
+	return u, false
 }
 
 // at is the era of an index that is not forgotten, with the changes up to it.

@@ -33,7 +33,11 @@ func (e *era) sameUsers(image Image) error {
 	image("authUsers", func(k, v []byte) bool {
 		u := &pb.User{}
 		want, known := e.users.Roles()[string(k)]
-		if bad := u.UnmarshalVT(v); bad != nil || !known || !slices.Equal(u.Roles, want) {
+		bad, hash := u.UnmarshalVT(v), ""
+		if hash, _ = e.users.Hash(string(k)); string(u.Password) != hash {
+			err = fmt.Errorf("the password that the image has of user %q is another than by the log", k)
+		}
+		if bad != nil || !known || !slices.Equal(u.Roles, want) {
 			err = fmt.Errorf("the image has user %q with roles %q, by the log there is one: %t, with %q", k, u.Roles, known,
 				want)
 		}

@@ -148,7 +148,8 @@ func (o *operation) outcome() outcome {
 		switch text := model.Error(o.err.Error()); text {
 		case model.ErrNoSpace, model.ErrCorrupt, model.ErrTooLarge, model.ErrTooManyOps:
 			return void // by quotas, flags and alarms, of which nobody keeps when they were up
-		case model.ErrUserEmpty, model.ErrPermissionDenied, model.ErrOldAuthRevision, model.ErrUserNotFound:
+		case model.ErrUserEmpty, model.ErrPermissionDenied, model.ErrOldAuthRevision, model.ErrUserNotFound,
+			model.ErrInvalidToken:
 			return void // see the judge, who knows who asked
 		case model.ErrFutureRev, model.ErrCompacted:
 			if serializable(o.request) {

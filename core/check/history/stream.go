@@ -133,7 +133,9 @@ func (s *Stream) created(r *pb.WatchResponse) error {
 
 // isDenial tells whether a watcher was refused for who asks.
 func isDenial(reason string) bool {
-	for _, e := range [...]model.Error{model.ErrUserEmpty, model.ErrPermissionDenied, model.ErrOldAuthRevision} {
+	for _, e := range [...]model.Error{
+		model.ErrUserEmpty, model.ErrPermissionDenied, model.ErrOldAuthRevision, model.ErrInvalidToken,
+	} {
 		if strings.HasSuffix(reason, string(e)) {
 			return true
 		}

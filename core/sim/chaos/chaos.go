@@ -186,10 +186,22 @@ func (x *Chaos) draw(class Class, victim, other, how, long uint64) {
 		x.inflict(class, script.Command{Cmd: script.Defragment, Member: victim})
 	case Roster:
 		x.changeMembers(victim, other, how, long)
+	case Password:
+		x.slowPasswords(victim, how, long)
 	case Garble:
 		x.inflict(class, script.Command{
 			Cmd: script.Garble, Member: victim, Rev: int64(long >> 16 % (1 << 40)), Limit: int64(how % 8),
 		})
+	}
+}
+
+// slowPasswords lets a member take long over each password for a while.
+func (x *Chaos) slowPasswords(victim, how, long uint64) {
+	slow := script.Command{Cmd: script.Set, Name: script.Passwords, Member: victim,
+		Value: spread(how, 100*time.Millisecond, 3*time.Second).String()}
+	if x.inflict(Password, slow) {
+		slow.Value = x.options.Logins.Work.String()
+		x.world.Later(spread(long, 100*time.Millisecond, 5*time.Second), slow)
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 	Install  // a disk hangs, then the power fails, while the old database is committed and a received one waits
 	Roster   // members are added, promoted and removed
 	Note     // a log takes note of a received snapshot, and the process ends before the state that commits it
+	Password // a member is long at each password
 	Classes  // how many there are
 )
 
@@ -49,5 +50,5 @@ var names = [Classes]string{
 	"compact", "transfer", "campaign", "blackout", "moment",
 	"write-error", "disk-full", "sync-error", "read-error", "commit-error", "rot", "clock", "deadline", "exile", "coup",
 	"strike", "refusal", "defragment", "garble", "install",
-	"members", "note",
+	"members", "note", "slow-password",
 }

@@ -54,6 +54,7 @@ type Options struct {
 	Checkpoints     time.Duration // how long a lease runs before what is left of it is written down
 	Loose           bool          // members are changed whoever is there
 	Audits          setup.Audits
+	Logins          setup.Logins
 }
 
 // String is one line with everything that was drawn.
@@ -126,6 +127,8 @@ func (o *Options) tuning() (words []string) {
 	say(o.Audits.Leading > 0, "audits/%v", o.Audits.Leading.Round(time.Millisecond))
 	say(o.Audits.Compactions > 0, "compaction-audits/%v", o.Audits.Compactions.Round(time.Millisecond))
 	say(o.Audits.Wrong, "wrong-pair")
+	say(o.Logins.TTL > 0, "logins=%v/%v signed=%t", o.Logins.TTL.Round(time.Millisecond),
+		o.Logins.Work.Round(time.Millisecond), o.Logins.Signed)
 	say(o.Leases > 0, "leases=%d checkpoints=%v", o.Leases, o.Checkpoints)
 	return words
 }
@@ -164,6 +167,7 @@ func Draw(seed uint64, always []string) (o Options, err error) {
 	o.drawRoster(dice.New(seed, dice.Options, 5))
 	o.drawNote(dice.New(seed, dice.Options, 6))
 	o.drawAudits(dice.New(seed, dice.Options, 7))
+	o.drawLogins(dice.New(seed, dice.Options, 8))
 	for _, name := range always {
 		class := slices.Index(names[:], name)
 		if class < 0 {
@@ -263,6 +267,16 @@ func (o *Options) drawAudits(d *dice.Dice) {
 	o.Audits.Wrong = d.Chance(0.5) && o.Audits != setup.Audits{}
 }
 
+// drawLogins lets clients log in, in half of the runs that have users, and draws the class of slow passwords.
+func (o *Options) drawLogins(d *dice.Dice) {
+	o.On[Password], o.Gap[Password] = d.Chance(0.5), d.Between(time.Second, 8*time.Second)
+	l := setup.Logins{TTL: spread(d.Uint64(), time.Second, 20*time.Second),
+		Work: spread(d.Uint64(), time.Millisecond, 200*time.Millisecond), Signed: d.Chance(0.25)}
+	if d.Chance(0.5) {
+		o.Logins = l
+	}
+}
+
 // drawTuning varies what is not a fault: each thing in half of the runs.
 func (o *Options) drawTuning(d *dice.Dice) {
 	if count, keep, every := 10+d.Uint64N(100), 1+d.Uint64N(30), 1+d.Uint64N(40); d.Chance(0.5) {
@@ -326,6 +340,11 @@ func (o *Options) Tune(c *setup.Config) {
 	c.Founding = append(c.Founding, o.Founding...)
 	c.Retention = cmp.Or(c.Retention, o.Retention)
 	c.Audits = cmp.Or(c.Audits, o.Audits)
+	if c.Workload.Users {
+		c.Workload.Logins = cmp.Or(c.Workload.Logins, o.Logins)
+	}
+	o.Logins = c.Workload.Logins
+	o.On[Password] = o.On[Password] && o.Logins.TTL > 0
 	c.Loose = c.Loose || o.Loose
 	c.SnapshotCount = cmp.Or(o.SnapshotCount, c.SnapshotCount)
 	c.SnapshotCatchUp = cmp.Or(o.SnapshotCatchUp, c.SnapshotCatchUp)

@@ -32,6 +32,8 @@ type Client struct {
 	seen    []sight          // by key: what it last read, for conditions
 	LastRev int64            // newest revision in any header
 	as      string           // who the visitor is on the next stream that he opens, "" = root
+	shows   string           // what he shows on it, see script.Command.Token
+	wallet
 
 	tombstone int64 // revision of its last delete
 
@@ -115,7 +117,7 @@ type Request struct {
 	Done     int64
 	cause    uint64
 	over     uint32 // life of the member that answered: the connection
-	token    int    // of the judge's history
+	op       int    // of the judge's history
 	Met      Arrival
 	floor    int64            // the newest revision that its client had heard of when it asked
 	Then     func(r *Request) // when it is over
@@ -146,7 +148,7 @@ func (p *Pool) Issue(c *Client, op script.Op, body any, words, key string, endpo
 	r := p.requests.At(slot)
 	p.requestID++
 	*r = Request{
-		ID: p.requestID, Client: c.ID, Op: op, Body: body, Who: nameOf(c.ID), Words: words, Key: key,
+		ID: p.requestID, Client: c.ID, Op: op, Body: body, Who: p.identity(c, op, ""), Words: words, Key: key,
 		readOnly: op.ReadOnly(), pinned: endpoint != 0, Member: endpoint, Status: Pending,
 		Issued: p.clock.Now, deadline: p.clock.Now + int64(timeout), floor: c.LastRev,
 	}
@@ -160,7 +162,7 @@ func (p *Pool) Issue(c *Client, op script.Op, body any, words, key string, endpo
 	r.cause = p.host.Emit(trace.Event{Kind: trace.RequestIssued, Peer: r.Member, Request: r.ID,
 		A: uint64(api.OperationOf(body)), B: uint64(c.ID), Text: words})
 	if op.Judged() {
-		r.token = p.judge.Invoked(r.Client, r.Body)
+		r.op = p.judge.Invoked(r.Client, r.Body)
 	}
 	p.clock.Push(clock.Event{At: r.deadline, Kind: ClientTimer, Slot: slot, A: r.ID<<8 | timerDeadline})
 	p.attempt(slot)
@@ -228,10 +230,13 @@ func (p *Pool) arrive(n Server, e *clock.Event) {
 	}
 	r.stage = atMember
 	h := n.Member().Header()
-	r.Met = Arrival{Term: h.RaftTerm, Rev: n.Store().KV.Revision(), at: p.clock.Now, life: n.Life()}
+	r.Met = Arrival{Term: h.RaftTerm, Rev: n.Store().KV.Revision(), Index: n.Store().Backend.Applied().Index,
+		at: p.clock.Now, life: n.Life()}
+	p.judge.Shows(n, r.ID, r.Who.Token, min(r.deadline, p.clock.Now+int64(limits.RequestTimeout)))
 	fenced, headless := dice.Mix(r.ID)%requireLeader == 0, n.Member().Leader() == 0
 	n.Step(member.Input{Kind: member.Request, Cause: e.Cause, Call: &api.Call{
-		ID: r.ID, Body: r.Body, Identity: r.Who, Deadline: trace.Instant(r.deadline), RequireLeader: fenced, Cause: e.Cause,
+		ID: r.ID, Body: r.Body, Identity: n.Verify(r.Who), Deadline: trace.Instant(r.deadline), RequireLeader: fenced,
+		Cause: e.Cause,
 	}})
 	if r = p.requests.At(e.Slot); fenced && headless && n.Runs() && (r.stage != onReturn || r.Err == nil) {
 		p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.ID(),
@@ -266,8 +271,12 @@ func (p *Pool) Asked(member, id uint64) *Request {
 }
 
 // Reply sends a member's answer on its way.
-func (p *Pool) Reply(member uint64, a *api.Reply) {
-	if p.Asked(member, a.ID) != nil {
+func (p *Pool) Reply(n Server, a *api.Reply) {
+	if r := p.Asked(n.ID(), a.ID); r != nil {
+		p.judge.Named(n, r.ID, a.Err)
+		if login, ok := r.Body.(*pb.AuthenticateRequest); ok {
+			p.judge.LoggedIn(n, r.Met.Index, login, a.Response, a.Err)
+		}
 		p.answer(p.byRequest[a.ID], a.Response, a.Err)
 	}
 }
@@ -330,10 +339,10 @@ func definite(err error) bool {
 	return false
 }
 
-// forbidden reports whether who asks may not do it: whatever was refused for that had no effect.
+// forbidden reports whether who asks may not do it, or is not known: whatever was refused for that had no effect.
 func forbidden(err error) bool {
 	var e *api.Error
-	return errors.As(err, &e) && e.Code == api.PermissionDenied
+	return errors.As(err, &e) && (e.Code == api.PermissionDenied || e.Code == api.Unauthenticated)
 }
 
 // clientTimer ends a client's patience or a backoff.
@@ -354,6 +363,7 @@ func (p *Pool) clientTimer(e *clock.Event) {
 	if r.stage == atMember {
 		if n := p.host.Server(r.Member); n.Runs() {
 			p.inTime(n, r)
+			p.judge.Withdrawn(r.ID)
 			n.Step(member.Input{Kind: member.Cancel, ID: r.ID, Cause: r.cause})
 		}
 	}
@@ -392,7 +402,8 @@ func (p *Pool) finish(slot int32, response any, err error) {
 	}
 	text := ""
 	c.refusedFor(response, err)
-	if r.Op >= script.OpUserAdd && err != nil && !definite(err) {
+	p.credentials(c, r, response, err)
+	if r.Op >= script.OpUserAdd && r.Op != script.OpLogin && err != nil && !definite(err) {
 		p.founded = max(0, p.founded-2) // perhaps it was not done
 	}
 	switch {
@@ -430,7 +441,7 @@ func (p *Pool) finish(slot int32, response any, err error) {
 	}
 	p.host.Emit(done)
 	if r.Op.Judged() {
-		p.judge.Returned(r.token, r.Answer, r.Err)
+		p.judge.Returned(r.op, r.Answer, r.Err)
 	}
 	if r.Then != nil {
 		r.Then(r)
@@ -468,8 +479,9 @@ func (p *Pool) sentAgain(r *Request) {
 
 // Arrival is what a request meets at its member.
 type Arrival struct {
-	Term uint64
-	Rev  int64
-	at   int64
-	life uint32
+	Term  uint64
+	Rev   int64
+	Index uint64 // that the member had applied
+	at    int64
+	life  uint32
 }

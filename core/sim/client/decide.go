@@ -13,12 +13,12 @@ import (
 // list of decisions, and the same events follow from the list as from the dice.
 
 // decided records a request of a client that began at a member.
-func (p *Pool) decided(c *Client, body any, member uint64) {
+func (p *Pool) decided(c *Client, body any, member uint64, token string) {
 	if !p.cfg.Record {
 		return
 	}
 	cmd := script.Of(body)
-	cmd.Client, cmd.Member = c.ID, member
+	cmd.Client, cmd.Member, cmd.Token = c.ID, member, token
 	p.host.Decided(cmd)
 }
 
@@ -77,12 +77,15 @@ func (p *Pool) Visit(cmd *script.Command, words string) (uint64, error) {
 		return 0, err
 	}
 	if create, ok := body.(*pb.WatchCreateRequest); ok {
-		visitor.as = cmd.As
+		visitor.as, visitor.shows = cmd.As, cmd.Token
 		return p.Watch(visitor, create, cmd.Leader, words, cmd.Member).ID, nil
 	}
 	slot := p.Issue(visitor, op, body, words, cmd.Key, cmd.Member, p.cfg.Workload.Timeout)
-	if cmd.As != "" {
-		p.requests.At(slot).Who = Named(cmd.As)
+	switch r := p.requests.At(slot); {
+	case cmd.As != "":
+		r.Who = Named(cmd.As)
+	case cmd.Token != "":
+		p.Show(r, cmd.Token)
 	}
 	return p.requests.At(slot).ID, nil
 }
@@ -167,6 +170,7 @@ func request(p *Pool, c *Client, cmd *script.Command) error {
 		return nil
 	}
 	c.Request = p.Issue(c, op, body, words, key, 0, p.load.patience())
+	p.Show(p.requests.At(c.Request), cmd.Token)
 	return nil
 }
 

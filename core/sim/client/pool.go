@@ -3,6 +3,7 @@ package client
 import (
 	"strconv"
 
+	"vitrine/core/api"
 	"vitrine/core/member"
 	"vitrine/core/pb"
 	"vitrine/core/script"
@@ -29,6 +30,7 @@ type Server interface {
 	Resumed() int64 // when it was last paused no more
 	Tick() int64    // its clock's idea of Config.TickEvery
 	Defragment() bool
+	Verify(who api.Identity) api.Identity // reads a token that is signed
 }
 
 // Host is the world that clients live in.
@@ -66,7 +68,9 @@ type Pool struct {
 	load    workload
 	clients []*Client
 	founded int  // steps of making users that are done, or under way
+	guarded bool // somebody has asked for all of them, and clients log in
 	settled bool // nobody reads slowly any more
+	words   passwords
 
 	requests  clock.Slab[Request]
 	requestID uint64
@@ -98,6 +102,7 @@ func New(
 	p := &Pool{
 		host: h, cfg: cfg, net: net, clock: c, chaos: x, judge: j,
 		wire: dice.New(cfg.Seed, dice.Wire, 0).At(&c.Now), load: newWorkload(cfg.Workload), deeds: deeds(),
+		words:     passwords{},
 		byRequest: map[uint64]int32{}, streams: streams{byID: map[uint64]*Stream{}},
 	}
 	p.streams.p, p.load.p = p, p

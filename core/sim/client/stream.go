@@ -12,6 +12,7 @@ import (
 	"vitrine/core/limits"
 	"vitrine/core/member"
 	"vitrine/core/pb"
+	"vitrine/core/script"
 	"vitrine/core/sim/clock"
 	"vitrine/core/trace"
 	"vitrine/core/watch"
@@ -25,13 +26,14 @@ type Stream struct {
 	id       uint64 // of the present connection
 	Client   int
 	Member   uint64
-	began    uint64 // the endpoint that was chosen first, 0 = there was none
-	Fenced   bool   // it wants no member without a leader
-	who      string // whom its certificate names
-	There    bool   // its member has it open
-	Closed   bool   // for good
-	sent     int64  // when the last of its requests arrives: a stream does not reorder
-	arrival  int64  // and when the last response does
+	began    uint64       // the endpoint that was chosen first, 0 = there was none
+	Fenced   bool         // it wants no member without a leader
+	who      api.Identity // what is shown on the present connection
+	as, show string       // what a visitor wants to be shown
+	There    bool         // its member has it open
+	Closed   bool         // for good
+	sent     int64        // when the last of its requests arrives: a stream does not reorder
+	arrival  int64        // and when the last response does
 	Watchers []*Watcher
 	Judged   *history.Stream // the present connection
 }
@@ -55,8 +57,7 @@ const (
 
 func (t *streams) newStream(c *Client, fenced bool, endpoint uint64) *Stream {
 	p := t.p
-	s := &Stream{Client: c.ID, Fenced: fenced, Member: endpoint, began: endpoint,
-		who: cmp.Or(c.as, nameOf(c.ID).CommonName)}
+	s := &Stream{Client: c.ID, Fenced: fenced, Member: endpoint, began: endpoint, as: c.as, show: c.shows}
 	if endpoint == 0 {
 		s.began = p.choose(c)
 		s.Member = cmp.Or(s.began, p.host.Members()[0])
@@ -73,6 +74,9 @@ func (t *streams) connect(s *Stream, wait int64) {
 	p.streamID++
 	delete(p.byID, s.id)
 	s.id, s.arrival, s.sent, s.There = p.streamID, 0, 0, false
+	if s.who = p.identity(p.clients[s.Client], script.OpWatch, s.show); s.as != "" {
+		s.who = Named(s.as)
+	}
 	p.byID[s.id] = s
 	s.Judged = p.judge.StreamOpened()
 	p.transmit(s, watchOpen, 0, wait)
@@ -168,7 +172,8 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 		if s != nil {
 			s.There = true
 			headless := n.Member().Leader() == 0
-			n.Step(member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.Fenced, Call: &api.Call{Identity: Named(s.who)}})
+			s.who = n.Verify(s.who)
+			n.Step(member.Input{Kind: member.WatchOpen, Stream: e.A, OK: s.Fenced, Call: &api.Call{Identity: s.who}})
 			if headless && s.Fenced && s.There {
 				p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and opens a stream that requires one", n.ID())
 			}
@@ -178,7 +183,7 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 	case watchAsk:
 		request := p.takeAsk(e)
 		if s != nil && s.There {
-			p.judge.StreamArrived(s.Judged, n.Store().Backend.Applied().Index, s.who, request)
+			p.judge.StreamArrived(s.Judged, n, &s.who, request)
 		}
 		n.Step(member.Input{
 			Kind: member.WatchRequest, Stream: e.A, Watch: request, Revision: n.Store().KV.Revision(), Cause: p.arrivedWatch(n,
@@ -402,6 +407,9 @@ func (s *Stream) oldestUnanswered() *Watcher {
 	}
 	return nil
 }
+
+// Shows tells whether the client shows who it is.
+func (s *Stream) Shows() bool { return s.who != api.Identity{} }
 
 // toBack moves a watch that is asked for again behind all others.
 func (s *Stream) toBack(wt *Watcher) {

@@ -9,8 +9,8 @@ import (
 	"vitrine/core/script"
 )
 
-// Users: who somebody is, a certificate tells. The visitor and the first client are root, the others share three names.
-// Once there are users, the first client goes on to change what they may while they ask.
+// Users: who somebody is, a certificate tells, or a token. The visitor and the first client are root, the others share
+// three names. Once there are users, the first client goes on to change what they may while they ask.
 
 // operator is the client that manages users.
 const operator = 1
@@ -46,6 +46,9 @@ func grant(role, key, end string, t pb.Permission_Type) any {
 	return &pb.AuthRoleGrantPermissionRequest{Name: role, Perm: p}
 }
 
+// foundingSteps is how many there are.
+const foundingSteps = 17
+
 // founding is how users come about. Each step may be repeated.
 func founding() []any {
 	return []any{
@@ -65,12 +68,23 @@ func founding() []any {
 // manage is what a client does about users, nil if nothing: all of them make users at first, and the operator makes a
 // change now and then.
 func (p *Pool) manage(c *Client, how, how2 uint64) any {
-	if steps := founding(); p.founded < len(steps) {
+	if p.founded < foundingSteps {
+		if p.guarded && c.ID != operator {
+			return nil // whoever has to log in is not root
+		}
 		p.founded++
-		return steps[p.founded-1]
+		p.guarded = p.guarded || p.logsIn() && p.founded == foundingSteps
+		step := founding()[p.founded-1]
+		if add, ok := step.(*pb.AuthUserAddRequest); ok && p.logsIn() && add.Name != auth.Root {
+			add.Password, add.Options = p.words.same(p, add.Name), nil
+		}
+		return step
 	}
 	if c.ID != operator || how2>>32%2 != 0 {
 		return nil
+	}
+	if user := userName(int(how2 >> 16 % someUsers)); p.logsIn() && how2>>36%8 == 0 {
+		return &pb.AuthUserChangePasswordRequest{Name: user, Password: p.words.next(p, user)}
 	}
 	role := [...]string{roleAll, roleSome, roleFew}[how>>8%3]
 	user := userName(int(how >> 16 % someUsers))
@@ -92,7 +106,7 @@ func (p *Pool) manage(c *Client, how, how2 uint64) any {
 		p.founded = int(how >> 48 % 16) // once more from there
 		return &pb.AuthRoleDeleteRequest{Role: role}
 	}
-	p.founded = len(founding()) - 1
+	p.founded = foundingSteps - 1
 	return &pb.AuthDisableRequest{}
 }
 

@@ -134,7 +134,11 @@ func (l *workload) think(c *Client) {
 			op, body = opOf(manage), manage
 		}
 	}
-	if (c.Refused || len(c.Alarms) > 0) && how2>>40%3 == 0 {
+	login, token := p.logs(c, how, how2)
+	if login != nil {
+		op, body = script.OpLogin, login
+	}
+	if (c.Refused || len(c.Alarms) > 0) && how2>>40%3 == 0 && login == nil {
 		op, body = p.Repair(c)
 	}
 	words, key := l.words[op][k], l.names[k]
@@ -146,7 +150,8 @@ func (l *workload) think(c *Client) {
 		words, key = op.String(), ""
 	}
 	c.Request = p.Issue(c, op, body, words, key, 0, p.load.patience())
-	p.decided(c, body, p.requests.At(c.Request).Member)
+	p.Show(p.requests.At(c.Request), token)
+	p.decided(c, body, p.requests.At(c.Request).Member, token)
 }
 
 // compactAt is a revision to compact at: the newest one, one a little older, or

@@ -38,6 +38,7 @@ const (
 	Options = 6
 	Process = 7 // + member
 	Wire    = 8 // client network
+	Secrets = 9 // + member
 )
 
 // New opens the stream of a concern and its instance under a seed.

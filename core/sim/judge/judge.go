@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vitrine/core/api"
+	"vitrine/core/auth"
 	"vitrine/core/backend"
 	"vitrine/core/check"
 	"vitrine/core/check/fold"
@@ -67,6 +68,7 @@ type Options struct {
 	KeepFor       time.Duration
 	KeepRevisions int64
 	Patience      time.Duration // no client waits longer for an answer
+	TokenTTL      time.Duration // of simple tokens, 0 = a server's
 	// operations that are judged and forgotten at a time, 0 = 5000
 	Kept      int
 	NoPreVote bool                                               // of the members
@@ -89,6 +91,7 @@ type Judge struct {
 	uses    []limits.Use
 	flows   map[uint64]flow // by member
 	spoiled map[uint64]bool // members, see Spoiled
+	tokens  *tokens
 }
 
 // flow is since when a member has been able to get entries applied: it has no others, or goes on from look to look.
@@ -117,6 +120,9 @@ func New(c *clock.Clock, stream *trace.Stream, o Options) *Judge {
 	}
 	stream.Attach(j.checker)
 	stream.Attach(own{j.history})
+	j.tokens = newTokens(j)
+	j.fold.Follow(j.tokens)
+	stream.Attach(j.tokens)
 	return j
 }
 
@@ -242,18 +248,39 @@ func (j *Judge) StreamOpened() *history.Stream {
 	return history.NewStream()
 }
 
-// StreamArrived tells that a member that has applied the log up to an index gets a request on a stream of a user.
-func (j *Judge) StreamArrived(h *history.Stream, applied uint64, user string, r *pb.WatchRequest) {
+// StreamArrived tells that a member gets a request on a stream of somebody.
+func (j *Judge) StreamArrived(h *history.Stream, n Asked, who *api.Identity, r *pb.WatchRequest) {
 	create := r.GetCreateRequest()
 	if h == nil || create == nil {
 		return
 	}
-	users, ok := j.fold.Users(applied)
+	index := n.Store().Backend.Applied().Index
+	users, ok := j.fold.Users(index)
 	if !ok {
 		return
 	}
+	user, revision := who.CommonName, users.Revision()
+	switch {
+	case !users.Enabled():
+	case who.Forged:
+		h.Decided(create, model.ErrInvalidToken)
+		return
+	case who.Signed != auth.Identity{}:
+		user, revision = who.Signed.User, who.Signed.Revision
+	case who.Token != "":
+		name, good, known := j.tokens.streamed(n.ID(), who.Token, index)
+		if !good {
+			if known {
+				h.Decided(create, model.ErrInvalidToken)
+			}
+			return
+		}
+		user = name
+	case !who.Certified:
+		revision = 0
+	}
 	denial := model.Error("")
-	if err := users.May(user, users.Revision(), create); err != nil {
+	if err := users.May(user, revision, create); err != nil {
 		denial = model.Error(err.Error())
 	}
 	h.Decided(create, denial)
@@ -284,9 +311,12 @@ func (j *Judge) streamBroken(client int, err error) {
 }
 
 // Applied tells what a member is about to apply.
-func (j *Judge) Applied(entries []*raftpb.Entry) {
+func (j *Judge) Applied(id uint64, entries []*raftpb.Entry) {
 	if j.options.Check {
 		j.fold.Entries(entries)
+	}
+	if j.tokens != nil {
+		j.tokens.applied(id, entries)
 	}
 }
 
@@ -321,6 +351,7 @@ func (j *Judge) MayRead(n Member, r *api.ReadReady, begun bool) error {
 	if !ok || !users.Enabled() {
 		return err
 	}
+	j.tokens.reads(n.ID(), r, index)
 	want := model.Error("")
 	if e := users.May(r.Who.User, r.Who.Revision, r.Body); e != nil {
 		want = model.Error(e.Error())

@@ -27,7 +27,8 @@ type rollcall struct {
 	list  []question
 	again any // may be asked again where the answer is not the right one yet
 	wrong string
-	made  bool // the files were rewritten to make space
+	made  bool  // the files were rewritten to make space
+	login int64 // when the visitor logged in
 }
 
 // question is what a member is asked in a roll call.
@@ -35,6 +36,7 @@ type question struct {
 	to    Member
 	body  any
 	right func(answer any, err error) string // what is wrong with the answer
+	token string                             // which the visitor shows, "" = he is root
 	tries int
 }
 
@@ -47,7 +49,7 @@ func (c *rollcall) missing() string {
 		{invariant.WatchAnswered, (*rollcall).watchesAnswered},
 		{invariant.WatchProgress, (*rollcall).progressAsked}, {invariant.WatchProgress, (*rollcall).progressNotified},
 		{invariant.NothingLeft, (*rollcall).nothingLeft},
-		{invariant.Timely, (*rollcall).everythingAsked},
+		{invariant.Timely, (*rollcall).everythingAsked}, {invariant.Authorization, (*rollcall).tokensShown},
 		{invariant.Timely, (*rollcall).pairWritten}, {invariant.Timely, (*rollcall).pairRead},
 		{invariant.Corrupt, (*rollcall).namedSoon}, {invariant.Alarms, (*rollcall).writesRefused},
 		{invariant.Timely, (*rollcall).replaced}, {invariant.Alarms, (*rollcall).alarmDown},
@@ -152,7 +154,12 @@ const maxTries = 3
 
 // ask puts a question on the list; each is asked when the one before is answered.
 func (c *rollcall) ask(to Member, body any, right func(answer any, err error) string) {
-	c.list = append(c.list, question{to: to, body: body, right: right})
+	c.askShowing(to, "", body, right)
+}
+
+// askShowing is ask by who shows a token.
+func (c *rollcall) askShowing(to Member, token string, body any, right func(answer any, err error) string) {
+	c.list = append(c.list, question{to: to, body: body, right: right, token: token})
 	if len(c.list) == 1 {
 		c.next()
 	}
@@ -164,6 +171,7 @@ func (c *rollcall) next() {
 	cmd := script.Of(q.body)
 	op, _, _ := cmd.Body(0)
 	slot := c.clients.Issue(c.clients.Number(0), op, q.body, cmd.String(), cmd.FirstKey(), q.to.ID(), soon)
+	c.clients.Show(c.clients.Request(slot), q.token)
 	c.clients.Request(slot).Then = func(r *client.Request) {
 		q := &c.list[0]
 		wrong := q.right(r.Answer, r.Err)
@@ -353,19 +361,22 @@ func (c *rollcall) leaderMoved() (string, bool) {
 // stays there until it is given up.
 func (c *rollcall) nothingLeft() (string, bool) {
 	for _, n := range c.core() {
-		streams, watchers, fenced := 0, 0, 0
+		streams, watchers, fenced, named := 0, 0, 0, 0
 		for _, s := range c.clients.OpenStreams() {
 			if s.There && s.Member == n.ID() {
 				streams, watchers = streams+1, watchers+len(s.Watchers)
 				if s.Fenced {
 					fenced++
 				}
+				if s.Shows() {
+					named++
+				}
 			}
 		}
 		allowed := map[string]int{
 			"watch streams": streams, "watchers": watchers, "watchers in the index": watchers,
 			"streams that require a leader":           fenced,
-			"streams whose clients show who they are": streams,
+			"streams whose clients show who they are": named,
 		}
 		for _, use := range n.Member().Held(nil) {
 			if use.Have != allowed[use.Name] {

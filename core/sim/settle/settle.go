@@ -45,6 +45,7 @@ type Member interface {
 	Beyond() error // the damage that its disk cannot get over, nil = it is good
 	Learner() bool // it does not vote
 	Defragments() bool
+	Passwords() int // that it has not compared or hashed yet
 }
 
 // ProbeKey is written and read to see that a settling cluster serves.

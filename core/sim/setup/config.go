@@ -163,10 +163,20 @@ type Workload struct {
 	// Users: the first client lets others do little, and changes that now and then.
 	Users bool `json:"users,omitempty"`
 
+	// Logins are how the others of them show who they are; zeros: by certificates.
+	Logins Logins `json:"logins,omitzero"`
+
 	// Explicit clients do nothing by themselves: what they do is in the commands.
 	Explicit bool `json:"explicit,omitempty"`
 
 	Mix Mix `json:"mix"`
+}
+
+// Logins: clients have passwords, and show the tokens that they are given for them.
+type Logins struct {
+	TTL    time.Duration `json:"ttl,omitempty"`    // of a token, from its last use or its signature on; 0 = no logins
+	Work   time.Duration `json:"work,omitempty"`   // the mean time that a member is at a password
+	Signed bool          `json:"signed,omitempty"` // tokens are signed, and no member keeps any
 }
 
 // Mix weighs the operations of the workload against each other.
