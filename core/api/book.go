@@ -396,6 +396,9 @@ func (b *Book) Applied(r *store.Result) {
 // proposals among it end with a timeout, their outcome unknown. Compactions that were to be finished in the replaced
 // state are finished if nothing is left to delete in the received one.
 func (b *Book) Restored(r *store.Result) {
+	if r.Auth != nil && r.Auth.Revision() != b.auth.Revision() {
+		b.tokens.Take(b.now, auth.Effect{Disabled: true}) // what was skipped may have made any of them void
+	}
 	b.Applied(r)
 	if !r.Compacting {
 		b.Compacted(r.CompactRevision)

@@ -105,6 +105,50 @@ func TestVisitorLogsIn(t *testing.T) {
 	}
 }
 
+// TestTokensAndSnapshots: a member that is given a state instead of the entries cannot know which of its tokens they
+// have made void, and takes none of them; where no user has changed all are good.
+func TestTokensAndSnapshots(t *testing.T) {
+	for change, want := range map[string]string{
+		"password name=ann value=two member=1": api.ErrInvalidAuthToken.Text, "put key=a value=2 member=1": "",
+	} {
+		w := quiet(t, func(c *Config) {
+			c.Workload.Rate, c.Workload.Watches, c.SnapshotCount, c.SnapshotCatchUp, c.CompactEntries = 0, 0, 10, 2, 2
+		})
+		installs := installed(0)
+		w.stream.Attach(&installs)
+		until(t, w, 5*time.Second)
+		for _, line := range []string{
+			"user-add name=root", "grant-role name=root value=root", "user-add name=ann value=one",
+			"grant-role name=ann value=root", "auth name=enable", "login name=ann value=one",
+			"get key=a token=new member=3", "isolate member=3", change,
+		} {
+			do(t, w, line)
+			until(t, w, time.Duration(w.Now())+time.Second)
+		}
+		for range 40 {
+			do(t, w, "put key=b value=1 member=1")
+			until(t, w, time.Duration(w.Now())+100*time.Millisecond)
+		}
+		do(t, w, "heal member=3")
+		until(t, w, time.Duration(w.Now())+5*time.Second)
+		caughtUp := w.byID(3).store.Applied().Index == w.byID(1).store.Applied().Index && installs > 0
+		id := do(t, w, "get key=a serializable token=new member=3")
+		if r := requestOfID(t, wait(t, w, time.Second), id); r.Error != want || !caughtUp {
+			t.Errorf("after %q: %s, %q, want %q; it was given the state: %t", change, r.Status, r.Error, want, caughtUp)
+		}
+	}
+}
+
+// installed counts the states that members are given.
+type installed int
+
+// Emit implements trace.Sink.
+func (n *installed) Emit(e *trace.Event) {
+	if e.Kind == trace.SnapshotInstalled {
+		*n++
+	}
+}
+
 // TestKeysOfLeasesAreAskedFor: where users are on, who is not root may renew a lease if he may write its keys; only the
 // store knows these, so his call waits for them, and is answered.
 func TestKeysOfLeasesAreAskedFor(t *testing.T) {
