@@ -151,6 +151,9 @@ func outside(r *pb.RangeRequest, kv *pb.KeyValue) bool {
 }
 
 func order(kvs []*pb.KeyValue, r *pb.RangeRequest) {
+	if r.SortTarget == pb.RangeRequest_KEY && r.SortOrder != pb.RangeRequest_DESCEND {
+		return // they come in key order
+	}
 	compare := map[pb.RangeRequest_SortTarget]func(a, b *pb.KeyValue) int{
 		pb.RangeRequest_KEY:     func(a, b *pb.KeyValue) int { return bytes.Compare(a.Key, b.Key) },
 		pb.RangeRequest_VERSION: func(a, b *pb.KeyValue) int { return cmp.Compare(a.Version, b.Version) },
@@ -158,9 +161,6 @@ func order(kvs []*pb.KeyValue, r *pb.RangeRequest) {
 		pb.RangeRequest_MOD:     func(a, b *pb.KeyValue) int { return cmp.Compare(a.ModRevision, b.ModRevision) },
 		pb.RangeRequest_VALUE:   func(a, b *pb.KeyValue) int { return bytes.Compare(a.Value, b.Value) },
 	}[r.SortTarget]
-	if r.SortTarget == pb.RangeRequest_KEY && r.SortOrder != pb.RangeRequest_DESCEND {
-		return // they come in key order
-	}
 	// The algorithm is part of what clients see: it decides between equals.
 	s := sorter{kvs, compare}
 	if r.SortOrder == pb.RangeRequest_DESCEND {

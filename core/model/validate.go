@@ -1,6 +1,10 @@
 package model
 
-import "vitrine/core/pb"
+import (
+	"slices"
+
+	"vitrine/core/pb"
+)
 
 // Validate refuses what can be refused without looking at data. maxOps bounds a
 // txn; 0 = no bound.
@@ -93,20 +97,15 @@ func bodyOf(op *pb.RequestOp) any {
 
 // writes are the keys that some way through a list of operations may touch.
 type writes struct {
-	puts    map[string]bool
+	puts    []string
 	deletes []interval
 }
 
 func (w *writes) put(key string) error {
-	if w.puts[key] {
+	if slices.Contains(w.puts, key) || slices.ContainsFunc(w.deletes, func(d interval) bool { return d.contains(key) }) {
 		return ErrDuplicateKey
 	}
-	for _, d := range w.deletes {
-		if d.contains(key) {
-			return ErrDuplicateKey
-		}
-	}
-	w.puts[key] = true
+	w.puts = append(w.puts, key)
 	return nil
 }
 
@@ -114,7 +113,7 @@ func (w *writes) put(key string) error {
 // twice, or put a key that it also deletes. The two branches of a nested txn
 // exclude each other, so they may put the same key.
 func writesOf(ops []*pb.RequestOp) (*writes, error) {
-	w := &writes{puts: map[string]bool{}}
+	w := &writes{}
 	for _, op := range ops {
 		if d, ok := bodyOf(op).(*pb.DeleteRangeRequest); ok {
 			in := intervalOf(d.Key, d.RangeEnd)
@@ -152,13 +151,13 @@ func (w *writes) nest(r *pb.TxnRequest) error {
 	if err != nil {
 		return err
 	}
-	for key := range then.puts {
+	for _, key := range then.puts {
 		if err := w.put(key); err != nil {
 			return err
 		}
 	}
-	for key := range other.puts {
-		if then.puts[key] {
+	for _, key := range other.puts {
+		if slices.Contains(then.puts, key) {
 			continue
 		}
 		if err := w.put(key); err != nil {

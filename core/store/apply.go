@@ -9,6 +9,7 @@ import (
 	"vitrine/core/invariant"
 	"vitrine/core/membership"
 	"vitrine/core/mutant"
+	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 
@@ -26,7 +27,7 @@ var (
 
 // Apply applies committed entries in order. Those at or below the applied index were applied before and are skipped.
 func (s *Store) Apply(ctx ApplyContext, entries []*raftpb.Entry) *Result {
-	r := &Result{}
+	r := &Result{Outcomes: make([]Outcome, 0, len(entries)), Changes: make([]mvcc.Change, 0, len(entries))}
 	applied := s.Backend.Applied()
 	if mutant.On(mutant.EntryTwice) && len(entries) > 0 {
 		applied.Index = entries[0].GetIndex() - 1

@@ -181,16 +181,16 @@ func (r *Response) SizeWire() int {
 
 // Message is the response as a message, for drivers that do not need bytes.
 func (r *Response) Message(h *pb.ResponseHeader) *pb.WatchResponse {
-	m := &pb.WatchResponse{
-		Header: &pb.ResponseHeader{ClusterId: h.GetClusterId(), MemberId: h.GetMemberId(), RaftTerm: h.GetRaftTerm(),
-			Revision: r.Rev},
-		WatchId:         r.WatchID,
-		Created:         r.Created,
-		Canceled:        r.Canceled,
-		CompactRevision: r.CompactRev,
-		CancelReason:    r.Reason,
-		Fragment:        r.Fragment,
-	}
+	whole := &struct {
+		message pb.WatchResponse
+		header  pb.ResponseHeader
+	}{}
+	m := &whole.message
+	m.Header = &whole.header
+	m.Header.ClusterId, m.Header.MemberId, m.Header.RaftTerm = h.GetClusterId(), h.GetMemberId(), h.GetRaftTerm()
+	m.Header.Revision = r.Rev
+	m.WatchId, m.Created, m.Canceled, m.Fragment = r.WatchID, r.Created, r.Canceled, r.Fragment
+	m.CompactRevision, m.CancelReason = r.CompactRev, r.Reason
 	if r.Events != nil {
 		m.Events = r.Events.Events
 	}

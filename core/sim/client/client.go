@@ -234,10 +234,11 @@ func (p *Pool) arrive(n Server, e *clock.Event) {
 		at: p.clock.Now, life: n.Life()}
 	p.judge.Shows(n, r.ID, r.Who.Token, min(r.deadline, p.clock.Now+int64(limits.RequestTimeout)))
 	fenced, headless := dice.Mix(r.ID)%requireLeader == 0, n.Member().Leader() == 0
-	n.Step(member.Input{Kind: member.Request, Cause: e.Cause, Call: &api.Call{
+	p.call = api.Call{
 		ID: r.ID, Body: r.Body, Identity: n.Verify(r.Who), Deadline: trace.Instant(r.deadline), RequireLeader: fenced,
 		Cause: e.Cause,
-	}})
+	}
+	n.Step(member.Input{Kind: member.Request, Cause: e.Cause, Call: &p.call})
 	if r = p.requests.At(e.Slot); fenced && headless && n.Runs() && (r.stage != onReturn || r.Err == nil) {
 		p.judge.Broken(invariant.LeaderRequired, "member %d has no leader and takes a request that requires one: %s", n.ID(),
 			r.Words)

@@ -73,6 +73,7 @@ type Pool struct {
 	words   passwords
 
 	requests  clock.Slab[Request]
+	call      api.Call // of the request that is arriving; a member keeps what it needs of it
 	requestID uint64
 	values    uint64
 	byRequest map[uint64]int32 // unfinished requests; for look-ups only
