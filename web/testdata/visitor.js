@@ -26,9 +26,8 @@
   };
 
   // How keys of words begin.
-  const rooms =
-    'head|ask|act|not|req|rule|feed|help|tab|inside|card|lease|user|watch|more|time|top|dial|tip|op|lack|station|' +
-    'step|msg|role|process';
+  const sentences = await (await fetch(new URL('../assets/messages/en.json', main).href)).json();
+  const rooms = [...new Set(Object.keys(sentences).map((k) => k.split('.')[0]))].join('|');
 
   // What a visitor can act on. What takes the focus only to be scrolled is none.
   const scrolled = '#feed, #lane, #tabpanel, [role="tabpanel"]';
