@@ -97,3 +97,30 @@ func TestTheLoadIsThatOfTheClients(t *testing.T) {
 		t.Error("a load that the clients come to is not told as it is")
 	}
 }
+
+// No choice is cut, in any form, window and language: a select is as wide as the widest of what it offers.
+func TestNoChoiceIsCut(t *testing.T) {
+	for _, s := range []screen{desk, {w: 1280, h: 720, lang: "zh"}, {w: 1280, h: 720, lang: "en"},
+		{w: 390, h: 844, lang: "zh"}} {
+		b := worldOn(t, s, 7, 5, 1)
+		b.leader()
+		b.do(`vitrine.dispatch({ cmd: 'lease-grant', lease: 1, ttl: 60, as: 'root' });
+			vitrine.dispatch({ cmd: 'user-add', name: 'alice', as: 'root' }); vitrine.step(1e9);
+			document.getElementById('more').open = true;
+			if (innerWidth < 700) document.querySelector('[data-sheet=ask]').click()`)
+		for _, op := range []string{"put", "get", "delete", "txn", "watch", "lease"} {
+			if cut := eval[string](b, fmt.Sprintf(`(() => {
+				document.querySelector('[name=op][value=%s]').click();
+				return [...document.querySelectorAll('select')].filter((s) => s.getClientRects().length).flatMap((s) => {
+					const c = s.cloneNode(true);
+					Object.assign(c.style, { position: 'absolute', visibility: 'hidden', width: 'max-content' });
+					s.after(c);
+					const wanted = c.offsetWidth;
+					c.remove();
+					return wanted > s.offsetWidth ? [(s.id || s.name) + ' wants ' + wanted + ' and has ' + s.offsetWidth] : [];
+				}).join('; ') })()`, op)); cut != "" {
+				t.Errorf("%dx%d %s, %s: %s", s.w, s.h, s.lang, op, cut)
+			}
+		}
+	}
+}
