@@ -124,3 +124,29 @@ func TestNoChoiceIsCut(t *testing.T) {
 		}
 	}
 }
+
+// One can go back: by a key what one sees pass in a second, by a button further; the run is the same, paused.
+func TestOneCanGoBack(t *testing.T) {
+	b := world(t, 7, 3, 1)
+	leader := b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'pause' }); vitrine.step(2e9)`)
+	before := eval[float64](b, `vitrine.state().now`)
+	hash := eval[string](b, `vitrine.hash()`)
+	b.do(fmt.Sprintf(`vitrine.step(5e8); vitrine.dispatch({ cmd: 'crash', member: %d }); vitrine.step(5e8)`, leader))
+	b.keys(",")
+	b.until("the second before", fmt.Sprintf(`s.now === %f && !s.playing && s.members.every((m) => m.alive)`, before))
+	if got := eval[string](b, `vitrine.hash()`); got != hash {
+		t.Errorf("the run has hash %s there, and had %s", got, hash)
+	}
+	if !b.holds(fmt.Sprintf(`document.getElementById('title-text').textContent === 'S%d leads'`, leader)) {
+		t.Error("the headline is not that of the moment")
+	}
+	b.do(`document.getElementById('more').open = true`)
+	if !b.holds(`document.getElementById('more-back-kind') && (document.getElementById('more-back-kind').value = 'all')`) {
+		t.Fatal("there is no choice of how far to go back")
+	}
+	b.click("#more-back")
+	b.until("the beginning", `s.now < 1e6`)
+	b.keys(" ")
+	b.until("time to go on", `s.playing && s.now > 1e8`)
+}

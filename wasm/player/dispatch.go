@@ -70,7 +70,8 @@ var orders = map[string]func(p *Player, o *order) error{
 //	reset   seed, members, election,      a new world; what is not given stays
 //	        preVote, checkQuorum
 //	replay  text, name, correct           a replay file, see Open; without a text the last one again
-//	seek    value | share                 goes to a moment of a recording, ns, or to a share of a replay
+//	seek    value | share                 goes to a moment of a recording, ns, back to one of a simulation, or to a share
+//	                                      of a replay
 //	close                                 ends a replay or a recording: back to the visitor's own world
 //	select  member | link | request      what the inspector shows
 func (p *Player) Dispatch(data []byte) (Reply, error) {
@@ -80,6 +81,7 @@ func (p *Player) Dispatch(data []byte) (Reply, error) {
 	}
 	do := orders[m.Cmd]
 	if do == nil || m.Cmd == script.Pause && m.Has("member") { // the process of a member is the world's
+		p.arrive()
 		return p.command(&m)
 	}
 	var o order
@@ -119,6 +121,7 @@ func (p *Player) pause(*order) error {
 }
 
 func (p *Player) step(o *order) error {
+	p.arrive()
 	found, err := p.StepTo(o.unit)
 	o.missed = err == nil && !found
 	return err

@@ -449,8 +449,10 @@ func (p *Player) StepFor(ns float64) error {
 // it would be undone.
 func (p *Player) Seek(ns float64) error {
 	switch {
+	case p.facts.Show != nil:
+		return errors.New("seek: in a replay it takes a share")
 	case p.facts.Kind != Recording:
-		return errors.New("seek: only a recording can be moved about in")
+		return p.back(ns)
 	case !(ns >= 0 && ns <= float64(p.facts.End)):
 		return fmt.Errorf("seek: %v ns are not between 0 and %v", ns, p.facts.End)
 	}

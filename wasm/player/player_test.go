@@ -424,3 +424,36 @@ func TestListsAreLists(t *testing.T) {
 		}
 	}
 }
+
+// TestBackIsTheSameRun: going back makes the same run again up to the moment, and what was done later never was.
+func TestBackIsTheSameRun(t *testing.T) {
+	p := play(t, player.Settings{Seed: 7, Members: 3, Speed: 1})
+	until(t, p, "a leader", leads)
+	do(t, p, `{"cmd":"put","key":"x","value":"1"}`)
+	p.Advance(time.Second, still)
+	do(t, p, `{"cmd":"pause"}`)
+	moment, hash := p.Shown(), p.Hash()
+	do(t, p, fmt.Sprintf(`{"cmd":"crash","member":%d}`, p.State.Leader))
+	do(t, p, `{"cmd":"play"}`)
+	p.Advance(time.Second, still)
+	if _, err := p.Dispatch([]byte(`{"cmd":"seek","value":9e18}`)); err == nil {
+		t.Error("one can go back to what has not been")
+	}
+	do(t, p, fmt.Sprintf(`{"cmd":"seek","value":%f}`, moment))
+	for range 100 {
+		p.Advance(time.Millisecond, still)
+	}
+	if p.Restoring() || p.Playing || p.Shown() != moment || p.Hash() != hash {
+		t.Fatalf("at %.0f with hash %s, playing %v; want %.0f and %s, paused", p.Shown(), p.Hash(), p.Playing, moment, hash)
+	}
+	do(t, p, `{"cmd":"play"}`)
+	p.Advance(time.Second, still)
+	if slices.ContainsFunc(p.State.Members, func(m picture.Member) bool { return !m.Alive }) {
+		t.Error("a member has crashed that was crashed later")
+	}
+	do(t, p, `{"cmd":"seek","value":0}`)
+	do(t, p, `{"cmd":"put","key":"y","value":"2"}`)
+	if p.Restoring() || p.Shown() > 1e9 {
+		t.Errorf("at %.0f ns, after going back to the beginning", p.Shown())
+	}
+}

@@ -3,6 +3,7 @@ package player
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"vitrine/core/trace"
@@ -28,7 +29,7 @@ func (p *Player) Memory() []byte {
 	m := Memory{Now: int64(p.source.Now()), Speed: p.Speed, Playing: p.Playing, Skip: p.Skip, Chosen: p.Chosen}
 	m.Replay, m.Name, m.Correct = p.file.text, p.file.name, p.file.correct
 	if c, err := p.controls(); err == nil && m.Replay == "" {
-		m.World, err = c.Memory()
+		m.World, err = c.Memory(math.MaxInt64)
 		if err != nil {
 			panic(err) // plain data always encodes
 		}
@@ -58,6 +59,36 @@ func (p *Player) Restore(data []byte) error {
 	p.Speed, p.Playing, p.Skip, p.Chosen = clampSpeed(m.Speed), m.Playing, m.Skip, m.Chosen
 	p.replay = float64(m.Now)
 	return nil
+}
+
+// back makes the run again up to a moment that was. What was done from then on is forgotten. It is under way when back
+// returns, as in Restore.
+func (p *Player) back(ns float64) error {
+	c, err := p.controls()
+	if err != nil {
+		return err
+	}
+	if !(ns >= 0 && ns <= p.Shown()) {
+		return fmt.Errorf("seek: %v ns are no moment of this run, which has come to %.0f", ns, p.Shown())
+	}
+	world, err := c.Memory(trace.Instant(ns))
+	if err != nil {
+		return err
+	}
+	chosen, speed, skip := p.Chosen, p.Speed, p.Skip
+	if err := p.reset(p.opener.Again(world)); err != nil {
+		return err
+	}
+	chosen.Request = 0 // it may have been made later
+	p.Chosen, p.Speed, p.Skip, p.Playing, p.replay = chosen, speed, skip, false, ns
+	return nil
+}
+
+// arrive brings a run that is made again to its moment at once: what is to be done is not meant for an earlier one.
+func (p *Player) arrive() {
+	if p.replay > 0 {
+		p.catchUp(func() time.Duration { return 0 })
+	}
 }
 
 // Restoring tells whether a run is made again and has not come to its moment yet.

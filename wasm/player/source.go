@@ -29,8 +29,8 @@ type Controls interface {
 	HashText() string // of all events so far
 	// Save is the run so far as a replay file, or as a Go test of one.
 	Save(test bool) ([]byte, error)
-	// Memory is what makes the run again: see Opener.
-	Memory() (json.RawMessage, error)
+	// Memory is what makes the run again, with what was done before a moment: see Opener.
+	Memory(until trace.Instant) (json.RawMessage, error)
 }
 
 // Facts are what there is to know of a source besides its events.

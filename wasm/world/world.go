@@ -170,10 +170,10 @@ type memory struct {
 }
 
 // Memory implements player.Controls.
-func (w *world) Memory() (json.RawMessage, error) {
+func (w *world) Memory(until trace.Instant) (json.RawMessage, error) {
 	m := memory{Config: w.Config()}
 	for _, c := range w.Commands() {
-		if !c.Fault {
+		if !c.Fault && trace.Instant(c.At) < until {
 			m.Commands = append(m.Commands, c)
 		}
 	}

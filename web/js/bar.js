@@ -67,6 +67,14 @@ export function step() {
     toast(t(`time.none.${unit}`, { span: span(app.frame.now - from), at: clock(app.frame.now) }), true);
 }
 
+// back makes the run again up to a moment before this one.
+/** @param {number} [ns] how long before; without it, what one sees pass in a second */
+export function back(ns = app.frame.speed * 1e9) {
+  const f = app.frame;
+  if (f.replay) toast(t('more.back.not'), true);
+  else act({ cmd: 'seek', value: Math.max(0, f.now - ns) });
+}
+
 // faster moves the speed by one notch: 1, 2, 5, 10 ...
 /** @param {number} direction */
 export function faster(direction) {

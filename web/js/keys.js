@@ -4,7 +4,7 @@
 import { crashLeader, doTo, healAll, split } from './actions.js';
 import { act, app, memberOf, refresh, vitrine } from './app.js';
 import { open as openAsk } from './ask.js';
-import { faster, step, toggleTheme, togglePlay } from './bar.js';
+import { back, faster, step, toggleTheme, togglePlay } from './bar.js';
 import { byId, every, focused, input, where } from './dom.js';
 import { element, icon } from './format.js';
 import { onLanguage, t, use, language } from './i18n.js';
@@ -19,6 +19,7 @@ import { embedded, versions, whole } from './views.js';
 const keys = {
   ' ': togglePlay,
   '.': step,
+  ',': () => back(),
   '[': () => faster(-1),
   ']': () => faster(1),
   k: (f) => (f.chosen.member ? doTo('crash', f) : crashLeader(f)),
@@ -47,6 +48,7 @@ const figures = ['leader', 'follower', 'learner', 'candidate', 'down', 'arc', 'l
 const rows = [
   ['Space', 'play'],
   ['.', 'step'],
+  [',', 'back'],
   ['[ ]', 'speed'],
   ['1–9', 'select'],
   ['0 Esc', 'unselect'],

@@ -2,7 +2,7 @@
 // network, and for a new world. Closed at first, so that the page begins calmly.
 
 import { act, app, memberOf, recorded, shown } from './app.js';
-import { again } from './bar.js';
+import { again, back } from './bar.js';
 import { byId } from './dom.js';
 import { able, element, name, span, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
@@ -74,6 +74,13 @@ function contents(m, f) {
       (d) => turned(d, m.id).clock,
       (v) => ({ cmd: 'clock', value: v.toFixed(2), ...of }),
     ),
+    element('h3', {}, t('more.time')),
+    choice(
+      'back',
+      Object.keys(spans),
+      (kind) => back(spans[kind]),
+      () => (app.frame.replay ? t('more.back.not') : ''),
+    ),
     element('h3', {}, t('more.network')),
     slider(
       'jitter',
@@ -97,6 +104,9 @@ function contents(m, f) {
     world(f),
   ];
 }
+
+// spans are how far one may go back at once, ns.
+const spans = { tenth: 1e8, second: 1e9, ten: 1e10, all: Infinity };
 
 /** @param {number} v */
 const ns = (v) => `${Math.round(v)}ns`;
@@ -174,7 +184,7 @@ function button(id, send, not) {
 /**
  * @param {string} id
  * @param {string[]} kinds
- * @param {(kind: string, m: Member) => Command} send
+ * @param {(kind: string, m: Member) => Command | void} send what to ask for, or does it itself
  * @param {(kind: string, m: Member) => string} [not]
  */
 function choice(id, kinds, send, not = () => '') {
@@ -186,7 +196,9 @@ function choice(id, kinds, send, not = () => '') {
     b = element('button', { type: 'button', class: 'btn', id: `more-${id}` }, t(`more.${id}`));
   b.addEventListener('click', () => {
     const m = memberOf(app.frame, shown(app.frame));
-    if (b.getAttribute('aria-disabled') !== 'true') act(send(select.value, m));
+    if (b.getAttribute('aria-disabled') === 'true') return;
+    const command = send(select.value, m);
+    if (command) act(command);
   });
   updates.push((m, f) => able(b, recorded(f) || not(select.value, m), t(`more.${id}.hint`)));
   return element('p', { class: 'row' }, select, b);
