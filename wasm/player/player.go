@@ -439,14 +439,14 @@ func (p *Player) StepFor(ns float64) error {
 	if !(ns >= 0 && ns <= float64(longestStep)) {
 		return fmt.Errorf("step: %v ns are not between 0 and %v", ns, longestStep)
 	}
+	p.arrive()
 	p.target = p.Shown() + math.Round(ns)
 	p.source.RunUntil(trace.Instant(p.target), 0)
 	p.refresh()
 	return nil
 }
 
-// Seek goes to a moment of a recording. A simulation cannot go back: what was done to
-// it would be undone.
+// Seek goes to a moment of a recording, or back to one of a simulation.
 func (p *Player) Seek(ns float64) error {
 	switch {
 	case p.facts.Show != nil:

@@ -26,7 +26,9 @@ type Memory struct {
 
 // Memory of the present run in JSON.
 func (p *Player) Memory() []byte {
-	m := Memory{Now: int64(p.source.Now()), Speed: p.Speed, Playing: p.Playing, Skip: p.Skip, Chosen: p.Chosen}
+	// A run that is being made again is remembered at the moment to which it is on its way.
+	now := max(int64(p.source.Now()), int64(p.replay))
+	m := Memory{Now: now, Speed: p.Speed, Playing: p.Playing, Skip: p.Skip, Chosen: p.Chosen}
 	m.Replay, m.Name, m.Correct = p.file.text, p.file.name, p.file.correct
 	if c, err := p.controls(); err == nil && m.Replay == "" {
 		m.World, err = c.Memory(math.MaxInt64)
