@@ -139,6 +139,7 @@
       all('dialog, .popover, details, .tip').map(shown),
       all('input, select, [role="tab"], [aria-pressed], [aria-expanded]').map(shown),
       document.querySelector('#feed [aria-current="true"]')?.dataset.id, // it leads to what is shown already
+      all('.pager button, .records tbody th, .pairs summary').map((el) => el.textContent), // which page is shown
       JSON.stringify(localStorage),
       all('*')
         .filter((el) => el.scrollTop || el.scrollLeft)
