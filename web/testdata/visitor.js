@@ -69,6 +69,8 @@
     (el.getAttribute('aria-pressed') === 'true' && Boolean(el.closest('.seg, #picker, [data-id$=".wal"]'))) ||
     (el.type === 'radio' && el.checked) ||
     el.matches('.skip, input[type="file"]') ||
+    (el.matches('.flying button') &&
+      document.querySelector('#menu:not([hidden]) h3')?.textContent === el.textContent) ||
     (el.type === 'range' && Number(el.max) - Number(el.min) <= 5 * Number(el.step));
 
   // group: what there are many of counts as few.
@@ -140,6 +142,7 @@
       all('input, select, [role="tab"], [aria-pressed], [aria-expanded]').map(shown),
       document.querySelector('#feed [aria-current="true"]')?.dataset.id, // it leads to what is shown already
       all('.pager button, .records tbody th, .pairs summary').map((el) => el.textContent), // which page is shown
+      all('#menu h2, #menu h3').map((el) => el.textContent), // what a card is about
       JSON.stringify(localStorage),
       all('*')
         .filter((el) => el.scrollTop || el.scrollLeft)
