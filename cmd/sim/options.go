@@ -174,7 +174,7 @@ func (o *options) config(seed uint64) (sim.Config, error) {
 	cfg.Seed, cfg.Members, cfg.Faults, cfg.NoChecks = seed, o.sizes[seed%uint64(len(o.sizes))], o.faults, o.noChecks
 	cfg.Network, cfg.Mutant = network, o.mutant
 	cfg.Workload.Rate = o.rate
-	cfg.Workload.Users = o.faults && seed%4 == 3
+	cfg.Workload.Users, cfg.Audits.Start = o.faults && seed%4 == 3, o.faults && seed%4 == 1
 	if o.faults {
 		cfg.FaultsFor = o.length
 	}

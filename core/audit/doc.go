@@ -2,7 +2,7 @@
 // corruption checks. It asks nobody: whoever drives a member carries its questions to the others and the answers back,
 // and raises the alarm that a verdict calls for.
 //
-//   - At the start, before a member serves anybody: its newest revision beside the others' (Differing).
+//   - At the start, before a member serves anybody: its newest revision beside the others' (AtStart).
 //   - Every now and then, by the leader: the same (WhileLeading).
 //   - By the leader, for the revisions of the last compactions, of which all have kept the sum: the majority is right
 //     (Compactions).

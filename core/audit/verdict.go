@@ -28,8 +28,8 @@ func comparable(own, other Hash) bool {
 	return own.Compact == other.Compact || mutant.On(mutant.HistoriesMixedUp)
 }
 
-// Differing are the members whose hash is another than own, though it is of the same history.
-func Differing(own Hash, answers []Answer) (ids []uint64) {
+// differing are the members whose hash is another than own, though it is of the same history.
+func differing(own Hash, answers []Answer) (ids []uint64) {
 	for _, a := range answers {
 		if a.Err == nil && comparable(own, a.Hash) && a.Hash.Sum != own.Sum {
 			ids = append(ids, a.Member)

@@ -11,11 +11,18 @@ func said(member uint64, sum uint32, compact, newest int64) Answer {
 
 var silent = Answer{Member: 3, Err: errors.New("unreachable")}
 
-func TestDiffering(t *testing.T) {
+func TestAtStart(t *testing.T) {
 	own := Hash{Sum: 7, Revision: 9, Compact: 5, Newest: 9}
-	ids := Differing(own, []Answer{said(1, 7, 5, 9), said(2, 8, 5, 12), silent, said(4, 8, 6, 12)})
-	if len(ids) != 1 || ids[0] != 2 {
-		t.Errorf("got %v: member 4 has another history, member 3 says nothing", ids)
+	all := []Answer{said(1, 7, 5, 9), said(2, 8, 5, 12), silent, said(4, 8, 6, 12), said(31, 9, 5, 9)}
+	err := AtStart(200, own, true, all)
+	if want := "c8 found data inconsistency with peers 2, 1f"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s: member 4 has another history, member 3 says nothing", err, want)
+	}
+	if err := AtStart(200, own, true, []Answer{said(1, 7, 5, 9), silent, said(4, 8, 6, 12)}); err != nil {
+		t.Errorf("nobody differs: %v", err)
+	}
+	if err := AtStart(200, own, false, all); err != nil {
+		t.Errorf("nothing lives, and a compaction would leave another sum: %v", err)
 	}
 }
 

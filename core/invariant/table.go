@@ -142,5 +142,6 @@ var table = []Info{
 		"An alarm goes up when the space is used up, keeps out what it must and nothing else, and goes when " +
 			"it is taken down."},
 	{Corrupt, "corruption named",
-		"A member whose pairs differ from the others' is named by the CORRUPT alarm, soon, and no other is."},
+		"A member whose pairs differ from the others' is named by the CORRUPT alarm, soon, or does not start, and " +
+			"no other is."},
 }

@@ -179,6 +179,7 @@ const (
 	HistoriesMixedUp
 	DifferenceOverlooked
 	MajorityBlamed
+	StartUnchecked
 
 	// Ids.
 	IDsByClock
@@ -221,6 +222,7 @@ const (
 	Notes           // as Snapshots, and processes end in the middle of noting a received one
 	Logins          // as Users, who log in, and whose passwords change
 	Audits          // members are compared, and last one is given a pair that the others do not have
+	Starts          // members that start compare themselves, and last one has a pair that the others do not have
 	Clocks          // clocks are wrong, and members crash under load
 )
 

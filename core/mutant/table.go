@@ -717,6 +717,11 @@ var table = [count]Info{
 		Story:    "members whose hashes differ are not told apart",
 		Convicts: []int{invariant.Corrupt},
 	},
+	StartUnchecked: {
+		Name: "start-unchecked", Source: "mutation of audit", Seeds: 20, Needs: Starts,
+		Story:    "a member whose pairs are not those of the others starts all the same",
+		Convicts: []int{invariant.Corrupt},
+	},
 	MajorityBlamed: {
 		Name: "majority-blamed", Source: "mutation of audit", Seeds: 50, Needs: Audits,
 		Story:    "of a compaction that members remember in two ways the more are blamed",

@@ -49,6 +49,8 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 	case mutant.Clocks:
 		cfg.Workload.Rate, cfg.Workload.Clients = 200, 10
 		cfg.Always = []string{"clock", "crash"}
+	case mutant.Starts:
+		cfg.Audits = sim.Audits{Start: true, Wrong: true}
 	case mutant.Elections:
 		cfg.Members, cfg.TickEvery, cfg.Always = 3, 20*time.Millisecond, []string{"coup"}
 	}

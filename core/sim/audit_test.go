@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,32 @@ func TestWrongPairIsFound(t *testing.T) {
 				t.Errorf("seed %d, %+v: %d pairs were changed, there are %d machines and %d members, alarms: %v", seed, audits,
 					pairs, len(w.nodes), len(left.Members.List()), left.Alarms.List(pb.AlarmType_NONE))
 			}
+		}
+	}
+}
+
+// TestWrongPairKeepsAMemberDown: a member whose database was changed while it was down does not start again, says with
+// whom it differs, and another machine takes its place.
+func TestWrongPairKeepsAMemberDown(t *testing.T) {
+	for seed := range uint64(4) {
+		cfg, pairs := DefaultConfig(), changed(0)
+		cfg.Seed, cfg.Members, cfg.Audits = seed, 3+int(seed%3), Audits{Start: true, Wrong: true}
+		w, err := New(cfg, &pairs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := w.Run(5 * time.Second); v != nil {
+			t.Fatalf("seed %d: %v", seed, v)
+		}
+		refused := 0
+		for _, n := range w.nodes {
+			if n.process == stopped && strings.Contains(n.reason, "found data inconsistency with peers ") {
+				refused++
+			}
+		}
+		if left := w.leader().store; pairs != 1 || refused != 1 || len(left.Members.List()) != cfg.Members {
+			t.Errorf("seed %d: %d pairs were changed, %d members refuse to start, there are %d", seed, pairs, refused,
+				len(left.Members.List()))
 		}
 	}
 }

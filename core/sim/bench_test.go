@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vitrine/core/picture"
+	"vitrine/core/sim/judge"
 	"vitrine/core/trace"
 )
 
@@ -31,7 +32,7 @@ func BenchmarkSecond(b *testing.B) {
 func BenchmarkState(b *testing.B) {
 	cfg := DefaultConfig()
 	cfg.Members, cfg.Network = 5, Teaching()
-	p := picture.New(picture.Options{Lights: Lights()})
+	p := picture.New(picture.Options{Lights: judge.Lights()})
 	w, err := New(cfg, p)
 	if err != nil {
 		b.Fatal(err)

@@ -114,6 +114,14 @@ func (n *node) boot() {
 		}
 		return
 	}
+	if n.starts == 1 || !w.checkups.AtStart(n, n.stop, func() { enter(n, boot) }) {
+		enter(n, boot)
+	}
+}
+
+// enter makes a process a member of the cluster.
+func enter(n *node, boot consensus.Boot) {
+	w := n.world
 	n.process, n.told = running, figures{}
 	w.judge.Began(n.id, n.store.Backend.Applied().Index)
 	n.tellStore()

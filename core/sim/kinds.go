@@ -25,6 +25,7 @@ const (
 	evWork    // a member learns which keys hang on leases, or what came of a password; a = 1 for the latter
 	evInspect // the checkers look at all members
 	evAudit   // leaders compare the members' keys; a = which way
+	evWaited  // a member that is to start and compares itself with the others waits for them no more
 	evAudited // a member hears what it has asked itself for that; a = the request
 	evPass    // a member's question, or the answer to it, reaches another member
 )

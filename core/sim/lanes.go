@@ -45,17 +45,9 @@ func (l *logLane) use(what string, took int64, then clock.Kind, cause uint64) {
 	w.clock.Push(clock.Event{At: from + took, Kind: then, Member: uint32(n.id), Life: n.life, Cause: cause})
 }
 
-// longestSpike bounds a spike, in means: a tail without end would outlast the time that a healed cluster settles in.
-const longestSpike = 4
-
-// fsyncTime draws how long a sync takes: three numbers.
+// fsyncTime draws how long a sync takes.
 func (n *node) fsyncTime() int64 {
-	half := n.dial.Fsync / 2
-	took := half + n.disk.Exp(half)
-	spike, long := n.disk.Chance(n.dial.SpikeProb), n.disk.Exp(n.dial.Spike)
-	if spike {
-		took += min(long, longestSpike*n.dial.Spike)
-	}
+	took := disk.SyncTime(n.disk, &n.dial)
 	n.slowest = max(n.slowest, took)
 	return int64(took)
 }

@@ -5,6 +5,8 @@ import (
 
 	"vitrine/core/backend"
 	"vitrine/core/invariant"
+	"vitrine/core/script"
+	"vitrine/core/sim/checkup"
 	"vitrine/core/sim/settle"
 	"vitrine/core/trace"
 )
@@ -81,9 +83,17 @@ func (s settleWorld) Members() []settle.Member {
 func (s settleWorld) Machines() int { return len(s.w.nodes) }
 
 // Spoil implements settle.World.
-func (s settleWorld) Spoil(id uint64, op backend.Op) {
-	s.w.emit(trace.Event{Kind: trace.Fault, Member: id, Text: settle.PairChanged})
-	if err := s.w.byID(id).backend.Store().Commit([]backend.Op{op}); err != nil {
+func (s settleWorld) Spoil(id uint64, op backend.Op, down bool) {
+	n, err := s.w.byID(id), error(nil)
+	cause := s.w.emit(trace.Event{Kind: trace.Fault, Member: id, Text: settle.PairChanged})
+	if down {
+		n.crash(&script.Command{Keep: true}, cause)
+		err = checkup.Rewrite(n.fs, n.layout().DB(), op)
+		n.start()
+	} else {
+		err = n.backend.Store().Commit([]backend.Op{op})
+	}
+	if err != nil {
 		s.w.judge.Broken(invariant.NoPanic, "member %d: commit to memory failed: %v", id, err)
 	}
 }

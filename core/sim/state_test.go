@@ -10,6 +10,7 @@ import (
 	"vitrine/core/picture"
 	"vitrine/core/script"
 	"vitrine/core/sim/client"
+	"vitrine/core/sim/judge"
 	"vitrine/core/trace"
 
 	"go.etcd.io/raft/v3"
@@ -307,7 +308,7 @@ func drawRequest(s *picture.State, r *client.Request) {
 }
 
 func (w *World) drawInvariants(s *picture.State) {
-	s.Invariants = Lights()
+	s.Invariants = judge.Lights()
 	for i := range s.Invariants {
 		number, _ := strconv.Atoi(s.Invariants[i].ID[1:])
 		s.Invariants[i].OK = w.judge.Holds(number)

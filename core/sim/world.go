@@ -92,7 +92,7 @@ func New(cfg Config, sinks ...trace.Sink) (*World, error) {
 	w.clients = client.New(clientHost{w}, &w.cfg, &w.net, w.clock, w.chaos, w.judge)
 	isCut := func(from, to uint64) bool { return w.network.link(w.byID(from), w.byID(to)).cut }
 	w.passing = pass.New(evPass, w.clock, &w.net, clientHost{w}.Server, isCut)
-	w.checkups = checkup.New(evAudit, evAudited, w.clock, clientHost{w}, w.passing, w.judge, &cfg.Audits)
+	w.checkups = checkup.New(evAudit, evAudited, evWaited, w.clock, clientHost{w}, w.passing, w.judge, &cfg.Audits)
 	w.stream.Attach(observer{w})
 	w.roster = roster.Of(cfg.Members)
 	for i := range cfg.Members {
@@ -250,6 +250,8 @@ func (w *World) happens(e *clock.Event) {
 		w.join(e.A)
 	case evAudit:
 		w.checkups.Due(e)
+	case evWaited:
+		w.checkups.Waited(e)
 	case evInspect:
 		w.inspectLater()
 		w.judge.Inspect(w.judged())
@@ -264,7 +266,7 @@ func (w *World) happens(e *clock.Event) {
 // since, and waits if it is paused.
 func (n *node) nodeEvent(e *clock.Event) {
 	w := n.world
-	if e.Life != n.life || !n.alive() && e.Kind != evBoot {
+	if e.Life != n.life || !n.alive() && e.Kind != evBoot && (e.Kind != evPass || n.store == nil) {
 		w.void(e)
 		return
 	}

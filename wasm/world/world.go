@@ -18,6 +18,7 @@ import (
 	"vitrine/core/replay"
 	"vitrine/core/script"
 	"vitrine/core/sim"
+	"vitrine/core/sim/judge"
 	"vitrine/core/story"
 	"vitrine/core/trace"
 	"vitrine/wasm/player"
@@ -66,7 +67,7 @@ func opens(cfg sim.Config, commands []script.Timed, change func(*world)) player.
 			Kind: player.Simulation, Seed: cfg.Seed, Members: cfg.Members,
 			Tick: int64(cfg.TickEvery), Client: int64(cfg.Network.Client),
 			Raft:    player.Raft{Election: cfg.ElectionTicks, NoPreVote: cfg.NoPreVote, NoCheckQuorum: cfg.NoCheckQuorum},
-			Picture: picture.Options{Window: window, Lights: sim.Lights()},
+			Picture: picture.Options{Window: window, Lights: judge.Lights()},
 		}}
 		if change != nil {
 			change(w)

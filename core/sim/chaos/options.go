@@ -54,6 +54,7 @@ type Options struct {
 	Checkpoints     time.Duration // how long a lease runs before what is left of it is written down
 	Loose           bool          // members are changed whoever is there
 	Audits          setup.Audits
+	Fallen          bool // where members that start compare themselves, one is given something to find
 	Logins          setup.Logins
 }
 
@@ -126,6 +127,7 @@ func (o *Options) tuning() (words []string) {
 	say(o.On[Roster] && !o.Loose, "strict")
 	say(o.Audits.Leading > 0, "audits/%v", o.Audits.Leading.Round(time.Millisecond))
 	say(o.Audits.Compactions > 0, "compaction-audits/%v", o.Audits.Compactions.Round(time.Millisecond))
+	say(o.Audits.Start, "start-audits")
 	say(o.Audits.Wrong, "wrong-pair")
 	say(o.Logins.TTL > 0, "logins=%v/%v signed=%t", o.Logins.TTL.Round(time.Millisecond),
 		o.Logins.Work.Round(time.Millisecond), o.Logins.Signed)
@@ -168,6 +170,7 @@ func Draw(seed uint64, always []string) (o Options, err error) {
 	o.drawNote(dice.New(seed, dice.Options, 6))
 	o.drawAudits(dice.New(seed, dice.Options, 7))
 	o.drawLogins(dice.New(seed, dice.Options, 8))
+	o.Fallen = dice.New(seed, dice.Options, 9).Chance(0.5)
 	for _, name := range always {
 		class := slices.Index(names[:], name)
 		if class < 0 {
@@ -339,7 +342,11 @@ const smallestQuota = 96 << 10
 func (o *Options) Tune(c *setup.Config) {
 	c.Founding = append(c.Founding, o.Founding...)
 	c.Retention = cmp.Or(c.Retention, o.Retention)
-	c.Audits = cmp.Or(c.Audits, o.Audits)
+	if start := c.Audits.Start; c.Audits == (setup.Audits{Start: start}) {
+		c.Audits = o.Audits
+		c.Audits.Start, c.Audits.Wrong = start, o.Audits.Wrong || start && o.Fallen
+	}
+	o.Audits = c.Audits
 	if c.Workload.Users {
 		c.Workload.Logins = cmp.Or(c.Workload.Logins, o.Logins)
 	}

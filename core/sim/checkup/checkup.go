@@ -19,11 +19,13 @@ import (
 type Checkups struct {
 	due     clock.Kind // of an event: it is time to look
 	heard   clock.Kind // so: a member has an answer to a question of its own
+	waited  clock.Kind // so: a member that is to start waits no more
 	clock   *clock.Clock
 	host    client.Host
 	passing *pass.Passing
 	judge   *judge.Judge
 	every   [looks]time.Duration
+	start   bool // members that start look, too
 
 	books map[uint64]*book  // by member
 	asked map[uint64]asking // by request
@@ -35,13 +37,17 @@ const (
 	leading     = iota // the newest revision
 	compactions        // the sums that compactions have left
 	looks
+
+	starting = looks // the newest revision, before a member starts
 )
 
 // book is what the process of a member knows.
 type book struct {
 	life        uint32
 	compactions audit.Compactions
-	looks       [looks]look
+	looks       [looks + 1]look
+	refuse      func(error) // what follows a look before a start
+	enter       func()
 }
 
 // look is one comparison under way.
@@ -72,9 +78,9 @@ var errSilent = errors.New("checkup: the member has not answered")
 
 // New is none under way.
 func New(
-	due, heard clock.Kind, c *clock.Clock, h client.Host, p *pass.Passing, j *judge.Judge, every *setup.Audits,
+	due, heard, waited clock.Kind, c *clock.Clock, h client.Host, p *pass.Passing, j *judge.Judge, every *setup.Audits,
 ) *Checkups {
-	u := &Checkups{due: due, heard: heard, clock: c, host: h, passing: p, judge: j,
+	u := &Checkups{due: due, heard: heard, waited: waited, start: every.Start, clock: c, host: h, passing: p, judge: j,
 		every: [looks]time.Duration{every.Leading, every.Compactions},
 		books: map[uint64]*book{}, asked: map[uint64]asking{}}
 	p.Own = u.passed
@@ -106,12 +112,40 @@ func (u *Checkups) Due(e *clock.Event) {
 	}
 }
 
-func (u *Checkups) begin(n client.Server, what int) {
+// book is what is known to the present process of a member.
+func (u *Checkups) book(n client.Server) *book {
 	b := u.books[n.ID()]
 	if b == nil || b.life != n.Life() {
 		b = &book{life: n.Life()}
 		u.books[n.ID()] = b
 	}
+	return b
+}
+
+// AtStart has a member that has read its disk, and does nothing else yet, compare itself with the others; then it
+// refuses to start, or enters the cluster. False = that is not done here.
+func (u *Checkups) AtStart(n client.Server, refuse func(error), enter func()) bool {
+	own, err := audit.Ask(n.Store(), audit.Question(0))
+	if !u.start || err != nil {
+		return false
+	}
+	b := u.book(n)
+	b.refuse, b.enter = refuse, enter
+	u.clock.Push(clock.Event{At: u.clock.Now + patience, Kind: u.waited, Member: uint32(n.ID()), Life: n.Life()})
+	u.ask(n, b, starting, audit.HashOf(own))
+	return true
+}
+
+// Waited is the moment in which a member that is to start waits for the others no more.
+func (u *Checkups) Waited(e *clock.Event) {
+	n := u.host.Server(uint64(e.Member))
+	if b := u.books[n.ID()]; n.Life() == e.Life && b.looks[starting].began > 0 {
+		u.complete(n, b, starting)
+	}
+}
+
+func (u *Checkups) begin(n client.Server, what int) {
+	b := u.book(n)
 	if l := &b.looks[what]; l.began > 0 {
 		if u.clock.Now-l.began > patience {
 			l.serial = 0 // what comes now comes too late
@@ -182,6 +216,16 @@ func (u *Checkups) complete(n client.Server, b *book, what int) {
 	}
 	before, answers := l.own, l.answers
 	*l = look{}
+	if what == starting {
+		verdict := audit.AtStart(n.ID(), before, audit.Lives(n.Store().KV), answers)
+		u.judge.Compared(n.ID(), before, answers, verdict)
+		if verdict != nil {
+			b.refuse(verdict)
+			return
+		}
+		b.enter()
+		return
+	}
 	// What the others had has been committed before; after this read this member has it, too.
 	u.askOwn(n, &pb.MemberListRequest{Linearizable: true}, func(_ any, err error) {
 		if err != nil {

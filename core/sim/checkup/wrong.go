@@ -2,9 +2,11 @@ package checkup
 
 import (
 	"bytes"
+	"errors"
 
 	"vitrine/core/backend"
 	"vitrine/core/pb"
+	"vitrine/core/vfs"
 )
 
 // WrongPair is a write that changes the value of one of the live pairs in a database, behind the back of whoever keeps
@@ -40,4 +42,13 @@ func among(live []*pb.KeyValue, kv *pb.KeyValue) bool {
 		}
 	}
 	return false
+}
+
+// Rewrite performs a write on a database that no process has open.
+func Rewrite(disk vfs.FS, path string, op backend.Op) error {
+	db, err := backend.OpenMemFile(disk, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Commit([]backend.Op{op}), db.Close())
 }

@@ -10,11 +10,13 @@ package disk
 
 import (
 	"errors"
+	"time"
 
 	"vitrine/core/driver"
 	"vitrine/core/script"
 	"vitrine/core/sim/clock"
 	"vitrine/core/sim/dice"
+	"vitrine/core/sim/setup"
 	"vitrine/core/vfs"
 )
 
@@ -151,4 +153,18 @@ func (w *Wear) Leftovers() *vfs.Mem {
 func shortWrite(op vfs.Op, percent int) error {
 	end := (op.Offset + op.Size*int64(percent)/100) / vfs.BlockSize * vfs.BlockSize
 	return &vfs.ShortWrite{Bytes: int(max(0, end-op.Offset)), Err: ErrFull}
+}
+
+// longestSpike bounds a spike, in means: a tail without end would outlast the time that a healed cluster settles in.
+const longestSpike = 4
+
+// SyncTime draws how long a sync takes: three numbers.
+func SyncTime(d *dice.Dice, dial *setup.Disk) time.Duration {
+	half := dial.Fsync / 2
+	took := half + d.Exp(half)
+	spike, long := d.Chance(dial.SpikeProb), d.Exp(dial.Spike)
+	if spike {
+		took += min(long, longestSpike*dial.Spike)
+	}
+	return took
 }

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"errors"
+
 	"vitrine/core/audit"
 	"vitrine/core/invariant"
 )
@@ -19,5 +21,28 @@ func (j *Judge) Accused(leader uint64, c audit.Culprit, byOwn bool) {
 	case !j.spoiled[c.Member] && c.Member != 0 && !(byOwn && j.spoiled[leader]):
 		j.Broken(invariant.Corrupt, "member %d raises the alarm about member %d, which is not the one that is corrupt: %s",
 			leader, c.Member, c.Why)
+	}
+}
+
+// Compared holds what a member concludes before it starts to who has been spoiled (I38): a sound one must not refuse,
+// unless it has met one that is not, and a spoiled one must, if it has met a sound one with the same history.
+// Where nothing lives nothing can be compared.
+func (j *Judge) Compared(id uint64, own audit.Hash, answers []audit.Answer, verdict error) {
+	var wrong *audit.Inconsistent
+	switch {
+	case errors.As(verdict, &wrong) && !j.spoiled[id]:
+		for _, peer := range wrong.Peers {
+			if !j.spoiled[peer] {
+				j.Broken(invariant.Corrupt, "member %d refuses to start, and is not corrupt: %v", id, verdict)
+				return
+			}
+		}
+	case verdict == nil && j.spoiled[id]:
+		for _, a := range answers {
+			if a.Err == nil && a.Hash.Compact == own.Compact && !j.spoiled[a.Member] {
+				j.Broken(invariant.Corrupt, "member %d starts, though member %d does not have a pair that it has", id, a.Member)
+				return
+			}
+		}
 	}
 }

@@ -34,8 +34,8 @@ type World interface {
 	Leader() uint64    // 0 = there is none
 	Members() []Member // those in force
 	Machines() int     // how many there have ever been; they are numbered from 1
-	// Spoil writes to the database of a member behind its back.
-	Spoil(id uint64, op backend.Op)
+	// Spoil writes to the database of a member behind its back: where it runs, or while its process is down for that.
+	Spoil(id uint64, op backend.Op, down bool)
 }
 
 // Member is one of the cluster.
@@ -73,6 +73,7 @@ type settling struct {
 
 	spoiled      Member // has a pair that the others do not have, nil = nobody
 	ledBySpoiled bool   // when that began
+	down         bool   // it is to find out when it starts
 	place        uint64 // the machine that replaces it
 }
 
@@ -122,7 +123,7 @@ func (s *settling) missing() string {
 		return fmt.Sprintf("%d requests are not answered", n)
 	}
 	for _, n := range s.Members() {
-		if !n.Runs() && n.Beyond() == nil {
+		if !n.Runs() && n.Beyond() == nil && (s.spoiled == nil || n.ID() != s.spoiled.ID()) {
 			return fmt.Sprintf("member %d is %s", n.ID(), n.State())
 		}
 	}

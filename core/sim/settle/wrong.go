@@ -3,6 +3,7 @@ package settle
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"vitrine/core/api"
@@ -15,7 +16,8 @@ import (
 
 // Where leaders compare the members' keys, one member of the settled cluster is given a pair that the others do not
 // have. It must be named by the alarm CORRUPT, which keeps writes out; an operator puts another machine in its place,
-// takes the alarm down, and the cluster must settle once more.
+// takes the alarm down, and the cluster must settle once more. Where members that start compare themselves with the
+// others, it may be given the pair while its process is down: then it must not start again, and say why.
 
 // replacing is what the search for a member and its replacement may take besides settling.
 const replacing = 60 * time.Second
@@ -45,9 +47,15 @@ func (c *rollcall) pairWritten() (string, bool) {
 	if !ok {
 		return fmt.Sprintf("member %d has not saved any of its pairs", victim.ID()), c.over(answerTime + victim.SlowestSync())
 	}
-	c.asked, c.ledBySpoiled = c.Now(), c.Leader() == victim.ID()
+	if c.down && victim.Durable() < victim.Store().Applied().Index {
+		return fmt.Sprintf("member %d has not saved what it has applied", victim.ID()),
+			c.over(answerTime + c.cfg.CommitEvery + victim.SlowestSync())
+	}
+	c.asked, c.ledBySpoiled = c.Now(), !c.down && c.Leader() == victim.ID()
 	c.judge.Spoiled(victim.ID())
-	c.Spoil(victim.ID(), op)
+	if c.Spoil(victim.ID(), op, c.down); c.down {
+		return "", false
+	}
 	c.ask(c.voters()[0], c.audited(), unlessCorrupt) // with the next commit the member sees what is there
 	return c.heard()
 }
@@ -62,6 +70,13 @@ func (c *rollcall) pairRead() (string, bool) {
 	if c.spoiled == nil || c.asked > 0 {
 		return c.heard()
 	}
+	if c.down && !c.spoiled.Runs() {
+		if strings.Contains(c.spoiled.State(), "data inconsistency") {
+			return "", false
+		}
+		return fmt.Sprintf("member %d is %s", c.spoiled.ID(), c.spoiled.State()), c.over(3 * answerTime)
+	}
+	c.down = false // it could be compared with nobody, as its judge knows: it goes on as any other
 	first := c.voters()[0]
 	right, _, _, err := first.Store().HashKV(0)
 	wrong, _, _, too := c.spoiled.Store().HashKV(0)
@@ -84,8 +99,14 @@ func (c *rollcall) spoil() bool {
 		return false
 	}
 	c.spoiled, c.place = voters[c.drawn()%uint64(len(voters))], c.machine()
+	c.down = c.cfg.Audits.Start && (!c.leadersLook() || c.drawn()>>40%2 == 0)
 	c.deadline += int64(replacing)
 	return true
+}
+
+// leadersLook tells whether leaders compare the members.
+func (c *rollcall) leadersLook() bool {
+	return c.cfg.Audits.Leading > 0 || c.cfg.Audits.Compactions > 0
 }
 
 // drawn are some bits of the seed.
@@ -108,7 +129,7 @@ func unlessCorrupt(answer any, err error) string {
 // itself, it is they whom it names. The cluster is written to meanwhile: members answer with what a compaction has left
 // if the newest revision is its own, and that cannot be compared with what the leader has.
 func (c *rollcall) namedSoon() (string, bool) {
-	if c.spoiled == nil {
+	if c.spoiled == nil || c.down || !c.leadersLook() {
 		return "", false
 	}
 	for _, n := range c.core() {
@@ -127,7 +148,7 @@ func (c *rollcall) namedSoon() (string, bool) {
 
 // writesRefused: while the alarm is up nothing is written, and what is there can be read.
 func (c *rollcall) writesRefused() (string, bool) {
-	if c.spoiled == nil || c.asked > 0 {
+	if c.spoiled == nil || c.down || !c.leadersLook() || c.asked > 0 {
 		return c.heard()
 	}
 	c.asked = c.Now()

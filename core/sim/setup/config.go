@@ -90,10 +90,12 @@ type Retention struct {
 }
 
 // Audits are how often a leader compares the newest revision of all members, and what compactions have left; 0 = never.
-// With Wrong, one member of a settled cluster is given a pair that the others do not have, and must be found.
+// With Start, a member that starts again compares itself with the others before. With Wrong, one member of a settled
+// cluster is given a pair that the others do not have, and must be found.
 type Audits struct {
 	Leading     time.Duration `json:"leading,omitempty"`
 	Compactions time.Duration `json:"compactions,omitempty"`
+	Start       bool          `json:"start,omitempty"`
 	Wrong       bool          `json:"wrong,omitempty"`
 }
 

@@ -32,6 +32,8 @@ type Node interface {
 	HashKV(*pb.HashKVRequest) (*pb.HashKVResponse, error)
 	// Compactions are the sums that the last compactions have left, the oldest first.
 	Compactions() []audit.Hash
+	// Lives tells whether there is any pair.
+	Lives() bool
 	AskOwn(ctx context.Context, body any) (any, error)
 }
 
@@ -104,8 +106,8 @@ func (c *Checker) AtStart(ctx context.Context) error {
 				zap.Int64("remote-peer-compact-revision", a.Hash.Compact))
 		}
 	}
-	if ids := audit.Differing(own, answers); len(ids) > 0 {
-		return fmt.Errorf("%s found data inconsistency with peers %s", membership.IDString(c.Node.ID()), names(ids))
+	if err := audit.AtStart(c.Node.ID(), own, c.Node.Lives(), answers); err != nil {
+		return err
 	}
 	c.Log.Info("initial corruption checking passed; no corruption", c.self())
 	return nil
@@ -229,14 +231,6 @@ func (c *Checker) self() zap.Field {
 }
 
 func peerID(id uint64) zap.Field { return zap.String("remote-peer-id", membership.IDString(id)) }
-
-func names(ids []uint64) string {
-	var all []string
-	for _, id := range ids {
-		all = append(all, membership.IDString(id))
-	}
-	return strings.Join(all, ", ")
-}
 
 func compared(answers []audit.Answer) (n int) {
 	for _, a := range answers {

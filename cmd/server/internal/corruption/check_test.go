@@ -20,6 +20,7 @@ type alone struct{ kept []audit.Hash }
 func (alone) ID() uint64                   { return 1 }
 func (alone) ClusterID() uint64            { return 2 }
 func (alone) Leader() uint64               { return 1 }
+func (alone) Lives() bool                  { return true }
 func (alone) Members() *membership.Members { return &membership.Members{} }
 func (alone) HashKV(*pb.HashKVRequest) (*pb.HashKVResponse, error) {
 	return nil, errors.New("not asked")

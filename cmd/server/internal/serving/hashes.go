@@ -14,3 +14,9 @@ func (s *Server) Compactions() (all []audit.Hash) {
 	s.disk.Look(func(st *store.Store) { all = audit.Kept(st.KV) })
 	return all
 }
+
+// Lives tells whether this member has any pair.
+func (s *Server) Lives() (lives bool) {
+	s.disk.Look(func(st *store.Store) { lives = audit.Lives(st.KV) })
+	return lives
+}
