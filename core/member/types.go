@@ -32,7 +32,8 @@ const (
 	Cancel    // the client of the request with id ID no longer waits; there will be no reply
 	WorkDone  // the driver has done a piece of Work: Done
 	WatchOpen // a watch stream begins: Stream, and Call for its Identity; OK = its client requires a leader
-	// a message on a watch stream: Stream, Watch; Revision = the store's, if that may be ahead of this core
+	// a message on a watch stream: Stream, Watch; Revision = the store's, if that may be ahead of this core; Call, if not
+	// nil, for the Identity of the stream's client as its token is read now: a signed one runs out
 	WatchRequest
 	WatchClose // the client's side of the stream has ended: Stream
 	WatchSent  // N pushes of the stream have left: Stream, N

@@ -5,6 +5,7 @@ import (
 
 	"vitrine/core/api"
 	"vitrine/core/limits"
+	"vitrine/core/mutant"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
 	"vitrine/core/watch"
@@ -30,6 +31,9 @@ type earlyWatch struct {
 var nobody = &api.Identity{}
 
 func (w *watchers) request(in *Input) {
+	if _, on := w.clients[in.Stream]; on && in.Call != nil && !mutant.On(mutant.WatchTokenKept) {
+		w.clients[in.Stream] = &in.Call.Identity
+	}
 	e := earlyWatch{in.Stream, in.Watch, in.Revision}
 	// One behind another of its stream keeps its place.
 	behind := slices.ContainsFunc(w.early, func(o earlyWatch) bool { return o.stream == e.stream })

@@ -190,6 +190,7 @@ const (
 	TokenUnexpired
 	TokenEarlyRefused
 	LoginUnrepeated
+	WatchTokenKept
 
 	count
 )
@@ -221,6 +222,7 @@ const (
 	Defrags         // databases are defragmented, and disks refuse a step of that
 	Notes           // as Snapshots, and processes end in the middle of noting a received one
 	Logins          // as Users, who log in, and whose passwords change
+	Signatures      // so, and tokens are signed, and run out
 	Audits          // members are compared, and last one is given a pair that the others do not have
 	Starts          // members that start compare themselves, and last one has a pair that the others do not have
 	Clocks          // clocks are wrong, and members crash under load

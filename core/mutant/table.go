@@ -706,6 +706,11 @@ var table = [count]Info{
 		Story:    "a password that is changed while a member compares it lets in all the same",
 		Convicts: []int{invariant.Authorization},
 	},
+	WatchTokenKept: {
+		Name: "watch-token-kept", Source: "found by use", Seeds: 100, Needs: Signatures,
+		Story:    "a signed token that was good when a stream began makes watchers on it when it has run out",
+		Convicts: []int{invariant.Authorization},
+	},
 
 	HistoriesMixedUp: {
 		Name: "histories-mixed-up", Source: "mutation of audit", Seeds: 50, Needs: Audits,

@@ -30,9 +30,10 @@ func MutantConfig(info mutant.Info, seed uint64) sim.Config {
 	case mutant.Users, mutant.UsersCrash:
 		cfg.Workload.Users, cfg.Workload.Mix.Txn, cfg.Workload.Rate = true, 40, 200
 		cfg.Faults = info.Needs == mutant.UsersCrash
-	case mutant.Logins:
+	case mutant.Logins, mutant.Signatures:
 		cfg.Faults, cfg.Workload.Users, cfg.Workload.Rate = false, true, 200
-		cfg.Workload.Logins = sim.Logins{TTL: 2 * time.Second, Work: 50 * time.Millisecond}
+		cfg.Workload.Logins = sim.Logins{TTL: 2 * time.Second, Work: 50 * time.Millisecond,
+			Signed: info.Needs == mutant.Signatures}
 	case mutant.Changes:
 		cfg.SnapshotCount, cfg.SnapshotCatchUp, cfg.CompactEntries = 10, 2, 2
 		cfg.Always, cfg.Loose = []string{"members"}, true

@@ -418,9 +418,8 @@ func sameUsers(t *testing.T, members []*member, revision int64) {
 	}
 }
 
-// TestSignedTokens: tokens that etcd signs are good at vitrine, and the other way round.
-func TestSignedTokens(t *testing.T) {
-	processes(t)
+// signed are the options of tokens that all members sign with one key, good for so long.
+func signed(t *testing.T, ttl string) string {
 	dir := t.TempDir()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	ok(t, err)
@@ -433,9 +432,14 @@ func TestSignedTokens(t *testing.T) {
 		ok(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 		return path
 	}
-	keys := ",priv-key=" + file("key", "PRIVATE KEY", private) + ",pub-key=" + file("pub", "PUBLIC KEY", public)
-	members := run(t, []kind{etcd, vitrine, vitrine}, "--bcrypt-cost", "4",
-		"--auth-token", "jwt,sign-method=RS256,ttl=10m"+keys)
+	return "jwt,sign-method=RS256,ttl=" + ttl + ",priv-key=" + file("key", "PRIVATE KEY", private) +
+		",pub-key=" + file("pub", "PUBLIC KEY", public)
+}
+
+// TestSignedTokens: tokens that etcd signs are good at vitrine, and the other way round.
+func TestSignedTokens(t *testing.T) {
+	processes(t)
+	members := run(t, []kind{etcd, vitrine, vitrine}, "--bcrypt-cost", "4", "--auth-token", signed(t, "10m"))
 	users(t, dial(t, members...))
 	for _, from := range members {
 		token := login(t, from, "alice", "alicepw")
@@ -453,6 +457,36 @@ func TestSignedTokens(t *testing.T) {
 				t.Errorf("a forged token at %s: %v", at.kind, err)
 			}
 		}
+	}
+}
+
+// TestSignedTokenRunsOut on a stream of watchers: those that it has made go on, and it makes no more.
+func TestSignedTokenRunsOut(t *testing.T) {
+	processes(t)
+	members := run(t, []kind{etcd, vitrine, vitrine}, "--bcrypt-cost", "4", "--auth-token", signed(t, "3s"))
+	users(t, dial(t, members...))
+	var answers []string
+	for _, m := range members {
+		stream, err := pb.NewWatchClient(raw(t, m)).Watch(with(t, "token", login(t, m, "alice", "alicepw")))
+		ok(t, err)
+		create := &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{
+			CreateRequest: &pb.WatchCreateRequest{Key: []byte("a")}}}
+		answer := ""
+		for range 2 {
+			ok(t, stream.Send(create))
+			r, err := stream.Recv()
+			ok(t, err)
+			answer += fmt.Sprintf("watch %d: created %v, canceled %v %q; ", r.WatchId, r.Created, r.Canceled, r.CancelReason)
+			time.Sleep(5 * time.Second)
+		}
+		_, err = as(t, "root", "rootpw", m).Put(call(t), "a", "late")
+		ok(t, err)
+		r, err := stream.Recv()
+		ok(t, err)
+		answers = append(answers, answer+fmt.Sprintf("watch %d: %d events", r.WatchId, len(r.Events)))
+	}
+	if answers[0] != answers[1] || answers[0] != answers[2] || !strings.Contains(answers[0], "invalid auth token") {
+		t.Errorf("etcd:\n%s\nvitrine:\n%s\n%s", answers[0], answers[1], answers[2])
 	}
 }
 

@@ -181,13 +181,15 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 	case watchClose:
 		n.Step(member.Input{Kind: member.WatchClose, Stream: e.A})
 	case watchAsk:
-		request := p.takeAsk(e)
+		request, call := p.takeAsk(e), (*api.Call)(nil)
 		if s != nil && s.There {
+			s.who = n.Verify(s.who)
+			call = &api.Call{Identity: s.who}
 			p.judge.StreamArrived(s.Judged, n, &s.who, request)
 		}
 		n.Step(member.Input{
-			Kind: member.WatchRequest, Stream: e.A, Watch: request, Revision: n.Store().KV.Revision(), Cause: p.arrivedWatch(n,
-				s, request),
+			Kind: member.WatchRequest, Stream: e.A, Watch: request, Call: call, Revision: n.Store().KV.Revision(),
+			Cause: p.arrivedWatch(n, s, request),
 		})
 	case watchSent:
 		n.Step(member.Input{Kind: member.WatchSent, Stream: e.A, N: 1})

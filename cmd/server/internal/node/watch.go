@@ -15,8 +15,9 @@ import (
 // stream is one client's stream of watchers: what the hub pushed and the client
 // has not read yet. Its length is bounded by the hub, which pushes on credit.
 type stream struct {
-	n  *Node
-	id uint64
+	n     *Node
+	id    uint64
+	token string // of its client
 
 	mu     sync.Mutex
 	queue  []*watch.Response
@@ -50,7 +51,8 @@ type WatchStream interface {
 
 // Watch opens a stream of watchers. Whether it may stay open, the member says.
 func (n *Node) Watch(c api.Call) (WatchStream, error) {
-	s := &stream{n: n, id: n.nextStream.Add(1), signal: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	s := &stream{n: n, id: n.nextStream.Add(1), token: c.Identity.Token,
+		signal: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	n.metrics.Streams.Inc()
 	if !n.inbox.add(item{in: member.Input{Kind: member.WatchOpen, Stream: s.id, OK: c.RequireLeader, Call: &c}, stream: s},
 		true) {
@@ -108,7 +110,15 @@ func (s *stream) Request(r *pb.WatchRequest) {
 		<-s.room
 	}
 	rev := s.n.disk.Revision() // the core may not have heard of it yet, but a client may have read it
-	s.n.inbox.put(member.Input{Kind: member.WatchRequest, Stream: s.id, Watch: r, Revision: rev})
+	s.n.inbox.put(member.Input{Kind: member.WatchRequest, Stream: s.id, Watch: r, Revision: rev, Call: s.shown(r)})
+}
+
+// shown reads a signed token again for a new watcher: it may have run out since the stream began.
+func (s *stream) shown(r *pb.WatchRequest) *api.Call {
+	if s.token == "" || r.GetCreateRequest() == nil || !s.n.cfg.Secrets.Signed() {
+		return nil
+	}
+	return &api.Call{Identity: s.n.Identify(s.token)}
 }
 
 // Next waits for responses and appends all that wait.
