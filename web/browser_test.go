@@ -194,11 +194,16 @@ func (b *browser) still(selector string) []float64 {
 	return at
 }
 
-// middle of something on the stage, in pixels of the page.
+// middle of something on the stage, in pixels of the page. It is where the stage has drawn it last: so two frames are
+// waited for, unless the stage rests.
 func (b *browser) middle(id string) (x, y float64) {
 	b.t.Helper()
-	p := eval[[]float64](b,
-		fmt.Sprintf(`(() => { const r = vitrine.rectOf(%q); return [r.x + r.width / 2, r.y + r.height / 2] })()`, id))
+	p := eval[[]float64](b, fmt.Sprintf(`(async () => {
+		const frames = () => vitrine.frameStats().frames, drawn = frames() + 2;
+		for (const end = performance.now() + 600; performance.now() < end && frames() < drawn;)
+			await new Promise((done) => setTimeout(done, 10));
+		const r = vitrine.rectOf(%q);
+		return [r.x + r.width / 2, r.y + r.height / 2] })()`, id))
 	return p[0], p[1]
 }
 
