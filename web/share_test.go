@@ -23,7 +23,8 @@ func TestALinkToThisMoment(t *testing.T) {
 	b.click("#share")
 	if !b.holds(`location.hash.startsWith('#run=') && document.getElementById('toast').textContent.includes(
 		String(location.href.length))`) {
-		t.Fatal("there is no link in the address, or it is not told of")
+		t.Fatalf("there is no link in the address, or it is not told of: %s, %q", eval[string](b, `location.hash`),
+			eval[string](b, `document.getElementById('toast').textContent`))
 	}
 	link := eval[string](b, `location.search.slice(1) + location.hash`)
 

@@ -9,6 +9,7 @@ import { t } from './i18n.js';
 const mark = '#run=';
 const longest = 16 << 10; // characters: programs that pass links on cut longer ones
 const largest = 256 << 10; // bytes of what a link unpacks to
+const patience = 700; // ms
 const latest = 86_400e9; // a day: to come to a moment takes as long as it takes to simulate it
 
 export function start() {
@@ -31,8 +32,10 @@ async function share() {
   const link = new URL(await linkTo(app.call().memory()), location.href).href;
   if (link.length > longest) return void toast(t('share.tooLong', { n: link.length, max: longest }));
   history.replaceState(null, '', link);
+  // A clipboard may be refused, or leave one waiting for ever where nobody has the focus.
+  const late = new Promise((_, no) => setTimeout(no, patience));
   try {
-    await navigator.clipboard.writeText(link);
+    await Promise.race([navigator.clipboard.writeText(link), late]);
     toast(t('share.copied', { n: link.length }), true);
   } catch {
     toast(t('share.address', { n: link.length }), true);
