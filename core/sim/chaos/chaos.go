@@ -49,6 +49,7 @@ type Chaos struct {
 	installing      int64  // until then a member suffers from Install
 	noting          int64  // until then nobody suffers from Note
 	deposed         uint64 // the last leader that was cut off for being one
+	grows           bool   // a member was added, or is about to be
 }
 
 // New makes a Chaos that sleeps. Its options are those that Draw has drawn from

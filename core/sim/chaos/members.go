@@ -35,9 +35,11 @@ func (x *Chaos) changeMembers(victim, asked, how, long uint64) {
 	case kind == 6 && len(members) < x.world.Machines():
 		c.Cmd, c.ID = script.AddMember, x.usedUp(how)
 	}
-	if c.Cmd == script.Remove && len(members)-len(learners) == 2 && !slices.Contains(learners, uint64(c.ID)) {
+	voters := len(members) - len(learners)
+	if c.Cmd == script.Remove && (voters == 2 || voters == 1 && x.grows) && !slices.Contains(learners, uint64(c.ID)) {
 		return // by raft the other voter may wait for ever for this one's vote, if it crashes before it hears of the end
 	}
+	x.grows = x.grows || c.Cmd != script.Remove
 	if slices.Contains(learners, asked) || how>>24%4 == 0 {
 		c.Member = 0 // whoever the visitor speaks to
 	}
