@@ -34,6 +34,9 @@ func (c *rollcall) pairWritten() (string, bool) {
 		return c.heard()
 	}
 	victim := c.spoiled
+	if victim.Runs() && victim.Defragments() { // the copy would take the place of what is written now
+		return fmt.Sprintf("member %d defragments", victim.ID()), c.over(answerTime + victim.SlowestSync())
+	}
 	view, err := victim.Database()
 	if err != nil {
 		return err.Error(), true
