@@ -251,6 +251,9 @@ func TestSeedsThatFoundMore(t *testing.T) {
 		{910000647, 4, chaos.Exile,
 			"who waited for a compaction's deletions was forgotten when a snapshot took the store's place"},
 		{8418, 3, chaos.Deadline, "of two deletes that are alike and find nothing the checker took one for the other"},
+		{8600007209, 7, chaos.Disk, "a pair was made wrong in a database that a defragmentation was about to replace"},
+		{8600011755, 1, chaos.Roster, "one of two voters was removed that had been the only one when that was asked for"},
+		{8600025292, 4, chaos.Rot, "a stray block took the last sync point behind a block that another fault had zeroed"},
 	} {
 		cfg := DefaultConfig()
 		cfg.Seed, cfg.Members, cfg.Faults, cfg.FaultsFor = found.seed, found.members, true, time.Minute

@@ -92,24 +92,36 @@ func (w *Wear) damage(c *script.Command, file string, at, end int64) error {
 	if stray == [vfs.BlockSize]byte{} { // an earlier fault has zeroed it
 		return w.zero(file, to*vfs.BlockSize, vfs.BlockSize)
 	}
+	if w.zeroed { // what tells those zeros from what a crash has lost must stay
+		var err error
+		if to, err = w.promised(file, to, vfs.BlockSize); err != nil {
+			return err
+		}
+	}
 	return fs.Damage(file, to*vfs.BlockSize, vfs.BlockSize, func(p []byte) { copy(p, stray[:]) })
 }
 
-// zero erases the block of size bytes around a byte. What was not promised for
-// certain cannot be told from what was lost in a crash, so the block lies before
-// a sync point that no crash can take any more, or is the first of its file.
+// zero erases the block of size bytes around a byte, if it was promised.
 func (w *Wear) zero(file string, at, size int64) error {
-	fs := w.machine.FS()
-	last, durable, err := wal.Durable(fs.LoseUnsynced(), logDir)
+	block, err := w.promised(file, at/size, size)
 	if err != nil {
 		return err
 	}
-	block := at / size
+	w.zeroed = true
+	return w.machine.FS().Damage(file, block*size, int(size), func(p []byte) { clear(p) })
+}
+
+// promised is a block, or another one in its place: what was not promised for
+// certain cannot be told from what was lost in a crash, so the block lies before
+// a sync point that no crash can take any more, or is the first of its file.
+func (w *Wear) promised(file string, block, size int64) (int64, error) {
+	last, durable, err := wal.Durable(w.machine.FS().LoseUnsynced(), logDir)
 	switch {
+	case err != nil:
 	case file > last: // names of segments are in their order
 		block = 0
 	case file == last && (block+1)*size > durable:
 		block %= max(1, durable/size)
 	}
-	return fs.Damage(file, block*size, int(size), func(p []byte) { clear(p) })
+	return block, err
 }

@@ -45,6 +45,7 @@ type Wear struct {
 	Hit      error            // what this life has met; it must write nothing more
 	Kind     script.DiskError // of Hit
 	Rotten   bool             // bits of its log were changed
+	zeroed   bool             // a block of it was
 	Beyond   error            // the log does not open any more: it needs another disk
 	Unsynced error            // a sync failed while the process was paused: it will hear of it
 
