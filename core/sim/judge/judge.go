@@ -94,10 +94,12 @@ type Judge struct {
 	tokens  *tokens
 }
 
-// flow is since when a member has been able to get entries applied: it has no others, or goes on from look to look.
+// flow is since when a member has been able to get entries applied: it has no others, or goes on from look to look. A
+// look that found it down or paused is none.
 type flow struct {
 	applied uint64
 	since   int64
+	turn    int // of the last look
 }
 
 // New makes a judge who sees all events of the stream.
@@ -549,10 +551,10 @@ func (j *Judge) leases(n Member) {
 // flowing is for how long a member has been getting on with its log. It is told at every look at it.
 func (j *Judge) flowing(n Member) time.Duration {
 	f, applied := j.flows[n.ID()], n.Store().Backend.Applied().Index
-	if applied == f.applied && len(n.Member().Kept(applied+1, 1)) > 0 {
+	if f.turn != j.turn-1 || applied == f.applied && len(n.Member().Kept(applied+1, 1)) > 0 {
 		f.since = int64(j.now())
 	}
-	f.applied = applied
+	f.applied, f.turn = applied, j.turn
 	j.flows[n.ID()] = f
 	return time.Duration(int64(j.now()) - f.since)
 }
