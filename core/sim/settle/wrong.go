@@ -74,8 +74,8 @@ func (c *rollcall) pairRead() (string, bool) {
 		return c.heard()
 	}
 	if c.down && !c.spoiled.Runs() {
-		if strings.Contains(c.spoiled.State(), "data inconsistency") {
-			return "", false
+		if strings.Contains(c.spoiled.State(), "data inconsistency") || c.spoiled.Beyond() != nil {
+			return "", false // or its log has rotted besides: another takes its place all the same
 		}
 		return fmt.Sprintf("member %d is %s", c.spoiled.ID(), c.spoiled.State()), c.over(3 * answerTime)
 	}
