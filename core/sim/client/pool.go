@@ -92,7 +92,7 @@ type streams struct {
 	streamID uint64
 	byID     map[uint64]*Stream // by the present connection: for look-ups, and for what no order can change
 	opened   []*Stream          // reused
-	asks     clock.Slab[*pb.WatchRequest]
+	asks     clock.Slab[asked]
 	text     []byte // reused
 }
 

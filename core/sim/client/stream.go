@@ -103,7 +103,7 @@ func (t *streams) ask(s *Stream, r *pb.WatchRequest) {
 	p := t.p
 	p.judge.StreamAsked(s.Judged, r)
 	at := p.asks.Take()
-	*p.asks.At(at) = r
+	*p.asks.At(at) = asked{r, s.who.Token}
 	p.transmit(s, watchAsk, at, p.latency())
 }
 
@@ -181,15 +181,17 @@ func (t *streams) watchArrives(n Server, e *clock.Event) {
 	case watchClose:
 		n.Step(member.Input{Kind: member.WatchClose, Stream: e.A})
 	case watchAsk:
-		request, call := p.takeAsk(e), (*api.Call)(nil)
+		ask, call := p.takeAsk(e), (*api.Call)(nil)
 		if s != nil && s.There {
 			s.who = n.Verify(s.who)
 			call = &api.Call{Identity: s.who}
-			p.judge.StreamArrived(s.Judged, n, &s.who, request)
+			p.judge.StreamArrived(s.Judged, n, &s.who, ask.request)
+		} else {
+			p.judge.StreamLeft(n, ask.token)
 		}
 		n.Step(member.Input{
-			Kind: member.WatchRequest, Stream: e.A, Watch: request, Call: call, Revision: n.Store().KV.Revision(),
-			Cause: p.arrivedWatch(n, s, request),
+			Kind: member.WatchRequest, Stream: e.A, Watch: ask.request, Call: call, Revision: n.Store().KV.Revision(),
+			Cause: p.arrivedWatch(n, s, ask.request),
 		})
 	case watchSent:
 		n.Step(member.Input{Kind: member.WatchSent, Stream: e.A, N: 1})
@@ -217,11 +219,17 @@ func (t *streams) arrivedWatch(n Server, s *Stream, r *pb.WatchRequest) uint64 {
 	return 0
 }
 
-func (t *streams) takeAsk(e *clock.Event) *pb.WatchRequest {
+// asked is a request on its way on a stream, and what the client shows there.
+type asked struct {
+	request *pb.WatchRequest
+	token   string
+}
+
+func (t *streams) takeAsk(e *clock.Event) asked {
 	p := t.p
 	at := p.asks.At(e.Slot / watchKinds)
 	r := *at
-	*at = nil
+	*at = asked{}
 	p.asks.Give(e.Slot / watchKinds)
 	return r
 }

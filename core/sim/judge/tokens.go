@@ -310,6 +310,16 @@ func (k *tokens) streamed(id uint64, token string, index uint64) (user string, g
 	return "", false, false
 }
 
+// StreamLeft tells that a member gets a request on a stream that its client has given up: the token may be used by it.
+func (j *Judge) StreamLeft(n Asked, token string) {
+	if j.tokens == nil {
+		return
+	}
+	if u := j.tokens.members[n.ID()].uses[token]; u != nil {
+		u.latest = j.clock.Now
+	}
+}
+
 // tokenIndex is the index of the entry that a token says it is of; false if it says nothing.
 func tokenIndex(token string) (uint64, bool) {
 	_, number, ok := strings.Cut(token, ".")
