@@ -175,7 +175,7 @@ func (d *decoder) body(field uint64) (record, error) {
 	case rec.kind == crcRecord && !d.first && rec.crc != d.crc:
 		return record{}, d.corrupt("checksum %08x does not continue %08x of what is before", rec.crc, d.crc)
 	case rec.kind == crcRecord && !d.saysPlace(rec.data):
-		return record{}, d.corrupt("the sync point belongs to another place")
+		return record{}, d.damaged(n, p, "the sync point belongs to another place")
 	case rec.kind == crcRecord:
 		d.crc = rec.crc
 	default:
