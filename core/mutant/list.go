@@ -252,10 +252,4 @@ func (id ID) String() string {
 }
 
 // List returns all mutants in the order of their numbers.
-func List() []Info {
-	list := slices.Clone(table[1:])
-	for i := range list {
-		list[i].ID = ID(i + 1)
-	}
-	return list
-}
+func List() []Info { return slices.Clone(table[1:]) }
