@@ -55,6 +55,14 @@ type life struct {
 	promised *promises
 }
 
+// living is a life that has begun on a disk, and has promised nothing yet.
+func living(t *testing.T, d *Disk) *life {
+	t.Helper()
+	l := &life{t: t, disk: d, promised: &promises{}}
+	l.start()
+	return l
+}
+
 func (l *life) check(err error) {
 	l.t.Helper()
 	if err != nil {

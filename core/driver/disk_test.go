@@ -162,8 +162,7 @@ func TestStartClosesWhatItOpened(t *testing.T) {
 			mem := vfs.NewMem()
 			d := diskOn(mem)
 			if !step.Founding() {
-				l := &life{t: t, disk: d, promised: &promises{}}
-				l.start()
+				l := living(t, d)
 				l.group(3, 100, 0)
 				if skip > 0 { // the log begins at an image that was not installed
 					image, _ := imageAt(t, 40)
@@ -308,8 +307,7 @@ func TestDefragmentationFails(t *testing.T) {
 		final bool
 	}{{NoStep, false}, {DefragRename, false}, {DefragDirSync, true}, {DefragOpen, true}} {
 		d := diskOn(vfs.NewMem())
-		l := &life{t: t, disk: d, promised: &promises{}}
-		l.start()
+		l := living(t, d)
 		l.group(3, 10, 0)
 		d.Hook = func(s Step) error {
 			if s == c.step {
@@ -467,8 +465,7 @@ func TestDurableWhenGrown(t *testing.T) {
 		db.MemFile = f.(*backend.MemFile)
 		return db, err
 	}
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	st := l.started.State
 	l.group(1, 10, 0)
 	first := st.Mark()

@@ -111,8 +111,7 @@ func TestFilesAreClosed(t *testing.T) {
 func TestClosingFails(t *testing.T) {
 	image, _ := imageAt(t, 40)
 	d, files := handlesOn(vfs.NewMem())
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	for _, name := range []string{d.Layout.received(1), d.Layout.copy()} {
 		files.fail = name
 		if err := l.tellReceive(image, 40); errors.Is(err, errClose) != (name == d.Layout.received(1)) {
@@ -135,8 +134,7 @@ func TestClosingFails(t *testing.T) {
 func TestClosingTheOldDatabaseFails(t *testing.T) {
 	image, meta := imageAt(t, 40)
 	d := diskOn(vfs.NewMem())
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	l.receive(image, 40)
 	_, err := l.started.Log.Append([]consensus.LogWrite{{
 		MustSync: true, Snapshot: &raftpb.Snapshot{Metadata: meta}, HardState: hardAt(40),

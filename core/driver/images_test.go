@@ -204,8 +204,7 @@ func TestRemovalsThatFail(t *testing.T) {
 		}
 		return nil
 	}
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	for _, f := range []error{stuck, fs.ErrNotExist} {
 		told := func(what string, err error, because error) {
 			t.Helper()
@@ -242,8 +241,7 @@ func TestRemovalsThatFail(t *testing.T) {
 func TestReceiptsThatAreOver(t *testing.T) {
 	image, _ := imageAt(t, 40)
 	d := diskOn(vfs.NewMem())
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	kept, err := d.Receive(40, 1, 1<<20)
 	l.check(err)
 	_, err = kept.Write(image)

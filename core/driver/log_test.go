@@ -23,8 +23,7 @@ func TestGroups(t *testing.T) {
 		return nil
 	}))
 	d.WAL.SegmentBytes = 1 << 20
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start() // and the database stands at 1
+	l := living(t, d) // and the database stands at 1
 	s := l.started
 	if err := s.Log.WAL.Append(&raftpb.HardState{Term: new(uint64(1))}, nil); err != nil { // and zeros are ahead
 		t.Fatal(err)
@@ -95,8 +94,7 @@ func TestGroupFails(t *testing.T) {
 	want := []Step{LogAppend, LogSnapshot, LogCommit, LogAppend, LogMark, LogAppend}
 	for fail := range len(want) + 1 {
 		d := diskOn(vfs.NewMem())
-		l := &life{t: t, disk: d, promised: &promises{}}
-		l.start()
+		l := living(t, d)
 		before := l.started.Log.Written()
 		var steps []Step
 		d.Hook = func(s Step) error {
@@ -147,8 +145,7 @@ func TestGroupFailsOnDisk(t *testing.T) {
 				}
 				return nil
 			}))
-			l := &life{t: t, disk: d, promised: &promises{}}
-			l.start()
+			l := living(t, d)
 			before, steps := l.started.Log.Written(), 0
 			on = true
 			d.Hook = func(Step) error {
@@ -219,8 +216,7 @@ func TestFinish(t *testing.T) {
 		}
 		return nil
 	}))
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	for range 6 {
 		l.group(4, 900, 0)
 	}
@@ -246,8 +242,7 @@ func TestFinish(t *testing.T) {
 func TestLyingDisk(t *testing.T) {
 	mem := vfs.NewMem()
 	d := diskOn(mem)
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	d.Hook = func(s Step) error {
 		if s == LogSync {
 			return ErrLeftOut

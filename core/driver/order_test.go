@@ -55,8 +55,7 @@ func TestOrder(t *testing.T) {
 	y, mem := &diary{}, vfs.NewMem()
 	d := y.keep(mem)
 	d.WAL.SegmentBytes = 1 << 20
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	commit := []string{"commit-begin", "commit-run", "commit-end"}
 	y.expect(t, "a first start", append([]string{
 		"make-dirs data", "make-dirs data/member", "make-dirs snap",

@@ -161,8 +161,7 @@ func TestLogTells(t *testing.T) {
 	var told notes
 	d := diskOn(vfs.NewMem())
 	d.LogTracer = told.pen()
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	log := l.started.Log
 	first := Position{Index: 1, Term: 1, InTerm: 1}
 	if log.Written() != first || log.Synced() != first {
@@ -232,8 +231,7 @@ func TestStartTells(t *testing.T) {
 	d := diskOn(vfs.NewMem())
 	d.Tracer, d.CommitTracer = told.pen(), committed.pen()
 	started := trace.Event{Kind: trace.MemberStarted, Term: 1, Index: 0, A: 1, C: 1, Rev: 1}
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	if got := told.take(trace.MemberStarted, trace.SnapshotAdopted); !slices.Equal(got, []trace.Event{started}) {
 		t.Errorf("a first start: %+v, want %+v", got, started)
 	}
@@ -290,8 +288,7 @@ func kindsOf(es notes) (kinds []trace.Kind) {
 func TestAdoptedName(t *testing.T) {
 	image, meta := imageAt(t, 40)
 	d := diskOn(vfs.NewMem())
-	l := &life{t: t, disk: d, promised: &promises{}}
-	l.start()
+	l := living(t, d)
 	l.receive(image, 40)
 	s, err := d.Adopt(meta.GetIndex())
 	l.check(err)
