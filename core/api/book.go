@@ -397,7 +397,7 @@ func (b *Book) Applied(r *store.Result) {
 // state are finished if nothing is left to delete in the received one.
 func (b *Book) Restored(r *store.Result) {
 	if r.Auth != nil && r.Auth.Revision() != b.auth.Revision() {
-		b.tokens.Take(b.now, auth.Effect{Disabled: true}) // what was skipped may have made any of them void
+		b.tokens.Forget() // what was skipped may have made any of them void
 	}
 	b.Applied(r)
 	if !r.Compacting {

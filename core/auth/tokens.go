@@ -48,8 +48,7 @@ func (t *Tokens) Take(now trace.Instant, e Effect) {
 	switch {
 	case e.Disabled && mutant.On(mutant.TokenOutlivesAuth):
 	case e.Disabled:
-		clear(t.tokens)
-		t.looks = nil
+		t.Forget()
 	case e.Token != "":
 		k := &token{user: e.User, expires: now + trace.Instant(t.ttl)}
 		t.tokens[e.Token] = k
@@ -61,6 +60,12 @@ func (t *Tokens) Take(now trace.Instant, e Effect) {
 			}
 		}
 	}
+}
+
+// Forget drops all.
+func (t *Tokens) Forget() {
+	clear(t.tokens)
+	t.looks = nil
 }
 
 // Resolve returns the user of a token, and lets the token live on.
