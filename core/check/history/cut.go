@@ -46,9 +46,9 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 }
 
 // forget drops what took place up to the mark: the log, and the operations that
-// have returned by then or are in that part of the log. Those without an answer
-// that the log does not show stay, for it may show them later; of those from
-// before lost only a hash stays.
+// have returned by then, are in that part of the log, or may have been refused by
+// it. Those without an answer that the log does not show stay, for it may show them
+// later; of those from before lost only a hash stays.
 func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
 	p := past{replayed: l, at: at, place: 2*at.rev + 1, done: map[string]int{}}
 	for _, w := range l.writes {
@@ -96,7 +96,8 @@ func (p *past) holds(o *operation) bool {
 		}
 		return o.ret < p.at.now || placeOfResponse(o.request, o.response) <= p.place
 	case refused:
-		return o.ret < p.at.now
+		// What it saw may lie before the mark if it was called before it, even if it returned after.
+		return o.call < p.at.now
 	case void:
 		return o.gone || o.answered || o.call < p.at.now
 	}

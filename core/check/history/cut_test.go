@@ -153,6 +153,27 @@ func TestCutTellsLikesApart(t *testing.T) {
 	}
 }
 
+// A read of the next revision is refused; it returns after a mark, and before the mark that revision is made.
+func TestCutBetweenARefusalAndItsReturn(t *testing.T) {
+	s := newServer(t)
+	s.call(1, 0, 1, put("a", "1"))
+	next := &pb.RangeRequest{Key: []byte("a"), Revision: 3}
+	early := s.h.Invoke(2, 2, next)
+	_, refusal := s.do(next)
+	for now := trace.Instant(10); now < 200; now += 10 {
+		s.call(1, now, now+1, put("a", fmt.Sprint(now)))
+		if now == 20 {
+			s.h.Return(early, 15, nil, refusal)
+		}
+		if err := s.h.Cut(now+2, 50, 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.h.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLiesAreFoundAfterCuts(t *testing.T) {
 	for seed := range uint64(5) {
 		if _, _, err := long(t, seed, 3000, 7000); err == nil {
