@@ -190,14 +190,14 @@ var inlined = []string{
 	"vitrine/core/trace", "vitrine/core/picture", "vitrine/core/check", "vitrine/wasm/scene", "vitrine/wasm/player",
 }
 
-// compile links the page. It has the planted bugs of its gallery, and a template
-// package that lets the linker leave out what nobody calls.
+// compile links the page. It has the planted bugs of its gallery, and packages that let
+// the linker leave out what nobody calls.
 func compile(root, out string) error {
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return err
 	}
-	overlay, err := overlayTemplate(root)
+	overlay, err := overlay(root)
 	if err != nil {
 		return err
 	}
@@ -216,29 +216,34 @@ func compile(root, out string) error {
 	return nil
 }
 
-// overlayTemplate writes an overlay for go build that puts web/build/template in
-// the place of text/template, and returns its name.
+// standIns are the packages of web/build that take the place of one of the standard
+// library: each says in its comment who reaches that, and what it costs.
 //
-// Package template says why. Later versions of ebiten carry their shaders ready-made
-// (its issues 2984 and 3157); with one of those, both are to go.
-func overlayTemplate(root string) (string, error) {
-	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "text/template").Output()
-	if err != nil {
-		return "", fmt.Errorf("where is text/template? %w", err)
-	}
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "*.go"))
-	if err != nil {
-		return "", err
-	}
+// Later versions of ebiten carry their shaders ready-made (its issues 2984 and 3157);
+// with one of those, template is to go.
+var standIns = map[string]string{"text/template": "template", "archive/zip": "zip", "compress/zlib": "zlib"}
+
+// overlay writes an overlay for go build with all stand-ins, and returns its name.
+func overlay(root string) (string, error) {
 	replace := map[string]string{}
-	for _, f := range files {
-		replace[f] = "" // as if it were not there
+	for real, ours := range standIns {
+		out, err := exec.Command("go", "list", "-f", "{{.Dir}}", real).Output()
+		if err != nil {
+			return "", fmt.Errorf("where is %s? %w", real, err)
+		}
+		dir := strings.TrimSpace(string(out))
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			return "", err
+		}
+		for _, f := range files {
+			replace[f] = "" // as if it were not there
+		}
+		if replace[filepath.Join(dir, ours+".go")], err = filepath.Abs(
+			filepath.Join(root, "web", "build", ours, ours+".go")); err != nil {
+			return "", err
+		}
 	}
-	ours, err := filepath.Abs(filepath.Join(root, "web", "build", "template", "template.go"))
-	if err != nil {
-		return "", err
-	}
-	replace[filepath.Join(strings.TrimSpace(string(dir)), "template.go")] = ours
 	data, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -161,5 +162,35 @@ func TestTheKeptFolderIsNamedByItsContents(t *testing.T) {
 	earlier := remember(dir)
 	if got := earlier.of("js/main.js", []byte("script"), 5); string(got) != "small" {
 		t.Errorf("the twin of yesterday is %q", got)
+	}
+}
+
+// TestStandInsAreForEbitenAlone: what takes the place of a package of the standard library
+// can do only what ebiten needs, so nobody else may reach it.
+func TestStandInsAreForEbitenAlone(t *testing.T) {
+	cmd := exec.Command("go", "list", "-tags", "mutants", "-deps", "-f", `{{.ImportPath}} {{join .Imports " "}}`,
+		"vitrine/wasm")
+	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reached := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		imports := strings.Fields(line)
+		for _, to := range imports[1:] {
+			if _, ours := standIns[to]; !ours {
+				continue
+			}
+			reached[to] = true
+			if !strings.HasPrefix(imports[0], "github.com/hajimehoshi/ebiten/v2/") {
+				t.Errorf("%s imports %s, of which the page has a stand-in only", imports[0], to)
+			}
+		}
+	}
+	for real := range standIns {
+		if !reached[real] {
+			t.Errorf("nothing imports %s: its stand-in is to go", real)
+		}
 	}
 }
