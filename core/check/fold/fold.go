@@ -41,7 +41,8 @@ type Fold struct {
 	points    []point // where each index led to
 	eras      []era   // the last one is open
 	buffer    pb.KeyValue
-	rosters   []roster // the first is that of first, or before
+	rosters   []roster        // the first is that of first, or before
+	records   map[string]node // of members, as they were read
 	ledger    ledger
 }
 
@@ -89,7 +90,7 @@ func New() *Fold {
 	s.MaxTxnOps = 0 // what is in the log was admitted
 	return &Fold{state: s, points: []point{{rev: s.Revision()}},
 		eras: []era{{compacted: s.CompactRevision(), users: s.Users()}}, rosters: make([]roster, 1),
-		ledger: newLedger()}
+		records: map[string]node{}, ledger: newLedger()}
 }
 
 // Follow adds one who hears of each entry from now on.

@@ -30,13 +30,19 @@ type roster struct {
 	removed []uint64
 }
 
+// maxRecords bounds the records of members that are kept as they were read.
+const maxRecords = 64
+
 // maxLearners is etcd's --max-learners.
 const maxLearners = 1
 
 // changeOf reads a change of the configuration; nil if the entry is none.
 func changeOf(e *raftpb.Entry) *raftpb.ConfChange {
+	if e.GetType() != raftpb.EntryConfChange {
+		return nil
+	}
 	cc := &raftpb.ConfChange{}
-	if e.GetType() != raftpb.EntryConfChange || proto.Unmarshal(e.GetData(), cc) != nil {
+	if proto.Unmarshal(e.GetData(), cc) != nil {
 		return nil
 	}
 	return cc
@@ -98,9 +104,9 @@ func (f *Fold) sameMembers(image Image, index uint64) (err error) {
 	r := f.rosterAt(index)
 	left := slices.Clone(r.members)
 	image("members", func(k, v []byte) bool {
-		var have node
 		id, bad := strconv.ParseUint(string(k), 16, 64)
-		if bad != nil || json.Unmarshal(v, &have) != nil {
+		have, ok := f.member(v)
+		if bad != nil || !ok {
 			err = fmt.Errorf("%w: %q is unreadable", ErrMembers, k)
 			return false
 		}
@@ -132,6 +138,21 @@ func (f *Fold) sameMembers(image Image, index uint64) (err error) {
 		err = fmt.Errorf("%w: %d were removed, it knows of %d", ErrMembers, len(r.removed), gone)
 	}
 	return err
+}
+
+// member reads a member's record; false if it is unreadable. The same few come again with every image.
+func (f *Fold) member(record []byte) (n node, ok bool) {
+	if n, ok = f.records[string(record)]; ok {
+		return n, true
+	}
+	if json.Unmarshal(record, &n) != nil {
+		return n, false
+	}
+	if len(f.records) >= maxRecords {
+		clear(f.records)
+	}
+	f.records[string(record)] = n
+	return n, true
 }
 
 func (f *Fold) rosterAt(index uint64) *roster {
