@@ -16,27 +16,27 @@ func (h *History) repeated(l *replayed) error {
 	if !slices.ContainsFunc(l.writes, unclaimed) {
 		return nil
 	}
-	open := map[string]int{} // by request: operations that may be in the log and were not found there
+	open := map[name]int{} // by request: operations that may be in the log and were not found there
 	for i := range h.ops {
 		switch o := &h.ops[i]; {
 		case o.outcome() == unknown:
-			open[bytesOf(o.request)]++
+			open[l.name(o.request)]++
 		case o.write != nil:
-			open[o.write.bytes()] += 0
+			open[l.nameOf(o.write)] += 0
 		case o.keptOut():
-			open[bytesOf(o.request)] += 0
+			open[l.name(o.request)] += 0
 		}
 	}
 	for _, w := range l.writes {
 		if !unclaimed(w) {
 			continue
 		}
-		name := w.bytes()
-		left, known := open[name]
+		n := l.nameOf(w)
+		left, known := open[n]
 		switch {
-		case !known || h.forgot(name):
+		case !known || h.forgot(n):
 		case left > 0:
-			open[name]--
+			open[n]--
 		default:
 			return check.Violation{Number: invariant.Linearizable,
 				Text: fmt.Sprintf("the log has %s at index %d once more than anybody asked for it", words(w.request), w.index)}

@@ -50,10 +50,10 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 // it. Those without an answer that the log does not show stay, for it may show them
 // later; of those from before lost only a hash stays.
 func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
-	p := past{replayed: l, at: at, place: 2*at.rev + 1, done: map[string]int{}}
+	p := past{replayed: l, at: at, place: 2*at.rev + 1, done: map[name]int{}}
 	for _, w := range l.writes {
 		if w.index <= at.index && !w.claimed && w.acts() { // others belong to refusals, which were answered
-			p.done[w.bytes()]++
+			p.done[l.nameOf(w)]++
 		}
 	}
 	keep := h.ops[:0]
@@ -61,7 +61,7 @@ func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
 		o := h.ops[i]
 		gone := p.holds(&o)
 		if !gone && o.outcome() == unknown && o.call < lost {
-			h.lost[trace.HashData([]byte(bytesOf(o.request)))] = true
+			h.lost[l.name(o.request)] = true
 			gone = true
 		}
 		if gone {
@@ -85,7 +85,7 @@ type past struct {
 	*replayed
 	at    mark
 	place int64
-	done  map[string]int // unclaimed requests in that part that changed something
+	done  map[name]int // unclaimed requests in that part that changed something
 }
 
 func (p *past) holds(o *operation) bool {
@@ -101,8 +101,8 @@ func (p *past) holds(o *operation) bool {
 	case void:
 		return o.gone || o.answered || o.call < p.at.now
 	}
-	if name := bytesOf(o.request); o.call < p.at.now && p.done[name] > 0 {
-		p.done[name]--
+	if n := p.name(o.request); o.call < p.at.now && p.done[n] > 0 {
+		p.done[n]--
 		return true
 	}
 	return false

@@ -37,8 +37,8 @@ type History struct {
 	dropped int // operations before ops
 	watches []*Watch
 	marks   []mark
-	since   trace.Instant   // when what is kept of the log began
-	lost    map[uint64]bool // hashes of requests without an answer that were forgotten
+	since   trace.Instant // when what is kept of the log began
+	lost    map[name]bool // requests without an answer that were forgotten
 }
 
 // mark says how far the log was known at some moment.
@@ -68,7 +68,7 @@ type operation struct {
 // serializable reads and watches can be checked. Without a log (nil) a search must
 // do.
 func New(log *fold.Fold) *History {
-	h := &History{known: newReplayed(), lost: map[uint64]bool{}}
+	h := &History{known: newReplayed(), lost: map[name]bool{}}
 	if log != nil {
 		log.Follow(h.known)
 	}

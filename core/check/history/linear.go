@@ -142,24 +142,24 @@ func (h *History) candidates(l *replayed) []*candidate {
 // resolve drops the operations without an answer that the log does not show, and
 // adds those that it shows although they were forgotten.
 func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
-	alike := map[string]int{}
+	alike := map[name]int{}
 	for _, c := range candidates {
 		if c.outcome == unknown {
-			alike[bytesOf(c.request)]++
+			alike[l.name(c.request)]++
 		}
 	}
 	if len(alike) == 0 && len(h.lost) == 0 {
 		return candidates
 	}
-	byBytes := map[string][]*written{}
+	byName := map[name][]*written{}
 	for _, w := range l.writes {
 		if w.claimed || w.own {
 			continue
 		}
-		name := w.bytes()
-		byBytes[name] = append(byBytes[name], w)
-		if h.forgot(name) { // it may be one that was forgotten
-			alike[name]++
+		n := l.nameOf(w)
+		byName[n] = append(byName[n], w)
+		if h.forgot(n) { // it may be one that was forgotten
+			alike[n]++
 			candidates = append(candidates, &candidate{request: w.request, outcome: unknown, call: -never, ret: never, op: -1})
 		}
 	}
@@ -167,22 +167,22 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 		if c.outcome != unknown {
 			return false
 		}
-		name := bytesOf(c.request)
-		return !c.resolve(byBytes[name], alike[name])
+		n := l.name(c.request)
+		return !c.resolve(byName[n], alike[n])
 	})
 }
 
 // forgot tells whether an operation with this request was forgotten without an
 // answer.
-func (h *History) forgot(name string) bool {
-	return len(h.lost) > 0 && h.lost[trace.HashData([]byte(name))]
+func (h *History) forgot(n name) bool {
+	return len(h.lost) > 0 && h.lost[n]
 }
 
 // claim marks the request in the log that the answered operation is.
 func (l *replayed) claim(c *candidate) {
 	if c.known.write == nil && !readOnly(c.request) {
 		for _, w := range l.after(c.place / 2) {
-			if !w.claimed && !w.own && w.err == nil && (c.place%2 == 0) == (w.after > w.before) && w.asks(c.request) {
+			if !w.claimed && !w.own && w.err == nil && (c.place%2 == 0) == (w.after > w.before) && l.shows(w, c.request) {
 				w.claimed, c.known.write = true, w
 				break
 			}

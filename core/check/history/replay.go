@@ -6,6 +6,7 @@ import (
 	"vitrine/core/check/fold"
 	"vitrine/core/model"
 	"vitrine/core/pb"
+	"vitrine/core/trace"
 )
 
 // written is one request in the log and what it did.
@@ -18,19 +19,11 @@ type written struct {
 	after    int64 // and after; equal if it wrote nothing
 	era      int   // and after
 	compacts bool
-	own      bool // by a member itself, and no client's
-	claimed  bool // by an answered operation of the history
-	agreed   bool // the answer of that operation is the model's
-	name     string
+	own      bool       // by a member itself, and no client's
+	claimed  bool       // by an answered operation of the history
+	agreed   bool       // the answer of that operation is the model's
+	name     name       // 0 = not looked up yet
 	placed   *candidate // see witness
-}
-
-// bytes names the request, as bytesOf.
-func (w *written) bytes() string {
-	if w.name == "" {
-		w.name = bytesOf(w.request)
-	}
-	return w.name
 }
 
 // replayed is what the log that is kept did: it follows a fold. The zero value
@@ -49,6 +42,7 @@ type replayed struct {
 	closed  int             // eras before those
 	from    int64           // first revision of this era
 	own     map[uint64]bool // proposals of members themselves that the log has not shown yet
+	buffer  []byte          // for name
 }
 
 func newReplayed() *replayed {
@@ -83,8 +77,11 @@ type change struct {
 	undone  bool // by a later change of the key at the same revision
 }
 
-// bytesOf names a request by its kind and content.
-func bytesOf(request any) string {
+// name stands for the kind and content of a request; 0 for what the history does not look up by its content.
+type name uint64
+
+// name names a request.
+func (l *replayed) name(request any) name {
 	var kind byte
 	switch request.(type) {
 	case *pb.RangeRequest:
@@ -104,19 +101,28 @@ func bytesOf(request any) string {
 	case *pb.LeaseRevokeRequest:
 		kind = 'v'
 	default:
-		return ""
+		return 0
 	}
 	m := request.(pb.Message)
-	name := make([]byte, m.SizeVT()+1)
-	name[0] = kind
-	if _, err := m.MarshalToSizedBufferVT(name[1:]); err != nil { // no request holds a map: the same bytes each time
-		return ""
+	size := m.SizeVT()
+	l.buffer = slices.Grow(l.buffer[:0], size+1)[:size+1]
+	l.buffer[0] = kind
+	if _, err := m.MarshalToSizedBufferVT(l.buffer[1:]); err != nil { // no request holds a map: the same bytes each time
+		return 0
 	}
-	return string(name)
+	return name(trace.HashData(l.buffer))
 }
 
-// asks reports whether w is what a request asks for.
-func (w *written) asks(request any) bool {
+// nameOf names a request in the log.
+func (l *replayed) nameOf(w *written) name {
+	if w.name == 0 {
+		w.name = l.name(w.request)
+	}
+	return w.name
+}
+
+// shows reports whether w is what a request asks for.
+func (l *replayed) shows(w *written, request any) bool {
 	switch a := request.(type) {
 	case *pb.PutRequest:
 		b, ok := w.request.(*pb.PutRequest)
@@ -126,7 +132,7 @@ func (w *written) asks(request any) bool {
 		b, ok := w.request.(*pb.DeleteRangeRequest)
 		return ok && string(a.Key) == string(b.Key) && string(a.RangeEnd) == string(b.RangeEnd) && a.PrevKv == b.PrevKv
 	}
-	return bytesOf(request) == w.bytes()
+	return l.name(request) == l.nameOf(w)
 }
 
 // Before implements fold.Follower: of what a compaction removes a copy stays.

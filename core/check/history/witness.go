@@ -82,7 +82,7 @@ func (l *replayed) orderOf(candidates []*candidate) (*order, error) {
 	o := &order{log: l}
 	for _, w := range l.writes {
 		if w.placed == nil && w.acts() {
-			w.findLost(lost)
+			l.findLost(w, lost)
 		}
 		if w.placed != nil {
 			o.writes = append(o.writes, w)
@@ -112,16 +112,16 @@ func (w *written) gave(c *candidate) bool {
 // at a revision. Whoever claimed it: of requests that are alike any may be the one.
 func (l *replayed) matchesNoOp(c *candidate, rev int64, where func(*written) bool) bool {
 	return slices.ContainsFunc(l.after(rev), func(w *written) bool {
-		return where(w) && !w.acts() && w.asks(c.request) && w.gave(c)
+		return where(w) && !w.acts() && l.shows(w, c.request) && w.gave(c)
 	})
 }
 
 // findLost finds the operation without an answer that w is: of equals the one that
 // was called first. If there is none, it was somebody's whom the history does not
 // know, at any time.
-func (w *written) findLost(lost []*candidate) {
+func (l *replayed) findLost(w *written, lost []*candidate) {
 	for _, c := range lost {
-		if c.write == nil && !w.own && bytesOf(c.request) == w.bytes() {
+		if c.write == nil && !w.own && l.name(c.request) == l.nameOf(w) {
 			c.write, w.placed = w, c
 			return
 		}
