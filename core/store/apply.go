@@ -68,7 +68,7 @@ func (s *Store) applyEntry(ctx ApplyContext, e *raftpb.Entry, r *Result) error {
 	case len(e.Data) == 0: // a new leader's first entry
 		s.batch.Reset(position)
 	default:
-		req, err := ctx.decode(e.Data)
+		req, err := s.decode(&ctx, e.Data)
 		if err != nil {
 			return badEntry(e.GetIndex(), err)
 		}
@@ -89,6 +89,15 @@ func (s *Store) applyEntry(ctx ApplyContext, e *raftpb.Entry, r *Result) error {
 		})
 	}
 	return nil
+}
+
+// decode reads the request in an entry. It is good until the next one is read; what it holds is good for longer.
+func (s *Store) decode(ctx *ApplyContext, data []byte) (*pb.InternalRaftRequest, error) {
+	if ctx.Decode != nil {
+		return ctx.Decode(data)
+	}
+	s.read.Reset()
+	return &s.read, pb.Unmarshal(data, &s.read)
 }
 
 // requestID finds the proposal's id; the field ID is of releases before 3.3.

@@ -22,13 +22,6 @@ type ApplyContext struct {
 	Decode func(data []byte) (*pb.InternalRaftRequest, error)
 }
 
-func (c *ApplyContext) decode(data []byte) (*pb.InternalRaftRequest, error) {
-	if c.Decode != nil {
-		return c.Decode(data)
-	}
-	return Decode(data)
-}
-
 // Result is everything that applying a run of entries has brought about.
 type Result struct {
 	Index, Term uint64    // the last entry

@@ -45,6 +45,7 @@ type Store struct {
 	cfg   Config
 	trace *trace.Tracer
 	batch *backend.Batch
+	read  pb.InternalRaftRequest // the entry that is being applied; what is in it may be kept, it itself may not
 	// versioned: meta/storageVersion is as the cluster version asks for.
 	versioned bool
 }
