@@ -103,6 +103,7 @@ const (
 	TxnOwnWriteUnseen
 	TxnFirstKeyCompared
 	EventsMerged
+	HistoryLingers
 
 	// Streams and what is asked on them.
 	FragmentDropped

@@ -100,4 +100,9 @@ var ofState = []Info{
 		Story:    "of a key that is changed twice at one revision watchers get the last change only",
 		Convicts: []int{invariant.WatchReliable, invariant.WatchAtomic},
 	},
+	{
+		ID: HistoryLingers, Name: "history-lingers", Source: "mutation of mvcc", Seeds: 50,
+		Story:    "writers still find the history of a key that compaction has removed, readers do not",
+		Convicts: []int{invariant.RevisionOrder, invariant.Compaction, invariant.Corrupt},
+	},
 }
