@@ -82,6 +82,7 @@ type Book struct {
 	batch      uint64     // the open question
 	confirmed  []*pending // reads that wait for the store
 	finishing  []*pending // compactions whose deletions are under way
+	spare      []*pending // that nothing points to any more
 	naming     []*pending // whose tokens are of entries that are not applied here yet
 	working    int        // passwords and tokens that the driver is at
 	moving     []*pending
@@ -149,7 +150,8 @@ func (b *Book) Request(c *Call) {
 		arrived.B = 1
 	}
 	b.t.Emit(arrived)
-	p := &pending{id: c.ID, body: c.Body, op: op, identity: c.Identity, revision: b.revision}
+	p := b.newPending()
+	p.id, p.body, p.op, p.identity, p.revision = c.ID, c.Body, op, c.Identity, b.revision
 	p.way.start = b.now
 	p.deadline = b.now + trace.Instant(b.cfg.timeout())
 	if c.Deadline != 0 && c.Deadline < p.deadline {
@@ -317,6 +319,9 @@ func (b *Book) answer(p *pending, response any, err *Error) {
 	b.finish(p)
 	if p.id != 0 {
 		b.reply(p, response, err)
+	}
+	if mutant.On(mutant.RequestReused) && err != nil {
+		b.reuse(p)
 	}
 }
 

@@ -41,7 +41,7 @@ func (b *Book) slow(p *pending) *SlowRequest {
 	if b.cfg.SlowRequest < 0 || time.Duration(b.now-p.way.start) < b.cfg.SlowRequest {
 		return nil
 	}
-	return &SlowRequest{Operation: p.op, Start: p.way.start, Stations: p.way.stations[:p.way.n]}
+	return &SlowRequest{Operation: p.op, Start: p.way.start, Stations: slices.Clone(p.way.stations[:p.way.n])}
 }
 
 // station notes that a request has reached a stop on its way. The member's own requests have none.

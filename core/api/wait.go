@@ -5,6 +5,8 @@ import (
 
 	"vitrine/core/auth"
 	"vitrine/core/duty"
+	"vitrine/core/invariant"
+	"vitrine/core/limits"
 	"vitrine/core/trace"
 )
 
@@ -55,6 +57,27 @@ type pending struct {
 	fence    uint64 // the only term in which it may be proposed; 0 = any
 	again    trace.Instant
 	revision int64 // when it came
+}
+
+// newPending takes a spare one or makes one.
+func (b *Book) newPending() *pending {
+	if n := len(b.spare); n > 0 {
+		p := b.spare[n-1]
+		b.spare = b.spare[:n-1]
+		return p
+	}
+	return new(pending)
+}
+
+// reuse keeps an answered write for a request to come. Only what is in no list may be reused: a write leaves the queue
+// before its entry can be applied, but a change of the members stays in its own until it is dropped.
+func (b *Book) reuse(p *pending) {
+	invariant.Assert(p.stage == done, "api: a request is reused before it is answered")
+	if p.change || len(b.spare) >= limits.SpareRequests {
+		return
+	}
+	*p = pending{}
+	b.spare = append(b.spare, p)
 }
 
 // deadlines is a heap: the request that ends first is at 0.

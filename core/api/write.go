@@ -153,6 +153,7 @@ func (b *Book) outcome(o *store.Outcome) {
 		return
 	}
 	b.answerWrite(p, o.Response)
+	b.reuse(p)
 }
 
 func (b *Book) answerWrite(p *pending, response any) {

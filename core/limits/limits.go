@@ -235,6 +235,8 @@ const (
 const (
 	// InboxItems bounds the requests and messages that wait for the core loop.
 	InboxItems = 200_000
+	// SpareRequests bounds the records of answered requests that are kept to be used again.
+	SpareRequests = 1_024
 	// StepsPerPoll bounds the inputs that one round of the core loop takes before it hands out what they caused.
 	StepsPerPoll = 1_024
 	// ClientStreamWindow and ClientConnWindow are what a client may send unasked, in bytes.

@@ -71,6 +71,11 @@ var ofCalls = []Info{
 		Convicts: []int{invariant.NothingLeft},
 	},
 	{
+		ID: RequestReused, Name: "request-reused", Source: "mutation of api", Seeds: 50,
+		Story:    "the record of a request that failed serves the next one, though a list may still hold it",
+		Convicts: []int{invariant.NoPanic, invariant.Linearizable, invariant.NothingLeft},
+	},
+	{
 		ID: StreamLeftBehind, Name: "stream-left-behind", Source: "mutation of member", Seeds: 50,
 		Story:    "a stream that required a leader stays on the list of those after it has ended",
 		Convicts: []int{invariant.NothingLeft, invariant.LeaderRequired},

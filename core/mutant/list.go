@@ -129,6 +129,7 @@ const (
 	MoveAnsweredEarly
 	MoveLeftBehind
 	ProposalLeftBehind
+	RequestReused
 	StreamLeftBehind
 	NeverExpires
 	HeaderTermStale
