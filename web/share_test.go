@@ -33,6 +33,10 @@ func TestALinkToThisMoment(t *testing.T) {
 	if there := eval[string](other, run); there != here {
 		t.Errorf("the link leads to %s, not to %s", there, here)
 	}
+	if !other.holds(fmt.Sprintf(`!document.getElementById('tool-back').hidden &&
+		document.getElementById('tool-back').textContent === 'restart S%d'`, leader)) {
+		t.Error("the crash to which the link leads cannot be taken back under the stage")
+	}
 	other.do(`vitrine.dispatch({ cmd: 'reset', seed: 4 })`)
 	if !other.holds(`location.hash === ''`) {
 		t.Error("the address names a run that is not on the stage any more")

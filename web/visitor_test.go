@@ -200,10 +200,25 @@ func TestNearStepsTruePaceAndTheWayBack(t *testing.T) {
 		!document.getElementById('ratio').textContent.includes('16.7 min')`)
 	b.do(`vitrine.dispatch({ cmd: 'speed', value: 1 })`)
 	leader := b.leader()
+	b.do(`vitrine.dispatch({ cmd: 'pause' })`)
 	b.click("#tool-crash")
 	b.until("the crash and the way back", fmt.Sprintf(`!s.members[%d].alive &&
 		document.getElementById('tool-back').textContent === 'restart S%d'`, leader-1, leader))
 	b.shot("way-back")
+	// A world that was made again knows the way back, too: after a step back, and from a link.
+	b.do(`vitrine.step(3e8)`)
+	back := fmt.Sprintf(`document.getElementById('tool-back').textContent === 'restart S%d' &&
+		!document.getElementById('tool-back').hidden`, leader)
+	now = eval[float64](b, `vitrine.state().now`)
+	b.do(`vitrine.dispatch({ cmd: 'speed', value: 0.1 })`)
+	b.keys(",")
+	b.until("the moment before, and the way back", fmt.Sprintf(`s.now === %.0f && %s`, now-1e8, back))
+	title := eval[string](b, `document.getElementById('title-text').textContent`)
+	if title != fmt.Sprintf("S%d crashed: no leader yet", leader) {
+		t.Errorf("after a step back the headline says %q", title)
+	}
+	b.shot("way-back-again")
 	b.click("#tool-back")
+	b.do(`vitrine.dispatch({ cmd: 'play' })`)
 	b.until("the restart", fmt.Sprintf(`s.members[%d].alive && document.getElementById('tool-back').hidden`, leader-1))
 }

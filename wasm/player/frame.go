@@ -20,6 +20,7 @@ type Frame struct {
 	Behind  bool    `json:"behind"`
 	Pace    float64 `json:"pace"` // simulated seconds a second that passed of late
 	Leader  uint64  `json:"leader"`
+	Led     uint64  `json:"led"` // who led last, or leads
 	Term    uint64  `json:"term"`
 	Commit  uint64  `json:"commit"`
 	Events  uint64  `json:"events"`
@@ -29,6 +30,7 @@ type Frame struct {
 	Members    []picture.Member   `json:"members"` // without their logs
 	Conf       picture.Conf       `json:"conf"`    // who decides
 	Founded    int                `json:"founded"` // with so many members, 0 = not known
+	Fallen     []uint64           `json:"fallen"`  // those who do not run, the last to fall last
 	Cuts       [][2]uint64        `json:"cuts"`    // directions that are cut
 	Clients    []picture.Client   `json:"clients"`
 	Requests   []picture.Request  `json:"requests"`
@@ -72,6 +74,8 @@ func (p *Player) Frame() []byte {
 		f.Members[i].Log = []picture.Entry{}
 	}
 	f.Conf, f.Founded = s.Conf, p.facts.Members
+	f.Led, f.Fallen = p.watch.terms.led(), append(f.Fallen[:0], p.watch.fallen...)
+	list(&f.Fallen)
 	f.Cuts = f.Cuts[:0]
 	if f.Cuts == nil {
 		f.Cuts = make([][2]uint64, 0, 8) // an empty list, not null

@@ -1,6 +1,8 @@
 package player_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -58,4 +60,44 @@ func TestPaceIsWhatPasses(t *testing.T) {
 	if !p.Behind || p.Pace > 500 {
 		t.Errorf("a slow machine is told to pass %.0f s a second", p.Pace)
 	}
+}
+
+// Who fell last, and who led last, is known also of a run that was made again.
+func TestWhoFellIsKnownAfterAStepBack(t *testing.T) {
+	p := play(t, player.Settings{Seed: 7, Members: 5, Speed: 1})
+	until(t, p, "a leader", leads)
+	do(t, p, `{"cmd":"pause"}`)
+	leader := p.State.Leader
+	other := leader%5 + 1
+	told := func() string {
+		var f struct {
+			Led    uint64
+			Fallen []uint64
+		}
+		if err := json.Unmarshal(p.Frame(), &f); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(f.Led, f.Fallen)
+	}
+	want := func(what, tells string) {
+		t.Helper()
+		if got := told(); got != tells {
+			t.Errorf("%s: the frame tells %s, want %s", what, got, tells)
+		}
+	}
+	want("all run", fmt.Sprintf("%d []", leader))
+	do(t, p, fmt.Sprintf(`{"cmd":"crash","member":%d,"keep":true}`, other))
+	do(t, p, fmt.Sprintf(`{"cmd":"crash","member":%d}`, leader))
+	if err := p.StepFor(1e8); err != nil {
+		t.Fatal(err)
+	}
+	both := fmt.Sprintf("%d [%d %d]", leader, other, leader)
+	want("two fell", both)
+	for _, back := range []float64{5e7, 1e7} {
+		do(t, p, fmt.Sprintf(`{"cmd":"seek","value":%f}`, p.Shown()-back))
+		until(t, p, "that moment", func(*picture.State) bool { return !p.Restoring() })
+		want("a step back", both)
+	}
+	do(t, p, fmt.Sprintf(`{"cmd":"restart","member":%d}`, leader))
+	want("one began again", fmt.Sprintf("%d [%d]", leader, other))
 }

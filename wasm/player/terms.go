@@ -62,6 +62,16 @@ func (t *terms) take(e *trace.Event) {
 	}
 }
 
+// led is who led last, 0 = nobody has.
+func (t *terms) led() uint64 {
+	for _, one := range slices.Backward(t.all) {
+		if one.Leader != 0 {
+			return one.Leader
+		}
+	}
+	return 0
+}
+
 // ends ends what the member of an event led.
 func (t *terms) ends(e *trace.Event) {
 	for i := range t.all {

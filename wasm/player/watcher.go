@@ -1,6 +1,8 @@
 package player
 
 import (
+	"slices"
+
 	"vitrine/core/trace"
 	"vitrine/wasm/scene"
 )
@@ -27,6 +29,7 @@ type watcher struct {
 	woke     bool       // something worth slowing down for began
 	violated bool
 	seen     [unitCount]bool
+	fallen   []uint64 // members whose processes ended and have not begun again, in that order
 }
 
 func newWatcher() *watcher { return &watcher{traffic: scene.Heat{}, feed: newFeed()} }
@@ -48,12 +51,21 @@ func (w *watcher) Emit(e *trace.Event) {
 		w.woke = true
 	case trace.RequestDone:
 		w.woke = w.woke || e.Member != 0
+	case trace.MemberCrashed, trace.MemberStopped:
+		w.rose(e.Member)
+		w.fallen = append(w.fallen, e.Member)
+	case trace.MemberStarting, trace.MemberStarted:
+		w.rose(e.Member)
 	case trace.Violated:
 		w.violated = true
 	}
 	w.terms.take(e)
 	w.past.take(e)
 	w.feed.take(e)
+}
+
+func (w *watcher) rose(member uint64) {
+	w.fallen = slices.DeleteFunc(w.fallen, func(id uint64) bool { return id == member })
 }
 
 // Message types as events carry them.

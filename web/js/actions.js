@@ -118,8 +118,16 @@ export function doTo(action, f, id = shown(f)) {
 /** @param {Frame} f */
 export const noLeader = (f) => recorded(f) || (f.leader ? '' : t('not.leader'));
 
-// crashed is the leader that was crashed last, and in which world: the way back.
-export const crashed = { id: 0, epoch: -1 };
+// fallen is the member that fell last and does not run: what ended it is taken back with
+// one click. That is read from the world, which may be one that was made again.
+/** @param {Frame} f */
+export const fallen = (f) =>
+  recorded(f)
+    ? undefined
+    : f.fallen
+        .map((id) => memberOf(f, id))
+        .filter((m) => m && dead(m))
+        .at(-1);
 
 /** @param {Frame} f */
 export function crashLeader(f) {
@@ -128,7 +136,6 @@ export function crashLeader(f) {
     toast(why, true);
     return;
   }
-  Object.assign(crashed, { id: f.leader, epoch: f.epoch });
   act({ cmd: 'crash', member: f.leader });
 }
 

@@ -14,11 +14,9 @@ export function start(vitrine) {
   const title = byId('title-text'),
     sub = byId('subtitle'),
     mark = byId('mark');
-  let led = { id: 0, epoch: -1 }; // who led last, in which world
   const show = (f) => {
     if (!f) return;
-    if (f.leader || f.epoch !== led.epoch) led = { id: f.leader, epoch: f.epoch };
-    const h = headline(f, led.id);
+    const h = headline(f);
     text(title, h.title);
     title.classList.toggle('bad', Boolean(h.bad));
     text(sub, h.sub);
@@ -54,12 +52,9 @@ function take(bottom) {
   cover('headline', bottom);
 }
 
-// headline of a frame: {title, sub, term, leads, bad}. led is the member that led last.
-/**
- * @param {Frame} f
- * @param {number} [led]
- */
-export function headline(f, led = 0) {
+// headline of a frame: {title, sub, term, leads, bad}.
+/** @param {Frame} f */
+export function headline(f) {
   if (app.broken?.epoch === f.epoch) return { title: t('head.stopped'), sub: app.broken.message, bad: true };
   if (f.violation) return { title: wrong(f.violation.number), sub: rule(f.violation), bad: true };
   const up = voters(f).filter(serving),
@@ -80,7 +75,7 @@ export function headline(f, led = 0) {
     };
   if (Math.max(...sides(f).map((side) => side.filter((m) => up.includes(m)).length)) < quorum)
     return { title: t('head.noSide', { n: quorum }), sub: join(troubles(f)) };
-  return leaderless(f, up, quorum, led);
+  return leaderless(f, up, quorum);
 }
 
 /**
@@ -111,9 +106,8 @@ function leads(f, leader, up) {
  * @param {Frame} f
  * @param {Member[]} up
  * @param {number} quorum
- * @param {number} led
  */
-function leaderless(f, up, quorum, led) {
+function leaderless(f, up, quorum) {
   const wrong = troubles(f);
   const candidates = up.filter((m) => m.role === 'candidate');
   if (candidates.length) {
@@ -137,10 +131,10 @@ function leaderless(f, up, quorum, led) {
       sub: join([...wrong, t('head.preCandidateSub', { term: asking.term + 1 })]),
       term: asking.term,
     };
-  const lost = f.members.find((m) => m.id === led);
+  const lost = f.members.find((m) => m.id === f.led);
   if (lost && !serving(lost))
     return {
-      title: t('head.lost', { what: t(`head.is.${lost.process}`, { names: name(led), n: 1 }) }),
+      title: t('head.lost', { what: t(`head.is.${lost.process}`, { names: name(lost.id), n: 1 }) }),
       sub: join([...wrong.slice(1), t('head.noneSub')]),
     };
   return { title: t('head.none'), sub: join([...wrong, t('head.noneSub')]) };

@@ -2,8 +2,8 @@
 // and the list of members that screen readers and the Tab key find in place of the
 // drawing.
 
-import { crashed, crashLeader, doTo, down, healAll, healthy, noLeader, split } from './actions.js';
-import { act, app, memberOf, shown, recorded } from './app.js';
+import { crashLeader, doTo, down, fallen, healAll, healthy, noLeader, split } from './actions.js';
+import { act, app, shown, recorded } from './app.js';
 import { open as openAsk } from './ask.js';
 import { openEntry, openMessage } from './card.js';
 import { being } from './conf.js';
@@ -188,15 +188,18 @@ function startTools(vitrine) {
   crash.addEventListener('click', () => crashLeader(app.frame));
   // What the button did is taken back where it was done; the second click of a
   // double one is none.
-  back.addEventListener('click', (e) => e.detail < 2 && doTo('restart', app.frame, crashed.id));
+  back.addEventListener('click', (e) => {
+    const dead = fallen(app.frame);
+    if (dead && e.detail < 2) doTo('restart', app.frame, dead.id);
+  });
   $('tool-split').addEventListener('click', () => split(app.frame));
   heal.addEventListener('click', () => healAll(app.frame));
   const render = (f) => {
     text(crash.children[1], f.leader ? t('tools.crash', { name: name(f.leader) }) : t('tools.crashNone'));
     able(crash, noLeader(f));
-    const dead = crashed.epoch === f.epoch && memberOf(f, crashed.id);
-    back.hidden = !dead || dead.process !== 'crashed';
-    if (dead) text(back.children[1], t('tools.back', { name: name(crashed.id) }));
+    const dead = fallen(f);
+    back.hidden = !dead;
+    if (dead) text(back.children[1], t('tools.back', { name: name(dead.id) }));
     able($('tool-split'), recorded(f) || (f.members.length < 2 && t('not.alone', { name: name(shown(f)) })));
     able($('tool-links'), f.members.length < 2 && t('not.alone', { name: name(shown(f)) }));
     able(heal, healthy(f));

@@ -11,7 +11,7 @@ globalThis.document = {
 const waiting = [];
 globalThis.requestAnimationFrame = (fn) => waiting.push(fn);
 
-const { actionNames, healthy, isolated, label, whyNot } = await import('../js/actions.js');
+const { actionNames, fallen, healthy, isolated, label, whyNot } = await import('../js/actions.js');
 const { attach, isCut, memberOf, publish, shown, vitrine } = await import('../js/app.js');
 const { cutCommands } = await import('../js/cuts.js');
 const { bytes, speed, termColor } = await import('../js/format.js');
@@ -25,6 +25,17 @@ const frame = (change = {}) => ({
   chosen: { member: 0 },
   members: [1, 2, 3].map((i) => member(i)),
   ...change,
+});
+
+test('what can be taken back is the last that fell', () => {
+  const dead = { alive: false, process: 'crashed' };
+  const f = frame({ fallen: [3, 1], members: [member(1, dead), member(2), member(3, dead)] });
+  assert.equal(fallen(f).id, 1);
+  f.members[0] = member(1, { alive: false, process: 'starting' });
+  assert.equal(fallen(f).id, 3);
+  f.members.pop(); // it is no member any more
+  assert.equal(fallen(f), undefined);
+  assert.equal(fallen({ ...f, fallen: [], source: { acts: true } }), undefined);
 });
 
 test('cuts are said in few commands', () => {

@@ -65,13 +65,13 @@ function frame(change) {
     votes: [],
   }));
   Object.assign(members[0], { role: 'leader', quorumHeardAt: 1e9 });
-  const f = { epoch: 1, now: 1e9, tick: 1e8, leader: 1, commit: 9, members, cuts: [] };
+  const f = { epoch: 1, now: 1e9, tick: 1e8, leader: 1, led: 1, commit: 9, members, cuts: [] };
   change?.(f, ...members);
   return f;
 }
 
-const said = (change, led = 1) => {
-  const { title, sub } = headline(frame(change), led);
+const said = (change) => {
+  const { title, sub } = headline(frame(change));
   return `${title} | ${sub}`;
 };
 const crash = (f, s1) => {

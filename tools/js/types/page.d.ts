@@ -12,6 +12,8 @@ interface Frame {
   behind: boolean;
   pace: number;
   leader: number;
+  /** Who led last, or leads; 0 = nobody has. */
+  led: number;
   term: number;
   commit: number;
   events: number;
@@ -20,6 +22,8 @@ interface Frame {
   members: Member[];
   conf: Conf;
   founded: number;
+  /** Who does not run, the last to fall last. */
+  fallen: number[];
   cuts: [number, number][];
   clients: { id: number; done: number; failed: number }[];
   requests: ClientRequest[];
