@@ -479,12 +479,19 @@ function ends(e) {
       'p',
       {},
       t(`wal.ended.${e.how}`, { at: stamp(e.at), written: e.written, synced: e.synced }),
-      lost ? ` ${t('wal.atRisk', { first: e.synced + 1, last: e.written })}` : '',
+      lost ? ` ${t('wal.atRisk', range(e.synced, e.written))}` : '',
       e.started ? ` ${t('wal.found', { last: e.found, store: e.durable })}` : '',
       e.started && e.torn ? ` ${t('wal.cutOff', { bytes: bytes(e.cut) })}` : '',
     ),
   ];
 }
+
+// range is the blanks of a sentence about the entries behind one up to another.
+/**
+ * @param {number} behind
+ * @param {number} last
+ */
+const range = (behind, last) => ({ n: last - behind, first: behind + 1, last });
 
 // --- the store
 
@@ -524,8 +531,8 @@ export function store(later, f) {
         ? t('inside.disk')
         : [
             t('store.left', { index: s.durable, rev: s.durableRev, log: s.logTo }),
-            s.logTo > s.durable ? t('store.replay', { first: s.durable + 1, last: s.logTo }) : '',
-            s.last > s.logTo ? t('store.gone', { first: s.logTo + 1, last: s.last }) : t('store.safe'),
+            s.logTo > s.durable ? t('store.replay', range(s.durable, s.logTo)) : '',
+            s.last > s.logTo ? t('store.gone', range(s.logTo, s.last)) : t('store.safe'),
           ]
             .filter(Boolean)
             .join(' '),

@@ -67,7 +67,7 @@ export function reason(item, f) {
 
 /** @param {Line} item */
 export function words(item) {
-  const key = `feed.${item.kind}`;
+  const key = item.kind === 'asked' && !item.client ? 'feed.asked.mine' : `feed.${item.kind}`;
   if (!has(key)) return item.kind;
   const sides = item.kind === 'cut' || item.kind === 'heal';
   const names = (ids) => (sides ? (ids || []).map(name).join(' + ') : list((ids || []).map(name)));

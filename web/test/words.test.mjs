@@ -47,6 +47,16 @@ test('times are whole', () => {
 });
 
 test('sentences count', () => {
+  const one = { n: 1, first: 26, last: 26 },
+    two = { n: 2, first: 26, last: 27 };
+  assert.equal(i18n.t('store.replay', one), 'Entry 26 would be applied from the log, once known to be committed.');
+  assert.equal(i18n.t('store.gone', two), 'Entries 26 to 27 are not synced here: this disk would not have them.');
+  assert.equal(i18n.t('wal.atRisk', one), 'Entry 26 was at risk.');
+  i18n.use('zh', false);
+  assert.equal(i18n.t('wal.atRisk', one), '条目 26 可能丢失。');
+  assert.equal(i18n.t('store.gone', two), '条目 26 到 27 在此尚未落盘：这块磁盘上不会有。');
+  assert.equal(i18n.t('msg.MsgApp', { ...one, commit: 9 }), '携带条目 26');
+  i18n.use('en', false);
   assert.equal(i18n.t('head.allUp', { n: 5 }), 'all 5 members up');
   assert.equal(i18n.t('head.allUp', { n: 1 }), 'its only member is up');
   assert.equal(i18n.t('head.is.paused', { names: 'S1 and S2', n: 2 }), 'S1 and S2 are paused');
@@ -260,6 +270,8 @@ test('a line of the feed names who and what, and leads there', () => {
     text: 'etcdserver: no leader',
   };
   assert.deepEqual(feed(failed), ["C2's put k1 at S3: etcdserver: no leader"]);
+  const asked = { kind: 'asked', peer: 3, text: 'put k1 v' };
+  assert.deepEqual(feed(asked, { ...asked, client: 2 }), ['you ask S3: put k1 v', 'C2 asks S3: put k1 v']);
   assert.deepEqual(feed({ ...failed, client: undefined, member: 0 }), ['your put k1: etcdserver: no leader']);
   assert.deepEqual(leads(failed), { request: 7 });
   assert.deepEqual(leads({ kind: 'cut', from: [1], to: [2, 3] }), { link: [1, 2] });
