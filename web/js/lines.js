@@ -6,7 +6,8 @@ import { said } from './said.js';
 
 // joined is one line for two that follow one another, or nothing: one that repeats
 // counts, a dial that is turned shows where it stands, a stroke of the mouse is one
-// cut, and members that refuse the same candidate do so together.
+// cut, and members that refuse the same candidate, or do the same to their logs or
+// histories, do so together.
 /**
  * @param {Line} a
  * @param {Line} b
@@ -16,9 +17,12 @@ export function joined(a, b) {
   if (a.kind === 'set' && a.name === b.name) return b;
   if (a.kind in strokes && a.at === b.at) return { ...a, more: [...(a.more ?? []), b] };
   if (
-    refusals.has(a.kind) &&
+    alike.has(a.kind) &&
+    !a.times &&
     a.peer === b.peer &&
     a.term === b.term &&
+    a.rev === b.rev &&
+    a.index === b.index &&
     a.why === b.why &&
     String(a.from) === String(b.from)
   ) {
@@ -31,6 +35,7 @@ export function joined(a, b) {
 }
 const strokes = { cut: '|', cutOneWay: '→', heal: '–', healOneWay: '→' };
 const refusals = new Set(['voteIgnored', 'voteRefused']);
+const alike = new Set([...refusals, 'compacted', 'truncated']); // what several members do, one after another
 
 // leads is what a line is about: a request, a link, or a member.
 /** @param {Line} item */
@@ -81,7 +86,7 @@ export function words(item) {
     from: names(item.from),
     to: names(item.to),
     links: [item, ...(item.more ?? [])].map((l) => `${names(l.from)} ${strokes[item.kind]} ${names(l.to)}`).join(', '),
-    n: refusals.has(item.kind) ? members.length : Math.max(item.n || 0, (item.from || []).length),
+    n: alike.has(item.kind) ? members.length : Math.max(item.n || 0, (item.from || []).length),
     text: said(item.text),
     name: item.name || '',
     what: item.name ? t(`${item.kind === 'fails' ? 'fail' : 'set'}.${item.name}`) : '',

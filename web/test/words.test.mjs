@@ -288,6 +288,15 @@ test('lines that belong together are one', () => {
     'S1 compacted its history below revision 1228 × 2',
     'S2 compacted its history below revision 1228',
   ]);
+  assert.deepEqual(feed(compacted(3), compacted(1), { ...compacted(2), rev: 1300 }), [
+    'S1 and S3 compacted their history below revision 1228',
+    'S2 compacted its history below revision 1300',
+  ]);
+  const drops = (member) => ({ kind: 'truncated', member, index: 18, term: 3 });
+  assert.deepEqual(feed(drops(1), drops(2), { ...drops(4), index: 17 }), [
+    'S1 and S2 drop entries from 18 on: another leader had others',
+    'S4 drops entries from 17 on: another leader had others',
+  ]);
   const set = (text) => ({ kind: 'set', name: 'jitter', text });
   assert.deepEqual(feed(set('20ms'), set('25.9ms')), ['jitter is now 25.9ms']);
   assert.deepEqual(feed({ kind: 'cut', at: 5, from: [1], to: [2, 3] }, { kind: 'cut', at: 5, from: [4], to: [3] }), [
