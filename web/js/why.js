@@ -2,6 +2,7 @@
 // lacks and of whom.
 
 import { isCut } from './app.js';
+import { voters } from './conf.js';
 import { name, span } from './format.js';
 import { list, t } from './i18n.js';
 import { said } from './said.js';
@@ -56,9 +57,17 @@ export function lack(r, f) {
     n: l.need ?? 0,
     of: names(of),
   });
-  const why = obstacles(f, of.length ? of : [l.member, l.for].filter(Boolean), hub(l, f));
+  const why = obstacles(f, of.length ? of : concerned(l, f), hub(l, f));
   return t(why.length ? 'lack.because' : 'lack.alone', { what: said, why: why.join('; ') });
 }
+
+// concerned are those on whom it depends: an election is a matter of all voters.
+/**
+ * @param {Lack} l
+ * @param {Frame} f
+ */
+const concerned = (l, f) =>
+  l.kind === 'leader' ? voters(f).map((m) => m.id) : [l.member, l.for].filter((id) => id !== undefined);
 
 // hub is the member from which the others are cut off, if they are: who asks them.
 /**
@@ -66,7 +75,7 @@ export function lack(r, f) {
  * @param {Frame} f
  */
 const hub = (l, f) =>
-  l.kind === 'majority' || l.kind === 'forward' ? l.member : f.members.find((m) => m.id === l.for)?.id;
+  ['majority', 'forward', 'leader'].includes(l.kind) ? l.member : f.members.find((m) => m.id === l.for)?.id;
 
 /**
  * @param {Frame} f

@@ -390,7 +390,11 @@ test('a request says what it waits for, and why that does not come', () => {
     waits({ kind: 'sync', for: 1, index: 25, need: 1, of: [2, 3, 4] }),
     'It waits for one more of S2, S3, and S4 to sync entry 25: S3 is cut off from S1; S2 is paused.',
   );
-  assert.equal(waits({ kind: 'leader', member: 5 }), 'S5 knows no leader: it waits for an election.');
+  assert.equal(waits({ kind: 'leader', member: 5 }), 'S5 knows no leader, and waits for an election: S2 is paused.');
+  assert.equal(
+    waits({ kind: 'leader', member: 3 }),
+    'S3 knows no leader, and waits for an election: S1 is cut off from S3; S2 is paused.',
+  );
   assert.equal(waits({ kind: '' }), '');
   for (const kind of ['connection', 'way', 'forward', 'turn', 'majority', 'lost', 'commit', 'return'])
     assert.doesNotMatch(waits({ kind, member: 4, for: 5, of: [] }), /lack\.|\{/);
