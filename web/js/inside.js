@@ -7,6 +7,7 @@ import { able, bytes, element, name, paint, span, stamp, termColor, text } from 
 import { t } from './i18n.js';
 import { deed, look, none, paced, rebuild } from './look.js';
 import { origin } from './origin.js';
+import { said } from './said.js';
 
 /** @typedef {import('./look.js').Later} Later */
 
@@ -441,7 +442,7 @@ function recordRow(r) {
 function endWords(l, m) {
   const lost = l.records.filter((r) => !r.synced).length;
   return [
-    l.reason ? t('wal.bad', { at: l.end, reason: l.reason }) : '',
+    l.reason ? t('wal.bad', { at: l.end, reason: said(l.reason) }) : '',
     l.torn
       ? t('wal.torn', { at: l.end, bytes: bytes(l.beyond) })
       : l.reason

@@ -87,7 +87,7 @@ export function words(item) {
     to: names(item.to),
     links: [item, ...(item.more ?? [])].map((l) => `${names(l.from)} ${strokes[item.kind]} ${names(l.to)}`).join(', '),
     n: alike.has(item.kind) ? members.length : Math.max(item.n || 0, (item.from || []).length),
-    text: said(item.text),
+    text: said(item.kind === 'stopped' ? item.text?.replace(/^member [0-9a-f]+ has stopped: /, '') : item.text),
     name: item.name || '',
     what: item.name ? t(`${item.kind === 'fails' ? 'fail' : 'set'}.${item.name}`) : '',
     why: item.why || '',

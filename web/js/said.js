@@ -39,7 +39,7 @@ const kinds = { d: '(-?\\d+)', x: '([0-9a-f]+)', t: '(true|false)', q: '("(?:[^"
 /** @param {string} format */
 function compile(format) {
   const quoted = format.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('\\.40q', '.40q');
-  return new RegExp(`^${quoted.replace(verb, (v) => kinds[v.at(-1)] ?? '([^]*?)')}$`);
+  return new RegExp(`^${quoted.replace(verb, (v) => (v === '% x' ? '([0-9a-f ]+)' : kinds[v.at(-1)]) ?? '([^]*?)')}$`);
 }
 
 // said is a text of the core in the reader's language, with members called as the
@@ -50,7 +50,7 @@ export function said(text) {
   return language() === 'zh' && patterns.length ? chinese(text) : members(text);
 }
 
-const depth = 6; // sentences within sentences
+const depth = 7; // sentences within sentences
 /**
  * @param {string} text
  * @param {number} [left]

@@ -313,6 +313,29 @@ test('lines that belong together are one', () => {
   i18n.use('en', false);
 });
 
+test('why a member stopped is said once, and in both languages', async () => {
+  await loadSaid();
+  const full = {
+      kind: 'stopped',
+      member: 5,
+      text: 'member 5 has stopped: wal: write: no space left on device (the log accepts nothing more)',
+    },
+    rotten = {
+      kind: 'stopped',
+      member: 4,
+      text:
+        'failed to open WAL: member: read marks: wal: member/wal/0-0.wal is corrupt at offset 512: ' +
+        'the file is not a log: it begins with 22 08 0a',
+    };
+  assert.deepEqual(feed(full), ['S5 stopped: wal: write: no space left on device (the log accepts nothing more)']);
+  i18n.use('zh', false);
+  assert.deepEqual(feed(full, rotten), [
+    'S5 停止：WAL write：磁盘空间不足（日志不再接受任何写入）',
+    'S4 停止：无法打开 WAL：读取标记：member/wal/0-0.wal 在偏移 512 处损坏：文件不是日志：开头是 22 08 0a',
+  ]);
+  i18n.use('en', false);
+});
+
 test('what the core says is Chinese for who reads Chinese, and members have one name', async () => {
   await loadSaid();
   const texts = [
