@@ -624,6 +624,17 @@ func TestPhone(t *testing.T) {
 	b.click("#act-crash")
 	b.until("the crash", fmt.Sprintf(`!s.members[%d].alive`, first-1))
 	b.shot("phone")
+	b.click("#more summary")
+	if !b.holds(`(({ scrollHeight, clientHeight }) => clientHeight > 300 && scrollHeight <= clientHeight + 1)(
+		document.getElementById('more'))`) {
+		t.Error("a part of the faults is hidden in a box within the panel")
+	}
+	b.click(`#sheet-tabs [data-sheet="dials"]`)
+	if !b.holds(`!document.getElementById('tool-back').hidden && document.getElementById('tool-heal')
+		.getBoundingClientRect().bottom <= document.querySelector('.dials .dial').getBoundingClientRect().top`) {
+		t.Error("the buttons lie on the dials when something can be taken back")
+	}
+	b.shot("phone-back")
 }
 
 func TestReducedMotion(t *testing.T) {
