@@ -112,7 +112,7 @@ func TestKeysAndWordsMatch(t *testing.T) {
 	built := []string{"role.", "process.", "disk.", "rule.", "legend.", "feed.", "act.", "not.", "msg.", "lost.", "key.",
 		"station.", "note.", "ask.hint.", "req.", "stage.", "head.", "time.none.",
 		"op.", "step.", "set.", "fail.", "why.", "lack.", "fate.",
-		"denied.", "store.", "users.", "lease.", "wal.kind.", "wal.ended.", "card.", "more.", "conf.", "refused.",
+		"denied.", "store.", "users.", "lease.", "wal.kind.", "wal.ended.", "card.", "more.", "conf.", "refused.", "numbers.",
 	}
 	for key := range en {
 		if !used[key] && !slices.ContainsFunc(built, func(p string) bool { return strings.HasPrefix(key, p) }) {

@@ -58,6 +58,7 @@ var orders = map[string]func(p *Player, o *order) error{
 	"select": (*Player).choose,
 	"seek":   (*Player).seek,
 	"close":  func(p *Player, _ *order) error { return p.Close() },
+	"mark":   func(p *Player, _ *order) error { p.mark(); return nil },
 }
 
 // Dispatch does a command given in JSON: one of a world's verbs (package
@@ -73,6 +74,7 @@ var orders = map[string]func(p *Player, o *order) error{
 //	seek    value | share                 goes to a moment of a recording, ns, back to one of a simulation, or to a share
 //	                                      of a replay
 //	close                                 ends a replay or a recording: back to the visitor's own world
+//	mark                                  keeps the numbers so far, and counts anew
 //	select  member | link | request      what the inspector shows
 func (p *Player) Dispatch(data []byte) (Reply, error) {
 	m, err := script.Decode(data)

@@ -41,6 +41,7 @@ type Frame struct {
 	Feed       []Item             `json:"feed"`            // lines since the last frame
 	Source     SourceState        `json:"source"`
 	Raft       Raft               `json:"raft"`
+	Numbers    Numbers            `json:"numbers"`
 	Replay     *ShowState         `json:"replay,omitempty"`
 	Leases     *scene.Shelf       `json:"leases,omitempty"` // those that the stage shows, if there are any
 }
@@ -51,6 +52,19 @@ type SourceState struct {
 	Acts  bool        `json:"acts"` // it can be acted on
 	End   int64       `json:"end"`  // where it ends by itself, 0 = nowhere
 	Files []FileState `json:"files,omitempty"`
+}
+
+// numbers are those before the visitor's mark, and those since.
+func (p *Player) numbers() Numbers {
+	return Numbers{Was: p.was, Now: p.watch.tally.numbers(int64(p.source.Now()))}
+}
+
+// mark keeps the numbers so far, and counts anew.
+func (p *Player) mark() {
+	p.arrive()
+	was := p.numbers().Now
+	p.was = &was
+	p.watch.tally.mark(int64(p.source.Now()))
 }
 
 type frameBuffer struct {
@@ -68,7 +82,7 @@ func (p *Player) Frame() []byte {
 	f.Playing, f.Speed, f.Skip, f.Boost, f.Behind = p.Playing, p.Speed, p.Skip, p.Boost, p.Behind
 	f.Pace = p.Pace
 	f.Leader, f.Term, f.Commit, f.Events, f.Chosen = s.Leader, s.Term, s.Commit, s.Events, p.Chosen
-	f.Tick, f.Raft = p.facts.Tick, p.facts.Raft
+	f.Tick, f.Raft, f.Numbers = p.facts.Tick, p.facts.Raft, p.numbers()
 	f.Members = append(f.Members[:0], s.Members...)
 	for i := range f.Members {
 		f.Members[i].Log = []picture.Entry{}
@@ -162,6 +176,7 @@ type pageState struct {
 	Speed    float64     `json:"speed"`
 	Selected Choice      `json:"selected"`
 	Raft     Raft        `json:"raft"`
+	Numbers  Numbers     `json:"numbers"`
 	Replay   *ShowState  `json:"replay,omitempty"`
 }
 
@@ -169,7 +184,7 @@ type pageState struct {
 func (p *Player) StateJSON() []byte {
 	page := pageState{
 		State: &p.State, Seed: p.facts.Seed, Hash: p.Hash(), Playing: p.Playing, Speed: p.Speed, Selected: p.Chosen,
-		Raft:   p.facts.Raft,
+		Raft: p.facts.Raft, Numbers: p.numbers(),
 		Replay: p.Showing(), Source: SourceState{Kind: p.facts.Kind, End: int64(p.facts.End), Files: p.facts.Files},
 	}
 	if c, err := p.controls(); err == nil {

@@ -80,6 +80,7 @@ type Player struct {
 	file    replayFile
 	frame   frameBuffer
 	shelf   scene.Shelf
+	was     *Tally // before the visitor's mark
 }
 
 // Choice is what the visitor looks at.

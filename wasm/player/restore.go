@@ -77,9 +77,12 @@ func (p *Player) back(ns float64) error {
 	if err != nil {
 		return err
 	}
-	chosen, speed, skip := p.Chosen, p.Speed, p.Skip
+	chosen, speed, skip, mark := p.Chosen, p.Speed, p.Skip, p.watch.tally.from
 	if err := p.reset(p.opener.Again(world)); err != nil {
 		return err
+	}
+	if mark > 0 && float64(mark) <= ns {
+		p.watch.tally.mark(mark)
 	}
 	chosen.Request = 0 // it may have been made later
 	p.Chosen, p.Speed, p.Skip, p.Playing, p.replay = chosen, speed, skip, false, ns

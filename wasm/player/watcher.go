@@ -25,6 +25,7 @@ type watcher struct {
 	feed     feed
 	terms    terms
 	past     past
+	tally    tally
 	traffic  scene.Heat // since the last frame
 	woke     bool       // something worth slowing down for began
 	violated bool
@@ -32,7 +33,9 @@ type watcher struct {
 	fallen   []uint64 // members whose processes ended and have not begun again, in that order
 }
 
-func newWatcher() *watcher { return &watcher{traffic: scene.Heat{}, feed: newFeed()} }
+func newWatcher() *watcher {
+	return &watcher{traffic: scene.Heat{}, feed: newFeed(), tally: newTally()}
+}
 
 // Emit takes one event.
 func (w *watcher) Emit(e *trace.Event) {
@@ -60,6 +63,7 @@ func (w *watcher) Emit(e *trace.Event) {
 		w.violated = true
 	}
 	w.terms.take(e)
+	w.tally.take(e)
 	w.past.take(e)
 	w.feed.take(e)
 }

@@ -144,7 +144,7 @@ export function refresh() {
 }
 
 // The page's own commands; all others act on the cluster.
-const own = ['play', 'step', 'speed', 'skip', 'reset', 'replay', 'select', 'seek', 'close'];
+const own = ['play', 'step', 'speed', 'skip', 'reset', 'replay', 'select', 'seek', 'close', 'mark'];
 /** @param {Command} command */
 const acts = (command) => !own.includes(command.cmd) && !(command.cmd === 'pause' && !command.member);
 

@@ -11,6 +11,7 @@ import { onLanguage, t, use, language } from './i18n.js';
 import { openLinks } from './links.js';
 import { closeMenu } from './menu.js';
 import { openMembers } from './members.js';
+import { openNumbers } from './numbers.js';
 import { gallery } from './replays.js';
 import { sheet } from './sheet.js';
 import { openStill } from './still.js';
@@ -33,6 +34,7 @@ const keys = {
   u: (f) => doTo('promote', f),
   q: (f) => doTo('remove', f),
   n: openMembers,
+  c: openNumbers,
   s: split,
   x: openLinks,
   h: healAll,
@@ -67,6 +69,7 @@ const rows = [
   ['X', 'links'],
   ['H', 'heal'],
   ['G', 'gallery'],
+  ['C', 'numbers'],
   ['A /', 'ask'],
   ['T', 'theme'],
   ['L', 'lang'],

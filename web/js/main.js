@@ -18,6 +18,7 @@ import { start as startBar } from './bar.js';
 import { start as startStage } from './stage.js';
 import { start as startMenu } from './menu.js';
 import { start as startMembers } from './members.js';
+import { start as startNumbers } from './numbers.js';
 import { start as startSheet } from './sheet.js';
 import { start as startLinks } from './links.js';
 import { start as startKeys } from './keys.js';
@@ -242,6 +243,7 @@ try {
     startMenu,
     startMembers,
     startLinks,
+    startNumbers,
     startSheet,
     startReplays,
     startShare,

@@ -17,6 +17,7 @@ const { clock, span, stamp } = await import('../js/format.js');
 const { headline } = await import('../js/headline.js');
 const { being: beingOf, pendingWords, quorumWords, refusal } = await import('../js/conf.js');
 const { joined, leads, words } = await import('../js/lines.js');
+const { rows: numbers } = await import('../js/tally.js');
 const { loadSaid, said: inWords } = await import('../js/said.js');
 const { came, lack, order, remarksOf } = await import('../js/why.js');
 const { prefixEnd } = await import('../js/prefix.js');
@@ -439,4 +440,18 @@ test('a link holds a run, and one that is no good says so', async () => {
   const late = await linkTo(JSON.stringify({ ...memory, now: 1e18 }));
   for (const bad of ['#run=', '#run=%', '#run=AAAA', link.slice(0, -9), bomb, late])
     await assert.rejects(shared(bad), bad.slice(0, 40));
+});
+
+test('numbers of which next to nothing is known are no numbers', () => {
+  const answers = { count: 0, p50: 0, p99: 0 };
+  const none = { over: 0, writes: answers, reads: answers, failed: 0, entries: 0, messages: 9, syncs: 3 };
+  const tell = (n) =>
+    Object.fromEntries(numbers.map(([key, say]) => [key, say({ elections: 0, leaderless: 0, ...n })]));
+  const bare = tell(none);
+  for (const key of ['writes', 'writeHalf', 'reads', 'entries', 'messages', 'syncs']) assert.equal(bare[key], '–', key);
+  const some = tell({ ...none, over: 2e9, entries: 3, writes: { count: 1234, p50: 12_345_678, p99: 2_345_678_901 } });
+  assert.deepEqual(
+    [some.over, some.writes, some.writeHalf, some.write99, some.messages, some.syncs, some.reads],
+    ['2 s', '617', '12 ms', '2.3 s', '3', '1', '0'],
+  );
 });

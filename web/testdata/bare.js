@@ -5,8 +5,8 @@
 (async () => {
   const main = /** @type {HTMLScriptElement} */ (document.querySelector('script[type="module"]')).src;
   const of = (file) => import(new URL(`${file}.js`, main).href);
-  const [{ app, publish, refresh }, { use }, card, tip, lines, menu, members] = await Promise.all(
-    ['app', 'i18n', 'card', 'tip', 'lines', 'menu', 'members'].map(of),
+  const [{ app, publish, refresh }, { use }, card, tip, lines, menu, members, numbers] = await Promise.all(
+    ['app', 'i18n', 'card', 'tip', 'lines', 'menu', 'members', 'numbers'].map(of),
   );
   const words = await (await fetch(new URL('../assets/messages/en.json', main).href)).json();
   // keys are those of the sentences of a room: what there are kinds of.
@@ -197,6 +197,8 @@
       ...keys('fail').map((name) => ['fails', name]),
     ].map(([kind, name], seq) => line(kind, name, seq));
     show('the feed', { ...plain(), feed });
+    numbers.openNumbers();
+    for (const from of [given.frame, given.whole]) show('in numbers', plain(), from);
     members.openMembers();
     for (const kind of ['', 'add', 'remove', 'update', 'learner', 'promote'])
       for (const by of [0, 1]) {

@@ -32,10 +32,32 @@ interface Frame {
   violation?: { number: number; text: string; at: number; since: number; seq: number };
   dials?: Dials;
   raft: { election: number; noPreVote: boolean; noCheckQuorum: boolean };
+  numbers: { was?: Tally; now: Tally };
   source: Source;
   feed: Line[];
   replay?: Show;
   leases?: Shelf;
+}
+
+/** What a cluster did from a moment on. */
+interface Tally {
+  since: number;
+  over: number;
+  writes: Answers;
+  reads: Answers;
+  failed: number;
+  entries: number;
+  messages: number;
+  syncs: number;
+  elections: number;
+  leaderless: number;
+}
+
+/** How many there were, and how long half of them took at most, and 99 of a hundred. */
+interface Answers {
+  count: number;
+  p50: number;
+  p99: number;
 }
 
 /** The leases that the stage shows beside the member that holds them. */
