@@ -221,7 +221,8 @@ func compile(root, out string) error {
 //
 // Later versions of ebiten carry their shaders ready-made (its issues 2984 and 3157);
 // with one of those, template is to go.
-var standIns = map[string]string{"text/template": "template", "archive/zip": "zip", "compress/zlib": "zlib"}
+var standIns = map[string]string{"text/template": "template", "archive/zip": "zip", "compress/zlib": "zlib",
+	"regexp": "regexp"}
 
 // overlay writes an overlay for go build with all stand-ins, and returns its name.
 func overlay(root string) (string, error) {
