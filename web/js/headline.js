@@ -135,7 +135,7 @@ function leaderless(f, up, quorum) {
   if (lost && !serving(lost))
     return {
       title: t('head.lost', { what: t(`head.is.${lost.process}`, { names: name(lost.id), n: 1 }) }),
-      sub: join([...wrong.slice(1), t('head.noneSub')]),
+      sub: join([...troubles(f, lost), t('head.noneSub')]),
     };
   return { title: t('head.none'), sub: join([...wrong, t('head.noneSub')]) };
 }
@@ -171,8 +171,16 @@ function deaf(f, leader) {
 
 // What is wrong, in words: members that do not run, disks that hang, cuts that
 // let pass one direction.
-/** @param {Frame} f */
-const troubles = (f) => [...notServing(f.members), ...hung(f.members, f.now), ...split(f), ...oneWay(f)];
+/**
+ * @param {Frame} f
+ * @param {Member} [told] of whom has been told already
+ */
+const troubles = (f, told) => [
+  ...notServing(f.members.filter((m) => m !== told)),
+  ...hung(f.members, f.now),
+  ...split(f),
+  ...oneWay(f),
+];
 
 // sides are the running members that reach one another, directly or through others.
 /** @param {Frame} f */

@@ -455,3 +455,20 @@ test('numbers of which next to nothing is known are no numbers', () => {
     ['2 s', '617', '12 ms', '2.3 s', '3', '1', '0'],
   );
 });
+
+test('who led is in the title, and of the others nobody is forgotten', () => {
+  assert.match(
+    said((f, s1, s2) => {
+      crash(f, s1);
+      crash(f, s2);
+    }),
+    /^S1 crashed: no leader yet \| S2 crashed · Everyone waits/,
+  );
+  assert.match(
+    said((f, s1, s2) => {
+      crash(f, s2);
+      s1.process = 'paused';
+    }),
+    /^S1 is paused: no leader yet \| S2 crashed · Everyone waits/,
+  );
+});
