@@ -107,6 +107,10 @@ function blank(inside, values, key) {
   return fill(branch.replaceAll('#', String(value)), values, key);
 }
 
+// row puts parts beside each other: "synced, committed".
+/** @param {string[]} parts */
+export const row = (parts) => parts.join(lang === 'zh' ? '、' : ', ');
+
 // list joins names: "S1, S2 and S3". In Chinese names in Latin letters stand apart.
 /** @param {string[]} names */
 export function list(names) {

@@ -1,7 +1,7 @@
 // Lines of the feed: what they say, what they lead to, and which of them are one.
 
 import { client, name } from './format.js';
-import { has, list, t } from './i18n.js';
+import { has, list, row, t } from './i18n.js';
 import { said } from './said.js';
 
 // joined is one line for two that follow one another, or nothing: one that repeats
@@ -85,7 +85,7 @@ export function words(item) {
     rev: item.rev ?? 0,
     from: names(item.from),
     to: names(item.to),
-    links: [item, ...(item.more ?? [])].map((l) => `${names(l.from)} ${strokes[item.kind]} ${names(l.to)}`).join(', '),
+    links: row([item, ...(item.more ?? [])].map((l) => `${names(l.from)} ${strokes[item.kind]} ${names(l.to)}`)),
     n: alike.has(item.kind) ? members.length : Math.max(item.n || 0, (item.from || []).length),
     text: said(item.kind === 'stopped' ? item.text?.replace(/^member [0-9a-f]+ has stopped: /, '') : item.text),
     name: item.name || '',

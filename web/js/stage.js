@@ -11,7 +11,7 @@ import { cutCommands } from './cuts.js';
 import { byId, every, where } from './dom.js';
 import { able, element, keepFocus, name, text } from './format.js';
 import { nextFrame } from './frames.js';
-import { onLanguage, t } from './i18n.js';
+import { onLanguage, row, t } from './i18n.js';
 import { openLease, present as open } from './inspector.js';
 import { closeMenu, openLink, openMember } from './menu.js';
 import { sheet } from './sheet.js';
@@ -280,7 +280,7 @@ function mirrorLeases(vitrine) {
       );
     }
     every('button', ul).forEach((b, i) => {
-      const what = [t('lease.id', { id: all[i].id }), ...tip.promise(all[i], f)].join(', ');
+      const what = row([t('lease.id', { id: all[i].id }), ...tip.promise(all[i], f)]);
       text(b, t('a11y.lease', { what, name: name(f.leases.member) }));
       b.setAttribute('aria-current', String(open(f, f.leases.member, 'leases')));
     });

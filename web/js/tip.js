@@ -4,7 +4,7 @@
 import { app, memberOf } from './app.js';
 import { byId, every } from './dom.js';
 import { name, paint, span, termColor, text } from './format.js';
-import { has, t } from './i18n.js';
+import { has, row, t } from './i18n.js';
 import { said } from './said.js';
 
 const box = byId('tip'),
@@ -101,10 +101,7 @@ export function entryState(e) {
     e.committed && 'log.committed',
     e.applied && 'log.applied',
   ];
-  return states
-    .filter(Boolean)
-    .map((k) => t(k))
-    .join(', ');
+  return row(states.filter(Boolean).map((k) => t(k)));
 }
 
 /**
@@ -137,7 +134,7 @@ function lease(id, f) {
  */
 export function promise(l, f) {
   const { ttl, keyCount: n } = l,
-    keys = l.keys.join(', ') + (n > l.keys.length ? ' …' : '');
+    keys = row(l.keys) + (n > l.keys.length ? ' …' : '');
   return [
     l.expiry
       ? t('tip.leaseLeft', { left: span(Math.max(0, l.expiry - f.now)), ttl, name: name(f.leases.member) })

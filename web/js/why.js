@@ -58,7 +58,7 @@ export function lack(r, f) {
     of: names(of),
   });
   const why = obstacles(f, of.length ? of : concerned(l, f), hub(l, f));
-  return t(why.length ? 'lack.because' : 'lack.alone', { what: said, why: why.join('; ') });
+  return t(why.length ? 'lack.because' : 'lack.alone', { what: said, why: why.join(t('lack.and')) });
 }
 
 // concerned are those on whom it depends: an election is a matter of all voters.

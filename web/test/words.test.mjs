@@ -472,3 +472,17 @@ test('who led is in the title, and of the others nobody is forgotten', () => {
     /^S1 is paused: no leader yet \| S2 crashed · Everyone waits/,
   );
 });
+
+test('what stands in a row is parted as the language has it', () => {
+  const two = frame((f, s1, s2, s3) => {
+    Object.assign(s2, { process: 'paused' });
+    Object.assign(s3, { process: 'crashed', alive: false });
+  });
+  const waits = () => lack({ lack: { kind: 'sync', for: 1, index: 25, need: 1, of: [2, 3] } }, two);
+  assert.equal(waits(), 'It waits for one more of S2 and S3 to sync entry 25: S3 crashed; S2 is paused.');
+  i18n.use('zh', false);
+  assert.equal(waits(), '等待 S2 和 S3 中再有 1 个同步条目 25：S3 已崩溃；S2 已暂停。');
+  assert.equal(i18n.row(['已同步', '已提交']), '已同步、已提交');
+  i18n.use('en', false);
+  assert.equal(i18n.row(['synced', 'committed']), 'synced, committed');
+});
