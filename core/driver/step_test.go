@@ -81,6 +81,12 @@ func TestStepsWithin(t *testing.T) {
 		{vfs.OpRemove, next, NoStep},
 		{vfs.OpSyncDir, l.WAL, SegmentDirSync},
 		{vfs.OpRead, segment, NoStep},
+		// what is beside the directories, not in them, with a name that begins as theirs do, or deeper down
+		{vfs.OpSyncData, l.Snap + "-" + database, NoStep},
+		{vfs.OpSyncData, l.Snap + "/old/" + database, NoStep},
+		{vfs.OpTruncate, l.WAL + "-0-0.wal", NoStep},
+		{vfs.OpCreate, l.founding() + "/next.tmp", NoStep},
+		{vfs.OpTruncate, l.WAL + "/old/0-0.wal", NoStep},
 	} {
 		if got := l.within(vfs.Op{Kind: c.kind, Path: c.path}); got != c.want {
 			t.Errorf("%s of %s: %q, want %q", c.kind, c.path, got, c.want)
