@@ -612,6 +612,27 @@ func TestProgressIsPunctual(t *testing.T) {
 	}
 }
 
+// TestMissedProgressIsLost: the round after one that came late is due where it would have been, or, if its time has
+// come by then, a whole interval later.
+func TestMissedProgressIsLost(t *testing.T) {
+	w := newWorld(Config{ProgressInterval: time.Second})
+	w.open(1)
+	w.create(1, &pb.WatchCreateRequest{Key: []byte("k"), ProgressNotify: true})
+	w.drain()
+	s := w.hub.streams[1]
+	interval := trace.Instant(w.hub.progressInterval(s))
+	for _, c := range []struct{ late, next trace.Instant }{
+		{0, interval}, {interval - 1, interval}, {interval, 2 * interval}, {interval + 1, 2*interval + 1},
+		{5 * interval, 6 * interval},
+	} {
+		due := s.progressAt
+		w.hub.Tick(due + c.late)
+		if next := s.progressAt - due; next != c.next {
+			t.Errorf("%v late: the next is due %v after, want %v", c.late, next, c.next)
+		}
+	}
+}
+
 // TestRefused: a create request that must not be performed is answered as one that is created and canceled at once, at
 // a revision that whoever asks has seen; of a stream that is gone nobody asks.
 func TestRefused(t *testing.T) {
