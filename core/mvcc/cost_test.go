@@ -1,8 +1,11 @@
 package mvcc
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +52,57 @@ func TestReadsShareRoom(t *testing.T) {
 	}
 	if more := part(2 * loadChunk); more > many+2 { // and the next values are together, too
 		t.Errorf("%d pairs: %v allocations, %d: %v", loadChunk, many, 2*loadChunk, more)
+	}
+}
+
+// counted counts the pairs that are read.
+type counted struct {
+	getter
+	pairs int
+}
+
+func (c *counted) Get(b backend.Bucket, key []byte) []byte {
+	c.pairs++
+	return c.getter.Get(b, key)
+}
+
+// TestLimitBoundsWhatIsLoaded: of a range with a limit one pair more is loaded than is asked for, unless all of them
+// decide which come first.
+func TestLimitBoundsWhatIsLoaded(t *testing.T) {
+	const keys = 40
+	f := newFixture(t)
+	for i := range keys {
+		f.put(fmt.Sprintf("k%02d", i), fmt.Sprint(i))
+	}
+	const none, ascend, descend = pb.RangeRequest_NONE, pb.RangeRequest_ASCEND, pb.RangeRequest_DESCEND
+	for _, c := range []struct {
+		req         *pb.RangeRequest
+		loaded, got int
+	}{
+		{&pb.RangeRequest{}, keys, keys},
+		{&pb.RangeRequest{Limit: 1}, 2, 1},
+		{&pb.RangeRequest{Limit: 3}, 4, 3},
+		{&pb.RangeRequest{Limit: keys}, keys, keys},
+		{&pb.RangeRequest{Limit: math.MaxInt32}, keys, keys},
+		{&pb.RangeRequest{Limit: math.MaxInt64}, keys, keys},
+		{&pb.RangeRequest{Limit: 3, SortTarget: pb.RangeRequest_VALUE, SortOrder: none}, 4, 3},
+		{&pb.RangeRequest{Limit: 3, SortOrder: ascend}, 4, 3},
+		{&pb.RangeRequest{Limit: 3, SortOrder: descend}, keys, 3},
+		{&pb.RangeRequest{Limit: 3, SortTarget: pb.RangeRequest_VALUE, SortOrder: ascend}, keys, 3},
+		{&pb.RangeRequest{Limit: 3, MinModRevision: 1}, keys, 3},
+	} {
+		c.req.Key, c.req.RangeEnd = []byte("k"), []byte("l")
+		rd := f.s.reader()
+		count := &counted{getter: rd.data}
+		rd.data = count
+		resp, err := rd.rangeKeys(c.req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count.pairs != c.loaded || len(resp.Kvs) != c.got || resp.More != (c.got < keys) || resp.Count != keys {
+			t.Errorf("%v: %d pairs loaded, want %d; answer of %d, more %v, count %d", c.req, count.pairs, c.loaded,
+				len(resp.Kvs), resp.More, resp.Count)
+		}
 	}
 }
 
@@ -163,6 +217,92 @@ func (f *fixture) summed(rev, from int64) CompactHash {
 	f.compact(rev)
 	f.settle(3)
 	return CompactHash{Rev: rev, From: from, Sum: sum}
+}
+
+// TestHashesByTheRule: of a few keys with any short history, compacted anywhere, the hash at each later revision is the
+// sum of the records that etcd's rule names, while the compaction goes on and after it.
+func TestHashesByTheRule(t *testing.T) {
+	for _, keys := range []string{"a", "ab", "abac"} {
+		for history := range 1 << 4 {
+			for compacted := int64(1); compacted <= 5; compacted++ {
+				f := newFixture(t)
+				f.shortHistory(keys, history)
+				all := f.records()
+				f.compact(compacted)
+				check := func(when string, from int64) {
+					for rev := from; rev <= 5; rev++ {
+						want := hashByTheRule(all, compacted, rev)
+						if sum, _, _, err := f.s.HashKV(rev); sum != want || err != nil {
+							t.Errorf("keys %s, history %b, compacted at %d, at %d, %s: %08x, %v, by the rule %08x",
+								keys, history, compacted, rev, when, sum, err, want)
+						}
+					}
+				}
+				check("at first", compacted)
+				f.settle(3)
+				check("at last", compacted+1) // at its own revision it has left the hash from before it
+			}
+		}
+	}
+}
+
+// stored is a record of the key bucket.
+type stored struct {
+	rev  Revision
+	dead bool
+	key  string // whose history it belongs to
+	k, v []byte
+}
+
+func (f *fixture) records() (all []stored) {
+	f.b.Range(backend.Key, nil, nil, 0, func(k, v []byte) bool {
+		rev, dead, err := ParseRevision(k)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		pair, err := parseKeyValue(v)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		all = append(all, stored{rev, dead, string(pair.key), bytes.Clone(k), bytes.Clone(v)})
+		return true
+	})
+	return all
+}
+
+// hashByTheRule sums records of a whole history that was compacted: of the revisions up to that of the compaction the
+// ones that are living pairs at rev or, if nothing lives there, at the compaction; and all that is newer, up to rev.
+func hashByTheRule(all []stored, compacted, rev int64) uint32 {
+	kept := living(all, rev)
+	if len(kept) == 0 {
+		kept = living(all, compacted)
+	}
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	sum.Write([]byte("key"))
+	for _, r := range all {
+		if r.rev.Main <= rev && (r.rev.Main > compacted || kept[r.rev]) {
+			sum.Write(r.k)
+			sum.Write(r.v)
+		}
+	}
+	return sum.Sum32()
+}
+
+// living are the revisions of the pairs that exist at rev.
+func living(all []stored, rev int64) map[Revision]bool {
+	last := map[string]stored{}
+	for _, r := range all {
+		if r.rev.Main <= rev {
+			last[r.key] = r
+		}
+	}
+	pairs := map[Revision]bool{}
+	for _, r := range last {
+		if !r.dead {
+			pairs[r.rev] = true
+		}
+	}
+	return pairs
 }
 
 // TestPutWithoutLeases: where there are no leases none can be had.
