@@ -81,6 +81,10 @@ func TestStepsWithin(t *testing.T) {
 		{vfs.OpRemove, next, NoStep},
 		{vfs.OpSyncDir, l.WAL, SegmentDirSync},
 		{vfs.OpRead, segment, NoStep},
+		// another database, which is none yet
+		{vfs.OpSyncData, l.Image(7), NoStep},
+		{vfs.OpSyncData, l.received(1), NoStep},
+		{vfs.OpSyncData, l.copy(), NoStep},
 		// what is beside the directories, not in them, with a name that begins as theirs do, or deeper down
 		{vfs.OpSyncData, l.Snap + "-" + database, NoStep},
 		{vfs.OpSyncData, l.Snap + "/old/" + database, NoStep},

@@ -121,6 +121,7 @@ func TestReceiptTells(t *testing.T) {
 		{"a step at least", 64, []int{1, 1, 1, 1, 1, 1, 1}, "[0 2 4 6]"},
 		{"a longer step", 96, []int{1, 1, 1, 1, 2}, "[0 3 6]"},
 		{"its end", 67, []int{65, 1, 1}, "[0 65 67]"},
+		{"its end, before a step is full", 99, []int{97, 1, 1}, "[0 97 99]"},
 		{"more than was said", 5, []int{3, 3, 3}, "[0 3 6 9]"},
 		{"nobody knows how much", 0, []int{3 * mega, mega - 1, 1, mega, 3 * mega}, fmt.Sprint([]int{0, 4 * mega, 8 * mega})},
 	} {
