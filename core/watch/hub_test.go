@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -443,6 +444,30 @@ func TestWatchersOfAStreamTakeTurns(t *testing.T) {
 	first := slices.Sorted(slices.Values(turns[:watchers]))
 	if len(slices.Compact(first)) != watchers {
 		t.Errorf("of %d watchers these came first: %v", watchers, turns[:watchers])
+	}
+}
+
+// TestWhoGotNothingKeepsItsPlace: only a watcher that got a response goes behind those that wait.
+func TestWhoGotNothingKeepsItsPlace(t *testing.T) {
+	w := newWorld(Config{Scans: 1, ScanRevisions: 1, RecentRevisions: 1})
+	w.open(1)
+	for i := range 9 {
+		w.write(false, op{string("abc"[i%3]), fmt.Sprint(i)})
+	}
+	w.publish(9)
+	for _, key := range []string{"a", "b", "c"} {
+		w.create(1, &pb.WatchCreateRequest{Key: []byte(key), StartRevision: 2})
+	}
+	for _, want := range []string{"b c a", "c a b", "a b c", "b c a"} {
+		w.drain()
+		w.hub.Scanned(w.now, w.scan(0))
+		var line []string
+		for x := w.hub.streams[1].behind.head; x != nil; x = x.after {
+			line = append(line, x.key)
+		}
+		if got := strings.Join(line, " "); got != want {
+			t.Errorf("in line: %s, want %s", got, want)
+		}
 	}
 }
 
