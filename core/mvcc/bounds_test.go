@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"vitrine/core/backend"
@@ -64,6 +65,55 @@ func TestExceeds(t *testing.T) {
 		for n := range 6 {
 			if got := f.s.Exceeds([]byte(c.key), []byte(c.end), n); got != (c.keys > n) {
 				t.Errorf("%q to %q has %d keys, more than %d: %v", c.key, c.end, c.keys, n, got)
+			}
+		}
+	}
+}
+
+// TestEndsOfRanges: one zero byte as the end means all keys from the first on; an end that only begins with one is an
+// end like any other.
+func TestEndsOfRanges(t *testing.T) {
+	for _, c := range []struct{ key, end, want string }{
+		{"\x00", "\x00", "\x00 \x00a \x00\xff b"},
+		{"b", "\x00", "b"},
+		{"\x00", "\x00\x00", "\x00"},
+		{"\x00", "\x00b", "\x00 \x00a"},
+		{"\x00a", "\x00\xff", "\x00a"},
+		{"b", "\x00b", ""},
+		{"\x00", "b", "\x00 \x00a \x00\xff"},
+	} {
+		f := newFixture(t)
+		for _, k := range []string{"\x00", "\x00a", "\x00\xff", "b"} {
+			f.put(k, "v")
+		}
+		keys := func(kvs []*pb.KeyValue) string {
+			var all []string
+			for _, kv := range kvs {
+				all = append(all, string(kv.Key))
+			}
+			return strings.Join(all, " ")
+		}
+		req := &pb.RangeRequest{Key: []byte(c.key), RangeEnd: []byte(c.end)}
+		whole, err := f.s.Range(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Limit = 9
+		part, err := f.s.RangePart(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var gone []*pb.KeyValue
+		if change := f.del(c.key, c.end); change != nil {
+			for _, e := range change.Events {
+				gone = append(gone, e.Kv)
+			}
+		}
+		for what, got := range map[string]string{
+			"range": keys(whole.Kvs), "part": keys(part.Kvs), "delete": keys(gone),
+		} {
+			if got != c.want {
+				t.Errorf("%s from %q to %q: %q, want %q", what, c.key, c.end, got, c.want)
 			}
 		}
 	}
