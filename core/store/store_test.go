@@ -114,6 +114,19 @@ func TestOverQuota(t *testing.T) {
 	}
 }
 
+// TestQuotaIsNotReached: what would fill the quota to its last byte has no space.
+func TestQuotaIsNotReached(t *testing.T) {
+	m := newMachine(t, backend.NewMem())
+	put := &pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("k")}}
+	needed := m.Backend.Store().Size() + int64(cost(put))
+	for quota, want := range map[int64]bool{needed - 1: false, needed: false, needed + 1: true} {
+		m.cfg.QuotaBytes = quota
+		if m.HasSpace(put) != want {
+			t.Errorf("of %d bytes %d are needed: there is space %v", quota, needed, !want)
+		}
+	}
+}
+
 // TestReadScanHash: what the store answers without the log.
 func TestReadScanHash(t *testing.T) {
 	m := newMachine(t, backend.NewMem())
@@ -225,19 +238,20 @@ func TestTrace(t *testing.T) {
 	j.add(raftpb.EntryNormal, nil)
 	j.request(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte("k")}})
 	j.request(&pb.InternalRaftRequest{DeleteRange: &pb.DeleteRangeRequest{Key: []byte("k")}})
+	j.conf(raftpb.ConfChangeAddNode, 1, memberOf(1, "http://a").Bootstrap())
 	s.Apply(ApplyContext{Proposer: func(id uint64) bool { return id == 3 }}, j.entries)
 	applied := 0
 	for i, l := range rec.lines {
 		if strings.HasPrefix(l, "entry-applied") {
 			applied++
-			want := fmt.Sprintf("entry-applied index %d rev %d request %d a %d ", applied, applied, []int{0, 2, 3}[applied-1],
-				trace.HashData(j.entries[applied-1].Data))
+			want := fmt.Sprintf("entry-applied index %d rev %d request %d a %d ", applied, min(applied, 3),
+				[]int{0, 2, 3, 4}[applied-1], trace.HashData(j.entries[applied-1].Data))
 			if l != want {
 				t.Errorf("event %d: %s, want %s", i, l, want)
 			}
 		}
 	}
-	if applied != 3 {
+	if applied != 4 {
 		t.Errorf("%d applied:\n%s", applied, strings.Join(rec.lines, "\n"))
 	}
 }
