@@ -133,6 +133,8 @@ func TestReplayOnAPhone(t *testing.T) {
 	b.shot("replay-phone")
 	b.do(`vitrine.dispatch({ cmd: 'speed', value: 5 })`)
 	b.until("the violation", `s.violation`)
+	b.until("what went wrong, where the headline is hidden", `((e) => e.checkVisibility() && e.textContent ===
+		document.getElementById('title-text').textContent)(document.getElementById('show-wrong'))`)
 	b.click(`#sheet-tabs [data-sheet="feed"]`)
 	b.shot("replay-phone-over")
 	b.click("#gallery")

@@ -261,6 +261,9 @@ function strip(f) {
   if (r.correct) said = t(r.over ? 'replay.survived' : 'replay.correct', { rule });
   else if (r.violated) said = t(r.over ? 'replay.broke' : 'replay.willBreak', { rule });
   text($('show-state'), said);
+  // Where the card stands in the place of the headline it says what went wrong, too.
+  const wrong = `rule.I${r.violated}.wrong`;
+  text($('show-wrong'), r.over && !r.correct && has(wrong) ? t(wrong) : '');
   box.classList.toggle('bad', r.over && !r.correct);
   box.classList.toggle('good', r.over && r.correct);
   const both = r.mutant !== undefined || r.correct;
