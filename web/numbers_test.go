@@ -55,6 +55,10 @@ func TestNumbersOnAPhone(t *testing.T) {
 	b.click("#numbers")
 	b.until("the table", cell("选出的领导者", 2)+` === '1'`)
 	b.shot("numbers-phone")
+	if !eval[bool](b, `((over, bar) => over > bar)(...['.over', '.bar'].map((s) =>
+		Number(getComputedStyle(document.querySelector(s)).zIndex)))`) {
+		t.Error("the clock lies on the table")
+	}
 	out := eval[string](b, `[...document.querySelectorAll('#menu, #numbers-table, #numbers-table td')].filter((e) =>
 		e.getBoundingClientRect().right > innerWidth || e.getBoundingClientRect().left < 0)
 		.map((e) => e.outerHTML).join()`)
