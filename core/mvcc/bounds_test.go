@@ -119,6 +119,86 @@ func TestEndsOfRanges(t *testing.T) {
 	}
 }
 
+// TestOneKeyCounted: of one key, as of many, nothing comes but what was asked for.
+func TestOneKeyCounted(t *testing.T) {
+	f := newFixture(t)
+	f.put("k", "v")
+	for _, c := range []struct {
+		name string
+		req  *pb.RangeRequest
+		want string
+	}{
+		{"the pair", &pb.RangeRequest{}, "k=v"},
+		{"the key", &pb.RangeRequest{KeysOnly: true}, "k="},
+		{"the count", &pb.RangeRequest{CountOnly: true}, ""},
+		{"the count, and the key", &pb.RangeRequest{CountOnly: true, KeysOnly: true}, ""},
+	} {
+		for _, end := range []string{"", "l"} {
+			c.req.Key, c.req.RangeEnd = []byte("k"), []byte(end)
+			resp, err := f.s.Range(c.req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, kv := range resp.Kvs {
+				got += fmt.Sprintf("%s=%s", kv.Key, kv.Value)
+			}
+			if got != c.want || resp.Count != 1 {
+				t.Errorf("%s, to %q: %q, count %d, want %q", c.name, end, got, resp.Count, c.want)
+			}
+		}
+	}
+}
+
+// TestTiesStayInKeyOrder: pairs that are equal in what is sorted by, if they are few, stay in the order of their keys,
+// and so do all where nobody knows by what to sort.
+func TestTiesStayInKeyOrder(t *testing.T) {
+	f := newFixture(t)
+	f.entry(func(w *Writer) {
+		for _, key := range []string{"a", "b", "c"} {
+			if _, err := w.Put(&pb.PutRequest{Key: []byte(key), Value: []byte("same")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	for _, target := range []pb.RangeRequest_SortTarget{
+		pb.RangeRequest_VERSION, pb.RangeRequest_CREATE, pb.RangeRequest_MOD, pb.RangeRequest_VALUE, 9,
+	} {
+		for _, order := range []pb.RangeRequest_SortOrder{pb.RangeRequest_ASCEND, pb.RangeRequest_DESCEND} {
+			resp, err := f.s.Range(&pb.RangeRequest{
+				Key: []byte("a"), RangeEnd: []byte("d"), SortTarget: target, SortOrder: order,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, kv := range resp.Kvs {
+				got += string(kv.Key)
+			}
+			if got != "abc" {
+				t.Errorf("by %v, %v: %s", target, order, got)
+			}
+		}
+	}
+}
+
+// TestUnknownComparisons: what is compared by a target that nobody knows counts as equal, and a result that nobody
+// knows holds, as in etcd.
+func TestUnknownComparisons(t *testing.T) {
+	f := newFixture(t)
+	f.put("k", "v")
+	for _, key := range []string{"k", "none"} {
+		for c, want := range map[pb.Compare_CompareResult]bool{
+			pb.Compare_EQUAL: true, pb.Compare_NOT_EQUAL: false, pb.Compare_LESS: false, pb.Compare_GREATER: false, 9: true,
+		} {
+			resp, err := f.s.Txn(&pb.TxnRequest{Compare: []*pb.Compare{{Key: []byte(key), Target: 9, Result: c}}})
+			if err != nil || resp.Succeeded != want {
+				t.Errorf("%s, result %v: %v, %v, want %v", key, c, resp.GetSucceeded(), err, want)
+			}
+		}
+	}
+}
+
 // TestFilters: each of the four bounds by itself, for one key and for a range.
 func TestFilters(t *testing.T) {
 	f := newFixture(t)
@@ -306,6 +386,25 @@ func TestFirstDamage(t *testing.T) {
 	one, several := open(2, 3), open(2, 3, 4)
 	if one == nil || several == nil || one.Error() != several.Error() {
 		t.Errorf("%v; and with more behind it %v", one, several)
+	}
+}
+
+// TestScanWithoutPrevious: a pair before the change comes with an event only if it was asked for.
+func TestScanWithoutPrevious(t *testing.T) {
+	f := newFixture(t)
+	f.put("k", "1")
+	f.put("k", "2")
+	f.del("k", "")
+	for _, prev := range []bool{false, true} {
+		changes, _, err := f.s.Scan(3, 4, 0, prev)
+		if err != nil || len(changes) != 2 {
+			t.Fatal(changes, err)
+		}
+		for _, c := range changes {
+			if e := c.Events[0]; e.HasPrev != prev || (e.Prev != nil) != prev {
+				t.Errorf("asked for %v, at %d: %v, %v", prev, c.Rev, e.HasPrev, e.Prev)
+			}
+		}
 	}
 }
 

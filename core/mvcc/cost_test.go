@@ -208,6 +208,30 @@ func (f *fixture) shortHistory(keys string, bits int) {
 	}
 }
 
+// TestHashesOfNothing: where no record has been written a compaction keeps nothing, and no tombstones either.
+func TestHashesOfNothing(t *testing.T) {
+	f := newFixture(t)
+	want := []CompactHash{f.summed(0, -1), f.summed(1, 0)}
+	if got := f.s.CompactHashes(); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestHashesAreForgotten: of many compactions the last ones are remembered.
+func TestHashesAreForgotten(t *testing.T) {
+	f := newFixture(t)
+	var all []CompactHash
+	from := int64(-1)
+	for rev := int64(1); rev <= hashesKept+3; rev++ {
+		f.put("k", fmt.Sprint(rev))
+		all = append(all, f.summed(rev, from))
+		from = rev
+		if want := all[max(0, len(all)-hashesKept):]; !slices.Equal(f.s.CompactHashes(), want) {
+			t.Errorf("after %d: %+v, want %+v", len(all), f.s.CompactHashes(), want)
+		}
+	}
+}
+
 // summed compacts at rev, and returns what the hash there was before.
 func (f *fixture) summed(rev, from int64) CompactHash {
 	sum, _, _, err := f.s.HashKV(rev)

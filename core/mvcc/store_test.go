@@ -180,6 +180,11 @@ func TestOpenWhatEtcdLeaves(t *testing.T) {
 		t.Fatal(s.Keys(), s.Revision(), err)
 	}
 
+	// A compaction of etcd before 3.5.16 deletes a tombstone at its revision, too, and that may have been the newest.
+	if s, err = open(7, at(5), kv(5, 5, 1)); err != nil || s.Revision() != 7 || s.CompactRevision() != 7 {
+		t.Fatal(s.Revision(), s.CompactRevision(), err)
+	}
+
 	// Damage is an error that says where.
 	sub := func(main, sub int64) []byte { return AppendRevision(nil, Revision{Main: main, Sub: sub}) }
 	for want, records := range map[string][]any{

@@ -103,3 +103,24 @@ func TestConcurrentReads(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+// TestViewsKnowTheirRevisions, as they were when each was opened.
+func TestViewsKnowTheirRevisions(t *testing.T) {
+	f := newFixture(t)
+	first := f.s.View()
+	f.put("k", "1")
+	f.put("k", "2")
+	f.compact(2)
+	second := f.s.View()
+	f.put("k", "3")
+	f.compact(4)
+	for _, c := range []struct {
+		v              *View
+		rev, compacted int64
+	}{{first, 1, -1}, {second, 3, 2}} {
+		if c.v.Revision() != c.rev || c.v.CompactRevision() != c.compacted {
+			t.Errorf("at %d, compacted at %d, want %d and %d", c.v.Revision(), c.v.CompactRevision(), c.rev, c.compacted)
+		}
+		c.v.Close()
+	}
+}
