@@ -69,7 +69,7 @@ var ofCluster = []Info{
 		ID: ApplyBeforeCommit, Name: "apply-before-commit", Source: "raft thesis 3.5", Seeds: 20,
 		Story: "a leader tells its followers that what it sends them is committed",
 		Convicts: []int{invariant.LeaderCompleteness, invariant.StateMachineSafety, invariant.Monotonic,
-			invariant.AckedDurable, invariant.Linearizable},
+			invariant.AckedDurable, invariant.Linearizable, invariant.Corrupt},
 	},
 	{
 		ID: NoPreVote, Name: "no-prevote", Source: "raft thesis 9.6", Seeds: 20,

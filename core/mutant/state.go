@@ -102,7 +102,8 @@ var ofState = []Info{
 	},
 	{
 		ID: HistoryLingers, Name: "history-lingers", Source: "mutation of mvcc", Seeds: 50,
-		Story:    "writers still find the history of a key that compaction has removed, readers do not",
-		Convicts: []int{invariant.RevisionOrder, invariant.Compaction, invariant.Corrupt},
+		Story: "writers still find the history of a key that compaction has removed, readers do not",
+		Convicts: []int{invariant.RevisionOrder, invariant.Compaction, invariant.AtomicApply, invariant.Linearizable,
+			invariant.Corrupt, invariant.NoPanic},
 	},
 }
