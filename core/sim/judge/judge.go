@@ -120,21 +120,20 @@ func New(c *clock.Clock, stream *trace.Stream, o Options) *Judge {
 			j.violation.Since = min(j.violation.Since, int64(v.Now))
 		}
 	}
-	stream.Attach(j.checker)
-	stream.Attach(own{j.history})
 	j.tokens = newTokens(j)
 	j.fold.Follow(j.tokens)
-	stream.Attach(j.tokens)
+	stream.Attach(j)
 	return j
 }
 
-// own tells a history what members propose by themselves.
-type own struct{ history *history.History }
-
 // Emit implements trace.Sink.
-func (o own) Emit(e *trace.Event) {
-	if e.Kind == trace.CompactionDue || e.Kind == trace.LeaseExpired {
-		o.history.Own(e.B)
+func (j *Judge) Emit(e *trace.Event) {
+	j.checker.Emit(e)
+	switch e.Kind {
+	case trace.CompactionDue, trace.LeaseExpired: // what members propose by themselves
+		j.history.Own(e.B)
+	case trace.RequestProposed:
+		j.tokens.proposed(e)
 	}
 }
 

@@ -261,11 +261,8 @@ func (k *tokens) reads(id uint64, r *api.ReadReady, last uint64) {
 	}
 }
 
-// Emit implements trace.Sink: a request with a token is proposed.
-func (k *tokens) Emit(e *trace.Event) {
-	if e.Kind != trace.RequestProposed {
-		return
-	}
+// proposed: a request with a token goes to raft.
+func (k *tokens) proposed(e *trace.Event) {
 	if s := k.open[e.Request]; s != nil && s.member == e.Member {
 		if len(k.asked) >= maxProposals {
 			clear(k.asked)
