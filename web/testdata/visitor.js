@@ -95,10 +95,15 @@
     }));
   }
 
-  // aim brings one of them into view and says where it is and what it is in for.
-  function aim(i) {
-    const el = all(acting)[i],
-      at = el && place(el);
+  // aim brings one of them into view and says where it is, once it stays there, and what it is in for.
+  async function aim(i) {
+    const el = all(acting)[i];
+    let at = el && place(el);
+    for (let n = 0, before = null; at && n < 10 && (at.x !== before?.x || at.y !== before?.y); n++) {
+      before = at;
+      await new Promise((done) => setTimeout(done, 20));
+      at = place(el);
+    }
     if (!at) return null;
     return {
       ...at,
@@ -142,7 +147,7 @@
       all('input, select, [role="tab"], [aria-pressed], [aria-expanded]').map(shown),
       document.querySelector('#feed [aria-current="true"]')?.dataset.id, // it leads to what is shown already
       all('.pager button, .records tbody th, .pairs summary').map((el) => el.textContent), // which page is shown
-      all('#menu h2, #menu h3').map((el) => el.textContent), // what a card is about
+      all('#menu h2, #menu h3, #numbers-table th').map((el) => el.textContent), // what a card is about
       JSON.stringify(localStorage),
       all('*')
         .filter((el) => el.scrollTop || el.scrollLeft)
