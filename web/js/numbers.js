@@ -2,7 +2,7 @@
 
 import { act } from './app.js';
 import { byId } from './dom.js';
-import { element, stamp, text } from './format.js';
+import { able, element, stamp, text } from './format.js';
 import { t } from './i18n.js';
 import { closeMenu, show } from './menu.js';
 import { rows } from './tally.js';
@@ -18,6 +18,8 @@ export function openNumbers() {
   /** @type {HTMLElement[][]} */
   let cells = [],
     head = [];
+  const mark = element('button', { type: 'button', class: 'btn', id: 'numbers-mark' });
+  mark.addEventListener('click', () => mark.getAttribute('aria-disabled') !== 'true' && act({ cmd: 'mark' }));
   show(
     {
       wide: true,
@@ -27,11 +29,7 @@ export function openNumbers() {
         cells = rows.map(() => [element('td', {}), element('td', {})]);
         return [
           element('h2', {}, t('numbers.title')),
-          element(
-            'button',
-            { type: 'button', class: 'btn', id: 'numbers-mark', onclick: () => act({ cmd: 'mark' }) },
-            t('numbers.mark'),
-          ),
+          mark,
           element(
             'table',
             { id: 'numbers-table' },
@@ -48,6 +46,8 @@ export function openNumbers() {
         ];
       },
       update: ({ numbers: { was, now } }) => {
+        text(mark, t('numbers.mark'));
+        able(mark, now.over === 0 && t('numbers.fresh'));
         text(head[0], t('numbers.was'));
         text(head[1], t('numbers.now', { at: stamp(now.since) }));
         rows.forEach(([, say], i) => {
