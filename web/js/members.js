@@ -7,7 +7,7 @@ import { nextMember, notMore, pendingWords, quorumWords, refusal } from './conf.
 import { byId } from './dom.js';
 import { able, element, icon, name, paint, termColor, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
-import { show } from './menu.js';
+import { closeMenu, show } from './menu.js';
 import { said } from './said.js';
 
 let open = /** @type {HTMLElement} */ (null); // the button
@@ -49,8 +49,9 @@ function add(cmd) {
   else change({ cmd, id: nextMember(app.frame) });
 }
 
-// openMembers shows them, beside what was pressed.
+// openMembers shows them, beside what was pressed, or closes them.
 export function openMembers() {
+  if (byId('menu').querySelector('#add-learner') && closeMenu()) return;
   const at = open.getBoundingClientRect(),
     stage = document.body.getBoundingClientRect();
   let rows = /** @type {((f: Frame) => void)[]} */ ([]);
