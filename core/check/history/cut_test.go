@@ -160,12 +160,12 @@ func TestCutBetweenARefusalAndItsReturn(t *testing.T) {
 	next := &pb.RangeRequest{Key: []byte("a"), Revision: 3}
 	early := s.h.Invoke(2, 2, next)
 	_, refusal := s.do(next)
-	for now := trace.Instant(10); now < 200; now += 10 {
-		s.call(1, now, now+1, put("a", fmt.Sprint(now)))
-		if now == 20 {
+	for at := trace.Instant(10); at < 200; at += 10 {
+		s.call(1, at, at+1, put("a", fmt.Sprint(at)))
+		if at == 20 {
 			s.h.Return(early, 15, nil, refusal)
 		}
-		if err := s.h.Cut(now+2, 50, 2); err != nil {
+		if err := s.h.Cut(at+2, 50, 2); err != nil {
 			t.Fatal(err)
 		}
 	}
