@@ -69,15 +69,13 @@ func (b *Book) newPending() *pending {
 	return new(pending)
 }
 
-// reuse keeps an answered write for a request to come. Only what is in no list may be reused: a write leaves the queue
-// before its entry can be applied, but a change of the members stays in its own until it is dropped.
+// reuse keeps an answered request, which no list may hold any more, for one to come.
 func (b *Book) reuse(p *pending) {
 	invariant.Assert(p.stage == done, "api: a request is reused before it is answered")
-	if p.change || len(b.spare) >= limits.SpareRequests {
-		return
+	if len(b.spare) < limits.SpareRequests {
+		*p = pending{}
+		b.spare = append(b.spare, p)
 	}
-	*p = pending{}
-	b.spare = append(b.spare, p)
 }
 
 // deadlines is a heap: the request that ends first is at 0.

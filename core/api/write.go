@@ -152,8 +152,11 @@ func (b *Book) outcome(o *store.Outcome) {
 		}
 		return
 	}
+	taken := p.stage == proposed
 	b.answerWrite(p, o.Response)
-	b.reuse(p)
+	if taken && !p.change { // it is in no list: it has left the queue, and is none of the changes of the members
+		b.reuse(p)
+	}
 }
 
 func (b *Book) answerWrite(p *pending, response any) {
