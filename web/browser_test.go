@@ -180,8 +180,9 @@ func (b *browser) still(selector string) []float64 {
 				a.effect.getComputedTiming().endTime < 1000)) return null;
 		e.scrollIntoView({ block: 'nearest' });
 		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2,
-			hit = document.elementFromPoint(x, y);
-		return e === hit || e.contains(hit) ? [x, y] : null;
+			hit = document.elementFromPoint(x, y), was = globalThis.stood;
+		globalThis.stood = { e, x, y, looks: was?.e === e && was.x === x && was.y === y ? was.looks + 1 : 1 };
+		return (e === hit || e.contains(hit)) && globalThis.stood.looks > 2 ? [x, y] : null;
 	})()`, selector)))
 	if len(at) != 2 {
 		b.t.Fatalf("%s cannot be clicked: it is missing, disabled or covered by %s", selector,
@@ -195,14 +196,19 @@ func (b *browser) still(selector string) []float64 {
 }
 
 // middle of something on the stage, in pixels of the page. It is where the stage has drawn it last: so two frames are
-// waited for, unless the stage rests.
+// waited for, unless the stage rests, and until it has not moved for a while, unless it goes on moving.
 func (b *browser) middle(id string) (x, y float64) {
 	b.t.Helper()
 	p := eval[[]float64](b, fmt.Sprintf(`(async () => {
 		const frames = () => vitrine.frameStats().frames, drawn = frames() + 2;
 		for (const end = performance.now() + 600; performance.now() < end && frames() < drawn;)
 			await new Promise((done) => setTimeout(done, 10));
-		const r = vitrine.rectOf(%q);
+		let r = vitrine.rectOf(%[1]q);
+		for (let n = 0, was = null; n < 10 && !(was && was.x === r.x && was.y === r.y); n++) {
+			was = r;
+			await new Promise((done) => setTimeout(done, 50));
+			r = vitrine.rectOf(%[1]q);
+		}
 		return [r.x + r.width / 2, r.y + r.height / 2] })()`, id))
 	return p[0], p[1]
 }

@@ -20,6 +20,9 @@ func TestALinkToThisMoment(t *testing.T) {
 		vitrine.state().selected.member, vitrine.state().playing].join(' ')`
 	here := eval[string](b, run)
 	b.click("#gallery")
+	if !b.holds(`document.querySelector('#gallery-list li')`) { // they move what stands below them
+		t.Fatal("the gallery is empty")
+	}
 	b.click("#share")
 	if !b.holds(`location.hash.startsWith('#run=') && document.getElementById('toast').textContent.includes(
 		String(location.href.length))`) {
