@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/google/btree"
@@ -94,6 +95,12 @@ func (s *State) get(key string, rev int64) (kv *pb.KeyValue) {
 // scan calls fn with each pair that lives in the interval at revision rev, in
 // the order of keys.
 func (s *State) scan(in interval, rev int64, fn func(*pb.KeyValue)) {
+	if in.one() {
+		if kv := s.get(in.start, rev); kv != nil {
+			fn(kv)
+		}
+		return
+	}
 	for next := in.start; ; {
 		found, ok := record{}, false
 		s.records.AscendGreaterOrEqual(record{key: next, rev: math.MinInt64}, func(r record) bool {
@@ -160,10 +167,10 @@ func (s *State) write(r record) {
 	s.latest = append(s.latest[:len(s.latest):len(s.latest)], r)
 	s.records.ReplaceOrInsert(r)
 	s.note(uint64(r.rev), uint64(r.sub))
-	noteText(s, r.key)
+	s.noteText([]byte(r.key))
 	if r.kv != nil {
 		s.note(uint64(r.kv.Version), uint64(r.kv.Lease))
-		noteText(s, r.kv.Value)
+		s.noteText(r.kv.Value)
 	}
 }
 
@@ -175,16 +182,14 @@ func (s *State) note(words ...uint64) {
 	}
 }
 
-func noteText[T string | []byte](s *State, text T) {
+func (s *State) noteText(text []byte) {
 	s.note(uint64(len(text)))
-	word := uint64(0)
-	for i := range len(text) {
-		if word = word<<8 | uint64(text[i]); i%8 == 7 {
-			s.note(word)
-			word = 0
-		}
+	for ; len(text) >= 8; text = text[8:] {
+		s.note(binary.LittleEndian.Uint64(text))
 	}
-	s.note(word)
+	var last [8]byte
+	copy(last[:], text)
+	s.note(binary.LittleEndian.Uint64(last[:]))
 }
 
 // interval is a set of keys: [start, end), or everything from start on.
@@ -203,6 +208,12 @@ func intervalOf(key, end []byte) interval {
 		return interval{start: string(key), open: true}
 	}
 	return interval{start: string(key), end: string(end)}
+}
+
+// one reports whether no other key than its start can lie in it.
+func (in interval) one() bool {
+	n := len(in.start)
+	return !in.open && len(in.end) == n+1 && in.end[n] == 0 && in.end[:n] == in.start
 }
 
 func (in interval) contains(key string) bool {
