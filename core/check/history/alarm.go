@@ -29,7 +29,7 @@ func (h *History) alarmsAnswered(l *replayed) error {
 			continue
 		}
 		at := slices.IndexFunc(l.writes, func(w *written) bool {
-			return !w.claimed && w.response != nil && l.shows(w, o.request) && sameBody(o.response, w.response)
+			return !w.claimed && w.response != nil && l.shows(w, o) && sameBody(o.response, w.response)
 		})
 		if at < 0 {
 			return check.Violation{Number: invariant.Linearizable, Now: o.ret, Text: fmt.Sprintf(

@@ -2,7 +2,6 @@ package history
 
 import (
 	"fmt"
-	"slices"
 
 	"vitrine/core/check"
 	"vitrine/core/invariant"
@@ -12,32 +11,38 @@ import (
 // repeated looks for a write that is in the log more often than it was asked for.
 // It leaves alone what members write by themselves, and what none of the clients asked for whom the history knows.
 func (h *History) repeated(l *replayed) error {
-	unclaimed := func(w *written) bool { return !w.claimed && !w.own && w.acts() }
-	if !slices.ContainsFunc(l.writes, unclaimed) {
-		return nil
-	}
 	open := map[name]int{} // by request: operations that may be in the log and were not found there
 	for i := range h.ops {
 		switch o := &h.ops[i]; {
 		case o.outcome() == unknown:
-			open[l.name(o.request)]++
-		case o.write != nil:
-			open[l.nameOf(o.write)] += 0
+			open[l.nameOfOp(o)]++
 		case o.keptOut():
-			open[l.name(o.request)] += 0
+			open[l.nameOfOp(o)] += 0
 		}
 	}
+	var more []*written // than such operations
 	for _, w := range l.writes {
-		if !unclaimed(w) {
+		if w.claimed || w.own || !w.acts() {
 			continue
 		}
-		n := l.nameOf(w)
-		left, known := open[n]
-		switch {
-		case !known || h.forgot(n):
-		case left > 0:
+		switch n := l.nameOf(w); {
+		case n == 0 || h.forgot(n):
+		case open[n] > 0:
 			open[n]--
 		default:
+			more = append(more, w)
+		}
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	for i := range h.ops {
+		if w := h.ops[i].write; w != nil {
+			open[l.nameOf(w)] += 0
+		}
+	}
+	for _, w := range more {
+		if _, known := open[w.name]; known {
 			return check.Violation{Number: invariant.Linearizable,
 				Text: fmt.Sprintf("the log has %s at index %d once more than anybody asked for it", words(w.request), w.index)}
 		}
@@ -66,10 +71,10 @@ func (l *replayed) gives(c *candidate) bool {
 		return true // from before what is kept: nobody can say
 	case rev > l.rev():
 		return false
-	case readOnly(c.request):
+	case c.known.reads:
 		return l.explains(c.known, rev)
 	case c.write.acts():
-		return c.write.agrees(c)
+		return c.write.agrees(c.known)
 	}
 	return l.matchesNoOp(c, rev, func(*written) bool { return true })
 }

@@ -36,10 +36,6 @@ func (h *History) Cut(now trace.Instant, horizon time.Duration, most int) error 
 	if err := h.check(l); err != nil {
 		return err
 	}
-	for _, w := range h.watches {
-		reached, items, _ := w.follow(l)
-		w.from, w.items = reached, slices.Clone(w.items[items:])
-	}
 	h.watches = slices.DeleteFunc(h.watches, func(w *Watch) bool { return w.closed })
 	h.forget(l, at, at.now-trace.Instant(4*horizon))
 	return nil
@@ -61,7 +57,7 @@ func (h *History) forget(l *replayed, at mark, lost trace.Instant) {
 		o := h.ops[i]
 		gone := p.holds(&o)
 		if !gone && o.outcome() == unknown && o.call < lost {
-			h.lost[l.name(o.request)] = true
+			h.lost[l.nameOfOp(&o)] = true
 			gone = true
 		}
 		if gone {
@@ -94,14 +90,14 @@ func (p *past) holds(o *operation) bool {
 		if o.write.acts() {
 			return o.write.index <= p.at.index
 		}
-		return o.ret < p.at.now || placeOfResponse(o.request, o.response) <= p.place
+		return o.ret < p.at.now || o.place <= p.place
 	case refused:
 		// What it saw may lie before the mark if it was called before it, even if it returned after.
 		return o.call < p.at.now
 	case void:
 		return o.gone || o.answered || o.call < p.at.now
 	}
-	if n := p.name(o.request); o.call < p.at.now && p.done[n] > 0 {
+	if n := p.nameOfOp(o); o.call < p.at.now && p.done[n] > 0 {
 		p.done[n]--
 		return true
 	}

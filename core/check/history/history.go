@@ -18,13 +18,9 @@
 package history
 
 import (
-	"errors"
-	"fmt"
 	"math"
 
-	"vitrine/core/check"
 	"vitrine/core/check/fold"
-	"vitrine/core/invariant"
 	"vitrine/core/model"
 	"vitrine/core/pb"
 	"vitrine/core/trace"
@@ -57,7 +53,11 @@ type operation struct {
 	err       error
 	answered  bool
 	gone      bool // checked and forgotten
+	reads     bool // and cannot change anything
+	local     bool // it may be answered from a member's own state
 
+	place int64 // of its answer, see candidate
+	name  name  // 0 = not looked up yet
 	// What is known by the log, once it has been looked up.
 	write     *written // the request in the log that it is
 	explained int      // the era, from 1 on, in which the model gives this answer to a read
@@ -79,7 +79,8 @@ func New(log *fold.Fold) *History {
 // *pb.DeleteRangeRequest, *pb.TxnRequest, *pb.CompactionRequest or
 // *pb.AlarmRequest, which the history keeps. It returns the number of the operation.
 func (h *History) Invoke(client int, now trace.Instant, req any) (op int) {
-	h.ops = append(h.ops, operation{client: client, call: now, request: req})
+	h.ops = append(h.ops, operation{client: client, call: now, request: req, reads: readOnly(req),
+		local: serializable(req)})
 	return h.dropped + len(h.ops) - 1
 }
 
@@ -93,6 +94,7 @@ func (h *History) Return(op int, now trace.Instant, resp any, err error) {
 	}
 	if o := &h.ops[op-h.dropped]; !o.gone {
 		o.ret, o.response, o.err, o.answered = now, resp, err, true
+		h.known.place(o)
 	}
 }
 
@@ -116,12 +118,8 @@ func (h *History) check(l *replayed) error {
 		return err
 	}
 	for _, w := range h.watches {
-		if err := w.check(l); err != nil {
-			number := invariant.WatchReliable
-			if b := (*broken)(nil); errors.As(err, &b) {
-				number = b.number
-			}
-			return check.Violation{Number: number, Now: w.last, Text: fmt.Sprintf("client %d, %s: %v", w.client, w, err)}
+		if w.broken != nil {
+			return *w.broken
 		}
 	}
 	return nil
@@ -152,12 +150,12 @@ func (o *operation) outcome() outcome {
 			model.ErrInvalidToken:
 			return void // see the judge, who knows who asked
 		case model.ErrFutureRev, model.ErrCompacted:
-			if serializable(o.request) {
+			if o.local {
 				return void // so it was at that member
 			}
 		}
 		return refused
-	case readOnly(o.request):
+	case o.reads:
 		return void // a read that failed did nothing
 	}
 	return unknown

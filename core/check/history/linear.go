@@ -119,11 +119,11 @@ func (h *History) candidates(l *replayed) []*candidate {
 		case void:
 			continue
 		case succeeded:
-			if serializable(o.request) {
+			if o.local {
 				continue
 			}
-			c.place = placeOfResponse(o.request, o.response)
-			l.claim(&c)
+			l.claim(o)
+			c.place, c.write = o.place, o.write
 		case unknown:
 			c.ret = never
 		}
@@ -145,7 +145,7 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 	alike := map[name]int{}
 	for _, c := range candidates {
 		if c.outcome == unknown {
-			alike[l.name(c.request)]++
+			alike[l.nameOfOp(c.known)]++
 		}
 	}
 	if len(alike) == 0 && len(h.lost) == 0 {
@@ -153,21 +153,22 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 	}
 	byName := map[name][]*written{}
 	for _, w := range l.writes {
-		if w.claimed || w.own {
+		if w.claimed || w.own || w.err != nil {
 			continue
 		}
 		n := l.nameOf(w)
 		byName[n] = append(byName[n], w)
 		if h.forgot(n) { // it may be one that was forgotten
 			alike[n]++
-			candidates = append(candidates, &candidate{request: w.request, outcome: unknown, call: -never, ret: never, op: -1})
+			o := &operation{request: w.request, name: n}
+			candidates = append(candidates, &candidate{request: w.request, call: -never, ret: never, op: -1, known: o})
 		}
 	}
 	return slices.DeleteFunc(candidates, func(c *candidate) bool {
 		if c.outcome != unknown {
 			return false
 		}
-		n := l.name(c.request)
+		n := l.nameOfOp(c.known)
 		return !c.resolve(byName[n], alike[n])
 	})
 }
@@ -178,17 +179,35 @@ func (h *History) forgot(n name) bool {
 	return len(h.lost) > 0 && h.lost[n]
 }
 
-// claim marks the request in the log that the answered operation is.
-func (l *replayed) claim(c *candidate) {
-	if c.known.write == nil && !readOnly(c.request) {
-		for _, w := range l.after(c.place / 2) {
-			if !w.claimed && !w.own && w.err == nil && (c.place%2 == 0) == (w.after > w.before) && l.shows(w, c.request) {
-				w.claimed, c.known.write = true, w
-				break
-			}
+// place finds what the log has of an answered operation: who answered has applied it, so that it is mostly there, among
+// the last. What is not found now is looked for at the verdict.
+func (l *replayed) place(o *operation) {
+	if o.outcome() != succeeded {
+		return
+	}
+	o.place = placeOfResponse(o)
+	switch rev := o.place / 2; {
+	case !l.known() || rev < l.from || rev > l.rev():
+	case o.reads:
+		l.explainsIn(o, rev, l.era())
+	default:
+		if l.claim(o); o.write.acts() {
+			o.write.agrees(o)
 		}
 	}
-	c.write = c.known.write
+}
+
+// claim marks the request in the log that the answered operation is.
+func (l *replayed) claim(o *operation) {
+	if o.write != nil || o.reads {
+		return
+	}
+	for _, w := range l.after(o.place / 2) {
+		if !w.claimed && !w.own && w.err == nil && (o.place%2 == 0) == (w.after > w.before) && l.shows(w, o) {
+			w.claimed, o.write = true, w
+			return
+		}
+	}
 }
 
 // resolve finds an operation without an answer among its likes in the log, where
@@ -211,19 +230,19 @@ func (c *candidate) resolve(writes []*written, alike int) bool {
 }
 
 // placeOfResponse is where a response says that its request took place.
-func placeOfResponse(request, response any) int64 {
-	rev := pb.HeaderRevision(response)
+func placeOfResponse(o *operation) int64 {
+	rev := pb.HeaderRevision(o.response)
 	if rev == 0 {
 		return 0
 	}
 	wrote := false
-	switch r := response.(type) {
+	switch r := o.response.(type) {
 	case *pb.PutResponse:
 		wrote = true
 	case *pb.DeleteRangeResponse:
 		wrote = r.Deleted > 0
 	case *pb.TxnResponse:
-		wrote = !readOnly(request) && changed(r)
+		wrote = !o.reads && changed(r)
 	}
 	if wrote {
 		return 2 * rev
@@ -373,10 +392,10 @@ func (h *History) serializableReads(l *replayed) error {
 	}
 	for i := range h.ops {
 		o := &h.ops[i]
-		if o.explained > 0 || o.outcome() != succeeded || !serializable(o.request) {
+		if o.explained > 0 || !o.local || o.outcome() != succeeded {
 			continue
 		}
-		rev := pb.HeaderRevision(o.response)
+		rev := o.place / 2
 		if rev < l.start {
 			continue // from before what is kept: nobody can say
 		}

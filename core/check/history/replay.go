@@ -2,6 +2,7 @@ package history
 
 import (
 	"slices"
+	"sort"
 
 	"vitrine/core/check/fold"
 	"vitrine/core/model"
@@ -77,15 +78,13 @@ type change struct {
 	undone  bool // by a later change of the key at the same revision
 }
 
-// name stands for the kind and content of a request; 0 for what the history does not look up by its content.
+// name stands for the kind and content of a request that may write; 0 for what no operation of the history is.
 type name uint64
 
 // name names a request.
 func (l *replayed) name(request any) name {
 	var kind byte
 	switch request.(type) {
-	case *pb.RangeRequest:
-		kind = 'r'
 	case *pb.PutRequest:
 		kind = 'p'
 	case *pb.DeleteRangeRequest:
@@ -96,10 +95,6 @@ func (l *replayed) name(request any) name {
 		kind = 'c'
 	case *pb.AlarmRequest:
 		kind = 'a'
-	case *pb.LeaseGrantRequest:
-		kind = 'g'
-	case *pb.LeaseRevokeRequest:
-		kind = 'v'
 	default:
 		return 0
 	}
@@ -121,9 +116,17 @@ func (l *replayed) nameOf(w *written) name {
 	return w.name
 }
 
-// shows reports whether w is what a request asks for.
-func (l *replayed) shows(w *written, request any) bool {
-	switch a := request.(type) {
+// nameOfOp names the request of an operation.
+func (l *replayed) nameOfOp(o *operation) name {
+	if o.name == 0 {
+		o.name = l.name(o.request)
+	}
+	return o.name
+}
+
+// shows reports whether w is what an operation asks for.
+func (l *replayed) shows(w *written, o *operation) bool {
+	switch a := o.request.(type) {
 	case *pb.PutRequest:
 		b, ok := w.request.(*pb.PutRequest)
 		return ok && string(a.Key) == string(b.Key) && string(a.Value) == string(b.Value) && a.Lease == b.Lease &&
@@ -131,8 +134,11 @@ func (l *replayed) shows(w *written, request any) bool {
 	case *pb.DeleteRangeRequest:
 		b, ok := w.request.(*pb.DeleteRangeRequest)
 		return ok && string(a.Key) == string(b.Key) && string(a.RangeEnd) == string(b.RangeEnd) && a.PrevKv == b.PrevKv
+	case *pb.AlarmRequest:
+		b, ok := w.request.(*pb.AlarmRequest)
+		return ok && a.Action == b.Action && a.MemberID == b.MemberID && a.Alarm == b.Alarm
 	}
-	return l.name(request) == l.nameOf(w)
+	return l.nameOfOp(o) == l.nameOf(w)
 }
 
 // Before implements fold.Follower: of what a compaction removes a copy stays.
@@ -179,6 +185,14 @@ func (l *replayed) note(revision int64) {
 		})
 	})
 }
+
+// firstAt is the number of the first change at a revision or later, of all that the log has ever shown.
+func (l *replayed) firstAt(rev int64) int {
+	return l.forgotten() + sort.Search(len(l.changes), func(i int) bool { return l.changes[i].rev >= rev })
+}
+
+// forgotten is how many changes are not kept.
+func (l *replayed) forgotten() int { return l.noted - len(l.changes) }
 
 // era is the number of the era in which the log ends, from 1 on.
 func (l *replayed) era() int { return l.closed + len(l.eras) + 1 }

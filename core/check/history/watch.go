@@ -1,6 +1,7 @@
 package history
 
 import (
+	"errors"
 	"fmt"
 
 	"vitrine/core/check"
@@ -9,35 +10,25 @@ import (
 	"vitrine/core/trace"
 )
 
-// Watch is one watch of a client, through all the streams that carried it.
+// Watch is one watch of a client, through all the streams that carried it. What it gets is held to the log as it comes:
+// who sent it has applied what it tells, so that the log shows it. The history is told with its next verdict.
 type Watch struct {
 	client  int
 	request *pb.WatchCreateRequest
-	from    position // before items
-	items   []watchItem
-	last    trace.Instant
-	closed  bool
 	log     *replayed
 	events  int // that have come
-}
+	closed  bool
+	broken  *check.Violation // the first promise that was not kept
 
-// position is how far a watch has come.
-type position struct {
 	next int64 // first revision that may still come; 0 = not known yet
+	at   int   // first change that may still come, of all that the log has ever shown
 	seen int64 // revision of the last event, to keep order where the log is not known
+	open bool  // inside a fragmented response
+	gone int64 // what may have been compacted when it was sent
 
 	start  int64 // first revision that this stream was asked for, 0 = from now on
 	marked int64 // revision of its last bookmark
 	fresh  bool  // no event has come on it
-}
-
-// watchItem is one thing that happened to a watch: a stream began at start, or a
-// response came.
-type watchItem struct {
-	now      trace.Instant
-	start    int64
-	response *pb.WatchResponse // nil: a stream began
-	gone     int64             // what may have been compacted when it was sent
 }
 
 // Watch records that client watches. Call Opened whenever a stream begins to
@@ -52,24 +43,37 @@ func (h *History) Watch(client int, req *pb.WatchCreateRequest) *Watch {
 // 0 for "from now on". A client that resumes asks for the revision after the
 // last that it has seen.
 func (w *Watch) Opened(now trace.Instant, start int64) {
-	w.items = append(w.items, watchItem{now: now, start: start, gone: w.log.compacted()})
-	w.last = now
+	w.judge(now, func() error { return w.opened(start) })
 }
 
 // flood is by how much a watch may have got more events than there are changes: those of a revision come again when a
 // stream breaks in the middle of it.
 const flood = 1_000
 
-// Received records a response, which the watch keeps. That far more has come than there is to tell it says at once: a
-// flood may be more than there is room to keep.
+// Received records a response. That far more has come than there is to tell it says at once: a flood may be more than
+// there is room to keep.
 func (w *Watch) Received(now trace.Instant, r *pb.WatchResponse) error {
-	w.items = append(w.items, watchItem{now: now, response: r, gone: w.log.compacted()})
-	w.last = now
+	w.judge(now, func() error { return w.received(r) })
 	if w.events += len(r.Events); w.log.known() && w.events > w.log.noted+flood {
 		return check.Violation{Number: invariant.WatchUnique, Now: now, Text: fmt.Sprintf(
 			"client %d, %s: %d events came of %d changes", w.client, w, w.events, w.log.noted)}
 	}
 	return nil
+}
+
+// judge keeps the first promise that is broken.
+func (w *Watch) judge(now trace.Instant, holds func() error) {
+	if w.broken != nil {
+		return
+	}
+	w.gone = w.log.compacted()
+	if err := holds(); err != nil {
+		number := invariant.WatchReliable
+		if b := (*broken)(nil); errors.As(err, &b) {
+			number = b.number
+		}
+		w.broken = &check.Violation{Number: number, Now: now, Text: fmt.Sprintf("client %d, %s: %v", w.client, w, err)}
+	}
 }
 
 // Closed says that nothing more will come.
@@ -93,85 +97,61 @@ func breaks(number int, format string, args ...any) error {
 	return &broken{number, fmt.Sprintf(format, args...)}
 }
 
-// cursor follows a watch through the changes of the log.
-type cursor struct {
-	*Watch
-	position
-	log  *replayed
-	at   int  // the first change of the log at next or later
-	open bool // inside a fragmented response
-	gone int64
-}
-
 // blind reports whether the log before next is no longer kept.
-func (c *cursor) blind() bool {
-	start := c.log.start
-	return !c.log.known() || c.next == 0 || c.next <= start && start > 1
+func (w *Watch) blind() bool {
+	start := w.log.start
+	return !w.log.known() || w.next == 0 || w.next <= start && start > 1
 }
 
-// check holds everything the watch got to the changes of the log: ordered,
-// unique, reliable (no gap), atomic, resumable, bookmarkable.
-func (w *Watch) check(l *replayed) error {
-	_, _, err := w.follow(l)
-	return err
-}
-
-// follow returns how far the watch has come, and how many items that took; it
-// stops counting inside of fragments.
-func (w *Watch) follow(l *replayed) (reached position, items int, err error) {
-	c := &cursor{Watch: w, log: l}
-	c.skipTo(w.from.next)
-	c.position = w.from
-	reached = w.from
-	for i, item := range w.items {
-		c.gone = item.gone
-		switch r := item.response; {
-		case r == nil:
-			err = c.opened(item.start)
-		case r.Created && !r.Canceled:
-			if c.next == 0 {
-				c.skipTo(r.GetHeader().GetRevision() + 1)
-			}
-		case r.Canceled:
-			err = c.canceled(r)
-		case len(r.Events) == 0:
-			err = c.bookmark(r.GetHeader().GetRevision())
-		default:
-			err = c.events(r)
+// received holds a response to the changes of the log: ordered, unique, reliable
+// (no gap), atomic, resumable, bookmarkable.
+func (w *Watch) received(r *pb.WatchResponse) error {
+	switch {
+	case r.Created && !r.Canceled:
+		if w.next == 0 {
+			w.skipTo(r.GetHeader().GetRevision() + 1)
 		}
-		if err != nil {
-			return reached, items, err
-		}
-		if !c.open {
-			reached, items = c.position, i+1
-		}
+	case r.Canceled:
+		return w.canceled(r)
+	case len(r.Events) == 0:
+		return w.bookmark(r.GetHeader().GetRevision())
+	default:
+		return w.told(r)
 	}
-	return reached, items, nil
+	return nil
 }
 
-func (c *cursor) opened(start int64) error {
-	c.open, c.start, c.marked, c.fresh = false, start, 0, true
-	if start > 0 && c.next > 0 && start > c.next {
-		return breaks(invariant.WatchResumable, "resumed at %d, but nothing after %d had arrived", start, c.next-1)
+func (w *Watch) opened(start int64) error {
+	w.open, w.start, w.marked, w.fresh = false, start, 0, true
+	if start > 0 && w.next > 0 && start > w.next {
+		return breaks(invariant.WatchResumable, "resumed at %d, but nothing after %d had arrived", start, w.next-1)
 	}
-	c.next, c.at, c.seen = 0, 0, 0
+	w.next, w.seen = 0, 0
 	if start > 0 {
-		c.skipTo(start)
+		w.skipTo(start)
 	}
 	return nil
 }
 
 // skipTo expects nothing before rev any more.
-func (c *cursor) skipTo(rev int64) {
-	c.next = rev
-	for c.at < len(c.log.changes) && c.log.changes[c.at].rev < rev {
-		c.at++
-	}
+func (w *Watch) skipTo(rev int64) {
+	w.next, w.at = rev, w.log.firstAt(rev)
 }
 
-func (c *cursor) canceled(r *pb.WatchResponse) error {
-	next := c.next
-	c.next = 0
+// ahead are the changes of the log that may still come, so far.
+func (w *Watch) ahead() []change {
+	w.at = max(w.at, w.log.forgotten())
+	changes := w.log.changes[w.at-w.log.forgotten():]
+	for len(changes) > 0 && changes[0].rev < w.next { // which was not there yet when it was skipped to
+		changes = changes[1:]
+		w.at++
+	}
+	return changes
+}
+
+func (w *Watch) canceled(r *pb.WatchResponse) error {
+	next := w.next
+	w.next = 0
 	if r.CompactRevision > 0 && next >= r.CompactRevision {
 		return breaks(invariant.WatchResumable, "canceled because history before %d is gone, but it needed only %d",
 			r.CompactRevision, next)
@@ -180,19 +160,22 @@ func (c *cursor) canceled(r *pb.WatchResponse) error {
 }
 
 // wanted finds the next change that the watch is about; at stays before it.
-func (c *cursor) wanted() *change {
-	for ; c.at < len(c.log.changes); c.at++ {
-		if x := &c.log.changes[c.at]; c.matches(x) {
+func (w *Watch) wanted() *change {
+	changes := w.ahead()
+	for i := range changes {
+		if x := &changes[i]; w.matches(x) {
 			return x
 		}
+		w.at++
 	}
 	return nil
 }
 
 // owed is the next change that the watch must be told of by now.
-func (c *cursor) owed() *change {
-	for i := c.at; i < len(c.log.changes); i++ {
-		if x := &c.log.changes[i]; c.matches(x) && !c.mayLack(x) {
+func (w *Watch) owed() *change {
+	changes := w.ahead()
+	for i := range changes {
+		if x := &changes[i]; w.matches(x) && !w.mayLack(x) {
 			return x
 		}
 	}
@@ -201,19 +184,19 @@ func (c *cursor) owed() *change {
 
 // mayLack tells whether a watch may do without a change that the history may have
 // lost: of a revision that is compacted only the last change of each key stays.
-func (c *cursor) mayLack(x *change) bool {
-	return x.undone && x.rev <= c.gone
+func (w *Watch) mayLack(x *change) bool {
+	return x.undone && x.rev <= w.gone
 }
 
 // lacks reports whether of the changes of a key at one revision, from x on, not all
 // are among the events that follow: then the first ones are missing.
-func (c *cursor) lacks(x *change, events []*pb.Event) bool {
+func (w *Watch) lacks(x *change, events []*pb.Event) bool {
 	left := 0
-	for _, y := range c.log.changes[c.at:] {
+	for _, y := range w.ahead() {
 		if y.rev != x.rev {
 			break
 		}
-		if y.key == x.key && c.matches(&y) {
+		if y.key == x.key && w.matches(&y) {
 			left++
 		}
 	}
@@ -231,16 +214,16 @@ func tells(e *pb.Event, x *change) bool {
 		(e.Type == pb.Event_DELETE) == (x.kv == nil)
 }
 
-func (c *cursor) matches(x *change) bool { return c.wants(x.key, x.kv == nil) }
+func (w *Watch) matches(x *change) bool { return w.wants(x.key, x.kv == nil) }
 
 // wants tells whether an event of this kind and name was asked for.
-func (c *cursor) wants(name string, deleted bool) bool {
-	for _, f := range c.request.Filters {
+func (w *Watch) wants(name string, deleted bool) bool {
+	for _, f := range w.request.Filters {
 		if f == pb.WatchCreateRequest_NOPUT && !deleted || f == pb.WatchCreateRequest_NODELETE && deleted {
 			return false
 		}
 	}
-	key, end := string(c.request.Key), string(c.request.RangeEnd)
+	key, end := string(w.request.Key), string(w.request.RangeEnd)
 	if key == "" {
 		key = "\x00"
 	}
@@ -254,91 +237,91 @@ func (c *cursor) wants(name string, deleted bool) bool {
 }
 
 // bookmark: everything up to rev has been delivered.
-func (c *cursor) bookmark(rev int64) error {
-	if rev < c.start {
-		return breaks(invariant.WatchProgress, "promised to be at %d, but it begins at %d", rev, c.start)
+func (w *Watch) bookmark(rev int64) error {
+	if rev < w.start {
+		return breaks(invariant.WatchProgress, "promised to be at %d, but it begins at %d", rev, w.start)
 	}
-	if !c.blind() {
-		if x := c.owed(); x != nil && x.rev <= rev {
+	if !w.blind() {
+		if x := w.owed(); x != nil && x.rev <= rev {
 			return breaks(invariant.WatchBookmarkable, "promised to be at %d, but %q of revision %d had not come", rev, x.key,
 				x.rev)
 		}
 	}
-	c.marked = max(c.marked, rev)
-	if rev+1 > c.next {
-		c.skipTo(rev + 1)
+	w.marked = max(w.marked, rev)
+	if rev+1 > w.next {
+		w.skipTo(rev + 1)
 	}
 	return nil
 }
 
-func (c *cursor) events(r *pb.WatchResponse) error {
+func (w *Watch) told(r *pb.WatchResponse) error {
 	for i, e := range r.Events {
 		rev := e.GetKv().GetModRevision()
-		if rev < c.next {
-			return breaks(c.late(rev), "%q of revision %d came when %d was next", e.GetKv().GetKey(), rev, c.next)
+		if rev < w.next {
+			return breaks(w.late(rev), "%q of revision %d came when %d was next", e.GetKv().GetKey(), rev, w.next)
 		}
-		if rev < c.seen || rev == c.seen && i == 0 && !c.open {
-			return breaks(c.late(rev), "revision %d came after %d", rev, c.seen)
+		if rev < w.seen || rev == w.seen && i == 0 && !w.open {
+			return breaks(w.late(rev), "revision %d came after %d", rev, w.seen)
 		}
 		if header := r.GetHeader().GetRevision(); header < rev {
 			return breaks(invariant.WatchBookmarkable, "an event of revision %d under a header of %d", rev, header)
 		}
-		if !c.blind() {
-			if err := c.expect(r, i); err != nil {
+		if !w.blind() {
+			if err := w.expect(r, i); err != nil {
 				return err
 			}
 		}
-		c.seen, c.fresh = rev, false
+		w.seen, w.fresh = rev, false
 	}
-	if c.open = r.Fragment; c.open {
+	if w.open = r.Fragment; w.open {
 		return nil
 	}
-	if !c.blind() {
-		if x := c.owed(); x != nil && x.rev == c.seen {
+	if !w.blind() {
+		if x := w.owed(); x != nil && x.rev == w.seen {
 			return breaks(invariant.WatchAtomic, "revision %d was torn: %q is missing", x.rev, x.key)
 		}
 	}
-	c.skipTo(c.seen + 1)
+	w.skipTo(w.seen + 1)
 	return nil
 }
 
 // late says which promise an event breaks that is older than what may come.
-func (c *cursor) late(rev int64) int {
+func (w *Watch) late(rev int64) int {
 	switch {
-	case rev < c.start:
+	case rev < w.start:
 		return invariant.WatchFilter // nobody asked for it
-	case rev <= c.marked:
+	case rev <= w.marked:
 		return invariant.WatchBookmarkable
-	case rev < c.seen:
+	case rev < w.seen:
 		return invariant.WatchOrdered
 	}
 	return invariant.WatchUnique
 }
 
 // expect compares an event of a response with the next change of the log.
-func (c *cursor) expect(r *pb.WatchResponse, i int) error {
+func (w *Watch) expect(r *pb.WatchResponse, i int) error {
 	e := r.Events[i]
 	rev := e.GetKv().GetModRevision()
-	x := c.wanted()
-	for x != nil && c.mayLack(x) && (!tells(e, x) || !r.Fragment && c.lacks(x, r.Events[i:])) {
-		c.at++
-		x = c.wanted()
+	x := w.wanted()
+	for x != nil && w.mayLack(x) && (!tells(e, x) || !r.Fragment && w.lacks(x, r.Events[i:])) {
+		w.at++
+		x = w.wanted()
 	}
 	switch {
 	case x == nil:
 		return breaks(invariant.WatchReliable, "%q of revision %d is not in the log", e.GetKv().GetKey(), rev)
-	case x.rev < rev && c.fresh && c.start > 0:
+	case x.rev < rev && w.fresh && w.start > 0:
 		return breaks(invariant.WatchResumable, "%q of revision %d never came; the stream began with revision %d", x.key,
 			x.rev, rev)
 	case x.rev < rev:
 		return breaks(invariant.WatchReliable, "%q of revision %d never came; next was revision %d", x.key, x.rev, rev)
-	case !c.wants(string(e.GetKv().GetKey()), e.Type == pb.Event_DELETE):
+	case !w.wants(string(e.GetKv().GetKey()), e.Type == pb.Event_DELETE):
 		return breaks(invariant.WatchFilter, "%q of revision %d is nothing that was asked for", e.GetKv().GetKey(), rev)
 	case x.rev > rev || x.key != string(e.GetKv().GetKey()):
 		return breaks(invariant.WatchReliable, "got %q of revision %d where the log has %q of %d", e.GetKv().GetKey(), rev,
 			x.key, x.rev)
 	}
-	c.at++
+	w.at++
 	switch e.Type {
 	case pb.Event_PUT:
 		if x.kv == nil || !samePair(x.kv, e.Kv) {
@@ -349,18 +332,18 @@ func (c *cursor) expect(r *pb.WatchResponse, i int) error {
 			return breaks(invariant.WatchReliable, "delete of %q at revision %d differs from the log", x.key, rev)
 		}
 	}
-	return c.expectPrev(e, x)
+	return w.expectPrev(e, x)
 }
 
 // expectPrev: prev_kv is the pair before this revision; it may be missing only
 // when there was none or a compaction has taken it.
-func (c *cursor) expectPrev(e *pb.Event, x *change) error {
+func (w *Watch) expectPrev(e *pb.Event, x *change) error {
 	switch {
 	case e.PrevKv == nil:
-		if c.request.PrevKv && x.prev != nil && !x.created && c.gone < x.rev {
+		if w.request.PrevKv && x.prev != nil && !x.created && w.gone < x.rev {
 			return breaks(invariant.WatchFilter, "%q of revision %d came without its previous pair", x.key, x.rev)
 		}
-	case !c.request.PrevKv:
+	case !w.request.PrevKv:
 		return breaks(invariant.WatchFilter, "%q of revision %d came with a previous pair that nobody asked for", x.key,
 			x.rev)
 	case !samePair(e.PrevKv, x.prev):

@@ -72,7 +72,7 @@ func (l *replayed) orderOf(candidates []*candidate) (*order, error) {
 		case c.outcome == unknown:
 			lost = append(lost, c)
 		case c.write.acts():
-			if !c.write.agrees(c) {
+			if !c.write.agrees(c.known) {
 				return nil, unexplained(c)
 			}
 			c.write.placed = c
@@ -96,23 +96,23 @@ func (l *replayed) orderOf(candidates []*candidate) (*order, error) {
 func (w *written) acts() bool { return w != nil && (w.compacts || w.after > w.before) }
 
 // agrees tells whether the answer of the operation that claimed w is the model's.
-func (w *written) agrees(c *candidate) bool {
-	if !w.agreed && w.gave(c) {
+func (w *written) agrees(o *operation) bool {
+	if !w.agreed && w.gave(o) {
 		w.agreed, w.response = true, nil // the answer has served
 	}
 	return w.agreed
 }
 
 // gave reports whether the answer is what the model says to w.
-func (w *written) gave(c *candidate) bool {
-	return w.err == nil && (w.agreed && w == c.write || w.response != nil && sameResponse(c.response, w.response))
+func (w *written) gave(o *operation) bool {
+	return w.err == nil && (w.agreed && w == o.write || w.response != nil && sameResponse(o.response, w.response))
 }
 
 // matchesNoOp reports whether the log gives an answer to a request that changed nothing
 // at a revision. Whoever claimed it: of requests that are alike any may be the one.
 func (l *replayed) matchesNoOp(c *candidate, rev int64, where func(*written) bool) bool {
 	return slices.ContainsFunc(l.after(rev), func(w *written) bool {
-		return where(w) && !w.acts() && l.shows(w, c.request) && w.gave(c)
+		return where(w) && !w.acts() && l.shows(w, c.known) && w.gave(c.known)
 	})
 }
 
@@ -121,7 +121,7 @@ func (l *replayed) matchesNoOp(c *candidate, rev int64, where func(*written) boo
 // know, at any time.
 func (l *replayed) findLost(w *written, lost []*candidate) {
 	for _, c := range lost {
-		if c.write == nil && !w.own && l.name(c.request) == l.nameOf(w) {
+		if c.write == nil && !w.own && l.nameOfOp(c.known) == l.nameOf(w) {
 			c.write, w.placed = w, c
 			return
 		}
@@ -210,7 +210,7 @@ func (o *order) put(c *candidate, floor int) bool {
 // gives tells whether an operation gets its answer at a revision of an era.
 func (o *order) gives(c *candidate, rev int64, era int) bool {
 	if c.outcome == succeeded {
-		if readOnly(c.request) {
+		if c.known.reads {
 			return o.log.explainsIn(c.known, rev, era)
 		}
 		return o.log.matchesNoOp(c, rev, func(w *written) bool { return w.era == era })
