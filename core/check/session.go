@@ -13,7 +13,7 @@ type session struct {
 	at                   trace.Instant // when that came
 }
 
-// maxSessions bounds the connections that are remembered; the oldest go first.
+// maxSessions bounds the connections that are remembered; those that were long not asked about go first.
 const maxSessions = 256
 
 // heard handles RequestDone at a client: over one connection time does not go
@@ -36,9 +36,14 @@ func (c *Checker) heard(e *trace.Event) {
 
 func (c *Checker) session(client, member, life uint64) *session {
 	for i := len(c.sessions) - 1; i >= 0; i-- {
-		if s := &c.sessions[i]; s.client == client && s.member == member && s.life == life {
-			return s
+		if s := &c.sessions[i]; s.client != client || s.member != member || s.life != life {
+			continue
 		}
+		if i+1 < len(c.sessions) { // whoever is asked about is soon found among the last
+			c.sessions[i], c.sessions[i+1] = c.sessions[i+1], c.sessions[i]
+			i++
+		}
+		return &c.sessions[i]
 	}
 	if len(c.sessions) == maxSessions {
 		c.sessions = append(c.sessions[:0], c.sessions[maxSessions/4:]...)

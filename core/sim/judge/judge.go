@@ -89,6 +89,7 @@ type Judge struct {
 	history *history.History
 	turn    int // whose image is looked at next
 	uses    []limits.Use
+	buckets map[string]backend.Bucket
 	flows   map[uint64]flow // by member
 	spoiled map[uint64]bool // members, see Spoiled
 	tokens  *tokens
@@ -109,6 +110,10 @@ func New(c *clock.Clock, stream *trace.Stream, o Options) *Judge {
 		return j
 	}
 	j.fold, j.flows = fold.New(), map[uint64]flow{}
+	j.buckets = map[string]backend.Bucket{}
+	for _, b := range backend.Buckets() {
+		j.buckets[b.Name()] = b
+	}
 	j.checker = check.New(check.Options{KeepFor: o.KeepFor, KeepRevisions: o.KeepRevisions, NoPreVote: o.NoPreVote})
 	j.fold.Decode = o.Decode
 	j.history = history.New(j.fold)
@@ -391,7 +396,7 @@ func (j *Judge) Image(n Member) {
 	}
 	defer view.Close()
 	err = j.fold.Image(func(bucket string, fn func(key, value []byte) bool) {
-		if b, ok := bucketNamed(bucket); ok {
+		if b, ok := j.buckets[bucket]; ok {
 			view.Range(b, nil, nil, fn)
 		}
 	})
@@ -401,15 +406,6 @@ func (j *Judge) Image(n Member) {
 	case err != nil && !errors.Is(err, fold.ErrForgotten):
 		j.Broken(invariant.AtomicApply, "member %d: %v", n.ID(), err)
 	}
-}
-
-func bucketNamed(name string) (backend.Bucket, bool) {
-	for _, b := range backend.Buckets() {
-		if b.Name() == name {
-			return b, true
-		}
-	}
-	return 0, false
 }
 
 // forget tells the fold below which index no disk is any more.
