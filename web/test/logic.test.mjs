@@ -1,4 +1,4 @@
-// Unit tests of what the scripts decide without a page: node --test web/test
+// Unit tests of what the scripts decide without a page: node --test --test-force-exit web/test
 
 import assert from 'node:assert/strict';
 import test from 'node:test';

@@ -1,4 +1,4 @@
-// Unit tests of what needs no page: node --test web/test
+// Unit tests of what needs no page: node --test --test-force-exit web/test
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
