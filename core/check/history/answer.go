@@ -9,10 +9,10 @@ import (
 )
 
 func answerOf(c *candidate) any {
-	if c.err != nil {
-		return c.err
+	if c.known.err != nil {
+		return c.known.err
 	}
-	return c.response
+	return c.known.response
 }
 
 // words writes a request or answer for people, the same in every run.

@@ -56,8 +56,8 @@ func (l *replayed) contradicted(candidates []*candidate) error {
 	for _, c := range candidates {
 		if c.outcome == succeeded && !l.gives(c) {
 			return check.Violation{Number: invariant.Linearizable, Now: c.ret,
-				Text: fmt.Sprintf("the log does not give the answer to operation %d: %s -> %s", c.op, words(c.request),
-					words(c.response))}
+				Text: fmt.Sprintf("the log does not give the answer to operation %d: %s -> %s", c.op, words(c.known.request),
+					words(c.known.response))}
 		}
 	}
 	return nil
@@ -65,7 +65,7 @@ func (l *replayed) contradicted(candidates []*candidate) error {
 
 // gives tells whether the log gives an answer at its revision.
 func (l *replayed) gives(c *candidate) bool {
-	rev := pb.HeaderRevision(c.response)
+	rev := pb.HeaderRevision(c.known.response)
 	switch {
 	case rev < l.start:
 		return true // from before what is kept: nobody can say

@@ -24,15 +24,12 @@ import (
 
 // candidate is an operation as the search sees it.
 type candidate struct {
-	request   any
-	response  any
-	err       error
+	known     *operation // that it is
 	outcome   outcome
 	call, ret trace.Instant
 	op        int
-	known     *operation // that it is
-	write     *written   // what it is in the log, if that is known
-	gap       int        // see witness
+	write     *written // what it is in the log, if that is known
+	gap       int      // see witness
 	// Where it stands among revisions: 2r for what made revision r, 2r+1 for what
 	// saw it; 0 = not known.
 	place int64
@@ -98,14 +95,14 @@ func (c *candidate) step(s *model.State) (bool, *model.State) {
 		// Where others sent the same request it may be them whom the log shows.
 		return s.Revision() >= c.over, s
 	}
-	response, next, err := model.Apply(s, c.request)
+	response, next, err := model.Apply(s, c.known.request)
 	switch c.outcome {
 	case unknown:
 		return true, next // a refusal leaves the state alone
 	case refused:
-		return err != nil && err.Error() == c.err.Error(), s
+		return err != nil && err.Error() == c.known.err.Error(), s
 	}
-	return err == nil && sameResponse(response, c.response), next
+	return err == nil && sameResponse(response, c.known.response), next
 }
 
 // candidates are the operations that can tell something.
@@ -113,8 +110,7 @@ func (h *History) candidates(l *replayed) []*candidate {
 	all := make([]candidate, 0, len(h.ops))
 	for i := range h.ops {
 		o := &h.ops[i]
-		c := candidate{request: o.request, response: o.response, err: o.err, outcome: o.outcome(), call: o.call, ret: o.ret,
-			op: h.dropped + i, known: o}
+		c := candidate{known: o, outcome: o.outcome(), call: o.call, ret: o.ret, op: h.dropped + i}
 		switch c.outcome {
 		case void:
 			continue
@@ -161,7 +157,7 @@ func (h *History) resolve(l *replayed, candidates []*candidate) []*candidate {
 		if h.forgot(n) { // it may be one that was forgotten
 			alike[n]++
 			o := &operation{request: w.request, name: n}
-			candidates = append(candidates, &candidate{request: w.request, call: -never, ret: never, op: -1, known: o})
+			candidates = append(candidates, &candidate{known: o, call: -never, ret: never, op: -1})
 		}
 	}
 	return slices.DeleteFunc(candidates, func(c *candidate) bool {
@@ -214,7 +210,7 @@ func (l *replayed) claim(o *operation) {
 // it is one of so many. If it is not there it did not happen.
 func (c *candidate) resolve(writes []*written, alike int) bool {
 	for _, w := range writes {
-		_, compaction := c.request.(*pb.CompactionRequest)
+		_, compaction := c.known.request.(*pb.CompactionRequest)
 		switch {
 		case w.after > w.before:
 			c.at = append(c.at, w.after)
@@ -315,7 +311,7 @@ func onePerRevision(placed []*candidate) error {
 			placed[i-1].outcome == succeeded {
 			return check.Violation{Number: invariant.Linearizable, Now: c.ret,
 				Text: fmt.Sprintf("operations %d (%s) and %d (%s) were both told that they made revision %d",
-					placed[i-1].op, words(placed[i-1].request), c.op, words(c.request), c.place/2)}
+					placed[i-1].op, words(placed[i-1].known.request), c.op, words(c.known.request), c.place/2)}
 		}
 	}
 	return nil
@@ -330,12 +326,12 @@ func staleness(c *candidate, placed []*candidate) error {
 			}
 			return check.Violation{Number: invariant.Linearizable, Now: later, Text: fmt.Sprintf(
 				"operation %d (%s) is at revision %d and operation %d (%s) at %d, but in time they are the other way round",
-				c.op, words(c.request), c.place/2, other.op, words(other.request), other.place/2)}
+				c.op, words(c.known.request), c.place/2, other.op, words(other.known.request), other.place/2)}
 		}
 	}
 	return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf(
 		"operation %d (%s) is at revision %d, which was history before it was called or future when it returned", c.op,
-		words(c.request), c.place/2)}
+		words(c.known.request), c.place/2)}
 }
 
 // explain finds a short story for a history without an order: the shortest
@@ -355,7 +351,7 @@ func (h *History) explain(candidates []*candidate) error {
 	c := byReturn[min(lo, len(byReturn)-1)]
 	return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf(
 		"no order explains the answers up to operation %d of client %d: %s -> %s", c.op, h.ops[c.op-h.dropped].client,
-		words(c.request), words(answerOf(c)))}
+		words(c.known.request), words(answerOf(c)))}
 }
 
 // prefixHolds asks the question for what had returned by t; what was under way
@@ -368,7 +364,7 @@ func prefixHolds(candidates []*candidate, t trace.Instant) bool {
 		}
 		cut := *c
 		if c.ret > t {
-			if readOnly(c.request) || c.outcome == refused {
+			if c.known.reads || c.outcome == refused {
 				continue
 			}
 			cut.outcome, cut.ret = unknown, never

@@ -46,7 +46,7 @@ func (l *replayed) witness(candidates []*candidate) error {
 			continue
 		}
 		if c.outcome == refused {
-			if err := model.Validate(c.request, 0); err != nil && err.Error() == c.err.Error() {
+			if err := model.Validate(c.known.request, 0); err != nil && err.Error() == c.known.err.Error() {
 				continue // so it would be at any time
 			}
 		}
@@ -58,7 +58,7 @@ func (l *replayed) witness(candidates []*candidate) error {
 // unexplained is a candidate that the log has no place for.
 func unexplained(c *candidate) error {
 	return check.Violation{Number: invariant.Linearizable, Now: c.ret, Text: fmt.Sprintf(
-		"no order explains the answers up to operation %d: %s -> %s", c.op, words(c.request), words(answerOf(c)))}
+		"no order explains the answers up to operation %d: %s -> %s", c.op, words(c.known.request), words(answerOf(c)))}
 }
 
 // orderOf finds for each operation that is in the log its place there.
@@ -217,7 +217,7 @@ func (o *order) gives(c *candidate, rev int64, era int) bool {
 	}
 	s, _, _ := o.log.eraOf(era)
 	var err error
-	switch r := c.request.(type) {
+	switch r := c.known.request.(type) {
 	case *pb.CompactionRequest:
 		switch {
 		case r.Revision <= s.CompactRevision():
@@ -228,10 +228,10 @@ func (o *order) gives(c *candidate, rev int64, era int) bool {
 	case *pb.RangeRequest:
 		_, err = s.ReadAt(rev, r)
 	default:
-		if text := c.err.Error(); text == string(model.ErrLeaseNotFound) || text == string(model.ErrLeaseExist) {
+		if text := c.known.err.Error(); text == string(model.ErrLeaseNotFound) || text == string(model.ErrLeaseExist) {
 			return true // which leases there were nobody has kept
 		}
 		_, err = s.At(rev).Apply(r)
 	}
-	return err != nil && err.Error() == c.err.Error()
+	return err != nil && err.Error() == c.known.err.Error()
 }
