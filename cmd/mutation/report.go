@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // row counts the mutants of a package.
@@ -29,6 +30,7 @@ func (r *row) seen() int { return r.tried - r.explained }
 
 // report is the table and what stands below it.
 type report struct {
+	judges    []string // whose verdicts count
 	rows      []row
 	sum       row
 	survivors []survivor
@@ -46,7 +48,7 @@ type survivor struct {
 }
 
 func newReport(b *instrumented, sample []*mutant, known *results, notes explained) *report {
-	r := &report{notes: notes, sum: row{name: "all"}}
+	r := &report{judges: strings.Split(b.judges, ","), notes: notes, sum: row{name: "all"}}
 	names := map[string]bool{}
 	for _, m := range b.mutants {
 		names[m.key()] = true
@@ -85,8 +87,8 @@ func firstWord(s string) string {
 }
 
 func (r *report) count(line *row, b *instrumented, m *mutant, known *results) {
-	unit, ok1 := known.get(b, m, judgeUnit)
-	sim, ok2 := known.get(b, m, judgeSim)
+	unit, ok1 := r.verdict(b, m, judgeUnit, known)
+	sim, ok2 := r.verdict(b, m, judgeSim, known)
 	if !ok1 || !ok2 {
 		line.waiting++
 		return
@@ -111,7 +113,7 @@ func (r *report) count(line *row, b *instrumented, m *mutant, known *results) {
 		if explained {
 			r.wrong = append(r.wrong, m.key())
 		}
-		if !sim.Killed {
+		if !sim.Killed && slices.Contains(r.judges, judgeSim) {
 			r.missed = append(r.missed, s)
 		}
 	case explained:
@@ -120,6 +122,22 @@ func (r *report) count(line *row, b *instrumented, m *mutant, known *results) {
 		line.unexplained++
 		r.survivors = append(r.survivors, s)
 	}
+}
+
+// verdict is what a judge has said, nothing if nobody asked it; false if it has not said it yet.
+func (r *report) verdict(b *instrumented, m *mutant, judge string, known *results) (verdict, bool) {
+	if !slices.Contains(r.judges, judge) {
+		return verdict{}, true
+	}
+	return known.get(b, m, judge)
+}
+
+// of is how many mutants a judge was asked about, of so many.
+func (r *report) of(judge string, tried int) int {
+	if !slices.Contains(r.judges, judge) {
+		return 0
+	}
+	return tried
 }
 
 func (r *report) unexplainedShare() float64 {
@@ -150,14 +168,16 @@ func (r *report) print(out io.Writer, markdown bool) {
 	}
 	fmt.Fprintf(out, head, "package", "all", "tried", "tests", "sim", "either", "explained", "unexplained")
 	for _, w := range append(slices.Clone(r.rows), r.sum) {
-		fmt.Fprintf(out, line, w.name, w.all, w.tried, share(w.unit, w.tried), share(w.sim, w.tried),
-			share(w.either, w.tried), w.explained, w.unexplained)
+		fmt.Fprintf(out, line, w.name, w.all, w.tried, share(w.unit, r.of(judgeUnit, w.tried)),
+			share(w.sim, r.of(judgeSim, w.tried)), share(w.either, w.tried), w.explained, w.unexplained)
 	}
 	s := r.sum
-	fmt.Fprintf(out, "killed or explained: %s of %d tried; the simulator alone: %s of the %d that somebody can observe\n",
-		share(s.either+s.explained, s.tried), s.tried, share(s.sim, s.seen()), s.seen())
-	fmt.Fprintf(out, "not killed by the simulator: %d not reached, %d reached without a changed event, %d with\n",
-		s.tried-s.sim-s.simReached, s.simUnchanged, s.simReached-s.simUnchanged)
+	fmt.Fprintf(out, "killed or explained: %s of %d tried\n", share(s.either+s.explained, s.tried), s.tried)
+	if slices.Contains(r.judges, judgeSim) {
+		fmt.Fprintf(out, "killed by the simulator: %s of the %d that somebody can observe\n", share(s.sim, s.seen()), s.seen())
+		fmt.Fprintf(out, "not killed by the simulator: %d not reached, %d reached without a changed event, %d with\n",
+			s.tried-s.sim-s.simReached, s.simUnchanged, s.simReached-s.simUnchanged)
+	}
 	if s.waiting > 0 {
 		fmt.Fprintf(out, "%d of the sample are not judged yet; run again\n", s.waiting)
 	}

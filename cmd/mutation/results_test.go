@@ -81,7 +81,7 @@ func TestTheExplainedFile(t *testing.T) {
 
 // TestReport counts each kind of mutant once.
 func TestReport(t *testing.T) {
-	b := &instrumented{options: &options{packages: "wal"}, hashes: map[string]string{}}
+	b := &instrumented{options: &options{packages: "wal", judges: "unit,sim"}, hashes: map[string]string{}}
 	r := &results{of: map[[2]string]verdict{}}
 	put := func(change string, unit, sim verdict) {
 		m := &mutant{Package: "wal", Function: "f", Operator: opDrop, Change: change, Nth: 1}
@@ -126,6 +126,21 @@ func TestReport(t *testing.T) {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("the report lacks %q:\n%s", line, out.String())
 		}
+	}
+}
+
+// TestReportOfOneJudge counts what it has said, and says nothing of the other.
+func TestReportOfOneJudge(t *testing.T) {
+	m := &mutant{Package: "wal", Function: "f", Operator: opDrop, Change: "one", Nth: 1}
+	b := &instrumented{options: &options{packages: "wal", judges: judgeUnit}, hashes: map[string]string{}, mutants: []*mutant{m}}
+	known := &results{of: map[[2]string]verdict{
+		{m.key(), judgeUnit}: {Key: m.key(), Judge: judgeUnit, Basis: b.basis(m, judgeUnit), Reached: true, Killed: true},
+	}}
+	var out strings.Builder
+	newReport(b, b.mutants, known, explained{}).print(&out, true)
+	if got := out.String(); !strings.Contains(got, "| wal | 1 | 1 | 100 % | - | 100 % | 0 | 0 |") ||
+		strings.Contains(got, "simulator") || strings.Contains(got, "not judged") {
+		t.Errorf("it says\n%s", got)
 	}
 }
 
