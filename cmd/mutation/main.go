@@ -117,6 +117,11 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("unknown argument %q", f.Arg(0))
 	}
+	for judge := range strings.SplitSeq(o.judges, ",") {
+		if judge != judgeUnit && judge != judgeSim {
+			return nil, fmt.Errorf("-judges: there is no judge %q, only %s and %s", judge, judgeUnit, judgeSim)
+		}
+	}
 	return o, nil
 }
 
