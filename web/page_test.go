@@ -99,6 +99,18 @@ func TestCutByDraggingAndHeal(t *testing.T) {
 	b.until("the menu to follow", `document.getElementById('link-both').textContent.includes('heal')`)
 	b.click("#link-both")
 	b.until("a healed link", `s.links.every((l) => !l.cut)`)
+	// The sentences of the core arrive later than the language: the menu that was opened meanwhile stays.
+	eval[any](b, `(() => { const real = fetch; globalThis.fetch = (url, ...more) => String(url).includes('said.json') ?
+		new Promise((done) => (globalThis.arrive = () => { done(real(url, ...more)); return true; })) : real(url, ...more) })()`)
+	b.click("#lang")
+	b.until("another language, which closes the menu", `document.getElementById('menu').hidden`)
+	b.clickOn("link/2-5")
+	b.until("the menu of the link", `!document.getElementById('menu').hidden`)
+	eval[bool](b, "arrive()")
+	time.Sleep(200 * time.Millisecond)
+	if eval[bool](b, `document.getElementById('menu').hidden`) {
+		t.Error("words that arrived late have closed the menu")
+	}
 	b.keys(escape)
 	b.until("the menu closed", `document.getElementById('menu').hidden`)
 }

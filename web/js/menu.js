@@ -4,7 +4,7 @@ import { byId } from './dom.js';
 import { actionNames, actions, doTo, label, toggleLink, whyNot } from './actions.js';
 import { act, app, isCut, memberOf } from './app.js';
 import { able, element, keepFocus, name, text } from './format.js';
-import { onLanguage, t } from './i18n.js';
+import { language, onLanguage, t } from './i18n.js';
 
 const box = byId('menu');
 let open = null; // what draws it: {key(frame), fill(frame)}
@@ -15,9 +15,12 @@ let drawn = '',
 /** @param {Vitrine} vitrine */
 export function start(vitrine) {
   vitrine.subscribe((f) => open && draw(f));
+  let tongue = language();
   onLanguage(() => {
     drawn = '';
-    closeMenu();
+    if (language() !== tongue) closeMenu();
+    else if (open) draw(app.frame); // more of its words have arrived
+    tongue = language();
   });
 }
 
