@@ -1,6 +1,7 @@
 // Command bench compares the throughput of vitrine with etcd's: one member
 // each, or more, all running on this machine at the same time, loaded in turns,
-// many rounds, medians. Read the ratios, not the figures.
+// many rounds, medians: of each server's figures, and of the ratios of two rounds
+// that followed one another. Read the ratios, not the figures.
 //
 //	go run ./bench                              puts and linearizable gets
 //	go run ./bench -rounds 9 -clients 1 -load put
@@ -144,9 +145,19 @@ func report(out io.Writer, load string, servers []*server, results map[*server][
 	line(servers[1].name, second)
 	fmt.Fprintf(out, "%s\tratio", load)
 	for _, f := range fields {
-		fmt.Fprintf(out, "\t%.2fx", median(second, f)/median(first, f))
+		fmt.Fprintf(out, "\t%.2fx", medianRatio(second, first, f))
 	}
 	fmt.Fprintln(out, "\t")
+}
+
+// medianRatio is that of rounds that followed one another, so that a machine which changes its speed from minute to
+// minute weighs on both sides alike.
+func medianRatio(over, under []round, f func(round) float64) float64 {
+	var all []float64
+	for i, r := range over {
+		all = append(all, f(r)/f(under[i]))
+	}
+	return middle(all)
 }
 
 func median(rounds []round, f func(round) float64) float64 {
@@ -154,6 +165,10 @@ func median(rounds []round, f func(round) float64) float64 {
 	for _, r := range rounds {
 		all = append(all, f(r))
 	}
+	return middle(all)
+}
+
+func middle(all []float64) float64 {
 	slices.Sort(all)
 	if n := len(all); n%2 == 0 {
 		return (all[n/2-1] + all[n/2]) / 2
