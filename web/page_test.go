@@ -100,8 +100,10 @@ func TestCutByDraggingAndHeal(t *testing.T) {
 	b.click("#link-both")
 	b.until("a healed link", `s.links.every((l) => !l.cut)`)
 	// The sentences of the core arrive later than the language: the menu that was opened meanwhile stays.
-	eval[any](b, `(() => { const real = fetch; globalThis.fetch = (url, ...more) => String(url).includes('said.json') ?
-		new Promise((done) => (globalThis.arrive = () => { done(real(url, ...more)); return true; })) : real(url, ...more) })()`)
+	eval[any](b, `(() => {
+		const real = fetch;
+		globalThis.fetch = (url, ...more) => !String(url).includes('said.json') ? real(url, ...more) :
+			new Promise((done) => (globalThis.arrive = () => { done(real(url, ...more)); return true; })) })()`)
 	b.click("#lang")
 	b.until("another language, which closes the menu", `document.getElementById('menu').hidden`)
 	b.clickOn("link/2-5")

@@ -174,7 +174,8 @@ func (r *report) print(out io.Writer, markdown bool) {
 	s := r.sum
 	fmt.Fprintf(out, "killed or explained: %s of %d tried\n", share(s.either+s.explained, s.tried), s.tried)
 	if slices.Contains(r.judges, judgeSim) {
-		fmt.Fprintf(out, "killed by the simulator: %s of the %d that somebody can observe\n", share(s.sim, s.seen()), s.seen())
+		fmt.Fprintf(out, "killed by the simulator: %s of the %d that somebody can observe\n", share(s.sim, s.seen()),
+			s.seen())
 		fmt.Fprintf(out, "not killed by the simulator: %d not reached, %d reached without a changed event, %d with\n",
 			s.tried-s.sim-s.simReached, s.simUnchanged, s.simReached-s.simUnchanged)
 	}

@@ -132,7 +132,8 @@ func TestReport(t *testing.T) {
 // TestReportOfOneJudge counts what it has said, and says nothing of the other.
 func TestReportOfOneJudge(t *testing.T) {
 	m := &mutant{Package: "wal", Function: "f", Operator: opDrop, Change: "one", Nth: 1}
-	b := &instrumented{options: &options{packages: "wal", judges: judgeUnit}, hashes: map[string]string{}, mutants: []*mutant{m}}
+	b := &instrumented{options: &options{packages: "wal", judges: judgeUnit}, hashes: map[string]string{},
+		mutants: []*mutant{m}}
 	known := &results{of: map[[2]string]verdict{
 		{m.key(), judgeUnit}: {Key: m.key(), Judge: judgeUnit, Basis: b.basis(m, judgeUnit), Reached: true, Killed: true},
 	}}
