@@ -92,6 +92,13 @@ func (f *fake) Ask(ctx context.Context, c api.Call) (any, error) {
 	return f.apply(c.Body)
 }
 
+// revision is that of the last change; the sweep may be asking.
+func (f *fake) revision() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state.Revision()
+}
+
 // apply carries out a request and remembers what it has changed.
 func (f *fake) apply(body any) (any, error) {
 	was := f.state.Revision()

@@ -199,7 +199,7 @@ func TestLeadersSweep(t *testing.T) {
 	c.must("PUT", "/v2/keys/g", "value=1&ttl=9")
 	c.expire(t)
 	c.want("GET", "/v2/keys", "", 200, `{"action":"get","node":{"dir":true}}`)
-	if rev := c.state.Revision(); rev != 9 {
+	if rev := c.revision(); rev != 9 {
 		t.Errorf("revision %d", rev)
 	}
 }
