@@ -13,8 +13,9 @@
 //	log.Entries(committed)         // what members apply
 //	err := h.Check()               // nil, or a check.Violation
 //
-// For hours of it, Cut judges now and then and forgets what is long over. A Stream
-// holds one watch stream to its protocol, response by response.
+// What comes is held to the log at once, as far as the log shows it then; Check does the rest and gives the verdict. For
+// hours of it, Cut judges now and then and forgets what is long over. A Stream holds one watch stream to its protocol,
+// response by response.
 package history
 
 import (
@@ -94,7 +95,7 @@ func (h *History) Return(op int, now trace.Instant, resp any, err error) {
 	}
 	if o := &h.ops[op-h.dropped]; !o.gone {
 		o.ret, o.response, o.err, o.answered = now, resp, err, true
-		h.known.place(o)
+		h.known.settle(o)
 	}
 }
 
@@ -119,7 +120,7 @@ func (h *History) check(l *replayed) error {
 	}
 	for _, w := range h.watches {
 		if w.broken != nil {
-			return *w.broken
+			return w.broken
 		}
 	}
 	return nil

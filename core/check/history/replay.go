@@ -108,20 +108,15 @@ func (l *replayed) name(request any) name {
 	return name(trace.HashData(l.buffer))
 }
 
-// nameOf names a request in the log.
-func (l *replayed) nameOf(w *written) name {
-	if w.name == 0 {
-		w.name = l.name(w.request)
-	}
-	return w.name
-}
+// nameOf names a request of the log, and nameOfOp that of an operation; both are remembered.
+func (l *replayed) nameOf(w *written) name     { return l.named(w.request, &w.name) }
+func (l *replayed) nameOfOp(o *operation) name { return l.named(o.request, &o.name) }
 
-// nameOfOp names the request of an operation.
-func (l *replayed) nameOfOp(o *operation) name {
-	if o.name == 0 {
-		o.name = l.name(o.request)
+func (l *replayed) named(request any, known *name) name {
+	if *known == 0 {
+		*known = l.name(request)
 	}
-	return o.name
+	return *known
 }
 
 // shows reports whether w is what an operation asks for.

@@ -18,7 +18,7 @@ type Watch struct {
 	log     *replayed
 	events  int // that have come
 	closed  bool
-	broken  *check.Violation // the first promise that was not kept
+	broken  error // a check.Violation: the first promise that was not kept
 
 	next int64 // first revision that may still come; 0 = not known yet
 	at   int   // first change that may still come, of all that the log has ever shown
@@ -67,12 +67,10 @@ func (w *Watch) judge(now trace.Instant, holds func() error) {
 		return
 	}
 	w.gone = w.log.compacted()
-	if err := holds(); err != nil {
-		number := invariant.WatchReliable
-		if b := (*broken)(nil); errors.As(err, &b) {
-			number = b.number
-		}
-		w.broken = &check.Violation{Number: number, Now: now, Text: fmt.Sprintf("client %d, %s: %v", w.client, w, err)}
+	var v check.Violation
+	if err := holds(); errors.As(err, &v) {
+		v.Now, v.Text = now, fmt.Sprintf("client %d, %s: %s", w.client, w, v.Text)
+		w.broken = v
 	}
 }
 
@@ -84,17 +82,9 @@ func (w *Watch) String() string {
 	return fmt.Sprintf("watch %q..%q from %d", w.request.Key, w.request.RangeEnd, w.request.StartRevision)
 }
 
-// broken is a promise of watches that was not kept, by the number of its
-// invariant.
-type broken struct {
-	number int
-	text   string
-}
-
-func (b *broken) Error() string { return b.text }
-
+// breaks is a promise of watches that is not kept, by the number of its invariant.
 func breaks(number int, format string, args ...any) error {
-	return &broken{number, fmt.Sprintf(format, args...)}
+	return check.Violation{Number: number, Text: fmt.Sprintf(format, args...)}
 }
 
 // blind reports whether the log before next is no longer kept.
