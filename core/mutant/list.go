@@ -104,6 +104,7 @@ const (
 	TxnFirstKeyCompared
 	EventsMerged
 	HistoryLingers
+	EntryUncleared
 
 	// Streams and what is asked on them.
 	FragmentDropped

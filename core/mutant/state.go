@@ -106,4 +106,10 @@ var ofState = []Info{
 		Convicts: []int{invariant.RevisionOrder, invariant.Compaction, invariant.AtomicApply, invariant.Linearizable,
 			invariant.Corrupt, invariant.NoPanic},
 	},
+	{
+		ID: EntryUncleared, Name: "entry-uncleared", Source: "mutation of store", Seeds: 50,
+		Story: "what the entry before asked for stands in the message beside what this one asks for",
+		Convicts: []int{invariant.StateMachineSafety, invariant.AtomicApply, invariant.RevisionOrder, invariant.Linearizable,
+			invariant.Corrupt, invariant.NoPanic},
+	},
 }

@@ -232,8 +232,11 @@ func (l *storeLane) applyDone(e *clock.Event) {
 		}
 	} else {
 		w.judge.Applied(n.id, b.Entries)
-		in.Result = n.store.Apply(store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode},
-			b.Entries)
+		apply := store.ApplyContext{WithPrev: n.member.WantsPrev(), Proposer: n.proposed, Decode: w.decode}
+		if n == w.nodes[0] { // as a server does, who shares with nobody
+			apply.Decode = nil
+		}
+		in.Result = n.store.Apply(apply, b.Entries)
 		w.judge.Decided(n.id, in.Result.Outcomes)
 	}
 	n.needCommit()

@@ -96,7 +96,9 @@ func (s *Store) decode(ctx *ApplyContext, data []byte) (*pb.InternalRaftRequest,
 	if ctx.Decode != nil {
 		return ctx.Decode(data)
 	}
-	s.read.Reset()
+	if !mutant.On(mutant.EntryUncleared) {
+		s.read.Reset()
+	}
 	return &s.read, pb.Unmarshal(data, &s.read)
 }
 

@@ -13,8 +13,9 @@
 //	log.Entries(committed)         // what members apply
 //	err := h.Check()               // nil, or a check.Violation
 //
-// What comes is held to the log at once, as far as the log shows it then; Check does the rest and gives the verdict. For
-// hours of it, Cut judges now and then and forgets what is long over. A Stream holds one watch stream to its protocol,
+// What comes is held to the log at once, as far as the log shows it then; Check
+// does the rest and gives the verdict. For hours of it, Cut judges now and then
+// and forgets what is long over. A Stream holds one watch stream to its protocol,
 // response by response.
 package history
 

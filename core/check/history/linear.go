@@ -175,8 +175,9 @@ func (h *History) forgot(n name) bool {
 	return len(h.lost) > 0 && h.lost[n]
 }
 
-// settle finds what the log has of an answered operation: who answered has applied it, so that it is mostly there, among
-// the last. What is not found now is looked for at the verdict.
+// settle finds what the log has of an answered operation: who answered has
+// applied it, so that it is mostly there, among the last. What is not found now is
+// looked for at the verdict.
 func (l *replayed) settle(o *operation) {
 	if o.outcome() != succeeded {
 		return

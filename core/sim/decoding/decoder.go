@@ -1,4 +1,5 @@
-// Package decoding decodes what stands in log entries, once for all members of a world.
+// Package decoding decodes what stands in log entries, once for all members of a
+// world but the first, who decodes by itself as a server does.
 //
 //	d := new(decoding.Decoder)
 //	req, err := d.Decode(entry.Data)
