@@ -28,8 +28,6 @@ type Options struct {
 	// NoSync leaves out every fsync. A crash of the machine then loses or
 	// damages the file.
 	NoSync bool
-	// LockTimeout bounds the wait for another process's lock; 0 waits forever.
-	LockTimeout time.Duration
 	// ArrayFreelist keeps free pages in an array and not in a map; Mlock keeps the file's pages in memory.
 	ArrayFreelist, Mlock bool
 	// ReadOnly opens a file that must exist, and never writes to it. Buckets that it lacks are empty.
@@ -98,7 +96,7 @@ func (d *DB) open(check bool) (err error) {
 	d.options.MmapSize = max(d.options.MmapSize, growth*size)
 	db, err := bbolt.Open(d.path, fileMode, &bbolt.Options{
 		ReadOnly:        d.options.ReadOnly,
-		Timeout:         d.options.LockTimeout,
+		Timeout:         1, // whoever wants to wait for a lock tries again
 		NoFreelistSync:  true,
 		FreelistType:    d.freelist(),
 		Mlock:           d.options.Mlock,
@@ -112,6 +110,9 @@ func (d *DB) open(check bool) (err error) {
 		NoGrowSync: d.options.NoSync,
 		OpenFile:   openOnce(f),
 	})
+	if errors.Is(err, bbolterrors.ErrTimeout) {
+		err = ErrLocked
+	}
 	if err != nil {
 		return fmt.Errorf("bolt: open %s: %w", d.path, err)
 	}
@@ -141,7 +142,7 @@ func (d *DB) lock() (f *os.File, size int64, err error) {
 	if f, err = os.OpenFile(d.path, flag, fileMode); err != nil {
 		return nil, 0, fmt.Errorf("bolt: %w", err)
 	}
-	err = lockFile(f, d.options.ReadOnly, d.options.LockTimeout)
+	err = lockFile(f, d.options.ReadOnly)
 	if err == nil {
 		var info os.FileInfo
 		if info, err = f.Stat(); err == nil {

@@ -2,10 +2,7 @@
 
 package bolt
 
-import (
-	"os"
-	"time"
-)
+import "os"
 
 // lockFile leaves the lock to bbolt: here it cannot be taken twice by one open file.
-func lockFile(*os.File, bool, time.Duration) error { return nil }
+func lockFile(*os.File, bool) error { return nil }

@@ -191,14 +191,21 @@ func (d *Disk) layOut() *driver.Disk {
 func (d *Disk) openDB(path string) (backend.Store, error) {
 	start := time.Now()
 	defer func() { d.openTook.Store(int64(time.Since(start))) }()
-	db, err := bolt.Open(path, bolt.Options{
-		NoSync: d.cfg.NoFsync, MmapSize: d.mmapSize(), LockTimeout: cmp.Or(d.cfg.LockTimeout, lockTimeout),
-		Damaged: d.endDamaged, ArrayFreelist: d.cfg.ArrayFreelist, Mlock: d.cfg.Mlock,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the database: %w", err)
+	patience := cmp.Or(d.cfg.LockTimeout, lockTimeout)
+	for ; ; time.Sleep(lockPause) {
+		db, err := bolt.Open(path, bolt.Options{
+			NoSync: d.cfg.NoFsync, MmapSize: d.mmapSize(), Damaged: d.endDamaged, ArrayFreelist: d.cfg.ArrayFreelist,
+			Mlock: d.cfg.Mlock,
+		})
+		switch locked := errors.Is(err, bolt.ErrLocked); {
+		case err == nil:
+			return db, nil
+		case !locked:
+			return nil, fmt.Errorf("cannot open the database: %w", err)
+		case time.Since(start) > patience:
+			return nil, fmt.Errorf("cannot open the database: %w (waited %v)", err, patience)
+		}
 	}
-	return db, nil
 }
 
 // endDamaged ends the process when a read of the database meets damage: it has no answer, and to stop in order would
@@ -209,8 +216,11 @@ func (d *Disk) endDamaged(err error) {
 	os.Exit(1)
 }
 
-// lockTimeout is how long a start waits for a process that is just ending.
-const lockTimeout = 10 * time.Second
+const (
+	// lockTimeout is how long a start waits for a process that is just ending, and lockPause how long between two looks.
+	lockTimeout = 10 * time.Second
+	lockPause   = 50 * time.Millisecond
+)
 
 // mmapSize leaves room above a quota that was set, so that an alarm can be resolved.
 func (d *Disk) mmapSize() int64 {
