@@ -69,7 +69,7 @@ func (w *Watch) judge(now trace.Instant, holds func() error) {
 	w.gone = w.log.compacted()
 	var v check.Violation
 	if err := holds(); errors.As(err, &v) {
-		v.Now, v.Text = now, fmt.Sprintf("client %d, %s: %s", w.client, w, v.Text)
+		v.Now, v.Text = now, fmt.Sprintf("client %d, %s: %v", w.client, w, v.Text)
 		w.broken = v
 	}
 }
