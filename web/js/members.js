@@ -7,7 +7,7 @@ import { nextMember, notMore, pendingWords, quorumWords, refusal } from './conf.
 import { byId } from './dom.js';
 import { able, element, icon, name, paint, termColor, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
-import { closeMenu, show } from './menu.js';
+import { again, show } from './menu.js';
 import { said } from './said.js';
 
 let open = /** @type {HTMLElement} */ (null); // the button
@@ -51,12 +51,13 @@ function add(cmd) {
 
 // openMembers shows them, beside what was pressed, or closes them.
 export function openMembers() {
-  if (byId('menu').querySelector('#add-learner') && closeMenu()) return;
+  if (again('members')) return;
   const at = open.getBoundingClientRect(),
     stage = document.body.getBoundingClientRect();
   let rows = /** @type {((f: Frame) => void)[]} */ ([]);
   show(
     {
+      about: 'members',
       wide: true,
       key: (f) => `members ${f.members.map((m) => `${m.id}${m.standing}`).join()} ${t('conf.title')}`,
       fill: (f) => {

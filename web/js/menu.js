@@ -32,6 +32,7 @@ export function start(vitrine) {
  * @property {(f: Frame) => void} [update]
  * @property {() => void} [closed]
  * @property {boolean} [wide]
+ * @property {string} [about] what, where the same button closes it
  */
 /**
  * @param {Menu} menu
@@ -70,6 +71,10 @@ export function closeMenu() {
   was.closed?.();
   return true;
 }
+
+// again closes the menu if it is about this already: what opens it closes it, too.
+/** @param {string} about */
+export const again = (about) => open?.about === about && closeMenu();
 
 /** @param {Frame} f */
 function draw(f) {

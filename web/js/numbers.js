@@ -4,7 +4,7 @@ import { act } from './app.js';
 import { byId } from './dom.js';
 import { able, element, stamp, text } from './format.js';
 import { t } from './i18n.js';
-import { closeMenu, show } from './menu.js';
+import { again, show } from './menu.js';
 import { rows } from './tally.js';
 
 export function start() {
@@ -13,7 +13,7 @@ export function start() {
 
 // openNumbers shows the table over the stage while time goes on, or closes it.
 export function openNumbers() {
-  if (byId('menu').querySelector('#numbers-table') && closeMenu()) return;
+  if (again('numbers')) return;
   const stage = document.body.getBoundingClientRect();
   /** @type {HTMLElement[][]} */
   let cells = [],
@@ -22,6 +22,7 @@ export function openNumbers() {
   mark.addEventListener('click', () => mark.getAttribute('aria-disabled') !== 'true' && act({ cmd: 'mark' }));
   show(
     {
+      about: 'numbers',
       wide: true,
       key: () => `numbers ${t('numbers.title')}`,
       fill: () => {
