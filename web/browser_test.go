@@ -207,7 +207,7 @@ func (b *browser) middle(id string) (x, y float64) {
 		for (let n = 0, was = null; n < 10 && !(was && was.x === r.x && was.y === r.y); n++) {
 			was = r;
 			await new Promise((done) => setTimeout(done, 50));
-			r = vitrine.rectOf(%[1]q);
+			r = vitrine.rectOf(%[1]q) ?? r; // what flies may have arrived
 		}
 		return [r.x + r.width / 2, r.y + r.height / 2] })()`, id))
 	return p[0], p[1]
