@@ -151,6 +151,16 @@ func (c *realCluster) put(i int, key string) {
 	c.call(i, "KV/Put", &pb.PutRequest{Key: []byte(key), Value: []byte("a secret")}, new(pb.PutResponse))
 }
 
+// settle waits until each member has applied all that was acknowledged, as who answers a linearizable read has, and a
+// while longer than the page goes back from a file's end: what they did for it lies before that moment, too.
+func (c *realCluster) settle() {
+	c.t.Helper()
+	for i := range c.procs {
+		c.call(i, "KV/Range", &pb.RangeRequest{Key: []byte("before")}, new(pb.RangeResponse))
+	}
+	time.Sleep(100 * time.Millisecond)
+}
+
 // leader is the member that leads, once all that run agree.
 func (c *realCluster) leader() int {
 	c.t.Helper()
@@ -185,9 +195,7 @@ func recordings(t *testing.T) (files [][]byte, old, now int) {
 	for i := range 12 {
 		c.put(other, fmt.Sprint("before", i))
 	}
-	for i := range 3 { // each has applied all when it answers
-		c.call(i, "KV/Range", &pb.RangeRequest{Key: []byte("before1")}, new(pb.RangeResponse))
-	}
+	c.settle()
 	files = append(files, c.file(old))
 	c.kill(old)
 	c.put(other, "between")
@@ -341,9 +349,10 @@ func TestRecordingsOfAClusterThatChanges(t *testing.T) {
 	labOf(t)
 	c := newRealCluster(t)
 	c.put(c.leader(), "before")
+	c.settle()
 	fourth, id := c.join()
 	c.put(0, "joined")
-	c.put(fourth, "together") // it has applied all before
+	c.settle()
 	files := [][]byte{c.file(fourth)}
 	c.call(0, "Cluster/MemberRemove", &pb.MemberRemoveRequest{ID: id}, new(pb.MemberRemoveResponse))
 	// Files whose ends are less than half a second apart count as fetched at one time.
