@@ -3,10 +3,12 @@
 package bolt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -300,7 +302,7 @@ func (d *DB) View() (_ backend.StoreView, err error) {
 		return nil, err
 	}
 	d.readers.Add(1)
-	s := &shared{db: d, tx: tx, buckets: make([]*bbolt.Bucket, len(d.names))}
+	s := &shared{db: d, tx: tx, buckets: make([]*bbolt.Bucket, len(d.names)), cursors: make([]sync.Pool, len(d.names))}
 	for i, name := range d.names {
 		s.buckets[i] = tx.Bucket(name) // looked up once: the tx's own cache is not for concurrent use
 	}
@@ -322,6 +324,7 @@ type shared struct {
 	db      *DB
 	tx      *bbolt.Tx
 	buckets []*bbolt.Bucket
+	cursors []sync.Pool // of each bucket, to be used again: a new one takes four allocations a read
 	refs    atomic.Int64
 }
 
@@ -337,7 +340,15 @@ func (v *view) Get(b backend.Bucket, key []byte) []byte {
 	}
 	r := v.reading()
 	defer r.end()
-	value := v.buckets[b].Get(key)
+	c, ok := v.cursors[b].Get().(*bbolt.Cursor)
+	if !ok {
+		c = v.buckets[b].Cursor()
+	}
+	k, value := c.Seek(key)
+	v.cursors[b].Put(c)
+	if !bytes.Equal(k, key) {
+		return nil
+	}
 	touch(value)
 	return value
 }
