@@ -102,7 +102,7 @@ var ofState = []Info{
 	},
 	{
 		ID: HistoryLingers, Name: "history-lingers", Source: "mutation of mvcc", Seeds: 50,
-		Story: "writers still find the history of a key that compaction has removed, readers do not",
+		Story: "who names one key still finds its history after compaction has removed it, a range does not",
 		Convicts: []int{invariant.RevisionOrder, invariant.Compaction, invariant.AtomicApply, invariant.Linearizable,
 			invariant.Corrupt, invariant.NoPanic},
 	},

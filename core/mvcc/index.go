@@ -27,8 +27,8 @@ func itemLess(a, b item) bool { return a.key < b.key }
 // an earlier epoch may be in somebody's view and is copied before it changes.
 type treeIndex struct {
 	tree *btree.BTreeG[item]
-	// byKey holds the histories once more, for writers: most puts go to a key that is there, and a look-up takes a
-	// fifth of a descent. Nil in a view.
+	// byKey holds the histories once more: most reads and puts name one key, and a look-up takes a fifth of a descent.
+	// Nil in a view.
 	byKey map[string]*keyIndex
 	epoch uint64
 	live  int // keys that exist
@@ -79,7 +79,25 @@ func (t *treeIndex) own(i item) *keyIndex {
 	return i.ki
 }
 
-// get is the version of key at rev.
+// history is that of key, nil if it has none.
+func (t *treeIndex) history(key []byte) *keyIndex {
+	if t.byKey != nil {
+		return t.byKey[string(key)]
+	}
+	i, _ := t.tree.Get(probe(key))
+	return i.ki
+}
+
+// at is the version of key at rev.
+func (t *treeIndex) at(key []byte, rev int64) (version, bool) {
+	ki := t.history(key)
+	if ki == nil {
+		return version{}, false
+	}
+	return ki.at(rev)
+}
+
+// get is the version of key at rev, with its item.
 func (t *treeIndex) get(key []byte, rev int64) (item, version, bool) {
 	i, ok := t.tree.Get(probe(key))
 	if !ok {
@@ -104,7 +122,7 @@ func (t *treeIndex) put(key []byte, rev Revision) (made, prev version, existed b
 
 // written is the history of a key that is about to change; a key that has none gets one.
 func (t *treeIndex) written(key []byte) *keyIndex {
-	if ki := t.byKey[string(key)]; ki != nil && ki.epoch == t.epoch {
+	if ki := t.history(key); ki != nil && ki.epoch == t.epoch {
 		return ki
 	}
 	i, ok := t.tree.Get(probe(key))
@@ -153,11 +171,11 @@ func (t *treeIndex) visit(key, end []byte, rev int64, fn func(item, version) boo
 
 // keeps says whether compaction at compactRev keeps revision rev of key.
 func (t *treeIndex) keeps(key []byte, rev Revision, compactRev int64) bool {
-	i, ok := t.tree.Get(probe(key))
-	if !ok {
+	ki := t.history(key)
+	if ki == nil {
 		return false
 	}
-	kept, ok := i.ki.keeps(compactRev)
+	kept, ok := ki.keeps(compactRev)
 	return ok && kept == rev
 }
 

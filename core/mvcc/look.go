@@ -33,7 +33,7 @@ func (s *Store) Look(from []byte, rev int64, fn func(Look) bool) error {
 		look := Look{Key: i.keyBytes(), Generations: i.ki.generations()}
 		if v, ok := i.ki.at(rev); ok {
 			look.KV = new(pb.KeyValue)
-			r.loadInto(look.KV, i, v.mod, AppendRevision(nil, v.mod))
+			r.loadInto(look.KV, i.keyBytes(), v.mod, AppendRevision(nil, v.mod))
 		}
 		return fn(look)
 	})

@@ -92,7 +92,7 @@ func filtered(req *pb.RangeRequest) bool {
 		req.MinCreateRevision != 0 || req.MaxCreateRevision != 0
 }
 
-// point is the answer for one key: the commonest read, in two allocations.
+// point is the answer for one key: the commonest read, in two allocations. It shares the key with the request.
 func (r *reader) point(key []byte, rev int64) *pb.RangeResponse {
 	answer := &struct {
 		resp   pb.RangeResponse
@@ -104,8 +104,8 @@ func (r *reader) point(key []byte, rev int64) *pb.RangeResponse {
 	resp := &answer.resp
 	resp.Header = &answer.header
 	resp.Header.Revision = r.rev
-	if i, v, ok := r.index.get(key, rev); ok {
-		r.loadInto(&answer.kv, i, v.mod, AppendRevision(answer.rev[:0], v.mod))
+	if v, ok := r.index.at(key, rev); ok {
+		r.loadInto(&answer.kv, key, v.mod, AppendRevision(answer.rev[:0], v.mod))
 		answer.kvs[0] = &answer.kv
 		resp.Kvs, resp.Count = answer.kvs[:], 1
 	}
@@ -180,26 +180,25 @@ func (r *reader) load(hits []found) []*pb.KeyValue {
 	return kvs
 }
 
-// one loads the pair of a single revision.
-func (r *reader) one(i item, rev Revision) *pb.KeyValue {
+// one loads the pair that a single revision made of a key.
+func (r *reader) one(key []byte, rev Revision) *pb.KeyValue {
 	kv := &pb.KeyValue{}
-	r.loadInto(kv, i, rev, AppendRevision(make([]byte, 0, revisionBytes), rev))
+	r.loadInto(kv, key, rev, AppendRevision(make([]byte, 0, revisionBytes), rev))
 	return kv
 }
 
-func (r *reader) loadInto(kv *pb.KeyValue, i item, rev Revision, key []byte) {
-	f := r.fetch(rev, key)
-	f.fill(kv, i.keyBytes(), nil)
+func (r *reader) loadInto(kv *pb.KeyValue, key []byte, rev Revision, place []byte) {
+	f := r.fetch(rev, place)
+	f.fill(kv, key, nil)
 }
 
-// fetch finds the record of a revision; key is its place in the bucket. The
-// bytes belong to the bucket.
-func (r *reader) fetch(rev Revision, key []byte) fields {
+// fetch finds the record of a revision, by its place in the bucket. The bytes belong to the bucket.
+func (r *reader) fetch(rev Revision, place []byte) fields {
 	if len(r.pending) > 0 && rev.Main == r.rev {
 		kv := r.pending[rev.Sub].Kv
 		return fields{value: kv.Value, created: kv.CreateRevision, mod: kv.ModRevision, version: kv.Version, lease: kv.Lease}
 	}
-	raw := r.data.Get(backend.Key, key)
+	raw := r.data.Get(backend.Key, place)
 	invariant.Assert(raw != nil, "mvcc: a revision of the index is not in the key bucket")
 	f, err := parseKeyValue(raw)
 	invariant.Assert(err == nil, "mvcc: a pair in the key bucket cannot be decoded")

@@ -94,7 +94,7 @@ func (r *reader) event(raw []byte, rev Revision, dead, withPrev bool) (Event, er
 	}
 	if withPrev && known && before >= r.compactRev {
 		if v, ok := i.ki.at(before); ok {
-			e.Prev = r.one(i, v.mod)
+			e.Prev = r.one(key, v.mod)
 		}
 	}
 	return e, nil

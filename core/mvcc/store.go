@@ -85,10 +85,9 @@ func (s *Store) restoreIndex() error {
 // restoreKey adds a revision to the index. What the record says of the key must fit what came before it.
 func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) error {
 	s.attach(kv.key, kv.lease)
-	i, ok := s.index.tree.Get(probe(kv.key))
-	switch {
-	case !ok:
-		ki := &keyIndex{}
+	switch ki := s.index.history(kv.key); {
+	case ki == nil:
+		ki = &keyIndex{}
 		if dead {
 			ki.restoreTombstone(rev)
 		} else {
@@ -101,7 +100,8 @@ func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) error {
 			return damaged("revision %s is version %d of a key created at %d, its record says %d and %d",
 				rev.text(), made.number, made.created, kv.version, kv.created)
 		}
-	case i.ki.alive():
+	case ki.alive():
+		i, _ := s.index.tree.Get(probe(kv.key))
 		s.index.tombstone(i, rev)
 	}
 	return nil

@@ -171,7 +171,7 @@ func (r *reader) compareOne(c *pb.Compare) bool {
 		any = true
 		kv := pb.KeyValue{CreateRevision: v.created, ModRevision: v.mod.Main, Version: v.number}
 		if c.Target == pb.Compare_VALUE || c.Target == pb.Compare_LEASE {
-			holds = compareKeyValue(c, r.one(i, v.mod))
+			holds = compareKeyValue(c, r.one(i.keyBytes(), v.mod))
 		} else {
 			holds = compareKeyValue(c, &kv)
 		}

@@ -97,7 +97,7 @@ func (s *Store) checkPut(rd *reader, r *pb.PutRequest) error {
 		return ErrLeaseNotFound
 	}
 	if r.IgnoreValue || r.IgnoreLease {
-		if _, _, ok := rd.index.get(r.Key, rd.rev); !ok {
+		if _, ok := rd.index.at(r.Key, rd.rev); !ok {
 			return ErrKeyNotFound
 		}
 	}
@@ -121,8 +121,7 @@ func (w *Writer) put(r *pb.PutRequest) *pb.PutResponse {
 	var prev *pb.KeyValue
 	if existed && (w.withPrev || r.PrevKv || r.IgnoreValue || r.IgnoreLease) {
 		rd := w.reader()
-		prev = rd.one(item{key: probe(r.Key).key}, old.mod)
-		prev.Key = r.Key
+		prev = rd.one(r.Key, old.mod)
 	}
 	kv.Key, kv.Value, kv.Lease = r.Key, r.Value, r.Lease
 	kv.CreateRevision, kv.ModRevision, kv.Version = made.created, rev.Main, made.number
@@ -174,11 +173,11 @@ func (w *Writer) before(key []byte, now *pb.KeyValue) *pb.KeyValue {
 		return now
 	}
 	rd := w.s.reader()
-	i, v, ok := rd.index.get(key, rd.rev)
+	v, ok := rd.index.at(key, rd.rev)
 	if !ok {
 		return nil
 	}
-	return rd.one(i, v.mod)
+	return rd.one(key, v.mod)
 }
 
 // DeleteRange deletes the keys of a range in key order.
