@@ -105,7 +105,7 @@ func TestCutByDraggingAndHeal(t *testing.T) {
 		globalThis.fetch = (url, ...more) => !String(url).includes('said.json') ? real(url, ...more) :
 			new Promise((done) => (globalThis.arrive = () => { done(real(url, ...more)); return true; })) })()`)
 	b.click("#lang")
-	b.until("another language, which closes the menu", `document.getElementById('menu').hidden`)
+	b.until("another language, which closes the menu", `document.getElementById('menu').hidden && globalThis.arrive`)
 	b.clickOn("link/2-5")
 	b.until("the menu of the link", `!document.getElementById('menu').hidden`)
 	eval[bool](b, "arrive()")
@@ -338,6 +338,7 @@ func tabsReachEverything(t *testing.T, b *browser) {
 	for _, state := range []string{"", "for (const id of [1, 2, 3]) vitrine.dispatch({ cmd: 'crash', member: id })",
 		"vitrine.dispatch({ cmd: 'reset' })"} {
 		b.do(state)
+		b.until("the page to follow", `document.getElementById('tool-back').hidden === s.members.every((m) => m.alive)`)
 		seen := b.tabs()
 		for _, want := range []string{"reset", "key", "send", "1", "2", "3", "tool-crash", "tool-heal", "act-crash",
 			"act-restart", "tab-raft", "play", "skip", "speed", "latency"} {
@@ -378,6 +379,16 @@ func focusStays(t *testing.T, b *browser) {
 		`vitrine.dispatch({ cmd: 'heal-all' });
 			for (const m of vitrine.state().members) if (!m.alive) vitrine.dispatch({ cmd: 'restart', member: m.id });
 				vitrine.step(3e9); vitrine.dispatch({ cmd: 'play' })`)
+	// A control that goes hands the focus on.
+	b.until("everybody", `s.members.every((m) => m.alive) && document.getElementById('tool-back').hidden`)
+	b.do(`vitrine.dispatch({ cmd: 'crash', member: 1 })`)
+	b.until("the way back", `!document.getElementById('tool-back').hidden`)
+	b.do(`document.getElementById('tool-back').focus()`)
+	b.keys(enter)
+	b.until("the restart", `document.getElementById('tool-back').hidden`)
+	if focus := eval[string](b, `document.activeElement.id`); focus != "tool-crash" {
+		t.Errorf("the way back has gone with the focus, to %q", focus)
+	}
 }
 
 // keysAct: the short ways do what they say, and letters in a field are letters.

@@ -198,6 +198,7 @@ function startTools(vitrine) {
     text(crash.children[1], f.leader ? t('tools.crash', { name: name(f.leader) }) : t('tools.crashNone'));
     able(crash, noLeader(f));
     const dead = fallen(f);
+    if (!dead && document.activeElement === back) crash.focus({ preventScroll: true }); // what goes hands the focus on
     back.hidden = !dead;
     if (dead) text(back.children[1], t('tools.back', { name: name(dead.id) }));
     able($('tool-split'), recorded(f) || (f.members.length < 2 && t('not.alone', { name: name(shown(f)) })));
