@@ -147,7 +147,8 @@ func TestLeasesAndUsersByHand(t *testing.T) {
 	b.tab("users")
 	b.click("#users-demo")
 	b.until("users who are checked", `vitrine.inspect(s.leader, 'users').enabled`)
-	b.until("the choice of who asks", `!document.getElementById('ask-as').closest('label').hidden`)
+	b.until("the choice of who asks", `!document.getElementById('ask-as').closest('label').hidden &&
+		document.querySelector('#ask-as option[value="alice"]')`)
 	b.do(`document.getElementById('ask-as').value = 'alice'; document.getElementById('ask-lease').value = '';
 		document.querySelector('#ask [name="key"]').value = 'b1'`)
 	b.click("#send")
