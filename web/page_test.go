@@ -75,7 +75,7 @@ func TestCrashTheLeaderByKey(t *testing.T) {
 }
 
 func TestCutByDraggingAndHeal(t *testing.T) {
-	b := world(t, 7, 5, 0.5)
+	b := open(t, desk, "seed=7&members=5&speed=0.5") // anew: nobody has read Chinese in it
 	b.leader()
 	b.keys(" ")
 	b.until("the pause", `!s.playing`)
