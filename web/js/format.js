@@ -114,6 +114,17 @@ export function keepFocus(box, rebuild) {
   (buttons.find((b) => called(b) === called(had)) ?? buttons[0] ?? box).focus({ preventScroll: true });
 }
 
+// hide takes a control away, or shows it. If it has the focus, the one beside it gets it.
+/**
+ * @param {HTMLElement} control
+ * @param {boolean} yes
+ * @param {HTMLElement} beside
+ */
+export function hide(control, yes, beside) {
+  if (yes && control.contains(document.activeElement)) beside.focus({ preventScroll: true });
+  control.hidden = yes;
+}
+
 // icon draws a symbol of index.html.
 /** @param {string} id */
 export function icon(id) {

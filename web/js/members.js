@@ -5,7 +5,7 @@ import { app, recorded, toast } from './app.js';
 import { asked, change, doTo, whyNot } from './actions.js';
 import { nextMember, notMore, pendingWords, quorumWords, refusal } from './conf.js';
 import { byId } from './dom.js';
-import { able, element, icon, name, paint, termColor, text } from './format.js';
+import { able, element, hide, icon, name, paint, termColor, text } from './format.js';
 import { onLanguage, t } from './i18n.js';
 import { again, show } from './menu.js';
 import { said } from './said.js';
@@ -128,7 +128,7 @@ function row(id, later) {
     if (now !== shape) sign.replaceChildren(icon(`m-${(shape = now)}`));
     paint(sign, m.alive ? termColor(m.term) : 'var(--muted)');
     text(what, briefly(m));
-    promote.hidden = m.standing !== 'learner';
+    hide(promote, m.standing !== 'learner', remove);
     for (const b of [promote, remove]) {
       const action = /** @type {'promote' | 'remove'} */ (b.dataset.action),
         label = t(`act.${action}.of`, { name: name(id) });

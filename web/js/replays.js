@@ -5,7 +5,7 @@
 import { act, app, toast, vitrine, recorded, refresh } from './app.js';
 import { cover } from './cover.js';
 import { byId, input } from './dom.js';
-import { able, bytes, clock, element, icon, name, text } from './format.js';
+import { able, bytes, clock, element, hide, icon, name, text } from './format.js';
 import { has, language, onLanguage, t } from './i18n.js';
 import { leave, openStill } from './still.js';
 
@@ -236,7 +236,7 @@ function strip(f) {
   if (!r) {
     if (shownBefore) address(null);
     shownBefore = false;
-    box.hidden = true;
+    hide(box, true, $('gallery'));
     $('story').hidden = true;
     delete document.documentElement.dataset.replay;
     return;
@@ -271,7 +271,7 @@ function strip(f) {
     [$('show-bug'), !r.correct],
     [$('show-correct'), r.correct],
   ])) {
-    button.hidden = !both;
+    hide(button, !both, $('show-again'));
     button.setAttribute('aria-pressed', String(pressed));
   }
 }
@@ -290,7 +290,7 @@ function progress(r) {
   seek.setAttribute('aria-label', t('replay.seek'));
   if (seek.getAttribute('aria-valuetext') !== words) seek.setAttribute('aria-valuetext', words);
   text($('show-time'), words);
-  $('show-skip').hidden = r.violated === 0 || r.over || r.seconds - r.at < moment;
+  hide($('show-skip'), r.violated === 0 || r.over || r.seconds - r.at < moment, $('show-again'));
 }
 
 // recording says of what the stage shows a recording, and where in it the page is.
@@ -304,7 +304,7 @@ function recording(f, box) {
   box.hidden = false;
   document.documentElement.dataset.replay = '';
   $('story').hidden = true;
-  for (const id of ['show-bug', 'show-correct', 'show-skip']) $(id).hidden = true;
+  for (const id of ['show-bug', 'show-correct', 'show-skip']) hide($(id), true, $('show-again'));
   text($('show-time'), '');
   const names = [...new Set(f.source.files.map((x) => name(x.member)))];
   text($('show-name'), t('recording.title', { names: names.join(' ') }));

@@ -9,7 +9,7 @@ import { openEntry, openMessage } from './card.js';
 import { being } from './conf.js';
 import { cutCommands } from './cuts.js';
 import { byId, every, where } from './dom.js';
-import { able, element, keepFocus, name, text } from './format.js';
+import { able, element, hide, keepFocus, name, text } from './format.js';
 import { nextFrame } from './frames.js';
 import { onLanguage, row, t } from './i18n.js';
 import { openLease, present as open } from './inspector.js';
@@ -198,8 +198,7 @@ function startTools(vitrine) {
     text(crash.children[1], f.leader ? t('tools.crash', { name: name(f.leader) }) : t('tools.crashNone'));
     able(crash, noLeader(f));
     const dead = fallen(f);
-    if (!dead && document.activeElement === back) crash.focus({ preventScroll: true }); // what goes hands the focus on
-    back.hidden = !dead;
+    hide(back, !dead, crash);
     if (dead) text(back.children[1], t('tools.back', { name: name(dead.id) }));
     able($('tool-split'), recorded(f) || (f.members.length < 2 && t('not.alone', { name: name(shown(f)) })));
     able($('tool-links'), f.members.length < 2 && t('not.alone', { name: name(shown(f)) }));
