@@ -68,12 +68,13 @@ func (t *treeIndex) view() *treeIndex {
 	return &treeIndex{tree: t.tree.Clone(), live: t.live}
 }
 
-// own makes the item's history safe to change.
+// own makes the item's history safe to change. The item's key may be the caller's.
 func (t *treeIndex) own(i item) *keyIndex {
 	invariant.Assert(i.ki.epoch <= t.epoch, "mvcc: a history is newer than its index")
 	if i.ki.epoch == t.epoch {
 		return i.ki
 	}
+	i, _ = t.tree.Get(i)
 	i.ki = i.ki.copy(t.epoch)
 	t.set(i)
 	return i.ki
@@ -88,19 +89,10 @@ func (t *treeIndex) history(key []byte) *keyIndex {
 	return i.ki
 }
 
-// at is the version of key at rev.
-func (t *treeIndex) at(key []byte, rev int64) (version, bool) {
-	ki := t.history(key)
-	if ki == nil {
-		return version{}, false
-	}
-	return ki.at(rev)
-}
-
-// get is the version of key at rev, with its item.
+// get is the version of key at rev. The item's key is the caller's.
 func (t *treeIndex) get(key []byte, rev int64) (item, version, bool) {
-	i, ok := t.tree.Get(probe(key))
-	if !ok {
+	i := probe(key)
+	if i.ki = t.history(key); i.ki == nil {
 		return item{}, version{}, false
 	}
 	v, ok := i.ki.at(rev)
@@ -122,11 +114,8 @@ func (t *treeIndex) put(key []byte, rev Revision) (made, prev version, existed b
 
 // written is the history of a key that is about to change; a key that has none gets one.
 func (t *treeIndex) written(key []byte) *keyIndex {
-	if ki := t.history(key); ki != nil && ki.epoch == t.epoch {
-		return ki
-	}
-	i, ok := t.tree.Get(probe(key))
-	if !ok {
+	i := probe(key)
+	if i.ki = t.history(key); i.ki == nil {
 		i = item{key: string(key), ki: &keyIndex{epoch: t.epoch}}
 		t.set(i)
 	}

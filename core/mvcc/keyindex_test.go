@@ -168,3 +168,23 @@ func TestIndexViews(t *testing.T) {
 		}
 	}
 }
+
+// TestTheIndexKeepsKeysOfItsOwn: whoever asks may use the memory of a key again.
+func TestTheIndexKeepsKeysOfItsOwn(t *testing.T) {
+	index := newTreeIndex()
+	key := []byte("a")
+	index.put(key, Revision{Main: 2})
+	index.view() // what changes is copied now
+	i, _, ok := index.get(key, 2)
+	if !ok {
+		t.Fatal("a key is not found")
+	}
+	index.tombstone(i, Revision{Main: 3})
+	index.view()
+	index.put(key, Revision{Main: 4})
+	key[0] = 'z'
+	i, ok = index.tree.Min()
+	if !ok || i.key != "a" || index.tree.Len() != 1 || index.byKey["a"] != i.ki || len(index.byKey) != 1 {
+		t.Errorf("the index has %q, of %d in the tree and %d by key", i.key, index.tree.Len(), len(index.byKey))
+	}
+}

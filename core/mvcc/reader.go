@@ -104,7 +104,7 @@ func (r *reader) point(key []byte, rev int64) *pb.RangeResponse {
 	resp := &answer.resp
 	resp.Header = &answer.header
 	resp.Header.Revision = r.rev
-	if v, ok := r.index.at(key, rev); ok {
+	if _, v, ok := r.index.get(key, rev); ok {
 		r.loadInto(&answer.kv, key, v.mod, AppendRevision(answer.rev[:0], v.mod))
 		answer.kvs[0] = &answer.kv
 		resp.Kvs, resp.Count = answer.kvs[:], 1

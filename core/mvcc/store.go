@@ -101,7 +101,8 @@ func (s *Store) restoreKey(rev Revision, dead bool, kv *fields) error {
 				rev.text(), made.number, made.created, kv.version, kv.created)
 		}
 	case ki.alive():
-		i, _ := s.index.tree.Get(probe(kv.key))
+		i := probe(kv.key)
+		i.ki = ki
 		s.index.tombstone(i, rev)
 	}
 	return nil

@@ -97,7 +97,7 @@ func (s *Store) checkPut(rd *reader, r *pb.PutRequest) error {
 		return ErrLeaseNotFound
 	}
 	if r.IgnoreValue || r.IgnoreLease {
-		if _, ok := rd.index.at(r.Key, rd.rev); !ok {
+		if _, _, ok := rd.index.get(r.Key, rd.rev); !ok {
 			return ErrKeyNotFound
 		}
 	}
@@ -173,7 +173,7 @@ func (w *Writer) before(key []byte, now *pb.KeyValue) *pb.KeyValue {
 		return now
 	}
 	rd := w.s.reader()
-	v, ok := rd.index.at(key, rd.rev)
+	_, v, ok := rd.index.get(key, rd.rev)
 	if !ok {
 		return nil
 	}
