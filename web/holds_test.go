@@ -79,7 +79,9 @@ func TestWhatAMemberHolds(t *testing.T) {
 		&& document.getElementById('kv-compact').ariaDisabled === 'true'`)
 	b.do(`const e = document.getElementById('kv-rev'); e.value = e.max; e.dispatchEvent(new Event('input'))`)
 	b.do(fmt.Sprintf(`vitrine.dispatch({ cmd: 'stall', member: %d, value: '10s' });
-		vitrine.dispatch({ cmd: 'put', key: 'x', value: 'four', member: %d }); vitrine.step(2e7)`, first, first))
+		vitrine.dispatch({ cmd: 'put', key: 'x', value: 'four', member: %d });
+		const logged = () => vitrine.state().requests.at(-1).stations.some((x) => x.name === 'appended to the log');
+		for (let i = 0; i < 500 && !logged(); i++) vitrine.step(1e6)`, first, first))
 	b.until("the write on its way", `document.querySelector('.pending')?.textContent.includes('four') &&
 		document.querySelector('.pairs summary[data-id="x"] i')?.textContent.includes('four')`)
 	b.readable("kv")

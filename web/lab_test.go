@@ -297,6 +297,7 @@ func worldOn(t *testing.T, s screen, seed, members int, speed float64) *browser 
 	b := l.hand(t)
 	eval[bool](b, fmt.Sprintf(again, fmt.Sprintf(`{ seed: %d, members: %d, speed: %g, lang: %q, theme: %q }`, seed,
 		members, speed, s.lang, s.theme())))
+	b.until("a form without the users of before", `document.getElementById('ask-as').closest('label').hidden`)
 	return b
 }
 
