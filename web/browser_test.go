@@ -195,21 +195,28 @@ func (b *browser) still(selector string) []float64 {
 	return at
 }
 
-// middle of something on the stage, in pixels of the page. It is where the stage has drawn it last: so two frames are
-// waited for, unless the stage rests, and until it has not moved for a while, unless it goes on moving.
+// middle of something on the stage, in pixels of the page. It is where the stage has drawn it last: so a frame is waited
+// for, until the members have come to their places, and until it is in one place in two frames, unless it goes on
+// moving. A busy machine draws seldom, and a stage at rest not at all.
 func (b *browser) middle(id string) (x, y float64) {
 	b.t.Helper()
 	p := eval[[]float64](b, fmt.Sprintf(`(async () => {
-		const frames = () => vitrine.frameStats().frames, drawn = frames() + 2;
-		for (const end = performance.now() + 600; performance.now() < end && frames() < drawn;)
-			await new Promise((done) => setTimeout(done, 10));
+		const frame = async () => {
+			const drawn = vitrine.frameStats().frames + 1;
+			while (performance.now() < end && vitrine.frameStats().frames < drawn && !vitrineHost.drawn().resting)
+				await new Promise((done) => setTimeout(done, 10));
+		};
+		const end = performance.now() + %[2]d;
+		await frame();
+		while (performance.now() < end && vitrineHost.drawn().tight) await frame();
 		let r = vitrine.rectOf(%[1]q);
 		for (let n = 0, was = null; n < 10 && !(was && was.x === r.x && was.y === r.y); n++) {
 			was = r;
-			await new Promise((done) => setTimeout(done, 50));
+			await frame();
+			await new Promise((done) => setTimeout(done, 40));
 			r = vitrine.rectOf(%[1]q) ?? r; // what flies may have arrived
 		}
-		return [r.x + r.width / 2, r.y + r.height / 2] })()`, id))
+		return [r.x + r.width / 2, r.y + r.height / 2] })()`, id, patience.Milliseconds()))
 	return p[0], p[1]
 }
 

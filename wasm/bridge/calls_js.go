@@ -135,8 +135,8 @@ func (g *Game) rectOf(args []js.Value) any {
 }
 
 // drawn tells what the last frame wrote on the stage, and where, for whoever holds the picture against the state:
-// {now, broken, tight, captions: [{member, role, term, commit, applied, rect}], members: [[id, x, y, radius]], clients:
-// [rect], leases: [rect]}, a rect being [x, y, width, height].
+// {now, broken, tight, resting, captions: [{member, role, term, commit, applied, rect}], members: [[id, x, y, radius]],
+// clients: [rect], leases: [rect]}, a rect being [x, y, width, height].
 func (g *Game) drawn() any {
 	l, z := &g.scene.Layout, g.zoom
 	rect := func(r scene.Rect) any { return []any{r.X * z, r.Y * z, r.W * z, r.H * z} }
@@ -159,8 +159,8 @@ func (g *Game) drawn() any {
 		}
 	}
 	return map[string]any{
-		"now": g.view.Now, "frames": g.stats.n, "broken": g.broken, "tight": g.scene.Gliding(), "captions": captions,
-		"members": members, "clients": clients, "leases": leases,
+		"now": g.view.Now, "frames": g.stats.n, "broken": g.broken, "tight": g.scene.Gliding(), "resting": g.resting,
+		"captions": captions, "members": members, "clients": clients, "leases": leases,
 	}
 }
 
