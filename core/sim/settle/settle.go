@@ -72,7 +72,7 @@ type settling struct {
 	deadline int64
 
 	spoiled      Member // has a pair that the others do not have, nil = nobody
-	ledBySpoiled bool   // when that began
+	ledBySpoiled bool   // since it has it, or has started with it
 	down         bool   // it is to find out when it starts
 	place        uint64 // the machine that replaces it
 }

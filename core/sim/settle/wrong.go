@@ -54,11 +54,12 @@ func (c *rollcall) pairWritten() (string, bool) {
 		return fmt.Sprintf("member %d has not saved what it has applied", victim.ID()),
 			c.over(answerTime + c.cfg.CommitEvery + victim.SlowestSync())
 	}
-	c.asked, c.ledBySpoiled = c.Now(), !c.down && c.Leader() == victim.ID()
+	c.asked = c.Now()
 	c.judge.Spoiled(victim.ID())
 	if c.Spoil(victim.ID(), op, c.down); c.down {
 		return "", false
 	}
+	c.ledBySpoiled = c.Leader() == victim.ID()
 	c.ask(c.voters()[0], c.audited(), unlessCorrupt) // with the next commit the member sees what is there
 	return c.heard()
 }
@@ -135,6 +136,7 @@ func (c *rollcall) namedSoon() (string, bool) {
 	if c.spoiled == nil || c.down || !c.leadersLook() {
 		return "", false
 	}
+	c.ledBySpoiled = c.ledBySpoiled || c.Leader() == c.spoiled.ID() // since it started
 	for _, n := range c.core() {
 		named := false
 		for _, a := range n.Store().Alarms.List(pb.AlarmType_CORRUPT) {
