@@ -139,6 +139,39 @@ func TestTokensAndSnapshots(t *testing.T) {
 	}
 }
 
+// TestATokenLivesOnAStream: a member that is given a state keeps a token; a watch uses it, and it lives for as long again.
+func TestATokenLivesOnAStream(t *testing.T) {
+	w := quiet(t, func(c *Config) {
+		c.Workload.Rate, c.Workload.Watches, c.SnapshotCount, c.SnapshotCatchUp, c.CompactEntries = 0, 0, 10, 2, 2
+		c.Workload.Logins = Logins{TTL: 20 * time.Second, Work: time.Millisecond}
+	})
+	installs := installed(0)
+	w.stream.Attach(&installs)
+	pass := func(d time.Duration) { until(t, w, time.Duration(w.Now())+d) }
+	pass(5 * time.Second)
+	for _, line := range []string{
+		"user-add name=root", "grant-role name=root value=root", "user-add name=ann value=one",
+		"grant-role name=ann value=root", "auth name=enable", "login name=ann value=one", "get key=a token=new member=3",
+		"isolate member=3",
+	} {
+		do(t, w, line)
+		pass(time.Second)
+	}
+	for range 30 {
+		do(t, w, "put key=b value=1 member=1")
+		pass(100 * time.Millisecond)
+	}
+	do(t, w, "heal member=3")
+	pass(5 * time.Second)
+	do(t, w, "watch key=a token=new member=3")
+	pass(15 * time.Second)
+	id := do(t, w, "get key=a serializable token=new member=3")
+	r := requestOfID(t, wait(t, w, time.Second), id)
+	if v := w.Violation(); v != nil || r.Error != "" || installs == 0 {
+		t.Errorf("%v; %s, %q; states installed: %d", v, r.Status, r.Error, installs)
+	}
+}
+
 // installed counts the states that members are given.
 type installed int
 

@@ -295,8 +295,9 @@ func (k *tokens) streamed(id uint64, token string, index uint64) (user string, g
 	case !given || !t.Valid(index, index):
 		at, numbered := tokenIndex(token)
 		return "", false, !numbered || at <= index
-	case u == nil || t.From <= h.since:
+	case u == nil:
 		return "", false, false
+	case t.From <= h.since: // it has been given the state at a later entry, and may have kept what it had
 	case now <= u.sure+k.ttl:
 		u.sure, u.latest = now, now
 		return t.User, true, true
@@ -307,7 +308,8 @@ func (k *tokens) streamed(id uint64, token string, index uint64) (user string, g
 	return "", false, false
 }
 
-// StreamLeft tells that a member gets a request on a stream that its client has given up: the token may be used by it.
+// StreamLeft tells that a member gets a request on a stream of which no more is known, say because its client has given
+// it up: the token may be used by it.
 func (j *Judge) StreamLeft(n Asked, token string) {
 	if j.tokens == nil {
 		return
