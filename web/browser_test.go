@@ -196,8 +196,8 @@ func (b *browser) still(selector string) []float64 {
 }
 
 // middle of something on the stage, in pixels of the page. It is where the stage has drawn it last: so a frame is
-// waited for, until the members have come to their places, and until it is in one place in two frames, unless it goes on
-// moving. A busy machine draws seldom, and a stage at rest not at all.
+// waited for, until the members have come to their places, and until it is in one place in two frames, unless it goes
+// on moving. A busy machine draws seldom, and a stage at rest not at all.
 func (b *browser) middle(id string) (x, y float64) {
 	b.t.Helper()
 	p := eval[[]float64](b, fmt.Sprintf(`(async () => {

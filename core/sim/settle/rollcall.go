@@ -51,6 +51,7 @@ func (c *rollcall) missing() string {
 		{invariant.NothingLeft, (*rollcall).nothingLeft},
 		{invariant.Timely, (*rollcall).everythingAsked}, {invariant.Authorization, (*rollcall).tokensShown},
 		{invariant.Timely, (*rollcall).pairWritten}, {invariant.Timely, (*rollcall).pairRead},
+		{invariant.Timely, (*rollcall).pairSummed},
 		{invariant.Corrupt, (*rollcall).namedSoon}, {invariant.Alarms, (*rollcall).writesRefused},
 		{invariant.Timely, (*rollcall).replaced}, {invariant.Alarms, (*rollcall).alarmDown},
 		{invariant.Liveness, (*rollcall).settledAgain},

@@ -3,10 +3,12 @@ package settle
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"vitrine/core/api"
+	"vitrine/core/mvcc"
 	"vitrine/core/pb"
 	"vitrine/core/script"
 	"vitrine/core/sim/checkup"
@@ -94,6 +96,31 @@ func (c *rollcall) pairRead() (string, bool) {
 	c.asked = c.Now()
 	c.ask(first, &pb.CompactionRequest{Revision: first.Store().KV.Revision()}, unlessCorrupt)
 	return c.heard()
+}
+
+// pairSummed: every member remembers the sum of that compaction. Who was still at the one before takes it over, and
+// remembers neither; then they compact once more.
+func (c *rollcall) pairSummed() (string, bool) {
+	if waits, late := c.heard(); waits != "" || c.spoiled == nil || c.down || c.cfg.Audits.Compactions == 0 {
+		return waits, late
+	}
+	first := c.voters()[0]
+	if first.Store().Alarms.Active(pb.AlarmType_CORRUPT) {
+		return "", false // it has been compared by other means
+	}
+	newest := first.Store().KV.CompactRevision()
+	for _, n := range append(c.core(), c.spoiled) {
+		kv := n.Store().KV
+		if kv.Compacting() || kv.CompactRevision() != newest {
+			return fmt.Sprintf("member %d compacts", n.ID()), c.over(answerTime + n.SlowestSync())
+		}
+		if !slices.ContainsFunc(kv.CompactHashes(), func(h mvcc.CompactHash) bool { return h.Rev == newest }) {
+			c.ask(first, c.audited(), unlessCorrupt)
+			c.ask(first, &pb.CompactionRequest{Revision: first.Store().KV.Revision() + 1}, unlessCorrupt)
+			return fmt.Sprintf("member %d remembers no sum of what it has compacted", n.ID()), c.over(3 * answerTime)
+		}
+	}
+	return "", false
 }
 
 // spoil chooses who is to differ: of three members or more, who are all there.
