@@ -60,10 +60,10 @@ func (l *Lane) Work(w *auth.Work, wait int64) {
 	}
 }
 
-// longest bounds how long a password takes, in means.
-const longest = 2
+// Longest bounds how long a password takes, in means.
+const Longest = 2
 
-func (l *Lane) next() { l.push(int64(min(l.dice.Exp(l.took), longest*l.took))+1, 1) }
+func (l *Lane) next() { l.push(int64(min(l.dice.Exp(l.took), Longest*l.took))+1, 1) }
 
 func (l *Lane) push(wait int64, what uint64) {
 	l.clock.Push(clock.Event{At: l.clock.Now + wait, Kind: l.kind, Member: uint32(l.of.ID()), Life: l.of.Life(), A: what})

@@ -19,6 +19,7 @@ import (
 	"vitrine/core/script"
 	"vitrine/core/sim/client"
 	"vitrine/core/sim/judge"
+	"vitrine/core/sim/secret"
 	"vitrine/core/sim/setup"
 	"vitrine/core/store"
 )
@@ -87,7 +88,7 @@ const (
 )
 
 func (s *settling) run(limit time.Duration) {
-	s.deadline = max(s.Now(), s.clients.Unread(), s.Copied()) + int64(limit)
+	s.deadline = max(s.Now(), s.clients.Unread(), s.Copied(), s.compared()) + int64(limit)
 	roll := rollcall{settling: s}
 	for s.judge.Violation() == nil {
 		if Unrecoverable(s.Members()) != "" {
@@ -115,6 +116,16 @@ func (s *settling) run(limit time.Duration) {
 		}
 		s.RunUntil(min(s.deadline, s.Now()+int64(50*time.Millisecond)))
 	}
+}
+
+// compared is when the members have done the passwords that they are at. Those of clients who wait no more are done,
+// too, as in etcd: where clients wait for less than that takes, and log in again and again, there can be hundreds.
+func (s *settling) compared() int64 {
+	most := 0
+	for _, n := range s.Members() {
+		most = max(most, n.Passwords())
+	}
+	return s.Now() + int64(most)*secret.Longest*int64(s.cfg.Workload.Logins.Work)
 }
 
 // missing says what keeps the cluster from being settled, "" if nothing does.
