@@ -139,7 +139,8 @@ func TestTokensAndSnapshots(t *testing.T) {
 	}
 }
 
-// TestATokenLivesOnAStream: a member that is given a state keeps a token; a watch uses it, and it lives for as long again.
+// TestATokenLivesOnAStream: a member that is given a state keeps a token; a watch uses it, and it lives for as long
+// again.
 func TestATokenLivesOnAStream(t *testing.T) {
 	w := quiet(t, func(c *Config) {
 		c.Workload.Rate, c.Workload.Watches, c.SnapshotCount, c.SnapshotCatchUp, c.CompactEntries = 0, 0, 10, 2, 2
