@@ -112,7 +112,7 @@ func (c *rollcall) pairSummed() (string, bool) {
 	for _, n := range append(c.core(), c.spoiled) {
 		kv := n.Store().KV
 		if kv.Compacting() || kv.CompactRevision() != newest {
-			return fmt.Sprintf("member %d compacts", n.ID()), c.over(answerTime + n.SlowestSync())
+			return fmt.Sprintf("member %d is compacting", n.ID()), c.over(answerTime + n.SlowestSync())
 		}
 		if !slices.ContainsFunc(kv.CompactHashes(), func(h mvcc.CompactHash) bool { return h.Rev == newest }) {
 			c.ask(first, c.audited(), unlessCorrupt)
