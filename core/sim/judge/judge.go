@@ -263,7 +263,9 @@ func (j *Judge) StreamArrived(h *history.Stream, n Asked, who *api.Identity, r *
 	index := n.Store().Backend.Applied().Index
 	users, ok := j.fold.Users(index)
 	if !ok {
-		j.StreamLeft(n, who.Token)
+		if who.Token != "" {
+			j.tokens.mayUse(n.ID(), who.Token)
+		}
 		return
 	}
 	user, revision := who.CommonName, users.Revision()

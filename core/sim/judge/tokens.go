@@ -308,14 +308,17 @@ func (k *tokens) streamed(id uint64, token string, index uint64) (user string, g
 	return "", false, false
 }
 
-// StreamLeft tells that a member gets a request on a stream of which no more is known, say because its client has given
-// it up: the token may be used by it.
+// StreamLeft tells that a member gets a request on a stream that its client has given up.
 func (j *Judge) StreamLeft(n Asked, token string) {
-	if j.tokens == nil {
-		return
+	if j.tokens != nil {
+		j.tokens.mayUse(n.ID(), token)
 	}
-	if u := j.tokens.members[n.ID()].uses[token]; u != nil {
-		u.latest = j.clock.Now
+}
+
+// mayUse: a member has a token before it, and nobody knows whether it takes it.
+func (k *tokens) mayUse(id uint64, token string) {
+	if u := k.members[id].uses[token]; u != nil {
+		u.latest = k.j.clock.Now
 	}
 }
 
