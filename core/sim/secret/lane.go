@@ -60,10 +60,10 @@ func (l *Lane) Work(w *auth.Work, wait int64) {
 	}
 }
 
-// Longest bounds how long a password takes, in means.
-const Longest = 2
+// longest bounds how long a password takes, in means.
+const longest = 2
 
-func (l *Lane) next() { l.push(int64(min(l.dice.Exp(l.took), Longest*l.took))+1, 1) }
+func (l *Lane) next() { l.push(int64(min(l.dice.Exp(l.took), longest*l.took))+1, 1) }
 
 func (l *Lane) push(wait int64, what uint64) {
 	l.clock.Push(clock.Event{At: l.clock.Now + wait, Kind: l.kind, Member: uint32(l.of.ID()), Life: l.of.Life(), A: what})
@@ -100,8 +100,14 @@ func (l *Lane) secret(w *auth.Work) auth.Done {
 	return d
 }
 
-// Passwords is how many it has not done yet.
-func (l *Lane) Passwords() int { return len(l.queue) }
+// Compared is when the passwords that it is at are done, at the latest; 0 = it is at none. (One that it began while they
+// took longer may take longer.)
+func (l *Lane) Compared() int64 {
+	if len(l.queue) == 0 {
+		return 0
+	}
+	return l.clock.Now + int64(len(l.queue))*longest*int64(l.took)
+}
 
 // Forget drops all: the process has ended.
 func (l *Lane) Forget() { l.keys, l.queue = nil, nil }

@@ -19,7 +19,6 @@ import (
 	"vitrine/core/script"
 	"vitrine/core/sim/client"
 	"vitrine/core/sim/judge"
-	"vitrine/core/sim/secret"
 	"vitrine/core/sim/setup"
 	"vitrine/core/store"
 )
@@ -46,7 +45,9 @@ type Member interface {
 	Beyond() error // the damage that its disk cannot get over, nil = it is good
 	Learner() bool // it does not vote
 	Defragments() bool
-	Passwords() int // that it has not compared or hashed yet
+	// Compared is when it has done the passwords that it is at, 0 = it is at none. Those of clients who wait no more are
+	// done, too, as in etcd: where clients log in again before that, there can be hundreds.
+	Compared() int64
 }
 
 // ProbeKey is written and read to see that a settling cluster serves.
@@ -88,7 +89,11 @@ const (
 )
 
 func (s *settling) run(limit time.Duration) {
-	s.deadline = max(s.Now(), s.clients.Unread(), s.Copied(), s.compared()) + int64(limit)
+	s.deadline = max(s.Now(), s.clients.Unread(), s.Copied())
+	for _, n := range s.Members() {
+		s.deadline = max(s.deadline, n.Compared())
+	}
+	s.deadline += int64(limit)
 	roll := rollcall{settling: s}
 	for s.judge.Violation() == nil {
 		if Unrecoverable(s.Members()) != "" {
@@ -116,16 +121,6 @@ func (s *settling) run(limit time.Duration) {
 		}
 		s.RunUntil(min(s.deadline, s.Now()+int64(50*time.Millisecond)))
 	}
-}
-
-// compared is when the members have done the passwords that they are at. Those of clients who wait no more are done,
-// too, as in etcd: where clients wait for less than that takes, and log in again and again, there can be hundreds.
-func (s *settling) compared() int64 {
-	most := 0
-	for _, n := range s.Members() {
-		most = max(most, n.Passwords())
-	}
-	return s.Now() + int64(most)*secret.Longest*int64(s.cfg.Workload.Logins.Work)
 }
 
 // missing says what keeps the cluster from being settled, "" if nothing does.

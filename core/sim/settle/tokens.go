@@ -21,7 +21,7 @@ func (c *rollcall) tokensShown() (string, bool) {
 		return c.heard()
 	}
 	for _, n := range c.core() {
-		if n.Passwords() > 0 { // of clients who have gone
+		if n.Compared() > 0 { // of clients who have gone
 			return fmt.Sprintf("member %d is at a password", n.ID()), false
 		}
 	}
