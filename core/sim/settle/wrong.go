@@ -94,8 +94,14 @@ func (c *rollcall) pairRead() (string, bool) {
 			c.over(answerTime + c.spoiled.SlowestSync())
 	}
 	c.asked = c.Now()
-	c.ask(first, &pb.CompactionRequest{Revision: first.Store().KV.Revision()}, unlessCorrupt)
+	c.compactAnew(first)
 	return c.heard()
+}
+
+// compactAnew asks for a write and a compaction of it: at a revision that nobody has compacted before.
+func (c *rollcall) compactAnew(by Member) {
+	c.ask(by, c.audited(), unlessCorrupt)
+	c.ask(by, &pb.CompactionRequest{Revision: by.Store().KV.Revision() + 1}, unlessCorrupt)
 }
 
 // pairSummed: every member remembers the sum of that compaction. Who was still at the one before takes it over, and
@@ -115,8 +121,7 @@ func (c *rollcall) pairSummed() (string, bool) {
 			return fmt.Sprintf("member %d is compacting", n.ID()), c.over(answerTime + n.SlowestSync())
 		}
 		if !slices.ContainsFunc(kv.CompactHashes(), func(h mvcc.CompactHash) bool { return h.Rev == newest }) {
-			c.ask(first, c.audited(), unlessCorrupt)
-			c.ask(first, &pb.CompactionRequest{Revision: first.Store().KV.Revision() + 1}, unlessCorrupt)
+			c.compactAnew(first)
 			return fmt.Sprintf("member %d remembers no sum of what it has compacted", n.ID()), c.over(3 * answerTime)
 		}
 	}
