@@ -100,8 +100,8 @@ func (l *Lane) secret(w *auth.Work) auth.Done {
 	return d
 }
 
-// Compared is when the passwords that it is at are done, at the latest; 0 = it is at none. (One that it began while they
-// took longer may take longer.)
+// Compared is when the passwords that it is at are done, at the latest; 0 = it is at none. (One that it began while
+// they took longer may take longer.)
 func (l *Lane) Compared() int64 {
 	if len(l.queue) == 0 {
 		return 0
